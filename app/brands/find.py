@@ -1,0 +1,74 @@
+"""Look brands, shops and the terms in force up."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.errors import AppError
+from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
+from app.brands.programme import Programme
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A version of the programme."""
+
+    version: int
+    programme: Programme
+
+
+async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | None:
+    """The shop with this slug and its brand."""
+    found = await session.execute(
+        select(Brand, Shop)
+        .join(ShopSlug, ShopSlug.brand_id == Brand.id)
+        .join(Shop, (Shop.brand_id == ShopSlug.brand_id) & (Shop.id == ShopSlug.shop_id))
+        .where(ShopSlug.slug == slug)
+    )
+    row = found.first()
+    return None if row is None else (row[0], row[1])
+
+
+async def find_brand(session: AsyncSession, slug: str) -> Brand:
+    """The brand with this slug; an `AppError` that says how to make one where there is none."""
+    brand = await session.scalar(select(Brand).where(Brand.slug == slug))
+    if brand is None:
+        raise AppError("unknown_brand", f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME", status=404)
+    return brand
+
+
+async def load_brand(session: AsyncSession, brand_id: int) -> Brand:
+    """The brand with this number, which must exist."""
+    return (await session.execute(select(Brand).where(Brand.id == brand_id))).scalar_one()
+
+
+async def load_shops(session: AsyncSession, brand_id: int) -> dict[UUID, Shop]:
+    """All shops of a brand, by id."""
+    shops = await session.scalars(select(Shop).where(Shop.brand_id == brand_id).order_by(Shop.id))
+    return {shop.id: shop for shop in shops}
+
+
+async def terms_in_force(session: AsyncSession, brand_id: int) -> Terms:
+    """The newest version of the brand's programme: the one in force."""
+    newest = select(func.max(ProgrammeVersion.version)).where(ProgrammeVersion.brand_id == brand_id).scalar_subquery()
+    row = (
+        await session.execute(
+            select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
+                ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version == newest
+            )
+        )
+    ).one()
+    return Terms(row.version, Programme.model_validate(row.terms))
+
+
+async def terms_of_versions(session: AsyncSession, brand_id: int, versions: Collection[int]) -> dict[int, Programme]:
+    """The terms of several versions: codes and orders keep the ones they were made under."""
+    rows = await session.execute(
+        select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
+            ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version.in_(versions)
+        )
+    )
+    return {row.version: Programme.model_validate(row.terms) for row in rows}

@@ -1,0 +1,77 @@
+"""Tables of brands, shops and programme versions."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.db import Base, BrandKey, Created, RowKey, choice
+from app.brands.rules import Platform
+
+
+class Brand(Base):
+    """What customers know: owns customers, consent, suppression, programme, templates, codes and rewards."""
+
+    __tablename__ = "brands"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    time_zone: Mapped[str] = mapped_column(default="UTC")
+    locale: Mapped[str] = mapped_column(default="en")
+    postal_address: Mapped[str] = mapped_column(default="")
+    email_from: Mapped[str | None]
+    look: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """`accent` (a colour whose contrast passed) and `logo_url`; both may be missing."""
+    countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower `quiet_hours`."""
+    created_at: Mapped[Created]
+
+
+class Shop(Base):
+    """One door of a brand; order ids are unique within it."""
+
+    __tablename__ = "shops"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        UniqueConstraint("brand_id", "slug"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    slug: Mapped[str]
+    name: Mapped[str]
+    platform: Mapped[Platform] = mapped_column(choice(Platform), default=Platform.checkout)
+    currency: Mapped[str] = mapped_column(default="EUR")
+    time_zone: Mapped[str] = mapped_column(default="UTC")
+    locale: Mapped[str] = mapped_column(default="en")
+    url: Mapped[str | None]
+    sealed_secrets: Mapped[list[str]] = mapped_column(default=list)
+    """Webhook secrets, sealed, the current one first; two while one is being exchanged."""
+    created_at: Mapped[Created]
+
+
+class ShopSlug(Base):
+    """Finds a shop by the slug in its hook's path: unique in the installation, so it lives in a small table of its own."""
+
+    __tablename__ = "shop_slugs"
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(ForeignKey("brands.id"))
+    shop_id: Mapped[UUID]
+
+
+class ProgrammeVersion(Base):
+    """The terms as they stood from one change to the next. Rows are added, never changed."""
+
+    __tablename__ = "programmes"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    terms: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    created_at: Mapped[Created]
+
+

@@ -1,0 +1,236 @@
+"""The programme: when we ask, what a friend and the referrer get, and the three switches. Stored in versions, never changed."""
+
+from datetime import datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+
+
+
+class Channel(StrEnum):
+    """How a person is reached."""
+
+    email = "email"
+    sms = "sms"
+
+
+class Trigger(StrEnum):
+    """The fact about an order that starts the clock, in the order they come."""
+
+    paid = "paid"
+    fulfilled = "fulfilled"
+    delivered = "delivered"
+
+
+class DiscountKind(StrEnum):
+    """How a discount is reckoned."""
+
+    percent = "percent"
+    amount = "amount"
+
+
+class CodeStyle(StrEnum):
+    """`random`: ten letters; `named`: ANA-7K4QX, reads well aloud, partly guessable."""
+
+    named = "named"
+    random = "random"
+
+
+class RewardKind(StrEnum):
+    """What a referrer gets: a code of their own, credit in the ledger, or thanks."""
+
+    code = "code"
+    credit = "credit"
+    none = "none"
+
+
+class HoldFrom(StrEnum):
+    """The fact a hold is counted from."""
+
+    paid = "paid"
+    delivered = "delivered"
+
+
+class PartialRefund(StrEnum):
+    """What a partial refund leaves of a reward."""
+
+    proportional = "proportional"
+    threshold = "threshold"
+
+
+def _number(value: object) -> object:
+    if isinstance(value, (bool, float)):
+        # A float has already lost what the sender meant; a whole one is harmless.
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        raise ValueError('write amounts as decimal strings such as "10.00"')
+    return value
+
+
+Decimals = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=3), PlainSerializer(lambda value: f"{value:f}", return_type=str)]
+"""A decimal amount in the shop's currency, or a percentage; a string in JSON."""
+
+
+ClockTime = Annotated[time, PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str)]
+"""A local time of day, `20:00` in JSON."""
+
+
+class _Terms(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FallbackDays(_Terms):
+    """Without the trigger fact the survey falls due that many days after the next best one; null waits for ever."""
+
+    fulfilled: int | None = Field(default=7, ge=0, le=365)
+    paid: int | None = Field(default=14, ge=0, le=365)
+
+
+class QuietHours(_Terms):
+    """Local times between which nobody is asked; may span midnight."""
+
+    from_: ClockTime = Field(default=time(20), alias="from")
+    to: ClockTime = time(9)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _some_day_left(self) -> Self:
+        if self.from_ == self.to:
+            raise ValueError("quiet hours must leave some of the day; use null for none")
+        return self
+
+
+class Exclude(_Terms):
+    """Orders that are never surveyed."""
+
+    sources: list[str] = []
+    tags: list[str] = []
+    below_total: Decimals | None = None
+
+    @field_validator("below_total", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return _number(value)
+
+
+class SurveyTerms(_Terms):
+    """When and how a customer is asked."""
+
+    trigger: Trigger = Trigger.delivered
+    delay_hours: int = Field(default=72, ge=0, le=8760)
+    fallback_days: FallbackDays = FallbackDays()
+    channels: list[Channel] = Field(default=[Channel.email], min_length=1, max_length=2)
+    reminder_after_hours: int = Field(default=96, ge=1, le=8760)
+    max_reminders: int = Field(default=1, ge=0, le=3)
+    recontact_days: int = Field(default=90, ge=0, le=3650)
+    sample_percent: int = Field(default=100, ge=0, le=100)
+    max_per_day: int | None = Field(default=None, ge=0)
+    expires_days: int = Field(default=30, ge=1, le=3650)
+    quiet_hours: QuietHours | None = QuietHours()
+    change_minutes: int = Field(default=60, ge=0, le=10080)
+    exclude: Exclude = Exclude()
+
+
+class Discount(_Terms):
+    """What the friend gets off: percent of the subtotal, or an amount in the shop's currency."""
+
+    kind: DiscountKind = DiscountKind.percent
+    value: Decimals = Decimal("10.00")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return _number(value)
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        if self.kind is DiscountKind.percent and self.value > 100:
+            raise ValueError("a percent discount is at most 100")
+        return self
+
+
+class OfferTerms(_Terms):
+    """What a promoter may hand on."""
+
+    channels: list[Channel] = Field(default=[Channel.email, Channel.sms], min_length=1, max_length=2)
+    friend_discount: Discount = Discount()
+    minimum_subtotal: Decimals | None = None
+    valid_days: int = Field(default=180, ge=1, le=3650)
+    max_uses_per_code: int = Field(default=10, ge=1, le=1_000_000)
+    new_customers_only: bool = True
+    one_per_friend: bool = True
+    code_style: CodeStyle = CodeStyle.random
+    combines_with: list[Literal["shipping", "order", "product"]] = ["shipping"]
+    holdout_percent: int = Field(default=0, ge=0, le=100)
+
+    @field_validator("minimum_subtotal", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return _number(value)
+
+
+class Budget(_Terms):
+    """The most that rewards may cost in a period."""
+
+    amount: Decimals
+    period: Literal["day", "week", "month", "year", "total"]
+
+    @field_validator("amount", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return _number(value)
+
+
+class RewardTerms(_Terms):
+    """What the referrer gets, and when it is theirs."""
+
+    kind: RewardKind = RewardKind.credit
+    value: Decimals = Decimal("10.00")
+    hold_days: int = Field(default=14, ge=0, le=365)
+    hold_from: HoldFrom = HoldFrom.paid
+    partial_refund: PartialRefund = PartialRefund.proportional
+    cap_per_referrer: int | None = Field(default=None, ge=0)
+    """How many rewards one referrer may be granted in all."""
+    budget: Budget | None = None
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        return _number(value)
+
+
+class Programme(_Terms):
+    """The whole of the terms; every field left out of a PUT takes its default."""
+
+    survey: SurveyTerms = SurveyTerms()
+    offer: OfferTerms = OfferTerms()
+    reward: RewardTerms = RewardTerms()
+    asking: bool = True
+    offering: bool = True
+    honouring: bool = True
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    @field_validator("starts_at", "ends_at")
+    @classmethod
+    def _with_zone(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("write the time with its zone, such as 2026-05-01T00:00:00+02:00")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must lie after starts_at")
+        return self
+
+    def runs_at(self, now: datetime) -> bool:
+        """Whether `now` lies in the programme's time: from `starts_at`, before `ends_at`."""
+        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
+
+    def as_json(self) -> dict[str, Any]:
+        """The terms as the API shows them and the database keeps them."""
+        return self.model_dump(mode="json", by_alias=True)

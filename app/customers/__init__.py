@@ -1,0 +1,1 @@
+"""Who: people of a brand, how they may be reached, and what they allowed."""

@@ -1,0 +1,91 @@
+"""Tables of customers, what they consented to, and which addresses are suppressed."""
+
+from uuid import UUID
+
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+from app.brands.programme import Channel
+from app.customers.rules import SuppressionReason
+
+
+class Customer(Base):
+    """One person of a brand. Identity is the e-mail address; for who has none, the phone number."""
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        Index("uq_customers_email", "brand_id", "email", unique=True, postgresql_where=text("email IS NOT NULL")),
+        Index(
+            "uq_customers_phone_alone",
+            "brand_id",
+            "phone",
+            unique=True,
+            postgresql_where=text("email IS NULL AND phone IS NOT NULL"),
+        ),
+        Index("ix_customers_email_key", "brand_id", "email_key", postgresql_where=text("email_key IS NOT NULL")),
+        Index("ix_customers_phone", "brand_id", "phone", postgresql_where=text("phone IS NOT NULL")),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    email: Mapped[str | None]
+    """Case-folded, otherwise as given."""
+    email_key: Mapped[str | None]
+    """The address without aliases (plus-tag, dots of known providers): for "new customer" and fraud only, never written to."""
+    phone: Mapped[str | None]
+    """E.164."""
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    locale: Mapped[str | None]
+    time_zone: Mapped[str | None]
+    country: Mapped[str | None]
+    erased_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+
+class CustomerReference(Base):
+    """The name a shop's platform has for a customer."""
+
+    __tablename__ = "customer_references"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        Index("ix_customer_references_customer", "brand_id", "customer_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID]
+
+
+class Consent(Base):
+    """What a customer last said about a channel, by the time they said it. No row: nothing is known."""
+
+    __tablename__ = "consents"
+    __table_args__ = (ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    channel: Mapped[Channel] = mapped_column(choice(Channel), primary_key=True)
+    given: Mapped[bool] = mapped_column(Boolean)
+    opt_in_level: Mapped[str | None]
+    source: Mapped[str | None]
+    at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+
+class Suppression(Base):
+    """An address that gets nothing any more, kept as a keyed hash so that it outlives an erasure."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    channel: Mapped[Channel] = mapped_column(choice(Channel), primary_key=True)
+    address_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    reason: Mapped[SuppressionReason] = mapped_column(choice(SuppressionReason))
+    at: Mapped[Moment]
+    created_at: Mapped[Created]

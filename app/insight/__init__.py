@@ -1,0 +1,1 @@
+"""Numbers: NPS, funnel, timelines, invariants."""

@@ -1,0 +1,1 @@
+"""What they bought: orders, and the facts that came about them, in whatever order."""

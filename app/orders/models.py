@@ -1,0 +1,84 @@
+"""Tables of orders and of the facts about them."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Numeric, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, choice
+from app.orders.rules import FactKind, OrderStatus
+
+
+class Order(Base):
+    """One paid order of a shop. What came later (`fulfilled_at` … `refunded`) is a fold of its facts."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        UniqueConstraint("brand_id", "shop_id", "external_id"),
+        Index("ix_orders_customer", "brand_id", "customer_id", "placed_at"),
+        Index("ix_orders_placed_at", "brand_id", "placed_at"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    shop_id: Mapped[UUID]
+    external_id: Mapped[str]
+    number: Mapped[str]
+    customer_id: Mapped[UUID | None]
+    """None where the shop told us nobody: neither e-mail nor phone nor a customer's id."""
+    currency: Mapped[str]
+    subtotal: Mapped[Minor]
+    total: Mapped[Minor]
+    discount_total: Mapped[Minor]
+    discount_codes: Mapped[list[str]]
+    """As the shop wrote them, in its order."""
+    referral: Mapped[str | None]
+    """The share slug the friend came with."""
+    source: Mapped[str | None]
+    tags: Mapped[list[str]]
+    items: Mapped[list[Any]]
+    country: Mapped[str | None]
+    address_key: Mapped[bytes | None]
+    """Keyed hash of the shipping address, for fraud."""
+    payment_key: Mapped[bytes | None]
+    """Keyed hash of the payment fingerprint, for fraud."""
+    test: Mapped[bool] = mapped_column(Boolean)
+    history: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Imported from before the start: counts as an earlier order, never causes a message."""
+    placed_at: Mapped[Moment]
+    paid_at: Mapped[Moment]
+    fulfilled_at: Mapped[Moment | None]
+    delivered_at: Mapped[Moment | None]
+    cancelled_at: Mapped[Moment | None]
+    refunded: Mapped[Minor] = mapped_column(default=0)
+    """Sum of all refunds."""
+    status: Mapped[OrderStatus] = mapped_column(choice(OrderStatus), default=OrderStatus.paid)
+    created_at: Mapped[Created]
+
+
+class OrderFact(Base):
+    """One thing that was reported about an order, once, perhaps before the order itself.
+
+    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row. `amount` is in major units,
+    since a refund may come before its order and with it the currency.
+    """
+
+    __tablename__ = "order_facts"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        UniqueConstraint("brand_id", "shop_id", "order_external_id", "kind", "key"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    shop_id: Mapped[UUID]
+    order_external_id: Mapped[str]
+    kind: Mapped[FactKind] = mapped_column(choice(FactKind))
+    key: Mapped[str] = mapped_column(default="")
+    amount: Mapped[Decimal | None] = mapped_column(Numeric)
+    at: Mapped[Moment]
+    created_at: Mapped[Created]

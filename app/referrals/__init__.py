@@ -1,0 +1,1 @@
+"""Promoters' codes, friends' redemptions, and the rewards for them."""

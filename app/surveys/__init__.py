@@ -1,0 +1,1 @@
+"""Whom we ask, when, and what they answer."""

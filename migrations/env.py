@@ -1,0 +1,61 @@
+"""Runs migrations on the connection it is handed (`app.base.schema`), or on `TENFOLD_DATABASE_URL` for the alembic command."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import app.admin.models
+import app.brands.models
+import app.customers.models
+import app.ingest.models
+import app.messaging.models
+import app.orders.models
+import app.referrals.models
+import app.surveys.models  # noqa: F401  # each import adds its tables to the metadata
+from app.base.config import load_settings
+from app.base.db import Base, async_url
+
+NOT_OURS = ("pgqueuer",)
+
+
+def ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave the queue engine's tables to the queue engine."""
+    return not (kind == "table" and name is not None and name.startswith(NOT_OURS))
+
+
+def run(connection: Connection) -> None:
+    """Upgrade within one transaction a migration."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=ours,
+        compare_type=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_on_settings() -> None:
+    """For the alembic command itself."""
+    settings = load_settings()
+    if settings.database_url is None:
+        raise SystemExit(
+            "Set TENFOLD_DATABASE_URL, or use `tenfold migrate` for the embedded database."
+        )
+    engine = create_async_engine(
+        async_url(settings.database_url.get_secret_value()), poolclass=pool.NullPool
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+        await connection.commit()
+    await engine.dispose()
+
+
+handed = context.config.attributes.get("connection")
+if handed is not None:
+    run(handed)
+else:
+    asyncio.run(run_on_settings())

@@ -1,0 +1,116 @@
+"""The house the tests live in: one embedded PostgreSQL, one migrated template database, a fresh copy of it for each test."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+from filelock import FileLock
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.config import Settings, load_settings
+from app.base.db import make_engine, make_sessions
+from app.base.embedded import start_embedded
+from app.base.schema import migrate
+from app.base.tokens import Tokens
+from app.base.web import Ground
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Brand, Shop
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+"""A Tuesday noon: nobody's quiet hours in Europe."""
+SECRET_KEY = "a key for tests alone, of no worth to anyone"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""The Standard Webhooks project's own example."""
+TEMPLATE = "template_tenfold"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+"""Vendors' vectors and real orders; tests that use them skip where it is absent."""
+
+
+def on(url: str, database: str) -> str:
+    """The same server, another database."""
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+async def _make_template(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    # The data of a test are thrown away anyhow, so nothing waits for the disk.
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200"):
+        await connection.execute(f"ALTER SYSTEM SET {setting}")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    await connection.close()
+    await migrate(on(url, TEMPLATE))
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded server, started by the first worker and shared by all; stopped when the last one leaves."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    home = shared / "home"
+    with FileLock(shared / "server.lock"):
+        url = start_embedded(home)
+        if not (shared / "template.ready").exists():
+            asyncio.run(_make_template(url))
+            (shared / "template.ready").touch()
+    yield url
+
+
+@pytest.fixture
+async def database_url(server_url: str) -> AsyncIterator[str]:
+    """A database of the test's own, migrated and empty."""
+    name = f"test_{uuid.uuid4().hex}"
+    connection = await asyncpg.connect(server_url)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    try:
+        yield on(server_url, name)
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings as a test wants them: nothing from the environment or a `.env` file but what is said here."""
+    return load_settings(_env_file=None, database_url=database_url, secret_key=SECRET_KEY, home=tmp_path)
+
+
+@pytest.fixture
+async def ground(settings: Settings, database_url: str) -> AsyncIterator[Ground]:
+    """What every room stands on, over the test's own database."""
+    engine = make_engine(database_url, pool_size=8)
+    yield Ground(settings, engine, make_sessions(engine), Tokens(SECRET_KEY), database_url)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def session(ground: Ground) -> AsyncIterator[AsyncSession]:
+    """A session whose work a test may commit or leave."""
+    async with ground.sessions() as session:
+        yield session
+
+
+@pytest.fixture
+async def brand(ground: Ground) -> Brand:
+    """A brand `acme` with the default programme."""
+    async with ground.sessions.begin() as session:
+        return await add_brand(session, "acme", name="Acme Goods", time_zone="Europe/Berlin", postal_address="1 Main St, Berlin")
+
+
+@pytest.fixture
+async def shop(ground: Ground, brand: Brand) -> Shop:
+    """Its shop `acme`, in euros, with the webhook secret `SECRET`."""
+    async with ground.sessions.begin() as session:
+        shop, _ = await add_shop(
+            session, ground.tokens, brand, "acme", name="Acme", webhook_secret=SECRET, time_zone="Europe/Berlin", url="https://acme.example"
+        )
+        return shop

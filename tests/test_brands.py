@@ -1,0 +1,41 @@
+import pytest
+
+from app.base.errors import AppError
+from app.brands.add import add_brand, add_shop, change_programme
+from app.brands.find import find_shop, terms_in_force
+from app.brands.programme import Programme
+
+
+async def test_a_shop_is_found_by_its_slug(session, brand, shop):
+    found = await find_shop(session, "acme")
+    assert found is not None
+    assert (found[0].id, found[1].id) == (brand.id, shop.id)
+    assert await find_shop(session, "nobody") is None
+
+
+async def test_a_slug_is_taken_once_in_the_installation(ground, brand, shop):
+    for slug in ("acme", "sendgrid", "twilio", "Über", ""):
+        with pytest.raises(AppError):
+            async with ground.sessions.begin() as session:
+                await add_shop(session, ground.tokens, brand, slug, name="Again")
+    with pytest.raises(AppError, match="already"):
+        async with ground.sessions.begin() as session:
+            await add_brand(session, "acme", name="Again")
+
+
+async def test_changed_terms_are_a_new_version_and_unchanged_ones_are_not(ground, brand):
+    changed = Programme.model_validate({"survey": {"delay_hours": 1}})
+    for _ in range(2):
+        async with ground.sessions.begin() as session:
+            await change_programme(session, brand.id, changed, author="test")
+    async with ground.sessions() as session:
+        terms = await terms_in_force(session, brand.id)
+    assert (terms.version, terms.programme.survey.delay_hours) == (2, 1)
+
+
+def test_the_default_programme_is_the_contracts():
+    shown = Programme().as_json()
+    assert shown["survey"]["quiet_hours"] == {"from": "20:00", "to": "09:00"}
+    assert shown["offer"]["friend_discount"] == {"kind": "percent", "value": "10.00"}
+    assert shown["reward"] | {"value": "10.00"} == shown["reward"]
+    assert Programme.model_validate(shown) == Programme()

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
 from app.base.errors import AppError
+from app.base.ids import new_id
 from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
 from app.brands.find import Terms, terms_in_force
@@ -59,8 +60,18 @@ async def add_shop(
     except money.MoneyError as error:
         raise AppError("unknown_currency", f"{error}.") from None
     secret = webhook_secret or new_webhook_secret()
+    shop_id = new_id()
+    taken = await session.execute(
+        insert(ShopSlug)
+        .values(slug=slug, brand_id=brand.id, shop_id=shop_id)
+        .on_conflict_do_nothing()
+        .returning(ShopSlug.slug)
+    )
+    if taken.first() is None:
+        raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
     shop = Shop(
         brand_id=brand.id,
+        id=shop_id,
         slug=slug,
         name=name,
         platform=platform,
@@ -72,14 +83,6 @@ async def add_shop(
     )
     session.add(shop)
     await session.flush()
-    taken = await session.execute(
-        insert(ShopSlug)
-        .values(slug=slug, brand_id=brand.id, shop_id=shop.id)
-        .on_conflict_do_nothing()
-        .returning(ShopSlug.slug)
-    )
-    if taken.first() is None:
-        raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
     return shop, secret
 
 

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.base import clock
+from app.base import clock, metrics
 from app.base.config import Settings
 from app.base.db import Sessions
 from app.base.errors import AppError
@@ -158,9 +158,11 @@ class RequestFrame:
                 await answer(scope, receive, watched)
         finally:
             route = scope.get("route")
-            took = round((clock.monotonic() - began) * 1000, 1)
+            took = clock.monotonic() - began
             path = getattr(route, "path", "-")
-            log.info("request", method=scope["method"], route=path, status=status, ms=took)
+            metrics.REQUESTS.labels(scope["method"], path, status).inc()
+            metrics.SECONDS.labels(path).observe(took)
+            log.debug("request", method=scope["method"], route=path, status=status, ms=round(took * 1000, 1))
 
 
 async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:

@@ -1,0 +1,24 @@
+# syntax=docker/dockerfile:1
+FROM python:3.12-slim AS build
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/srv/venv
+RUN pip install --no-cache-dir uv
+WORKDIR /srv/tenfold
+COPY pyproject.toml uv.lock README.md ./
+RUN uv sync --locked --no-dev --no-install-project
+COPY alembic.ini ./
+COPY app app
+COPY migrations migrations
+COPY templates templates
+COPY static static
+RUN uv sync --locked --no-dev
+
+FROM python:3.12-slim
+RUN useradd --system --home-dir /srv/tenfold --shell /usr/sbin/nologin tenfold
+COPY --from=build /srv/venv /srv/venv
+COPY --from=build /srv/tenfold /srv/tenfold
+WORKDIR /srv/tenfold
+ENV PATH=/srv/venv/bin:$PATH TENFOLD_LOG_FORMAT=json PYTHONUNBUFFERED=1
+USER tenfold
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["tenfold", "doctor"]
+CMD ["tenfold", "web", "--host", "0.0.0.0"]

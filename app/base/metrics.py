@@ -1,0 +1,21 @@
+"""What Prometheus reads at `/metrics`: requests by route, and how far the work lags behind."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter("tenfold_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "tenfold_request_seconds",
+    "Time to answer a request.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+QUEUE_LAG = Gauge("tenfold_queue_lag_seconds", "How long the oldest wake-up has waited for a worker.", registry=REGISTRY)
+EVENTS_WAITING = Gauge("tenfold_events_waiting", "Deliveries of shops that are accepted and not processed.", registry=REGISTRY)
+MESSAGES_WAITING = Gauge("tenfold_messages_waiting", "Messages that are due and not sent.", registry=REGISTRY)
+
+
+def rendered() -> bytes:
+    """The present figures in Prometheus' text format."""
+    return generate_latest(REGISTRY)

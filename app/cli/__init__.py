@@ -1,0 +1,21 @@
+"""The `tenfold` command. What a command needs is imported inside it, so that `--help` is quick."""
+
+import sys
+from typing import NoReturn
+
+from app.base.errors import AppError
+from app.cli.frame import cli
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command; bad input is one sentence on stderr and exit 2, never a traceback."""
+    from app.cli import look, manage, run  # noqa: F401  # each import adds its commands
+
+    try:
+        cli()
+    except AppError as error:
+        print(error.detail, file=sys.stderr)
+        raise SystemExit(2) from None
+    raise SystemExit(0)

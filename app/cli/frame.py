@@ -1,0 +1,65 @@
+"""What all commands share: the command tree, a ground to stand on, answers as JSON."""
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import typer
+
+from app.base.config import Settings, load_settings
+from app.base.errors import AppError
+from app.base.web import Ground
+
+T = TypeVar("T")
+
+cli = typer.Typer(name="tenfold", help="Turns happy customers into promoters.", no_args_is_help=True, add_completion=False)
+brand = typer.Typer(help="Brands: what customers know.", no_args_is_help=True)
+shop = typer.Typer(help="Shops: the doors of a brand.", no_args_is_help=True)
+key = typer.Typer(help="API keys.", no_args_is_help=True)
+staff = typer.Typer(help="People of the marketing team.", no_args_is_help=True)
+person = typer.Typer(help="One person's data.", no_args_is_help=True)
+for name, group in (("brand", brand), ("shop", shop), ("key", key), ("staff", staff), ("person", person)):
+    cli.add_typer(group, name=name)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on the fast loop; a database that cannot be reached is one sentence."""
+    import uvloop
+
+    try:
+        return uvloop.run(work)
+    except OSError as error:
+        raise AppError("no_database", f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?") from error
+
+
+def on_ground(work: Callable[[Ground], Awaitable[T]], *, settings: Settings | None = None, migrated: bool = True) -> T:
+    """Do some work over the database of the settings.
+
+    With `migrated`, a database that is behind is an `AppError` that says how to mend it; the embedded one is brought to head.
+    """
+    from app.base import schema
+    from app.wiring import open_ground
+
+    used = settings or load_settings()
+
+    async def inner() -> T:
+        async with open_ground(used, pool_size=4) as ground:
+            if migrated and not await schema.is_current(ground.engine):
+                if not used.embedded:
+                    raise AppError("schema_behind", "The schema is not at head; run: tenfold migrate")
+                await schema.migrate(ground.database_url)
+            return await work(ground)
+
+    return run(inner())
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on stdout."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+
+
+def tell(text: str) -> None:
+    """A line for a person: on stderr, so that stdout stays the answer."""
+    print(text, file=sys.stderr, flush=True)

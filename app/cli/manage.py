@@ -1,0 +1,152 @@
+"""Commands that set up: migrate, brands, shops, keys, staff, and one person's data."""
+
+from typing import Annotated
+
+import typer
+
+from app.base.config import load_settings
+from app.base.web import Ground
+from app.cli import frame
+
+Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
+
+
+@frame.cli.command()
+def migrate() -> None:
+    """Upgrade the schema to head."""
+    from app.base import schema
+    from app.wiring import database_url_of
+
+    frame.run(schema.migrate(database_url_of(load_settings())))
+    frame.tell(f"The schema is at head ({schema.head()}).")
+
+
+@frame.brand.command("add")
+def add_brand(
+    slug: Slug,
+    name: Annotated[str, typer.Option(help="As customers know it.")],
+    time_zone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    locale: Annotated[str, typer.Option(help="Such as de.")] = "en",
+    postal_address: Annotated[str, typer.Option(help="Stands below every message.")] = "",
+) -> None:
+    """Make a brand, with the default programme."""
+    from app.brands import add
+
+    async def work(ground: Ground) -> dict[str, object]:
+        async with ground.sessions.begin() as session:
+            brand = await add.add_brand(
+                session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address
+            )
+            return {"brand": brand.slug, "id": brand.id, "name": brand.name}
+
+    frame.print_json(frame.on_ground(work))
+
+
+@frame.shop.command("add")
+def add_shop(
+    slug: Slug,
+    name: Annotated[str, typer.Option(help="As customers know it.")],
+    brand: Annotated[str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")] = None,
+    platform: Annotated[str, typer.Option(help="shopify, woocommerce, stripe, bigcommerce or checkout.")] = "checkout",
+    webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
+    currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
+    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Such as de.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where friends are led, such as https://shop.example.")] = None,
+) -> None:
+    """Make a shop; prints its hook addresses, and its secret where one was made."""
+    from app.base.errors import AppError
+    from app.brands import add, find
+    from app.brands.rules import Platform
+
+    try:
+        kind = Platform(platform)
+    except ValueError:
+        raise AppError("bad_platform", f"{platform!r} is no platform we know; use one of {', '.join(Platform)}.") from None
+
+    async def work(ground: Ground) -> dict[str, object]:
+        async with ground.sessions.begin() as session:
+            owner = (
+                await find.find_brand(session, brand)
+                if brand
+                else await add.add_brand(session, slug, name=name, time_zone=time_zone or "UTC", locale=locale or "en")
+            )
+            made, secret = await add.add_shop(
+                session,
+                ground.tokens,
+                owner,
+                slug,
+                name=name,
+                platform=kind,
+                webhook_secret=webhook_secret,
+                currency=currency,
+                time_zone=time_zone,
+                locale=locale,
+                url=url,
+            )
+        base = f"{ground.settings.public_url}/hooks/{made.slug}"
+        hooks = {"checkout": f"{base}/checkout", **({} if kind is Platform.checkout else {kind.value: f"{base}/{kind}"})}
+        told: dict[str, object] = {"brand": owner.slug, "shop": made.slug, "hooks": hooks}
+        return told if webhook_secret else told | {"webhook_secret": secret}
+
+    frame.print_json(frame.on_ground(work))
+
+
+@frame.key.command("add")
+def add_key(
+    brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],
+    scope: Annotated[list[str], typer.Option(help="read, pii, write, checkout or admin; may be repeated.")],
+) -> None:
+    """Make an API key and print it, once."""
+    from app.admin import keys
+    from app.admin.rules import Scope
+    from app.base.errors import AppError
+    from app.brands import find
+
+    unknown = [word for word in scope if word not in set(Scope)]
+    if unknown:
+        raise AppError("bad_scope", f"{unknown[0]!r} is no scope; use {', '.join(Scope)}.")
+
+    async def work(ground: Ground) -> str:
+        async with ground.sessions.begin() as session:
+            owner = await find.find_brand(session, brand)
+            return await keys.add_key(session, owner.id, [Scope(word) for word in scope])
+
+    print(frame.on_ground(work))
+
+
+@frame.staff.command("add")
+def add_staff(
+    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
+    brand: Annotated[str, typer.Option(help="Slug of the brand they work for.")],
+    role: Annotated[str, typer.Option(help="viewer, support, marketer or admin.")],
+) -> None:
+    """Add a person of the marketing team; they sign in by a one-time link."""
+    from app.admin import staff
+    from app.admin.rules import Role
+    from app.base.errors import AppError
+    from app.brands import find
+
+    if role not in set(Role):
+        raise AppError("bad_role", f"{role!r} is no role; use {', '.join(Role)}.")
+
+    async def work(ground: Ground) -> None:
+        async with ground.sessions.begin() as session:
+            owner = await find.find_brand(session, brand)
+            await staff.add_staff(session, owner.id, email, Role(role))
+
+    frame.on_ground(work)
+    frame.tell(f"Added. Sign them in with: tenfold staff login-link {email}")
+
+
+@frame.staff.command("login-link")
+def login_link(email: Annotated[str, typer.Argument(help="Their e-mail address.")]) -> None:
+    """Print a link that signs this person in, once."""
+    from app.admin import staff
+    from app.base import clock
+
+    async def work(ground: Ground) -> str:
+        async with ground.sessions.begin() as session:
+            return await staff.make_login_link(session, ground, email, now=clock.now())
+
+    print(frame.on_ground(work))

@@ -1,0 +1,125 @@
+"""Commands that run: the web, the workers, both in one, one sweep of all that is due, and the demo."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.base.config import Environment, Settings, load_settings
+from app.base.errors import AppError
+from app.base.log import configure_logs
+from app.base.web import Ground
+from app.cli import frame
+
+Host = Annotated[str, typer.Option(help="Address to listen at.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]
+
+
+async def _nothing(_ground: Ground) -> None:
+    """Only joins the database, so that it is there and at head."""
+
+
+@frame.cli.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Web and worker together, for a small shop; brings the schema to head at start."""
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    frame.run(_serve(settings, host, port))
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
+    import uvicorn
+
+    from app.base import schema
+    from app.main import create_app
+    from app.wiring import open_parts
+    from app.worker import work
+
+    async with open_parts(settings, pool_size=20) as parts:
+        await schema.migrate(parts.ground.database_url)
+        stop = asyncio.Event()
+        working = asyncio.create_task(work(parts, stop))
+        server = uvicorn.Server(uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False))
+        frame.tell(f"Tenfold listens at http://{host}:{port}")
+        await server.serve()
+        stop.set()
+        await working
+
+
+@frame.cli.command()
+def web(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1, host: Host = "127.0.0.1", port: Port = 8000
+) -> None:
+    """The web alone; as many as you like against one PostgreSQL."""
+    import uvicorn
+
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    frame.on_ground(_nothing, settings=settings)
+    uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, log_config=None, access_log=False)
+
+
+@frame.cli.command()
+def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1) -> None:
+    """The worker alone; as many as you like against one PostgreSQL."""
+    from app.worker import run_processes
+
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    frame.on_ground(_nothing, settings=settings)
+    run_processes(processes)
+
+
+@frame.cli.command("run-due")
+def run_due(
+    now: Annotated[str | None, typer.Option(help="Do it as if it were this time (ISO 8601 with zone).")] = None,
+) -> None:
+    """Do all work that is due, until nothing is left; prints the counts a kind."""
+    import logging
+
+    settings = load_settings()
+    configure_logs(settings.log_format, level=logging.WARNING)
+    if now is not None and settings.env is Environment.production:
+        raise AppError("not_in_production", "In production the clock is the wall's; leave --now out.")
+    moment = _moment(now)
+    frame.on_ground(_nothing, settings=settings)
+    frame.print_json(frame.run(_run_due(settings, moment)))
+
+
+async def _run_due(settings: Settings, moment: datetime) -> dict[str, int]:
+    from app.base import due
+    from app.wiring import open_parts
+    from app.worker import sweeps_of
+
+    async with open_parts(settings, pool_size=6) as parts:
+        return await due.run_until_idle(sweeps_of(parts), moment)
+
+
+def _moment(text: str | None) -> datetime:
+    from app.base import clock
+
+    if text is None:
+        return clock.now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise AppError("bad_time", f"{text!r} is no time; write it as 2026-05-01T12:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise AppError("bad_time", "Write the time with its zone, such as 2026-05-01T12:00:00Z.")
+    return moment.astimezone(UTC)
+
+
+@frame.cli.command()
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="Orders of the demo shop.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
+    port: Port = 8000,
+    data: Annotated[Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")] = None,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop after the summary instead of serving on.")] = False,
+) -> None:
+    """Run the main job end to end in a home of its own, and leave it open in the browser."""
+    from app.demo import show
+
+    frame.run(show.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))

@@ -1,0 +1,104 @@
+"""The web process: every door and page in one FastAPI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI, Request
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from app.admin import pages
+from app.admin.api import router as api_router
+from app.base import clock, due, metrics, schema
+from app.base.config import load_settings
+from app.base.log import configure_logs
+from app.base.web import PAGES, ROOT, GroundDep, RequestFrame, install_problems, problem
+from app.customers import routes as customer_routes
+from app.ingest import routes as ingest_routes
+from app.ingest.models import Event
+from app.ingest.rules import EventStatus
+from app.messaging import provider_routes
+from app.messaging import routes as outbox_routes
+from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
+from app.referrals import routes as referral_routes
+from app.surveys import routes as survey_routes
+from app.wiring import Parts, open_parts
+
+def create_app(parts: Parts | None = None) -> FastAPI:
+    """The application. Without `parts` it reads the settings and opens its own, for as long as it runs."""
+    app = FastAPI(title="Tenfold", version="1", docs_url=None, redoc_url=None, lifespan=_own_parts if parts is None else None)
+    if parts is not None:
+        app.state.ground = parts.ground
+    app.add_middleware(RequestFrame)
+    install_problems(app)
+    for router in (
+        ingest_routes.router,
+        provider_routes.router,
+        survey_routes.router,
+        referral_routes.router,
+        customer_routes.router,
+        outbox_routes.router,
+        api_router,
+        pages.router,
+    ):
+        app.include_router(router)
+    _add_operations(app)
+    app.mount("/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")), name="swagger")
+    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    return app
+
+
+@asynccontextmanager
+async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    async with open_parts(settings, pool_size=15) as parts:
+        app.state.ground = parts.ground
+        yield
+
+
+def _add_operations(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return RedirectResponse("/admin", 307)
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:
+        return FileResponse(ROOT / "static" / "icon.svg", media_type="image/svg+xml")
+
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operations"])
+    async def readyz(ground: GroundDep) -> Response:
+        """Whether the database is reachable, its schema at head and the queue's tables there."""
+        try:
+            current = await schema.is_current(ground.engine)
+        except (SQLAlchemyError, OSError):
+            return problem(503, "no_database", "The database cannot be reached.", headers={"Retry-After": "5"})
+        if not current:
+            return problem(503, "schema_behind", "The schema is not at head; run: tenfold migrate")
+        return PlainTextResponse("ready\n")
+
+    @app.get("/metrics", tags=["operations"])
+    async def metrics_page(ground: GroundDep) -> Response:
+        """Figures for Prometheus."""
+        metrics.QUEUE_LAG.set(await due.queue_lag_seconds(ground.sessions))
+        async with ground.sessions() as session:
+            waiting = select(func.count()).where(Event.status == EventStatus.new)
+            metrics.EVENTS_WAITING.set(await session.scalar(waiting) or 0)
+            unsent = select(func.count()).where(Message.status == MessageStatus.planned, Message.due_at <= clock.now())
+            metrics.MESSAGES_WAITING.set(await session.scalar(unsent) or 0)
+        return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(_request: Request) -> Response:
+        # The page's script is served by us and started from a file, so that the strict policy holds; its styles need an exception.
+        policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self'; connect-src 'self'"
+        return HTMLResponse(PAGES.get_template("docs.html").render(), headers={"Content-Security-Policy": policy})

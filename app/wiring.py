@@ -1,0 +1,88 @@
+"""Puts the parts together: settings become a database, providers and keys. The only place that picks adapters."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
+from app.base.db import make_engine, make_sessions
+from app.base.embedded import start_embedded
+from app.base.tokens import Tokens
+from app.base.web import Ground
+from app.brands.programme import Channel
+from app.messaging.carrier import Carrier
+from app.messaging.outbox import Outbox
+from app.messaging.sendgrid import SendGrid
+from app.messaging.twilio import Twilio
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a process of ours works with."""
+
+    ground: Ground
+    carriers: Mapping[Channel, Carrier]
+
+
+def database_url_of(settings: Settings) -> str:
+    """The database's address; starts or joins the embedded one where none is set."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return start_embedded(settings.home)
+
+
+def secret_key_of(settings: Settings) -> str:
+    """The installation's key; made once in the home where none is set."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    return embedded_secret_key(settings.home)
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Ground]:
+    """A database and keys, closed again at the end."""
+    url = database_url_of(settings)
+    engine = make_engine(url, pool_size=pool_size)
+    try:
+        yield Ground(settings, engine, make_sessions(engine), Tokens(secret_key_of(settings)), url)
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Parts]:
+    """All parts of a process, closed again at the end. Must be entered inside the running loop."""
+    async with open_ground(settings, pool_size=pool_size) as ground:
+        carriers = {Channel.email: _email(ground), Channel.sms: _sms(ground)}
+        try:
+            yield Parts(ground, carriers)
+        finally:
+            for carrier in carriers.values():
+                await carrier.close()
+
+
+def _email(ground: Ground) -> Carrier:
+    settings = ground.settings
+    if settings.email_provider is EmailProvider.outbox:
+        return Outbox(ground)
+    assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
+    return SendGrid(
+        ground.tokens, api_key=settings.sendgrid_api_key.get_secret_value(), base_url=settings.sendgrid_base_url
+    )
+
+
+def _sms(ground: Ground) -> Carrier:
+    settings = ground.settings
+    if settings.sms_provider is SmsProvider.outbox:
+        return Outbox(ground)
+    assert settings.twilio_account_sid  # noqa: S101  # the settings refuse to load otherwise
+    assert settings.twilio_auth_token  # noqa: S101
+    assert settings.twilio_messaging_service_sid  # noqa: S101
+    return Twilio(
+        ground.tokens,
+        account_sid=settings.twilio_account_sid,
+        auth_token=settings.twilio_auth_token.get_secret_value(),
+        messaging_service_sid=settings.twilio_messaging_service_sid,
+        base_url=settings.twilio_base_url,
+        public_url=settings.public_url,
+    )

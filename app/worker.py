@@ -1,0 +1,94 @@
+"""Works off what is due: all rooms' sweeps, woken by the queue and on schedule, in as many processes as wanted."""
+
+import asyncio
+import multiprocessing
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+import uvloop
+
+from app.base import due
+from app.base.config import Settings, load_settings
+from app.base.due import Sweep
+from app.base.log import configure_logs, logger
+from app.ingest import process
+from app.messaging import deliver
+from app.referrals import settle
+from app.surveys import advance
+from app.wiring import Parts, open_parts
+
+log = logger(__name__)
+
+RESTART_SECONDS = 2.0
+"""A worker process that died is started anew after this long."""
+
+
+def sweeps_of(parts: Parts) -> list[Sweep]:
+    """Every room's sweep, in the order in which one order's story goes through them."""
+    ground = parts.ground
+    return [
+        process.sweep(ground),
+        advance.sweep(ground),
+        settle.sweep(ground),
+        deliver.sweep(ground, parts.carriers),
+    ]
+
+
+async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
+    """Work until `stop` is set. A lost database is waited for, not died of."""
+    while not stop.is_set():
+        try:
+            await due.run_worker(parts.ground.database_url, sweeps_of(parts), stop, ready=ready)
+        except Exception:
+            log.exception("the worker lost its database; trying again")
+            try:
+                await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+            except TimeoutError:
+                continue
+
+
+async def _process(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with open_parts(settings) as parts:
+        await work(parts, stop)
+
+
+def run_process() -> None:
+    """One worker process, from its settings to its end by SIGINT or SIGTERM."""
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    uvloop.run(_process(settings))
+
+
+def run_processes(count: int) -> None:
+    """`count` worker processes, each started anew when it dies, until SIGINT or SIGTERM."""
+    if count == 1:
+        run_process()
+        return
+    spawn = multiprocessing.get_context("spawn")
+    children: list[BaseProcess] = []
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        for child in children:
+            if child.is_alive():
+                child.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    while not stopping:
+        children[:] = [child for child in children if child.is_alive()]
+        while len(children) < count and not stopping:
+            child = spawn.Process(target=run_process, daemon=False)
+            child.start()
+            children.append(child)
+        time.sleep(RESTART_SECONDS)
+    for child in children:
+        child.join()

@@ -182,5 +182,3 @@ class LedgerEntry(Base):
     referrer_id: Mapped[UUID]
     at: Mapped[Moment]
     created_at: Mapped[Created]
-
-

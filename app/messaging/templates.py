@@ -1,0 +1,130 @@
+"""What can be sent: each template with the values it is filled with, the channels it has, and a sample.
+
+Fillings hold neither links nor tokens: those are derived when a message is rendered, so that a leaked table opens nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from app.brands.programme import Channel
+from app.messaging.rules import Template, printable
+
+LANGUAGES = ("en",)
+"""Languages that every template has; the first one serves everybody else."""
+
+Part = Literal["subject.txt", "body.txt", "body.html"]
+EMAIL_PARTS: tuple[Part, ...] = ("subject.txt", "body.txt", "body.html")
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyFilling:
+    """Values of `survey` and `reminder`, whose subject is a survey."""
+
+    first_name: str | None
+    item_title: str | None
+    """One thing of the order, to remind of it."""
+    order_number: str
+    ordered_on: str
+    """ISO date in the shop's zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFilling:
+    """Values of `offer`, whose subject is a code."""
+
+    first_name: str | None
+    code: str
+    """As shown: `ANA-7K4QX`."""
+    slug: str
+    """Of the share link."""
+    discount: str
+    """What a friend gets off: `10 %` or `10.00 EUR`."""
+    reward: str | None
+    """What the referrer gets for a friend's order; None where there is only thanks."""
+    minimum: str | None
+    """The least a friend's order must come to."""
+    expires_on: str
+    """ISO date, the last day."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardFilling:
+    """Values of `reward`, whose subject is a reward."""
+
+    first_name: str | None
+    amount: str
+    """`10.00 EUR`."""
+    kind: str
+    """A `RewardKind`: `code` or `credit`."""
+    code: str | None
+    """The referrer's own code, for a reward of kind `code`."""
+
+
+Filling = SurveyFilling | OfferFilling | RewardFilling
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One template of the catalogue."""
+
+    filling: type[Filling]
+    sample: Filling
+    channels: frozenset[Channel] = frozenset(Channel)
+    choices: frozenset[str] = frozenset()
+    """Fields that choose between sentences rather than stand in one: they part batches."""
+
+
+_SURVEY = SurveyFilling(first_name="Ana", item_title="Linen shirt", order_number="1001", ordered_on="2026-03-03")
+CATALOGUE: Mapping[Template, Kind] = {
+    Template.survey: Kind(SurveyFilling, _SURVEY),
+    Template.reminder: Kind(SurveyFilling, _SURVEY),
+    Template.offer: Kind(
+        OfferFilling,
+        OfferFilling(
+            first_name="Ana",
+            code="ANA-7K4QX",
+            slug="27k4qx9wm",
+            discount="10 %",
+            reward="10.00 EUR",
+            minimum="50.00 EUR",
+            expires_on="2026-09-01",
+        ),
+    ),
+    Template.reward: Kind(
+        RewardFilling, RewardFilling(first_name="Ana", amount="10.00 EUR", kind="credit", code=None), choices=frozenset({"kind"})
+    ),
+}
+
+
+def stored(filling: Filling) -> dict[str, str | None]:
+    """The filling as its row keeps it: every value one printable line."""
+    return {name: None if value is None else printable(value) for name, value in asdict(filling).items()}
+
+
+def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | None:
+    """The filling of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
+    kind = CATALOGUE[template].filling
+    names = [field.name for field in fields(kind)]
+    if not values or any(name not in values for name in names):
+        return None
+    return kind(**{name: values[name] for name in names})
+
+
+def language_of(locale: str) -> str:
+    """The language that a locale such as `de-AT` is written to in."""
+    language = locale.replace("_", "-").split("-")[0].lower()
+    return language if language in LANGUAGES else LANGUAGES[0]
+
+
+def email_source(template: Template, part: Part, language: str) -> str:
+    """Path below `templates/emails`; languages besides the first one have a folder of their own in the template's."""
+    folder = Path(template) if language == LANGUAGES[0] else Path(template) / language
+    return str(folder / part)
+
+
+def sms_source(template: Template, language: str) -> str:
+    """Path below `templates/sms`."""
+    folder = Path() if language == LANGUAGES[0] else Path(language)
+    return str(folder / f"{template}.txt")

@@ -1,14 +1,18 @@
 """What all commands share: the command tree, a ground to stand on, answers as JSON."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from app.base.config import Settings, load_settings
 from app.base.errors import AppError
-from app.base.web import Ground
+
+if TYPE_CHECKING:
+    from app.base.config import Settings
+    from app.base.web import Ground
 
 T = TypeVar("T")
 
@@ -29,7 +33,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return uvloop.run(work)
     except OSError as error:
-        raise AppError("no_database", f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?") from error
+        raise AppError(
+            "no_database", f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?"
+        ) from error
 
 
 def on_ground(work: Callable[[Ground], Awaitable[T]], *, settings: Settings | None = None, migrated: bool = True) -> T:
@@ -38,6 +44,7 @@ def on_ground(work: Callable[[Ground], Awaitable[T]], *, settings: Settings | No
     With `migrated`, a database that is behind is an `AppError` that says how to mend it; the embedded one is brought to head.
     """
     from app.base import schema
+    from app.base.config import load_settings
     from app.wiring import open_ground
 
     used = settings or load_settings()
@@ -63,3 +70,13 @@ def print_json(value: object) -> None:
 def tell(text: str) -> None:
     """A line for a person: on stderr, so that stdout stays the answer."""
     print(text, file=sys.stderr, flush=True)
+
+
+def start(*, level: int = 20) -> Settings:
+    """Read the settings and set the logs up (`level` as in `logging`, 20 being INFO)."""
+    from app.base.config import load_settings
+    from app.base.log import configure_logs
+
+    settings = load_settings()
+    configure_logs(settings.log_format, level=level)
+    return settings

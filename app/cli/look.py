@@ -1,13 +1,18 @@
 """Commands that look: the invariants, and what is wrong with the installation."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.base.config import EmailProvider, Settings, SmsProvider, load_settings
 from app.base.errors import AppError
-from app.base.web import Ground
 from app.cli import frame
+
+if TYPE_CHECKING:
+    from app.base.config import Settings
+    from app.base.web import Ground
+    from app.insight.invariants import Broken
 
 
 @frame.cli.command()
@@ -15,14 +20,17 @@ def invariants(as_json: Annotated[bool, typer.Option("--json", help="One line of
     """Check every promise of the data, read-only; exit 1 and the offending rows where one is broken."""
     from app.insight import invariants as promises
 
-    async def work(ground: Ground) -> list[promises.Broken]:
+    async def work(ground: Ground) -> list[Broken]:
         async with ground.sessions() as session:
             return await promises.check(session, ground.tokens)
 
     broken = frame.on_ground(work)
     if as_json:
         frame.print_json(
-            {"promises": len(promises.RULES), "broken": [{"promise": b.promise, "brand": b.brand_id, "rows": b.rows} for b in broken]}
+            {
+                "promises": len(promises.RULES),
+                "broken": [{"promise": b.promise, "brand": b.brand_id, "rows": b.rows} for b in broken],
+            }
         )
     elif broken:
         for one in broken:
@@ -36,6 +44,8 @@ def invariants(as_json: Annotated[bool, typer.Option("--json", help="One line of
 @frame.cli.command()
 def doctor() -> None:
     """Look at settings, database, schema, providers and queue; say what is wrong and how to mend it."""
+    from app.base.config import load_settings
+
     settings = load_settings()
     ills = frame.on_ground(_examine, settings=settings, migrated=False)
     ills += _examine_providers(settings)
@@ -62,7 +72,9 @@ async def _examine(ground: Ground) -> list[str]:
         if not await schema.is_current(ground.engine):
             return ["The schema is not at head. Run: tenfold migrate"]
     except (SQLAlchemyError, OSError) as error:
-        raise AppError("no_database", "The database cannot be reached; is TENFOLD_DATABASE_URL right, and the server up?") from error
+        raise AppError(
+            "no_database", "The database cannot be reached; is TENFOLD_DATABASE_URL right, and the server up?"
+        ) from error
     ills = []
     if int(version or 0) < 140000:
         ills.append("PostgreSQL is older than 14. Upgrade the server.")
@@ -73,6 +85,8 @@ async def _examine(ground: Ground) -> list[str]:
 
 
 def _examine_providers(settings: Settings) -> list[str]:
+    from app.base.config import EmailProvider, SmsProvider
+
     ills = []
     if settings.email_provider is EmailProvider.outbox and settings.sms_provider is SmsProvider.outbox:
         frame.tell("Nothing leaves this machine: e-mail and texts are kept in the outbox.")

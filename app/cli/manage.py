@@ -1,12 +1,15 @@
 """Commands that set up: migrate, brands, shops, keys, staff, and one person's data."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.base.config import load_settings
-from app.base.web import Ground
 from app.cli import frame
+
+if TYPE_CHECKING:
+    from app.base.web import Ground
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 
@@ -15,6 +18,7 @@ Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 def migrate() -> None:
     """Upgrade the schema to head."""
     from app.base import schema
+    from app.base.config import load_settings
     from app.wiring import database_url_of
 
     frame.run(schema.migrate(database_url_of(load_settings())))
@@ -34,9 +38,7 @@ def add_brand(
 
     async def work(ground: Ground) -> dict[str, object]:
         async with ground.sessions.begin() as session:
-            brand = await add.add_brand(
-                session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address
-            )
+            brand = await add.add_brand(session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address)
             return {"brand": brand.slug, "id": brand.id, "name": brand.name}
 
     frame.print_json(frame.on_ground(work))

@@ -1,17 +1,20 @@
 """Commands that run: the web, the workers, both in one, one sweep of all that is due, and the demo."""
 
+from __future__ import annotations
+
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.base.config import Environment, Settings, load_settings
 from app.base.errors import AppError
-from app.base.log import configure_logs
-from app.base.web import Ground
 from app.cli import frame
+
+if TYPE_CHECKING:
+    from app.base.config import Settings
+    from app.base.web import Ground
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]
@@ -24,8 +27,7 @@ async def _nothing(_ground: Ground) -> None:
 @frame.cli.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Web and worker together, for a small shop; brings the schema to head at start."""
-    settings = load_settings()
-    configure_logs(settings.log_format)
+    settings = frame.start()
     frame.run(_serve(settings, host, port))
 
 
@@ -55,8 +57,7 @@ def web(
     """The web alone; as many as you like against one PostgreSQL."""
     import uvicorn
 
-    settings = load_settings()
-    configure_logs(settings.log_format)
+    settings = frame.start()
     frame.on_ground(_nothing, settings=settings)
     uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, log_config=None, access_log=False)
 
@@ -66,8 +67,7 @@ def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes
     """The worker alone; as many as you like against one PostgreSQL."""
     from app.worker import run_processes
 
-    settings = load_settings()
-    configure_logs(settings.log_format)
+    settings = frame.start()
     frame.on_ground(_nothing, settings=settings)
     run_processes(processes)
 
@@ -79,8 +79,9 @@ def run_due(
     """Do all work that is due, until nothing is left; prints the counts a kind."""
     import logging
 
-    settings = load_settings()
-    configure_logs(settings.log_format, level=logging.WARNING)
+    settings = frame.start(level=logging.WARNING)
+    from app.base.config import Environment
+
     if now is not None and settings.env is Environment.production:
         raise AppError("not_in_production", "In production the clock is the wall's; leave --now out.")
     moment = _moment(now)

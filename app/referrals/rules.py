@@ -1,6 +1,15 @@
 """Pure decisions about codes, redemptions and rewards."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from app.base import money
+from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.orders.rules import remaining_total
 
 
 class CodeStatus(StrEnum):
@@ -64,3 +73,171 @@ class Account(StrEnum):
     """What rewards cost the shop."""
     referrers = "referrers"
     """The other side of rewards: what is owed or was given to referrers."""
+
+
+_STEPS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
+    RedemptionStatus.pending: frozenset({RedemptionStatus.approved, RedemptionStatus.reversed}),
+    RedemptionStatus.held: frozenset({RedemptionStatus.approved, RedemptionStatus.rejected, RedemptionStatus.reversed}),
+    RedemptionStatus.approved: frozenset({RedemptionStatus.reversed}),
+    RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
+}
+
+
+def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
+    """Whether a redemption may go from one status to another; `refused` and `reversed` are ends."""
+    return wanted in _STEPS.get(status, frozenset())
+
+
+def code_status(*, disabled: bool, expires_at: datetime, uses: int, max_uses: int, now: datetime) -> CodeStatus:
+    """What a code is good for at `now`; it no longer works at the very moment it expires."""
+    if disabled:
+        return CodeStatus.disabled
+    if expires_at <= now:
+        return CodeStatus.expired
+    return CodeStatus.exhausted if uses >= max_uses else CodeStatus.active
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Everything that decides whether a code counts for an order.
+
+    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order was placed, so that a late
+    webhook takes nothing from an honest friend. `granted` counts the referrer's redemptions that are rewarded or may yet be;
+    `spent` is what those of the brand's present budget period cost, `reward` what this one would add.
+    """
+
+    honoured: bool
+    disabled: bool
+    expired: bool
+    uses_left: int
+    own_order: bool
+    used_before: bool
+    existing_customer: bool
+    subtotal: int
+    currency: str
+    discount_kind: DiscountKind
+    code_currency: str
+    minimum_subtotal: Decimal | None
+    new_customers_only: bool
+    one_per_friend: bool
+    granted: int = 0
+    cap: int | None = None
+    reward: int = 0
+    spent: int = 0
+    budget: int | None = None
+
+
+def may_redeem(use: Use) -> RefusalReason | None:
+    """The first reason against it, from what lies with the code to what lies with the friend, the order and the purse; or None.
+
+    A friend who used a code before is also an existing customer; the more special reason is told.
+    """
+    checks = (
+        (not use.honoured, RefusalReason.not_active),
+        (use.disabled, RefusalReason.disabled),
+        (use.expired, RefusalReason.expired),
+        (use.uses_left <= 0, RefusalReason.exhausted),
+        (use.own_order, RefusalReason.own_order),
+        (use.one_per_friend and use.used_before, RefusalReason.already_used_by_friend),
+        (use.new_customers_only and use.existing_customer, RefusalReason.existing_customer),
+        (_currencies_differ(use), RefusalReason.currency_mismatch),
+        (_below_minimum(use), RefusalReason.minimum_not_met),
+        (use.cap is not None and use.reward > 0 and use.granted >= use.cap, RefusalReason.cap_reached),
+        (use.budget is not None and use.reward > 0 and use.spent + use.reward > use.budget, RefusalReason.budget_spent),
+    )
+    return next((reason for refused, reason in checks if refused), None)
+
+
+def _currencies_differ(use: Use) -> bool:
+    """A percentage without a minimum is the same in every currency; an amount is not, and we convert nothing."""
+    speaks_of_money = use.discount_kind is DiscountKind.amount or use.minimum_subtotal is not None
+    return speaks_of_money and use.currency != use.code_currency
+
+
+def _below_minimum(use: Use) -> bool:
+    return use.minimum_subtotal is not None and use.subtotal < minor_of(use.minimum_subtotal, use.code_currency)
+
+
+def minor_of(value: Decimal, currency: str) -> int:
+    """A decimal of the terms in minor units, rounded down where the currency has fewer decimals."""
+    return int(value.scaleb(money.exponent(currency)))
+
+
+def amount_text(value: Decimal, currency: str) -> str:
+    """A decimal of the terms as people read it: `10.00 EUR`, `800 JPY`."""
+    return str(money.Money(minor_of(value, currency), currency))
+
+
+def amount_off(kind: DiscountKind, value: Decimal, subtotal: int, currency: str, *, discounted: int = 0) -> int:
+    """What the terms take off a subtotal, in minor units of `currency`; never more than there is.
+
+    `discounted` is what the shop says it took off the order in all. Where it says anything, we never count more than that: a
+    platform that sends the subtotal after discounts, or took less, knows better. 0 says nothing (our own checkout asks before).
+    """
+    match kind:
+        case DiscountKind.percent:
+            off = money.percent_of(subtotal, value)
+        case DiscountKind.amount:
+            off = min(subtotal, minor_of(value, currency))
+        case _:
+            assert_never(kind)
+    return min(off, discounted) if discounted > 0 else off
+
+
+def leaked(kind: DiscountKind, value: Decimal, subtotal: int, discounted: int, *, code_currency: str, currency: str) -> int:
+    """What a refused code took off all the same, as far as the shop reports a discount; 0 where it reports none."""
+    if kind is DiscountKind.amount and code_currency != currency:
+        return discounted
+    return min(discounted, amount_off(kind, value, subtotal, currency))
+
+
+def net_reward(reward: int, total: int, refunded: int, *, cancelled: bool, how: PartialRefund, minimum: int | None) -> int:
+    """What is left of a reward, in minor units, whatever the order in which the facts came.
+
+    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥ `minimum` (none: while anything
+    remains), else 0. An order of nothing earns its reward until it is cancelled.
+    """
+    remaining = remaining_total(total, refunded, cancelled=cancelled)
+    if cancelled:
+        return 0
+    match how:
+        case PartialRefund.proportional:
+            return reward * remaining // total if total > 0 else reward
+        case PartialRefund.threshold:
+            wanted = max(minimum or 0, min(total, 1))
+            return reward if remaining >= wanted else 0
+        case _:
+            assert_never(how)
+
+
+def is_undone(total: int, refunded: int, *, cancelled: bool) -> bool:
+    """Whether nothing is left of an order: it was cancelled, or all of it refunded. A free order is not refunded by nothing."""
+    return cancelled or (refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0)
+
+
+def hold_end(paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFrom, hold_days: int) -> datetime | None:
+    """When a redemption may be approved; None while the fact that its hold is counted from has not come."""
+    match hold_from:
+        case HoldFrom.paid:
+            start: datetime | None = paid_at
+        case HoldFrom.delivered:
+            start = delivered_at
+        case _:
+            assert_never(hold_from)
+    return None if start is None else start + timedelta(days=hold_days)
+
+
+def period_start(at: datetime, period: str, zone: ZoneInfo) -> datetime | None:
+    """When the budget's `day week month year` that holds `at` began in the brand's zone; None for `total`, which has no start."""
+    local = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    match period:
+        case "day":
+            return local
+        case "week":
+            return local - timedelta(days=local.weekday())
+        case "month":
+            return local.replace(day=1)
+        case "year":
+            return local.replace(month=1, day=1)
+        case _:
+            return None

@@ -1,8 +1,11 @@
 """Pure words and checks about brands and shops."""
 
 import re
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo, available_timezones
+
+from app.brands.programme import QuietHours
 
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
 """Shop slugs that would shadow the providers' doors below `/hooks/`."""
@@ -32,3 +35,25 @@ def is_zone(name: str) -> bool:
 def zone_or(name: str | None, fallback: str) -> ZoneInfo:
     """The named zone, or the fallback where the name is absent or none."""
     return ZoneInfo(name if name and is_zone(name) else fallback)
+
+
+def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -> datetime:
+    """The first moment from `now` on, in UTC, that lies outside the quiet hours of the zone; `now` itself where it does.
+
+    Quiet hours run from `from` (quiet) to `to` (no longer quiet), by the clock on the wall, also across midnight and on the days
+    when clocks are changed.
+    """
+    local = now.astimezone(zone)
+    if quiet_hours is None or not _is_quiet(local.time(), quiet_hours):
+        return now.astimezone(UTC)
+    spans_midnight = quiet_hours.from_ > quiet_hours.to
+    tomorrow = spans_midnight and local.time() >= quiet_hours.from_
+    day = local.date() + timedelta(days=1 if tomorrow else 0)
+    end = datetime.combine(day, quiet_hours.to, zone)
+    # In the hour that an autumn night has twice, the first coming of a time may already be over.
+    return max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC)) if local.fold else end.astimezone(UTC)
+
+
+def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
+    start, end = quiet_hours.from_, quiet_hours.to
+    return start <= at < end if start < end else at >= start or at < end

@@ -107,6 +107,6 @@ def disclosure_text(programme: Programme, currency: str) -> str:
 def qr_svg(url: str) -> Markup:
     """The link as an inline SVG, dark on white in every colour scheme, so that cameras read it; sized by the style sheet."""
     made = segno.make(url, error="m", micro=False)
-    svg = made.svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff", dark="#000", border=3)
+    svg = made.svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff", dark="#000", border=2)
     # The source is our own link, escaped by the library; the role tells screen readers that it is one picture.
     return Markup(svg.replace("<svg ", '<svg role="img" aria-label="QR code of your link" ', 1))  # noqa: S704

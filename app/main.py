@@ -28,6 +28,7 @@ from app.referrals import routes as referral_routes
 from app.surveys import routes as survey_routes
 from app.wiring import Parts, open_parts
 
+
 def create_app(parts: Parts | None = None) -> FastAPI:
     """The application. Without `parts` it reads the settings and opens its own, for as long as it runs."""
     app = FastAPI(title="Tenfold", version="1", docs_url=None, redoc_url=None, lifespan=_own_parts if parts is None else None)

@@ -66,9 +66,7 @@ def _email(ground: Ground) -> Carrier:
     if settings.email_provider is EmailProvider.outbox:
         return Outbox(ground)
     assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
-    return SendGrid(
-        ground.tokens, api_key=settings.sendgrid_api_key.get_secret_value(), base_url=settings.sendgrid_base_url
-    )
+    return SendGrid(ground.tokens, api_key=settings.sendgrid_api_key.get_secret_value(), base_url=settings.sendgrid_base_url)
 
 
 def _sms(ground: Ground) -> Carrier:

@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,7 +50,7 @@ async def _make_template(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The embedded server, started by the first worker and shared by all; stopped when the last one leaves."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -62,7 +60,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if not (shared / "template.ready").exists():
             asyncio.run(_make_template(url))
             (shared / "template.ready").touch()
-    yield url
+    return url
 
 
 @pytest.fixture
@@ -111,6 +109,13 @@ async def shop(ground: Ground, brand: Brand) -> Shop:
     """Its shop `acme`, in euros, with the webhook secret `SECRET`."""
     async with ground.sessions.begin() as session:
         shop, _ = await add_shop(
-            session, ground.tokens, brand, "acme", name="Acme", webhook_secret=SECRET, time_zone="Europe/Berlin", url="https://acme.example"
+            session,
+            ground.tokens,
+            brand,
+            "acme",
+            name="Acme",
+            webhook_secret=SECRET,
+            time_zone="Europe/Berlin",
+            url="https://acme.example",
         )
         return shop

@@ -25,7 +25,14 @@ def test_a_shown_id_reads_back_and_another_kind_does_not():
 
 @pytest.mark.parametrize(
     ("value", "currency", "minor"),
-    [("80.00", "EUR", 8000), ("80", "EUR", 8000), (800, "JPY", 800), ("8.125", "KWD", 8125), ("-1.50", "USD", -150), ("1e2", "EUR", 10000)],
+    [
+        ("80.00", "EUR", 8000),
+        ("80", "EUR", 8000),
+        (800, "JPY", 800),
+        ("8.125", "KWD", 8125),
+        ("-1.50", "USD", -150),
+        ("1e2", "EUR", 10000),
+    ],
 )
 def test_money_is_read_exactly(value, currency, minor):
     assert money.parse(value, currency) == minor
@@ -33,7 +40,17 @@ def test_money_is_read_exactly(value, currency, minor):
 
 @pytest.mark.parametrize(
     ("value", "currency"),
-    [("80.001", "EUR"), ("1.5", "JPY"), ("NaN", "EUR"), ("Infinity", "EUR"), ("", "EUR"), ("1", "XXX"), (1.5, "EUR"), (True, "EUR"), ("1e30", "EUR")],
+    [
+        ("80.001", "EUR"),
+        ("1.5", "JPY"),
+        ("NaN", "EUR"),
+        ("Infinity", "EUR"),
+        ("", "EUR"),
+        ("1", "XXX"),
+        (1.5, "EUR"),
+        (True, "EUR"),
+        ("1e30", "EUR"),
+    ],
 )
 def test_money_that_cannot_be_booked_is_refused(value, currency):
     with pytest.raises(money.MoneyError):

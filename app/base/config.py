@@ -1,5 +1,6 @@
 """Settings from the environment or `.env`, checked once at start."""
 
+import os
 import secrets
 from enum import StrEnum
 from pathlib import Path
@@ -73,7 +74,9 @@ class Settings(BaseSettings):
             raise ValueError("must be an http(s) address such as https://nps.example.com, without query or fragment")
         return value.rstrip("/")
 
-    @field_validator("secret_key", "database_url", "sendgrid_api_key", "sendgrid_event_public_key", "twilio_auth_token", mode="before")
+    @field_validator(
+        "secret_key", "database_url", "sendgrid_api_key", "sendgrid_event_public_key", "twilio_auth_token", mode="before"
+    )
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -132,17 +135,18 @@ def _sentence(where: tuple[int | str, ...], message: str) -> str:
 
 
 def embedded_secret_key(home: Path) -> str:
-    """The installation's own key, made once and kept with mode 0600 in `home`."""
+    """The installation's own key, made once and kept with mode 0600 in `home`; processes that start together get the same one."""
     path = home / "secret_key"
-    try:
-        with path.open("x", opener=_private) as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = home / f"secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            # A link fails where another process was first, and is never half-written.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
     return path.read_text().strip()
-
-
-def _private(path: str, flags: int) -> int:
-    import os  # noqa: PLC0415  # only the opener needs it
-
-    return os.open(path, flags, 0o600)

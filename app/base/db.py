@@ -6,7 +6,7 @@ brand's row cannot point at another's.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import orjson
@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from app.base.ids import new_id
 
@@ -42,7 +42,13 @@ class Base(DeclarativeBase):
     """Parent of every table; related rows are loaded by explicit queries only."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {str: Text, dict[str, Any]: JSONB, list[Any]: JSONB, list[str]: JSONB, UUID: Uuid}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        list[str]: JSONB,
+        UUID: Uuid,
+    }
 
 
 def choice(words: type[StrEnum]) -> Enum:

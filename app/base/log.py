@@ -68,4 +68,4 @@ def configure_logs(style: LogFormat, *, level: int = logging.INFO) -> None:
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger for one module; events are short sentences, facts are keyword arguments."""
-    return structlog.stdlib.get_logger(name)  # type: ignore[no-any-return]  # structlog types it as Any
+    return structlog.stdlib.get_logger(name)

@@ -15,7 +15,6 @@ from app.brands.programme import Programme
 from app.brands.rules import Platform
 
 
-
 async def add_brand(
     session: AsyncSession, slug: str, *, name: str, time_zone: str = "UTC", locale: str = "en", postal_address: str = ""
 ) -> Brand:
@@ -35,7 +34,7 @@ async def add_brand(
     return brand
 
 
-async def add_shop(
+async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     session: AsyncSession,
     tokens: Tokens,
     brand: Brand,
@@ -62,10 +61,7 @@ async def add_shop(
     secret = webhook_secret or new_webhook_secret()
     shop_id = new_id()
     taken = await session.execute(
-        insert(ShopSlug)
-        .values(slug=slug, brand_id=brand.id, shop_id=shop_id)
-        .on_conflict_do_nothing()
-        .returning(ShopSlug.slug)
+        insert(ShopSlug).values(slug=slug, brand_id=brand.id, shop_id=shop_id).on_conflict_do_nothing().returning(ShopSlug.slug)
     )
     if taken.first() is None:
         raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
@@ -92,15 +88,15 @@ async def change_programme(session: AsyncSession, brand_id: int, programme: Prog
     present = await terms_in_force(session, brand_id)
     if present.programme == programme:
         return present
-    session.add(
-        ProgrammeVersion(brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author)
-    )
+    session.add(ProgrammeVersion(brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author))
     await session.flush()
     return Terms(present.version + 1, programme)
 
 
 def _check(slug: str, time_zone: str) -> None:
     if not rules.is_slug(slug):
-        raise AppError("bad_slug", f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved.")
+        raise AppError(
+            "bad_slug", f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved."
+        )
     if not rules.is_zone(time_zone):
         raise AppError("bad_time_zone", f"{time_zone!r} is no time zone; use a name such as Europe/Berlin.")

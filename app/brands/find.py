@@ -36,7 +36,9 @@ async def find_brand(session: AsyncSession, slug: str) -> Brand:
     """The brand with this slug; an `AppError` that says how to make one where there is none."""
     brand = await session.scalar(select(Brand).where(Brand.slug == slug))
     if brand is None:
-        raise AppError("unknown_brand", f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME", status=404)
+        raise AppError(
+            "unknown_brand", f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME", status=404
+        )
     return brand
 
 

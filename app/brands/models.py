@@ -73,5 +73,3 @@ class ProgrammeVersion(Base):
     terms: Mapped[dict[str, Any]]
     author: Mapped[str]
     created_at: Mapped[Created]
-
-

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 
-
 class Channel(StrEnum):
     """How a person is reached."""
 
@@ -69,7 +68,9 @@ def _number(value: object) -> object:
     return value
 
 
-Decimals = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=3), PlainSerializer(lambda value: f"{value:f}", return_type=str)]
+Decimals = Annotated[
+    Decimal, Field(ge=0, max_digits=15, decimal_places=3), PlainSerializer(lambda value: f"{value:f}", return_type=str)
+]
 """A decimal amount in the shop's currency, or a percentage; a string in JSON."""
 
 

@@ -45,7 +45,7 @@ def add_brand(
 
 
 @frame.shop.command("add")
-def add_shop(
+def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     slug: Slug,
     name: Annotated[str, typer.Option(help="As customers know it.")],
     brand: Annotated[str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")] = None,

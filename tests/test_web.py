@@ -1,0 +1,78 @@
+import pytest
+from fastapi import FastAPI, Request
+from httpx2 import ASGITransport, AsyncClient
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from app.base.errors import AppError
+from app.base.web import RequestFrame, SessionDep, install_problems, read_body
+
+
+class Body(BaseModel):
+    number: int
+
+
+@pytest.fixture
+async def client(ground):
+    app = FastAPI()
+    app.state.ground = ground
+    app.add_middleware(RequestFrame)
+    install_problems(app)
+
+    @app.post("/fails-at-commit")
+    async def fails_at_commit(session: SessionDep) -> dict[str, bool]:
+        await session.execute(text("CREATE TABLE parent (id int PRIMARY KEY)"))
+        await session.execute(text("CREATE TABLE child (id int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"))
+        await session.execute(text("INSERT INTO child VALUES (1)"))
+        return {"done": True}
+
+    @app.post("/mistake")
+    async def mistake() -> None:
+        raise AppError("no_such_thing", "There is no such thing; name another.", status=409)
+
+    @app.post("/typed")
+    async def typed(body: Body) -> Body:
+        return body
+
+    @app.post("/raw")
+    async def raw(request: Request) -> int:
+        return len(await read_body(request, limit=1000, drop_up_to=5000))
+
+    async with AsyncClient(transport=ASGITransport(app=app, raise_app_exceptions=False), base_url="http://test") as client:
+        yield client
+
+
+async def test_a_commit_that_fails_is_never_answered_200(client, ground):
+    answer = await client.post("/fails-at-commit")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    async with ground.sessions() as session:
+        assert await session.scalar(text("SELECT to_regclass('child')")) is None
+
+
+async def test_a_mistake_is_answered_as_a_problem_with_a_stable_code(client):
+    answer = await client.post("/mistake")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_such_thing")
+
+
+async def test_a_refused_body_is_not_echoed(client):
+    answer = await client.post("/typed", json={"number": "top secret"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert "top secret" not in answer.text
+
+
+async def test_every_answer_has_a_request_id_and_safe_headers(client):
+    answer = await client.post("/mistake", headers={"x-request-id": "from-our-proxy"})
+    assert answer.headers["x-request-id"] == "from-our-proxy"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    hostile = await client.post("/mistake", headers={"x-request-id": "<script>"})
+    assert "<" not in hostile.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(0, 200), (1000, 200), (1001, 413), (4999, 413), (50_000, 413)])
+async def test_a_body_is_read_up_to_its_limit(client, size, status):
+    answer = await client.post("/raw", content=b"x" * size)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == size

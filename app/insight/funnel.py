@@ -1,0 +1,221 @@
+"""The whole path from an order to an approved redemption, and what it brought and cost.
+
+The orders placed in a period are followed as far as they came, whenever that was, so no stage mixes two clocks and the numbers of
+an old period only grow. Test orders and imported history are left out. The stages:
+
+- `orders`: placed in the period; `surveyed`: their survey was handed to a provider;
+- `delivered`: it arrived (by the provider's word or because it was answered; on a channel without receipts: was accepted);
+- `answered`; `promoters`: answers of 9 or 10;
+- `offers_delivered`: people whom such an answer made a referrer and whose offer arrived (as above);
+- `shared`: of these, whose link was opened or code was used by a friend: the sharing itself happens on their own phone, unseen;
+- `friend_visits`: openings of their links; `redemptions`: friends' orders whose code counted; `approved`: of these, rewarded.
+
+Without a period, referrers who came by no answer (imported advocates) are counted too.
+"""
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import money
+from app.brands.find import load_shops
+from app.insight.periods import Period, binds, within
+
+STAGES = (
+    "orders",
+    "surveyed",
+    "delivered",
+    "answered",
+    "promoters",
+    "offers_delivered",
+    "shared",
+    "friend_visits",
+    "redemptions",
+    "approved",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How many came how far; each field is a stage of the path."""
+
+    orders: int = 0
+    surveyed: int = 0
+    delivered: int = 0
+    answered: int = 0
+    promoters: int = 0
+    offers_delivered: int = 0
+    shared: int = 0
+    friend_visits: int = 0
+    redemptions: int = 0
+    approved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What referred orders brought and cost in one currency, in minor units.
+
+    `revenue` is what is left of the friends' orders after refunds, of redemptions that still count. Costs are the ledger's.
+    """
+
+    currency: str
+    revenue: int = 0
+    discount_cost: int = 0
+    leaked_discount: int = 0
+    reward_cost: int = 0
+    message_cost: int | None = None
+    """What providers charged; None while no provider tells us."""
+
+    @property
+    def cost(self) -> int:
+        """Everything the programme cost, as far as it is known."""
+        return self.discount_cost + self.leaked_discount + self.reward_cost + (self.message_cost or 0)
+
+    @property
+    def roi(self) -> float | None:
+        """(revenue - cost) ÷ cost; None where nothing was spent."""
+        return (self.revenue - self.cost) / self.cost if self.cost else None
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The path's stages and its accounts, one a currency; there is always one, the currency with the most revenue first."""
+
+    stages: Stages
+    accounts: list[Account]
+
+
+_ARRIVED = """
+    CASE WHEN bool_or(receipts.come) THEN bool_or(m.delivered_at IS NOT NULL OR m.status IN ('delivered', 'complained'))
+         ELSE bool_or(m.sent_at IS NOT NULL) END
+"""
+_RECEIPTS = """
+    receipts AS (
+        SELECT channel.name AS channel, EXISTS (
+            SELECT FROM messages m WHERE m.brand_id = :brand AND m.channel = channel.name AND m.status IN ('delivered', 'bounced', 'complained')
+        ) AS come FROM (VALUES ('email'), ('sms')) AS channel (name)
+    )
+"""
+
+
+def _cohort(period: Period) -> str:
+    return f"""
+        cohort AS (
+            SELECT o.brand_id, o.id FROM orders o
+            WHERE o.brand_id = :brand AND NOT o.test AND NOT o.history AND {within("o.placed_at", period)}
+        )
+    """
+
+
+def _chosen(period: Period) -> str:
+    """The referrers whom the cohort's answers made; without a period all referrers."""
+    made = "JOIN surveys s ON s.brand_id = f.brand_id AND s.id = f.survey_id JOIN cohort ON cohort.id = s.order_id"
+    return f"chosen AS (SELECT f.customer_id FROM referrers f {'' if period == Period() else made} WHERE f.brand_id = :brand)"
+
+
+async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
+    """Follow the orders placed in the period; four queries, however many orders there are."""
+    asked = (await session.execute(text(_asked(period)), binds(brand_id, period))).one()
+    referred = (await session.execute(text(_referred(period)), binds(brand_id, period))).one()
+    stages = Stages(**asked._mapping, **referred._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+    rows = await session.execute(text(_money(period)), binds(brand_id, period))
+    accounts = [Account(**row) for row in rows.mappings()]
+    if not accounts:
+        shops = await load_shops(session, brand_id)
+        accounts = [Account(next((shop.currency for shop in shops.values()), "EUR"))]
+    return Funnel(stages, accounts)
+
+
+def _asked(period: Period) -> str:
+    return f"""
+        WITH {_cohort(period)}, {_RECEIPTS}, asked AS (
+            SELECT s.id, {_ARRIVED} AS arrived
+            FROM cohort JOIN surveys s ON s.brand_id = cohort.brand_id AND s.order_id = cohort.id AND s.sent_at IS NOT NULL
+            LEFT JOIN messages m ON m.brand_id = s.brand_id AND m.subject_id = s.id AND m.template IN ('survey', 'reminder')
+            LEFT JOIN receipts ON receipts.channel = m.channel
+            GROUP BY s.id
+        )
+        SELECT (SELECT count(*) FROM cohort) AS orders, count(*) AS surveyed,
+            count(*) FILTER (WHERE asked.arrived OR r.id IS NOT NULL) AS delivered, count(r.id) AS answered,
+            count(r.id) FILTER (WHERE r.score >= 9) AS promoters
+        FROM asked LEFT JOIN responses r ON r.brand_id = :brand AND r.survey_id = asked.id
+    """
+
+
+def _referred(period: Period) -> str:
+    return f"""
+        WITH {_cohort(period)}, {_RECEIPTS}, {_chosen(period)},
+        offered AS (
+            SELECT m.customer_id, {_ARRIVED} AS arrived FROM chosen
+            JOIN messages m ON m.brand_id = :brand AND m.customer_id = chosen.customer_id AND m.template = 'offer'
+            JOIN receipts ON receipts.channel = m.channel GROUP BY m.customer_id
+        ),
+        visited AS (
+            SELECT v.customer_id, count(*) AS visits FROM chosen
+            JOIN visits v ON v.brand_id = :brand AND v.customer_id = chosen.customer_id GROUP BY v.customer_id
+        ),
+        used AS (
+            SELECT d.referrer_id AS customer_id, count(*) FILTER (WHERE d.status <> 'refused') AS redemptions,
+                count(*) FILTER (WHERE d.status = 'approved') AS approved
+            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.customer_id
+            JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id AND NOT o.test GROUP BY d.referrer_id
+        )
+        SELECT (SELECT count(*) FROM offered WHERE arrived) AS offers_delivered,
+            (SELECT count(*) FROM visited FULL JOIN used USING (customer_id)) AS shared,
+            (SELECT coalesce(sum(visits), 0)::bigint FROM visited) AS friend_visits,
+            (SELECT coalesce(sum(redemptions), 0)::bigint FROM used) AS redemptions,
+            (SELECT coalesce(sum(approved), 0)::bigint FROM used) AS approved
+    """
+
+
+def _money(period: Period) -> str:
+    return f"""
+        WITH {_cohort(period)}, {_chosen(period)},
+        friends AS (
+            SELECT d.id, d.status, o.currency,
+                CASE WHEN o.cancelled_at IS NULL THEN greatest(0, o.total - o.refunded) ELSE 0 END AS remaining
+            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.customer_id
+            JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id AND NOT o.test
+        ),
+        lines AS (
+            SELECT currency, remaining AS revenue, 0 AS discount_cost, 0 AS leaked_discount, 0 AS reward_cost
+            FROM friends WHERE status IN ('pending', 'held', 'approved')
+            UNION ALL
+            SELECT l.currency, 0, CASE l.account WHEN 'discount_cost' THEN l.amount ELSE 0 END,
+                CASE l.account WHEN 'leaked_discount' THEN l.amount ELSE 0 END, CASE l.account WHEN 'reward_cost' THEN l.amount ELSE 0 END
+            FROM friends JOIN ledger_entries l ON l.brand_id = :brand AND l.redemption_id = friends.id
+        )
+        SELECT currency, sum(revenue)::bigint AS revenue, sum(discount_cost)::bigint AS discount_cost,
+            sum(leaked_discount)::bigint AS leaked_discount, sum(reward_cost)::bigint AS reward_cost
+        FROM lines GROUP BY currency ORDER BY 2 DESC, 1
+    """
+
+
+def funnel_facts(found: Funnel) -> dict[str, Any]:
+    """The funnel as the API shows it: amounts are decimal strings.
+
+    Amounts of several currencies are never added up: then the single fields are null and `by_currency` has them all.
+    """
+    shown = [_account_facts(account) for account in found.accounts]
+    single = shown[0] if len(shown) == 1 else dict.fromkeys(shown[0])
+    stages = asdict(found.stages)
+    return {"stages": [{"stage": stage, "count": stages[stage]} for stage in STAGES], **stages, **single, "by_currency": shown}
+
+
+def _account_facts(account: Account) -> dict[str, Any]:
+    def said(minor: int | None) -> str | None:
+        return None if minor is None else money.to_text(minor, account.currency)
+
+    roi = account.roi
+    return {
+        "currency": account.currency,
+        "revenue": said(account.revenue),
+        "discount_cost": said(account.discount_cost),
+        "leaked_discount": said(account.leaked_discount),
+        "reward_cost": said(account.reward_cost),
+        "message_cost": said(account.message_cost),
+        "roi": None if roi is None else float(round(Decimal(roi), 4)),
+    }

@@ -1,0 +1,70 @@
+"""A stretch of time as people name it: half-open, in the brand's zone."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.base.errors import AppError
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` (included) to `end` (excluded), aware UTC; None is open on that side."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def read_period(start: str | None, end: str | None, zone: str) -> Period:
+    """The period between two dates or times; what names no zone is in `zone`, a date is its first moment there.
+
+    An `AppError` (`bad_period`) for what cannot be read and for an end before the start.
+    """
+    period = Period(_read(start, zone), _read(end, zone))
+    if period.start and period.end and period.end < period.start:
+        raise AppError("bad_period", "The period ends before it starts; swap from and to.")
+    return period
+
+
+def last_days(days: int, zone: str, *, now: datetime) -> Period:
+    """The last `days` whole days in the zone, today included."""
+    tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+    return Period(_midnight(tomorrow - timedelta(days=days), zone), _midnight(tomorrow, zone))
+
+
+def before(period: Period) -> Period | None:
+    """The period of equal length just before; None for one that is open."""
+    if period.start is None or period.end is None:
+        return None
+    return Period(period.start - (period.end - period.start), period.start)
+
+
+def within(column: str, period: Period) -> str:
+    """The SQL condition that a column of ours lies in the period; it binds `start` and `end` where they are given."""
+    sides = [f"{column} >= :start"] * (period.start is not None) + [f"{column} < :end"] * (period.end is not None)
+    return " AND ".join(sides) or "true"
+
+
+def binds(brand_id: int, period: Period) -> dict[str, Any]:
+    """What a query over a period binds: `brand`, and the sides that `within` speaks of."""
+    sides = {"start": period.start, "end": period.end}
+    return {"brand": brand_id, **{name: value for name, value in sides.items() if value is not None}}
+
+
+def _read(text: str | None, zone: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        if len(text) == len("2026-03-10"):
+            return _midnight(date.fromisoformat(text), zone)
+        # A plus sign that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise AppError("bad_period", f"{text[:40]!r} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00.") from None
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,50 @@
+"""API keys: make one, find the one that a caller shows. A key is `tf_`, the brand's number and the row's id, then its secret."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.models import ApiKey
+from app.admin.rules import Scope
+from app.base.ids import new_id
+from app.base.tokens import new_secret, secret_hash
+
+_PREFIX = "tf_"
+_HEAD_BYTES = 20
+_HEAD_LETTERS = 27
+"""Base 64 of brand (4 bytes) and row id (16 bytes), without padding."""
+
+
+async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope]) -> str:
+    """Make a key and answer it in the only copy there is: the database keeps a hash of its secret."""
+    secret = new_secret()
+    key = ApiKey(brand_id=brand_id, id=new_id(), secret_hash=secret_hash(secret), scopes=sorted(set(scopes)))
+    session.add(key)
+    await session.flush()
+    head = base64.urlsafe_b64encode(brand_id.to_bytes(4) + key.id.bytes).decode().rstrip("=")
+    return f"{_PREFIX}{head}{secret}"
+
+
+async def find_key(session: AsyncSession, shown: str) -> ApiKey | None:
+    """The key that was shown; None for an unknown, wrong or revoked one, compared in constant time."""
+    if not shown.startswith(_PREFIX) or not shown.isascii():
+        return None
+    head, secret = shown[len(_PREFIX) :][:_HEAD_LETTERS], shown[len(_PREFIX) :][_HEAD_LETTERS:]
+    try:
+        raw = base64.urlsafe_b64decode(head + "=")
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != _HEAD_BYTES:
+        return None
+    brand_id = int.from_bytes(raw[:4])
+    if brand_id >= 2**31:
+        return None
+    key = await session.scalar(select(ApiKey).where(ApiKey.brand_id == brand_id, ApiKey.id == UUID(bytes=raw[4:])))
+    if key is None or key.revoked_at is not None or not hmac.compare_digest(key.secret_hash, secret_hash(secret)):
+        return None
+    return key

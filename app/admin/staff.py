@@ -1,0 +1,133 @@
+"""People of the marketing team: add one, let them in by a one-time link, know their browser again."""
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.models import LoginLink, Staff, StaffSession
+from app.admin.rules import Role
+from app.base.errors import AppError
+from app.base.ids import new_id
+from app.base.tokens import Tokens, new_secret, secret_hash
+from app.base.web import Ground
+
+LINK_LASTS = timedelta(hours=1)
+SESSION_LASTS = timedelta(days=14)
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whose browser it is."""
+
+    brand_id: int
+    session_id: UUID
+    staff_id: UUID
+    email: str
+    role: Role
+
+
+async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role) -> UUID:
+    """Add a person to a brand's team, or give them another role; answers their id. An unusable address is an `AppError`."""
+    address = email.strip().casefold()
+    if not _ADDRESS.fullmatch(address):
+        raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
+    wanted = insert(Staff).values(brand_id=brand_id, id=new_id(), email=address, role=role)
+    made = await session.execute(
+        wanted.on_conflict_do_update(index_elements=["brand_id", "email"], set_={"role": role}).returning(Staff.id)
+    )
+    return made.scalar_one()
+
+
+async def make_login_link(
+    session: AsyncSession, ground: Ground, email: str, *, now: datetime, brand_id: int | None = None, lasts: timedelta = LINK_LASTS
+) -> str:
+    """The address of a page that signs this person in, once.
+
+    Who works for several brands must say which; that, and a person nobody added, is an `AppError`. For commands only: it tells
+    whether an address is known.
+    """
+    chosen = select(Staff).where(Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else []))
+    people = (await session.scalars(chosen)).all()
+    if not people:
+        raise AppError("unknown_staff", "Nobody of the team has this address; add them with: tenfold staff add", status=404)
+    if len(people) > 1:
+        raise AppError("several_brands", "This person works for several brands; say which one with --brand.")
+    link = LoginLink(brand_id=people[0].brand_id, id=new_id(), staff_id=people[0].id, expires_at=now + lasts)
+    session.add(link)
+    await session.flush()
+    return f"{ground.settings.public_url}/admin/login/{ground.tokens.link('login', link.brand_id, link.id)}"
+
+
+async def is_login_link(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> bool:
+    """Whether the link would sign somebody in; looking does not use it up."""
+    subject = tokens.read_link("login", token)
+    if subject is None:
+        return False
+    found = select(LoginLink.id).where(
+        LoginLink.brand_id == subject.brand_id,
+        LoginLink.id == subject.row_id,
+        LoginLink.used_at.is_(None),
+        LoginLink.expires_at > now,
+    )
+    return await session.scalar(found) is not None
+
+
+async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> str | None:
+    """Use a login link up and answer the cookie of a new session; None for a link that is unknown, used or expired.
+
+    Of two browsers that press the button at once, one gets in.
+    """
+    subject = tokens.read_link("login", token)
+    if subject is None:
+        return None
+    staff_id = await session.scalar(
+        update(LoginLink)
+        .where(
+            LoginLink.brand_id == subject.brand_id,
+            LoginLink.id == subject.row_id,
+            LoginLink.used_at.is_(None),
+            LoginLink.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(LoginLink.staff_id)
+    )
+    if staff_id is None:
+        return None
+    secret = new_secret()
+    made = StaffSession(
+        brand_id=subject.brand_id, id=new_id(), staff_id=staff_id, secret_hash=secret_hash(secret), expires_at=now + SESSION_LASTS
+    )
+    session.add(made)
+    await session.flush()
+    return f"{tokens.link('session', made.brand_id, made.id)}.{secret}"
+
+
+async def who_is(session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime) -> SignedIn | None:
+    """The person whose session cookie this is; None for an unknown or expired one."""
+    link, _, secret = cookie.partition(".")
+    subject = tokens.read_link("session", link)
+    if subject is None:
+        return None
+    found = await session.execute(
+        select(StaffSession, Staff)
+        .join(Staff, (Staff.brand_id == StaffSession.brand_id) & (Staff.id == StaffSession.staff_id))
+        .where(StaffSession.brand_id == subject.brand_id, StaffSession.id == subject.row_id, StaffSession.expires_at > now)
+    )
+    row = found.first()
+    if row is None or not hmac.compare_digest(row[0].secret_hash, secret_hash(secret)):
+        return None
+    return SignedIn(subject.brand_id, row[0].id, row[1].id, row[1].email, row[1].role)
+
+
+async def sign_out(session: AsyncSession, person: SignedIn) -> None:
+    """End this browser's session."""
+    await session.execute(
+        delete(StaffSession).where(StaffSession.brand_id == person.brand_id, StaffSession.id == person.session_id)
+    )

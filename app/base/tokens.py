@@ -150,3 +150,8 @@ def new_webhook_secret() -> str:
 def secret_hash(secret: str) -> bytes:
     """SHA-256 of a secret that is itself random, for storing it; not for passwords."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def tag_prefix() -> str:
+    """Twelve letters for the tags of one batch (58 bits): nobody can have put them into their own name."""
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(12)).lower()

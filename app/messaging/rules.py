@@ -1,6 +1,7 @@
 """Pure words and decisions of sending: what state a message is in and what an outcome makes of it."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -71,3 +72,29 @@ def printable(text: str, *, most: int = 200) -> str:
     """
     line = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+_WEB_ADDRESS = re.compile(r"//|www\.|@|\w\.\w{2,}", re.IGNORECASE)
+
+
+def is_name(text: str) -> bool:
+    """Whether we greet somebody so. Web addresses entered as a name at a checkout would make our letters carry their link."""
+    return not _WEB_ADDRESS.search(text)
+
+
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+ACCENT = "#0f5fa8"
+"""Our own, where a brand has none."""
+
+
+def accent_of(look: Mapping[str, object]) -> str:
+    """The brand's colour, or ours; nothing but a colour gets into a style."""
+    accent = look.get("accent")
+    return accent if isinstance(accent, str) and _COLOUR.fullmatch(accent) else ACCENT
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever stands out more on a `#rrggbb` colour (WCAG's relative luminance)."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else "#000000"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.brands.programme import Channel
-from app.messaging.rules import Template, printable
+from app.messaging.rules import Template, is_name, printable
 
 LANGUAGES = ("en",)
 """Languages that every template has; the first one serves everybody else."""
@@ -72,8 +72,6 @@ class Kind:
     filling: type[Filling]
     sample: Filling
     channels: frozenset[Channel] = frozenset(Channel)
-    choices: frozenset[str] = frozenset()
-    """Fields that choose between sentences rather than stand in one: they part batches."""
 
 
 _SURVEY = SurveyFilling(first_name="Ana", item_title="Linen shirt", order_number="1001", ordered_on="2026-03-03")
@@ -92,22 +90,27 @@ CATALOGUE: Mapping[Template, Kind] = {
             expires_on="2026-09-01",
         ),
     ),
-    Template.reward: Kind(
-        RewardFilling, RewardFilling(first_name="Ana", amount="10.00 EUR", kind="credit", code=None), choices=frozenset({"kind"})
-    ),
+    Template.reward: Kind(RewardFilling, RewardFilling(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA")),
 }
 
 
+_MOST = {"first_name": 40, "item_title": 80}
+"""Characters; what is longer is cut, so that a letter's values stay far below the 10,000 bytes that SendGrid takes."""
+
+
 def stored(filling: Filling) -> dict[str, str | None]:
-    """The filling as its row keeps it: every value one printable line."""
-    return {name: None if value is None else printable(value) for name, value in asdict(filling).items()}
+    """The filling as its row keeps it: every value one printable line, no empty ones, no name that is a web address."""
+    values = {name: printable(value, most=_MOST.get(name, 120)) if value else None for name, value in asdict(filling).items()}
+    if values["first_name"] and not is_name(values["first_name"]):
+        values["first_name"] = None
+    return {name: value or None for name, value in values.items()}
 
 
 def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | None:
     """The filling of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
     kind = CATALOGUE[template].filling
     names = [field.name for field in fields(kind)]
-    if not values or any(name not in values for name in names):
+    if any(name not in values for name in names):
         return None
     return kind(**{name: values[name] for name in names})
 

@@ -1,0 +1,32 @@
+"""Compile the MJML sources to the `body.html` that is committed beside them: `python templates/emails/build.py`.
+
+Only this script needs mjml; a test fails while an output is older than its source. In a source, control tags of Jinja2 stand in
+`mj-raw` or inside a text, and no expression holds `<` or, within an attribute, a double quote.
+"""
+
+import re
+from pathlib import Path
+
+from mjml import mjml2html
+
+HERE = Path(__file__).resolve().parent
+_BETWEEN_TAGS = re.compile(r">\s+<")
+
+
+def compile_template(source: Path) -> str:
+    """The HTML of one `body.mjml` inside the common `_base.mjml`, its Jinja2 left as it is."""
+    content, _, why = source.read_text().partition("<!-- why you get this -->")
+    whole = (HERE / "_base.mjml").read_text().replace("<!-- content -->", content).replace("<!-- why -->", why.strip())
+    # Without `fonts={}` the compiler adds a web font, which every mailbox would ask another host for.
+    html = mjml2html(whole, fonts={})
+    return _BETWEEN_TAGS.sub(">\n<", html).strip() + "\n"
+
+
+def sources() -> list[Path]:
+    """Every `body.mjml`, of every template and language."""
+    return sorted(HERE.glob("*/**/body.mjml"))
+
+
+if __name__ == "__main__":
+    for source in sources():
+        source.with_name("body.html").write_text(compile_template(source))

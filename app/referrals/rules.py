@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from app.base import money
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.brands.rules import Platform
 from app.orders.rules import remaining_total
 
 
@@ -227,17 +229,32 @@ def hold_end(paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFr
     return None if start is None else start + timedelta(days=hold_days)
 
 
-def period_start(at: datetime, period: str, zone: ZoneInfo) -> datetime | None:
-    """When the budget's `day week month year` that holds `at` began in the brand's zone; None for `total`, which has no start."""
-    local = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+def period_of(at: datetime, period: str, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    """The budget's `day week month year` that holds `at`, from its start to before its end, in the brand's zone; None for `total`."""
+    day = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     match period:
         case "day":
-            return local
+            return day, day + timedelta(days=1)
         case "week":
-            return local - timedelta(days=local.weekday())
+            monday = day - timedelta(days=day.weekday())
+            return monday, monday + timedelta(days=7)
         case "month":
-            return local.replace(day=1)
+            first = day.replace(day=1)
+            return first, (first + timedelta(days=32)).replace(day=1)
         case "year":
-            return local.replace(month=1, day=1)
+            return day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1)
         case _:
             return None
+
+
+def shop_link(platform: Platform, url: str, code: str, slug: str) -> str:
+    """Where a friend's button leads: the shop, with the code applied where its platform can do that by a link.
+
+    Shopify applies `/discount/CODE` and then redirects; elsewhere the shop reads `discount` and `ref` from the query.
+    """
+    scheme, host, path, query, _ = urlsplit(url)
+    if platform is Platform.shopify:
+        back = f"{path or '/'}?{urlencode({'ref': slug})}"
+        return urlunsplit((scheme, host, f"/discount/{quote(code)}", urlencode({"redirect": back}), ""))
+    added = urlencode({"ref": slug, "discount": code})
+    return urlunsplit((scheme, host, path or "/", f"{query}&{added}" if query else added, ""))

@@ -1,9 +1,84 @@
 """The room's sweep `referrals`: a redemption whose hold is over is approved, and its referrer rewarded."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import among_ids
+from app.base.db import Sessions
 from app.base.due import Sweep
 from app.base.web import Ground
+from app.brands.find import load_brand
+from app.brands.models import Brand
+from app.referrals.models import Redemption
+from app.referrals.reverse import reverse_orders
+from app.referrals.reward import reward_redemptions
+from app.referrals.rules import RedemptionStatus
+
+BATCH = 500
+"""Redemptions settled in one transaction."""
 
 
 def sweep(ground: Ground) -> Sweep:
-    """Approves pending redemptions whose hold is over, batch by batch."""
-    raise NotImplementedError
+    """Approves pending redemptions whose hold is over, batch by batch; held ones wait for a person however long it takes."""
+
+    async def brands(now: datetime) -> Sequence[int]:
+        return await _brands_with_due(ground.sessions, now)
+
+    async def work(brand_id: int, now: datetime) -> int:
+        return await _settle(ground, brand_id, now)
+
+    return Sweep("referrals", brands, work)
+
+
+async def _brands_with_due(sessions: Sessions, now: datetime) -> Sequence[int]:
+    async with sessions() as session:
+        found = await session.scalars(
+            select(Redemption.brand_id)
+            .where(Redemption.status == RedemptionStatus.pending, Redemption.hold_until <= now)
+            .distinct()
+        )
+        return found.all()
+
+
+async def _settle(ground: Ground, brand_id: int, now: datetime) -> int:
+    """One batch of one brand; answers how many redemptions left `pending`."""
+    async with ground.sessions.begin() as session:
+        brand = await load_brand(session, brand_id)
+        order_ids = await _claim(session, brand, now)
+        return 0 if not order_ids else await _approve_due(session, ground, brand, order_ids, now=now)
+
+
+async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUID]:
+    """Orders whose redemption is due and which nobody else settles now, the longest waiting first."""
+    rows = await session.scalars(
+        select(Redemption.order_id)
+        .where(
+            Redemption.brand_id == brand.id,
+            Redemption.status == RedemptionStatus.pending,
+            Redemption.hold_until.is_not(None),
+            Redemption.hold_until <= now,
+        )
+        .order_by(Redemption.hold_until)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return list(rows)
+
+
+async def _approve_due(session: AsyncSession, ground: Ground, brand: Brand, order_ids: Sequence[UUID], *, now: datetime) -> int:
+    # What the orders have come to meanwhile comes first: a refund takes away what would be granted.
+    await reverse_orders(session, brand, order_ids, now=now)
+    rows = await session.execute(
+        select(Redemption.id, Redemption.status, Redemption.hold_until).where(
+            Redemption.brand_id == brand.id, among_ids(Redemption.order_id, order_ids)
+        )
+    )
+    found = rows.all()
+    ripe = [row.id for row in found if row.status is RedemptionStatus.pending and row.hold_until and row.hold_until <= now]
+    await reward_redemptions(session, ground.tokens, brand, ripe, now=now)
+    # A hold that the fold has moved away is as little due any more as one that was reversed or approved.
+    return len(found)

@@ -30,6 +30,8 @@ class Share:
     share_text: str
     code: str | None
     discount: str
+    reward: str | None
+    """What the referrer gets for a friend's order; None for thanks alone."""
     disclosure: str
     qr: Markup
 
@@ -40,6 +42,7 @@ class Share:
             "share_text": self.share_text,
             "code": self.code,
             "discount": self.discount,
+            "reward": self.reward,
             "disclosure": self.disclosure,
             "qr": self.qr,
         }
@@ -78,7 +81,7 @@ def make_share(public_url: str, brand_name: str, referrer: Referrer, code: Code,
     shown = code.display if code.live_at is not None else None
     offer = f"{discount} off at {brand_name}" + (f" with my code {shown}" if shown else "")
     text = f"{offer}: {url} {disclosure}".rstrip()
-    return Share(url, text, shown, discount, disclosure, qr_svg(url))
+    return Share(url, text, shown, discount, reward_text(programme, code.currency), disclosure, qr_svg(url))
 
 
 def share_url(public_url: str, slug: str) -> str:

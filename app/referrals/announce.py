@@ -1,0 +1,130 @@
+"""The messages of this room: a referrer's offer, and the reward they earned."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.money import Money
+from app.base.tokens import Tokens
+from app.brands.find import terms_in_force, terms_of_versions
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel, Programme, QuietHours
+from app.brands.rules import quiet_until, zone_or
+from app.customers.consent import reach
+from app.customers.rules import Reach
+from app.messaging.queue import Wanted, queue_messages
+from app.messaging.rules import Lane, Template
+from app.messaging.templates import OfferFilling, RewardFilling
+from app.referrals.models import Code, Referrer, Reward
+from app.referrals.rules import amount_text
+from app.referrals.share import discount_text, reward_text
+
+
+async def announce_codes(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    referrers: Mapping[UUID, Referrer],
+    codes: Sequence[Code],
+    shops: Mapping[UUID, Shop],
+    *,
+    now: datetime,
+) -> None:
+    """Queue the offer of each code to every channel that the terms name and the referrer's consent allows, in the urgent lane.
+
+    An e-mail goes out at any hour, at once; a text waits for the end of the quiet hours where the referrer lives.
+    """
+    live = [code for code in codes if code.live_at is not None]
+    versions = await terms_of_versions(session, brand.id, {code.programme_version for code in live})
+    reached = await reach(session, tokens, brand, {code.customer_id for code in live})
+    wanted = []
+    for code in live:
+        referrer, programme = referrers[code.customer_id], versions[code.programme_version]
+        shop, person = shops[referrer.shop_id], reached.get(code.customer_id)
+        if person is not None:
+            filling = offer_filling(person, referrer, code, programme, zone_of(person, shop))
+            for channel in programme.offer.channels:
+                if channel in person.addresses:
+                    due_at = send_time(channel, person, shop, brand, programme.survey.quiet_hours, now=now)
+                    wanted.append(_letter(Template.offer, code.id, person, shop, channel, filling, due_at))
+    await queue_messages(session, brand.id, wanted)
+
+
+async def announce_rewards(
+    session: AsyncSession, tokens: Tokens, brand: Brand, rewards: Sequence[tuple[Reward, Shop]], *, now: datetime
+) -> None:
+    """Tell each referrer of their reward, on the first channel of the offer's that reaches them."""
+    programme = (await terms_in_force(session, brand.id)).programme
+    reached = await reach(session, tokens, brand, {reward.referrer_id for reward, _ in rewards})
+    wanted = []
+    for reward, shop in rewards:
+        person = reached.get(reward.referrer_id)
+        channel = next((one for one in programme.offer.channels if person and one in person.addresses), None)
+        if person is not None and channel is not None:
+            amount = str(Money(reward.net_amount, reward.currency))
+            filling = RewardFilling(person.first_name, amount, reward.kind.value, reward.code)
+            due_at = send_time(channel, person, shop, brand, programme.survey.quiet_hours, now=now)
+            wanted.append(_letter(Template.reward, reward.id, person, shop, channel, filling, due_at))
+    await queue_messages(session, brand.id, wanted)
+
+
+def offer_filling(person: Reach, referrer: Referrer, code: Code, programme: Programme, zone: ZoneInfo) -> OfferFilling:
+    """What the offer says; the last day is the one on which the code still works where the referrer lives."""
+    minimum = None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency)
+    last_moment = code.expires_at.astimezone(zone) - timedelta(microseconds=1)
+    return OfferFilling(
+        first_name=person.first_name,
+        code=code.display,
+        slug=referrer.slug,
+        discount=discount_text(code.discount_kind, code.discount_value, code.currency),
+        reward=reward_text(programme, code.currency),
+        minimum=minimum,
+        expires_on=last_moment.date().isoformat(),
+    )
+
+
+def zone_of(person: Reach, shop: Shop) -> ZoneInfo:
+    """The clock on the person's wall: their own zone, else their shop's."""
+    return zone_or(person.time_zone, shop.time_zone)
+
+
+def send_time(
+    channel: Channel, person: Reach, shop: Shop, brand: Brand, quiet_hours: QuietHours | None, *, now: datetime
+) -> datetime:
+    """When an offer or reward goes out: e-mail at any hour, a text outside the quiet hours, which a country may only narrow."""
+    if channel is Channel.email:
+        return now
+    zone = zone_of(person, shop)
+    stricter = (brand.countries.get(person.country or "") or {}).get("quiet_hours")
+    country_hours = QuietHours.model_validate(stricter) if stricter else None
+    due_at = quiet_until(now, zone, quiet_hours)
+    # The end of the one may lie within the other.
+    return quiet_until(quiet_until(due_at, zone, country_hours), zone, quiet_hours)
+
+
+def _letter(
+    template: Template,
+    subject_id: UUID,
+    person: Reach,
+    shop: Shop,
+    channel: Channel,
+    filling: OfferFilling | RewardFilling,
+    due_at: datetime,
+) -> Wanted:
+    urgent = template is Template.offer
+    return Wanted(
+        template=template,
+        subject_id=subject_id,
+        customer_id=person.customer_id,
+        shop_id=shop.id,
+        channel=channel,
+        address=person.addresses[channel],
+        locale=person.locale or shop.locale,
+        filling=filling,
+        due_at=due_at,
+        lane=Lane.urgent if urgent else Lane.normal,
+        at_once=urgent and channel is Channel.email,
+    )

@@ -1,0 +1,69 @@
+"""Would this code count for this basket? Asked by checkouts of one's own before anything is ordered; changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.tokens import plain_code
+from app.brands.models import Brand
+from app.brands.programme import DiscountKind
+from app.customers.contact import Person, email_identity, email_key, phone_e164
+from app.customers.models import Customer
+from app.referrals import rules
+from app.referrals.gather import Case, find_codes, gather
+from app.referrals.rules import RefusalReason
+
+_LATEST = UUID(int=(1 << 128) - 1)
+"""The key of an order that is not placed yet: every order there is counts as an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The answer: a reason against the code or None; its discount where the code is ours; `amount_off` in minor units, 0 when refused."""
+
+    reason: RefusalReason | None
+    discount: tuple[DiscountKind, Decimal, str] | None
+    amount_off: int
+
+
+async def check_code(
+    session: AsyncSession, brand: Brand, code: str, person: Person, *, subtotal: int, currency: str, now: datetime
+) -> Checked:
+    """Judge a code as `redeem_orders` would at `now`, for a person and a subtotal in minor units of `currency`.
+
+    A promise of nothing: who orders first may take the last use.
+    """
+    identity = email_identity(person.email) if person.email else None
+    phone = phone_e164(person.phone, [person.country]) if person.phone else None
+    case = Case(
+        key=_LATEST,
+        entered=(plain_code(code),),
+        slug=None,
+        customer_id=await _customer_id(session, brand.id, identity, phone),
+        email_key=email_key(identity) if identity else None,
+        phone=phone,
+        placed_at=now,
+        subtotal=subtotal,
+        currency=currency,
+        shop_currency=currency,
+    )
+    carried = await find_codes(session, brand.id, [case])
+    if not carried:
+        return Checked(RefusalReason.unknown_code, None, 0)
+    code_id = carried[case.key][0]
+    facts = await gather(session, brand, [case], [code_id], lock=False)
+    row = facts.codes[code_id]
+    reason = rules.may_redeem(facts.use_of(case, row))
+    off = 0 if reason else rules.amount_off(row.discount_kind, row.discount_value, subtotal, currency)
+    return Checked(reason, (row.discount_kind, row.discount_value, row.currency), off)
+
+
+async def _customer_id(session: AsyncSession, brand_id: int, identity: str | None, phone: str | None) -> UUID | None:
+    if identity is None and phone is None:
+        return None
+    column, value = (Customer.email, identity) if identity is not None else (Customer.phone, phone)
+    return (await session.scalars(select(Customer.id).where(Customer.brand_id == brand_id, column == value).limit(1))).first()

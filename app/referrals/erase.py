@@ -1,0 +1,61 @@
+"""Forget a person here: as a referrer, and as a friend."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import among_ids
+from app.base.tokens import Tokens
+from app.referrals.models import Code, Redemption, Referrer
+
+
+async def erase_referrals(
+    session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
+) -> None:
+    """Close these customers' links and codes, and keep amounts without a name.
+
+    A code may hold a first name, so a surrogate takes its place. A friend's address becomes a keyed hash, which still keeps one use
+    from becoming two rows' but can be read by nobody. Erasing again changes nothing.
+    """
+    ids = sorted(set(customer_ids))
+    quietly = {"synchronize_session": False}
+    await session.execute(
+        update(Referrer)
+        .values(revoked_at=func.coalesce(Referrer.revoked_at, now))
+        .where(Referrer.brand_id == brand_id, among_ids(Referrer.customer_id, ids))
+        .execution_options(**quietly)
+    )
+    surrogate = func.upper(func.replace(cast(Code.id, Text), "-", ""))
+    await session.execute(
+        update(Code)
+        .values(code=surrogate, display=surrogate, active=False, disabled_at=func.coalesce(Code.disabled_at, now))
+        .where(Code.brand_id == brand_id, among_ids(Code.customer_id, ids))
+        .execution_options(**quietly)
+    )
+    await _erase_friends(session, tokens, brand_id, ids)
+
+
+async def _erase_friends(session: AsyncSession, tokens: Tokens, brand_id: int, ids: list[UUID]) -> None:
+    rows = await session.scalars(
+        select(Redemption)
+        .where(Redemption.brand_id == brand_id, among_ids(Redemption.friend_id, ids))
+        .order_by(Redemption.id)
+        .with_for_update(key_share=True)
+    )
+    for redemption in rows:
+        redemption.friend_email_key = _hidden(tokens, redemption.friend_email_key)
+        redemption.friend_phone = _hidden(tokens, redemption.friend_phone)
+    await session.flush()
+
+
+def _hidden(tokens: Tokens, address: str | None) -> str | None:
+    """A keyed hash of an address; a hash stays what it is."""
+    if address is None or address.startswith(_HIDDEN):
+        return address
+    return _HIDDEN + tokens.address_key(address).hex()
+
+
+_HIDDEN = "hidden:"

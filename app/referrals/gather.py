@@ -1,0 +1,338 @@
+"""Everything that decides whether codes count for orders, gathered for a whole batch in a few queries."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.base.batch import among_ids, among_texts
+from app.base.tokens import slug_brand
+from app.brands.find import terms_in_force, terms_of_versions
+from app.brands.models import Brand, Shop
+from app.brands.programme import Programme, RewardKind
+from app.customers.models import Customer
+from app.orders.models import Order
+from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.rules import RedemptionStatus, Use, minor_of, period_of
+
+COMMITTED = (RedemptionStatus.pending, RedemptionStatus.held, RedemptionStatus.approved)
+"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the budget."""
+_BUDGET_LOCK = 0x7E50
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A friend's order, placed or about to be, and the codes it carries. Amounts are minor units of `currency`."""
+
+    key: UUID
+    """The order's id; of two orders placed at one time the smaller is the earlier."""
+    entered: tuple[str, ...]
+    """Codes made comparable, in the shop's order."""
+    slug: str | None
+    customer_id: UUID | None
+    email_key: str | None
+    phone: str | None
+    placed_at: datetime
+    subtotal: int
+    currency: str
+    shop_currency: str
+    """What rewards and the budget are reckoned in."""
+    discounted: int = 0
+    payment_key: bytes | None = None
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known about a batch; the decisions of the batch itself are counted in as they fall (`take`)."""
+
+    programme: Programme
+    versions: Mapping[int, Programme]
+    zone: ZoneInfo
+    codes: Mapping[UUID, Code]
+    owners: Mapping[UUID, "Owner"]
+    existing: Collection[UUID]
+    emails: set[str]
+    phones: set[str]
+    granted: Counter[UUID]
+    spent: dict[tuple[datetime | None, str], int]
+    payments: Collection[tuple[UUID, bytes]]
+    uses: Counter[UUID] = field(default_factory=Counter)
+
+    def use_of(self, case: Case, code: Code) -> Use:
+        """What decides whether this code counts for this order, as things stand within the batch."""
+        terms, owner = self.versions[code.programme_version], self.owners[code.customer_id]
+        budget = self.programme.reward.budget
+        return Use(
+            honoured=self.programme.honouring and self.programme.runs_at(case.placed_at),
+            disabled=code.disabled_at is not None or owner.revoked,
+            expired=code.expires_at <= case.placed_at,
+            uses_left=code.max_uses - code.uses - self.uses[code.id],
+            own_order=owner.is_same(case),
+            used_before=case.email_key in self.emails or case.phone in self.phones,
+            existing_customer=case.key in self.existing,
+            subtotal=case.subtotal,
+            currency=case.currency,
+            discount_kind=code.discount_kind,
+            code_currency=code.currency,
+            minimum_subtotal=code.minimum_subtotal,
+            new_customers_only=terms.offer.new_customers_only,
+            one_per_friend=terms.offer.one_per_friend,
+            granted=self.granted[code.customer_id],
+            cap=terms.reward.cap_per_referrer,
+            reward=reward_of(terms, case.shop_currency),
+            spent=self.spent.get(self._purse(case), 0),
+            budget=None if budget is None else minor_of(budget.amount, case.shop_currency),
+        )
+
+    def take(self, case: Case, code: Code) -> None:
+        """Count in that this order won a use of this code."""
+        terms = self.versions[code.programme_version]
+        self.uses[code.id] += 1
+        self.granted[code.customer_id] += 1
+        purse = self._purse(case)
+        self.spent[purse] = self.spent.get(purse, 0) + reward_of(terms, case.shop_currency)
+        if terms.offer.one_per_friend:
+            self.emails.update(filter(None, (case.email_key,)))
+            self.phones.update(filter(None, (case.phone,)))
+
+    def is_suspect(self, case: Case, code: Code) -> bool:
+        """Whether the friend paid as the referrer pays: a person has to look at it."""
+        return case.payment_key is not None and (code.customer_id, case.payment_key) in self.payments
+
+    def _purse(self, case: Case) -> tuple[datetime | None, str]:
+        return purse_of(self.programme, case, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A code's referrer, as far as it takes to know their own orders."""
+
+    customer_id: UUID
+    email_key: str | None
+    phone: str | None
+    revoked: bool
+
+    def is_same(self, case: Case) -> bool:
+        """Whether the buyer is the referrer: by the customer's row, the address without aliases, or the phone."""
+        return (
+            case.customer_id == self.customer_id
+            or (self.email_key is not None and case.email_key == self.email_key)
+            or (self.phone is not None and case.phone == self.phone)
+        )
+
+
+def reward_of(terms: Programme, currency: str) -> int:
+    """What one redemption earns its referrer under these terms, in minor units of the shop's currency; 0 for thanks alone."""
+    return 0 if terms.reward.kind is RewardKind.none else minor_of(terms.reward.value, currency)
+
+
+def purse_of(programme: Programme, case: Case, zone: ZoneInfo) -> tuple[datetime | None, str]:
+    """Which period's budget, in which currency, pays for this order's reward."""
+    budget = programme.reward.budget
+    period = None if budget is None else period_of(case.placed_at, budget.period, zone)
+    return (None if period is None else period[0]), case.shop_currency
+
+
+async def find_codes(session: AsyncSession, brand_id: int, cases: Sequence[Case]) -> dict[UUID, list[UUID]]:
+    """The ids of our codes that each case carries, as they were entered and then by the share link; cases without any are left out."""
+    entered = {code for case in cases for code in case.entered}
+    slugs = {case.slug for case in cases if case.slug and slug_brand(case.slug) == brand_id}
+    by_code: dict[str, UUID] = {}
+    by_slug: dict[str, UUID] = {}
+    if entered:
+        rows = await session.execute(
+            select(Code.code, Code.id).where(Code.brand_id == brand_id, among_texts(Code.code, list(entered)))
+        )
+        by_code = {row.code: row.id for row in rows}
+    if slugs:
+        rows = await session.execute(
+            select(Referrer.slug, Code.id)
+            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id) & Code.active)
+            .where(Referrer.brand_id == brand_id, among_texts(Referrer.slug, list(slugs)))
+        )
+        by_slug = {row.slug: row.id for row in rows}
+    found = {}
+    for case in cases:
+        ids = [by_code.get(code) for code in case.entered] + [by_slug.get(case.slug or "")]
+        ours = list(dict.fromkeys(code_id for code_id in ids if code_id is not None))
+        if ours:
+            found[case.key] = ours
+    return found
+
+
+async def gather(
+    session: AsyncSession, brand: Brand, cases: Sequence[Case], code_ids: Collection[UUID], *, lock: bool = True
+) -> Facts:
+    """The facts about these cases and codes.
+
+    With `lock` whoever decides next about one of these codes waits for our commit. Locks are taken in one order everywhere: the
+    brand's budget, referrers, codes, redemptions, each by id.
+    """
+    programme = (await terms_in_force(session, brand.id)).programme
+    if lock and programme.reward.budget is not None:
+        await session.execute(select(func.pg_advisory_xact_lock(_BUDGET_LOCK, brand.id)))
+    rows = await session.execute(
+        select(Code.programme_version, Code.customer_id)
+        .where(Code.brand_id == brand.id, among_ids(Code.id, list(code_ids)))
+        .distinct()
+    )
+    pairs = rows.all()
+    owner_ids = {row.customer_id for row in pairs}
+    versions = await terms_of_versions(session, brand.id, {row.programme_version for row in pairs})
+    if lock and any(terms.reward.cap_per_referrer is not None for terms in versions.values()):
+        await _lock_referrers(session, brand.id, owner_ids)
+    zone = ZoneInfo(brand.time_zone)
+    return Facts(
+        programme=programme,
+        versions=versions,
+        zone=zone,
+        codes=await _load_codes(session, brand.id, code_ids, lock=lock),
+        owners=await _load_owners(session, brand.id, owner_ids),
+        existing=await _existing(session, brand.id, cases),
+        emails=await _used(session, brand.id, Redemption.friend_email_key, {case.email_key for case in cases if case.email_key}),
+        phones=await _used(session, brand.id, Redemption.friend_phone, {case.phone for case in cases if case.phone}),
+        granted=await _granted(session, brand.id, owner_ids),
+        spent=await _spent(session, brand.id, programme, cases, zone),
+        payments=await _payments(session, brand.id, owner_ids, {case.payment_key for case in cases if case.payment_key}),
+    )
+
+
+async def _lock_referrers(session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]) -> None:
+    await session.execute(
+        select(Referrer.customer_id)
+        .where(Referrer.brand_id == brand_id, among_ids(Referrer.customer_id, list(owner_ids)))
+        .order_by(Referrer.customer_id)
+        .with_for_update(key_share=True)
+    )
+
+
+async def _load_codes(session: AsyncSession, brand_id: int, code_ids: Collection[UUID], *, lock: bool) -> dict[UUID, Code]:
+    query = select(Code).where(Code.brand_id == brand_id, among_ids(Code.id, list(code_ids))).order_by(Code.id)
+    if lock:
+        query = query.with_for_update(key_share=True)
+    rows = await session.scalars(query.execution_options(populate_existing=True))
+    return {code.id: code for code in rows}
+
+
+async def _load_owners(session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]) -> dict[UUID, Owner]:
+    rows = await session.execute(
+        select(Customer.id, Customer.email_key, Customer.phone, Referrer.revoked_at)
+        .join(Referrer, (Referrer.brand_id == Customer.brand_id) & (Referrer.customer_id == Customer.id))
+        .where(Customer.brand_id == brand_id, among_ids(Customer.id, list(owner_ids)))
+    )
+    return {row.id: Owner(row.id, row.email_key, row.phone, row.revoked_at is not None) for row in rows}
+
+
+# A person is a customer's row, an address without aliases, or a phone; each finds its rows by an index of its own.
+_EXISTING = text("""
+    SELECT friend.key
+    FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]), CAST(:phones AS text[]),
+                CAST(:placed AS timestamptz[])) AS friend (key, customer_id, email_key, phone, placed_at)
+    WHERE EXISTS (
+        SELECT 1
+        FROM (
+            SELECT friend.customer_id AS id
+            UNION SELECT id FROM customers WHERE brand_id = :brand_id AND email_key = friend.email_key
+            UNION SELECT id FROM customers WHERE brand_id = :brand_id AND phone = friend.phone
+        ) AS same
+        JOIN orders ON orders.brand_id = :brand_id AND orders.customer_id = same.id
+        WHERE NOT orders.test AND orders.cancelled_at IS NULL AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key)
+    )
+""")
+
+
+async def _existing(session: AsyncSession, brand_id: int, cases: Sequence[Case]) -> set[UUID]:
+    """Cases whose person has an earlier paid order with the brand, in any shop, imported history included.
+
+    A test order is none, and one that was cancelled has made nobody a customer.
+    """
+    rows = await session.scalars(
+        _EXISTING,
+        {
+            "brand_id": brand_id,
+            "keys": [case.key for case in cases],
+            "customer_ids": [case.customer_id for case in cases],
+            "email_keys": [case.email_key for case in cases],
+            "phones": [case.phone for case in cases],
+            "placed": [case.placed_at for case in cases],
+        },
+    )
+    return set(rows)
+
+
+async def _used(
+    session: AsyncSession, brand_id: int, column: InstrumentedAttribute[str | None], values: Collection[str]
+) -> set[str]:
+    """Which of these friends hold a use of a code already."""
+    if not values:
+        return set()
+    rows = await session.scalars(
+        select(column).where(
+            Redemption.brand_id == brand_id, among_texts(column, list(values)), Redemption.holds_use, Redemption.one_per_friend
+        )
+    )
+    return {value for value in rows if value is not None}
+
+
+async def _granted(session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]) -> Counter[UUID]:
+    rows = await session.execute(
+        select(Redemption.referrer_id, func.count())
+        .where(
+            Redemption.brand_id == brand_id, among_ids(Redemption.referrer_id, list(owner_ids)), Redemption.status.in_(COMMITTED)
+        )
+        .group_by(Redemption.referrer_id)
+    )
+    return Counter({row[0]: row[1] for row in rows})
+
+
+async def _spent(
+    session: AsyncSession, brand_id: int, programme: Programme, cases: Sequence[Case], zone: ZoneInfo
+) -> dict[tuple[datetime | None, str], int]:
+    """What rewards of each purse cost so far: granted ones what is left of them, waiting ones what they would be."""
+    budget = programme.reward.budget
+    if budget is None:
+        return {}
+    spent = {}
+    for purse, case in {purse_of(programme, case, zone): case for case in cases}.items():
+        period = period_of(case.placed_at, budget.period, zone)
+        within = [Order.placed_at >= period[0], Order.placed_at < period[1]] if period else []
+        rows = await session.execute(
+            select(Redemption.programme_version, Reward.id.is_(None).label("waits"), func.count(), func.sum(Reward.net_amount))
+            .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+            .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
+            .join(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id), isouter=True)
+            .where(
+                Redemption.brand_id == brand_id,
+                Redemption.status.in_(COMMITTED),
+                or_(Reward.id.is_not(None), Redemption.status != RedemptionStatus.approved),
+                Shop.currency == case.shop_currency,
+                *within,
+            )
+            .group_by(Redemption.programme_version, Reward.id.is_(None))
+        )
+        found = rows.all()
+        versions = await terms_of_versions(session, brand_id, {row[0] for row in found})
+        spent[purse] = sum(
+            count * reward_of(versions[version], case.shop_currency) if waits else int(net) for version, waits, count, net in found
+        )
+    return spent
+
+
+async def _payments(
+    session: AsyncSession, brand_id: int, owner_ids: Collection[UUID], keys: Collection[bytes]
+) -> set[tuple[UUID, bytes]]:
+    """Which referrer paid an order of their own in which of these ways."""
+    if not keys:
+        return set()
+    rows = await session.execute(
+        select(Order.customer_id, Order.payment_key).where(
+            Order.brand_id == brand_id, Order.customer_id.in_(owner_ids), Order.payment_key.in_(keys)
+        )
+    )
+    return {(row.customer_id, row.payment_key) for row in rows}

@@ -1,0 +1,104 @@
+"""What a demo has come to: counts of everything, and how long a promoter waited for their code."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from sqlalchemy import case, extract, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.messaging.models import Attempt, Message, OutboxItem
+from app.messaging.rules import Template
+from app.orders.models import Order
+from app.orders.rules import OrderStatus
+from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.surveys.models import Response, Survey
+from app.surveys.rules import SurveyStatus
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many there are of what, at a moment."""
+
+    orders: int = 0
+    orders_cancelled: int = 0
+    orders_refunded: int = 0
+    """With any refund, also a partial one."""
+    surveys_sent: int = 0
+    surveys_skipped: int = 0
+    surveys_planned: int = 0
+    reminders: int = 0
+    answered: int = 0
+    promoters: int = 0
+    codes: int = 0
+    redemptions: int = 0
+    refused: int = 0
+    approved: int = 0
+    rewards: int = 0
+    reversals: int = 0
+    """Redemptions reversed, and rewards taken back in part or whole."""
+    messages: int = 0
+
+    def less(self, before: Self) -> dict[str, int]:
+        """What has come about since `before`; what has not changed is left out."""
+        gained = {item.name: getattr(self, item.name) - getattr(before, item.name) for item in fields(self)}
+        return {name: count for name, count in gained.items() if count}
+
+
+async def count_all(session: AsyncSession, brand_id: int) -> Figures:
+    """All counts of a brand, one look."""
+    counts: dict[str, Any] = {
+        "orders": _count(Order.brand_id, brand_id),
+        "orders_cancelled": _count(Order.brand_id, brand_id, Order.status == OrderStatus.cancelled),
+        "orders_refunded": _count(Order.brand_id, brand_id, Order.refunded > 0),
+        "surveys_sent": _count(Survey.brand_id, brand_id, Survey.sent_at.is_not(None)),
+        "surveys_skipped": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.skipped),
+        "surveys_planned": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.planned),
+        "reminders": _count(Message.brand_id, brand_id, Message.template == Template.reminder, Message.sent_at.is_not(None)),
+        "answered": _count(Response.brand_id, brand_id),
+        "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
+        "codes": _count(Code.brand_id, brand_id),
+        "redemptions": _count(Redemption.brand_id, brand_id),
+        "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
+        "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),
+        "rewards": _count(Reward.brand_id, brand_id),
+        "messages": _count(Message.brand_id, brand_id, Message.sent_at.is_not(None)),
+    }
+    row = (await session.execute(select(*[query.label(name) for name, query in counts.items()]))).mappings().one()
+    return Figures(**row, reversals=await _reversals(session, brand_id))
+
+
+def _count(key: Any, brand_id: int, *conditions: Any) -> Any:
+    return select(func.count()).where(key == brand_id, *conditions).scalar_subquery()
+
+
+async def _reversals(session: AsyncSession, brand_id: int) -> int:
+    taken = (Reward.net_amount < Reward.amount) | (Reward.status == RewardStatus.clawed_back)
+    touched = (
+        select(func.count(Redemption.id))
+        .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
+        .where(Redemption.brand_id == brand_id, case((Redemption.status == RedemptionStatus.reversed, True), else_=taken))
+    )
+    return await session.scalar(touched) or 0
+
+
+async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
+    """Seconds from a promoter's answer to their offer's lying in the outbox, by the database's own clock; sorted."""
+    waited = (
+        select(extract("epoch", func.min(OutboxItem.created_at) - func.min(Response.created_at)))
+        .select_from(Message)
+        .join(Attempt, (Attempt.brand_id == Message.brand_id) & (Attempt.message_id == Message.id))
+        .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
+        .join(Referrer, (Referrer.brand_id == Message.brand_id) & (Referrer.customer_id == Message.customer_id))
+        .join(Response, (Response.brand_id == Referrer.brand_id) & (Response.survey_id == Referrer.survey_id))
+        .where(Message.brand_id == brand_id, Message.template == Template.offer)
+        .group_by(Message.customer_id)
+    )
+    return sorted(float(seconds) for seconds in await session.scalars(waited))
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The nearest-rank percentile of sorted values; None of none."""
+    return values[max(0, math.ceil(share * len(values)) - 1)] if values else None

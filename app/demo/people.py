@@ -1,0 +1,95 @@
+"""Made-up people of many tongues, drawn by a seed. Every address lies below `example.com`, where nobody lives."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+_PEOPLES: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("de", "DE", "Europe/Berlin", "+4915123", "Ana Jonas Mira Paul Lea Käthe", "Müller Weiß Vogt Krüger Sommer"),
+    ("en", "GB", "Europe/London", "+447400", "Emma Oliver Isla Harry Poppy", "Smith Taylor O’Neill Clarke"),
+    ("fr", "FR", "Europe/Paris", "+33612", "Chloé Hugo Zoé Léon Inès", "Martin Lefèvre Dubois Moreau"),
+    ("el", "GR", "Europe/Athens", "+306930", "Ελένη Γιώργος Μαρία Νίκος", "Παπαδοπούλου Νικολάου Ιωάννου"),
+    ("uk", "UA", "Europe/Kyiv", "+380501", "Оксана Тарас Леся Андрій", "Шевченко Коваль Бондар"),
+    ("tr", "TR", "Europe/Istanbul", "+905301", "İpek Çağla Özgür Emre", "Yılmaz Şahin Öztürk"),
+    ("he", "IL", "Asia/Jerusalem", "+972502", "נועה דוד תמר יונתן", "כהן לוי מזרחי"),
+    ("ar", "AE", "Asia/Dubai", "+971501", "ليلى عمر نور كريم", "حداد منصور خليل"),
+    ("hi", "IN", "Asia/Kolkata", "+919810", "अनन्या राहुल प्रिया", "शर्मा वर्मा गुप्ता"),
+    ("ja", "JP", "Asia/Tokyo", "+819012", "さくら 健太 美咲 翔", "佐藤 鈴木 高橋"),
+    ("ko", "KR", "Asia/Seoul", "+821023", "지우 민준 서연", "김 이 박"),
+    ("pt", "BR", "America/Sao_Paulo", "+5511910", "João Beatriz Luíza Caio", "Silva Conceição Araújo"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """A made-up customer; `number` tells two of the same name apart."""
+
+    number: int
+    first_name: str
+    last_name: str
+    locale: str
+    country: str
+    time_zone: str
+    phone: str | None = None
+    email: str | None = None
+    email_consent: bool | None = None
+    sms_consent: bool | None = None
+
+    def as_customer(self) -> dict[str, Any]:
+        """The customer object of the checkout door."""
+        return {
+            "id": f"buyer-{self.number}",
+            "email": self.email,
+            "phone": self.phone,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "locale": self.locale,
+            "time_zone": self.time_zone,
+            "country": self.country,
+            "email_consent": self.email_consent,
+            "sms_consent": self.sms_consent,
+        }
+
+
+def chance_of(seed: int) -> random.Random:
+    """The demo's own chance: the same seed makes the same shop. Nothing secret hangs on it."""
+    return random.Random(seed)  # noqa: S311
+
+
+def make_buyer(chance: random.Random, number: int, *, reachable: bool = True) -> Buyer:
+    """A person by chance. All of them may be written to unless `reachable` is false: then consent or address is missing."""
+    locale, country, time_zone, prefix, firsts, lasts = chance.choice(_PEOPLES)
+    texts = reachable and chance.random() < 0.3
+    missing = None if reachable else chance.choice(("consent", "address"))
+    return Buyer(
+        number=number,
+        first_name=chance.choice(firsts.split()),
+        last_name=chance.choice(lasts.split()),
+        locale=locale,
+        country=country,
+        time_zone=time_zone,
+        phone=f"{prefix}{number % 1_000_000:06d}" if texts else None,
+        email=None if missing == "address" else f"{locale}-{number}@example.com",
+        email_consent=missing != "consent",
+        sms_consent=True if texts else None,
+    )
+
+
+_WORDS = {
+    "promoter": (
+        "Arrived early and wrapped with care.",
+        "Schnell, schön, gern wieder!",
+        "Très belle qualité.",
+        "とても気に入りました。",
+        "",
+    ),
+    "passive": ("Good, though the parcel took a while.", "Gute Ware, Versand etwas langsam.", ""),
+    "detractor": ("The lid was cracked.", "Zu spät geliefert.", "Sizes run small.", ""),
+}
+
+
+def make_answer(chance: random.Random) -> tuple[int, str]:
+    """A score and a comment that goes with it: of ten people six promote, two are content and two are not."""
+    band = chance.choices(("promoter", "passive", "detractor"), (60, 22, 18))[0]
+    scores = {"promoter": (9, 10), "passive": (7, 8), "detractor": (2, 3, 4, 5, 6)}[band]
+    return chance.choice(scores), chance.choice(_WORDS[band])

@@ -1,0 +1,195 @@
+"""A made-up shop and eight weeks of its life, drawn by a seed: what its people buy, return and answer."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from app.brands.programme import CodeStyle, OfferTerms, Programme, SurveyTerms
+from app.demo.people import Buyer, chance_of, make_answer, make_buyer
+from app.demo.script import CENT, Act, Fact, Reply, Script, Stage, with_code
+
+STAGE = Stage(
+    name="Harbour & Pine",
+    postal_address="Harbour & Pine GmbH, Musterstraße 1, 10115 Berlin",
+    currency="EUR",
+    time_zone="Europe/Berlin",
+    locale="en",
+    url="https://shop.example",
+    # Answers are given on the wall clock to surveys sent weeks ago on the simulated one, so these stay open for long.
+    programme=Programme(survey=SurveyTerms(expires_days=90), offer=OfferTerms(code_style=CodeStyle.named)),
+)
+_GOODS = (
+    ("Enamel coffee pot", "39.00"),
+    ("Linen apron", "28.50"),
+    ("Oak bread board", "34.90"),
+    ("Wool blanket, sea green", "89.00"),
+    ("Beeswax candles, six", "18.00"),
+    ("Cast-iron pan 26 cm", "64.00"),
+    ("Glass storage jar", "12.40"),
+    ("Hand-thrown mug", "22.00"),
+)
+_SHIPPING = Decimal("4.90")
+
+# Days before today at which things happen; the surveys go out three days after delivery, the hold lasts fourteen.
+_PAID, _DELIVERED, _ANSWERED, _FRIENDS, _FRIENDS_DELIVERED = 58, 55, 49.6, 45, 42
+_EARLY, _APPROVED, _LATE = 38, 29, 18
+
+
+@dataclass
+class _Shop:
+    """What is drawn so far."""
+
+    chance: random.Random
+    today: datetime
+    facts: list[Fact] = field(default_factory=list)
+    replies: dict[str, Reply] = field(default_factory=dict)
+    buyers: list[Buyer] = field(default_factory=list)
+
+    def when(self, days_ago: float, *, spread: float = 1.5) -> datetime:
+        """A moment of the past, whole seconds, spread over some days by chance."""
+        moment = self.today - timedelta(days=days_ago - spread * self.chance.random())
+        return moment.replace(microsecond=0)
+
+    def tell(self, at: datetime, topic: str, data: dict[str, Any], *, luck: float | None = None) -> None:
+        self.facts.append(Fact(at, f"demo-{len(self.facts) + 1}", topic, data, luck))
+
+    def buyer(self, *, reachable: bool = True) -> Buyer:
+        person = make_buyer(self.chance, len(self.buyers) + 1, reachable=reachable)
+        self.buyers.append(person)
+        return person
+
+    def order(self, number: int, buyer: Buyer, at: datetime, *, luck: float | None = None) -> dict[str, Any]:
+        data = _order(self.chance, number, buyer, at)
+        self.tell(at, "order.paid", data, luck=luck)
+        return data
+
+    def deliver(self, order: dict[str, Any], at: datetime) -> None:
+        self.tell(at - timedelta(hours=20), "order.fulfilled", {"order_id": order["id"], "at": _iso(at - timedelta(hours=20))})
+        self.tell(at, "order.delivered", {"order_id": order["id"], "at": _iso(at)})
+
+    def cancel(self, order: dict[str, Any], at: datetime) -> None:
+        self.tell(at, "order.cancelled", {"order_id": order["id"], "at": _iso(at)})
+
+    def refund(self, order: dict[str, Any], at: datetime, share: str) -> None:
+        """Pay a share of what the order cost back; a friend had the discount off."""
+        amount = (Decimal(order["total"]) * Decimal(share)).quantize(CENT, ROUND_DOWN)
+        data = {"order_id": order["id"], "refund_id": f"refund-{order['id']}", "amount": str(amount), "at": _iso(at)}
+        self.tell(at, "order.refunded", data)
+
+
+def make_script(*, orders: int, seed: int, today: datetime) -> Script:
+    """The story of `orders` orders that ends `today`; the same seed makes the same one.
+
+    About a sixth are friends' orders with a code, and a tenth are so young that their surveys are still to come.
+    """
+    shop = _Shop(chance_of(seed), today)
+    friends = orders // 6 or int(orders > 1)
+    young = orders // 10
+    _first_orders(shop, orders - friends - young)
+    _friends_orders(shop, orders - friends - young, friends)
+    _young_orders(shop, orders - young, young)
+    facts = sorted(shop.facts, key=lambda fact: fact.at)
+    return Script(STAGE, facts, shop.replies, _acts(today), grain=timedelta(hours=3), note="People and orders are generated.")
+
+
+def _acts(today: datetime) -> list[Act]:
+    told = (
+        ("Orders are paid", _PAID - 2),
+        ("Parcels arrive", _DELIVERED - 2),
+        ("Surveys go out at a decent hour", _ANSWERED + 0.1),
+        ("People answer; promoters get a code at once", _FRIENDS + 0.1),
+        ("Friends order with the codes", _FRIENDS_DELIVERED + 0.2),
+        ("Some send things back before the hold is over", _EARLY - 4),
+        ("The hold is over: referrers are rewarded", _APPROVED - 2),
+        ("Late refunds take back what was given", _LATE - 4),
+        ("Until today", 0),
+    )
+    return [Act(title, today - timedelta(days=days)) for title, days in told]
+
+
+def _first_orders(shop: _Shop, count: int) -> None:
+    for place in range(count):
+        buyer = _first_buyer(shop, place)
+        order = shop.order(place + 1, buyer, shop.when(_PAID))
+        match place % 16:
+            case 7:
+                shop.cancel(order, shop.when(_DELIVERED + 0.5, spread=0.3))
+            case 11:
+                # Sent back whole before anyone was asked.
+                shop.deliver(order, shop.when(_DELIVERED))
+                shop.refund(order, shop.when(_DELIVERED - 1.6, spread=0.3), "1")
+            case _:
+                shop.deliver(order, shop.when(_DELIVERED))
+        if place % 12 == 5:
+            shop.facts.append(shop.facts[-1])  # the same delivery twice, as shops do
+        if place == 0:
+            shop.replies[order["id"]] = Reply(10, "Arrived early and wrapped with care.", shop.when(_ANSWERED, spread=0.1))
+        elif shop.chance.random() < 0.75:
+            score, comment = make_answer(shop.chance)
+            shop.replies[order["id"]] = Reply(score, comment, shop.when(_ANSWERED, spread=4))
+
+
+def _first_buyer(shop: _Shop, place: int) -> Buyer:
+    """The first can be reached for certain; later some cannot, and some have bought before."""
+    if place and place % 13 == 0:
+        return shop.chance.choice(shop.buyers)
+    return shop.buyer(reachable=place % 10 != 9)
+
+
+def _friends_orders(shop: _Shop, before: int, count: int) -> None:
+    regulars = list(shop.buyers)
+    for place in range(count):
+        # One of nine is no new customer at all.
+        buyer = shop.chance.choice(regulars) if place % 9 == 8 else shop.buyer()
+        order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), luck=shop.chance.random())
+        paid = with_code(order, "", STAGE.programme.offer.friend_discount.value)
+        match place % 8:
+            case 1:
+                shop.refund(paid, shop.when(_EARLY), "0.5")
+            case 2:
+                shop.cancel(order, shop.when(_EARLY))
+                continue
+            case 4:
+                shop.refund(paid, shop.when(_LATE), "0.25")
+            case 5:
+                shop.refund(paid, shop.when(_LATE), "1")
+        shop.deliver(order, shop.when(_FRIENDS_DELIVERED))
+        if shop.chance.random() < 0.5:
+            score, comment = make_answer(shop.chance)
+            shop.replies[order["id"]] = Reply(score, comment, after=timedelta(hours=shop.chance.randint(1, 40)))
+
+
+def _young_orders(shop: _Shop, before: int, count: int) -> None:
+    for place in range(count):
+        order = shop.order(before + place + 1, shop.buyer(), shop.when(4, spread=2))
+        if place % 2:
+            shop.deliver(order, shop.when(1.5))
+
+
+def _order(chance: random.Random, number: int, buyer: Buyer, at: datetime) -> dict[str, Any]:
+    goods = chance.sample(_GOODS, chance.randint(1, 3))
+    items: list[dict[str, Any]] = [
+        {"sku": f"HP-{_GOODS.index(good):02d}", "title": good[0], "quantity": chance.choice((1, 1, 2)), "unit_price": good[1]}
+        for good in goods
+    ]
+    subtotal = sum((Decimal(item["unit_price"]) * item["quantity"] for item in items), Decimal(0))
+    return {
+        "id": f"order-{number}",
+        "number": f"HP-{1000 + number}",
+        "placed_at": _iso(at),
+        "currency": STAGE.currency,
+        "subtotal": str(subtotal),
+        "total": str(subtotal + _SHIPPING),
+        "discount_total": "0.00",
+        "discount_codes": [],
+        "source": "web",
+        "customer": buyer.as_customer(),
+        "items": items,
+        "shipping_address": {"line1": f"Street {buyer.number}", "postal_code": f"{10000 + buyer.number}", "country": buyer.country},
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()

@@ -1,0 +1,77 @@
+"""Time travel: the sweeps run at a simulated time, while the doors keep to the wall clock."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import func, select, union_all
+
+from app.base import due
+from app.base.due import Sweep
+from app.base.web import Ground
+from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
+from app.referrals.models import Redemption
+from app.referrals.rules import RedemptionStatus
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
+
+
+class Travel:
+    """A clock for the sweeps alone, moved by hand, never back.
+
+    A worker may run beside it on the same clock, so that wake-ups are answered as they are in earnest. Each room is swept by one
+    hand at a time: when a journey has ended, nothing of it is still under way.
+    """
+
+    def __init__(self, ground: Ground, sweeps: Sequence[Sweep], now: datetime) -> None:
+        self._ground = ground
+        self._sweeps = [self._on_this_clock(sweep) for sweep in sweeps]
+        self.now = now
+
+    async def to(self, moment: datetime) -> None:
+        """Stand at a time and do all that is due then."""
+        self.now = max(self.now, moment)
+        await due.run_until_idle(self._sweeps, self.now)
+
+    async def next_due(self) -> datetime | None:
+        """The earliest time at which something waits that has not been done yet; None where nothing waits."""
+        waits = union_all(
+            select(func.min(Survey.due_at).label("at")).where(Survey.status == SurveyStatus.planned),
+            select(func.min(Survey.reminder_due_at)).where(Survey.status == SurveyStatus.sent),
+            select(func.min(Survey.expires_at)).where(Survey.status == SurveyStatus.sent),
+            select(func.min(Message.due_at)).where(Message.status == MessageStatus.planned),
+            select(func.min(Redemption.hold_until)).where(Redemption.status == RedemptionStatus.pending),
+        ).subquery()
+        async with self._ground.sessions() as session:
+            earliest: datetime | None = await session.scalar(select(func.min(waits.c.at)))
+            return earliest
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """A worker that answers wake-ups at this clock's time, for as long as the block lasts."""
+        stop, ready = asyncio.Event(), asyncio.Event()
+        working = asyncio.create_task(due.run_worker(self._ground.database_url, self._sweeps, stop, ready=ready))
+        first = asyncio.create_task(ready.wait())
+        await asyncio.wait({working, first}, return_when=asyncio.FIRST_COMPLETED)
+        first.cancel()
+        try:
+            yield
+        finally:
+            stop.set()
+            await working
+
+    def _on_this_clock(self, sweep: Sweep) -> Sweep:
+        turn = asyncio.Lock()
+
+        async def brands(_now: datetime) -> Sequence[int]:
+            async with turn:
+                return await sweep.brands(self.now)
+
+        async def work(brand_id: int, _now: datetime) -> int:
+            async with turn:
+                return await sweep.work(brand_id, self.now)
+
+        return replace(sweep, brands=brands, work=work)

@@ -1,0 +1,241 @@
+"""From raw deliveries to what follows from them: customers, orders, surveys, redemptions. One story, for a batch of one brand."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Row, func, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import recordset
+from app.base.due import Sweep
+from app.base.log import logger, scrub
+from app.base.money import MoneyError
+from app.base.tokens import Tokens
+from app.base.web import Ground
+from app.brands.find import load_brand, load_shops
+from app.brands.models import Brand, Shop
+from app.customers.identify import identify
+from app.ingest.erase import forget
+from app.ingest.models import Event
+from app.ingest.rules import NOTHING_USED, EventStatus, Said, orders_said, people_said, reported
+from app.ingest.take_in import ROOM
+from app.orders.record import record_facts, record_orders
+from app.platforms.doors import READERS
+from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
+from app.referrals.redeem import redeem_orders
+from app.referrals.reverse import reverse_orders
+from app.surveys.schedule import reconsider, schedule_surveys
+
+log = logger(__name__)
+
+BATCH = 500
+"""Deliveries worked off in one transaction."""
+BATCH_BYTES = 16 * 1024 * 1024
+"""What their bodies may take in memory."""
+_TURN = 0x7E50
+"""Advisory lock class: whose turn it is to process a brand."""
+_PASSING = ("08", "40", "53", "55", "57")
+"""SQLSTATE classes that say nothing about the data: connection, rollback, resources, locks, operator."""
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a delivery, and why where it came to nothing."""
+
+    status: EventStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every step of a batch needs."""
+
+    session: AsyncSession
+    tokens: Tokens
+    brand: Brand
+    shops: Mapping[UUID, Shop]
+    now: datetime
+
+
+async def process_events(work: Work, said: Sequence[Said]) -> None:
+    """Carry out what deliveries say, in the order of their arrival; known facts change nothing.
+
+    Orders of all shops are redeemed in one line, since the first to arrive wins a limited use. A person who is forgotten parts the
+    batch: what came before is forgotten with them, what comes after is about somebody new.
+    """
+    for is_erasure, chapter in groupby(said, key=lambda each: isinstance(each.event, CustomerErased)):
+        if is_erasure:
+            await forget(work.session, work.tokens, work.brand, work.shops, list(chapter), now=work.now)
+        else:
+            await _fold_in(work, list(chapter))
+
+
+async def _fold_in(work: Work, said: Sequence[Said]) -> None:
+    session, tokens, brand, now = work.session, work.tokens, work.brand, work.now
+    customers = await _identify(work, said)
+    orders, touched = await _record(work, said, customers)
+    every_order = list(dict.fromkeys([*orders, *touched]))
+    await schedule_surveys(session, tokens, brand, every_order, now=now)
+    updated = [customers[each] for each in said if isinstance(each.event, CustomerUpdated)]
+    if updated:
+        await reconsider(session, tokens, brand, [customer for customer in updated if customer], now=now)
+    await redeem_orders(session, brand, orders, now=now)
+    await reverse_orders(session, brand, every_order, now=now)
+
+
+async def _identify(work: Work, said: Sequence[Said]) -> dict[Said, UUID | None]:
+    """The customer each event speaks of."""
+    found: dict[Said, UUID | None] = {}
+    for shop_id, spoken in people_said(said).items():
+        people = [person for _, person in spoken]
+        ids = await identify(work.session, work.brand, work.shops[shop_id], people, now=work.now)
+        found |= dict(zip((each for each, _ in spoken), ids, strict=True))
+    return found
+
+
+async def _record(work: Work, said: Sequence[Said], customers: Mapping[Said, UUID | None]) -> tuple[list[UUID], list[UUID]]:
+    """The paid orders in the order of their arrival, and the known orders that something was reported about."""
+    ids: dict[Said, UUID] = {}
+    touched: list[UUID] = []
+    for shop_id, first_said in orders_said(said).items():
+        incoming = [(order, customers[each]) for each, order in first_said]
+        shop = work.shops[shop_id]
+        made = await record_orders(work.session, work.tokens, work.brand, shop, incoming, now=work.now)
+        ids |= dict(zip((each for each, _ in first_said), made, strict=True))
+    for shop_id, facts in reported(said).items():
+        touched += await record_facts(work.session, work.brand, work.shops[shop_id], facts, now=work.now)
+    return [ids[each] for each in said if each in ids], touched
+
+
+def sweep(ground: Ground) -> Sweep:
+    """Works deliveries off, brand by brand. A delivery is due from its acceptance on, whatever time it is said to be."""
+
+    async def brands(_now: datetime) -> list[int]:
+        async with ground.sessions() as session:
+            rows = await session.scalars(
+                select(Event.brand_id).where(Event.status == EventStatus.new).distinct().order_by(Event.brand_id)
+            )
+            return list(rows)
+
+    async def work(brand_id: int, now: datetime) -> int:
+        for _ in range(_TRIES - 1):
+            try:
+                return await process_waiting(ground, brand_id, now=now)
+            except DBAPIError as error:
+                if _sqlstate(error)[:2] != "40":
+                    raise
+                log.warning("two transactions were in each other's way; once more", room=ROOM)
+        return await process_waiting(ground, brand_id, now=now)
+
+    return Sweep(ROOM, brands, work)
+
+
+async def process_waiting(ground: Ground, brand_id: int, *, now: datetime, limit: int = BATCH) -> int:
+    """Work off the brand's oldest `limit` deliveries in one transaction; answers how many.
+
+    One processor a brand at a time, others wait in line: who wins a limited use is decided in the order of arrival, which two
+    batches side by side would break, and batches that share customers cannot deadlock. It waits rather than passes by, because
+    whoever is told that nothing is left (`tenfold run-due`) must be able to rely on it. The lock is the transaction's first and
+    ends with it, so a crash frees it.
+    """
+    async with ground.sessions.begin() as session:
+        await session.execute(select(func.pg_advisory_xact_lock(_TURN, brand_id)))
+        waiting = await _next_batch(session, brand_id, limit)
+        if not waiting:
+            return 0
+        work = Work(session, ground.tokens, await load_brand(session, brand_id), await load_shops(session, brand_id), now)
+        verdicts = await _judge(work, waiting)
+        await _mark(session, brand_id, verdicts, now=now)
+        return len(waiting)
+
+
+async def _next_batch(
+    session: AsyncSession, brand_id: int, limit: int
+) -> Sequence[Row[tuple[UUID, int, UUID, str, str, bytes, datetime]]]:
+    oldest = (
+        select(Event.id, Event.sequence, Event.shop_id, Event.source, Event.topic, Event.body, Event.received_at)
+        .where(Event.brand_id == brand_id, Event.status == EventStatus.new)
+        .order_by(Event.sequence)
+        .limit(limit)
+        .subquery()
+    )
+    size = func.octet_length(oldest.c.body, type_=BigInteger)
+    before = (func.sum(size).over(order_by=oldest.c.sequence) - size).label("before")
+    measured = select(oldest, before).subquery()
+    columns = [measured.c[name] for name in ("id", "sequence", "shop_id", "source", "topic", "body", "received_at")]
+    rows = await session.execute(select(*columns).where(measured.c.before < BATCH_BYTES).order_by(measured.c.sequence))
+    return rows.all()
+
+
+async def _judge(work: Work, waiting: Sequence[Row[tuple[UUID, int, UUID, str, str, bytes, datetime]]]) -> dict[UUID, Verdict]:
+    """Understand each delivery by itself, then carry out all that were understood."""
+    verdicts: dict[UUID, Verdict] = {}
+    understood: list[list[Said]] = []
+    for row in waiting:
+        try:
+            events = READERS[row.source].parse(row.topic, row.body, received_at=row.received_at)
+        except Exception as error:  # noqa: BLE001  # no delivery may hold up the others
+            verdicts[row.id] = _failed(row.id, error)
+            continue
+        if events:
+            understood.append([Said(row.id, row.sequence, place, row.shop_id, event) for place, event in enumerate(events)])
+        else:
+            verdicts[row.id] = Verdict(EventStatus.ignored, NOTHING_USED)
+    verdicts |= await _carry_out(work, understood)
+    return verdicts
+
+
+async def _carry_out(work: Work, deliveries: Sequence[Sequence[Said]]) -> dict[UUID, Verdict]:
+    """Process deliveries together; where that breaks, halve them until the culprit stands alone and the others went through."""
+    if not deliveries:
+        return {}
+    try:
+        async with work.session.begin_nested():
+            await process_events(work, [said for delivery in deliveries for said in delivery])
+    except Exception as error:
+        if _is_passing(error):
+            raise
+        if len(deliveries) == 1:
+            event_id = deliveries[0][0].event_id
+            return {event_id: _failed(event_id, error)}
+        half = len(deliveries) // 2
+        return await _carry_out(work, deliveries[:half]) | await _carry_out(work, deliveries[half:])
+    return {delivery[0].event_id: Verdict(EventStatus.processed) for delivery in deliveries}
+
+
+def _failed(event_id: UUID, error: Exception) -> Verdict:
+    """A reason that people can read; of an error of our own only its kind, since its text may hold anybody's data."""
+    if isinstance(error, (Unparseable, MoneyError)):
+        return Verdict(EventStatus.failed, scrub(str(error)))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno}" for frame in frames if "/app/" in frame.filename][-3:]
+    log.error("a delivery could not be processed", delivery=str(event_id), error=type(error).__name__, where=where)
+    return Verdict(EventStatus.failed, f"It could not be processed ({type(error).__name__}); replay it once that is mended.")
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the failure is the moment's and not the delivery's: the whole batch is tried again then."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _sqlstate(error)[:2] in _PASSING
+    return isinstance(error, OSError)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+async def _mark(session: AsyncSession, brand_id: int, verdicts: Mapping[UUID, Verdict], *, now: datetime) -> None:
+    rows = [{"id": event_id, "status": verdict.status, "reason": verdict.reason} for event_id, verdict in verdicts.items()]
+    given = recordset(rows, [Event.id, Event.status, Event.reason])
+    await session.execute(
+        update(Event)
+        .where(Event.brand_id == brand_id, Event.id == given.c.id)
+        .values(status=given.c.status, reason=given.c.reason, processed_at=now)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,24 @@
+"""Single values out of a provider's event, made fit to be kept. Pure."""
+
+from datetime import UTC, datetime, timedelta
+
+_LONGEST = 300
+_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
+
+
+def clean(value: object) -> str | None:
+    """A text or number as one line of at most 300 letters without NUL, which the database refuses; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    return " ".join(str(value).replace("\x00", "").split())[:_LONGEST] or None
+
+
+def moment(value: object, *, now: datetime) -> datetime:
+    """Epoch seconds as an aware UTC time; `now` for what cannot be the time of an event."""
+    try:
+        seconds = float(value)  # type: ignore[arg-type]  # anything may stand there; what is no number raises
+    except (TypeError, ValueError, OverflowError):
+        return now
+    if not _EARLIEST <= seconds <= (now + timedelta(days=2)).timestamp():
+        return now
+    return datetime.fromtimestamp(seconds, UTC)

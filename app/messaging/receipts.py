@@ -1,0 +1,176 @@
+"""Receipts: what providers tell of our attempts, kept once and folded into attempts, messages and suppressions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import among_ids
+from app.base.tokens import Tokens
+from app.brands.programme import Channel
+from app.customers.consent import suppress
+from app.customers.rules import SuppressionReason
+from app.messaging import receipt_rules
+from app.messaging.models import Attempt, Message, ProviderEvent
+from app.messaging.rules import AttemptStatus, MessageStatus, ReceiptKind
+
+_AT_ONCE = 1_000
+"""Receipts folded together; SendGrid posts hundreds at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One thing a provider told of one attempt. `detail` holds no address; `permanent`: the address itself is at fault."""
+
+    brand_id: int
+    attempt_id: UUID
+    provider: str
+    external_id: str
+    """The provider's own id of this telling: it is kept once, however often it is told."""
+    kind: ReceiptKind
+    detail: str | None
+    at: datetime
+    permanent: bool = False
+    provider_ref: str | None = None
+    """The provider's id of the letter, where the event names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The attempt a receipt speaks of, and the message it tried to send."""
+
+    message_id: UUID
+    channel: Channel
+    address: str | None
+
+
+async def record_receipts(session: AsyncSession, tokens: Tokens, receipts: Sequence[Receipt], *, now: datetime) -> None:
+    """Keep what is new and raise attempts and messages to what it proves; tell suppressed addresses to the customers' room.
+
+    Order, repetition and lateness cannot matter. Receipts of attempts that are not there are dropped. Brands may be mixed. Rows are
+    locked in id order, messages before attempts.
+    """
+    by_brand: dict[int, dict[tuple[str, str], Receipt]] = defaultdict(dict)
+    for receipt in receipts:
+        by_brand[receipt.brand_id].setdefault((receipt.provider, receipt.external_id), receipt)
+    for brand_id in sorted(by_brand):
+        told = sorted(by_brand[brand_id].values(), key=lambda receipt: (receipt.provider, receipt.external_id))
+        for start in range(0, len(told), _AT_ONCE):
+            await _record_of_brand(session, tokens, brand_id, told[start : start + _AT_ONCE], now)
+
+
+async def _record_of_brand(session: AsyncSession, tokens: Tokens, brand_id: int, told: Sequence[Receipt], now: datetime) -> None:
+    known = await _known_attempts(session, brand_id, {receipt.attempt_id for receipt in told})
+    fresh = await _keep(session, brand_id, [receipt for receipt in told if receipt.attempt_id in known])
+    if not fresh:
+        return
+    await _suppress(session, tokens, brand_id, fresh, known, now)
+    await _raise_messages(session, brand_id, fresh, known)
+    await _prove_attempts(session, brand_id, fresh)
+
+
+async def _known_attempts(session: AsyncSession, brand_id: int, attempt_ids: set[UUID]) -> dict[UUID, _Known]:
+    rows = await session.execute(
+        select(Attempt.id, Attempt.message_id, Message.channel, Message.address)
+        .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
+        .where(Attempt.brand_id == brand_id, among_ids(Attempt.id, list(attempt_ids)))
+    )
+    return {row.id: _Known(row.message_id, row.channel, row.address) for row in rows}
+
+
+async def _keep(session: AsyncSession, brand_id: int, told: Sequence[Receipt]) -> list[Receipt]:
+    """Write the receipts that were not yet known, and answer those."""
+    if not told:
+        return []
+    rows = [
+        {
+            "brand_id": brand_id,
+            "provider": receipt.provider,
+            "external_id": receipt.external_id,
+            "attempt_id": receipt.attempt_id,
+            "kind": receipt.kind,
+            "detail": receipt.detail,
+            "at": receipt.at,
+        }
+        for receipt in told
+    ]
+    statement = insert(ProviderEvent).on_conflict_do_nothing().returning(ProviderEvent.provider, ProviderEvent.external_id)
+    written = {tuple(row) for row in await session.execute(statement, rows)}
+    return [receipt for receipt in told if (receipt.provider, receipt.external_id) in written]
+
+
+async def _suppress(
+    session: AsyncSession, tokens: Tokens, brand_id: int, fresh: Sequence[Receipt], known: Mapping[UUID, _Known], now: datetime
+) -> None:
+    addresses: dict[tuple[Channel, SuppressionReason], set[str]] = defaultdict(set)
+    for receipt in fresh:
+        reason = receipt_rules.suppression_for(receipt.kind, receipt.detail, permanent=receipt.permanent)
+        attempt = known[receipt.attempt_id]
+        if reason is not None and attempt.address is not None:
+            addresses[attempt.channel, reason].add(attempt.address)
+    for channel, reason in sorted(addresses):
+        await suppress(session, tokens, brand_id, channel, sorted(addresses[channel, reason]), reason, now=now)
+
+
+async def _raise_messages(session: AsyncSession, brand_id: int, fresh: Sequence[Receipt], known: Mapping[UUID, _Known]) -> None:
+    of_message: dict[UUID, list[Receipt]] = defaultdict(list)
+    for receipt in fresh:
+        of_message[known[receipt.attempt_id].message_id].append(receipt)
+    rows = await session.execute(
+        select(Message.id, Message.status, Message.reason)
+        .where(Message.brand_id == brand_id, among_ids(Message.id, list(of_message)))
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
+    )
+    changes = [_change(row.id, row.status, row.reason, of_message[row.id]) for row in rows]
+    statement = (
+        update(Message)
+        .where(Message.brand_id == brand_id, Message.id == bindparam("message"))
+        .values(
+            status=bindparam("told"),
+            reason=bindparam("because"),
+            sent_at=func.coalesce(Message.sent_at, bindparam("went_at", type_=DateTime(timezone=True))),
+            delivered_at=func.least(Message.delivered_at, bindparam("came_at", type_=DateTime(timezone=True))),
+        )
+    )
+    await (await session.connection()).execute(statement, changes)
+
+
+def _change(message_id: UUID, status: MessageStatus, because: str | None, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    for receipt in receipts:
+        raised = receipt_rules.status_after(status, receipt.kind)
+        if raised is not status:
+            status, because = raised, receipt_rules.reason_of(receipt.kind, receipt.detail)
+    came = [receipt.at for receipt in receipts if receipt.kind is ReceiptKind.delivered]
+    return {
+        "message": message_id,
+        "told": status,
+        "because": because,
+        "went_at": min(receipt.at for receipt in receipts),
+        "came_at": min(came, default=None),
+    }
+
+
+async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[Receipt]) -> None:
+    """Whatever we believed of an attempt: a provider that tells of it has accepted it."""
+    first: dict[UUID, dict[str, Any]] = {}
+    for receipt in fresh:
+        proof = first.setdefault(receipt.attempt_id, {"attempt": receipt.attempt_id, "proved_at": receipt.at, "ref": None})
+        proof["proved_at"] = min(proof["proved_at"], receipt.at)
+        proof["ref"] = proof["ref"] or receipt.provider_ref
+    statement = (
+        update(Attempt)
+        .where(Attempt.brand_id == brand_id, Attempt.id == bindparam("attempt"))
+        .values(
+            status=AttemptStatus.accepted,
+            provider_ref=func.coalesce(Attempt.provider_ref, bindparam("ref", type_=Text)),
+            finished_at=func.coalesce(Attempt.finished_at, bindparam("proved_at", type_=DateTime(timezone=True))),
+        )
+    )
+    await (await session.connection()).execute(statement, [first[attempt_id] for attempt_id in sorted(first)])

@@ -1,0 +1,123 @@
+"""SendGrid's event webhook: are these bytes really SendGrid's, and what do they say in our words."""
+
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sendgrid.helpers.eventwebhook import EventWebhook
+
+from app.base.errors import AppError
+from app.base.log import scrub
+from app.base.tokens import Tokens
+from app.messaging.event_parts import clean, moment
+from app.messaging.receipt_rules import dropped_for
+from app.messaging.receipts import Receipt
+from app.messaging.rules import ReceiptKind
+from app.messaging.sendgrid import ATTEMPT_ARGUMENT
+
+SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
+_KINDS = {
+    "processed": ReceiptKind.accepted,
+    "delivered": ReceiptKind.delivered,
+    "deferred": ReceiptKind.deferred,
+    "dropped": ReceiptKind.dropped,
+    "spamreport": ReceiptKind.complained,
+    "unsubscribe": ReceiptKind.unsubscribed,
+    "group_unsubscribe": ReceiptKind.unsubscribed,
+    "open": ReceiptKind.opened,
+    "click": ReceiptKind.clicked,
+}
+"""What each event is to us; `bounce` is told apart by its type, and what is not listed is none of our business."""
+
+
+def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp: str) -> bool:
+    """Whether the raw body carries a valid ECDSA signature of the webhook's key.
+
+    The timestamp is part of what is signed; its age proves nothing, since SendGrid tries again for a day and events are kept once.
+    """
+    if not timestamp.isdecimal():
+        return False
+    try:
+        return bool(_verifier(public_key).verify_signature(body.decode(), signature, timestamp))
+    except (binascii.Error, UnicodeError):
+        return False
+
+
+@lru_cache(maxsize=4)
+def _verifier(public_key: str) -> EventWebhook:
+    try:
+        return EventWebhook(public_key)
+    except ValueError:
+        raise AppError(
+            "bad_settings", "TENFOLD_SENDGRID_EVENT_PUBLIC_KEY is no public key; copy it from SendGrid.", status=503
+        ) from None
+
+
+def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[Receipt]:
+    """The receipts in a post: those of our own attempts and of types that we know; the rest is left out.
+
+    `AppError` `bad_events` (400) for a body that is no JSON array.
+    """
+    try:
+        events = orjson.loads(body)
+    except ValueError:
+        events = None
+    if not isinstance(events, list):
+        raise AppError("bad_events", "The body must be a JSON array of events.", status=400)
+    return [receipt for event in events if isinstance(event, dict) and (receipt := _receipt(tokens, event, now)) is not None]
+
+
+def _receipt(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> Receipt | None:
+    token, name = event.get(ATTEMPT_ARGUMENT), event.get("event")
+    subject = tokens.read_link("attempt", token) if isinstance(token, str) else None
+    kind = _kind(event)
+    if subject is None or kind is None:
+        return None
+    detail = _detail(kind, event)
+    return Receipt(
+        brand_id=subject.brand_id,
+        attempt_id=subject.row_id,
+        provider="sendgrid",
+        external_id=clean(event.get("sg_event_id")) or f"{name}:{token}:{clean(event.get('timestamp'))}",
+        kind=kind,
+        detail=detail,
+        at=moment(event.get("timestamp"), now=now),
+        permanent=_is_permanent(kind, event),
+        provider_ref=(clean(event.get("sg_message_id")) or "").partition(".")[0] or None,
+    )
+
+
+def _kind(event: Mapping[str, Any]) -> ReceiptKind | None:
+    name = event.get("event")
+    if name == "bounce":
+        return ReceiptKind.blocked if event.get("type") == "blocked" else ReceiptKind.bounced
+    return _KINDS.get(name) if isinstance(name, str) else None
+
+
+def _detail(kind: ReceiptKind, event: Mapping[str, Any]) -> str | None:
+    """What the event says beyond its kind. Receiving servers like to quote the address, so it is taken out."""
+    match kind:
+        case ReceiptKind.bounced | ReceiptKind.blocked:
+            words = [clean(event.get(name)) for name in ("bounce_classification", "status", "reason")]
+            text = " ".join(word for word in words if word)
+        case ReceiptKind.deferred:
+            text = clean(event.get("response")) or ""
+        case ReceiptKind.dropped:
+            text = clean(event.get("reason")) or ""
+        case _:
+            text = ""
+    return scrub(text) or None
+
+
+def _is_permanent(kind: ReceiptKind, event: Mapping[str, Any]) -> bool:
+    if kind is ReceiptKind.dropped:
+        return dropped_for(clean(event.get("reason"))) is not None
+    if kind is not ReceiptKind.bounced:
+        return False
+    classification = clean(event.get("bounce_classification")) or "Unclassified"
+    hard = (clean(event.get("status")) or "").startswith("5")
+    return classification == "Invalid Address" or (classification == "Unclassified" and hard)

@@ -1,0 +1,53 @@
+"""Forget a person, and keep nothing but a surrogate that amounts can stay with."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import among_ids
+from app.base.tokens import Tokens
+from app.brands.programme import Channel
+from app.customers.consent import suppress
+from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.rules import SuppressionReason
+
+_PERSONAL = ("email", "email_key", "phone", "first_name", "last_name", "locale", "time_zone", "country")
+
+
+async def erase_customer(
+    session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
+) -> None:
+    """Wipe these customers' own data, the shops' names for them and their consents; what others hold is theirs to erase.
+
+    The row stays without a name, so that orders and the ledger keep adding up. The addresses are suppressed as `erased`, by their
+    keyed hash: an order that comes late makes a new customer who is never written to. Erasing again changes nothing.
+    """
+    ids = sorted(set(customer_ids))
+    if not ids:
+        return
+    found = await session.execute(
+        select(Customer.email, Customer.phone)
+        .where(Customer.brand_id == brand_id, among_ids(Customer.id, ids))
+        .order_by(Customer.id)
+        .with_for_update(key_share=True)
+    )
+    people = found.all()
+    await session.execute(
+        update(Customer)
+        .values(dict.fromkeys(_PERSONAL) | {"erased_at": func.coalesce(Customer.erased_at, now)})
+        .where(Customer.brand_id == brand_id, among_ids(Customer.id, ids))
+        .execution_options(synchronize_session=False)
+    )
+    for table in (CustomerReference, Consent):
+        await session.execute(
+            delete(table)
+            .where(table.brand_id == brand_id, among_ids(table.customer_id, ids))
+            .execution_options(synchronize_session=False)
+        )
+    emails = [person.email for person in people if person.email]
+    phones = [person.phone for person in people if person.phone]
+    await suppress(session, tokens, brand_id, Channel.email, emails, SuppressionReason.erased, now=now)
+    await suppress(session, tokens, brand_id, Channel.sms, phones, SuppressionReason.erased, now=now)

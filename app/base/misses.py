@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from app.base import clock
 from app.base.web import page
 
-PER_ADDRESS = 60
+PER_ADDRESS = 100
 """Misses one address may have in a window: many people share an address behind a carrier's or an office's gateway."""
 IN_ALL = 6_000
 """Misses of everybody in a window; a flood from many addresses stops here."""

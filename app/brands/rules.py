@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.brands.programme import QuietHours
@@ -29,7 +30,13 @@ def is_slug(slug: str) -> bool:
 
 def is_zone(name: str) -> bool:
     """Whether the name is an IANA time zone such as Europe/Berlin."""
-    return name in available_timezones()
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """All names, read once: each reading goes through the whole zone directory on the disk."""
+    return frozenset(available_timezones())
 
 
 def zone_or(name: str | None, fallback: str) -> ZoneInfo:

@@ -1,0 +1,105 @@
+"""Gather what decisions about a batch of orders' surveys depend on, in a few queries whatever the batch's size."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import among_ids
+from app.base.money import to_decimal
+from app.base.tokens import Tokens
+from app.brands.find import load_shops
+from app.brands.models import Brand, Shop
+from app.brands.programme import QuietHours
+from app.brands.rules import zone_or
+from app.customers.consent import reach
+from app.customers.rules import Reach
+from app.messaging.templates import SurveyFilling
+from app.orders.models import Order
+from app.orders.rules import remaining_total
+from app.surveys.rules import SurveyFact
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """An order with its shop, and the fact that rules decide by."""
+
+    order: Order
+    shop: Shop
+    fact: SurveyFact
+
+
+async def gather_facts(session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]) -> dict[UUID, Gathered]:
+    """What is known of these orders and of how their customers may be reached now, by order id; unknown ids are left out."""
+    orders = (
+        await session.scalars(
+            select(Order)
+            .where(Order.brand_id == brand.id, among_ids(Order.id, list(order_ids)))
+            # Facts may have come by statements that go past the session's own memory.
+            .execution_options(populate_existing=True)
+        )
+    ).all()
+    shops = await load_shops(session, brand.id)
+    customers = await reach(session, tokens, brand, {order.customer_id for order in orders if order.customer_id is not None})
+    return {
+        order.id: Gathered(
+            order,
+            shops[order.shop_id],
+            _fact(tokens, brand, order, shops[order.shop_id], customers.get(order.customer_id) if order.customer_id else None),
+        )
+        for order in orders
+    }
+
+
+def _fact(tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: Reach | None) -> SurveyFact:
+    country = (customer.country if customer else None) or order.country
+    return SurveyFact(
+        order_id=order.id,
+        paid_at=order.paid_at,
+        fulfilled_at=order.fulfilled_at,
+        delivered_at=order.delivered_at,
+        cancelled=order.cancelled_at is not None,
+        refunded=order.refunded > 0 and remaining_total(order.total, order.refunded, cancelled=False) == 0,
+        total=to_decimal(order.total, order.currency),
+        source=order.source,
+        tags=order.tags,
+        test=order.test,
+        history=order.history,
+        share=tokens.share("sample", order.id),
+        reach=customer,
+        zone=zone_or(customer.time_zone if customer else None, shop.time_zone),
+        country_quiet_hours=country_quiet_hours(brand.countries, country),
+    )
+
+
+def country_quiet_hours(countries: dict[str, Any], country: str | None) -> QuietHours | None:
+    """The quiet hours a brand keeps in a country; what cannot be read as such counts as none."""
+    said = countries.get(country or "")
+    hours = said.get("quiet_hours") if isinstance(said, dict) else None
+    if hours is None:
+        return None
+    try:
+        return QuietHours.model_validate(hours)
+    except ValidationError:
+        return None
+
+
+def survey_filling(gathered: Gathered) -> SurveyFilling:
+    """What a survey's message says of its order."""
+    order, shop, customer = gathered.order, gathered.shop, gathered.fact.reach
+    return SurveyFilling(
+        first_name=customer.first_name if customer else None,
+        item_title=item_title(order),
+        order_number=order.number,
+        ordered_on=order.placed_at.astimezone(zone_or(shop.time_zone, "UTC")).date().isoformat(),
+    )
+
+
+def item_title(order: Order) -> str | None:
+    """One thing of the order, to remind of it: the first that has a title."""
+    titles = (item.get("title") for item in order.items if isinstance(item, dict))
+    return next((title for title in titles if title), None)

@@ -1,0 +1,192 @@
+"""The customers' doors: the one question, and thanks."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from babel.dates import format_date
+from fastapi import APIRouter, Path, Query, Request
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from app.base import clock
+from app.base.misses import misses_of, slow_down_page
+from app.base.web import Ground, GroundDep, SessionDep, not_found_page, page, read_body
+from app.brands.rules import zone_or
+from app.messaging.templates import language_of
+from app.referrals.share import find_share
+from app.surveys.answer import Answer, AnswerOutcome, record_answer
+from app.surveys.find import PURPOSE, Opened, open_survey
+from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
+from app.surveys.gather import item_title
+from app.surveys.rules import Band, band_of
+
+router = APIRouter(tags=["customers"])
+TokenPath = Annotated[str, Path(description="The token of a survey's link, as it stands in the message.")]
+
+_FORM_LIMIT = 64 * 1024
+"""A comment of 5,000 characters is 45 KiB at worst, URL-encoded emoji and all."""
+_DROPPED = 1024 * 1024
+
+
+@router.get("/s/{token}", response_class=HTMLResponse)
+async def show_survey(
+    request: Request,
+    token: TokenPath,
+    ground: GroundDep,
+    session: SessionDep,
+    score: Annotated[str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")] = None,
+) -> Response:
+    """The survey's page; changes nothing. Links that lead nowhere get the one 404 page."""
+    opened = await _open(request, ground, session, token)
+    if isinstance(opened, Response):
+        return opened
+    return _survey_page(ground, opened, token, chosen=read_score(score))
+
+
+@router.head("/s/{token}", include_in_schema=False)
+async def probe_survey(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """As GET, without the page: mail scanners ask so."""
+    return await show_survey(request, token, ground, session)
+
+
+@router.post(
+    "/s/{token}",
+    response_class=HTMLResponse,
+    status_code=303,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["score"],
+                        "properties": {
+                            "score": {"type": "integer", "minimum": 0, "maximum": 10},
+                            "comment": {"type": "string", "maxLength": MAX_COMMENT},
+                            "testimonial_consent": {"type": "string", "enum": ["yes", ""]},
+                        },
+                    }
+                }
+            },
+        }
+    },
+)
+async def answer_survey(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """Record the answer and lead to the thank-you page; an answer that stands by now is left as it is, and the page says so."""
+    body = await read_body(request, limit=_FORM_LIMIT, drop_up_to=_DROPPED)
+    opened = await _open(request, ground, session, token)
+    if isinstance(opened, Response):
+        return opened
+    form = read_form(await _fields(request, body))
+    if form.score is None:
+        return _survey_page(ground, opened, token, chosen=None, sent=form, status=422)
+    answer = Answer(form.score, form.comment, form.testimonial_consent)
+    outcome = await record_answer(session, ground.tokens, opened.brand, opened.survey.id, answer, now=clock.now())
+    if outcome is AnswerOutcome.closed:
+        return not_found_page()
+    if outcome is AnswerOutcome.stands:
+        return _survey_page(ground, opened, token, chosen=None)
+    return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
+
+
+@router.get("/s/{token}/thanks", response_class=HTMLResponse)
+async def show_thanks(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """Thanks to everybody; a promoter finds what to hand on to friends."""
+    opened = await _open(request, ground, session, token)
+    if isinstance(opened, Response):
+        return opened
+    if opened.response is None:
+        return RedirectResponse(f"/s/{token}", 303, {"Cache-Control": "no-store"})
+    now = clock.now()
+    band = band_of(opened.response.score)
+    share = None
+    if band is Band.promoter:
+        share = await find_share(session, ground.settings.public_url, opened.brand, opened.customer.id, now=now)
+    values = _frame(ground, opened) | {
+        "token": token,
+        "first_name": opened.customer.first_name,
+        "band": band,
+        "score": opened.response.score,
+        "minutes_left": opened.minutes_left(now=now),
+        "share": share,
+        "referrer_url": f"/p/{ground.tokens.link('referrer', opened.brand.id, opened.customer.id)}" if share else None,
+    }
+    return page("thanks.html", values | (share.values() if share else {}))
+
+
+@router.head("/s/{token}/thanks", include_in_schema=False)
+async def probe_thanks(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """As GET, without the page."""
+    return await show_thanks(request, token, ground, session)
+
+
+async def _open(request: Request, ground: Ground, session: SessionDep, token: str) -> Opened | Response:
+    """The survey, or the page that who has none gets."""
+    misses = misses_of(request)
+    if misses.limited(request):
+        return slow_down_page()
+    opened = await open_survey(session, ground.tokens, token)
+    if opened is not None:
+        return opened
+    # A link of ours that is over is no guess.
+    if ground.tokens.read_link(PURPOSE, token) is None:
+        misses.note(request)
+    return not_found_page()
+
+
+async def _fields(request: Request, body: bytes) -> dict[str, str]:
+    """The form's text fields, urlencoded or multipart; none for a body that is neither."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+
+        async def once() -> AsyncGenerator[bytes, None]:
+            yield body
+
+        try:
+            form = await MultiPartParser(Headers(scope=request.scope), once(), max_files=4, max_fields=50).parse()
+        except MultiPartException:
+            return {}
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def _survey_page(
+    ground: Ground, opened: Opened, token: str, *, chosen: int | None, sent: SurveyForm | None = None, status: int = 200
+) -> HTMLResponse:
+    """The question, with what was answered or sent before; `sent` is a form without a usable score."""
+    response, order = opened.response, opened.order
+    minutes_left = opened.minutes_left(now=clock.now()) if response else None
+    shown = sent or response
+    frame = _frame(ground, opened)
+    placed_on = order.placed_at.astimezone(zone_or(opened.customer.time_zone, opened.brand.time_zone)).date()
+    values = frame | {
+        "token": token,
+        "score": response.score if chosen is None and response else chosen,
+        "comment": (shown.comment if shown else None) or "",
+        "testimonial_consent": bool(shown and shown.testimonial_consent),
+        "max_comment": MAX_COMMENT,
+        "is_missing_score": sent is not None,
+        "answered": response.score if response else None,
+        "minutes_left": minutes_left,
+        "item_title": item_title(order),
+        "order_number": order.number,
+        "ordered_on": format_date(placed_on, "d MMMM y", locale=str(frame["lang"])),
+    }
+    return page("survey.html", values, status=status)
+
+
+def _frame(ground: Ground, opened: Opened) -> dict[str, object]:
+    """What every page of the room says of its brand."""
+    brand, customer = opened.brand, opened.customer
+    return {
+        "lang": language_of(customer.locale or brand.locale),
+        "brand_name": brand.name,
+        "postal_address": brand.postal_address,
+        "unsubscribe_url": f"/u/{ground.tokens.link('unsubscribe', brand.id, customer.id)}",
+    }

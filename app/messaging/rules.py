@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+
+from app.base.errors import Outcome, OutsideError
 
 
 class Template(StrEnum):
@@ -98,3 +102,48 @@ def ink_on(colour: str) -> str:
     shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
     return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else "#000000"
+
+
+MOST_REFUSALS = 10
+"""A message refused this often has failed: by then some nine hours have gone by."""
+MOST_UNKNOWNS = 2
+"""After the second send of unknown outcome a person decides; a third would risk a third copy."""
+OPTED_OUT = "opted_out"
+"""The reason by which an adapter says that the carrier blocks texts to this number, since its owner said STOP."""
+REVIEW = "review"
+_FIRST_WAIT = timedelta(seconds=15)
+_LONGEST_WAIT = timedelta(hours=2)
+
+
+def wait_after(refusals: int, retry_after: float | None) -> timedelta:
+    """How long to wait after the n-th passing refusal: three times longer each time, and never less than the other side asked."""
+    wait = min(_FIRST_WAIT * int(3 ** (refusals - 1)), _LONGEST_WAIT)
+    return max(wait, timedelta(seconds=retry_after or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt's outcome makes of attempt and message."""
+
+    attempt: AttemptStatus
+    message: MessageStatus
+    reason: str | None = None
+    wait: timedelta | None = None
+    """Until the next try, for a message that is planned again."""
+
+
+def verdict(outcome: OutsideError | None, *, attempts: int, unknowns: int) -> Verdict:
+    """Judge one attempt, None being acceptance. `attempts` counts this one, `unknowns` the earlier ones whose outcome is unknown.
+
+    A message of unknown outcome with a reason is sent no more.
+    """
+    if outcome is None:
+        return Verdict(AttemptStatus.accepted, MessageStatus.accepted)
+    if outcome.outcome is Outcome.unknown:
+        return Verdict(AttemptStatus.unknown, MessageStatus.unknown, REVIEW if unknowns + 1 >= MOST_UNKNOWNS else None)
+    if OPTED_OUT in outcome.reason:
+        return Verdict(AttemptStatus.refused, MessageStatus.suppressed, OPTED_OUT)
+    refusals = attempts - unknowns
+    if outcome.permanent or refusals >= MOST_REFUSALS:
+        return Verdict(AttemptStatus.refused, MessageStatus.failed, outcome.reason)
+    return Verdict(AttemptStatus.refused, MessageStatus.planned, wait=wait_after(refusals, outcome.retry_after))

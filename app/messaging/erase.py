@@ -1,0 +1,31 @@
+"""Forget a person's messages: what they said and where they went is wiped, that there was one stays."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_LOCK = text("""
+    SELECT FROM messages WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[])) ORDER BY id FOR UPDATE
+""")
+_OUTBOX = text("""
+    DELETE FROM outbox USING attempts, messages
+    WHERE outbox.brand_id = :brand_id AND attempts.brand_id = :brand_id AND messages.brand_id = :brand_id
+      AND attempts.id = outbox.id AND messages.id = attempts.message_id
+      AND messages.customer_id = ANY(CAST(:customer_ids AS uuid[]))
+""")
+_MESSAGES = text("""
+    UPDATE messages SET address = NULL, filling = '{}',
+        status = CASE WHEN status = 'planned' THEN 'cancelled' ELSE status END,
+        reason = CASE WHEN status IN ('planned', 'sending', 'unknown') THEN coalesce(reason, 'erased') ELSE reason END
+    WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
+""")
+
+
+async def erase_messages(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
+    """Take back what is planned, wipe addresses and values, delete what the outbox kept. One that is just leaving still leaves."""
+    given = {"brand_id": brand_id, "customer_ids": list(customer_ids)}
+    await session.execute(_LOCK, given)
+    await session.execute(_OUTBOX, given)
+    await session.execute(_MESSAGES, given)

@@ -14,7 +14,8 @@ from app.brands.programme import DiscountKind
 from app.customers.contact import Person, email_identity, email_key, phone_e164
 from app.customers.models import Customer
 from app.referrals import rules
-from app.referrals.gather import Case, find_codes, gather
+from app.referrals.case import Case
+from app.referrals.gather import find_codes, gather
 from app.referrals.rules import RefusalReason
 
 _LATEST = UUID(int=(1 << 128) - 1)

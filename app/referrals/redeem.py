@@ -18,7 +18,8 @@ from app.brands.models import Brand, Shop
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals import rules
-from app.referrals.gather import Case, Facts, find_codes, gather
+from app.referrals.case import Case, Facts
+from app.referrals.gather import find_codes, gather
 from app.referrals.ledger import Booking, book
 from app.referrals.models import Code, Redemption
 from app.referrals.reverse import reverse_orders

@@ -15,7 +15,7 @@ from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import announce_rewards
-from app.referrals.gather import reward_of
+from app.referrals.case import reward_of
 from app.referrals.ledger import Booking, book
 from app.referrals.models import Redemption, Reward
 from app.referrals.reverse import Standing, claw_back, lock_standings

@@ -6,16 +6,28 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import Row, Select
+from sqlalchemy import ColumnElement, Row, Select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.errors import AppError
+from app.admin.auth import Caller
+from app.base.errors import AppError, NotFound
+from app.base.ids import read_id
 from app.base.tokens import Tokens
 from app.base.web import GroundDep
 
-Shape = Callable[[Any, bool], dict[str, Any]]
-"""Turns a row into what the API shows; the flag says whether personal fields are shown."""
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of rows that can be listed.
+
+    `rows` selects a brand's, with the row's id labelled `id`; `key` is the column of that id; `shape` turns a row into what the
+    API shows, its flag says whether personal fields are shown.
+    """
+
+    rows: Callable[[int], Select[Any]]
+    key: InstrumentedAttribute[UUID]
+    shape: Callable[[Any, bool], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +60,32 @@ PageDep = Annotated[Page, Depends(_page)]
 
 
 async def listing(
-    session: AsyncSession,
-    page: Page,
-    brand_id: int,
-    rows: Select[Any],
-    key: InstrumentedAttribute[UUID],
-    shape: Shape,
-    *,
-    pii: bool,
+    session: AsyncSession, page: Page, caller: Caller, resource: Resource, *conditions: ColumnElement[bool]
 ) -> dict[str, Any]:
-    """One page of a list by one query. `rows` carries the brand's condition and a column labelled `id`, `key` is that column."""
-    after = page.after(brand_id)
-    wanted = rows if after is None else rows.where(key < after)
-    found: list[Row[Any]] = list((await session.execute(wanted.order_by(key.desc()).limit(page.limit + 1))).all())
-    more = len(found) > page.limit
+    """One page of the caller's own rows that fulfil the conditions, newest first, by one query."""
+    after = page.after(caller.brand_id)
+    wanted = resource.rows(caller.brand_id).where(*conditions)
+    if after is not None:
+        wanted = wanted.where(resource.key < after)
+    found: list[Row[Any]] = list((await session.execute(wanted.order_by(resource.key.desc()).limit(page.limit + 1))).all())
     shown = found[: page.limit]
-    cursor = page.tokens.link("cursor", brand_id, shown[-1].id) if more else None
-    return {"data": [shape(row, pii) for row in shown], "next_cursor": cursor}
+    cursor = page.tokens.link("cursor", caller.brand_id, shown[-1].id) if len(found) > page.limit else None
+    return {"data": [resource.shape(row, caller.sees_people) for row in shown], "next_cursor": cursor}
+
+
+async def single(session: AsyncSession, caller: Caller, resource: Resource, row_id: UUID) -> dict[str, Any]:
+    """One row of the caller's; `NotFound` for a missing one and for another brand's."""
+    row = (await session.execute(resource.rows(caller.brand_id).where(resource.key == row_id))).first()
+    if row is None:
+        raise NotFound
+    return resource.shape(row, caller.sees_people)
+
+
+def matches(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[bool]:
+    """The condition of a filter; a filter that was not given lets all through."""
+    return true() if value is None else column == value
+
+
+def names(column: InstrumentedAttribute[Any], prefix: str, shown_id: str | None) -> ColumnElement[bool]:
+    """The condition of a filter by a shown id; an id of another kind is as unknown as any."""
+    return true() if shown_id is None else column == read_id(prefix, shown_id)

@@ -89,7 +89,7 @@ class Funnel:
 
 
 _ARRIVED = """
-    CASE WHEN bool_or(receipts.come) THEN bool_or(m.delivered_at IS NOT NULL OR m.status IN ('delivered', 'complained'))
+    CASE WHEN bool_or(receipts.come) THEN bool_or(m.status IN ('delivered', 'complained'))
          ELSE bool_or(m.sent_at IS NOT NULL) END
 """
 _RECEIPTS = """

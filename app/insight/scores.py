@@ -116,9 +116,9 @@ async def response_rate(session: AsyncSession, brand_id: int, period: Period) ->
         text(f"""
             SELECT count(r.id) AS answered,
                 count(*) FILTER (WHERE m.sent_at IS NOT NULL OR r.id IS NOT NULL) AS accepted,
-                count(*) FILTER (WHERE m.delivered_at IS NOT NULL OR m.status IN ('delivered', 'complained') OR r.id IS NOT NULL)
+                count(*) FILTER (WHERE m.status IN ('delivered', 'complained') OR r.id IS NOT NULL)
                     AS delivered,
-                bool_or(m.delivered_at IS NOT NULL OR m.status IN ('delivered', 'bounced', 'complained')) AS receipts
+                bool_or(m.status IN ('delivered', 'bounced', 'complained')) AS receipts
             FROM messages m LEFT JOIN responses r ON r.brand_id = m.brand_id AND r.survey_id = m.subject_id
             WHERE m.brand_id = :brand AND m.template = 'survey'
                 AND {within("m.created_at", period)}

@@ -1,0 +1,38 @@
+"""Kinds of text that the API takes."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from app.brands.rules import is_zone
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _plain(text: str) -> str:
+    if _CONTROLS.search(text):
+        raise ValueError("may hold no control characters")
+    return text
+
+
+def _lines(text: str) -> str:
+    _plain(text.replace("\n", " ").replace("\r", " "))
+    return text
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("is no time zone; use a name such as Europe/Berlin")
+    return name
+
+
+Plain = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+"""One line that the database can hold."""
+Line = Annotated[Plain, Field(min_length=1)]
+Lines = Annotated[str, Field(max_length=500), AfterValidator(_lines)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+Address = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)]
+Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\"<>]+$"), AfterValidator(_plain)]

@@ -183,14 +183,14 @@ async def _claim(
     return (await session.scalars(surveys)).all()
 
 
-async def _last_sent(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+async def _last_sent(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
     """When each of these customers was last asked."""
     rows = await session.execute(
         select(Survey.customer_id, func.max(Survey.sent_at))
         .where(Survey.brand_id == brand_id, among_ids(Survey.customer_id, customer_ids), Survey.sent_at.is_not(None))
         .group_by(Survey.customer_id)
     )
-    return dict(rows.tuples().all())  # type: ignore[arg-type]  # neither is null, by the condition and the list
+    return {customer_id: sent_at for customer_id, sent_at in rows if customer_id is not None}
 
 
 async def _look_at_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:

@@ -65,6 +65,6 @@ async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> Open
     row = found.first()
     if row is None:
         return None
-    brand, survey, order, customer, response = row.tuple()
+    brand, survey, order, customer, response = row
     terms = await terms_in_force(session, brand.id)
     return Opened(brand, terms.programme, survey, order, customer, response)

@@ -1,0 +1,238 @@
+"""How many deliveries a second one server process takes in, against the two things it lies between.
+
+Three doors of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory of its own, asked in turn by an
+aiohttp client in another process:
+
+    verify   reads the body, finds the shop, checks the signature, answers; stores nothing
+    ingest   the product's door: the same, and committed with what arrived beside it before it is answered
+    orm      the same, with one SQLAlchemy session and transaction a request
+
+Run: uv run python benchmarks/ingest.py [--seconds 4] [--rounds 3] [--connections 64]
+"""
+
+import argparse
+import asyncio
+import base64
+import hmac
+import json
+import multiprocessing
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from fastapi import FastAPI, Request
+from sqlalchemy import text
+from starlette.responses import Response
+
+from app.base import clock, due
+from app.base.config import load_settings
+from app.base.db import make_engine, make_sessions
+from app.base.embedded import start_embedded, stop_embedded
+from app.base.log import configure_logs
+from app.base.schema import migrate
+from app.base.tokens import Tokens
+from app.base.web import Ground, RequestFrame, install_problems, read_body
+from app.brands.add import add_brand, add_shop
+from app.ingest.models import Event
+from app.ingest.routes import BODY_LIMIT, DROP_LIMIT, _verified, inbox_of, router
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+KEY = "a key for benchmarks alone, of no worth to anyone"
+TARGET_OF_VERIFY = 0.45
+TARGET_OF_ORM = 3.0
+DOORS = {"verify": "/bench/shop/verify", "ingest": "/hooks/shop/checkout", "orm": "/bench/shop/orm"}
+
+
+def ground_of(url: str) -> Ground:
+    settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
+    engine = make_engine(url, pool_size=15)
+    return Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
+
+
+def serve(url: str, port: int) -> None:
+    """The server process: the product's router and the two it is measured against."""
+    ground = ground_of(url)
+    configure_logs(ground.settings.log_format)
+    app = FastAPI()
+    app.state.ground = ground
+    app.add_middleware(RequestFrame)
+    install_problems(app)
+    app.include_router(router)
+
+    @app.post("/bench/{shop}/verify")
+    async def verify(request: Request, shop: str) -> Response:
+        raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
+        await _verified(inbox_of(request), request, raw, shop, "checkout")
+        return Response(b'{"received": true}', media_type="application/json")
+
+    @app.post("/bench/{shop}/orm")
+    async def orm(request: Request, shop: str) -> Response:
+        raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
+        known, delivery = await _verified(inbox_of(request), request, raw, shop, "checkout")
+        async with ground.sessions.begin() as session:
+            session.add(
+                Event(
+                    brand_id=known.brand_id,
+                    shop_id=known.shop_id,
+                    source="checkout",
+                    topic=delivery.topic,
+                    external_id=delivery.external_id,
+                    body=raw,
+                    received_at=clock.now(),
+                )
+            )
+            await due.wake(session, "ingest")
+        return Response(b'{"received": true}', media_type="application/json")
+
+    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False)
+
+
+def order(number: int) -> bytes:
+    """A delivery of about 1 KB."""
+    data = {
+        "id": str(number),
+        "number": f"#{number}",
+        "placed_at": "2026-03-01T10:00:00Z",
+        "currency": "EUR",
+        "subtotal": "80.00",
+        "total": "84.90",
+        "discount_total": "0.00",
+        "discount_codes": [],
+        "customer": {
+            "id": f"c{number}",
+            "email": f"person{number}@example.com",
+            "first_name": "Ann",
+            "last_name": "Example",
+            "country": "NL",
+        },
+        "items": [
+            {"sku": f"SKU-{place}", "title": "A mug with a long enough name", "quantity": 1, "unit_price": "20.00"}
+            for place in range(4)
+        ],
+        "shipping_address": {"line1": "Main Street 1", "city": "Utrecht", "postal_code": "3511", "country": "NL"},
+    }
+    return json.dumps({"type": "order.paid", "timestamp": "2026-03-01T10:00:00Z", "data": data}).encode()
+
+
+def sign(raw: bytes, message_id: str) -> dict[str, str]:
+    stamp = str(int(time.time()))
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, f"{message_id}.{stamp}.".encode() + raw, "sha256")).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{signature}",
+        "content-type": "application/json",
+    }
+
+
+async def load(client: aiohttp.ClientSession, address: str, seconds: float, connections: int, numbers: Any) -> tuple[float, float]:
+    """Requests a second and the 99th percentile in milliseconds, with so many open at a time."""
+    ends = time.perf_counter() + seconds
+    took: list[float] = []
+
+    async def one_connection() -> None:
+        while time.perf_counter() < ends:
+            number = next(numbers)
+            raw = order(number)
+            headers = sign(raw, f"msg_{number}")
+            began = time.perf_counter()
+            async with client.post(address, data=raw, headers=headers) as answer:
+                body = await answer.read()
+            took.append(time.perf_counter() - began)
+            if answer.status != 200:
+                raise RuntimeError(f"{address} answered {answer.status}: {body[:200]!r}")
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one_connection() for _ in range(connections)))
+    return len(took) / (time.perf_counter() - began), statistics.quantiles(took, n=100)[98] * 1000
+
+
+async def prepare(url: str) -> None:
+    await migrate(url)
+    ground = ground_of(url)
+    async with ground.sessions.begin() as session:
+        brand = await add_brand(session, "shop", name="Shop")
+        await add_shop(session, ground.tokens, brand, "shop", name="Shop", webhook_secret=SECRET)
+    await ground.engine.dispose()
+
+
+async def measure(url: str, port: int, options: argparse.Namespace) -> bool:
+    base = f"http://127.0.0.1:{port}"
+    numbers = count(1)
+    rates: dict[str, list[float]] = {name: [] for name in DOORS}
+    slow: dict[str, list[float]] = {name: [] for name in DOORS}
+    connector = aiohttp.TCPConnector(limit=options.connections)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        await reachable(client, base)
+        for path in DOORS.values():
+            await load(client, base + path, 1.0, options.connections, numbers)
+        for _ in range(options.rounds):
+            for name, path in DOORS.items():
+                rate, p99 = await load(client, base + path, options.seconds, options.connections, numbers)
+                rates[name].append(rate)
+                slow[name].append(p99)
+    middle = {name: statistics.median(found) for name, found in rates.items()}
+    for name, rate in middle.items():
+        print(
+            f"{name:7} {rate:8,.0f} requests/s   p99 {statistics.median(slow[name]):6.1f} ms   rounds {[round(each) for each in rates[name]]}"
+        )
+    of_verify, of_orm = middle["ingest"] / middle["verify"], middle["ingest"] / middle["orm"]
+    print(f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})")
+    await check_kept(url)
+    return of_verify >= TARGET_OF_VERIFY and of_orm >= TARGET_OF_ORM
+
+
+async def reachable(client: aiohttp.ClientSession, base: str) -> None:
+    for _ in range(100):
+        try:
+            async with client.get(base):
+                return
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(0.1)
+    raise RuntimeError("the server did not start")
+
+
+async def check_kept(url: str) -> None:
+    """Every acknowledged delivery is there once; say how large the groups were."""
+    engine = make_engine(url, pool_size=1)
+    async with engine.connect() as connection:
+        events = await connection.scalar(text("SELECT count(*) FROM events"))
+        wakes = await connection.scalar(text("SELECT count(*) FROM pgqueuer"))
+    await engine.dispose()
+    print(f"{events:,} deliveries kept, {wakes:,} wake-ups")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=64)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        url = start_embedded(home)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        asyncio.run(prepare(url))
+        server = multiprocessing.get_context("spawn").Process(target=serve, args=(url, port), daemon=True)
+        server.start()
+        try:
+            met = asyncio.run(measure(url, port, options))
+        finally:
+            server.terminate()
+            server.join()
+            stop_embedded(home)
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    main()

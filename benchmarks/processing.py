@@ -1,0 +1,162 @@
+"""How many paid orders a second one worker takes from raw delivery to customer, order, survey and redemption.
+
+The product's own sweep over an embedded PostgreSQL in a directory of its own, in this process; one order in twenty carries a code
+of one of fifty referrers. Batches of the product's size against batches of one, side by side in one run.
+
+Run: uv run python benchmarks/processing.py [--orders 5000]
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import event, func, select
+
+from app.base import clock
+from app.base.config import load_settings
+from app.base.db import make_engine, make_sessions
+from app.base.embedded import start_embedded, stop_embedded
+from app.base.schema import migrate
+from app.base.tokens import Tokens
+from app.base.web import Ground
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Brand, Shop
+from app.customers.contact import Person
+from app.customers.identify import identify
+from app.ingest import process
+from app.ingest.models import Event
+from app.ingest.rules import EventStatus
+from app.ingest.take_in import Incoming, take_in
+from app.referrals.issue import Promoter, issue_offers
+from app.referrals.models import Code
+
+KEY = "a key for benchmarks alone, of no worth to anyone"
+TARGET = 1000
+"""Orders a second."""
+REFERRERS = 50
+ONE_IN = 20
+"""Orders that carry a code."""
+
+
+def order(number: int, code: str | None) -> bytes:
+    """A delivery of about 1 KB."""
+    customer = {
+        "id": f"c{number}",
+        "email": f"person{number}@example.com",
+        "phone": f"+3161{number % 10**7:07}",
+        "first_name": "Ann",
+        "last_name": "Example",
+        "country": "NL",
+        "email_consent": True,
+    }
+    data = {
+        "id": str(number),
+        "number": f"#{number}",
+        "placed_at": clock.now().isoformat(),
+        "currency": "EUR",
+        "subtotal": "80.00",
+        "total": "84.90",
+        "discount_codes": [code] if code else [],
+        "customer": customer,
+        "items": [
+            {"sku": f"SKU-{place}", "title": "A mug with a long enough name", "quantity": 1, "unit_price": "20.00"}
+            for place in range(4)
+        ],
+        "shipping_address": {"line1": f"Main Street {number}", "city": "Utrecht", "postal_code": "3511", "country": "NL"},
+    }
+    return json.dumps({"type": "order.paid", "timestamp": clock.now().isoformat(), "data": data}).encode()
+
+
+async def prepare(ground: Ground) -> tuple[Brand, Shop, list[str]]:
+    """A brand with a shop, and some referrers' codes."""
+    now = clock.now()
+    async with ground.sessions.begin() as session:
+        brand = await add_brand(session, "shop", name="Shop")
+        shop, _ = await add_shop(session, ground.tokens, brand, "shop", name="Shop")
+        people = [Person(email=f"referrer{number}@example.com", first_name="Rea") for number in range(REFERRERS)]
+        ids = await identify(session, brand, shop, people, now=now)
+        promoters = [Promoter(customer, shop.id, None) for customer in ids if customer]
+        await issue_offers(session, ground.tokens, brand, promoters, now=now - timedelta(days=1))
+        codes = list(await session.scalars(select(Code.code).where(Code.brand_id == brand.id)))
+    return brand, shop, codes
+
+
+async def fill(ground: Ground, shop: Shop, codes: list[str], numbers: range) -> None:
+    """Put paid orders into the inbox."""
+    for start in range(numbers.start, numbers.stop, 1000):
+        incoming = []
+        for number in range(start, min(start + 1000, numbers.stop)):
+            code = codes[number // ONE_IN % len(codes)] if number % ONE_IN == 0 else None
+            incoming.append(
+                Incoming(
+                    shop.brand_id, shop.id, "checkout", "order.paid", f"m{number}", order(number, code), received_at=clock.now()
+                )
+            )
+        async with ground.sessions.begin() as session:
+            await take_in(session, incoming)
+
+
+async def drain(ground: Ground, brand: Brand, limit: int, queries: "count[int]") -> tuple[float, float]:
+    """Seconds until nothing waits, and queries a batch."""
+    before, batches, began = next(queries), 0, time.perf_counter()
+    while await process.process_waiting(ground, brand.id, now=clock.now(), limit=limit):
+        batches += 1
+    return time.perf_counter() - began, (next(queries) - before - 1) / max(1, batches)
+
+
+async def measure(url: str, orders: int) -> bool:
+    await migrate(url)
+    engine = make_engine(url, pool_size=4)
+    ground = Ground(
+        load_settings(_env_file=None, database_url=url, secret_key=KEY), engine, make_sessions(engine), Tokens(KEY), url
+    )
+    queries = count()
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *_: next(queries))
+    brand, shop, codes = await prepare(ground)
+    single = max(50, orders // 25)
+    # The first batches warm connections, statements and the planner up.
+    await fill(ground, shop, codes, range(1, 501))
+    await drain(ground, brand, process.BATCH, queries)
+    rates = {}
+    first = 1000
+    for name, limit, amount in (("batch", process.BATCH, orders), ("single", 1, single)):
+        await fill(ground, shop, codes, range(first, first + amount))
+        first += amount
+        seconds, a_batch = await drain(ground, brand, limit, queries)
+        rates[name] = amount / seconds
+        print(
+            f"batches of {limit:4}: {rates[name]:8,.0f} orders/s   {a_batch:5.1f} queries a batch   ({amount:,} orders in {seconds:.2f} s)"
+        )
+    print(
+        f"batch / single = {rates['batch'] / rates['single']:.1f}   target {TARGET:,} orders/s: {'met' if rates['batch'] >= TARGET else 'missed'}"
+    )
+    async with ground.sessions() as session:
+        left = await session.scalar(select(func.count()).select_from(Event).where(Event.status != EventStatus.processed))
+    await engine.dispose()
+    if left:
+        print(f"{left} deliveries were not processed")
+    return rates["batch"] >= TARGET and not left
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=5000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        url = start_embedded(home)
+        try:
+            met = asyncio.run(measure(url, options.orders))
+        finally:
+            stop_embedded(home)
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,16 @@
 """An order's state is a fold of its facts: their order, duplicates and lateness cannot matter."""
 
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+
+from app.base.money import MAX_MINOR, exponent
 
 
 class FactKind(StrEnum):
@@ -22,6 +32,61 @@ class OrderStatus(StrEnum):
     cancelled = "cancelled"
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing reported about an order. `key` is a refund's id, `amount` its major units; both empty otherwise."""
+
+    kind: FactKind
+    at: datetime
+    key: str = ""
+    amount: Decimal | None = None
+
+    def joined(self, other: "Fact") -> "Fact":
+        """Two reports of one thing: it happened when it was first seen, and a refund is as large as it was ever said to be."""
+        amounts = [amount for amount in (self.amount, other.amount) if amount is not None]
+        return Fact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What has become of an order, as its row keeps it."""
+
+    fulfilled_at: datetime | None = None
+    delivered_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    refunded: int = 0
+    status: OrderStatus = OrderStatus.paid
+
+
+def fold(facts: Iterable[Fact], *, total: int, currency: str) -> OrderState:
+    """The state that all facts of one order make: the earliest time of each kind, each refund counted once, in minor units."""
+    once: dict[tuple[FactKind, str], Fact] = {}
+    for fact in facts:
+        known = once.get((fact.kind, fact.key))
+        once[fact.kind, fact.key] = fact if known is None else known.joined(fact)
+    at = {kind: min((fact.at for fact in once.values() if fact.kind is kind), default=None) for kind in FactKind}
+    refunds = (refund_minor(fact.amount or Decimal(0), currency) for fact in once.values() if fact.kind is FactKind.refunded)
+    refunded = min(sum(refunds), MAX_MINOR)
+    status = order_status(
+        fulfilled=at[FactKind.fulfilled] is not None,
+        delivered=at[FactKind.delivered] is not None,
+        cancelled=at[FactKind.cancelled] is not None,
+        total=total,
+        refunded=refunded,
+    )
+    return OrderState(at[FactKind.fulfilled], at[FactKind.delivered], at[FactKind.cancelled], refunded, status)
+
+
+def refund_minor(amount: Decimal, currency: str) -> int:
+    """A refund in minor units of its order's currency.
+
+    Never negative, at most `MAX_MINOR`. Decimals that the currency has not are rounded down: a refund may come before its order,
+    so it cannot be refused for them, and nobody loses a reward to a fraction that cannot have been paid.
+    """
+    minor = math.floor(Fraction(amount) * Fraction(10) ** exponent(currency))
+    return max(0, min(minor, MAX_MINOR))
+
+
 def remaining_total(total: int, refunded: int, *, cancelled: bool) -> int:
     """What is left of an order in minor units: its total less all refunds, never below 0, and 0 when cancelled."""
     return 0 if cancelled else max(0, total - refunded)
@@ -36,3 +101,22 @@ def order_status(*, fulfilled: bool, delivered: bool, cancelled: bool, total: in
     if delivered:
         return OrderStatus.delivered
     return OrderStatus.fulfilled if fulfilled else OrderStatus.paid
+
+
+def comparable_address(parts: Sequence[str]) -> str | None:
+    """A shipping address on one line, the same however it was typed; None for what names no house.
+
+    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by many honest people, so an address
+    needs a part that is more than a number and holds one, or four parts at least.
+    """
+    plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts if part]
+    plain = [part for part in plain if part]
+    street = plain[0] if plain else ""
+    names_a_house = any(letter.isdigit() for letter in street) and not street.isdigit() and len(plain) > 1
+    return "|".join(plain) if names_a_house or len(plain) > 3 else None
+
+
+def _folded(text: str) -> str:
+    """Case folded, accents taken off."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a script beside its sources, no package
 """Compile the MJML sources to the `body.html` that is committed beside them: `python templates/emails/build.py`.
 
 Only this script needs mjml; a test fails while an output is older than its source. In a source, control tags of Jinja2 stand in

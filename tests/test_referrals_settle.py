@@ -1,0 +1,198 @@
+"""A hold that is over becomes a reward, once; people decide about held redemptions."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from conftest import NOW
+from referring import (
+    balances,
+    code_of,
+    friend_orders,
+    make_order,
+    make_referrer,
+    redemption_of,
+    reward_of,
+    set_terms,
+    settle,
+)
+from sqlalchemy import func, select
+
+from app.base.due import run_until_idle
+from app.base.errors import AppError, NotFound
+from app.base.ids import new_id
+from app.base.web import Ground
+from app.brands.add import add_shop
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.messaging.models import Message
+from app.messaging.rules import Template
+from app.referrals.decide import approve_redemption, reject_redemption, rollback_redemption
+from app.referrals.models import Code, Redemption
+from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.settle import sweep
+
+
+async def reward_messages(ground: Ground, brand: Brand) -> list[Message]:
+    async with ground.sessions() as session:
+        query = select(Message).where(Message.brand_id == brand.id, Message.template == Template.reward)
+        return list(await session.scalars(query))
+
+
+async def test_reward_comes_when_the_hold_is_over_and_not_before(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    redemption = await friend_orders(ground, brand, shop, code.code)
+    assert await settle(ground, days=13.9) == 0
+    assert await settle(ground, days=14) == 1
+    assert await settle(ground, days=20) == 0
+    found, reward = await redemption_of(ground, brand, redemption.order_id), await reward_of(ground, brand, redemption.id)
+    assert found is not None
+    assert reward is not None
+    assert (found.status, found.approved_at) == (RedemptionStatus.approved, NOW + timedelta(days=14))
+    assert (reward.kind, reward.amount, reward.net_amount, reward.status) == ("credit", 1000, 1000, RewardStatus.granted)
+    assert await balances(ground, brand) == {"discount_cost": 800, "friends": -800, "reward_cost": 1000, "referrers": -1000}
+    [message] = await reward_messages(ground, brand)
+    assert (message.subject_id, message.customer_id) == (reward.id, code.customer_id)
+    assert message.filling == {"first_name": "Ana", "amount": "10.00 EUR", "kind": "credit", "code": None}
+
+
+async def test_many_sweeps_at_once_reward_once(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    for _ in range(8):
+        await friend_orders(ground, brand, shop, code.code)
+    await asyncio.gather(*(settle(ground) for _ in range(5)))
+    assert (await balances(ground, brand))["reward_cost"] == 8000
+    assert len(await reward_messages(ground, brand)) == 8
+
+
+async def test_sweep_comes_to_rest(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    for _ in range(3):
+        await friend_orders(ground, brand, shop, code.code)
+    assert await run_until_idle([sweep(ground)], NOW + timedelta(days=15)) == {"referrals": 3}
+
+
+async def test_reward_kinds(ground: Ground, brand: Brand, shop: Shop) -> None:
+    await set_terms(ground, brand, {"reward": {"kind": "none", "value": "0"}})
+    thanks = await make_referrer(ground, brand, shop)
+    await set_terms(ground, brand, {"reward": {"kind": "code", "value": "5.00"}})
+    own_code = await make_referrer(ground, brand, shop)
+    first, second = [await friend_orders(ground, brand, shop, code.code) for code in (thanks, own_code)]
+    await settle(ground)
+    assert await reward_of(ground, brand, first.id) is None
+    reward = await reward_of(ground, brand, second.id)
+    assert reward is not None
+    assert reward.code is not None
+    assert (reward.kind, reward.amount, len(reward.code)) == ("code", 500, 10)
+    [message] = await reward_messages(ground, brand)
+    assert message.filling["code"] == reward.code
+
+
+async def test_reward_is_reckoned_in_the_currency_of_the_orders_shop(ground: Ground, brand: Brand, shop: Shop) -> None:
+    async with ground.sessions.begin() as session:
+        japan, _ = await add_shop(session, ground.tokens, brand, "acme-jp", name="Acme JP", currency="JPY")
+    await set_terms(ground, brand, {"reward": {"value": "500.00"}})
+    code = await make_referrer(ground, brand, shop)
+    redemption = await friend_orders(ground, brand, japan, code.code, currency="USD")
+    await settle(ground)
+    reward = await reward_of(ground, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.currency) == (500, "JPY")
+
+
+async def test_text_about_a_reward_waits_for_the_morning(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop, phone="+33612345678", consents={Channel.email: False, Channel.sms: True})
+    await friend_orders(ground, brand, shop, code.code)
+    await settle(ground, days=14.4)
+    [message] = await reward_messages(ground, brand)
+    assert message.channel is Channel.sms
+    assert message.due_at.isoformat() == "2026-03-25T08:00:00+00:00"
+
+
+async def held(ground: Ground, brand: Brand, shop: Shop) -> tuple[Code, Redemption]:
+    code = await make_referrer(ground, brand, shop)
+    await make_order(ground, brand, shop, code.customer_id, payment_key=b"card")
+    return code, await friend_orders(ground, brand, shop, code.code, payment_key=b"card")
+
+
+async def test_held_redemption_waits_for_a_person_however_long(ground: Ground, brand: Brand, shop: Shop) -> None:
+    _, redemption = await held(ground, brand, shop)
+    assert await settle(ground, days=1000) == 0
+    async with ground.sessions.begin() as session:
+        await reject_redemption(session, brand, redemption.id, reason="same household")
+    found = await redemption_of(ground, brand, redemption.order_id)
+    assert found is not None
+    assert (found.status, found.reason) == (RedemptionStatus.rejected, "same household")
+    async with ground.sessions.begin() as session:
+        await approve_redemption(session, ground.tokens, brand, redemption.id, now=NOW)
+    assert (await balances(ground, brand))["reward_cost"] == 1000
+    async with ground.sessions.begin() as session:
+        with pytest.raises(AppError, match="approved cannot become rejected"):
+            await reject_redemption(session, brand, redemption.id, reason="no")
+    async with ground.sessions.begin() as session:
+        with pytest.raises(AppError, match="approved cannot become approved"):
+            await approve_redemption(session, ground.tokens, brand, redemption.id, now=NOW)
+
+
+async def test_two_people_approve_at_once_and_one_reward_comes(ground: Ground, brand: Brand, shop: Shop) -> None:
+    _, redemption = await held(ground, brand, shop)
+
+    async def approve() -> None:
+        async with ground.sessions.begin() as session:
+            await approve_redemption(session, ground.tokens, brand, redemption.id, now=NOW)
+
+    outcomes = await asyncio.gather(*(approve() for _ in range(4)), return_exceptions=True)
+    assert sorted(isinstance(one, AppError) for one in outcomes) == [False, True, True, True]
+    assert (await balances(ground, brand))["reward_cost"] == 1000
+
+
+async def test_unknown_redemption_is_not_found(ground: Ground, brand: Brand) -> None:
+    async with ground.sessions.begin() as session:
+        with pytest.raises(NotFound):
+            await approve_redemption(session, ground.tokens, brand, new_id(), now=NOW)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_full_rollback_takes_all_out_of_the_books_and_gives_the_use_back(
+    ground: Ground, brand: Brand, shop: Shop, settled: bool
+) -> None:
+    code = await make_referrer(ground, brand, shop)
+    redemption = await friend_orders(ground, brand, shop, code.code)
+    if settled:
+        await settle(ground)
+    for _ in range(2):
+        async with ground.sessions.begin() as session:
+            await rollback_redemption(session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW)
+    found, reward = await redemption_of(ground, brand, redemption.order_id), await reward_of(ground, brand, redemption.id)
+    assert found is not None
+    assert (found.status, found.reason, found.holds_use) == (RedemptionStatus.reversed, "till error", False)
+    assert (reward.status if reward else None) == (RewardStatus.clawed_back if settled else None)
+    assert (await code_of(ground, brand, code.id)).uses == 0
+    assert await balances(ground, brand) == {}
+    assert await settle(ground, days=100) == 0
+
+
+async def test_partial_rollback_counts_like_a_refund_once_a_key(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    redemption = await friend_orders(ground, brand, shop, code.code)
+    await settle(ground)
+    for _ in range(2):
+        async with ground.sessions.begin() as session:
+            await rollback_redemption(session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW)
+    reward = await reward_of(ground, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.net_amount) == (1000, 500)
+    assert (await code_of(ground, brand, code.id)).uses == 1
+    for wrong in ("0", "-1", "1.005", "much"):
+        async with ground.sessions.begin() as session:
+            with pytest.raises(AppError):
+                await rollback_redemption(session, brand, redemption.id, amount=wrong, reason="half", key="b", now=NOW)
+
+
+async def test_message_goes_to_nobody_who_left(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop, consents={Channel.email: False})
+    await friend_orders(ground, brand, shop, code.code)
+    await settle(ground)
+    async with ground.sessions() as session:
+        assert (await session.execute(select(func.count()).select_from(Message))).scalar_one() == 0
+    assert (await balances(ground, brand))["reward_cost"] == 1000

@@ -14,6 +14,7 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.contact import ConsentSaid, Person
+from app.customers.find import find_customers
 from app.customers.identify import identify
 from app.customers.models import Consent, Customer, CustomerReference
 from tests.conftest import NOW
@@ -223,6 +224,17 @@ async def test_a_word_without_time_counts_from_now(ground: Ground, session: Asyn
     await told(ground, brand, shop, Person(email="ann@example.com", email_consent=ConsentSaid(given=True)))
     await told(ground, brand, shop, Person(email="ann@example.com", email_consent=old))
     assert await consents(session) == {Channel.email: True}
+
+
+async def test_customers_are_found_by_what_others_call_them(
+    ground: Ground, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    people = [Person(external_id="c1", email="ann@example.com"), Person(phone=PHONE), Person(email="bob@example.com")]
+    ann, caller, _ = await told(ground, brand, shop, *people)
+    assert await find_customers(session, brand.id, email=" ANN@example.com") == [ann]
+    assert await find_customers(session, brand.id, phone="+49 170 1234567", shop_id=shop.id, external_id="c1") == [ann, caller]
+    assert await find_customers(session, brand.id + 1, email="ann@example.com") == []
+    assert await find_customers(session, brand.id, email="nonsense", phone="12") == []
 
 
 async def test_brands_share_nobody(ground: Ground, session: AsyncSession, brand: Brand, shop: Shop) -> None:

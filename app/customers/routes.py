@@ -23,7 +23,7 @@ from app.customers.consent import lift_unsubscribe, suppress, suppressions_of
 from app.customers.models import Customer
 from app.customers.rules import SuppressionReason
 
-router = APIRouter(include_in_schema=True, tags=["customers"])
+router = APIRouter(tags=["customers"])
 log = logger(__name__)
 _BODY_LIMIT = 16 * 1024
 _FORM = "application/x-www-form-urlencoded"
@@ -51,7 +51,8 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
 
 
-@router.api_route("/u/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse)
+@router.head("/u/{token}", include_in_schema=False)
+@router.get("/u/{token}", response_class=HTMLResponse)
 async def show(token: str, request: Request, ground: GroundDep, session: SessionDep) -> HTMLResponse:
     """Who writes, and one button. Changes nothing: mail scanners open every link."""
     if misses_of(request).limited(request):

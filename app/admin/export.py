@@ -58,7 +58,8 @@ REFERRERS = Resource(_referrers, Referrer.customer_id, _referrer)
 def cell(value: object) -> str:
     """A value as a cell. What a spreadsheet would take for a formula gets an apostrophe before it; plain numbers stay."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if _FORMULA.match(text.lstrip()) and not _NUMBER.fullmatch(text) else text
+    risky = _FORMULA.match(text) or _FORMULA.match(text.lstrip())
+    return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.admin.api import brand, checkout, codes, events, numbers, people, surveys
 
+PARTS = (brand, events, people, surveys, codes, checkout, numbers)
 router = APIRouter(prefix="/api/v1")
-for part in (brand, events, people, surveys, codes, checkout, numbers):
+for part in PARTS:
     router.include_router(part.router)

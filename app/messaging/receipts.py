@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, bindparam, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import among_ids, recordset
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
@@ -129,17 +129,18 @@ async def _raise_messages(session: AsyncSession, brand_id: int, fresh: Sequence[
         .with_for_update(key_share=True)
     )
     changes = [_change(row.id, row.status, row.reason, of_message[row.id]) for row in rows]
-    statement = (
+    told = recordset(changes, [Message.id, Message.status, Message.reason, Message.sent_at, Message.delivered_at])
+    await session.execute(
         update(Message)
-        .where(Message.brand_id == brand_id, Message.id == bindparam("message"))
+        .where(Message.brand_id == brand_id, Message.id == told.c.id)
         .values(
-            status=bindparam("told"),
-            reason=bindparam("because"),
-            sent_at=func.coalesce(Message.sent_at, bindparam("went_at", type_=DateTime(timezone=True))),
-            delivered_at=func.least(Message.delivered_at, bindparam("came_at", type_=DateTime(timezone=True))),
+            status=told.c.status,
+            reason=told.c.reason,
+            sent_at=func.coalesce(Message.sent_at, told.c.sent_at),
+            delivered_at=func.least(Message.delivered_at, told.c.delivered_at),
         )
+        .execution_options(synchronize_session=False)
     )
-    await (await session.connection()).execute(statement, changes)
 
 
 def _change(message_id: UUID, status: MessageStatus, because: str | None, receipts: Sequence[Receipt]) -> dict[str, Any]:
@@ -149,11 +150,11 @@ def _change(message_id: UUID, status: MessageStatus, because: str | None, receip
             status, because = raised, receipt_rules.reason_of(receipt.kind, receipt.detail)
     came = [receipt.at for receipt in receipts if receipt.kind is ReceiptKind.delivered]
     return {
-        "message": message_id,
-        "told": status,
-        "because": because,
-        "went_at": min(receipt.at for receipt in receipts),
-        "came_at": min(came, default=None),
+        "id": message_id,
+        "status": status,
+        "reason": because,
+        "sent_at": min(receipt.at for receipt in receipts),
+        "delivered_at": min(came, default=None),
     }
 
 
@@ -161,16 +162,17 @@ async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[
     """Whatever we believed of an attempt: a provider that tells of it has accepted it."""
     first: dict[UUID, dict[str, Any]] = {}
     for receipt in fresh:
-        proof = first.setdefault(receipt.attempt_id, {"attempt": receipt.attempt_id, "proved_at": receipt.at, "ref": None})
-        proof["proved_at"] = min(proof["proved_at"], receipt.at)
-        proof["ref"] = proof["ref"] or receipt.provider_ref
-    statement = (
+        proof = first.setdefault(receipt.attempt_id, {"id": receipt.attempt_id, "finished_at": receipt.at, "provider_ref": None})
+        proof["finished_at"] = min(proof["finished_at"], receipt.at)
+        proof["provider_ref"] = proof["provider_ref"] or receipt.provider_ref
+    proved = recordset(list(first.values()), [Attempt.id, Attempt.finished_at, Attempt.provider_ref])
+    await session.execute(
         update(Attempt)
-        .where(Attempt.brand_id == brand_id, Attempt.id == bindparam("attempt"))
+        .where(Attempt.brand_id == brand_id, Attempt.id == proved.c.id)
         .values(
             status=AttemptStatus.accepted,
-            provider_ref=func.coalesce(Attempt.provider_ref, bindparam("ref", type_=Text)),
-            finished_at=func.coalesce(Attempt.finished_at, bindparam("proved_at", type_=DateTime(timezone=True))),
+            provider_ref=func.coalesce(Attempt.provider_ref, proved.c.provider_ref),
+            finished_at=func.coalesce(Attempt.finished_at, proved.c.finished_at),
         )
+        .execution_options(synchronize_session=False)
     )
-    await (await session.connection()).execute(statement, [first[attempt_id] for attempt_id in sorted(first)])

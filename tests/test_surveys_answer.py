@@ -184,6 +184,14 @@ async def test_a_promoter_gets_link_and_code_at_once(ground, brand, web, link, s
     assert "offer" in [one.template for one in await messages_of(ground, brand)]
 
 
+async def test_a_promoter_is_promised_no_reward_where_there_is_none(ground, brand, web, link):
+    await set_terms(ground, brand, {"reward": {"kind": "none"}})
+    await web.post(link, data={"score": "9"})
+    thanks = (await web.get(f"{link}/thanks")).text
+    assert "Give a friend 10\u00a0% off</h2>" in thanks
+    assert "EUR" not in thanks
+
+
 async def test_a_lowered_score_keeps_its_code(ground, web, link):
     await web.post(link, data={"score": "9"})
     await web.post(link, data={"score": "2"})

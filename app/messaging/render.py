@@ -8,9 +8,10 @@ import hashlib
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from uuid import UUID
 
 from babel import Locale, UnknownLocaleError
@@ -22,7 +23,7 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.carrier import Frame
 from app.messaging.rules import Template, accent_of, ink_on, printable
-from app.messaging.templates import EMAIL_PARTS, Filling, email_source, language_of, sms_source
+from app.messaging.templates import EMAIL_PARTS, Filling, email_source, language_of, names_of, sms_source
 
 _HTML = make_environment("emails")
 _TEXT = make_environment("emails", autoescape=False)
@@ -74,7 +75,7 @@ class Item:
     @property
     def shape(self) -> tuple[str, ...]:
         """The values that are there: only items of one shape have the same sentences and can share a frame."""
-        return tuple(field.name for field in fields(self.filling) if getattr(self.filling, field.name) is not None)
+        return tuple(name for name in names_of(self.template) if getattr(self.filling, name) is not None)
 
 
 class Links:
@@ -113,7 +114,7 @@ def tagged_frame(item: Item, look: Look) -> Tagged:
     plain_tags = {name: f"-{prefix}{place:02}t-" for place, name in enumerate(names)}
     html_tags = {name: f"-{prefix}{place:02}h-" for place, name in enumerate(names)}
     language = language_of(item.locale)
-    absent = {field.name: None for field in fields(item.filling)}
+    absent = dict.fromkeys(names_of(item.template))
     common: dict[str, object] = {name: getattr(look, name) for name in look.__slots__} | {"language": language} | absent
     if item.channel is Channel.sms:
         frame = Frame(text=_SMS.get_template(sms_source(item.template, language)).render(common | plain_tags))
@@ -130,9 +131,9 @@ def tagged_frame(item: Item, look: Look) -> Tagged:
     return Tagged(frame, {tag: meaning for tag, meaning in tags.items() if tag in whole})
 
 
-def letter_values(tagged: Tagged, item: Item, links: Links) -> dict[str, str]:
-    """What stands in place of each tag for one person."""
-    plain: dict[str, str] = {}
+def letter_values(tagged: Tagged, item: Item, links: Links, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """What stands in place of each tag for one person; `known` values are not derived again."""
+    plain = dict(known)
     values = {}
     for tag, (name, escaped) in tagged.tags.items():
         value = plain.get(name)

@@ -5,6 +5,7 @@ Fillings hold neither links nor tokens: those are derived when a message is rend
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,11 +109,16 @@ def stored(filling: Filling) -> dict[str, str | None]:
 
 def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | None:
     """The filling of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
-    kind = CATALOGUE[template].filling
-    names = [field.name for field in fields(kind)]
+    names = names_of(template)
     if any(name not in values for name in names):
         return None
-    return kind(**{name: values[name] for name in names})
+    return CATALOGUE[template].filling(*(values[name] for name in names))
+
+
+@cache
+def names_of(template: Template) -> tuple[str, ...]:
+    """The values that a template is filled with, in order."""
+    return tuple(field.name for field in fields(CATALOGUE[template].filling))
 
 
 def language_of(locale: str) -> str:

@@ -1,0 +1,227 @@
+"""How many e-mails a second one worker sends, attempts recorded, and what it costs in memory.
+
+One worker process over an embedded PostgreSQL in a directory of its own. A sink in another process stands for SendGrid: it reads
+every body, parses it and accepts. In one run, in turn:
+
+    sendgrid   the product's sweep: claims of 1,000, one call each through the SendGrid adapter
+    single     the same sweep with one message a call, as an SDK's `send` would have it
+    nowhere    the product's sweep with a carrier that does nothing: what claiming, rendering and recording alone take
+
+Run: uv run python benchmarks/dispatch.py [--messages 20000] [--rounds 3] [--memory 200000]
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import psutil
+import uvloop
+from aiohttp import web
+from sqlalchemy import text
+
+from app.base import clock
+from app.base.config import LogFormat, load_settings
+from app.base.db import make_engine, make_sessions
+from app.base.due import sweep_once
+from app.base.embedded import start_embedded, stop_embedded
+from app.base.ids import new_id
+from app.base.log import configure_logs
+from app.base.schema import migrate
+from app.base.tokens import Tokens
+from app.base.web import Ground
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.messaging.carrier import Accepted, Batch, Carrier, Result
+from app.messaging.deliver import sweep
+from app.messaging.queue import Wanted, queue_messages
+from app.messaging.rules import Template
+from app.messaging.sendgrid import SendGrid
+from app.messaging.templates import SurveyFilling
+
+TARGET = 8_000
+TARGET_OF_SINGLE = 5.0
+FLAT = 1.25
+"""Memory may grow by a quarter from the tenth to the last of the messages."""
+KEY = "a key for benchmarks alone, of no worth to anyone"
+CHUNK = 5_000
+
+
+def sink(port: int) -> None:
+    """SendGrid as far as sending needs it: reads and parses what comes, and accepts."""
+
+    async def mail(request: web.Request) -> web.Response:
+        orjson.loads(await request.read())
+        return web.Response(status=202, headers={"X-Message-Id": new_id().hex})
+
+    app = web.Application(client_max_size=40 * 1024 * 1024)
+    app.router.add_post("/v3/mail/send", mail)
+    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
+
+
+def wait_for(port: int) -> None:
+    """Until the sink listens."""
+    for _ in range(1_200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the sink did not start")
+
+
+@dataclass
+class Nowhere:
+    """Accepts everything at once."""
+
+    name: str = "nowhere"
+    most: int = 1_000
+
+    async def send(self, batch: Batch) -> list[Result]:
+        return [Accepted(None)] * len(batch.letters)
+
+    async def close(self) -> None:
+        pass
+
+
+class Single(SendGrid):
+    """One message a call."""
+
+    most = 1
+
+
+async def fill_queue(ground: Ground, brand: Brand, shop: Shop, count: int) -> None:
+    """Customers with one due survey each; what earlier rounds left is taken away."""
+    async with ground.sessions.begin() as session:
+        await session.execute(text("TRUNCATE attempts, messages, customers, pgqueuer CASCADE"))
+    now = clock.now()
+    for start in range(0, count, CHUNK):
+        ids = [new_id() for _ in range(min(CHUNK, count - start))]
+        addresses = [f"person{start + place}@example.com" for place in range(len(ids))]
+        async with ground.sessions.begin() as session:
+            await session.execute(
+                text("""
+                    INSERT INTO customers (brand_id, id, email, first_name)
+                    SELECT :brand_id, id, email, 'Ana' FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[])) AS new (id, email)
+                """),
+                {"brand_id": brand.id, "ids": ids, "addresses": addresses},
+            )
+            filling = SurveyFilling("Ana", "Linen shirt", "1001", "2026-03-03")
+            wanted = [
+                Wanted(Template.survey, new_id(), person, shop.id, Channel.email, address, "en", filling, now)
+                for person, address in zip(ids, addresses, strict=True)
+            ]
+            await queue_messages(session, brand.id, wanted)
+    async with ground.engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
+
+
+async def rate(ground: Ground, carrier: Carrier, count: int) -> float:
+    """Messages a second until none is left; every one must have been accepted and have its attempt."""
+    began = time.perf_counter()
+    await sweep_once(sweep(ground, {Channel.email: carrier}), clock.now())
+    seconds = time.perf_counter() - began
+    async with ground.sessions() as session:
+        done = await session.scalar(
+            text("""
+                SELECT count(*) FROM messages JOIN attempts ON attempts.brand_id = messages.brand_id AND message_id = messages.id
+                WHERE messages.status = 'accepted' AND attempts.status = 'accepted'
+            """)
+        )
+    if done != count:
+        raise SystemExit(f"{done} of {count} messages were sent and recorded")
+    return count / seconds
+
+
+async def memory(ground: Ground, brand: Brand, shop: Shop, carrier: Carrier, count: int) -> list[float]:
+    """Resident megabytes of this process after each tenth of a long sweep."""
+    await fill_queue(ground, brand, shop, count)
+    one = sweep(ground, {Channel.email: carrier})
+    seen = []
+    sent = 0
+    while moved := await one.work(brand.id, clock.now()):
+        sent += moved
+        if sent * 10 // count > len(seen):
+            seen.append(psutil.Process().memory_info().rss / 1e6)
+    return seen
+
+
+async def measure(url: str, port: int, arguments: argparse.Namespace) -> bool:
+    settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
+    engine = make_engine(url)
+    ground = Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
+    async with ground.sessions.begin() as session:
+        brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
+        shop, _ = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
+    base = f"http://127.0.0.1:{port}"
+    carriers: dict[str, Carrier] = {
+        "sendgrid": SendGrid(ground.tokens, api_key="none", base_url=base),
+        "single": Single(ground.tokens, api_key="none", base_url=base),
+        "nowhere": Nowhere(),
+    }
+    counts = {"sendgrid": arguments.messages, "single": max(arguments.messages // 10, 1_000), "nowhere": arguments.messages}
+    rates: dict[str, list[float]] = {name: [] for name in carriers}
+    for _ in range(arguments.rounds):
+        for name, carrier in carriers.items():
+            await fill_queue(ground, brand, shop, counts[name])
+            rates[name].append(await rate(ground, carrier, counts[name]))
+    fine = report(rates)
+    if arguments.memory:
+        fine = report_memory(await memory(ground, brand, shop, carriers["sendgrid"], arguments.memory), arguments.memory) and fine
+    for carrier in carriers.values():
+        await carrier.close()
+    await engine.dispose()
+    return fine
+
+
+def report(rates: dict[str, list[float]]) -> bool:
+    middle = {name: statistics.median(values) for name, values in rates.items()}
+    for name, values in rates.items():
+        print(f"{name:>9}: {middle[name]:>8,.0f} messages/s   ({', '.join(f'{value:,.0f}' for value in values)})")
+    ratio = middle["sendgrid"] / middle["single"]
+    print(f"batches of 1,000 against one a call: {ratio:.1f}x (wanted {TARGET_OF_SINGLE:.0f}x)")
+    print(f"against {TARGET:,} a second: {middle['sendgrid'] / TARGET:.2f}")
+    return ratio >= TARGET_OF_SINGLE and middle["sendgrid"] >= TARGET
+
+
+def report_memory(seen: Sequence[float], count: int) -> bool:
+    growth = seen[-1] / seen[0]
+    print(
+        f"memory over {count:,} messages: {seen[0]:.0f} MB after a tenth, {seen[-1]:.0f} MB at the end: {growth:.2f}x (wanted {FLAT}x)"
+    )
+    return growth <= FLAT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", type=int, default=200_000, help="messages of the memory run; 0 leaves it out")
+    arguments = parser.parse_args()
+    configure_logs(LogFormat.json, level=40)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = multiprocessing.get_context("spawn").Process(target=sink, args=(port,), daemon=True)
+    process.start()
+    wait_for(port)
+    with tempfile.TemporaryDirectory() as home:
+        url = start_embedded(Path(home))
+        try:
+            asyncio.run(migrate(url))
+            fine = uvloop.run(measure(url, port, arguments))
+        finally:
+            stop_embedded(Path(home))
+            process.terminate()
+    raise SystemExit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from insight_rows import START, Rows
 from sqlalchemy import select, update
 
-from app.admin.api import router
+from app.admin.api import PARTS, router
 from app.admin.export import cell
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
@@ -64,21 +64,6 @@ async def client(open_client, brand, shop):
     return await open_client(brand, *EVERYTHING)
 
 
-def each_route():
-    for route in _flat(router.routes):
-        yield route
-
-
-def _flat(routes):
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        else:
-            yield from _flat(
-                route.effective_candidates() if hasattr(route, "effective_candidates") else getattr(route, "routes", [])
-            )
-
-
 def _scopes(dependant):
     found = [getattr(dependant.call, "wants", None)]
     for inner in dependant.dependencies:
@@ -86,20 +71,13 @@ def _scopes(dependant):
     return [scope for scope in found if scope]
 
 
-async def test_every_route_names_the_one_scope_it_wants():
-    app = FastAPI()
-    app.include_router(router)
-    checked = 0
-    for route in _api_routes(app):
-        scopes = _scopes(route.dependant)
-        assert len(scopes) == 1, route.path
-        assert (scopes[0] is Scope.read) == (route.methods == {"GET"}), route.path
-        checked += 1
-    assert checked >= 25
-
-
-def _api_routes(app):
-    return [route for route in _flat(app.routes) if route.path.startswith("/api/v1")]
+def test_every_route_names_the_one_scope_it_wants():
+    routes = [route for part in PARTS for route in part.router.routes]
+    assert len(routes) >= 28
+    for route in routes:
+        assert isinstance(route, APIRoute)
+        (scope,) = _scopes(route.dependant)
+        assert (scope is Scope.read) == (route.methods == {"GET"}), route.path
 
 
 @pytest.mark.parametrize(
@@ -292,13 +270,13 @@ async def test_rows_carry_the_contracts_fields(session, rows, client):
         "rewards": "redemption referrer kind amount net_amount currency status",
         "ledger": "transaction account amount currency redemption",
     }
-    prefixes = {"events": "evt", "customers": "cus", "responses": "rsp", "messages": "msg", "ledger": "led"}
+    prefixes = {"rewards": "rwd", "events": "evt", "customers": "cus", "responses": "rsp", "messages": "msg", "ledger": "led"}
     for path, names in wanted.items():
         answer = await client.get(f"/{path}")
         assert answer.status_code == 200, answer.text
         row = answer.json()["data"][0]
         assert {"id", "created_at", *names.split()} <= set(row), path
-        assert row["id"].startswith(prefixes.get(path, path[:3]) + "_") or path in ("rewards",)
+        assert row["id"].startswith(prefixes.get(path, path[:3]) + "_")
     refused, won = (await client.get("/redemptions")).json()["data"]
     assert (won["amount_off"], won["status"], won["reason"]) == ("8.00", "approved", None)
     assert (refused["status"], refused["reason"]) == ("refused", "minimum_not_met")
@@ -365,8 +343,6 @@ async def test_a_message_is_shown_as_sent_with_its_attempts(session, rows, clien
     assert "Mug" in letter["text"] + letter["html"]
     assert [attempt["status"] for attempt in letter["attempts"]] == ["accepted"]
     assert letter["provider_events"] == []
-    for token in ("survey", "unsubscribe"):
-        assert "/s/" not in letter["text"] or token
 
 
 async def test_a_person_comes_with_their_time_line(session, rows, client):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
@@ -91,7 +91,7 @@ class Purchase(_Said):
 class Rollback(_Said):
     """Take a redemption back: wholly without an amount, else as a refund of that much."""
 
-    amount: Annotated[str, Field(max_length=40)] | int | None = None
+    amount: Annotated[str, Field(max_length=40)] | StrictInt | StrictFloat | None = None
     reason: Line = "rolled_back"
 
 
@@ -139,6 +139,7 @@ async def roll_back(
     caller: Checkout,
     once: OnceDep,
     rollback: Annotated[Rollback, Body()],
+    request: Request,
 ) -> JSONResponse:
     """Undo a redemption wholly, its use goes back; or in part, which counts like a refund of that amount."""
 
@@ -147,7 +148,9 @@ async def roll_back(
         brand = await load_brand(once.session, caller.brand_id)
         # Without an Idempotency-Key every call is one more.
         key = f"{shown('key', caller.key_id)}:{once.key or new_id()}"
-        amount = None if rollback.amount is None else str(rollback.amount)
+        # Read once more, since a float may already have lost what was meant.
+        said = load(await request.body()).values.get("amount")
+        amount = None if said is None else str(said)
         await rollback_redemption(
             once.session, brand, redemption_id, amount=amount, reason=rollback.reason, key=key, now=clock.now()
         )

@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import signal
 import time
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 import uvloop
@@ -32,6 +32,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         process.sweep(ground),
         advance.sweep(ground),
         settle.sweep(ground),
+        deliver.urgent_sweep(ground, parts.carriers),
         deliver.sweep(ground, parts.carriers),
     ]
 
@@ -71,7 +72,7 @@ def run_processes(count: int) -> None:
         run_process()
         return
     spawn = multiprocessing.get_context("spawn")
-    children: list[BaseProcess] = []
+    children: list[SpawnProcess] = []
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:

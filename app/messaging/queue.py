@@ -15,6 +15,8 @@ from app.brands.programme import Channel
 from app.messaging.rules import Lane, Template
 from app.messaging.templates import Filling, stored
 
+_ROOMS = {Lane.urgent: "urgent", Lane.normal: "messages"}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -96,7 +98,9 @@ async def queue_messages(session: AsyncSession, brand_id: int, wanted: Sequence[
     )
     ids = list(made)
     if ids:
-        await due.wake(session, "messages")
+        # Each lane has a sweep of its own, so that an offer does not wait for a batch of surveys that is under way.
+        lanes = {one.lane for one in ordered}
+        await due.wake(session, *(room for lane, room in _ROOMS.items() if lane in lanes))
     return ids
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import text
@@ -164,11 +165,20 @@ async def prepare(url: str) -> None:
     await ground.engine.dispose()
 
 
-async def measure(url: str, port: int, options: argparse.Namespace) -> bool:
+def processor_seconds(home: Path, server: int) -> tuple[float, float]:
+    """Processor time used so far by the server process and by the database."""
+    postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
+    times = [child.cpu_times() for child in postmaster.children()]
+    own = psutil.Process(server).cpu_times()
+    return own.user + own.system, sum(each.user + each.system for each in times)
+
+
+async def measure(url: str, home: Path, server: int, port: int, options: argparse.Namespace) -> bool:
     base = f"http://127.0.0.1:{port}"
     numbers = count(1)
     rates: dict[str, list[float]] = {name: [] for name in DOORS}
     slow: dict[str, list[float]] = {name: [] for name in DOORS}
+    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in DOORS}
     connector = aiohttp.TCPConnector(limit=options.connections)
     async with aiohttp.ClientSession(connector=connector) as client:
         await reachable(client, base)
@@ -176,14 +186,21 @@ async def measure(url: str, port: int, options: argparse.Namespace) -> bool:
             await load(client, base + path, 1.0, options.connections, numbers)
         for _ in range(options.rounds):
             for name, path in DOORS.items():
+                before = processor_seconds(home, server)
+                began = time.perf_counter()
                 rate, p99 = await load(client, base + path, options.seconds, options.connections, numbers)
+                requests = rate * (time.perf_counter() - began)
+                after = processor_seconds(home, server)
+                costs[name].append(((after[0] - before[0]) / requests * 1e6, (after[1] - before[1]) / requests * 1e6))
                 rates[name].append(rate)
                 slow[name].append(p99)
     middle = {name: statistics.median(found) for name, found in rates.items()}
     for name, rate in middle.items():
+        ours, theirs = (statistics.median(cost[place] for cost in costs[name]) for place in (0, 1))
         print(
             f"{name:7} {rate:8,.0f} requests/s   p99 {statistics.median(slow[name]):6.1f} ms   rounds {[round(each) for each in rates[name]]}"
         )
+        print(f"        processor µs a request: server {ours:.0f}, database {theirs:.0f}")
     of_verify, of_orm = middle["ingest"] / middle["verify"], middle["ingest"] / middle["orm"]
     print(f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})")
     await check_kept(url)
@@ -191,7 +208,7 @@ async def measure(url: str, port: int, options: argparse.Namespace) -> bool:
 
 
 async def reachable(client: aiohttp.ClientSession, base: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         try:
             async with client.get(base):
                 return
@@ -226,7 +243,7 @@ def main() -> None:
         server = multiprocessing.get_context("spawn").Process(target=serve, args=(url, port), daemon=True)
         server.start()
         try:
-            met = asyncio.run(measure(url, port, options))
+            met = asyncio.run(measure(url, home, server.pid or 0, port, options))
         finally:
             server.terminate()
             server.join()

@@ -20,7 +20,9 @@ from app.customers.rules import SuppressionReason
 from app.ingest.models import Event
 from app.ingest.rules import EventStatus, Said
 from app.messaging.erase import erase_messages
+from app.orders.erase import erase_orders
 from app.platforms.events import CustomerErased
+from app.referrals.erase import erase_referrals
 from app.surveys.erase import erase_responses
 
 EMPTIED = "A person it names was erased."
@@ -91,7 +93,9 @@ async def forget_customers(
     )
     known = rows.all()
     await erase_customer(session, tokens, brand.id, customer_ids, now=now)
+    await erase_orders(session, brand.id, customer_ids)
     await erase_responses(session, brand.id, customer_ids)
+    await erase_referrals(session, tokens, brand.id, customer_ids, now=now)
     await erase_messages(session, brand.id, customer_ids)
     every_email = {*emails, *(row.email for row in known if row.email)}
     every_phone = {*phones, *(row.phone for row in known if row.phone)}

@@ -54,6 +54,8 @@ async def record_results(
 ) -> None:
     """Write down the result of each attempt, in order; a message that is to be tried again gets its due time from `now`."""
     told = [_judge(one, result) for one, result in zip(claimed, results, strict=True)]
+    # Suppressions first, as everywhere: receipts of the same letters may be on their way in.
+    await _suppress_opted_out(session, ground, brand_id, told, now)
     await session.execute(_LOCK, {"brand_id": brand_id, "ids": [one.message_id for one in claimed]})
     await session.execute(
         _MESSAGES,
@@ -78,7 +80,6 @@ async def record_results(
             "errors": [one.result.reason if isinstance(one.result, OutsideError) else None for one in told],
         },
     )
-    await _suppress_opted_out(session, ground, brand_id, told, now)
 
 
 def _judge(one: Claimed, result: Result) -> _Told:

@@ -114,6 +114,7 @@ async def check(house: House, name: str, path: str, *, status: int = 200) -> Non
                     "console",
                     lambda message, refused=refused: refused.append(message.text) if "Content Security" in message.text else None,
                 )
+                page.on("pageerror", lambda error, refused=refused: refused.append(str(error)))
                 hosts: set[str] = set()
                 page.on(
                     "request", lambda request, hosts=hosts: hosts.add(request.url.split("/")[2]) if "://" in request.url else None
@@ -184,6 +185,16 @@ async def test_a_survey_weighs_little_and_needs_neither_script_nor_cookie(house)
         # Without a script the link is there to be selected, and buttons that cannot work are not.
         assert await page.is_visible("#share-link")
         assert not await page.is_visible("[data-copy]")
+
+
+async def test_the_link_is_copied_with_one_press(house):
+    await answer(house, 9)
+    async with house.page() as page:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.goto(f"{house.url}{house.link}/thanks")
+        await page.click("[data-copy]")
+        await page.wait_for_selector("text=Copied")
+        assert await page.evaluate("navigator.clipboard.readText()") == await page.input_value("#share-link")
 
 
 async def test_a_survey_is_answered_by_keyboard_alone(ground, brand, house):

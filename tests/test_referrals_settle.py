@@ -7,6 +7,7 @@ import pytest
 from conftest import NOW
 from referring import (
     balances,
+    change_order,
     code_of,
     friend_orders,
     make_order,
@@ -54,6 +55,16 @@ async def test_reward_comes_when_the_hold_is_over_and_not_before(ground: Ground,
     [message] = await reward_messages(ground, brand)
     assert (message.subject_id, message.customer_id) == (reward.id, code.customer_id)
     assert message.filling == {"first_name": "Ana", "amount": "10.00 EUR", "kind": "credit", "code": None}
+
+
+async def test_message_names_what_refunds_have_left_of_a_reward(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    halved, undone = [await friend_orders(ground, brand, shop, code.code) for _ in range(2)]
+    await change_order(ground, brand, halved.order_id, refunded=3600)
+    await change_order(ground, brand, undone.order_id, refunded=7200)
+    await settle(ground)
+    [message] = await reward_messages(ground, brand)
+    assert message.filling["amount"] == "5.00 EUR"
 
 
 async def test_many_sweeps_at_once_reward_once(ground: Ground, brand: Brand, shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """The messages of this room: a referrer's offer, and the reward they earned."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +22,15 @@ from app.messaging.templates import OfferFilling, RewardFilling
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.rules import amount_text
 from app.referrals.share import discount_text, reward_text
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A reward, what refunds have left of it in minor units, and the shop of the friend's order."""
+
+    reward: Reward
+    net: int
+    shop: Shop
 
 
 async def announce_codes(
@@ -54,20 +64,20 @@ async def announce_codes(
 
 
 async def announce_rewards(
-    session: AsyncSession, tokens: Tokens, brand: Brand, rewards: Sequence[tuple[Reward, Shop]], *, now: datetime
+    session: AsyncSession, tokens: Tokens, brand: Brand, granted: Sequence[Granted], *, now: datetime
 ) -> None:
     """Tell each referrer of their reward, on the first channel of the offer's that reaches them."""
     programme = (await terms_in_force(session, brand.id)).programme
-    reached = await reach(session, tokens, brand, {reward.referrer_id for reward, _ in rewards})
+    reached = await reach(session, tokens, brand, {one.reward.referrer_id for one in granted})
     wanted = []
-    for reward, shop in rewards:
-        person = reached.get(reward.referrer_id)
-        channel = next((one for one in programme.offer.channels if person and one in person.addresses), None)
+    for one in granted:
+        reward, person = one.reward, reached.get(one.reward.referrer_id)
+        channel = next((each for each in programme.offer.channels if person and each in person.addresses), None)
         if person is not None and channel is not None:
-            amount = str(Money(reward.net_amount, reward.currency))
+            amount = str(Money(one.net, reward.currency))
             filling = RewardFilling(person.first_name, amount, reward.kind.value, reward.code)
-            due_at = send_time(channel, person, shop, brand, programme.survey.quiet_hours, now=now)
-            wanted.append(_letter(Template.reward, reward.id, person, shop, channel, filling, due_at))
+            due_at = send_time(channel, person, one.shop, brand, programme.survey.quiet_hours, now=now)
+            wanted.append(_letter(Template.reward, reward.id, person, one.shop, channel, filling, due_at))
     await queue_messages(session, brand.id, wanted)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
@@ -17,7 +17,7 @@ from app.orders.models import Order
 from app.referrals import rules
 from app.referrals.ledger import Booking, book
 from app.referrals.models import Redemption, Reward
-from app.referrals.rules import Account, RedemptionStatus, RewardStatus
+from app.referrals.rules import Account, RedemptionStatus
 
 CANCELLED, REFUNDED = "cancelled", "refunded"
 """Reasons of a reversed redemption, besides a person's words."""
@@ -177,20 +177,21 @@ def discount_back(redemption: Redemption) -> Booking:
     )
 
 
+_LOWER = text("""
+    UPDATE rewards SET net_amount = lower.net, status = CASE WHEN lower.net = 0 THEN 'clawed_back' ELSE status END
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:nets AS bigint[])) AS lower (id, net)
+    WHERE rewards.brand_id = :brand_id AND rewards.id = lower.id
+""")
+
+
 async def claw_back(session: AsyncSession, brand_id: int, standings: Sequence[Standing], *, now: datetime) -> None:
     """Lower granted rewards to what the facts leave of them; a reward never rises again, since refunds never shrink."""
-    bookings = []
-    for standing in standings:
-        reward = standing.reward
-        if reward is None:
-            continue
-        net = standing.net_of(reward.amount)
-        if net >= reward.net_amount:
-            continue
-        bookings.append(_clawback(reward, net))
-        values = {"net_amount": net} | ({"status": RewardStatus.clawed_back} if net == 0 else {})
-        await session.execute(update(Reward).where(Reward.brand_id == brand_id, Reward.id == reward.id).values(values))
-    await book(session, brand_id, bookings, now=now)
+    judged = [(one.reward, one.net_of(one.reward.amount)) for one in standings if one.reward is not None]
+    lowered = [(reward, net) for reward, net in judged if net < reward.net_amount]
+    if lowered:
+        ids, nets = [reward.id for reward, _ in lowered], [net for _, net in lowered]
+        await session.execute(_LOWER, {"brand_id": brand_id, "ids": ids, "nets": nets})
+        await book(session, brand_id, [_clawback(reward, net) for reward, net in lowered], now=now)
 
 
 def _clawback(reward: Reward, net: int) -> Booking:

@@ -14,7 +14,7 @@ from app.base.tokens import Tokens, random_code
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
-from app.referrals.announce import announce_rewards
+from app.referrals.announce import Granted, announce_rewards
 from app.referrals.case import reward_of
 from app.referrals.ledger import Booking, book
 from app.referrals.models import Redemption, Reward
@@ -59,7 +59,9 @@ async def reward_redemptions(
     ]
     await claw_back(session, brand.id, granted, now=now)
     told = [
-        (one.reward, shops[one.order.shop_id]) for one in granted if one.reward is not None and one.net_of(one.reward.amount) > 0
+        Granted(one.reward, net, shops[one.order.shop_id])
+        for one in granted
+        if one.reward is not None and (net := one.net_of(one.reward.amount)) > 0
     ]
     await announce_rewards(session, tokens, brand, told, now=now)
 

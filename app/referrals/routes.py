@@ -1,7 +1,9 @@
 """The doors of this room: a referrer's own page and a friend's landing page."""
 
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import HTMLResponse, Response
 
 from app.base import clock
 from app.base.misses import misses_of, slow_down_page
@@ -13,12 +15,14 @@ from app.referrals.progress import find_progress
 from app.referrals.sentences import day_of
 from app.referrals.visit import find_offer, is_visit, record_visit
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["customers"])
+TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]
+SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 
 
-@router.api_route("/p/{token}", methods=["GET", "HEAD"])
-async def referrer_page(token: str, request: Request, ground: GroundDep, session: SessionDep) -> Response:
-    """A referrer's own page; one answer for every link that opens nothing."""
+@router.get("/p/{token}", response_class=HTMLResponse)
+async def show_referrer(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """A referrer's own page: code, share buttons, and what came of friends' orders. Links that lead nowhere get the one 404 page."""
     misses = misses_of(request)
     if misses.limited(request):
         return slow_down_page()
@@ -27,16 +31,24 @@ async def referrer_page(token: str, request: Request, ground: GroundDep, session
     if subject is not None:
         brand = await load_brand(session, subject.brand_id)
         progress = await find_progress(session, ground.settings.public_url, brand, subject.row_id, now=clock.now())
-    if progress is None:
+    if subject is None or progress is None:
         misses.note(request)
         return not_found_page()
+    unsubscribe = f"/u/{ground.tokens.link('unsubscribe', subject.brand_id, subject.row_id)}"
     share = {} if progress.share is None else progress.share.values()
-    return page("referrer.html", {**_frame(progress.brand), "progress": progress, "share": progress.share, **share})
+    values = {**_frame(progress.brand), "progress": progress, "share": progress.share, "unsubscribe_url": unsubscribe}
+    return page("referrer.html", values | share)
 
 
-@router.api_route("/r/{slug}", methods=["GET", "HEAD"])
-async def friend_page(slug: str, request: Request, session: SessionDep) -> Response:
-    """A friend's landing page; opening it is a visit. Unknown, used and expired look alike."""
+@router.head("/p/{token}", include_in_schema=False)
+async def probe_referrer(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+    """As GET, without the page: mail scanners ask so."""
+    return await show_referrer(request, token, ground, session)
+
+
+@router.get("/r/{slug}", response_class=HTMLResponse)
+async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
+    """A friend's landing page, whose opening is counted as a visit. Unknown, used and expired look alike."""
     misses = misses_of(request)
     if misses.limited(request):
         return slow_down_page()
@@ -49,6 +61,12 @@ async def friend_page(slug: str, request: Request, session: SessionDep) -> Respo
         await record_visit(session, offer, now=now)
     last_day = day_of(offer.last_day, zone_or(offer.brand.time_zone, "UTC"))
     return page("friend.html", {**_frame(offer.brand), "offer": offer, "last_day": last_day})
+
+
+@router.head("/r/{slug}", include_in_schema=False)
+async def probe_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
+    """As GET, without the page and without a visit."""
+    return await show_offer(request, slug, session)
 
 
 def _frame(brand: Brand) -> dict[str, object]:

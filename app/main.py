@@ -15,6 +15,7 @@ from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
 from app.base.log import configure_logs
+from app.base.memory import settle_memory
 from app.base.web import PAGES, ROOT, GroundDep, RequestFrame, install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
@@ -57,6 +58,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
 async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     settings = load_settings()
     configure_logs(settings.log_format)
+    settle_memory()
     async with open_parts(settings, pool_size=15) as parts:
         app.state.ground = parts.ground
         yield

@@ -13,6 +13,7 @@ from app.base import due
 from app.base.config import Settings, load_settings
 from app.base.due import Sweep
 from app.base.log import configure_logs, logger
+from app.base.memory import settle_memory
 from app.ingest import process
 from app.messaging import deliver
 from app.referrals import settle
@@ -55,6 +56,7 @@ async def _process(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    settle_memory()
     async with open_parts(settings) as parts:
         await work(parts, stop)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -27,6 +29,7 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 SECRET_KEY = "a key for tests alone, of no worth to anyone"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """The Standard Webhooks project's own example."""
+RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 """Vendors' vectors and real orders; tests that use them skip where it is absent."""
@@ -35,6 +38,22 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 def on(url: str, database: str) -> str:
     """The same server, another database."""
     return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the run; its workers inherit the name.
+
+    The run's server does not live below pytest's own directory: each run closes that to others, also to another run's server.
+    """
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN] = tempfile.mkdtemp(prefix="tenfold-tests-")
+        Path(os.environ[RUN]).chmod(0o755)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Clear up when the run ends. Its server has been stopped by the last worker, or has nothing that anybody wants."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[RUN], ignore_errors=True)
 
 
 async def _make_template(url: str) -> None:
@@ -50,13 +69,11 @@ async def _make_template(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def server_url() -> str:
     """The embedded server, started by the first worker and shared by all; stopped when the last one leaves."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    home = shared / "home"
+    shared = Path(os.environ[RUN])
     with FileLock(shared / "server.lock"):
-        url = start_embedded(home)
+        url = start_embedded(shared / "home")
         if not (shared / "template.ready").exists():
             asyncio.run(_make_template(url))
             (shared / "template.ready").touch()

@@ -58,17 +58,27 @@ _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
 
 
 async def sweep_once(sweep: Sweep, now: datetime) -> int:
-    """Work off all that is due in one room at a time `now`, brand by brand in turn; answers how many rows were moved on."""
+    """Work off all that is due in one room at a time `now`, brand by brand in turn; answers how many rows were moved on.
+
+    A brand whose batch breaks is left out of the round, and the first such error is raised once the others are done.
+    """
     total = 0
+    broken: Exception | None = None
     brands = list(await sweep.brands(now))
     while brands:
         left = []
         for brand_id in brands:
-            moved = await sweep.work(brand_id, now)
+            try:
+                moved = await sweep.work(brand_id, now)
+            except Exception as error:  # noqa: BLE001  # it is raised once the others had their turn
+                broken = broken or error
+                continue
             total += moved
             if moved:
                 left.append(brand_id)
         brands = left
+    if broken is not None:
+        raise broken
     return total
 
 

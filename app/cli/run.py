@@ -35,12 +35,14 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     import uvicorn
 
     from app.base import schema
+    from app.base.memory import settle_memory
     from app.main import create_app
     from app.wiring import open_parts
     from app.worker import work
 
     async with open_parts(settings, pool_size=20) as parts:
         await schema.migrate(parts.ground.database_url)
+        settle_memory()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))
         server = uvicorn.Server(uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False))

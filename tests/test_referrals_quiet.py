@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.brands.programme import QuietHours
-from app.brands.rules import quiet_until
+from app.brands.rules import awake_from, country_quiet_hours, quiet_until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -42,3 +42,18 @@ def test_the_end_never_lies_in_the_past_in_the_hour_that_comes_twice() -> None:
     short = QuietHours(from_=time(2), to=time(2, 30))
     second_coming = utc("2026-10-25T01:10")
     assert quiet_until(second_coming, BERLIN, short) == utc("2026-10-25T01:30")
+
+
+def test_a_country_may_only_narrow_the_day() -> None:
+    night = QuietHours()
+    late_riser = QuietHours(from_=time(18), to=time(8))
+    assert awake_from(utc("2026-03-10T17:30"), BERLIN, night, late_riser) == utc("2026-03-11T08:00")
+    assert awake_from(utc("2026-03-10T12:00"), BERLIN, night, late_riser) == utc("2026-03-10T12:00")
+    all_day = QuietHours(from_=time(8), to=time(21))
+    assert awake_from(utc("2026-03-10T12:00"), BERLIN, night, all_day) == utc("2026-03-10T20:00")
+
+
+def test_quiet_hours_of_a_country_that_cannot_be_read_are_none() -> None:
+    countries = {"FR": {"quiet_hours": {"from": "18:00", "to": "10:00"}}, "DE": {"quiet_hours": "always"}, "AT": 1}
+    assert country_quiet_hours(countries, "FR") == QuietHours(from_=time(18), to=time(10))
+    assert [country_quiet_hours(countries, country) for country in ("DE", "AT", "NL", None)] == [None] * 4

@@ -1,6 +1,7 @@
 """Pure words and checks about brands and shops."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
@@ -59,6 +60,30 @@ def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -
     end = datetime.combine(day, quiet_hours.to, zone)
     # In the hour that an autumn night has twice, the first coming of a time may already be over.
     return max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC)) if local.fold else end.astimezone(UTC)
+
+
+def awake_from(at: datetime, zone: ZoneInfo, programme: QuietHours | None, country: QuietHours | None) -> datetime:
+    """The first moment from `at` on, in UTC, that lies outside the programme's quiet hours and the country's.
+
+    Should both together leave nothing of the day, the country's alone are kept.
+    """
+    moment = at.astimezone(UTC)
+    for _ in range(4):
+        later = quiet_until(quiet_until(moment, zone, programme), zone, country)
+        if later == moment:
+            return moment
+        moment = later
+    return quiet_until(at, zone, country)
+
+
+def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> QuietHours | None:
+    """The quiet hours a brand keeps in a country, from `Brand.countries`; what cannot be read as such counts as none."""
+    said = countries.get(country or "")
+    hours = said.get("quiet_hours") if isinstance(said, dict) else None
+    try:
+        return None if hours is None else QuietHours.model_validate(hours)
+    except ValidationError:
+        return None
 
 
 def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:

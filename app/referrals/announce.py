@@ -13,7 +13,7 @@ from app.base.tokens import Tokens
 from app.brands.find import terms_in_force, terms_of_versions
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme, QuietHours
-from app.brands.rules import quiet_until, zone_or
+from app.brands.rules import awake_from, country_quiet_hours, zone_or
 from app.customers.consent import reach
 from app.customers.rules import Reach
 from app.messaging.queue import Wanted, queue_messages
@@ -107,12 +107,7 @@ def send_time(
     """When an offer or reward goes out: e-mail at any hour, a text outside the quiet hours, which a country may only narrow."""
     if channel is Channel.email:
         return now
-    zone = zone_of(person, shop)
-    stricter = (brand.countries.get(person.country or "") or {}).get("quiet_hours")
-    country_hours = QuietHours.model_validate(stricter) if stricter else None
-    due_at = quiet_until(now, zone, quiet_hours)
-    # The end of the one may lie within the other.
-    return quiet_until(quiet_until(due_at, zone, country_hours), zone, quiet_hours)
+    return awake_from(now, zone_of(person, shop), quiet_hours, country_quiet_hours(brand.countries, person.country))
 
 
 def _letter(

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import ValidationError
 
 from app.brands.programme import QuietHours
 

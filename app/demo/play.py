@@ -55,10 +55,9 @@ class Player:
             await self._tell(tick)
             await self._travel.to(tick)
             await self._note_asked()
-            if await self._reply(tick):
-                await self._travel.to(tick)
-                if self.first_code_at is None:
-                    await self._note_codes()
+            if await self._reply(tick) and self.first_code_at is None:
+                await self._note_codes()
+        await self._travel.to(self._travel.now)
         return self._span
 
     async def _next_tick(self) -> datetime | None:

@@ -90,7 +90,7 @@ async def _play(parts: Parts, brand: Brand, script: Script, outside: Outside, te
     travel = Travel(parts.ground, sweeps_of(parts), script.begin)
     player = Player(parts.ground, brand, script, outside, travel)
     before = Figures()
-    async with travel.worker():
+    async with travel.worker("messages"):
         for act in script.acts:
             act_began = clock.monotonic()
             span = await player.play_until(act.until)
@@ -98,6 +98,7 @@ async def _play(parts: Parts, brand: Brand, script: Script, outside: Outside, te
                 after = await figures.count_all(session, brand.id)
             teller.act(act.title, after.less(before), span, seconds=clock.monotonic() - act_began)
             before = after
+    await travel.clear_queue()
     return player.first_code_at
 
 

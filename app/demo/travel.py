@@ -22,7 +22,8 @@ from app.surveys.rules import SurveyStatus
 class Travel:
     """A clock for the sweeps alone, moved by hand, never back.
 
-    A worker may run beside it on the same clock, so that wake-ups are answered as they are in earnest. Each room is swept by one
+    A worker may run beside it on the same clock, so that wake-ups are answered as they are in earnest: that is how offers leave
+    in the demo, and what their delay is measured by. Each room is swept by one
     hand at a time: when a journey has ended, nothing of it is still under way.
     """
 
@@ -50,10 +51,11 @@ class Travel:
             return earliest
 
     @asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
-        """A worker that answers wake-ups at this clock's time, for as long as the block lasts."""
+    async def worker(self, *rooms: str) -> AsyncIterator[None]:
+        """A worker that answers wake-ups of these rooms (of all, where none is named) at this clock's time, while the block lasts."""
         stop, ready = asyncio.Event(), asyncio.Event()
-        working = asyncio.create_task(due.run_worker(self._ground.database_url, self._sweeps, stop, ready=ready))
+        sweeps = [sweep for sweep in self._sweeps if not rooms or sweep.room in rooms]
+        working = asyncio.create_task(due.run_worker(self._ground.database_url, sweeps, stop, ready=ready))
         first = asyncio.create_task(ready.wait())
         await asyncio.wait({working, first}, return_when=asyncio.FIRST_COMPLETED)
         first.cancel()
@@ -62,6 +64,12 @@ class Travel:
         finally:
             stop.set()
             await working
+
+    async def clear_queue(self) -> None:
+        """Have all wake-ups taken that nobody has taken yet; what they ask for is done already."""
+        async with self.worker():
+            while await due.queue_lag_seconds(self._ground.sessions) > 0:  # noqa: ASYNC110  # the queue is a table, it tells nobody
+                await asyncio.sleep(0.05)
 
     def _on_this_clock(self, sweep: Sweep) -> Sweep:
         turn = asyncio.Lock()

@@ -115,13 +115,15 @@ class Rows:
             )
         return message
 
-    async def answer(self, score: int, *, customer: Customer | None = None, order: dict[str, Any] | None = None, **said: Any) -> Response:
+    async def answer(
+        self, score: int, *, customer: Customer | None = None, order: dict[str, Any] | None = None, **said: Any
+    ) -> Response:
         """A whole path up to an answer: order, survey, message, response."""
         person = customer or await self.customer()
         bought = await self.order(person, **(order or {}))
         survey = await self.survey(bought, SurveyStatus.answered)
-        await self.message(Template.survey, person.id, survey.id)
         at = said.get("answered_at", START)
+        await self.message(Template.survey, person.id, survey.id, created_at=at)
         values = {"channel": Channel.email, "score": score, "answered_at": at, "first_answered_at": at}
         return await self._add(
             Response(brand_id=self.brand.id, survey_id=survey.id, order_id=bought.id, customer_id=person.id, **(values | said))
@@ -131,7 +133,9 @@ class Rows:
         """A referrer, their code, and a delivered offer."""
         self.made += 1
         await self._add(
-            Referrer(brand_id=self.brand.id, customer_id=customer_id, slug=f"slug{self.made}", shop_id=self.shop.id, survey_id=survey_id)
+            Referrer(
+                brand_id=self.brand.id, customer_id=customer_id, slug=f"slug{self.made}", shop_id=self.shop.id, survey_id=survey_id
+            )
         )
         values = {
             "code": f"CODE{self.made}",

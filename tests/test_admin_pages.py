@@ -158,8 +158,8 @@ async def fill(rows):
     """Half a year of a small shop."""
     dice = random.Random(7)
     today = datetime.now(UTC).replace(hour=12, minute=0)
-    for day in range(0, 120, 2):
-        at = today - timedelta(days=day)
+    for number in range(160):
+        at = today - timedelta(days=number * 0.7)
         score = dice.choices([10, 9, 8, 7, 5, 0], [35, 25, 12, 8, 12, 8])[0]
         comment = dice.choice(
             [

@@ -80,7 +80,10 @@ async def test_each_week_is_a_window_of_its_own(session, brand, rows):
     await rows.answer(10, customer=person, answered_at=START)
     await rows.answer(0, customer=person, answered_at=START + timedelta(days=7))
     groups = await count_groups(session, brand, ALL, By.week)
-    assert [(group.key, group.counts.promoters, group.counts.detractors) for group in groups] == [("2026-03-02", 1, 0), ("2026-03-09", 0, 1)]
+    assert [(group.key, group.counts.promoters, group.counts.detractors) for group in groups] == [
+        ("2026-03-02", 1, 0),
+        ("2026-03-09", 0, 1),
+    ]
     months = await count_groups(session, brand, ALL, By.month)
     assert [(group.key, group.counts.responses) for group in months] == [("2026-03", 1)]
 
@@ -91,7 +94,9 @@ async def test_answers_group_by_what_was_bought_and_where(session, brand, rows):
     await rows.answer(3, order={"items": [], "country": None})
 
     async def by(what):
-        return {group.key: (group.counts.promoters, group.counts.detractors) for group in await count_groups(session, brand, ALL, what)}
+        return {
+            group.key: (group.counts.promoters, group.counts.detractors) for group in await count_groups(session, brand, ALL, what)
+        }
 
     assert await by(By.product) == {"MUG": (1, 0), "Tea": (1, 0), None: (0, 1)}
     assert await by(By.country) == {"FR": (1, 0), None: (0, 1)}
@@ -147,7 +152,12 @@ async def test_the_funnel_follows_orders_to_approved_redemptions(session, brand,
         ("redemptions", 2),
         ("approved", 1),
     ]
-    assert (facts["currency"], facts["revenue"], facts["discount_cost"], facts["leaked_discount"]) == ("EUR", "108.00", "16.00", "8.00")
+    assert (facts["currency"], facts["revenue"], facts["discount_cost"], facts["leaked_discount"]) == (
+        "EUR",
+        "108.00",
+        "16.00",
+        "8.00",
+    )
     assert (facts["reward_cost"], facts["message_cost"]) == ("10.00", None)
     assert facts["roi"] == pytest.approx((108 - 34) / 34, abs=1e-4)
 

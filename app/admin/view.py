@@ -79,7 +79,7 @@ def _cards(found: Overview) -> list[dict[str, str]]:
         {"name": "Redemptions", "value": f"{stages.redemptions:,}", "aside": f"{stages.approved:,} approved", "more": ""},
         {
             "name": "Referred revenue",
-            "value": _amount(account.revenue, account.currency),
+            "value": _round_amount(account.revenue, account.currency),
             "aside": f"cost {_amount(account.cost, account.currency)}{several}",
             "more": "",
         },
@@ -130,6 +130,12 @@ def _offer_aside(seconds: float | None) -> str:
 def _amount(minor: int, currency: str) -> str:
     places = money.exponent(currency)
     return f"{money.to_decimal(minor, currency):,.{places}f} {currency}"
+
+
+def _round_amount(minor: int, currency: str) -> str:
+    """Whole units where there are many: the card is narrow, and the table below has it exactly."""
+    whole = money.to_decimal(minor, currency)
+    return f"{whole:,.0f} {currency}" if whole >= 1000 else _amount(minor, currency)
 
 
 def _account(account: Account) -> dict[str, str]:

@@ -19,6 +19,8 @@ from pathlib import Path
 NOON = timedelta(hours=12)
 DAY = timedelta(days=1)
 RECONTACT = timedelta(days=90)
+NEVER = datetime(9999, 1, 1)
+"""The files' times carry no zone, so none here does."""
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Story:
     reviewed_at: datetime
     known: dict[str, datetime] = field(default_factory=dict)
     state: str = "planned"
-    due: datetime = datetime.max
+    due: datetime = NEVER
     put_off_to: datetime | None = None
     sent: datetime | None = None
     answered: datetime | None = None
@@ -61,7 +63,7 @@ class Expected:
 def expect(folder: Path, most: int | None = None) -> Expected:
     """The funnel of the first `most` orders."""
     stories = _stories(folder, most)
-    last = max(max(at for story in stories for at, _ in story.facts), max(story.reviewed_at for story in stories))
+    last = max(*(at for story in stories for at, _ in story.facts), *(story.reviewed_at for story in stories))
     asked_at: dict[str, datetime] = {}
     tick, end = _tick(min(at for story in stories for at, _ in story.facts)), _tick(last)
     while tick <= end:
@@ -97,7 +99,7 @@ def _due(known: dict[str, datetime]) -> datetime:
         return _daytime(known["delivered"] + timedelta(hours=72))
     if "fulfilled" in known:
         return _daytime(known["fulfilled"] + timedelta(days=30))
-    return _daytime(known["paid"] + timedelta(days=45)) if "paid" in known else datetime.max
+    return _daytime(known["paid"] + timedelta(days=45)) if "paid" in known else NEVER
 
 
 def _daytime(at: datetime) -> datetime:
@@ -187,4 +189,4 @@ if __name__ == "__main__":
     reckoned = expect(Path(sys.argv[1]))
     for name, value in vars(reckoned).items():
         if name != "asked":
-            print(f"{name:12} {value}")
+            sys.stdout.write(f"{name:12} {value}\n")

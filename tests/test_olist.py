@@ -85,7 +85,7 @@ async def test_replayed_orders_come_to_what_the_files_say(ground) -> None:
 
 
 def test_replay_of_a_folder_without_data_is_refused(tmp_path) -> None:
-    with pytest.raises(AppError, match="orders.csv"):
+    with pytest.raises(AppError, match=r"orders\.csv"):
         replay.make_script(tmp_path, seed=1, today=NOW)
 
 

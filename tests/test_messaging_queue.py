@@ -18,7 +18,7 @@ from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging.models import Message
 from app.messaging.queue import Wanted, cancel_messages, queue_messages
-from app.messaging.rules import MessageStatus, Template
+from app.messaging.rules import Lane, MessageStatus, Template
 from app.messaging.templates import SurveyFilling
 
 
@@ -63,6 +63,12 @@ async def test_queueing_wakes_the_sender_only_with_the_commit(ground: Ground, br
         await queue_messages(session, brand.id, [wanted_survey(shop, customer_id)])
     async with ground.sessions() as session:
         assert await session.scalar(wake_ups) == 1
+
+
+async def test_an_urgent_message_wakes_the_sweep_of_its_lane(ground: Ground, brand: Brand, shop: Shop, customer_id: UUID) -> None:
+    async with ground.sessions.begin() as session:
+        await queue_messages(session, brand.id, [replace(wanted_survey(shop, customer_id), lane=Lane.urgent)])
+        assert (await session.scalars(text("SELECT entrypoint FROM pgqueuer"))).all() == ["urgent"]
 
 
 async def test_the_same_messages_queued_at_once_in_any_order_are_made_once(

@@ -19,8 +19,7 @@ from pathlib import Path
 NOON = timedelta(hours=12)
 DAY = timedelta(days=1)
 RECONTACT = timedelta(days=90)
-NEVER = datetime(9999, 1, 1)
-"""The files' times carry no zone, so none here does."""
+NEVER = datetime(9999, 1, 1)  # noqa: DTZ001  # the files' times carry no zone, so none here does
 
 
 @dataclass

@@ -178,7 +178,8 @@ def _stages(found: Overview) -> list[dict[str, Any]]:
             "name": _LABELS[stage],
             "count": count,
             "width": round(100 * count / most, 2),
-            "of_before": _percent(count / before) if before else "–",
+            # Visits and redemptions may be more than the people before them; then a share says nothing.
+            "of_before": _percent(count / before) if count <= before and before else "",
         }
         for stage, count, before in zip(STAGES, counts, [0, *counts[:-1]], strict=True)
     ]

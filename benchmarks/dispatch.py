@@ -12,7 +12,6 @@ Run: uv run python benchmarks/dispatch.py [--messages 20000] [--rounds 3] [--mem
 
 import argparse
 import asyncio
-import gc
 import multiprocessing
 import socket
 import statistics
@@ -35,6 +34,7 @@ from app.base.due import sweep_once
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.ids import new_id
 from app.base.log import configure_logs
+from app.base.memory import settle_memory
 from app.base.schema import migrate
 from app.base.tokens import Tokens
 from app.base.web import Ground
@@ -169,8 +169,7 @@ async def measure(url: str, port: int, arguments: argparse.Namespace) -> bool:
     }
     counts = {"sendgrid": arguments.messages, "single": max(arguments.messages // 10, 1_000), "nowhere": arguments.messages}
     # As a worker does when it begins.
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     rates: dict[str, list[float]] = {name: [] for name in carriers}
     for _ in range(arguments.rounds):
         for name, carrier in carriers.items():

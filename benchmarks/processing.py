@@ -23,6 +23,7 @@ from app.base import clock
 from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
+from app.base.memory import settle_memory
 from app.base.schema import migrate
 from app.base.tokens import Tokens
 from app.base.web import Ground
@@ -129,6 +130,7 @@ async def measure(url: str, home: Path, orders: int) -> bool:
     brand, shop, codes = await prepare(ground)
     single = max(50, orders // 25)
     # The first batches warm connections, statements and the planner up.
+    settle_memory()  # as a worker does when it begins
     await fill(ground, shop, codes, range(1, 501))
     await drain(ground, brand, process.BATCH, queries)
     rates = {}

@@ -1,13 +1,17 @@
 """A batch of rows as one bound value, so that a statement stays the same whatever the batch's size."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, column, func, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def recordset(
@@ -16,18 +20,15 @@ def recordset(
     """Rows to select from, with the names and types of table columns.
 
     One JSON value goes over the wire: PostgreSQL takes at most 32,767 bound values a statement, and a statement of one shape is
-    prepared once. Values are what orjson writes (aware times and UUIDs included), bytes besides; a Decimal comes as a string.
+    prepared once. Values are what the engine writes as JSON (aware times, UUIDs and bytes included); a Decimal comes as a string.
     """
-    plain = [{key: _plain(value) for key, value in row.items()} for row in rows]
     typed = [column(each.key, each.type) for each in columns]
-    return func.jsonb_to_recordset(literal(plain, JSONB)).table_valued(*typed).render_derived(name=name, with_types=True)
+    return func.jsonb_to_recordset(literal(list(rows), JSONB)).table_valued(*typed).render_derived(name=name, with_types=True)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        return rf"\x{value.hex()}"
-    # The driver's own kind of UUID is one for Python, not for orjson.
-    return str(value) if isinstance(value, UUID) else value
+def as_row(value: "DataclassInstance") -> dict[str, Any]:
+    """A dataclass's values by name, themselves: `dataclasses.asdict` copies each of them deeply, which costs more than the rest."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def among_ids(subject: QueryableAttribute[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:

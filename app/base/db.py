@@ -68,6 +68,19 @@ def async_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=_in_json).decode()
+
+
+def _in_json(value: object) -> str:
+    """What orjson does not write: bytes as PostgreSQL reads them, and the driver's own kind of UUID."""
+    if isinstance(value, bytes):
+        return rf"\x{value.hex()}"
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
 def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> AsyncEngine:
     """An engine for this process. `pool_size` connections are kept, as many again opened under load."""
     return create_async_engine(
@@ -75,7 +88,7 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> Asyn
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_serializer=_json,
         json_deserializer=orjson.loads,
         connect_args={"server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"}},
     )

@@ -1,7 +1,7 @@
 """Which customer of the brand a shop speaks of: found or made, for a whole batch at once."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids, among_texts, recordset
+from app.base.batch import among_ids, among_texts, as_row, recordset
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
@@ -219,7 +219,7 @@ async def write_consents(session: AsyncSession, brand_id: int, words: Sequence[S
     """Keep each of these words unless a later one is known; `Said.outdoes` in the database's terms."""
     if not words:
         return
-    given = recordset([asdict(said) for said in words], _CONSENT)
+    given = recordset([as_row(said) for said in words], _CONSENT)
     values = select(literal(brand_id), *given.c).order_by(given.c.customer_id, given.c.channel)
     statement = insert(Consent).from_select(["brand_id", *given.c.keys()], values, include_defaults=False)
     newer = statement.excluded

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
@@ -11,7 +10,7 @@ from sqlalchemy import Uuid, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids, among_texts, recordset
+from app.base.batch import among_ids, among_texts, as_row, recordset
 from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
@@ -75,7 +74,7 @@ async def record_orders(
     reported = await _facts_of(session, brand.id, shop.id, first)
     rows = [
         _row(tokens, key, paid, customer_id, history=history)
-        | asdict(fold(reported[key], total=paid.total, currency=paid.currency))
+        | as_row(fold(reported[key], total=paid.total, currency=paid.currency))
         for key, (paid, customer_id) in first.items()
     ]
     ids = await _insert(session, brand.id, shop.id, rows)
@@ -269,7 +268,7 @@ async def _bring_up_to_date(session: AsyncSession, brand_id: int, shop_id: UUID,
         before = OrderState(row.fulfilled_at, row.delivered_at, row.cancelled_at, row.refunded, row.status)
         state = fold(facts[row.external_id], total=row.total, currency=row.currency)
         if state != before:
-            changed.append({"id": row.id, **asdict(state)})
+            changed.append({"id": row.id, **as_row(state)})
     if not changed:
         return
     given = recordset(changed, [Order.id, *_STATE])

@@ -64,6 +64,8 @@ def fold(facts: Iterable[Fact], *, total: int, currency: str) -> OrderState:
     for fact in facts:
         known = once.get((fact.kind, fact.key))
         once[fact.kind, fact.key] = fact if known is None else known.joined(fact)
+    if not once:
+        return OrderState()
     at = {kind: min((fact.at for fact in once.values() if fact.kind is kind), default=None) for kind in FactKind}
     refunds = (refund_minor(fact.amount or Decimal(0), currency) for fact in once.values() if fact.kind is FactKind.refunded)
     refunded = min(sum(refunds), MAX_MINOR)
@@ -118,5 +120,7 @@ def comparable_address(parts: Sequence[str]) -> str | None:
 
 def _folded(text: str) -> str:
     """Case folded, accents taken off."""
+    if text.isascii():
+        return text.casefold()
     apart = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter))

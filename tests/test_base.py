@@ -4,7 +4,7 @@ import pytest
 
 from app.base import ids, money, schema
 from app.base.errors import NotFound
-from app.base.tokens import Tokens, new_slug, plain_code, random_code, slug_brand
+from app.base.tokens import Tokens, named_code, new_slug, plain_code, random_code, slug_brand
 from app.base.web import Ground
 
 ROW = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -83,3 +83,8 @@ def test_codes_have_no_look_alikes_and_compare_as_people_type_them():
     for _ in range(500):
         assert not set(random_code()) & set("01OIL")
     assert plain_code(" ana-7k4 qx ") == "ANA7K4QX"
+
+
+def test_named_code_keeps_the_letters_under_accents():
+    assert [named_code(name).split("-")[0] for name in ("Zoé", "Käthe", "anna-LENA")] == ["ZOE", "KATHE", "ANNALENA"]
+    assert "-" not in named_code("美咲")

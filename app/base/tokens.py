@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -102,8 +103,12 @@ def random_code(length: int = 10) -> str:
 
 
 def named_code(first_name: str) -> str:
-    """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones; a random code where no letter is left."""
-    name = "".join(letter for letter in first_name.upper() if "A" <= letter <= "Z")[:10]
+    """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones; a random code where no letter is left.
+
+    Accents are dropped, not their letters: Zoé becomes ZOE.
+    """
+    plain = unicodedata.normalize("NFKD", first_name).upper()
+    name = "".join(letter for letter in plain if "A" <= letter <= "Z")[:10]
     if not name or _BAD_WORDS.search(name):
         return random_code()
     while True:

@@ -37,7 +37,7 @@ def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_
     assert done.stdout.count("\n") == 1, "one line of JSON where no terminal listens"
     told = json.loads(done.stdout)
     assert told["orders"] == 40
-    for what in ("surveys_sent", "answered", "promoters", "codes", "redemptions", "rewards", "reversals"):
+    for what in ("surveys_sent", "answered", "promoters", "codes", "visits", "redemptions", "rewards", "reversals"):
         assert told[what] > 0, what
     assert told["answered"] <= told["surveys_sent"] <= told["orders"]
     assert told["nps_interval"]["low"] <= told["nps"] <= told["nps_interval"]["high"]
@@ -103,5 +103,8 @@ def test_clock_stands_at_ticks_only() -> None:
 
 
 def test_friends_pay_less_by_the_percentage_of_the_subtotal() -> None:
-    friend = with_code({"subtotal": "39.95", "total": "44.85", "discount_total": "0.00"}, "ANA-7K4QX", Decimal(10))
-    assert (friend["discount_total"], friend["total"], friend["discount_codes"]) == ("3.99", "40.86", ["ANA-7K4QX"])
+    friend = with_code(
+        {"subtotal": "39.95", "total": "44.85", "discount_total": "0.00"}, "ANA-7K4QX", slug="3abc", percent=Decimal(10)
+    )
+    assert (friend["discount_total"], friend["total"]) == ("3.99", "40.86")
+    assert (friend["discount_codes"], friend["referral"]) == (["ANA-7K4QX"], "3abc")

@@ -14,6 +14,7 @@ from app.base.errors import AppError
 AT_ONCE = 16
 """Requests open at the same time."""
 _PATIENCE_SECONDS = 30
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 T = TypeVar("T")
 
@@ -44,11 +45,9 @@ class Outside:
         """Send the forms of survey pages (token, score, comment); answers the seconds each took."""
         return await self._at_once(self._answer_one, answers)
 
-    async def visit(self, path: str) -> int:
-        """Open a page; answers its status."""
-        async with self._session.get(self._base + path) as answer:
-            await answer.read()
-            return answer.status
+    async def visit(self, paths: Sequence[str]) -> None:
+        """Open pages as a person's browser does."""
+        await self._at_once(self._visit_one, paths)
 
     async def ask(self, path: str, *, key: str) -> Any:
         """What the API says at a path, with this key."""
@@ -71,6 +70,12 @@ class Outside:
             await answer.read()
             if answer.status != 200:
                 raise _surprise("the checkout hook", answer.status)
+
+    async def _visit_one(self, path: str) -> None:
+        async with self._session.get(self._base + path, headers={"user-agent": _BROWSER}) as answer:
+            await answer.read()
+            if answer.status != 200:
+                raise _surprise("the friend's page", answer.status)
 
     async def _answer_one(self, given: tuple[str, int, str]) -> None:
         token, score, comment = given

@@ -12,7 +12,7 @@ from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.rules import Template
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SurveyStatus
@@ -33,6 +33,7 @@ class Figures:
     answered: int = 0
     promoters: int = 0
     codes: int = 0
+    visits: int = 0
     redemptions: int = 0
     refused: int = 0
     approved: int = 0
@@ -60,6 +61,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "answered": _count(Response.brand_id, brand_id),
         "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
         "codes": _count(Code.brand_id, brand_id),
+        "visits": _count(Visit.brand_id, brand_id),
         "redemptions": _count(Redemption.brand_id, brand_id),
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
         "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),

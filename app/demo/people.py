@@ -75,21 +75,28 @@ def make_buyer(chance: random.Random, number: int, *, reachable: bool = True) ->
     )
 
 
-_WORDS = {
-    "promoter": (
-        "Arrived early and wrapped with care.",
-        "Schnell, schön, gern wieder!",
-        "Très belle qualité.",
-        "とても気に入りました。",
-        "",
+_WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "en": (
+        ("Arrived early and wrapped with care.", "Just what I hoped for.", "My second order, and not my last.", ""),
+        ("Good, though the parcel took a while.", "Fine, a little dear.", ""),
+        ("The lid was cracked.", "Too late for the birthday.", "Smaller than in the picture.", ""),
     ),
-    "passive": ("Good, though the parcel took a while.", "Gute Ware, Versand etwas langsam.", ""),
-    "detractor": ("The lid was cracked.", "Zu spät geliefert.", "Sizes run small.", ""),
+    "de": (
+        ("Schnell, schön, gern wieder!", "Liebevoll verpackt.", ""),
+        ("Gute Ware, Versand etwas langsam.", ""),
+        ("Zu spät geliefert.", ""),
+    ),
+    "fr": (("Très belle qualité.", "Emballage soigné, merci !", ""), ("Bien, mais un peu long.", ""), ("Reçu abîmé.", "")),
+    "pt": (("Chegou antes do prazo. Lindo!", ""), ("Bom, mas demorou.", ""), ("Veio com defeito.", "")),
+    "ja": (("とても気に入りました。", ""), ("まあまあです。", ""), ("箱が壊れていました。", "")),
+    "el": (("Πολύ ωραίο, ευχαριστώ!", ""), ("Καλό, αλλά άργησε.", ""), ("Ήρθε σπασμένο.", "")),
+    "uk": (("Дуже гарна якість!", ""), ("Непогано, але довго чекали.", ""), ("Прийшло пошкоджене.", "")),
 }
+"""What people write, by language (English where we have none): promoters, the content, detractors."""
+_SCORES = ((9, 10), (7, 8), (2, 3, 4, 5, 6))
 
 
-def make_answer(chance: random.Random) -> tuple[int, str]:
+def make_answer(chance: random.Random, buyer: Buyer) -> tuple[int, str]:
     """A score and a comment that goes with it: of ten people six promote, two are content and two are not."""
-    band = chance.choices(("promoter", "passive", "detractor"), (60, 22, 18))[0]
-    scores = {"promoter": (9, 10), "passive": (7, 8), "detractor": (2, 3, 4, 5, 6)}[band]
-    return chance.choice(scores), chance.choice(_WORDS[band])
+    band = chance.choices((0, 1, 2), (60, 22, 18))[0]
+    return chance.choice(_SCORES[band]), chance.choice(_WORDS.get(buyer.locale, _WORDS["en"])[band])

@@ -15,9 +15,17 @@ from app.demo.client import Outside
 from app.demo.script import Fact, Script, with_code
 from app.demo.travel import Travel
 from app.orders.models import Order
-from app.referrals.models import Code
+from app.referrals.models import Code, Referrer
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    """A code that friends may use, and the slug of its share link."""
+
+    display: str
+    slug: str
 
 
 @dataclass
@@ -43,7 +51,7 @@ class Player:
         self._told = 0
         self._asked: set[UUID] = set()
         self._replies: list[tuple[datetime, str, UUID]] = []
-        self._codes: list[str] = []
+        self._codes: list[_Alive] = []
         self._span = Span()
         self.first_code_at: float | None = None
         """When the first promoter's code was there, on the monotonic clock."""
@@ -79,16 +87,23 @@ class Player:
         while self._told < len(facts) and facts[self._told].at <= tick:
             self._told += 1
         due = facts[first : self._told]
-        if any(fact.luck is not None for fact in due):
+        friends = [fact for fact in due if fact.luck is not None]
+        if friends:
             await self._note_codes()
+        if self._codes:
+            await self._outside.visit([f"/r/{self._code_for(fact).slug}" for fact in friends])
         self._span.deliveries += await self._outside.deliver([(fact.delivery_id, self._body(fact)) for fact in due])
 
     def _body(self, fact: Fact) -> dict[str, object]:
         data = fact.data
         if fact.luck is not None and self._codes:
             self._span.friends += 1
-            data = with_code(data, self._codes[int(fact.luck * len(self._codes))], self._percent)
+            code = self._code_for(fact)
+            data = with_code(data, code.display, slug=code.slug, percent=self._percent)
         return {"type": fact.topic, "timestamp": fact.at.isoformat(), "data": data}
+
+    def _code_for(self, friend: Fact) -> _Alive:
+        return self._codes[int((friend.luck or 0.0) * len(self._codes))]
 
     async def _note_asked(self) -> None:
         """Plan the answers to surveys that have gone out since the last look."""
@@ -117,12 +132,13 @@ class Player:
     async def _note_codes(self) -> None:
         """Learn the codes alive, in an order that does not hang on chance: by their owners' addresses."""
         alive = (
-            select(Code.display)
+            select(Code.display, Referrer.slug)
+            .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.customer_id == Code.customer_id))
             .join(Customer, (Customer.brand_id == Code.brand_id) & (Customer.id == Code.customer_id))
             .where(Code.brand_id == self._brand_id, Code.active, Code.uses < Code.max_uses)
             .order_by(Customer.email)
         )
         async with self._ground.sessions() as session:
-            self._codes = list(await session.scalars(alive))
+            self._codes = [_Alive(row.display, row.slug) for row in await session.execute(alive)]
         if self._codes and self.first_code_at is None:
             self.first_code_at = clock.monotonic()

@@ -88,8 +88,8 @@ class Script:
         return epoch + -((epoch - moment) // self.grain) * self.grain
 
 
-def with_code(order: Mapping[str, Any], code: str, percent: Decimal) -> dict[str, Any]:
-    """The order as a friend places it: the code on it, and that percentage of the subtotal off."""
+def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent: Decimal) -> dict[str, Any]:
+    """The order as a friend places it who came by a share link: the code on it, and that percentage of the subtotal off."""
     off = (Decimal(order["subtotal"]) * percent / 100).quantize(CENT, ROUND_DOWN)
     total = Decimal(order["total"]) - off
-    return {**order, "discount_codes": [code], "discount_total": str(off), "total": str(total)}
+    return {**order, "discount_codes": [code], "referral": slug, "discount_total": str(off), "total": str(total)}

@@ -91,7 +91,7 @@ def make_script(*, orders: int, seed: int, today: datetime) -> Script:
     _friends_orders(shop, orders - friends - young, friends)
     _young_orders(shop, orders - young, young)
     facts = sorted(shop.facts, key=lambda fact: fact.at)
-    return Script(STAGE, facts, shop.replies, _acts(today), grain=timedelta(hours=3), note="People and orders are generated.")
+    return Script(STAGE, facts, shop.replies, _acts(today), grain=timedelta(hours=6), note="People and orders are generated.")
 
 
 def _acts(today: datetime) -> list[Act]:
@@ -127,7 +127,7 @@ def _first_orders(shop: _Shop, count: int) -> None:
         if place == 0:
             shop.replies[order["id"]] = Reply(10, "Arrived early and wrapped with care.", shop.when(_ANSWERED, spread=0.1))
         elif shop.chance.random() < 0.75:
-            score, comment = make_answer(shop.chance)
+            score, comment = make_answer(shop.chance, buyer)
             shop.replies[order["id"]] = Reply(score, comment, shop.when(_ANSWERED, spread=4))
 
 
@@ -144,7 +144,7 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
         # One of nine is no new customer at all.
         buyer = shop.chance.choice(regulars) if place % 9 == 8 else shop.buyer()
         order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), luck=shop.chance.random())
-        paid = with_code(order, "", STAGE.programme.offer.friend_discount.value)
+        paid = with_code(order, "", slug=None, percent=STAGE.programme.offer.friend_discount.value)
         match place % 8:
             case 1:
                 shop.refund(paid, shop.when(_EARLY), "0.5")
@@ -157,7 +157,7 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
                 shop.refund(paid, shop.when(_LATE), "1")
         shop.deliver(order, shop.when(_FRIENDS_DELIVERED))
         if shop.chance.random() < 0.5:
-            score, comment = make_answer(shop.chance)
+            score, comment = make_answer(shop.chance, buyer)
             shop.replies[order["id"]] = Reply(score, comment, after=timedelta(hours=shop.chance.randint(1, 40)))
 
 

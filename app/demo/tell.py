@@ -68,5 +68,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "  ".join(f"{name} {_shown(part)}" for name, part in value.items())
     if isinstance(value, float):
-        return f"{value:.1f}"
+        return f"{value:.4g}"
     return "-" if value is None else str(value)

@@ -74,6 +74,7 @@ async def _show(parts: Parts, script: Script, teller: Teller, *, began: float, s
         told["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
         told["note"] = script.note
         teller.summary(told, await _links(parts.ground, stage.brand))
+        teller.close(f"Every promise of these data can be checked: TENFOLD_HOME={HOME} tenfold invariants")
     finally:
         await outside.close()
     if stay:

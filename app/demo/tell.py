@@ -50,7 +50,7 @@ class Teller:
     def close(self, text: str) -> None:
         """A last word."""
         if self._aloud:
-            self._console.print(f"\n[bold]{text}[/]", soft_wrap=True)
+            self._console.print(f"\n{text}", soft_wrap=True)
 
 
 def _door(what: str, seconds: Sequence[float]) -> str:

@@ -25,6 +25,7 @@ import orjson
 import psutil
 import uvloop
 from aiohttp import web
+from processor import database_seconds
 from sqlalchemy import text
 
 from app.base import clock
@@ -124,11 +125,20 @@ async def fill_queue(ground: Ground, brand: Brand, shop: Shop, count: int) -> No
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
 
 
-async def rate(ground: Ground, carrier: Carrier, count: int) -> float:
-    """Messages a second until none is left; every one must have been accepted and have its attempt."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Measured:
+    """One round: messages a second, and processor microseconds a message of the worker and of the database."""
+
+    rate: float
+    worker: float
+    database: float
+
+
+async def round_of(ground: Ground, home: Path, carrier: Carrier, count: int) -> Measured:
+    """Send until none is left; every message must have been accepted and have its attempt."""
+    began, ours, theirs = time.perf_counter(), time.process_time(), database_seconds(home)
     await sweep_once(sweep(ground, {Channel.email: carrier}), clock.now())
-    seconds = time.perf_counter() - began
+    seconds, ours, theirs = time.perf_counter() - began, time.process_time() - ours, database_seconds(home) - theirs
     async with ground.sessions() as session:
         done = await session.scalar(
             text("""
@@ -138,7 +148,7 @@ async def rate(ground: Ground, carrier: Carrier, count: int) -> float:
         )
     if done != count:
         raise SystemExit(f"{done} of {count} messages were sent and recorded")
-    return count / seconds
+    return Measured(count / seconds, ours / count * 1e6, theirs / count * 1e6)
 
 
 async def memory(ground: Ground, brand: Brand, shop: Shop, carrier: Carrier, count: int) -> list[float]:
@@ -154,7 +164,7 @@ async def memory(ground: Ground, brand: Brand, shop: Shop, carrier: Carrier, cou
     return seen
 
 
-async def measure(url: str, port: int, arguments: argparse.Namespace) -> bool:
+async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace) -> bool:
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
     engine = make_engine(url)
     ground = Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
@@ -170,12 +180,12 @@ async def measure(url: str, port: int, arguments: argparse.Namespace) -> bool:
     counts = {"sendgrid": arguments.messages, "single": max(arguments.messages // 10, 1_000), "nowhere": arguments.messages}
     # As a worker does when it begins.
     settle_memory()
-    rates: dict[str, list[float]] = {name: [] for name in carriers}
+    rounds: dict[str, list[Measured]] = {name: [] for name in carriers}
     for _ in range(arguments.rounds):
         for name, carrier in carriers.items():
             await fill_queue(ground, brand, shop, counts[name])
-            rates[name].append(await rate(ground, carrier, counts[name]))
-    fine = report(rates)
+            rounds[name].append(await round_of(ground, home, carrier, counts[name]))
+    fine = report(rounds)
     if arguments.memory:
         fine = report_memory(await memory(ground, brand, shop, carriers["sendgrid"], arguments.memory), arguments.memory) and fine
     for carrier in carriers.values():
@@ -184,10 +194,13 @@ async def measure(url: str, port: int, arguments: argparse.Namespace) -> bool:
     return fine
 
 
-def report(rates: dict[str, list[float]]) -> bool:
-    middle = {name: statistics.median(values) for name, values in rates.items()}
-    for name, values in rates.items():
-        print(f"{name:>9}: {middle[name]:>8,.0f} messages/s   ({', '.join(f'{value:,.0f}' for value in values)})")
+def report(rounds: dict[str, list[Measured]]) -> bool:
+    middle = {name: statistics.median(one.rate for one in each) for name, each in rounds.items()}
+    for name, each in rounds.items():
+        worker, database = (statistics.median(costs) for costs in zip(*((one.worker, one.database) for one in each), strict=True))
+        rates = ", ".join(f"{one.rate:,.0f}" for one in each)
+        print(f"{name:>9}: {middle[name]:>8,.0f} messages/s   ({rates})")
+        print(f"{'':>9}  processor µs a message: worker {worker:.0f}, database {database:.0f}")
     ratio = middle["sendgrid"] / middle["single"]
     print(f"batches of 1,000 against one a call: {ratio:.1f}x (wanted {TARGET_OF_SINGLE:.0f}x)")
     print(f"against {TARGET:,} a second on two idle cores: {middle['sendgrid'] / TARGET:.2f}x")
@@ -220,7 +233,7 @@ def main() -> None:
         url = start_embedded(Path(home))
         try:
             asyncio.run(migrate(url))
-            fine = uvloop.run(measure(url, port, arguments))
+            fine = uvloop.run(measure(url, Path(home), port, arguments))
         finally:
             stop_embedded(Path(home))
             process.terminate()

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psutil
 import uvicorn
 from fastapi import FastAPI, Request
+from processor import database_seconds, process_seconds
 from sqlalchemy import text
 from starlette.responses import Response
 
@@ -37,6 +37,7 @@ from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.log import configure_logs
+from app.base.memory import settle_memory
 from app.base.schema import migrate
 from app.base.tokens import Tokens
 from app.base.web import Ground, RequestFrame, install_problems, read_body
@@ -61,6 +62,7 @@ def serve(url: str, port: int) -> None:
     """The server process: the product's router and the two it is measured against."""
     ground = ground_of(url)
     configure_logs(ground.settings.log_format)
+    settle_memory()  # as the web does when it begins
     app = FastAPI()
     app.state.ground = ground
     app.add_middleware(RequestFrame)
@@ -165,14 +167,6 @@ async def prepare(url: str) -> None:
     await ground.engine.dispose()
 
 
-def processor_seconds(home: Path, server: int) -> tuple[float, float]:
-    """Processor time used so far by the server process and by the database."""
-    postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
-    times = [child.cpu_times() for child in postmaster.children()]
-    own = psutil.Process(server).cpu_times()
-    return own.user + own.system, sum(each.user + each.system for each in times)
-
-
 async def measure(url: str, home: Path, server: int, port: int, options: argparse.Namespace) -> bool:
     base = f"http://127.0.0.1:{port}"
     numbers = count(1)
@@ -186,11 +180,11 @@ async def measure(url: str, home: Path, server: int, port: int, options: argpars
             await load(client, base + path, 1.0, options.connections, numbers)
         for _ in range(options.rounds):
             for name, path in DOORS.items():
-                before = processor_seconds(home, server)
+                before = process_seconds(server), database_seconds(home)
                 began = time.perf_counter()
                 rate, p99 = await load(client, base + path, options.seconds, options.connections, numbers)
                 requests = rate * (time.perf_counter() - began)
-                after = processor_seconds(home, server)
+                after = process_seconds(server), database_seconds(home)
                 costs[name].append(((after[0] - before[0]) / requests * 1e6, (after[1] - before[1]) / requests * 1e6))
                 rates[name].append(rate)
                 slow[name].append(p99)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-import psutil
+from processor import database_seconds
 from sqlalchemy import event, func, select
 
 from app.base import clock
@@ -102,13 +102,6 @@ async def fill(ground: Ground, shop: Shop, codes: list[str], numbers: range) -> 
             )
         async with ground.sessions.begin() as session:
             await take_in(session, incoming)
-
-
-def database_seconds(home: Path) -> float:
-    """Processor time that the server's processes have used so far."""
-    postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
-    times = [child.cpu_times() for child in postmaster.children()]
-    return sum(each.user + each.system for each in times)
 
 
 async def drain(ground: Ground, brand: Brand, limit: int, queries: "count[int]") -> tuple[float, float]:

@@ -1,0 +1,19 @@
+"""Processor time: on a machine that others use too it says more than rates do."""
+
+from pathlib import Path
+
+import psutil
+
+
+def process_seconds(process_id: int) -> float:
+    """What a process has used so far."""
+    used = psutil.Process(process_id).cpu_times()
+    return used.user + used.system
+
+
+def database_seconds(home: Path) -> float:
+    """What the embedded server below this home has used so far, in all its processes, those that have ended included."""
+    postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
+    own = postmaster.cpu_times()
+    living = [child.cpu_times() for child in postmaster.children()]
+    return own.children_user + own.children_system + sum(each.user + each.system for each in [own, *living])

@@ -42,12 +42,8 @@ async def run_on_settings() -> None:
     """For the alembic command itself."""
     settings = load_settings()
     if settings.database_url is None:
-        raise SystemExit(
-            "Set TENFOLD_DATABASE_URL, or use `tenfold migrate` for the embedded database."
-        )
-    engine = create_async_engine(
-        async_url(settings.database_url.get_secret_value()), poolclass=pool.NullPool
-    )
+        raise SystemExit("Set TENFOLD_DATABASE_URL, or use `tenfold migrate` for the embedded database.")
+    engine = create_async_engine(async_url(settings.database_url.get_secret_value()), poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

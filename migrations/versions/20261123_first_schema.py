@@ -46,9 +46,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_api_keys_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_api_keys_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_api_keys")),
     )
     op.create_table(
@@ -70,9 +68,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_customers_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_customers_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_customers")),
     )
     op.create_index(
@@ -115,9 +111,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_programmes_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_programmes_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "version", name=op.f("pk_programmes")),
     )
     op.create_table(
@@ -125,9 +119,7 @@ def upgrade() -> None:
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("brand_id", sa.Integer(), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_shop_slugs_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_shop_slugs_brands_brand_id")),
         sa.PrimaryKeyConstraint("slug", name=op.f("pk_shop_slugs")),
     )
     op.create_table(
@@ -155,18 +147,14 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
-        sa.Column(
-            "sealed_secrets", postgresql.JSONB(astext_type=sa.Text()), nullable=False
-        ),
+        sa.Column("sealed_secrets", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_shops_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_shops_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_shops")),
         sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_shops_brand_id_slug")),
     )
@@ -196,9 +184,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_staff_brands_brand_id")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_staff_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_staff")),
         sa.UniqueConstraint("brand_id", "email", name=op.f("uq_staff_brand_id_email")),
     )
@@ -240,12 +226,8 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.ForeignKeyConstraint(
-            ["brand_id"], ["brands.id"], name=op.f("fk_suppressions_brands_brand_id")
-        ),
-        sa.PrimaryKeyConstraint(
-            "brand_id", "channel", "address_key", name=op.f("pk_suppressions")
-        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_suppressions_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "channel", "address_key", name=op.f("pk_suppressions")),
     )
     op.create_table(
         "consents",
@@ -278,9 +260,7 @@ def upgrade() -> None:
             ["customers.brand_id", "customers.id"],
             name=op.f("fk_consents_customers_brand_id_customer_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "brand_id", "customer_id", "channel", name=op.f("pk_consents")
-        ),
+        sa.PrimaryKeyConstraint("brand_id", "customer_id", "channel", name=op.f("pk_consents")),
     )
     op.create_table(
         "customer_references",
@@ -298,9 +278,7 @@ def upgrade() -> None:
             ["shops.brand_id", "shops.id"],
             name=op.f("fk_customer_references_shops_brand_id_shop_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "brand_id", "shop_id", "external_id", name=op.f("pk_customer_references")
-        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", "external_id", name=op.f("pk_customer_references")),
     )
     op.create_index(
         "ix_customer_references_customer",
@@ -312,9 +290,7 @@ def upgrade() -> None:
         "events",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "sequence", sa.BigInteger(), sa.Identity(always=False), nullable=False
-        ),
+        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
@@ -364,9 +340,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'new'"),
     )
-    op.create_index(
-        "ix_events_status", "events", ["brand_id", "status", "id"], unique=False
-    )
+    op.create_index("ix_events_status", "events", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "login_links",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -492,9 +466,7 @@ def upgrade() -> None:
             name=op.f("uq_messages_brand_id_template_subject_id_step_channel"),
         ),
     )
-    op.create_index(
-        "ix_messages_customer", "messages", ["brand_id", "customer_id"], unique=False
-    )
+    op.create_index("ix_messages_customer", "messages", ["brand_id", "customer_id"], unique=False)
     op.create_index(
         "ix_messages_due",
         "messages",
@@ -565,9 +537,7 @@ def upgrade() -> None:
         sa.Column("subtotal", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("discount_total", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "discount_codes", postgresql.JSONB(astext_type=sa.Text()), nullable=False
-        ),
+        sa.Column("discount_codes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("referral", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -628,9 +598,7 @@ def upgrade() -> None:
         ["brand_id", "customer_id", "placed_at"],
         unique=False,
     )
-    op.create_index(
-        "ix_orders_placed_at", "orders", ["brand_id", "placed_at"], unique=False
-    )
+    op.create_index("ix_orders_placed_at", "orders", ["brand_id", "placed_at"], unique=False)
     op.create_table(
         "referrers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -651,9 +619,7 @@ def upgrade() -> None:
             name=op.f("fk_referrers_customers_brand_id_customer_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "customer_id", name=op.f("pk_referrers")),
-        sa.UniqueConstraint(
-            "brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")
-        ),
+        sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")),
     )
     op.create_table(
         "remembered_answers",
@@ -674,9 +640,7 @@ def upgrade() -> None:
             ["api_keys.brand_id", "api_keys.id"],
             name=op.f("fk_remembered_answers_api_keys_brand_id_api_key_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "brand_id", "api_key_id", "key", name=op.f("pk_remembered_answers")
-        ),
+        sa.PrimaryKeyConstraint("brand_id", "api_key_id", "key", name=op.f("pk_remembered_answers")),
     )
     op.create_table(
         "staff_sessions",
@@ -785,9 +749,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint(
-            "uses BETWEEN 0 AND max_uses", name=op.f("ck_codes_uses_within_max")
-        ),
+        sa.CheckConstraint("uses BETWEEN 0 AND max_uses", name=op.f("ck_codes_uses_within_max")),
         sa.ForeignKeyConstraint(
             ["brand_id", "customer_id"],
             ["referrers.brand_id", "referrers.customer_id"],
@@ -887,9 +849,7 @@ def upgrade() -> None:
             name=op.f("fk_surveys_orders_brand_id_order_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_surveys")),
-        sa.UniqueConstraint(
-            "brand_id", "order_id", name=op.f("uq_surveys_brand_id_order_id")
-        ),
+        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_surveys_brand_id_order_id")),
     )
     op.create_index(
         "ix_surveys_customer",
@@ -937,9 +897,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
     )
-    op.create_index(
-        "ix_visits_customer", "visits", ["brand_id", "customer_id"], unique=False
-    )
+    op.create_index("ix_visits_customer", "visits", ["brand_id", "customer_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1087,13 +1045,9 @@ def upgrade() -> None:
             name=op.f("fk_redemptions_orders_brand_id_order_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_redemptions")),
-        sa.UniqueConstraint(
-            "brand_id", "order_id", name=op.f("uq_redemptions_brand_id_order_id")
-        ),
+        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_redemptions_brand_id_order_id")),
     )
-    op.create_index(
-        "ix_redemptions_code", "redemptions", ["brand_id", "code_id"], unique=False
-    )
+    op.create_index("ix_redemptions_code", "redemptions", ["brand_id", "code_id"], unique=False)
     op.create_index(
         "ix_redemptions_hold",
         "redemptions",
@@ -1152,9 +1106,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint(
-            "score BETWEEN 0 AND 10", name=op.f("ck_responses_score_0_to_10")
-        ),
+        sa.CheckConstraint("score BETWEEN 0 AND 10", name=op.f("ck_responses_score_0_to_10")),
         sa.ForeignKeyConstraint(
             ["brand_id", "customer_id"],
             ["customers.brand_id", "customers.id"],
@@ -1166,9 +1118,7 @@ def upgrade() -> None:
             name=op.f("fk_responses_surveys_brand_id_survey_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_responses")),
-        sa.UniqueConstraint(
-            "brand_id", "survey_id", name=op.f("uq_responses_brand_id_survey_id")
-        ),
+        sa.UniqueConstraint("brand_id", "survey_id", name=op.f("uq_responses_brand_id_survey_id")),
     )
     op.create_index(
         "ix_responses_answered_at",
@@ -1278,22 +1228,16 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint(
-            "net_amount BETWEEN 0 AND amount", name=op.f("ck_rewards_net_within_amount")
-        ),
+        sa.CheckConstraint("net_amount BETWEEN 0 AND amount", name=op.f("ck_rewards_net_within_amount")),
         sa.ForeignKeyConstraint(
             ["brand_id", "redemption_id"],
             ["redemptions.brand_id", "redemptions.id"],
             name=op.f("fk_rewards_redemptions_brand_id_redemption_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_rewards")),
-        sa.UniqueConstraint(
-            "brand_id", "redemption_id", name=op.f("uq_rewards_brand_id_redemption_id")
-        ),
+        sa.UniqueConstraint("brand_id", "redemption_id", name=op.f("uq_rewards_brand_id_redemption_id")),
     )
-    op.create_index(
-        "ix_rewards_referrer", "rewards", ["brand_id", "referrer_id"], unique=False
-    )
+    op.create_index("ix_rewards_referrer", "rewards", ["brand_id", "referrer_id"], unique=False)
     # On one machine the ledger is append-only by trigger; where triggers are refused (Citus), `tenfold invariants` watches it.
     op.execute(
         """
@@ -1359,9 +1303,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_surveys_customer", table_name="surveys")
     op.drop_table("surveys")
-    op.drop_index(
-        "uq_codes_active", table_name="codes", postgresql_where=sa.text("active")
-    )
+    op.drop_index("uq_codes_active", table_name="codes", postgresql_where=sa.text("active"))
     op.drop_table("codes")
     op.drop_index(
         "ix_attempts_provider_ref",
@@ -1390,9 +1332,7 @@ def downgrade() -> None:
     op.drop_table("messages")
     op.drop_table("login_links")
     op.drop_index("ix_events_status", table_name="events")
-    op.drop_index(
-        "ix_events_new", table_name="events", postgresql_where=sa.text("status = 'new'")
-    )
+    op.drop_index("ix_events_new", table_name="events", postgresql_where=sa.text("status = 'new'"))
     op.drop_table("events")
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")

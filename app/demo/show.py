@@ -143,10 +143,11 @@ async def _links(ground: Ground, brand: Brand) -> dict[str, str | None]:
     """Where to look: what needs a key is opened by a one-time link, the rest by the link that a customer has."""
     base, tokens = ground.settings.public_url, ground.tokens
     async with ground.sessions.begin() as session:
-        open_survey = await session.scalar(
+        # One that still waits for its answer, if there is one; an answered one can be looked at too.
+        survey = await session.scalar(
             select(Survey.id)
-            .where(Survey.brand_id == brand.id, Survey.status == SurveyStatus.sent, Survey.expires_at > clock.now())
-            .order_by(Survey.sent_at.desc())
+            .where(Survey.brand_id == brand.id, Survey.status.in_([SurveyStatus.sent, SurveyStatus.answered]))
+            .order_by(Survey.status == SurveyStatus.answered, Survey.sent_at.desc())
         )
         referrer = (
             await session.execute(
@@ -160,7 +161,7 @@ async def _links(ground: Ground, brand: Brand) -> dict[str, str | None]:
     return {
         "dashboard": login,
         "outbox": f"{base}/outbox",
-        "survey_page": None if open_survey is None else f"{base}/s/{tokens.link('survey', brand.id, open_survey)}",
+        "survey_page": None if survey is None else f"{base}/s/{tokens.link('survey', brand.id, survey)}",
         "referrers_page": None if referrer is None else f"{base}/p/{tokens.link('referrer', brand.id, referrer.customer_id)}",
         "friends_page": None if referrer is None else f"{base}/r/{referrer.slug}",
     }

@@ -18,7 +18,8 @@ from app.base.misses import misses_of, slow_down_page
 from app.base.web import GroundDep, SessionDep, not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.insight.overview import overview
+from app.insight.kept import Kept
+from app.insight.overview import Overview, overview
 from app.insight.periods import Period, last_days, read_period
 from app.insight.timeline import timeline
 
@@ -87,7 +88,8 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
         chosen, period = _period(asked.get("days"), asked.get("from"), asked.get("to"), brand)
     except AppError:
         return RedirectResponse("/admin", 303)
-    values = overview_values(await overview(session, brand, period), brand)
+    found = await _kept(request).get((brand.id, brand.time_zone, period), lambda: overview(session, brand, period))
+    values = overview_values(found, brand)
     for row in values["latest"]:
         row["name"] = _called(row.pop("person"), person)
     return page(
@@ -114,6 +116,14 @@ async def show_person(id: str, person: Person, ground: GroundDep, session: Sessi
     story = [{"at": each.at.astimezone(zone), "kind": each.kind.replace("_", " "), "text": each.text} for each in happened]
     shape = customer(row, sees_people(person.role))
     return page("admin/person.html", {**_frame(brand, person, "person"), "person": shape, "story": story})
+
+
+def _kept(request: Request) -> Kept[Overview]:
+    """The application's own memory of overviews: those of a large brand take seconds to gather."""
+    state = request.app.state
+    if not hasattr(state, "overviews"):
+        state.overviews = Kept[Overview]()
+    return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
 def _frame(brand: Brand, person: SignedIn, where: str) -> dict[str, Any]:

@@ -13,11 +13,12 @@ an old period only grow. Test orders and imported history are left out. The stag
 Without a period, referrers who came by no answer (imported advocates) are counted too.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
@@ -88,17 +89,10 @@ class Funnel:
     accounts: list[Account]
 
 
-_ARRIVED = """
-    CASE WHEN bool_or(receipts.come) THEN bool_or(m.status IN ('delivered', 'complained'))
-         ELSE bool_or(m.sent_at IS NOT NULL) END
-"""
-_RECEIPTS = """
-    receipts AS (
-        SELECT channel.name AS channel, EXISTS (
-            SELECT FROM messages m WHERE m.brand_id = :brand AND m.channel = channel.name AND m.status IN ('delivered', 'bounced', 'complained')
-        ) AS come FROM (VALUES ('email'), ('sms')) AS channel (name)
-    )
-"""
+_ARRIVED = "coalesce(bool_or(m.status IN ('delivered', 'complained')), false)"
+_ACCEPTED = "coalesce(bool_or(m.sent_at IS NOT NULL), false)"
+_RECEIPTS = "coalesce(bool_or(m.status IN ('delivered', 'bounced', 'complained')), false)"
+"""Of one subject's messages: arrived by the provider's word, handed over, and whether the provider gives its word at all."""
 
 
 def _cohort(period: Period) -> str:
@@ -117,11 +111,22 @@ def _chosen(period: Period) -> str:
 
 
 async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
-    """Follow the orders placed in the period; four queries, however many orders there are."""
-    asked = (await session.execute(text(_asked(period)), binds(brand_id, period))).one()
-    referred = (await session.execute(text(_referred(period)), binds(brand_id, period))).one()
-    stages = Stages(**asked._mapping, **referred._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
-    rows = await session.execute(text(_money(period)), binds(brand_id, period))
+    """Follow the orders placed in the period; a few queries, however many orders there are."""
+    values = binds(brand_id, period)
+    orders = await session.scalar(text(f"WITH {_cohort(period)} SELECT count(*) FROM cohort"), values)
+    asked = (await session.execute(text(_asked(period)), values)).all()
+    offered = (await session.execute(text(_offered(period)), values)).all()
+    referred = (await session.execute(text(_referred(period)), values)).one()
+    stages = Stages(
+        orders=orders or 0,
+        surveyed=sum(row.surveyed for row in asked),
+        delivered=sum(row.arrived if row.receipts else row.accepted for row in asked),
+        answered=sum(row.answered for row in asked),
+        promoters=sum(row.promoters for row in asked),
+        offers_delivered=_people_reached(offered),
+        **referred._mapping,  # noqa: SLF001  # SQLAlchemy's public name for it
+    )
+    rows = await session.execute(text(_money(period)), values)
     accounts = [Account(**row) for row in rows.mappings()]
     if not accounts:
         shops = await load_shops(session, brand_id)
@@ -129,30 +134,56 @@ async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel
     return Funnel(stages, accounts)
 
 
+def _people_reached(offered: Sequence[Row[Any]]) -> int:
+    """Who got the offer on either channel; rows count people by the channels they were written to and what came of it."""
+    receipts = {channel for row in offered for channel, told in (("email", row.email_told), ("sms", row.sms_told)) if told}
+
+    def reached(row: Row[Any]) -> bool:
+        email = row.email_arrived if "email" in receipts else row.email_accepted
+        sms = row.sms_arrived if "sms" in receipts else row.sms_accepted
+        return bool(email or sms)
+
+    return sum(row.people for row in offered if reached(row))
+
+
 def _asked(period: Period) -> str:
+    """By channel. A survey that was answered arrived, so its messages need no look."""
     return f"""
-        WITH {_cohort(period)}, {_RECEIPTS}, asked AS (
-            SELECT s.id, {_ARRIVED} AS arrived
-            FROM cohort JOIN surveys s ON s.brand_id = cohort.brand_id AND s.order_id = cohort.id AND s.sent_at IS NOT NULL
-            LEFT JOIN messages m ON m.brand_id = s.brand_id AND m.subject_id = s.id AND m.template IN ('survey', 'reminder')
-            LEFT JOIN receipts ON receipts.channel = m.channel
-            GROUP BY s.id
+        WITH {_cohort(period)}, asked AS (
+            SELECT s.id, s.channel, r.score FROM cohort
+            JOIN surveys s ON s.brand_id = cohort.brand_id AND s.order_id = cohort.id AND s.sent_at IS NOT NULL
+            LEFT JOIN responses r ON r.brand_id = s.brand_id AND r.survey_id = s.id
+        ), told AS (
+            SELECT asked.channel, asked.score, {_ARRIVED} AS arrived, {_ACCEPTED} AS accepted, {_RECEIPTS} AS receipts
+            FROM asked LEFT JOIN messages m ON m.brand_id = :brand AND m.template IN ('survey', 'reminder') AND m.subject_id = asked.id
+            GROUP BY asked.id, asked.channel, asked.score
         )
-        SELECT (SELECT count(*) FROM cohort) AS orders, count(*) AS surveyed,
-            count(*) FILTER (WHERE asked.arrived OR r.id IS NOT NULL) AS delivered, count(r.id) AS answered,
-            count(r.id) FILTER (WHERE r.score >= 9) AS promoters
-        FROM asked LEFT JOIN responses r ON r.brand_id = :brand AND r.survey_id = asked.id
+        SELECT channel, count(*) AS surveyed, count(*) FILTER (WHERE arrived OR score IS NOT NULL) AS arrived,
+            count(*) FILTER (WHERE accepted OR score IS NOT NULL) AS accepted, bool_or(receipts) AS receipts,
+            count(score) AS answered, count(*) FILTER (WHERE score >= 9) AS promoters
+        FROM told GROUP BY channel
+    """
+
+
+def _offered(period: Period) -> str:
+    email, sms = "FILTER (WHERE m.channel = 'email')", "FILTER (WHERE m.channel = 'sms')"
+    arrived, accepted = "bool_or(m.status IN ('delivered', 'complained'))", "bool_or(m.sent_at IS NOT NULL)"
+    told = "bool_or(m.status IN ('delivered', 'bounced', 'complained'))"
+    return f"""
+        WITH {_cohort(period)}, {_chosen(period)}, offered AS (
+            SELECT {arrived} {email} AS email_arrived, {accepted} {email} AS email_accepted, {told} {email} AS email_told,
+                {arrived} {sms} AS sms_arrived, {accepted} {sms} AS sms_accepted, {told} {sms} AS sms_told
+            FROM chosen JOIN messages m ON m.brand_id = :brand AND m.customer_id = chosen.customer_id AND m.template = 'offer'
+            GROUP BY m.customer_id
+        )
+        SELECT email_arrived, email_accepted, email_told, sms_arrived, sms_accepted, sms_told, count(*) AS people
+        FROM offered GROUP BY 1, 2, 3, 4, 5, 6
     """
 
 
 def _referred(period: Period) -> str:
     return f"""
-        WITH {_cohort(period)}, {_RECEIPTS}, {_chosen(period)},
-        offered AS (
-            SELECT m.customer_id, {_ARRIVED} AS arrived FROM chosen
-            JOIN messages m ON m.brand_id = :brand AND m.customer_id = chosen.customer_id AND m.template = 'offer'
-            JOIN receipts ON receipts.channel = m.channel GROUP BY m.customer_id
-        ),
+        WITH {_cohort(period)}, {_chosen(period)},
         visited AS (
             SELECT v.customer_id, count(*) AS visits FROM chosen
             JOIN visits v ON v.brand_id = :brand AND v.customer_id = chosen.customer_id GROUP BY v.customer_id
@@ -163,8 +194,7 @@ def _referred(period: Period) -> str:
             FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.customer_id
             JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id AND NOT o.test GROUP BY d.referrer_id
         )
-        SELECT (SELECT count(*) FROM offered WHERE arrived) AS offers_delivered,
-            (SELECT count(*) FROM visited FULL JOIN used USING (customer_id)) AS shared,
+        SELECT (SELECT count(*) FROM visited FULL JOIN used USING (customer_id)) AS shared,
             (SELECT coalesce(sum(visits), 0)::bigint FROM visited) AS friend_visits,
             (SELECT coalesce(sum(redemptions), 0)::bigint FROM used) AS redemptions,
             (SELECT coalesce(sum(approved), 0)::bigint FROM used) AS approved

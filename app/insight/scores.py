@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.insight.nps import LEVEL, Counts, Interval, interval, nps, wilson
-from app.insight.periods import Period, binds, within
+from app.insight.periods import Period, about, binds, id_binds, within
 
 MOST_GROUPS = 500
 """Groups answered at most: the latest weeks or months, else those with the most answers."""
@@ -121,10 +121,10 @@ async def response_rate(session: AsyncSession, brand_id: int, period: Period) ->
                 bool_or(m.status IN ('delivered', 'bounced', 'complained')) AS receipts
             FROM messages m LEFT JOIN responses r ON r.brand_id = m.brand_id AND r.survey_id = m.subject_id
             WHERE m.brand_id = :brand AND m.template = 'survey'
-                AND {within("m.created_at", period)}
+                AND {within("m.created_at", period)} AND {about("m.id", period)}
             GROUP BY m.channel
         """),
-        binds(brand_id, period),
+        {**binds(brand_id, period), **id_binds(period)},
     )
     totals = [(row.answered, row.delivered if row.receipts else row.accepted) for row in rows]
     return Rate(sum(answered for answered, _ in totals), sum(arrived for _, arrived in totals))

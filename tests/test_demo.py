@@ -32,7 +32,15 @@ def tenfold(folder: Path, *words: str, **more: str) -> subprocess.CompletedProce
 
 
 def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_path: Path) -> None:
-    done = tenfold(tmp_path, "demo", "--orders", "40", "--port", str(free_port()), "--exit", TENFOLD_EMAIL_PROVIDER="nobody")
+    # What an installation here is set to must not be used, least of all its database and its providers.
+    others = {
+        "TENFOLD_EMAIL_PROVIDER": "nobody",
+        "TENFOLD_DATABASE_URL": "postgresql://nowhere.invalid/none",
+        "TENFOLD_ENV": "production",
+    }
+    (tmp_path / ".env").write_text("TENFOLD_SMS_PROVIDER=nobody")
+    done = tenfold(tmp_path, "demo", "--orders", "40", "--port", str(free_port()), "--exit", **others)
+    (tmp_path / ".env").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1, "one line of JSON where no terminal listens"
     told = json.loads(done.stdout)

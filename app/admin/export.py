@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from app.admin.fields import moment
 from app.admin.listing import Resource
-from app.admin.rows import customer, moment
+from app.admin.rows import customer
 from app.base.ids import shown_or_none
 from app.base.web import Ground
 from app.brands.models import Shop

@@ -1,6 +1,7 @@
-"""Kinds of text that the API takes."""
+"""Kinds of text that the API takes, and how it writes times."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -36,3 +37,8 @@ Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Address = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)]
 Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\"<>]+$"), AfterValidator(_plain)]
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC, with `Z`."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,11 +1,12 @@
 """What a row of each list is made of: one query and one shape a resource. Amounts are decimal strings, times UTC."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.admin.fields import moment
 from app.admin.listing import Resource
 from app.admin.rules import mask_email, mask_name, mask_phone
 from app.base import clock, money
@@ -15,18 +16,13 @@ from app.customers.models import Customer
 from app.ingest.models import Event
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.referrals import rules
 from app.referrals.models import Code, LedgerEntry, Redemption, Reward
 from app.referrals.rules import CodeStatus
+from app.referrals.share import status_of
 from app.surveys.models import Response, Survey
 from app.surveys.rules import band_of
 
 _OF_SUBJECT = {"survey": "sur", "reminder": "sur", "offer": "cod", "reward": "rwd"}
-
-
-def moment(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC, with `Z`."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _select(key: InstrumentedAttribute[Any], *columns: Any) -> Select[Any]:
@@ -196,9 +192,8 @@ def codes(brand_id: int) -> Select[Any]:
 
 def code_status(it: Code, now: datetime) -> CodeStatus:
     """What a code is good for at a moment."""
-    superseded = not it.active and it.expires_at > now and it.uses < it.max_uses
-    disabled = it.disabled_at is not None or superseded
-    return rules.code_status(disabled=disabled, expires_at=it.expires_at, uses=it.uses, max_uses=it.max_uses, now=now)
+    status = status_of(it, now=now)
+    return CodeStatus.disabled if status is CodeStatus.active and not it.active else status
 
 
 def code(row: Any, _pii: bool) -> dict[str, Any]:

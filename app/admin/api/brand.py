@@ -8,10 +8,9 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from app.admin.auth import Caller, Reader, Writer
-from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
+from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone, moment
 from app.admin.look import MINIMUM, contrast_with_white, nearest_passing, parse_colour
 from app.admin.once import Answer, OnceDep
-from app.admin.rows import moment
 from app.base.errors import AppError, NotFound
 from app.base.ids import shown
 from app.base.web import SessionDep

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.admin.auth import Reader
-from app.admin.fields import Plain
+from app.admin.fields import Plain, moment
 from app.admin.listing import PageDep, listing, matches, single
-from app.admin.rows import CUSTOMERS, moment
+from app.admin.rows import CUSTOMERS
 from app.base.errors import AppError
 from app.base.ids import read_id
 from app.base.web import GroundDep, SessionDep

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.auth import Reader
-from app.admin.fields import Plain
+from app.admin.fields import Plain, moment
 from app.admin.listing import PageDep, listing, matches, names, single
-from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS, moment
+from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
 from app.base.ids import read_id, shown
 from app.base.web import GroundDep, SessionDep
 from app.brands.find import load_brand

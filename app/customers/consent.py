@@ -40,19 +40,19 @@ def _reach_of(
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
     brand: Brand,
 ) -> Reach:
+    # A row's values are unpacked at once: asked for one by one they cost more than the decision.
+    customer_id, email, phone, first_name, last_name, locale, time_zone, country = person
     addresses: dict[Channel, str] = {}
     refusals: dict[Channel, Unreachable] = {}
-    basis = rules.email_basis(brand.countries, person.country)
-    for channel, address in ((Channel.email, person.email), (Channel.sms, person.phone)):
+    basis = rules.email_basis(brand.countries, country)
+    for channel, address in ((Channel.email, email), (Channel.sms, phone)):
         reason = suppressed.get((channel, address or ""))
-        no = rules.refusal(channel, address, reason, said.get((person.id, channel)), basis)
+        no = rules.refusal(channel, address, reason, said.get((customer_id, channel)), basis)
         if no is not None:
             refusals[channel] = no
         elif address is not None:
             addresses[channel] = address
-    return Reach(
-        person.id, addresses, refusals, person.first_name, person.last_name, person.locale, person.time_zone, person.country
-    )
+    return Reach(customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country)
 
 
 async def _people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> Sequence[_Person]:

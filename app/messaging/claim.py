@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +26,24 @@ AT_ONCE = 1_000
 FLIGHT_SECONDS = 60
 """How long a provider call may be under way; where the grace is shorter, so is this."""
 
+
+class _Taken(NamedTuple):
+    """What is read of a message that is taken, in the order of the columns."""
+
+    id: UUID
+    customer_id: UUID
+    shop_id: UUID
+    template: str
+    subject_id: UUID
+    channel: str
+    locale: str
+    filling: Mapping[str, Any]
+    status: str
+    attempts: int
+    unknowns: int
+
+
+_COLUMNS = ", ".join(_Taken._fields)
 _DUE = "status = 'planned' AND (at_once OR due_at <= :now)"
 _SENT_AGAIN = "status = 'unknown' AND reason IS NULL AND claimed_at <= :patience"
 _BRANDS = text(f"""
@@ -35,7 +53,6 @@ _BRANDS = text(f"""
                    AND (({_SENT_AGAIN}) OR (status = 'sending' AND claimed_at <= :patience)))
     ORDER BY id
 """)
-_COLUMNS = "id, customer_id, shop_id, template, subject_id, channel, locale, filling, status, attempts, unknowns"
 _TAKE_DUE = text(f"""
     SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND lane = :lane AND {_DUE}
     ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
@@ -158,43 +175,41 @@ async def claim(
     if not rows:
         return None
     brand = await load_brand(session, brand_id)
-    reachable = await reach(session, ground.tokens, brand, {row["customer_id"] for row in rows})
+    reachable = await reach(session, ground.tokens, brand, {row.customer_id for row in rows})
     claimed: list[Claimed] = []
     dropped: list[tuple[UUID, MessageStatus, str]] = []
     for row in rows:
-        decided = _decide(brand_id, row, reachable.get(row["customer_id"]))
+        decided = _decide(brand_id, row, reachable.get(row.customer_id))
         if isinstance(decided, Claimed):
             claimed.append(decided)
         else:
-            dropped.append((row["id"], *decided))
+            dropped.append((row.id, *decided))
     await _begin(session, brand_id, claimed, providers, now)
     await _drop(session, brand_id, dropped)
     return Claim(brand, await load_shops(session, brand_id), claimed, len(rows))
 
 
-async def _take(
-    session: AsyncSession, brand_id: int, lanes: Sequence[Lane], patience: Patience, now: datetime
-) -> Sequence[RowMapping]:
+async def _take(session: AsyncSession, brand_id: int, lanes: Sequence[Lane], patience: Patience, now: datetime) -> Sequence[_Taken]:
     for lane in lanes:
         common = {"brand_id": brand_id, "lane": lane.value, "most": AT_ONCE}
-        rows = (await session.execute(_TAKE_DUE, {**common, "now": now})).mappings().all()
-        rows = rows or (await session.execute(_TAKE_UNKNOWN, {**common, "patience": patience.until(now)})).mappings().all()
+        rows = (await session.execute(_TAKE_DUE, {**common, "now": now})).all()
+        rows = rows or (await session.execute(_TAKE_UNKNOWN, {**common, "patience": patience.until(now)})).all()
         if rows:
-            return rows
+            return [_Taken(*row) for row in rows]
     return []
 
 
-def _decide(brand_id: int, row: RowMapping, reachable: Reach | None) -> Claimed | tuple[MessageStatus, str]:
-    channel, template = Channel(row["channel"]), Template(row["template"])
-    filling = read_filling(template, row["filling"])
+def _decide(brand_id: int, row: _Taken, reachable: Reach | None) -> Claimed | tuple[MessageStatus, str]:
+    channel, template = Channel(row.channel), Template(row.template)
+    filling = read_filling(template, row.filling)
     if filling is None:
         return MessageStatus.cancelled, "erased"
     address = reachable.addresses.get(channel) if reachable else None
     if address is None:
         refusal = reachable.refusals.get(channel) if reachable else None
         return MessageStatus.suppressed, (refusal or Unreachable.no_address).value
-    item = Item(brand_id, row["customer_id"], row["subject_id"], template, channel, row["locale"], filling)
-    return Claimed(item, row["id"], new_id(), row["attempts"] + 1, row["unknowns"], row["shop_id"], address)
+    item = Item(brand_id, row.customer_id, row.subject_id, template, channel, row.locale, filling)
+    return Claimed(item, row.id, new_id(), row.attempts + 1, row.unknowns, row.shop_id, address)
 
 
 async def _begin(

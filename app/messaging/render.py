@@ -5,6 +5,7 @@ as a tag in the frame and as a value in the letter.
 """
 
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from uuid import UUID
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from markupsafe import escape
 
 from app.base.tokens import Tokens, tag_prefix
 from app.base.web import ROOT, make_environment
@@ -139,7 +139,8 @@ def letter_values(tagged: Tagged, item: Item, links: Links, known: Mapping[str, 
         value = plain.get(name)
         if value is None:
             value = plain[name] = _value(name, item, links)
-        values[tag] = str(escape(value)) if escaped else value
+        # `markupsafe` takes twice as long for a short text.
+        values[tag] = html.escape(value) if escaped else value
     return values
 
 

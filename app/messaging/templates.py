@@ -109,10 +109,10 @@ def stored(filling: Filling) -> dict[str, str | None]:
 
 def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | None:
     """The filling of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
-    names = names_of(template)
-    if any(name not in values for name in names):
+    try:
+        return CATALOGUE[template].filling(*[values[name] for name in names_of(template)])
+    except KeyError:
         return None
-    return CATALOGUE[template].filling(*(values[name] for name in names))
 
 
 @cache

@@ -1,141 +1,195 @@
-"""Answer → offer accepted: how long a promoter waits for the code, with an idle queue.
+"""How long a promoter waits for the code: from the answer to the offer's acceptance, with nothing else in the queue.
 
-Runs the real web and worker as processes of their own over an embedded PostgreSQL, answers surveys one after the other through the
-survey page, and reads from the outbox when each offer was accepted. Prints the percentiles and, as the ratio, how the wait compares
-with the answer's own round trip.
+The real web and the real worker, each a process of its own over an embedded PostgreSQL, with the outbox for a provider. Surveys
+are answered one after the other through their page; when each offer was accepted is read from the outbox.
 
-    uv run python benchmarks/activation.py [answers]
+Run: uv run python benchmarks/activation.py [--answers 200]
 """
 
+import argparse
 import asyncio
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import aiohttp
-from app.demo.client import ShopClient
 from sqlalchemy import select
 
-from app.base import clock, due, schema
+from app.base import clock, due
 from app.base.config import load_settings
-from app.brands.add import add_brand, add_shop
+from app.base.embedded import stop_embedded
+from app.base.schema import migrate
+from app.base.web import Ground
+from app.brands.add import add_brand, add_shop, change_programme
+from app.brands.programme import Programme
+from app.demo.client import Outside
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.rules import Template
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
-from app.wiring import open_parts
+from app.wiring import Parts, open_parts
 from app.worker import sweeps_of
 
-PORT = 8765
+TARGET_MS = 500
 PAUSE_SECONDS = 0.15
 """Between two answers, so that the queue is idle when one comes."""
+WARM = 5
+"""First answers that open connections and prepare statements; they are not counted."""
 
 
-def order(number: int, when: str) -> dict[str, object]:
+def order(number: int, at: str) -> dict[str, Any]:
     """A paid order of a customer of its own."""
-    return {
+    data = {
         "id": f"o{number}",
         "number": str(number),
-        "placed_at": when,
+        "placed_at": at,
         "currency": "EUR",
         "subtotal": "80.00",
         "total": "80.00",
-        "discount_total": "0.00",
         "customer": {"email": f"person{number}@example.com", "first_name": "Ana", "country": "FR"},
         "items": [{"sku": "A", "title": "Linen shirt", "quantity": 1, "unit_price": "80.00"}],
     }
+    return {"type": "order.paid", "timestamp": at, "data": data}
 
 
-async def main(answers: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        environment = os.environ | {"TENFOLD_HOME": folder, "TENFOLD_PUBLIC_URL": f"http://127.0.0.1:{PORT}"}
-        os.environ.update(environment)
-        settings = load_settings(_env_file=None)
-        async with open_parts(settings) as parts:
-            await schema.migrate(parts.ground.database_url)
-            await measure(parts, environment, answers)
+def delivered(number: int, at: str) -> dict[str, Any]:
+    """The news that it has come."""
+    return {"type": "order.delivered", "timestamp": at, "data": {"order_id": f"o{number}", "at": at}}
 
 
-async def measure(parts, environment, answers: int) -> None:
+async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]:
+    """A brand whose `count` customers all have their survey; answers the brand and the surveys."""
     ground = parts.ground
     async with ground.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
         _, secret = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
-    web = subprocess.Popen(["tenfold", "web", "--port", str(PORT)], env=environment)
-    worker = None
+        # Whatever the time of day is when this is run.
+        await change_programme(session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench")
+    shop = Outside(base, shop="bench", secret=secret)
     try:
-        async with aiohttp.ClientSession() as http:
-            await until_ready(http)
-            shop = ShopClient(http, f"http://127.0.0.1:{PORT}", "bench", secret)
-            when = (clock.now() - timedelta(days=5)).isoformat()
-            for number in range(answers):
-                await shop.send("order.paid", order(number, when))
-                await shop.send("order.delivered", {"order_id": f"o{number}", "at": when})
-            moment = clock.now().replace(hour=12)
-            await due.run_until_idle(sweeps_of(parts), moment)
-            async with ground.sessions() as session:
-                surveys = list(await session.scalars(select(Survey.id).where(Survey.status == SurveyStatus.sent)))
-            assert len(surveys) == answers, f"{len(surveys)} of {answers} surveys were sent"
-            worker = subprocess.Popen(["tenfold", "worker"], env=environment)
-            await asyncio.sleep(4)
-            sent, trips = [], []
-            for survey_id in surveys:
-                token = ground.tokens.link("survey", brand.id, survey_id)
-                began = time.time()
-                async with http.post(f"http://127.0.0.1:{PORT}/s/{token}", data={"score": "10"}, allow_redirects=False) as answer:
-                    assert answer.status == 303, answer.status
-                trips.append(time.time() - began)
-                sent.append((survey_id, began))
-                await asyncio.sleep(PAUSE_SECONDS)
-            await asyncio.sleep(3)
-        waits = await read_waits(ground, brand.id, dict(sent))
+        await until_ready(base)
+        at = (clock.now() - timedelta(days=5)).isoformat()
+        await shop.deliver([(f"paid-{number}", order(number, at)) for number in range(count)])
+        await shop.deliver([(f"come-{number}", delivered(number, at)) for number in range(count)])
     finally:
-        web.terminate()
-        if worker is not None:
-            worker.terminate()
-            worker.wait()
-        web.wait()
-    report(waits, trips, answers)
+        await shop.close()
+    await due.run_until_idle(sweeps_of(parts), clock.now())
+    async with ground.sessions() as session:
+        found = await session.scalars(select(Survey.id).where(Survey.brand_id == brand.id, Survey.status == SurveyStatus.sent))
+        surveys = list(found)
+    if len(surveys) != count:
+        raise SystemExit(f"{len(surveys)} of {count} surveys were sent")
+    return brand.id, surveys
 
 
-async def until_ready(http) -> None:
-    for _ in range(100):
-        try:
-            async with http.get(f"http://127.0.0.1:{PORT}/readyz") as answer:
-                if answer.status == 200:
-                    return
-        except aiohttp.ClientError:
-            pass
-        await asyncio.sleep(0.1)
+async def until_ready(base: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for _ in range(300):
+            try:
+                async with session.get(f"{base}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
     raise SystemExit("the web did not start")
 
 
-async def read_waits(ground, brand_id: int, began: dict) -> list[float]:
+async def answer_all(parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]) -> tuple[dict[UUID, float], list[float]]:
+    """Answer one survey after the other with a ten; when each answer was begun, and the seconds until the thanks came."""
+    began, trips = {}, []
+    customer = Outside(base, shop="bench", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    try:
+        for survey_id in surveys:
+            token = parts.ground.tokens.link("survey", brand_id, survey_id)
+            began[survey_id] = time.time()
+            trips += await customer.answer([(token, 10, "")])
+            await asyncio.sleep(PAUSE_SECONDS)
+    finally:
+        await customer.close()
+    return began, trips
+
+
+async def read_waits(ground: Ground, brand_id: int, began: Mapping[UUID, float]) -> list[float]:
+    """Milliseconds from each answer to its offer's acceptance, by the clock of this one machine."""
+    accepted = (
+        select(Survey.id, OutboxItem.created_at)
+        .join(Message, (Message.brand_id == Survey.brand_id) & (Message.customer_id == Survey.customer_id))
+        .join(Attempt, (Attempt.brand_id == Message.brand_id) & (Attempt.message_id == Message.id))
+        .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
+        .where(Survey.brand_id == brand_id, Message.template == Template.offer)
+    )
     async with ground.sessions() as session:
-        rows = await session.execute(
-            select(Survey.id, OutboxItem.created_at)
-            .join(Message, (Message.brand_id == Survey.brand_id) & (Message.customer_id == Survey.customer_id))
-            .join(Attempt, (Attempt.brand_id == Message.brand_id) & (Attempt.message_id == Message.id))
-            .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
-            .where(Survey.brand_id == brand_id, Message.template == Template.offer)
-        )
-        return sorted((at.timestamp() - began[survey]) * 1000 for survey, at in rows if survey in began)
+        rows = (await session.execute(accepted)).all()
+    return sorted((at.timestamp() - began[survey_id]) * 1000 for survey_id, at in rows if survey_id in began)
 
 
-def report(waits: list[float], trips: list[float], answers: int) -> None:
-    assert len(waits) == answers, f"{len(waits)} offers for {answers} answers"
+async def measure(parts: Parts, base: str, environment: Mapping[str, str], answers: int) -> bool:
+    brand_id, surveys = await ask_all(parts, base, answers + WARM)
+    worker = subprocess.Popen(["tenfold", "worker"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await asyncio.sleep(4)
+        await answer_all(parts, base, brand_id, surveys[:WARM])
+        began, trips = await answer_all(parts, base, brand_id, surveys[WARM:])
+        await asyncio.sleep(3)
+        waits = await read_waits(parts.ground, brand_id, began)
+    finally:
+        worker.terminate()
+        worker.wait()
+    if len(waits) != answers:
+        raise SystemExit(f"{len(waits)} offers for {answers} answers")
+    return report(waits, trips)
+
+
+def report(waits: Sequence[float], trips: Sequence[float]) -> bool:
     trip = statistics.median(trips) * 1000
-    at = lambda share: waits[min(len(waits) - 1, int(len(waits) * share))]  # noqa: E731
-    print(f"answers {answers}, one at a time; answer's round trip p50 {trip:.1f} ms")
-    print(f"answer → offer accepted: p50 {at(0.5):.0f} ms, p95 {at(0.95):.0f} ms, p99 {at(0.99):.0f} ms, max {waits[-1]:.0f} ms")
-    print(f"ratio p50 wait / round trip {at(0.5) / trip:.2f}; target p99 ≤ 500 ms: {'met' if at(0.99) <= 500 else 'MISSED'}")
+    half, most, nearly_all = (waits[int(len(waits) * share)] for share in (0.5, 0.95, 0.99))
+    print(f"{len(waits)} answers, one at a time; the answer's own round trip: median {trip:.1f} ms")
+    print(f"answer to offer accepted: p50 {half:.0f} ms, p95 {most:.0f} ms, p99 {nearly_all:.0f} ms, most {waits[-1]:.0f} ms")
+    met = nearly_all <= TARGET_MS
+    print(f"wait / round trip = {half / trip:.1f}   target p99 of {TARGET_MS} ms: {'met' if met else 'missed'}")
+    return met
+
+
+async def run(base: str, environment: Mapping[str, str], answers: int) -> bool:
+    async with open_parts(load_settings(_env_file=None)) as parts:
+        await migrate(parts.ground.database_url)
+        port = base.rpartition(":")[2]
+        web = subprocess.Popen(
+            ["tenfold", "web", "--port", port], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            return await measure(parts, base, environment, answers)
+        finally:
+            web.terminate()
+            web.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--answers", type=int, default=200)
+    answers = parser.parse_args().answers
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        os.environ.update({"TENFOLD_HOME": str(home), "TENFOLD_PUBLIC_URL": base})
+        try:
+            met = asyncio.run(run(base, dict(os.environ), answers))
+        finally:
+            stop_embedded(home)
+    sys.exit(0 if met else 1)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    main()

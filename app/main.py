@@ -16,7 +16,7 @@ from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
 from app.base.log import configure_logs
 from app.base.memory import settle_memory
-from app.base.web import PAGES, ROOT, GroundDep, RequestFrame, install_problems, problem
+from app.base.web import PAGES, ROOT, BodyLimit, GroundDep, RequestFrame, install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
 from app.ingest.models import Event
@@ -29,12 +29,16 @@ from app.referrals import routes as referral_routes
 from app.surveys import routes as survey_routes
 from app.wiring import Parts, open_parts
 
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a form or of the API's JSON; an order of ten thousand lines is smaller."""
+
 
 def create_app(parts: Parts | None = None) -> FastAPI:
     """The application. Without `parts` it reads the settings and opens its own, for as long as it runs."""
     app = FastAPI(title="Tenfold", version="1", docs_url=None, redoc_url=None, lifespan=_own_parts if parts is None else None)
     if parts is not None:
         app.state.ground = parts.ground
+    app.add_middleware(BodyLimit, limit=BODY_LIMIT, doors="/hooks/")
     app.add_middleware(RequestFrame)
     install_problems(app)
     for router in (

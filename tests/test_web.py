@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from app.base.errors import AppError
-from app.base.web import RequestFrame, SessionDep, install_problems, read_body
+from app.base.web import BodyLimit, RequestFrame, SessionDep, install_problems, read_body
 
 
 class Body(BaseModel):
@@ -16,6 +16,7 @@ class Body(BaseModel):
 async def client(ground):
     app = FastAPI()
     app.state.ground = ground
+    app.add_middleware(BodyLimit, limit=2000, doors="/raw")
     app.add_middleware(RequestFrame)
     install_problems(app)
 
@@ -76,3 +77,15 @@ async def test_a_body_is_read_up_to_its_limit(client, size, status):
     assert answer.status_code == status
     if status == 200:
         assert answer.json() == size
+
+
+async def test_a_body_that_no_door_waits_for_is_refused_before_it_is_read(client):
+    answer = await client.post("/typed", content=b'{"number": 1, "x": "' + b"x" * 3000 + b'"}')
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    async def growing():
+        for _ in range(30):
+            yield b" " * 100
+
+    unsized = await client.post("/typed", content=growing())
+    assert 400 <= unsized.status_code < 500

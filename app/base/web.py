@@ -166,6 +166,37 @@ class RequestFrame:
             log.debug("request", method=scope["method"], route=path, status=status, ms=round(took * 1000, 1))
 
 
+class BodyLimit:
+    """Refuses bodies over a limit before anything reads them; doors below `doors` have limits of their own."""
+
+    def __init__(self, app: ASGIApp, *, limit: int, doors: str) -> None:
+        self.app = app
+        self.limit = limit
+        self.doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 413. A body that tells no length and grows over the limit ends there: it cannot be read."""
+        if scope["type"] != "http" or scope["path"].startswith(self.doors):
+            await self.app(scope, receive, send)
+            return
+        told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not told.isdigit() or int(told) > self.limit:
+            answer = problem(
+                413, "too_large", f"The body is larger than {self.limit // 1024} KiB.", headers={"Connection": "close"}
+            )
+            await answer(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return {"type": "http.disconnect"} if size > self.limit else message
+
+        await self.app(scope, counted, send)
+
+
 async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:
     """The raw body, once.
 

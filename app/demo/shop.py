@@ -12,7 +12,7 @@ from app.demo.script import CENT, Act, Fact, Reply, Script, Stage, with_code
 
 STAGE = Stage(
     name="Harbour & Pine",
-    postal_address="Harbour & Pine GmbH, Musterstraße 1, 10115 Berlin",
+    postal_address="Musterstraße 1, 10115 Berlin",
     currency="EUR",
     time_zone="Europe/Berlin",
     locale="en",

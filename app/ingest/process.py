@@ -85,8 +85,9 @@ async def _fold_in(work: Work, said: Sequence[Said]) -> None:
     updated = [customers[each] for each in said if isinstance(each.event, CustomerUpdated)]
     if updated:
         await reconsider(session, tokens, brand, [customer for customer in updated if customer], now=now)
+    # What was reported before an order came is folded in with its redemption.
     await redeem_orders(session, brand, orders, now=now)
-    await reverse_orders(session, brand, every_order, now=now)
+    await reverse_orders(session, brand, touched, now=now)
 
 
 async def _identify(work: Work, said: Sequence[Said]) -> dict[Said, UUID | None]:

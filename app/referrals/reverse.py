@@ -64,6 +64,8 @@ async def reverse_orders(session: AsyncSession, brand: Brand, order_ids: Sequenc
     A fold: the order, repetition and lateness of facts cannot matter. A cancellation gives the code's use back, a refund does not.
     Orders without a redemption are passed over.
     """
+    if not order_ids:
+        return
     standings = await lock_standings(session, brand.id, order_ids)
     given_back = [one for one in standings if one.cancelled and one.redemption.holds_use]
     for standing in standings:

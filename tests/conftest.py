@@ -81,6 +81,14 @@ def server_url() -> str:
 
 
 @pytest.fixture
+def tmp_path() -> Path:
+    """A folder of the test's own that an embedded server can live in: below the run's place, for the same reason."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ[RUN]))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
 async def database_url(server_url: str) -> AsyncIterator[str]:
     """A database of the test's own, migrated and empty."""
     name = f"test_{uuid.uuid4().hex}"

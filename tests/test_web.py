@@ -1,8 +1,12 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from fastapi import FastAPI, Request
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import BaseModel
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from app.base.errors import AppError
 from app.base.web import BodyLimit, RequestFrame, SessionDep, install_problems, read_body
@@ -39,6 +43,14 @@ async def client(ground):
     async def raw(request: Request) -> int:
         return len(await read_body(request, limit=1000, drop_up_to=5000))
 
+    @app.get("/asks")
+    async def asks(session: SessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+
+    @app.get("/looks-for-a-file")
+    def looks_for_a_file() -> None:
+        Path("no-such-file").read_bytes()
+
     async with AsyncClient(transport=ASGITransport(app=app, raise_app_exceptions=False), base_url="http://test") as client:
         yield client
 
@@ -49,6 +61,20 @@ async def test_a_commit_that_fails_is_never_answered_200(client, ground):
     assert answer.headers["content-type"] == "application/problem+json"
     async with ground.sessions() as session:
         assert await session.scalar(text("SELECT to_regclass('child')")) is None
+
+
+@pytest.mark.parametrize("query", ["host=/nowhere-at-all", "host=127.0.0.1&port=1"])
+async def test_a_database_that_is_away_is_answered_503_on_every_door(client, ground, query):
+    engine = create_async_engine(f"postgresql+asyncpg://postgres@/postgres?{query}")
+    away = replace(ground, engine=engine, sessions=async_sessionmaker(engine))
+    client._transport.app.state.ground = away
+    answer = await client.get("/asks")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"]
+
+
+async def test_a_missing_file_is_our_own_mistake(client):
+    assert (await client.get("/looks-for-a-file")).status_code == 500
 
 
 async def test_a_mistake_is_answered_as_a_problem_with_a_stable_code(client):

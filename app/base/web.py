@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import asyncpg
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -100,9 +101,19 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(InterfaceError)
     @app.exception_handler(ConnectionError)
+    @app.exception_handler(asyncpg.PostgresConnectionError)
+    @app.exception_handler(asyncpg.OperatorInterventionError)
+    @app.exception_handler(asyncpg.InsufficientResourcesError)
     async def on_lost_database(_request: Request, error: Exception) -> Response:
         log.error("the database cannot be reached", error=type(error).__name__)
         return unavailable()
+
+    @app.exception_handler(FileNotFoundError)
+    async def on_lost_socket(request: Request, error: FileNotFoundError) -> Response:
+        # A missing file has a name; a local database that is down is a socket without one.
+        if error.filename is not None:
+            raise error
+        return await on_lost_database(request, error)
 
     @app.exception_handler(DBAPIError)
     async def on_database(_request: Request, error: DBAPIError) -> Response:

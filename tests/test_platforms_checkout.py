@@ -235,6 +235,17 @@ def test_text_is_made_fit_to_be_kept_and_names_keep_their_script():
     assert paid(customer={"first_name": first}).person.first_name == first
 
 
+def test_null_in_a_list_of_texts_says_nothing():
+    assert paid(discount_codes=[None, "ANA-7K4QX"], tags=[None]).discount_codes == ("ANA-7K4QX",)
+
+
+def test_a_delivery_with_half_a_surrogate_pair_is_kept_under_its_topic():
+    raw = rb'{"type":"order.paid","data":{"id":"1","currency":"EUR","total":"1.00","customer":{"first_name":"A\ud83d"}}}'
+    assert checkout.verify(signed(raw), raw, [SECRET], now=NOW).topic == "order.paid"
+    (event,) = checkout.parse("order.paid", raw, received_at=NOW)
+    assert event.person.first_name == "A"
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -23,6 +23,7 @@ from app.platforms.events import (
     OrderRefunded,
     PlatformEvent,
     Refused,
+    Unparseable,
 )
 from app.platforms.fields import Fields, load
 
@@ -76,7 +77,11 @@ def _topic(raw: bytes) -> str:
     try:
         body = orjson.loads(raw)
     except ValueError:
-        return UNREADABLE
+        # Half a surrogate pair, say: strict for the fast reader, good enough for the one that parses.
+        try:
+            body = load(raw).values
+        except Unparseable:
+            return UNREADABLE
     kind = body.get("type") if isinstance(body, dict) else None
     return kind if isinstance(kind, str) and _TOPIC.fullmatch(kind) else UNREADABLE
 

@@ -179,8 +179,8 @@ class Fields:
         return found
 
     def texts(self, name: str, *, limit: int = 100) -> tuple[str, ...]:
-        """The texts of a list that are not blank."""
-        values = self.list_(name)
+        """The texts of a list that are neither null nor blank."""
+        values = [value for value in self.list_(name) if value is not None]
         if any(not isinstance(value, str) for value in values):
             raise self.wrong(name, "must be a list of texts")
         return tuple(text for value in values if (text := plain(value, limit)))

@@ -55,6 +55,15 @@ async def test_sweeps_are_repeated_until_a_whole_round_moves_nothing():
     assert await run_until_idle([counting(left, log), counting({5: 1}, log)], NOW) == {"room": 3}
 
 
+async def test_who_works_off_all_that_is_due_takes_the_wake_ups_that_wait(ground):
+    async with ground.sessions.begin() as session:
+        await wake(session, "room", "other")
+    await due.take_wake_ups(ground.sessions)
+    assert await due.queue_lag_seconds(ground.sessions) == 0
+    async with ground.sessions() as session:
+        assert await session.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+
+
 async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(ground):
     swept = asyncio.Event()
 

@@ -174,6 +174,20 @@ async def is_installed(connection: AsyncConnection) -> bool:
     return bool(await connection.scalar(text("SELECT to_regclass(:table) IS NOT NULL"), {"table": table}))
 
 
+async def take_wake_ups(sessions: Sessions) -> None:
+    """Drop the wake-ups that wait, for whoever is about to work off all that is due now; those a worker holds are left to it.
+
+    Without it an installation that is swept by a timer alone would keep every wake-up for ever.
+    """
+    async with sessions.begin() as session:
+        await session.execute(
+            text(
+                "DELETE FROM pgqueuer WHERE id IN"
+                " (SELECT id FROM pgqueuer WHERE status = 'queued' AND execute_after <= now() FOR UPDATE SKIP LOCKED)"
+            )
+        )
+
+
 async def queue_lag_seconds(sessions: Sessions) -> float:
     """How long the oldest wake-up that no worker has taken waits; 0 where none waits."""
     async with sessions() as session:

@@ -88,15 +88,17 @@ def run_due(
         raise AppError("not_in_production", "In production the clock is the wall's; leave --now out.")
     moment = _moment(now)
     frame.on_ground(_nothing, settings=settings)
-    frame.print_json(frame.run(_run_due(settings, moment)))
+    frame.print_json(frame.run(_run_due(settings, moment, simulated=now is not None)))
 
 
-async def _run_due(settings: Settings, moment: datetime) -> dict[str, int]:
+async def _run_due(settings: Settings, moment: datetime, *, simulated: bool) -> dict[str, int]:
     from app.base import due
     from app.wiring import open_parts
     from app.worker import sweeps_of
 
     async with open_parts(settings, pool_size=6) as parts:
+        if not simulated:
+            await due.take_wake_ups(parts.ground.sessions)
         return await due.run_until_idle(sweeps_of(parts), moment)
 
 

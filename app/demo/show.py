@@ -99,7 +99,7 @@ async def _play(parts: Parts, brand: Brand, script: Script, outside: Outside, te
                 after = await figures.count_all(session, brand.id)
             teller.act(act.title, after.less(before), span, seconds=clock.monotonic() - act_began)
             before = after
-    await travel.clear_queue()
+    await travel.settle()
     return player.first_code_at
 
 

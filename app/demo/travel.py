@@ -65,11 +65,10 @@ class Travel:
             stop.set()
             await working
 
-    async def clear_queue(self) -> None:
-        """Have all wake-ups taken that nobody has taken yet; what they ask for is done already."""
-        async with self.worker():
-            while await due.queue_lag_seconds(self._ground.sessions) > 0:  # noqa: ASYNC110  # the queue is a table, it tells nobody
-                await asyncio.sleep(0.05)
+    async def settle(self) -> None:
+        """Take the wake-ups that nobody has answered, and do all that they could have asked for."""
+        await due.take_wake_ups(self._ground.sessions)
+        await self.to(self.now)
 
     def _on_this_clock(self, sweep: Sweep) -> Sweep:
         turn = asyncio.Lock()

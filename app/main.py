@@ -14,6 +14,7 @@ from app.admin import pages
 from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
+from app.base.embedded import stop_embedded
 from app.base.log import configure_logs
 from app.base.memory import settle_memory
 from app.base.web import PAGES, ROOT, BodyLimit, GroundDep, RequestFrame, install_problems, problem
@@ -66,6 +67,9 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     async with open_parts(settings, pool_size=15) as parts:
         app.state.ground = parts.ground
         yield
+    if settings.embedded:
+        # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit would run.
+        stop_embedded(settings.home)
 
 
 def _add_operations(app: FastAPI) -> None:

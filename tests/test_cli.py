@@ -2,8 +2,12 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,3 +92,37 @@ def test_a_database_that_is_away_is_one_sentence(home):
     away = home | {"TENFOLD_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
     assert "database" in tenfold(away, "doctor", code=2).stderr
     assert "database" in tenfold(away, "invariants", code=2).stderr
+
+
+@pytest.mark.parametrize(("word", "code"), [("serve", 0), ("web", -signal.SIGTERM)])
+def test_told_to_stop_it_leaves_no_database_behind(tmp_path, word, code):
+    environment = {"PATH": os.environ["PATH"], "TENFOLD_HOME": str(tmp_path)}
+    tenfold(environment, "migrate")
+    pid_file = tmp_path / "postgres" / "postmaster.pid"
+    assert not pid_file.exists()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    running = subprocess.Popen(
+        [TENFOLD, word, "--port", str(number)], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        _wait_until(lambda: _answers(number))
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == code
+        _wait_until(lambda: not pid_file.exists())
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

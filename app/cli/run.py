@@ -36,6 +36,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
 
     from app.base import schema
     from app.base.memory import settle_memory
+    from app.cli.listen import Listener
     from app.main import create_app
     from app.wiring import open_parts
     from app.worker import work
@@ -45,7 +46,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
         settle_memory()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))
-        server = uvicorn.Server(uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False))
+        server = Listener(uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False))
         frame.tell(f"Tenfold listens at http://{host}:{port}")
         await server.serve()
         stop.set()

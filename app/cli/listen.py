@@ -1,0 +1,24 @@
+"""A web server that gives the process back when it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+
+class Listener(uvicorn.Server):
+    """Ends `serve()` on SIGINT and SIGTERM, and keeps the signal to itself.
+
+    uvicorn's own server sends itself the signal once more when it is done, which ends the process before the worker beside it has
+    finished what is under way and before the embedded database is left.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Hear both signals for as long as the server serves."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield

@@ -1,7 +1,7 @@
 import pytest
 
 from app.base.errors import AppError
-from app.brands.add import add_brand, add_shop, change_programme
+from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
 from app.brands.find import find_shop, terms_in_force
 from app.brands.programme import Programme
 
@@ -39,3 +39,19 @@ def test_the_default_programme_is_the_contracts():
     assert shown["offer"]["friend_discount"] == {"kind": "percent", "value": "10.00"}
     assert shown["reward"] | {"value": "10.00"} == shown["reward"]
     assert Programme.model_validate(shown) == Programme()
+
+
+async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_three(ground, brand, shop):
+    made = []
+    for _ in range(2):
+        async with ground.sessions.begin() as session:
+            made.append(await exchange_secret(session, ground.tokens, "acme"))
+    async with ground.sessions.begin() as session:
+        assert await exchange_secret(session, ground.tokens, "acme", webhook_secret=made[1]) == made[1]
+    async with ground.sessions() as session:
+        found = await find_shop(session, "acme")
+    assert found is not None
+    assert [ground.tokens.open(sealed) for sealed in found[1].sealed_secrets] == [made[1], made[0]]
+    with pytest.raises(AppError, match="no shop"):
+        async with ground.sessions.begin() as session:
+            await exchange_secret(session, ground.tokens, "nobody")

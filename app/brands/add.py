@@ -82,6 +82,22 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     return shop, secret
 
 
+async def exchange_secret(session: AsyncSession, tokens: Tokens, slug: str, *, webhook_secret: str | None = None) -> str:
+    """Give a shop a new webhook secret, made where none is given; answers it.
+
+    The one before stays good beside it, so that no delivery is refused while the shop changes over; an older one goes.
+    """
+    row = await session.get(ShopSlug, slug)
+    if row is None:
+        raise AppError("unknown_shop", f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME", status=404)
+    shop = await session.get_one(Shop, (row.brand_id, row.shop_id), with_for_update=True)
+    secret = webhook_secret or new_webhook_secret()
+    if secret not in [tokens.open(sealed) for sealed in shop.sealed_secrets[:1]]:
+        shop.sealed_secrets = [tokens.seal(secret), *shop.sealed_secrets[:1]]
+    await session.flush()
+    return secret
+
+
 async def change_programme(session: AsyncSession, brand_id: int, programme: Programme, *, author: str) -> Terms:
     """Put new terms in force as the next version; unchanged terms make none. Concurrent changes come one after the other."""
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))

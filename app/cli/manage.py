@@ -94,6 +94,22 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     frame.print_json(frame.on_ground(work))
 
 
+@frame.shop.command("secret")
+def exchange_secret(
+    slug: Slug,
+    webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
+) -> None:
+    """Give a shop a new webhook secret; the one before stays good until the next exchange."""
+    from app.brands import add
+
+    async def work(ground: Ground) -> str:
+        async with ground.sessions.begin() as session:
+            return await add.exchange_secret(session, ground.tokens, slug, webhook_secret=webhook_secret)
+
+    made = frame.on_ground(work)
+    frame.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": made})
+
+
 @frame.key.command("add")
 def add_key(
     brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],

@@ -14,12 +14,15 @@ from app.admin.export import cell
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
 from app.admin.rules import Scope
+from app.admin.view import overview_values
 from app.base.ids import new_id, shown
 from app.base.web import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.programme import Programme
 from app.ingest.models import Event
 from app.ingest.rules import EventStatus
+from app.insight.overview import overview
+from app.insight.periods import Period
 from app.messaging.rules import MessageStatus, Template
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
@@ -333,6 +336,30 @@ async def test_personal_fields_are_masked_without_pii(session, rows, open_client
     assert len((await full.get("/customers", params={"email": "ANA@example.com"})).json()["data"]) == 1
 
 
+async def test_comments_come_without_addresses_and_cannot_be_searched_without_pii(session, rows, open_client, brand):
+    happy = await rows.answer(10, comment="Great! Write to ana.ito@example.com or +4915112345678")
+    await rows.answer(9)
+    await session.commit()
+    paths = ("/responses", "/exports/responses.csv", f"/customers/{shown('cus', happy.customer_id)}")
+    reader = await open_client(brand, Scope.read)
+    full = await open_client(brand, Scope.read, Scope.pii)
+    for path in paths:
+        masked, whole = (await reader.get(path)).text, (await full.get(path)).text
+        assert "Great! Write to … or …" in masked, path
+        assert "ana.ito@example.com or +4915112345678" in whole, path
+    refused = await reader.get("/responses", params={"q": "ana.i"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+    assert len((await full.get("/responses", params={"q": "ana.i"})).json()["data"]) == 1
+
+
+async def test_the_overviews_comments_come_without_addresses_unless_people_are_seen(session, rows, brand):
+    await rows.answer(10, comment="Write to ana.ito@example.com")
+    await rows.answer(9)
+    found = await overview(session, brand, Period())
+    said = {pii: {row["comment"] or "" for row in overview_values(found, brand, pii=pii)["latest"]} for pii in (False, True)}
+    assert said == {False: {"Write to …", ""}, True: {"Write to ana.ito@example.com", ""}}
+
+
 async def test_a_message_is_shown_as_sent_with_its_attempts(session, rows, client):
     person = await rows.customer()
     survey = await rows.survey(await rows.order(person))
@@ -420,6 +447,11 @@ async def test_numbers_answer_over_http(session, rows, client):
     assert (await client.get("/funnel")).json()["answered"] == 2
     for params in ({"from": "x"}, {"by": "moon"}, {"from": "2026-04-01", "to": "2026-03-01"}):
         assert (await client.get("/nps", params=params)).status_code == 422
+    for path in ("/nps", "/funnel", "/responses"):
+        for params in ({"from": "0001-01-02"}, {"to": "9999-12-31"}, {"from": "0001-01-02", "to": "9999-12-30"}):
+            answer = await client.get(path, params=params)
+            assert (answer.status_code, answer.json()["code"]) == (422, "bad_period"), (path, params)
+        assert (await client.get(path, params={"from": "1970-01-01", "to": "2200-12-31"})).status_code == 200
     for by in ("month", "product", "country", "channel", "locale", "shop"):
         assert sum(group["responses"] for group in (await client.get("/nps", params={"by": by})).json()["groups"]) == 2
 

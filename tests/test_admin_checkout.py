@@ -181,6 +181,9 @@ async def test_an_order_that_the_hook_told_first_still_gets_its_code(ground, cli
         {"code": "X", "order": order(placed_at="today")},
         {"code": "X", "shop": "nobody", "order": order()},
         {"code": "X", "order": order(), "extra": 1},
+        {"code": "X", "order": order(customer={"mail": "a@b.c"})},
+        {"code": "X", "order": order(items=[{"title": "Mug"}, {"name": "Mug"}])},
+        {"code": "X", "order": order(shipping_address={"zip": "10115"})},
         {"code": "X", "order": order(), "shop": 5},
     ],
 )
@@ -229,6 +232,28 @@ async def test_a_partial_rollback_counts_like_a_refund_once_a_key(ground, client
         assert (await client.post(path, json=wrong)).status_code == 422, wrong
     async with ground.sessions() as session:
         assert await check(session, ground.tokens) == []
+
+
+async def test_a_rollback_whose_body_cannot_be_read_is_a_422_and_changes_nothing(ground, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    path = f"/redemptions/{redemption['id']}/rollback"
+    bodies = ['{"amount": NaN}', '{"amount": -Infinity}', '{"amount": 1e999}', '{"amount": "5.00"}'.encode("utf-16")]
+    for body in bodies:
+        answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), (body, answer.text)
+    (row,) = (await client.get("/redemptions")).json()["data"]
+    assert row["status"] == redemption["status"]
+
+
+async def test_an_order_may_say_every_field_that_is_documented(client, code):
+    everything = order(
+        customer={"id": "7", "email": "leo@example.org", "phone": None, "first_name": "Leo", "last_name": "Ito", "locale": "de"}
+        | {"time_zone": "Europe/Berlin", "country": "DE", "email_consent": True, "sms_consent": None},
+        shipping_address={"line1": "1 Main St", "line2": None, "city": "Berlin", "postal_code": "10115", "country": "DE"},
+        payment_fingerprint=None,
+    )
+    answer = await client.post("/codes/redeem", json={"code": code, "order": everything})
+    assert answer.status_code == 201, answer.text
 
 
 async def test_held_ones_are_rejected_and_approved_after_all(ground, client, code):

@@ -6,7 +6,7 @@ from insight_rows import START, Rows
 from app.base.errors import AppError
 from app.brands.programme import Channel
 from app.insight.funnel import funnel, funnel_facts
-from app.insight.periods import Period, last_days, read_period
+from app.insight.periods import Period, before, id_binds, last_days, read_period
 from app.insight.scores import By, count_groups, nps_facts
 from app.messaging.rules import MessageStatus, Template
 from app.referrals.rules import RedemptionStatus
@@ -58,6 +58,24 @@ def test_an_unreadable_date_is_refused_in_a_sentence(text):
     with pytest.raises(AppError) as refused:
         read_period(text, None, "Europe/Berlin")
     assert refused.value.code == "bad_period"
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-02", "1969-12-31", "2201-01-01", "9999-12-31", "9999-12-31T23:59:59", "9999-12-31T24:00"]
+)
+def test_a_year_out_of_reach_is_refused(text):
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        with pytest.raises(AppError) as refused:
+            read_period(None, text, zone)
+        assert refused.value.code == "bad_period"
+
+
+def test_the_widest_period_has_one_before_it_and_ids_to_search_by():
+    widest = read_period("1970-01-01", "2200-12-31T23:59:59", "Pacific/Kiritimati")
+    earlier = before(widest)
+    assert earlier is not None
+    assert earlier.end == widest.start
+    assert id_binds(earlier)["last"] < id_binds(widest)["last"]
 
 
 def test_a_period_cannot_end_before_it_starts():

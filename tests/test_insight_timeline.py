@@ -80,6 +80,17 @@ def _customer():
     return Customer
 
 
+async def test_a_comment_is_told_without_addresses_unless_people_are_seen(ground, session, brand, rows):
+    happy = await rows.answer(10, comment="Mail <ana@example.com>!")
+    for pii, words in ((False, "Mail <…>!"), (True, "Mail <ana@example.com>!")):
+        story = await timeline(session, ground.tokens, brand.id, happy.customer_id, pii=pii)
+        assert [each.text for each in story if each.kind == "response"] == [f"Answered 10, a promoter: “{words}”"]
+
+
+def test_a_long_word_is_looked_at_once():
+    assert sentences.without_addresses("a" * 200_000 + " b@c.d @ e@") == "a" * 200_000 + " … @ e@"
+
+
 async def test_a_friend_sees_the_code_they_used(ground, session, brand, rows):
     happy = await rows.answer(9)
     code = await rows.code(happy.customer_id, happy.survey_id)

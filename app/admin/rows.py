@@ -14,6 +14,7 @@ from app.base.ids import shown, shown_or_none
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.ingest.models import Event
+from app.insight.sentences import without_addresses
 from app.messaging.models import Message
 from app.orders.models import Order
 from app.referrals.models import Code, LedgerEntry, Redemption, Reward
@@ -139,8 +140,8 @@ def responses(brand_id: int) -> Select[Any]:
     return _select(Response.id, Response).where(Response.brand_id == brand_id)
 
 
-def response(row: Any, _pii: bool) -> dict[str, Any]:
-    """An answer as it stands."""
+def response(row: Any, pii: bool) -> dict[str, Any]:
+    """An answer as it stands; its comment is without addresses where `pii` is false."""
     it: Response = row.Response
     return {
         "id": shown("rsp", it.id),
@@ -150,7 +151,7 @@ def response(row: Any, _pii: bool) -> dict[str, Any]:
         "customer": shown("cus", it.customer_id),
         "score": it.score,
         "band": band_of(it.score),
-        "comment": it.comment,
+        "comment": it.comment if pii or it.comment is None else without_addresses(it.comment),
         "channel": it.channel,
         "testimonial_consent": it.testimonial_consent,
         "answered_at": moment(it.answered_at),

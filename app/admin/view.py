@@ -10,6 +10,7 @@ from app.insight.funnel import STAGES, Account
 from app.insight.nps import Interval, interval, nps
 from app.insight.overview import Overview
 from app.insight.scores import Group, Rate
+from app.insight.sentences import without_addresses
 from app.surveys.rules import band_of
 
 _LABELS = {
@@ -26,8 +27,8 @@ _LABELS = {
 }
 
 
-def overview_values(found: Overview, brand: Brand) -> dict[str, Any]:
-    """What `admin/overview.html` is filled with, without the names of people."""
+def overview_values(found: Overview, brand: Brand, *, pii: bool = False) -> dict[str, Any]:
+    """What `admin/overview.html` is filled with, without the names of people; comments are without addresses unless `pii`."""
     zone = ZoneInfo(brand.time_zone)
     return {
         "cards": _cards(found),
@@ -43,7 +44,7 @@ def overview_values(found: Overview, brand: Brand) -> dict[str, Any]:
                 "at": row.answered_at.astimezone(zone),
                 "score": row.score,
                 "band": band_of(row.score),
-                "comment": row.comment,
+                "comment": row.comment if pii else without_addresses(row.comment or ""),
                 "person": row,
             }
             for row in found.latest

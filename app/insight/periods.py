@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from app.base.errors import AppError
 
+_YEARS = range(1970, 2201)
+"""Years that can be asked for: far enough from either end of the calendar for zones, the period before and a day of slack."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -20,7 +23,7 @@ class Period:
 def read_period(start: str | None, end: str | None, zone: str) -> Period:
     """The period between two dates or times; what names no zone is in `zone`, a date is its first moment there.
 
-    An `AppError` (`bad_period`) for what cannot be read and for an end before the start.
+    An `AppError` (`bad_period`) for what cannot be read, for a year before 1970 or after 2200, and for an end before the start.
     """
     period = Period(_read(start, zone), _read(end, zone))
     if period.start and period.end and period.end < period.start:
@@ -82,13 +85,16 @@ def _read(text: str | None, zone: str) -> datetime | None:
         return None
     try:
         if len(text) == len("2026-03-10"):
-            return _midnight(date.fromisoformat(text), zone)
-        # A plus sign that was not escaped arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-        return aware.astimezone(UTC)
+            moment = datetime.combine(date.fromisoformat(text), time())
+        else:
+            # A plus sign that was not escaped arrives as a space.
+            moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except (ValueError, OverflowError):
         raise AppError("bad_period", f"{text[:40]!r} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00.") from None
+    if moment.year not in _YEARS:
+        raise AppError("bad_period", f"A period lies between the years {_YEARS.start} and {_YEARS.stop - 1}.")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    return aware.astimezone(UTC)
 
 
 def _midnight(day: date, zone: str) -> datetime:

@@ -25,7 +25,7 @@ async def export_person(session: AsyncSession, tokens: Tokens, brand: Brand, ema
                 "orders": await export_orders(session, brand.id, customer_id),
                 "timeline": [
                     {"at": one.at.isoformat(), "kind": one.kind, "text": one.text, **one.facts}
-                    for one in await timeline(session, tokens, brand.id, customer_id)
+                    for one in await timeline(session, tokens, brand.id, customer_id, pii=True)
                 ],
             }
             for customer_id in ids

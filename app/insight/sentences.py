@@ -17,7 +17,8 @@ from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SkipReason, SurveyStatus, band_of
 
-_ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+# Only from where a word begins: a long word without an @ is then looked at once.
+_ADDRESS = re.compile(r"(?<![^\s<>\"'])[^\s<>\"']+@[^\s<>\"']+")
 _LONG_NUMBER = re.compile(r"\+?\d{7,}")
 _CHANNELS = {Channel.email: "e-mail", Channel.sms: "text message"}
 _SKIPS = {
@@ -140,19 +141,19 @@ def message(it: Message) -> str:
 
 def attempt(it: Attempt, template: str) -> str:
     """How one try to send ended."""
-    because = f": {_without_addresses(it.error)}" if it.error else ""
+    because = f": {without_addresses(it.error)}" if it.error else ""
     return f"Attempt {it.number} to send the {template} by {it.provider} {_ATTEMPTS[it.status]}{because}."
 
 
 def provider_event(it: ProviderEvent, template: str) -> str:
     """What a provider told."""
-    because = f": {_without_addresses(it.detail)}" if it.detail else ""
+    because = f": {without_addresses(it.detail)}" if it.detail else ""
     return f"{it.provider.capitalize()} {_RECEIPTS[it.kind].format(template)}{because}."
 
 
-def response(it: Response) -> str:
-    """The answer and the words with it."""
-    comment = f": “{it.comment}”" if it.comment else ""
+def response(it: Response, *, pii: bool) -> str:
+    """The answer and the words with it, those without addresses where `pii` is false."""
+    comment = f": “{it.comment if pii else without_addresses(it.comment)}”" if it.comment else ""
     changed = f" (changed {it.changes}×)" if it.changes else ""
     return f"Answered {it.score}, a {band_of(it.score)}{changed}{comment}"
 
@@ -192,8 +193,8 @@ def reward(it: Reward) -> str:
     return f"Given {amount} as {it.kind}{left} for a friend's order ({it.status.replace('_', ' ')})."
 
 
-def _without_addresses(said: str) -> str:
-    """Providers like to repeat the address in their reasons."""
+def without_addresses(said: str) -> str:
+    """The same with … for every e-mail address and long number: providers repeat them in reasons, customers write them in comments."""
     return _LONG_NUMBER.sub("…", _ADDRESS.sub("…", said))
 
 

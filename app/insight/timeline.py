@@ -1,6 +1,7 @@
 """One person's story: every fact and every decision, also why something was not sent, in one list.
 
-Texts name nobody and no address, so that they may be read by who sees no personal fields; a comment is the customer's own words.
+Texts name nobody and no address, so that they may be read by who sees no personal fields; only a comment, the customer's own words,
+is told whole to who sees them and without addresses to others.
 """
 
 from collections.abc import Awaitable, Callable
@@ -42,14 +43,20 @@ class _Person:
     tokens: Tokens
     brand_id: int
     customer: Customer
+    pii: bool
 
 
-async def timeline(session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID) -> list[Happening]:
-    """Everything about one person, oldest first; nothing for a person who is not there. About a dozen queries, whatever happened."""
+async def timeline(
+    session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID, *, pii: bool = False
+) -> list[Happening]:
+    """Everything about one person, oldest first; nothing for a person who is not there. About a dozen queries, whatever happened.
+
+    Comments come as they were written with `pii`, without addresses otherwise.
+    """
     customer = await session.scalar(select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id))
     if customer is None:
         return []
-    person = _Person(session, tokens, brand_id, customer)
+    person = _Person(session, tokens, brand_id, customer, pii)
     parts: list[Callable[[_Person], Awaitable[list[Happening]]]] = [
         _known,
         _orders,
@@ -185,7 +192,9 @@ async def _provider_events(person: _Person) -> list[Happening]:
 async def _responses(person: _Person) -> list[Happening]:
     found = await person.session.scalars(select(Response).where(*_of(person, Response)))
     return [
-        Happening(it.answered_at, "response", sentences.response(it), {"response": shown("rsp", it.id), "score": it.score})
+        Happening(
+            it.answered_at, "response", sentences.response(it, pii=person.pii), {"response": shown("rsp", it.id), "score": it.score}
+        )
         for it in found
     ]
 

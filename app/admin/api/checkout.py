@@ -50,6 +50,8 @@ _ORDER = frozenset(
         "payment_fingerprint",
     }
 )
+_ITEM = frozenset({"sku", "title", "quantity", "unit_price"})
+_ADDRESS = frozenset({"line1", "line2", "city", "postal_code", "country"})
 _SAID = {
     RefusalReason.unknown_code: "There is no such code.",
     RefusalReason.expired: "The code has expired.",
@@ -120,7 +122,7 @@ async def redeem(purchase: Purchase, request: Request, caller: Checkout, ground:
     async def act() -> Answer:
         try:
             order = load(await request.body()).object_or_empty("order")
-            _refuse_unknown(order, _ORDER)
+            _refuse_unknown_in_order(order)
             done = await redeem_code(
                 once.session, ground.tokens, caller.brand_id, purchase.shop, purchase.code, order, now=clock.now()
             )
@@ -148,8 +150,11 @@ async def roll_back(
         brand = await load_brand(once.session, caller.brand_id)
         # Without an Idempotency-Key every call is one more.
         key = f"{shown('key', caller.key_id)}:{once.key or new_id()}"
-        # Read once more, since a float may already have lost what was meant.
-        said = load(await request.body()).values.get("amount")
+        try:
+            # Read once more, since a float may already have lost what was meant.
+            said = load(await request.body()).values.get("amount")
+        except Unparseable as error:
+            raise AppError("invalid", str(error)) from None
         amount = None if said is None else str(said)
         await rollback_redemption(
             once.session, brand, redemption_id, amount=amount, reason=rollback.reason, key=key, now=clock.now()
@@ -169,6 +174,14 @@ def _refuse_unknown(said: Fields, known: frozenset[str]) -> None:
     unknown = sorted(set(said.values) - known)
     if unknown:
         raise said.wrong(unknown[0][:40], "is no field that is known here")
+
+
+def _refuse_unknown_in_order(order: Fields) -> None:
+    _refuse_unknown(order, _ORDER)
+    _refuse_unknown(order.object_or_empty("customer"), _CUSTOMER)
+    _refuse_unknown(order.object_or_empty("shipping_address"), _ADDRESS)
+    for item in order.objects("items"):
+        _refuse_unknown(item, _ITEM)
 
 
 def _checked_shape(checked: Checked, currency: str) -> dict[str, Any]:

@@ -32,6 +32,6 @@ async def show_customer(id: Plain, caller: Reader, ground: GroundDep, session: S
     """One person with their time line, oldest first: every fact and every decision, also why something was not sent."""
     customer_id = read_id("cus", id)
     person = await single(session, caller, CUSTOMERS, customer_id)
-    happened = await timeline(session, ground.tokens, caller.brand_id, customer_id)
+    happened = await timeline(session, ground.tokens, caller.brand_id, customer_id, pii=caller.sees_people)
     person["timeline"] = [{"at": moment(each.at), "kind": each.kind, "text": each.text, **each.facts} for each in happened]
     return person

@@ -11,6 +11,7 @@ from app.admin.auth import Reader
 from app.admin.fields import Plain, moment
 from app.admin.listing import PageDep, listing, matches, names, single
 from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
+from app.base.errors import AppError
 from app.base.ids import read_id, shown
 from app.base.web import GroundDep, SessionDep
 from app.brands.find import load_brand
@@ -61,7 +62,9 @@ async def list_responses(
     q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
     customer: Plain | None = None,
 ) -> dict[str, Any]:
-    """Answers, newest first."""
+    """Answers, newest first; `q` wants the scope `pii`, since an address could be guessed letter by letter."""
+    if q and not caller.sees_people:
+        raise AppError("missing_scope", "Finding words in comments wants the scope 'pii'.", status=403)
     brand = await load_brand(session, caller.brand_id)
     low, high = _SCORES[band] if band else (0, 10)
     said = true() if not q else Response.comment.icontains(q, autoescape=True)

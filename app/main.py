@@ -1,5 +1,6 @@
 """The web process: every door and page in one FastAPI application."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -15,9 +16,10 @@ from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
 from app.base.embedded import stop_embedded
+from app.base.errors import NotFound
 from app.base.log import configure_logs
 from app.base.memory import settle_memory
-from app.base.web import PAGES, ROOT, BodyLimit, GroundDep, RequestFrame, install_problems, problem
+from app.base.web import CSP, PAGES, ROOT, BodyLimit, GroundDep, RequestFrame, install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
 from app.ingest.models import Event
@@ -54,6 +56,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     ):
         app.include_router(router)
     _add_operations(app)
+    _add_papers(app)
     app.mount("/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")), name="swagger")
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     return app
@@ -73,14 +76,6 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _add_operations(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return RedirectResponse("/admin", 307)
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    async def icon() -> Response:
-        return FileResponse(ROOT / "static" / "icon.svg", media_type="image/svg+xml")
-
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
         """Whether the process answers."""
@@ -108,8 +103,26 @@ def _add_operations(app: FastAPI) -> None:
             metrics.MESSAGES_WAITING.set(await session.scalar(unsent) or 0)
         return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+
+def _add_papers(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return RedirectResponse("/admin", 307)
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:
+        return FileResponse(ROOT / "static" / "icon.svg", media_type="image/svg+xml")
+
+    @app.get("/look/{accent}.css", include_in_schema=False)
+    async def look(accent: str) -> Response:
+        # A brand's colour was checked against the white card alone, so at night pages keep ours.
+        if not re.fullmatch("[0-9a-f]{6}", accent):
+            raise NotFound
+        style = f"@media (prefers-color-scheme: light) {{ :root {{ --accent: #{accent}; --on-accent: #fff }} }}\n"
+        return Response(style, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
     @app.get("/docs", include_in_schema=False)
     async def docs(_request: Request) -> Response:
         # The page's script is served by us and started from a file, so that the strict policy holds; its styles need an exception.
-        policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self'; connect-src 'self'"
+        policy = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
         return HTMLResponse(PAGES.get_template("docs.html").render(), headers={"Content-Security-Policy": policy})

@@ -1,9 +1,11 @@
 import pytest
+from pydantic import ValidationError
 
 from app.base.errors import AppError
 from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
 from app.brands.find import find_shop, terms_in_force
 from app.brands.programme import Programme
+from app.brands.rules import accent_of
 
 
 async def test_a_shop_is_found_by_its_slug(session, brand, shop):
@@ -55,3 +57,13 @@ async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_thr
     with pytest.raises(AppError, match="no shop"):
         async with ground.sessions.begin() as session:
             await exchange_secret(session, ground.tokens, "nobody")
+
+
+@pytest.mark.parametrize(("look", "accent"), [({}, None), ({"accent": "#0F5fA8"}, "0f5fa8"), ({"accent": "red;}"}, None)])
+def test_nothing_but_a_colour_gets_into_a_page(look, accent):
+    assert accent_of(look) == accent
+
+
+def test_tags_that_the_database_cannot_hold_are_refused():
+    with pytest.raises(ValidationError):
+        Programme.model_validate({"survey": {"exclude": {"tags": ["\x00"]}}})

@@ -126,3 +126,11 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_database_that_refuses_us_is_one_sentence_and_no_broken_promise(home):
+    nowhere = home | {"TENFOLD_DATABASE_URL": home["TENFOLD_DATABASE_URL"].replace("/test_", "/gone_")}
+    for words in (["invariants", "--json"], ["migrate"], ["key", "add", "--brand", "acme", "--scope", "read"]):
+        done = tenfold(nowhere, *words, code=2)
+        assert "database" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1

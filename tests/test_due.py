@@ -49,6 +49,33 @@ async def test_a_brand_that_breaks_does_not_hold_up_the_others():
     assert done == [2, 2, 2]
 
 
+async def test_a_brand_that_comes_while_others_are_worked_off_has_its_turn_too():
+    left, log = {1: 4}, []
+    inner = counting(left, log)
+
+    async def work(brand: int, now: datetime) -> int:
+        left.setdefault(2, 1)
+        return await inner.work(brand, now)
+
+    assert await sweep_once(Sweep("room", inner.brands, work), NOW) == 5
+    assert log == [1, 1, 2, 1, 1]
+
+
+async def test_a_long_sweep_reads_the_clock_for_each_batch():
+    times = iter(datetime(2026, 3, 10, hour, tzinfo=UTC) for hour in range(10))
+    seen: list[int] = []
+
+    async def brands(now: datetime) -> list[int]:
+        return [1] if now.hour < 4 else []
+
+    async def work(_brand: int, now: datetime) -> int:
+        seen.append(now.hour)
+        return 1
+
+    await due.sweep_by(Sweep("room", brands, work), lambda: next(times))
+    assert seen == [1, 3]
+
+
 async def test_sweeps_are_repeated_until_a_whole_round_moves_nothing():
     log: list[int] = []
     left = {1: 2}

@@ -343,3 +343,23 @@ async def test_a_failed_delivery_that_names_them_is_emptied(ground, brand, shop)
 
 def test_every_source_has_a_reader():
     assert set(READERS) == {"checkout", "shopify", "api", "import"}
+
+
+async def test_a_yes_that_is_worked_off_late_does_not_undo_a_later_no(ground, brand, shop):
+    person = {"id": "c1", "email": "person1@example.com"}
+    early = json.dumps(paid(1, customer=person | {"email_consent": True})).encode()
+    later = json.dumps(
+        {"type": "customer.updated", "timestamp": NOW.isoformat(), "data": person | {"email_consent": False}}
+    ).encode()
+    async with ground.sessions.begin() as session:
+        await take_in(session, [Incoming(shop.brand_id, shop.id, "checkout", "t", "late-1", early, NOW)])
+        await session.execute(text("UPDATE events SET status = 'failed', reason = 'a test'"))
+    async with ground.sessions.begin() as session:
+        await take_in(session, [Incoming(shop.brand_id, shop.id, "checkout", "t", "late-2", later, NOW + timedelta(minutes=1))])
+    await run(ground, NOW + timedelta(minutes=2))
+    (failed,) = [each for each in await events(ground) if each.status is EventStatus.failed]
+    async with ground.sessions.begin() as session:
+        await replay(session, brand.id, failed.id)
+    await run(ground, NOW + timedelta(days=3))
+    async with ground.sessions() as session:
+        assert await session.scalar(text("SELECT given FROM consents WHERE channel = 'email'")) is False

@@ -23,7 +23,15 @@ from app.insight.overview import Overview, overview
 from app.insight.periods import Period, last_days, read_period
 from app.insight.timeline import timeline
 
-router = APIRouter(prefix="/admin", include_in_schema=False)
+
+async def _from_our_own_page(request: Request) -> None:
+    """Forms of other sites are refused. Browsers say where a form stands; `Origin` would not do, since our pages hide theirs."""
+    site = request.headers.get("sec-fetch-site", "none")
+    if request.method == "POST" and site not in ("same-origin", "none"):
+        raise AppError("foreign_form", "This form was sent from another site; open the page itself and try again.", status=403)
+
+
+router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(_from_our_own_page)])
 
 COOKIE = "tenfold_session"
 PERIODS = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year", "all": "All time"}

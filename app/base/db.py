@@ -88,6 +88,8 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> Asyn
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        # An error's text goes to the log; the values of its statement are people's.
+        hide_parameters=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,
         connect_args={"server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"}},

@@ -58,27 +58,37 @@ _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
 
 
 async def sweep_once(sweep: Sweep, now: datetime) -> int:
-    """Work off all that is due in one room at a time `now`, brand by brand in turn; answers how many rows were moved on.
+    """Work off all that is due in one room at a time `now`; answers how many rows were moved on.
 
-    A brand whose batch breaks is left out of the round, and the first such error is raised once the others are done.
+    As `sweep_by`, with a clock that stands.
+    """
+    return await sweep_by(sweep, lambda: now)
+
+
+async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
+    """Work off all that is due in one room, brand by brand in turn; answers how many rows were moved on.
+
+    Each round asks anew which brands have something due, and each batch what time it is: a long sweep neither keeps a brand waiting
+    that came later, nor decides by a clock that stood still. A brand whose batch breaks is left out, and the first such error is
+    raised once the others are done.
     """
     total = 0
-    broken: Exception | None = None
-    brands = list(await sweep.brands(now))
-    while brands:
-        left = []
-        for brand_id in brands:
-            try:
-                moved = await sweep.work(brand_id, now)
-            except Exception as error:  # noqa: BLE001  # it is raised once the others had their turn
-                broken = broken or error
+    broken: dict[int, Exception] = {}
+    moved = True
+    while moved:
+        moved = False
+        for brand_id in await sweep.brands(time()):
+            if brand_id in broken:
                 continue
-            total += moved
-            if moved:
-                left.append(brand_id)
-        brands = left
-    if broken is not None:
-        raise broken
+            try:
+                count = await sweep.work(brand_id, time())
+            except Exception as failure:  # noqa: BLE001  # it is raised once the others had their turn
+                broken[brand_id] = failure
+                continue
+            total += count
+            moved = moved or count > 0
+    for error in broken.values():
+        raise error
     return total
 
 
@@ -114,7 +124,7 @@ class _Turnstile:
         async with self.lock:
             self.waiting = False
             try:
-                await sweep_once(self.sweep, clock.now())
+                await sweep_by(self.sweep, clock.now)
             except Exception:
                 # The rows are still there and due; the next scheduled sweep takes them up.
                 log.exception("a sweep failed", room=self.sweep.room)

@@ -104,11 +104,15 @@ class QuietHours(_Terms):
         return self
 
 
+Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A tag or source as a shop writes it: one line that the database can hold."""
+
+
 class Exclude(_Terms):
     """Orders that are never surveyed."""
 
-    sources: list[str] = []
-    tags: list[str] = []
+    sources: list[Word] = Field(default=[], max_length=100)
+    tags: list[Word] = Field(default=[], max_length=100)
     below_total: Decimals | None = None
 
     @field_validator("below_total", mode="before")

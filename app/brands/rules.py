@@ -92,3 +92,12 @@ def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> Qu
 def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
     start, end = quiet_hours.from_, quiet_hours.to
     return start <= at < end if start < end else at >= start or at < end
+
+
+_COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
+
+
+def accent_of(look: Mapping[str, Any]) -> str | None:
+    """The brand's own colour as six lower-case hex digits, or None; nothing but a colour gets into a page."""
+    found = _COLOUR.fullmatch(str(look.get("accent") or ""))
+    return found[1].lower() if found else None

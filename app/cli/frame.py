@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-cli = typer.Typer(name="tenfold", help="Turns happy customers into promoters.", no_args_is_help=True, add_completion=False)
+cli = typer.Typer(
+    name="tenfold",
+    help="Turns happy customers into promoters.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 brand = typer.Typer(help="Brands: what customers know.", no_args_is_help=True)
 shop = typer.Typer(help="Shops: the doors of a brand.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -28,14 +34,26 @@ for name, group in (("brand", brand), ("shop", shop), ("key", key), ("staff", st
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end on the fast loop; a database that cannot be reached is one sentence."""
+    import asyncpg
     import uvloop
+    from sqlalchemy.exc import DBAPIError
 
     try:
         return uvloop.run(work)
-    except OSError as error:
-        raise AppError(
-            "no_database", f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?"
-        ) from error
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        if isinstance(error, OSError) or _sqlstate(error)[:2] in _AWAY:
+            raise AppError(
+                "no_database", f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?"
+            ) from error
+        raise
+
+
+_AWAY = ("08", "28", "3D", "53", "57")
+"""SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going down."""
+
+
+def _sqlstate(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 def on_ground(work: Callable[[Ground], Awaitable[T]], *, settings: Settings | None = None, migrated: bool = True) -> T:

@@ -158,13 +158,18 @@ def add_staff(
 
 
 @frame.staff.command("login-link")
-def login_link(email: Annotated[str, typer.Argument(help="Their e-mail address.")]) -> None:
+def login_link(
+    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
+    brand: Annotated[str | None, typer.Option(help="Slug of the brand, for who works for several.")] = None,
+) -> None:
     """Print a link that signs this person in, once."""
     from app.admin import staff
     from app.base import clock
+    from app.brands import find
 
     async def work(ground: Ground) -> str:
         async with ground.sessions.begin() as session:
-            return await staff.make_login_link(session, ground, email, now=clock.now())
+            chosen = (await find.find_brand(session, brand)).id if brand else None
+            return await staff.make_login_link(session, ground, email, now=clock.now(), brand_id=chosen)
 
     print(frame.on_ground(work))

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -164,3 +164,16 @@ def zone_of_country(country: str | None) -> str | None:
     noons = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001  # local times, read in each zone
     offsets = {tuple(noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for noon in noons) for name in zones}
     return zones[0] if len(offsets) == 1 else None
+
+
+def dated(person: Person, at: datetime) -> Person:
+    """The person with a time for every consent that was said without one: `at`, when it came in.
+
+    So a delivery that is worked off late, or once more, cannot undo what was said after it.
+    """
+    undated = {
+        name: replace(said, at=at)
+        for name in ("email_consent", "sms_consent")
+        if (said := getattr(person, name)).given is not None and said.at is None
+    }
+    return replace(person, **undated) if undated else person

@@ -145,6 +145,10 @@ def _row(customer: Known) -> dict[str, Any]:
     return {**{column.key: getattr(customer, column.key) for column in _KNOWN}, "email_key": key}
 
 
+class _OvertakenError(Exception):
+    """Somebody beside us gave a customer another identity first; what we wrote meanwhile is taken back and decided anew."""
+
+
 async def _update(session: AsyncSession, brand_id: int, changed: Sequence[Known]) -> bool:
     """Write only what is new of each, so that a batch beside this one keeps what it learned; an erased row stays empty."""
     if not changed:
@@ -153,9 +157,11 @@ async def _update(session: AsyncSession, brand_id: int, changed: Sequence[Known]
         return await _update_rows(session, brand_id, changed)
     try:
         async with session.begin_nested():
-            return await _update_rows(session, brand_id, changed)
-    except IntegrityError:
+            if not await _update_rows(session, brand_id, changed):
+                raise _OvertakenError
+    except (IntegrityError, _OvertakenError):
         return False
+    return True
 
 
 async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[Known]) -> bool:

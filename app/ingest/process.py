@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -19,6 +19,7 @@ from app.base.tokens import Tokens
 from app.base.web import Ground
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
+from app.customers.contact import dated
 from app.customers.identify import identify
 from app.ingest.erase import forget
 from app.ingest.models import Event
@@ -26,7 +27,7 @@ from app.ingest.rules import NOTHING_USED, EventStatus, Said, orders_said, peopl
 from app.ingest.take_in import ROOM
 from app.orders.record import record_facts, record_orders
 from app.platforms.doors import READERS
-from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
+from app.platforms.events import CustomerErased, CustomerUpdated, OrderPaid, PlatformEvent, Unparseable
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -185,11 +186,18 @@ async def _judge(work: Work, waiting: Sequence[Row[tuple[UUID, int, UUID, str, s
             verdicts[row.id] = _failed(row.id, error)
             continue
         if events:
-            understood.append([Said(row.id, row.sequence, place, row.shop_id, event) for place, event in enumerate(events)])
+            known = [_dated(event, row.received_at) for event in events]
+            understood.append([Said(row.id, row.sequence, place, row.shop_id, event) for place, event in enumerate(known)])
         else:
             verdicts[row.id] = Verdict(EventStatus.ignored, NOTHING_USED)
     verdicts |= await _carry_out(work, understood)
     return verdicts
+
+
+def _dated(event: PlatformEvent, received_at: datetime) -> PlatformEvent:
+    if isinstance(event, (OrderPaid, CustomerUpdated)):
+        return replace(event, person=dated(event.person, received_at))
+    return event
 
 
 async def _carry_out(work: Work, deliveries: Sequence[Sequence[Said]]) -> dict[UUID, Verdict]:

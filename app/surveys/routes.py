@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.base import clock
 from app.base.misses import misses_of, slow_down_page
 from app.base.web import Ground, GroundDep, SessionDep, not_found_page, page, read_body
-from app.brands.rules import zone_or
+from app.brands.rules import accent_of, zone_or
 from app.messaging.templates import language_of
 from app.referrals.share import find_share
 from app.surveys.answer import Answer, AnswerOutcome, record_answer
@@ -188,5 +188,6 @@ def _frame(ground: Ground, opened: Opened) -> dict[str, object]:
         "lang": language_of(customer.locale or brand.locale),
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
+        "accent": accent_of(brand.look),
         "unsubscribe_url": f"/u/{ground.tokens.link('unsubscribe', brand.id, customer.id)}",
     }

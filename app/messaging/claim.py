@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.web import Ground
-from app.brands.find import load_brand, load_shops
+from app.brands.find import load_brand, load_shops, terms_in_force
 from app.brands.models import Brand, Shop
-from app.brands.programme import Channel
+from app.brands.programme import Channel, QuietHours
+from app.brands.rules import awake_from, country_quiet_hours, zone_or
 from app.customers.consent import reach
 from app.customers.rules import Reach, Unreachable
 from app.messaging.render import Item, template_hash
-from app.messaging.rules import MOST_UNKNOWNS, REVIEW, Lane, MessageStatus, Template
+from app.messaging.rules import MOST_UNKNOWNS, REVIEW, Lane, MessageStatus, Template, waits_for_day
 from app.messaging.templates import language_of, read_filling
 
 AT_ONCE = 1_000
@@ -44,8 +45,9 @@ class _Taken(NamedTuple):
 
 
 _COLUMNS = ", ".join(_Taken._fields)
-_DUE = "status = 'planned' AND (at_once OR due_at <= :now)"
-_SENT_AGAIN = "status = 'unknown' AND reason IS NULL AND claimed_at <= :patience"
+_IN_TIME = "(at_once OR due_at <= :now)"
+_DUE = f"status = 'planned' AND {_IN_TIME}"
+_SENT_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :patience AND {_IN_TIME}"
 _BRANDS = text(f"""
     SELECT id FROM brands WHERE
         EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND lane = ANY(CAST(:lanes AS text[])) AND {_DUE})
@@ -92,6 +94,12 @@ _BEGIN = text("""
     INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
     SELECT :brand_id, attempt_id, id, number, provider, 'sending', :now FROM begun
 """)
+# Not `at_once` any more and due later than now, a postponed message is out of every claim of this `now`.
+_POSTPONE = text("""
+    UPDATE messages SET due_at = postponed.due_at, at_once = false
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:due_at AS timestamptz[])) AS postponed (id, due_at)
+    WHERE messages.brand_id = :brand_id AND messages.id = postponed.id
+""")
 # Nobody knows whether an unknown one was sent, and that stays so: the reason alone keeps it from being sent again.
 _DROP = text("""
     UPDATE messages SET reason = dropped.reason,
@@ -124,6 +132,23 @@ class Claim:
     shops: Mapping[UUID, Shop]
     claimed: Sequence[Claimed]
     moved: int
+
+
+@dataclass(frozen=True)
+class _Nights:
+    """When people are left in peace: by the terms in force, and by the rules of their countries."""
+
+    brand: Brand
+    shops: Mapping[UUID, Shop]
+    programme: QuietHours | None
+
+    def over(self, people: Mapping[UUID, Reach], row: _Taken, now: datetime) -> datetime:
+        """From when on the message may leave, by the clock of its reader, else of their shop; `now` where that is at once."""
+        person = people.get(row.customer_id)
+        if person is None or not waits_for_day(Template(row.template), Channel(row.channel)):
+            return now
+        zone = zone_or(person.time_zone, self.shops[row.shop_id].time_zone)
+        return awake_from(now, zone, self.programme, country_quiet_hours(self.brand.countries, person.country))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,30 +194,37 @@ async def claim(
 ) -> Claim | None:
     """Begin an attempt for up to `AT_ONCE` messages of the first lane that has any; None where none is due.
 
-    Whether each may still be written to is asked again here, the last time before it leaves. No other worker can take these.
+    Whether each may still be written to is asked again here, the last time before it leaves; one that would leave in quiet hours,
+    as after a refusal or an outage, is put off to their end. No other worker can take these.
     """
     rows = await _take(session, brand_id, lanes, patience, now)
     if not rows:
         return None
     brand = await load_brand(session, brand_id)
+    shops = await load_shops(session, brand_id)
     reachable = await reach(session, ground.tokens, brand, {row.customer_id for row in rows})
+    nights = _Nights(brand, shops, (await terms_in_force(session, brand_id)).programme.survey.quiet_hours)
     claimed: list[Claimed] = []
     dropped: list[tuple[UUID, MessageStatus, str]] = []
+    postponed: list[tuple[UUID, datetime]] = []
     for row in rows:
         decided = _decide(brand_id, row, reachable.get(row.customer_id))
-        if isinstance(decided, Claimed):
-            claimed.append(decided)
-        else:
+        if not isinstance(decided, Claimed):
             dropped.append((row.id, *decided))
+        elif (morning := nights.over(reachable, row, now)) > now:
+            postponed.append((row.id, morning))
+        else:
+            claimed.append(decided)
     await _begin(session, brand_id, claimed, providers, now)
     await _drop(session, brand_id, dropped)
-    return Claim(brand, await load_shops(session, brand_id), claimed, len(rows))
+    await _postpone(session, brand_id, postponed)
+    return Claim(brand, shops, claimed, len(rows))
 
 
 async def _take(session: AsyncSession, brand_id: int, lanes: Sequence[Lane], patience: Patience, now: datetime) -> Sequence[_Taken]:
     for lane in lanes:
-        common = {"brand_id": brand_id, "lane": lane.value, "most": AT_ONCE}
-        rows = (await session.execute(_TAKE_DUE, {**common, "now": now})).all()
+        common = {"brand_id": brand_id, "lane": lane.value, "most": AT_ONCE, "now": now}
+        rows = (await session.execute(_TAKE_DUE, common)).all()
         rows = rows or (await session.execute(_TAKE_UNKNOWN, {**common, "patience": patience.until(now)})).all()
         if rows:
             return [_Taken(*row) for row in rows]
@@ -236,3 +268,9 @@ async def _drop(session: AsyncSession, brand_id: int, dropped: Sequence[tuple[UU
         ids, statuses, reasons = zip(*dropped, strict=True)
         given = {"ids": list(ids), "statuses": [status.value for status in statuses], "reasons": list(reasons)}
         await session.execute(_DROP, {"brand_id": brand_id, **given})
+
+
+async def _postpone(session: AsyncSession, brand_id: int, postponed: Sequence[tuple[UUID, datetime]]) -> None:
+    if postponed:
+        ids, due_at = zip(*postponed, strict=True)
+        await session.execute(_POSTPONE, {"brand_id": brand_id, "ids": list(ids), "due_at": list(due_at)})

@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.base.errors import Outcome, OutsideError
+from app.brands.programme import Channel
 
 
 class Template(StrEnum):
@@ -23,6 +24,11 @@ class Lane(StrEnum):
 
     urgent = "urgent"
     normal = "normal"
+
+
+def waits_for_day(template: Template, channel: Channel) -> bool:
+    """Whether quiet hours hold for it: a question never comes at night, nor any text; an offer or reward may lie in the inbox."""
+    return channel is Channel.sms or template in (Template.survey, Template.reminder)
 
 
 class MessageStatus(StrEnum):

@@ -76,6 +76,25 @@ async def test_share_link_counts_where_no_code_does(ground: Ground, brand: Brand
     assert both.code_id == first.id
 
 
+async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(ground: Ground, brand: Brand, shop: Shop) -> None:
+    old = await make_referrer(ground, brand, shop)
+    async with ground.sessions.begin() as session:
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.customer_id == old.customer_id))
+        await disable_code(session, brand, old.code, now=NOW)
+    order_id = await make_order(ground, brand, shop, await make_customer(ground, brand), referral=slug)
+    [refused] = await redeem(ground, brand, order_id)
+    assert (refused.code_id, refused.status, refused.reason) == (old.id, RedemptionStatus.refused, "disabled")
+    new = await issue(ground, brand, shop, old.customer_id, now=NOW + timedelta(days=1))
+    [again] = await redeem(ground, brand, order_id)
+    assert (again.id, again.status) == (refused.id, RedemptionStatus.refused)
+    later = await friend_orders(ground, brand, shop, "SUMMER", referral=slug)
+    assert (later.code_id, later.status) == (new.id, RedemptionStatus.pending)
+    async with ground.sessions.begin() as session:
+        await disable_code(session, brand, new.code, now=NOW)
+    last = await friend_orders(ground, brand, shop, "SUMMER", referral=slug)
+    assert (last.code_id, last.reason) == (new.id, "disabled")
+
+
 async def test_first_of_our_codes_that_may_win(ground: Ground, brand: Brand, shop: Shop) -> None:
     off, on = await make_referrer(ground, brand, shop), await make_referrer(ground, brand, shop)
     async with ground.sessions.begin() as session:

@@ -10,14 +10,16 @@ from referring import (
     change_order,
     code_of,
     friend_orders,
+    make_customer,
     make_order,
     make_referrer,
+    redeem,
     redemption_of,
     reward_of,
     set_terms,
     settle,
 )
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from app.base.due import run_until_idle
 from app.base.errors import AppError, NotFound
@@ -28,8 +30,12 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.models import Message
 from app.messaging.rules import Template
+from app.orders.models import Order
+from app.orders.record import record_facts
+from app.platforms.events import OrderRefunded
 from app.referrals.decide import approve_redemption, reject_redemption, rollback_redemption
 from app.referrals.models import Code, Redemption
+from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.referrals.settle import sweep
 
@@ -198,6 +204,65 @@ async def test_partial_rollback_counts_like_a_refund_once_a_key(ground: Ground, 
         async with ground.sessions.begin() as session:
             with pytest.raises(AppError):
                 await rollback_redemption(session, brand, redemption.id, amount=wrong, reason="half", key="b", now=NOW)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_refund_and_full_rollback_end_alike_in_either_order(ground: Ground, brand: Brand, shop: Shop, settled: bool) -> None:
+    ends = []
+    for refund_first in (True, False):
+        code, friend = await make_referrer(ground, brand, shop), await make_customer(ground, brand)
+        [redemption] = await redeem(ground, brand, await make_order(ground, brand, shop, friend, code.code))
+        if settled:
+            await settle(ground)
+        for refund in (refund_first, not refund_first, refund_first, not refund_first):
+            if refund:
+                await change_order(ground, brand, redemption.order_id, refunded=7200)
+                continue
+            async with ground.sessions.begin() as session:
+                await rollback_redemption(session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW)
+        found, reward = await redemption_of(ground, brand, redemption.order_id), await reward_of(ground, brand, redemption.id)
+        assert found is not None
+        net = None if reward is None else reward.net_amount
+        uses = (await code_of(ground, brand, code.id)).uses
+        ends.append((found.status, found.reason, found.reversed_at, found.holds_use, net, uses, await balances(ground, brand)))
+        # One use a friend: it is free again.
+        other = await make_referrer(ground, brand, shop)
+        await change_order(ground, brand, redemption.order_id, cancelled_at=NOW)
+        [again] = await redeem(ground, brand, await make_order(ground, brand, shop, friend, other.code))
+        assert again.status is RedemptionStatus.pending
+        await change_order(ground, brand, again.order_id, cancelled_at=NOW)
+    net = 0 if settled else None
+    assert ends == [(RedemptionStatus.reversed, "till error", NOW, False, net, 0, {})] * 2
+
+
+async def test_partial_rollback_beside_a_reported_refund_waits_for_it(ground: Ground, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(ground, brand, shop)
+    redemption = await friend_orders(ground, brand, shop, code.code)
+    await settle(ground)
+
+    async def roll_back() -> None:
+        async with ground.sessions.begin() as session:
+            await rollback_redemption(session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW)
+
+    async with ground.sessions.begin() as session:
+        order = (await session.scalars(select(Order).where(Order.brand_id == brand.id, Order.id == redemption.order_id))).one()
+        await record_facts(session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)], now=NOW)
+        beside = asyncio.create_task(roll_back())
+        await somebody_waits(ground)
+        await reverse_orders(session, brand, [order.id], now=NOW)
+    await beside
+    reward = await reward_of(ground, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.net_amount) == (1000, 250)
+
+
+async def somebody_waits(ground: Ground) -> None:
+    """Return once a transaction of this database waits for another one's lock."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with asyncio.timeout(10), ground.sessions() as session:
+        while not await session.scalar(waiting):
+            await session.rollback()
+            await asyncio.sleep(0.02)
 
 
 async def test_message_goes_to_nobody_who_left(ground: Ground, brand: Brand, shop: Shop) -> None:

@@ -12,6 +12,7 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.messaging.queue import cancel_messages
 from app.messaging.rules import Template
+from app.orders.models import Order
 from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
 from app.referrals.ledger import book
@@ -46,19 +47,25 @@ async def rollback_redemption(
     """Undo a redemption wholly (`amount` None): the use goes back, discount and reward leave the books. Or in part: as a refund.
 
     `amount` is a decimal of the order's currency and counts like a refund of that much, once for each `key`. Who rolls back need not
-    report the same refund again. 409 `not_allowed` where there is nothing to roll back, 422 for an amount that is none.
+    report the same refund again. What a refund has reversed already still gives its use and its discount back when it is undone
+    wholly, so the end is the same whichever came first. 409 `not_allowed` where there is nothing to roll back, 422 for an amount that
+    is none.
     """
+    await _lock_order(session, brand.id, redemption_id)
     standing = await _stand(session, brand.id, redemption_id)
     if amount is not None:
         await _refund(session, brand, standing, amount, key, now=now)
         return
-    if standing.redemption.status is RedemptionStatus.reversed:
+    redemption = standing.redemption
+    if redemption.status is not RedemptionStatus.reversed:
+        _check(standing, RedemptionStatus.reversed)
+    elif not redemption.holds_use:
         return
-    _check(standing, RedemptionStatus.reversed)
-    if standing.redemption.holds_use:
+    if redemption.holds_use:
         await give_back(session, brand.id, [standing])
-    await _update(session, standing, status=RedemptionStatus.reversed, reason=reason, reversed_at=now, holds_use=False)
-    await book(session, brand.id, [discount_back(standing.redemption)], now=now)
+    reversed_at = redemption.reversed_at or now
+    await _update(session, standing, status=RedemptionStatus.reversed, reason=reason, reversed_at=reversed_at, holds_use=False)
+    await book(session, brand.id, [discount_back(redemption)], now=now)
     await claw_back(session, brand.id, [standing], now=now)
 
 
@@ -78,6 +85,16 @@ async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: d
         await session.flush()
         await cancel_messages(session, brand.id, [row.id], [Template.offer], reason="disabled")
     return row
+
+
+async def _lock_order(session: AsyncSession, brand_id: int, redemption_id: UUID) -> None:
+    """Hold the redemption's order: what is reported about an order locks it before its redemption, and so does a part rolled back."""
+    await session.execute(
+        select(Order.id)
+        .join(Redemption, (Redemption.brand_id == Order.brand_id) & (Redemption.order_id == Order.id))
+        .where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
+        .with_for_update(key_share=True, of=Order)
+    )
 
 
 async def _stand(session: AsyncSession, brand_id: int, redemption_id: UUID) -> Standing:

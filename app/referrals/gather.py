@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -23,11 +24,16 @@ from app.referrals.rules import RedemptionStatus, period_of
 
 COMMITTED = (RedemptionStatus.pending, RedemptionStatus.held, RedemptionStatus.approved)
 """Redemptions that are rewarded or may yet be: they count against a referrer's cap and the budget."""
-_BUDGET_LOCK = 0x7E50
+_BUDGET_LOCK = 0x7E51
+"""The class of an advisory lock; with a brand's id as second key it must be no other room's."""
 
 
 async def find_codes(session: AsyncSession, brand_id: int, cases: Sequence[Case]) -> dict[UUID, list[UUID]]:
-    """The ids of our codes that each case carries, as they were entered and then by the share link; cases without any are left out."""
+    """The ids of our codes that each case carries, as they were entered and then by the share link; cases without any are left out.
+
+    A share link stands for its referrer's present code, or without one for the last they had: so it is told why it does not count,
+    and the order is decided for good instead of winning a later code when it is told again.
+    """
     entered = {code for case in cases for code in case.entered}
     slugs = {case.slug for case in cases if case.slug and slug_brand(case.slug) == brand_id}
     by_code: dict[str, UUID] = {}
@@ -40,8 +46,10 @@ async def find_codes(session: AsyncSession, brand_id: int, cases: Sequence[Case]
     if slugs:
         rows = await session.execute(
             select(Referrer.slug, Code.id)
-            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id) & Code.active)
+            .ext(distinct_on(Referrer.slug))
+            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id))
             .where(Referrer.brand_id == brand_id, among_texts(Referrer.slug, list(slugs)))
+            .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
         )
         by_slug = {row.slug: row.id for row in rows}
     found = {}

@@ -97,7 +97,7 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
     except AppError:
         return RedirectResponse("/admin", 303)
     found = await _kept(request).get((brand.id, brand.time_zone, period), lambda: overview(session, brand, period))
-    values = overview_values(found, brand)
+    values = overview_values(found, brand, pii=sees_people(person.role))
     for row in values["latest"]:
         row["name"] = _called(row.pop("person"), person)
     return page(
@@ -120,7 +120,7 @@ async def show_person(id: str, person: Person, ground: GroundDep, session: Sessi
         return not_found_page()
     brand = await load_brand(session, person.brand_id)
     zone = ZoneInfo(brand.time_zone)
-    happened = await timeline(session, ground.tokens, person.brand_id, customer_id)
+    happened = await timeline(session, ground.tokens, person.brand_id, customer_id, pii=sees_people(person.role))
     story = [{"at": each.at.astimezone(zone), "kind": each.kind.replace("_", " "), "text": each.text} for each in happened]
     shape = customer(row, sees_people(person.role))
     return page("admin/person.html", {**_frame(brand, person, "person"), "person": shape, "story": story})

@@ -39,9 +39,9 @@ from app.base.memory import settle_memory
 from app.base.schema import migrate
 from app.base.tokens import Tokens
 from app.base.web import Ground
-from app.brands.add import add_brand, add_shop
+from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
-from app.brands.programme import Channel
+from app.brands.programme import Channel, Programme
 from app.messaging.carrier import Accepted, Batch, Carrier, Result
 from app.messaging.deliver import sweep
 from app.messaging.queue import Wanted, queue_messages
@@ -171,6 +171,8 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
     async with ground.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
         shop, _ = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
+        # At night surveys would be put off rather than sent.
+        await change_programme(session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench")
     base = f"http://127.0.0.1:{port}"
     carriers: dict[str, Carrier] = {
         "sendgrid": SendGrid(ground.tokens, api_key="none", base_url=base),

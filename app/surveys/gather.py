@@ -2,10 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,8 +12,7 @@ from app.base.money import to_decimal
 from app.base.tokens import Tokens
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
-from app.brands.programme import QuietHours
-from app.brands.rules import zone_or
+from app.brands.rules import country_quiet_hours, zone_or
 from app.customers.consent import reach
 from app.customers.rules import Reach
 from app.messaging.templates import SurveyFilling
@@ -74,18 +71,6 @@ def _fact(tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: Reac
         zone=zone_or(customer.time_zone if customer else None, shop.time_zone),
         country_quiet_hours=country_quiet_hours(brand.countries, country),
     )
-
-
-def country_quiet_hours(countries: dict[str, Any], country: str | None) -> QuietHours | None:
-    """The quiet hours a brand keeps in a country; what cannot be read as such counts as none."""
-    said = countries.get(country or "")
-    hours = said.get("quiet_hours") if isinstance(said, dict) else None
-    if hours is None:
-        return None
-    try:
-        return QuietHours.model_validate(hours)
-    except ValidationError:
-        return None
 
 
 def survey_filling(gathered: Gathered) -> SurveyFilling:

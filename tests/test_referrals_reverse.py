@@ -131,6 +131,7 @@ async def test_orders_without_redemption_are_passed_over(ground: Ground, brand: 
     async with ground.sessions.begin() as session:
         await reverse_orders(session, brand, [], now=NOW)
         await reverse_orders(session, brand, [shop.id], now=NOW)
+    assert await balances(ground, brand) == {}
 
 
 async def test_cancelled_refusal_leaks_nothing(ground: Ground, brand: Brand, shop: Shop) -> None:

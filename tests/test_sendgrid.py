@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from conftest import SECRET_KEY
 from fakes.sendgrid import KEY, FakeSendGrid
-from fakes.server import Fault, has_specs
+from fakes.server import SPECS, Fault, has_specs
 
 from app.base.errors import Outcome, OutsideError
 from app.base.tokens import Tokens
@@ -197,3 +197,4 @@ async def test_a_cancelled_send_is_cancelled(fake: FakeSendGrid, carrier: SendGr
 def test_the_vendors_specification_is_at_hand() -> None:
     if not has_specs():
         pytest.skip("the vendors' OpenAPI documents lie beside the project (../shared/vectors/specs) and are absent here")
+    assert (SPECS / FakeSendGrid.spec).exists()

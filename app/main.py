@@ -18,14 +18,17 @@ from app.base.config import load_settings
 from app.base.embedded import stop_embedded
 from app.base.errors import NotFound
 from app.base.log import configure_logs
-from app.base.memory import settle_memory
-from app.base.web import CSP, PAGES, ROOT, BodyLimit, GroundDep, RequestFrame, install_problems, problem
+from app.base.memory import tune_garbage_collector
+from app.base.paths import ROOT
+from app.base.web.context import ContextDep
+from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
+from app.base.web.pages import PAGES
+from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
-from app.ingest.models import Event
-from app.ingest.rules import EventStatus
-from app.messaging import provider_routes
-from app.messaging import routes as outbox_routes
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+from app.messaging import outbox_routes, provider_routes
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals import routes as referral_routes
@@ -38,11 +41,17 @@ BODY_LIMIT = 1024 * 1024
 
 def create_app(parts: Parts | None = None) -> FastAPI:
     """The application. Without `parts` it reads the settings and opens its own, for as long as it runs."""
-    app = FastAPI(title="Tenfold", version="1", docs_url=None, redoc_url=None, lifespan=_own_parts if parts is None else None)
+    app = FastAPI(
+        title="Tenfold",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_own_parts if parts is None else None,
+    )
     if parts is not None:
-        app.state.ground = parts.ground
-    app.add_middleware(BodyLimit, limit=BODY_LIMIT, doors="/hooks/")
-    app.add_middleware(RequestFrame)
+        app.state.context = parts.context
+    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, doors="/hooks/")
+    app.add_middleware(RequestMiddleware)
     install_problems(app)
     for router in (
         ingest_routes.router,
@@ -57,7 +66,9 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         app.include_router(router)
     _add_operations(app)
     _add_papers(app)
-    app.mount("/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")), name="swagger")
+    app.mount(
+        "/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")), name="swagger"
+    )
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     return app
 
@@ -66,9 +77,9 @@ def create_app(parts: Parts | None = None) -> FastAPI:
 async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     settings = load_settings()
     configure_logs(settings.log_format)
-    settle_memory()
+    tune_garbage_collector()
     async with open_parts(settings, pool_size=15) as parts:
-        app.state.ground = parts.ground
+        app.state.context = parts.context
         yield
     if settings.embedded:
         # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit would run.
@@ -82,24 +93,28 @@ def _add_operations(app: FastAPI) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"])
-    async def readyz(ground: GroundDep) -> Response:
+    async def readyz(context: ContextDep) -> Response:
         """Whether the database is reachable, its schema at head and the queue's tables there."""
         try:
-            current = await schema.is_current(ground.engine)
+            current = await schema.is_current(context.engine)
         except (SQLAlchemyError, OSError):
-            return problem(503, "no_database", "The database cannot be reached.", headers={"Retry-After": "5"})
+            return problem(
+                503, "no_database", "The database cannot be reached.", headers={"Retry-After": "5"}
+            )
         if not current:
             return problem(503, "schema_behind", "The schema is not at head; run: tenfold migrate")
         return PlainTextResponse("ready\n")
 
     @app.get("/metrics", tags=["operations"])
-    async def metrics_page(ground: GroundDep) -> Response:
+    async def metrics_page(context: ContextDep) -> Response:
         """Figures for Prometheus."""
-        metrics.QUEUE_LAG.set(await due.queue_lag_seconds(ground.sessions))
-        async with ground.sessions() as session:
-            waiting = select(func.count()).where(Event.status == EventStatus.new)
-            metrics.EVENTS_WAITING.set(await session.scalar(waiting) or 0)
-            unsent = select(func.count()).where(Message.status == MessageStatus.planned, Message.due_at <= clock.now())
+        metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))
+        async with context.sessions() as session:
+            waiting = select(func.count()).where(Delivery.status == DeliveryStatus.new)
+            metrics.DELIVERIES_WAITING.set(await session.scalar(waiting) or 0)
+            unsent = select(func.count()).where(
+                Message.status == MessageStatus.planned, Message.due_at <= clock.now()
+            )
             metrics.MESSAGES_WAITING.set(await session.scalar(unsent) or 0)
         return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -113,16 +128,22 @@ def _add_papers(app: FastAPI) -> None:
     async def icon() -> Response:
         return FileResponse(ROOT / "static" / "icon.svg", media_type="image/svg+xml")
 
-    @app.get("/look/{accent}.css", include_in_schema=False)
-    async def look(accent: str) -> Response:
+    @app.get("/branding/{accent}.css", include_in_schema=False)
+    async def branding(accent: str) -> Response:
         # A brand's colour was checked against the white card alone, so at night pages keep ours.
         if not re.fullmatch("[0-9a-f]{6}", accent):
             raise NotFound
-        style = f"@media (prefers-color-scheme: light) {{ :root {{ --accent: #{accent}; --on-accent: #fff }} }}\n"
-        return Response(style, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+        style = (
+            f"@media (prefers-color-scheme: light) {{ :root {{ --accent: #{accent}; --on-accent: #fff }} }}\n"
+        )
+        return Response(
+            style, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"}
+        )
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_request: Request) -> Response:
         # The page's script is served by us and started from a file, so that the strict policy holds; its styles need an exception.
         policy = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-        return HTMLResponse(PAGES.get_template("docs.html").render(), headers={"Content-Security-Policy": policy})
+        return HTMLResponse(
+            PAGES.get_template("docs.html").render(), headers={"Content-Security-Policy": policy}
+        )

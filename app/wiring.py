@@ -8,20 +8,20 @@ from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secre
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.programme import Channel
-from app.messaging.carrier import Carrier
-from app.messaging.outbox import Outbox
-from app.messaging.sendgrid import SendGrid
-from app.messaging.twilio import Twilio
+from app.messaging.providers.outbox.client import Outbox
+from app.messaging.providers.protocol import Provider
+from app.messaging.providers.sendgrid.client import SendGrid
+from app.messaging.providers.twilio.client import Twilio
 
 
 @dataclass(frozen=True)
 class Parts:
     """Everything a process of ours works with."""
 
-    ground: Ground
-    carriers: Mapping[Channel, Carrier]
+    context: AppContext
+    providers: Mapping[Channel, Provider]
 
 
 def database_url_of(settings: Settings) -> str:
@@ -39,12 +39,12 @@ def secret_key_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Ground]:
+async def open_context(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[AppContext]:
     """A database and keys, closed again at the end."""
     url = database_url_of(settings)
     engine = make_engine(url, pool_size=pool_size)
     try:
-        yield Ground(settings, engine, make_sessions(engine), Tokens(secret_key_of(settings)), url)
+        yield AppContext(settings, engine, make_sessions(engine), Tokens(secret_key_of(settings)), url)
     finally:
         await engine.dispose()
 
@@ -52,32 +52,36 @@ async def open_ground(settings: Settings, *, pool_size: int = 10) -> AsyncIterat
 @asynccontextmanager
 async def open_parts(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Parts]:
     """All parts of a process, closed again at the end. Must be entered inside the running loop."""
-    async with open_ground(settings, pool_size=pool_size) as ground:
-        carriers = {Channel.email: _email(ground), Channel.sms: _sms(ground)}
+    async with open_context(settings, pool_size=pool_size) as context:
+        providers = {Channel.email: _email(context), Channel.sms: _sms(context)}
         try:
-            yield Parts(ground, carriers)
+            yield Parts(context, providers)
         finally:
-            for carrier in carriers.values():
-                await carrier.close()
+            for provider in providers.values():
+                await provider.close()
 
 
-def _email(ground: Ground) -> Carrier:
-    settings = ground.settings
+def _email(context: AppContext) -> Provider:
+    settings = context.settings
     if settings.email_provider is EmailProvider.outbox:
-        return Outbox(ground)
+        return Outbox(context)
     assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
-    return SendGrid(ground.tokens, api_key=settings.sendgrid_api_key.get_secret_value(), base_url=settings.sendgrid_base_url)
+    return SendGrid(
+        context.tokens,
+        api_key=settings.sendgrid_api_key.get_secret_value(),
+        base_url=settings.sendgrid_base_url,
+    )
 
 
-def _sms(ground: Ground) -> Carrier:
-    settings = ground.settings
+def _sms(context: AppContext) -> Provider:
+    settings = context.settings
     if settings.sms_provider is SmsProvider.outbox:
-        return Outbox(ground)
+        return Outbox(context)
     assert settings.twilio_account_sid  # noqa: S101  # the settings refuse to load otherwise
     assert settings.twilio_auth_token  # noqa: S101
     assert settings.twilio_messaging_service_sid  # noqa: S101
     return Twilio(
-        ground.tokens,
+        context.tokens,
         account_sid=settings.twilio_account_sid,
         auth_token=settings.twilio_auth_token.get_secret_value(),
         messaging_service_sid=settings.twilio_messaging_service_sid,

@@ -13,7 +13,7 @@ from app.base import due
 from app.base.config import Settings, load_settings
 from app.base.due import Sweep
 from app.base.log import configure_logs, logger
-from app.base.memory import settle_memory
+from app.base.memory import tune_garbage_collector
 from app.ingest import process
 from app.messaging import deliver
 from app.referrals import settle
@@ -28,13 +28,13 @@ RESTART_SECONDS = 2.0
 
 def sweeps_of(parts: Parts) -> list[Sweep]:
     """Every room's sweep, in the order in which one order's story goes through them."""
-    ground = parts.ground
+    context = parts.context
     return [
-        process.sweep(ground),
-        advance.sweep(ground),
-        settle.sweep(ground),
-        deliver.urgent_sweep(ground, parts.carriers),
-        deliver.sweep(ground, parts.carriers),
+        process.sweep(context),
+        advance.sweep(context),
+        settle.sweep(context),
+        deliver.urgent_sweep(context, parts.providers),
+        deliver.sweep(context, parts.providers),
     ]
 
 
@@ -42,7 +42,7 @@ async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None
     """Work until `stop` is set. A lost database is waited for, not died of."""
     while not stop.is_set():
         try:
-            await due.run_worker(parts.ground.database_url, sweeps_of(parts), stop, ready=ready)
+            await due.run_worker(parts.context.database_url, sweeps_of(parts), stop, ready=ready)
         except Exception:
             log.exception("the worker lost its database; trying again")
             try:
@@ -56,7 +56,7 @@ async def _process(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    settle_memory()
+    tune_garbage_collector()
     async with open_parts(settings) as parts:
         await work(parts, stop)
 

@@ -28,7 +28,7 @@ from app.base import clock, due
 from app.base.config import load_settings
 from app.base.embedded import stop_embedded
 from app.base.schema import migrate
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
 from app.demo.client import Outside
@@ -68,12 +68,14 @@ def delivered(number: int, at: str) -> dict[str, Any]:
 
 async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]:
     """A brand whose `count` customers all have their survey; answers the brand and the surveys."""
-    ground = parts.ground
-    async with ground.sessions.begin() as session:
+    context = parts.context
+    async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
-        _, secret = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
+        _, secret = await add_shop(session, context.tokens, brand, "bench", name="Bench")
         # Whatever the time of day is when this is run.
-        await change_programme(session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench")
+        await change_programme(
+            session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench"
+        )
     shop = Outside(base, shop="bench", secret=secret)
     try:
         await until_ready(base)
@@ -83,8 +85,10 @@ async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]
     finally:
         await shop.close()
     await due.run_until_idle(sweeps_of(parts), clock.now())
-    async with ground.sessions() as session:
-        found = await session.scalars(select(Survey.id).where(Survey.brand_id == brand.id, Survey.status == SurveyStatus.sent))
+    async with context.sessions() as session:
+        found = await session.scalars(
+            select(Survey.id).where(Survey.brand_id == brand.id, Survey.status == SurveyStatus.sent)
+        )
         surveys = list(found)
     if len(surveys) != count:
         raise SystemExit(f"{len(surveys)} of {count} surveys were sent")
@@ -104,13 +108,15 @@ async def until_ready(base: str) -> None:
     raise SystemExit("the web did not start")
 
 
-async def answer_all(parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]) -> tuple[dict[UUID, float], list[float]]:
+async def answer_all(
+    parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]
+) -> tuple[dict[UUID, float], list[float]]:
     """Answer one survey after the other with a ten; when each answer was begun, and the seconds until the thanks came."""
     began, trips = {}, []
     customer = Outside(base, shop="bench", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     try:
         for survey_id in surveys:
-            token = parts.ground.tokens.link("survey", brand_id, survey_id)
+            token = parts.context.tokens.link("survey", brand_id, survey_id)
             began[survey_id] = time.time()
             trips += await customer.answer([(token, 10, "")])
             await asyncio.sleep(PAUSE_SECONDS)
@@ -119,7 +125,7 @@ async def answer_all(parts: Parts, base: str, brand_id: int, surveys: Sequence[U
     return began, trips
 
 
-async def read_waits(ground: Ground, brand_id: int, began: Mapping[UUID, float]) -> list[float]:
+async def read_waits(context: AppContext, brand_id: int, began: Mapping[UUID, float]) -> list[float]:
     """Milliseconds from each answer to its offer's acceptance, by the clock of this one machine."""
     accepted = (
         select(Survey.id, OutboxItem.created_at)
@@ -128,20 +134,22 @@ async def read_waits(ground: Ground, brand_id: int, began: Mapping[UUID, float])
         .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
         .where(Survey.brand_id == brand_id, Message.template == Template.offer)
     )
-    async with ground.sessions() as session:
+    async with context.sessions() as session:
         rows = (await session.execute(accepted)).all()
     return sorted((at.timestamp() - began[survey_id]) * 1000 for survey_id, at in rows if survey_id in began)
 
 
 async def measure(parts: Parts, base: str, environment: Mapping[str, str], answers: int) -> bool:
     brand_id, surveys = await ask_all(parts, base, answers + WARM)
-    worker = subprocess.Popen(["tenfold", "worker"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    worker = subprocess.Popen(
+        ["tenfold", "worker"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         await asyncio.sleep(4)
         await answer_all(parts, base, brand_id, surveys[:WARM])
         began, trips = await answer_all(parts, base, brand_id, surveys[WARM:])
         await asyncio.sleep(3)
-        waits = await read_waits(parts.ground, brand_id, began)
+        waits = await read_waits(parts.context, brand_id, began)
     finally:
         worker.terminate()
         worker.wait()
@@ -154,18 +162,25 @@ def report(waits: Sequence[float], trips: Sequence[float]) -> bool:
     trip = statistics.median(trips) * 1000
     half, most, nearly_all = (waits[int(len(waits) * share)] for share in (0.5, 0.95, 0.99))
     print(f"{len(waits)} answers, one at a time; the answer's own round trip: median {trip:.1f} ms")
-    print(f"answer to offer accepted: p50 {half:.0f} ms, p95 {most:.0f} ms, p99 {nearly_all:.0f} ms, most {waits[-1]:.0f} ms")
+    print(
+        f"answer to offer accepted: p50 {half:.0f} ms, p95 {most:.0f} ms, p99 {nearly_all:.0f} ms, most {waits[-1]:.0f} ms"
+    )
     met = nearly_all <= TARGET_MS
-    print(f"wait / round trip = {half / trip:.1f}   target p99 of {TARGET_MS} ms: {'met' if met else 'missed'}")
+    print(
+        f"wait / round trip = {half / trip:.1f}   target p99 of {TARGET_MS} ms: {'met' if met else 'missed'}"
+    )
     return met
 
 
 async def run(base: str, environment: Mapping[str, str], answers: int) -> bool:
     async with open_parts(load_settings(_env_file=None)) as parts:
-        await migrate(parts.ground.database_url)
+        await migrate(parts.context.database_url)
         port = base.rpartition(":")[2]
         web = subprocess.Popen(
-            ["tenfold", "web", "--port", port], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["tenfold", "web", "--port", port],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             return await measure(parts, base, environment, answers)
@@ -175,7 +190,9 @@ async def run(base: str, environment: Mapping[str, str], answers: int) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--answers", type=int, default=200)
     answers = parser.parse_args().answers
     with socket.socket() as free:

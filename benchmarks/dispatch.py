@@ -35,19 +35,19 @@ from app.base.due import sweep_once
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.ids import new_id
 from app.base.log import configure_logs
-from app.base.memory import settle_memory
+from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme
-from app.messaging.carrier import Accepted, Batch, Carrier, Result
 from app.messaging.deliver import sweep
-from app.messaging.queue import Wanted, queue_messages
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
+from app.messaging.providers.sendgrid.client import SendGrid
+from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import Template
-from app.messaging.sendgrid import SendGrid
-from app.messaging.templates import SurveyFilling
+from app.messaging.templates import SurveyParams
 
 TARGET = 8_000
 TARGET_OF_SINGLE = 5.0
@@ -86,8 +86,8 @@ class Nowhere:
     name: str = "nowhere"
     most: int = 1_000
 
-    async def send(self, batch: Batch) -> list[Result]:
-        return [Accepted(None)] * len(batch.letters)
+    async def send(self, batch: OutgoingBatch) -> list[Result]:
+        return [Accepted(None)] * len(batch.recipients)
 
     async def close(self) -> None:
         pass
@@ -99,15 +99,15 @@ class Single(SendGrid):
     most = 1
 
 
-async def fill_queue(ground: Ground, brand: Brand, shop: Shop, count: int) -> None:
+async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) -> None:
     """Customers with one due survey each; what earlier rounds left is taken away."""
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         await session.execute(text("TRUNCATE attempts, messages, customers, pgqueuer CASCADE"))
     now = clock.now()
     for start in range(0, count, CHUNK):
         ids = [new_id() for _ in range(min(CHUNK, count - start))]
         addresses = [f"person{start + place}@example.com" for place in range(len(ids))]
-        async with ground.sessions.begin() as session:
+        async with context.sessions.begin() as session:
             await session.execute(
                 text("""
                     INSERT INTO customers (brand_id, id, email, first_name)
@@ -115,14 +115,26 @@ async def fill_queue(ground: Ground, brand: Brand, shop: Shop, count: int) -> No
                 """),
                 {"brand_id": brand.id, "ids": ids, "addresses": addresses},
             )
-            filling = SurveyFilling("Ana", "Linen shirt", "1001", "2026-03-03")
+            template_params = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
             wanted = [
-                Wanted(Template.survey, new_id(), person, shop.id, Channel.email, address, "en", filling, now)
+                NewMessage(
+                    Template.survey,
+                    new_id(),
+                    person,
+                    shop.id,
+                    Channel.email,
+                    address,
+                    "en",
+                    template_params,
+                    now,
+                )
                 for person, address in zip(ids, addresses, strict=True)
             ]
             await queue_messages(session, brand.id, wanted)
-    async with ground.engine.connect() as connection:
-        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
+    async with context.engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(
+            text("VACUUM ANALYZE")
+        )
 
 
 @dataclass(frozen=True)
@@ -134,12 +146,16 @@ class Measured:
     database: float
 
 
-async def round_of(ground: Ground, home: Path, carrier: Carrier, count: int) -> Measured:
+async def round_of(context: AppContext, home: Path, provider: Provider, count: int) -> Measured:
     """Send until none is left; every message must have been accepted and have its attempt."""
     began, ours, theirs = time.perf_counter(), time.process_time(), database_seconds(home)
-    await sweep_once(sweep(ground, {Channel.email: carrier}), clock.now())
-    seconds, ours, theirs = time.perf_counter() - began, time.process_time() - ours, database_seconds(home) - theirs
-    async with ground.sessions() as session:
+    await sweep_once(sweep(context, {Channel.email: provider}), clock.now())
+    seconds, ours, theirs = (
+        time.perf_counter() - began,
+        time.process_time() - ours,
+        database_seconds(home) - theirs,
+    )
+    async with context.sessions() as session:
         done = await session.scalar(
             text("""
                 SELECT count(*) FROM messages JOIN attempts ON attempts.brand_id = messages.brand_id AND message_id = messages.id
@@ -151,10 +167,12 @@ async def round_of(ground: Ground, home: Path, carrier: Carrier, count: int) -> 
     return Measured(count / seconds, ours / count * 1e6, theirs / count * 1e6)
 
 
-async def memory(ground: Ground, brand: Brand, shop: Shop, carrier: Carrier, count: int) -> list[float]:
+async def memory(
+    context: AppContext, brand: Brand, shop: Shop, provider: Provider, count: int
+) -> list[float]:
     """Resident megabytes of this process after each tenth of a long sweep."""
-    await fill_queue(ground, brand, shop, count)
-    one = sweep(ground, {Channel.email: carrier})
+    await fill_queue(context, brand, shop, count)
+    one = sweep(context, {Channel.email: provider})
     seen = []
     sent = 0
     while moved := await one.work(brand.id, clock.now()):
@@ -167,31 +185,42 @@ async def memory(ground: Ground, brand: Brand, shop: Shop, carrier: Carrier, cou
 async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace) -> bool:
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
     engine = make_engine(url)
-    ground = Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
-    async with ground.sessions.begin() as session:
+    context = AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
+    async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
-        shop, _ = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
+        shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
         # At night surveys would be put off rather than sent.
-        await change_programme(session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench")
+        await change_programme(
+            session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench"
+        )
     base = f"http://127.0.0.1:{port}"
-    carriers: dict[str, Carrier] = {
-        "sendgrid": SendGrid(ground.tokens, api_key="none", base_url=base),
-        "single": Single(ground.tokens, api_key="none", base_url=base),
+    providers: dict[str, Provider] = {
+        "sendgrid": SendGrid(context.tokens, api_key="none", base_url=base),
+        "single": Single(context.tokens, api_key="none", base_url=base),
         "nowhere": Nowhere(),
     }
-    counts = {"sendgrid": arguments.messages, "single": max(arguments.messages // 10, 1_000), "nowhere": arguments.messages}
+    counts = {
+        "sendgrid": arguments.messages,
+        "single": max(arguments.messages // 10, 1_000),
+        "nowhere": arguments.messages,
+    }
     # As a worker does when it begins.
-    settle_memory()
-    rounds: dict[str, list[Measured]] = {name: [] for name in carriers}
+    tune_garbage_collector()
+    rounds: dict[str, list[Measured]] = {name: [] for name in providers}
     for _ in range(arguments.rounds):
-        for name, carrier in carriers.items():
-            await fill_queue(ground, brand, shop, counts[name])
-            rounds[name].append(await round_of(ground, home, carrier, counts[name]))
+        for name, provider in providers.items():
+            await fill_queue(context, brand, shop, counts[name])
+            rounds[name].append(await round_of(context, home, provider, counts[name]))
     fine = report(rounds)
     if arguments.memory:
-        fine = report_memory(await memory(ground, brand, shop, carriers["sendgrid"], arguments.memory), arguments.memory) and fine
-    for carrier in carriers.values():
-        await carrier.close()
+        fine = (
+            report_memory(
+                await memory(context, brand, shop, providers["sendgrid"], arguments.memory), arguments.memory
+            )
+            and fine
+        )
+    for provider in providers.values():
+        await provider.close()
     await engine.dispose()
     return fine
 
@@ -199,7 +228,10 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
 def report(rounds: dict[str, list[Measured]]) -> bool:
     middle = {name: statistics.median(one.rate for one in each) for name, each in rounds.items()}
     for name, each in rounds.items():
-        worker, database = (statistics.median(costs) for costs in zip(*((one.worker, one.database) for one in each), strict=True))
+        worker, database = (
+            statistics.median(costs)
+            for costs in zip(*((one.worker, one.database) for one in each), strict=True)
+        )
         rates = ", ".join(f"{one.rate:,.0f}" for one in each)
         print(f"{name:>9}: {middle[name]:>8,.0f} messages/s   ({rates})")
         print(f"{'':>9}  processor µs a message: worker {worker:.0f}, database {database:.0f}")
@@ -219,10 +251,14 @@ def report_memory(seen: Sequence[float], count: int) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memory", type=int, default=200_000, help="messages of the memory run; 0 leaves it out")
+    parser.add_argument(
+        "--memory", type=int, default=200_000, help="messages of the memory run; 0 leaves it out"
+    )
     arguments = parser.parse_args()
     configure_logs(LogFormat.json, level=40)
     with socket.socket() as free:

@@ -37,12 +37,14 @@ from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.log import configure_logs
-from app.base.memory import settle_memory
+from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web import Ground, RequestFrame, install_problems, read_body
+from app.base.web.context import AppContext
+from app.base.web.middleware import RequestMiddleware, read_body
+from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
-from app.ingest.models import Event
+from app.ingest.models import Delivery
 from app.ingest.routes import BODY_LIMIT, DROP_LIMIT, _verified, inbox_of, router
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -52,20 +54,20 @@ TARGET_OF_ORM = 3.0
 DOORS = {"verify": "/bench/shop/verify", "ingest": "/hooks/shop/checkout", "orm": "/bench/shop/orm"}
 
 
-def ground_of(url: str) -> Ground:
+def ground_of(url: str) -> AppContext:
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
     engine = make_engine(url, pool_size=15)
-    return Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
+    return AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
 
 
 def serve(url: str, port: int) -> None:
     """The server process: the product's router and the two it is measured against."""
-    ground = ground_of(url)
-    configure_logs(ground.settings.log_format)
-    settle_memory()  # as the web does when it begins
+    context = ground_of(url)
+    configure_logs(context.settings.log_format)
+    tune_garbage_collector()  # as the web does when it begins
     app = FastAPI()
-    app.state.ground = ground
-    app.add_middleware(RequestFrame)
+    app.state.context = context
+    app.add_middleware(RequestMiddleware)
     install_problems(app)
     app.include_router(router)
 
@@ -79,9 +81,9 @@ def serve(url: str, port: int) -> None:
     async def orm(request: Request, shop: str) -> Response:
         raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
         known, delivery = await _verified(inbox_of(request), request, raw, shop, "checkout")
-        async with ground.sessions.begin() as session:
+        async with context.sessions.begin() as session:
             session.add(
-                Event(
+                Delivery(
                     brand_id=known.brand_id,
                     shop_id=known.shop_id,
                     source="checkout",
@@ -94,7 +96,9 @@ def serve(url: str, port: int) -> None:
             await due.wake(session, "ingest")
         return Response(b'{"received": true}', media_type="application/json")
 
-    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False)
+    uvicorn.run(
+        app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False
+    )
 
 
 def order(number: int) -> bytes:
@@ -116,10 +120,20 @@ def order(number: int) -> bytes:
             "country": "NL",
         },
         "items": [
-            {"sku": f"SKU-{place}", "title": "A mug with a long enough name", "quantity": 1, "unit_price": "20.00"}
+            {
+                "sku": f"SKU-{place}",
+                "title": "A mug with a long enough name",
+                "quantity": 1,
+                "unit_price": "20.00",
+            }
             for place in range(4)
         ],
-        "shipping_address": {"line1": "Main Street 1", "city": "Utrecht", "postal_code": "3511", "country": "NL"},
+        "shipping_address": {
+            "line1": "Main Street 1",
+            "city": "Utrecht",
+            "postal_code": "3511",
+            "country": "NL",
+        },
     }
     return json.dumps({"type": "order.paid", "timestamp": "2026-03-01T10:00:00Z", "data": data}).encode()
 
@@ -136,7 +150,9 @@ def sign(raw: bytes, message_id: str) -> dict[str, str]:
     }
 
 
-async def load(client: aiohttp.ClientSession, address: str, seconds: float, connections: int, numbers: Any) -> tuple[float, float]:
+async def load(
+    client: aiohttp.ClientSession, address: str, seconds: float, connections: int, numbers: Any
+) -> tuple[float, float]:
     """Requests a second and the 99th percentile in milliseconds, with so many open at a time."""
     ends = time.perf_counter() + seconds
     took: list[float] = []
@@ -160,11 +176,11 @@ async def load(client: aiohttp.ClientSession, address: str, seconds: float, conn
 
 async def prepare(url: str) -> None:
     await migrate(url)
-    ground = ground_of(url)
-    async with ground.sessions.begin() as session:
+    context = ground_of(url)
+    async with context.sessions.begin() as session:
         brand = await add_brand(session, "shop", name="Shop")
-        await add_shop(session, ground.tokens, brand, "shop", name="Shop", webhook_secret=SECRET)
-    await ground.engine.dispose()
+        await add_shop(session, context.tokens, brand, "shop", name="Shop", webhook_secret=SECRET)
+    await context.engine.dispose()
 
 
 async def measure(url: str, home: Path, server: int, port: int, options: argparse.Namespace) -> bool:
@@ -185,7 +201,9 @@ async def measure(url: str, home: Path, server: int, port: int, options: argpars
                 rate, p99 = await load(client, base + path, options.seconds, options.connections, numbers)
                 requests = rate * (time.perf_counter() - began)
                 after = process_seconds(server), database_seconds(home)
-                costs[name].append(((after[0] - before[0]) / requests * 1e6, (after[1] - before[1]) / requests * 1e6))
+                costs[name].append(
+                    ((after[0] - before[0]) / requests * 1e6, (after[1] - before[1]) / requests * 1e6)
+                )
                 rates[name].append(rate)
                 slow[name].append(p99)
     middle = {name: statistics.median(found) for name, found in rates.items()}
@@ -196,7 +214,9 @@ async def measure(url: str, home: Path, server: int, port: int, options: argpars
         )
         print(f"        processor µs a request: server {ours:.0f}, database {theirs:.0f}")
     of_verify, of_orm = middle["ingest"] / middle["verify"], middle["ingest"] / middle["orm"]
-    print(f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})")
+    print(
+        f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})"
+    )
     await check_kept(url)
     return of_verify >= TARGET_OF_VERIFY and of_orm >= TARGET_OF_ORM
 
@@ -215,7 +235,7 @@ async def check_kept(url: str) -> None:
     """Every acknowledged delivery is there once; say how large the groups were."""
     engine = make_engine(url, pool_size=1)
     async with engine.connect() as connection:
-        events = await connection.scalar(text("SELECT count(*) FROM events"))
+        events = await connection.scalar(text("SELECT count(*) FROM deliveries"))
         wakes = await connection.scalar(text("SELECT count(*) FROM pgqueuer"))
     await engine.dispose()
     print(f"{events:,} deliveries kept, {wakes:,} wake-ups")

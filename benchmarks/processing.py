@@ -24,19 +24,19 @@ from app.base import clock
 from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
-from app.base.memory import settle_memory
+from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.customers.contact import Person
 from app.customers.identify import identify
 from app.ingest import process
-from app.ingest.models import Event
-from app.ingest.rules import EventStatus
-from app.ingest.take_in import Incoming, take_in
-from app.referrals.issue import Promoter, issue_offers
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+from app.ingest.store import NewDelivery, store_deliveries
+from app.referrals.issue import NewReferrer, issue_offers
 from app.referrals.models import Code
 
 KEY = "a key for benchmarks alone, of no worth to anyone"
@@ -69,50 +69,68 @@ def order(number: int, code: str | None) -> bytes:
         "discount_codes": [code] if code else [],
         "customer": customer,
         "items": [
-            {"sku": f"SKU-{place}", "title": "A mug with a long enough name", "quantity": 1, "unit_price": "20.00"}
+            {
+                "sku": f"SKU-{place}",
+                "title": "A mug with a long enough name",
+                "quantity": 1,
+                "unit_price": "20.00",
+            }
             for place in range(4)
         ],
-        "shipping_address": {"line1": f"Main Street {number}", "city": "Utrecht", "postal_code": "3511", "country": "NL"},
+        "shipping_address": {
+            "line1": f"Main Street {number}",
+            "city": "Utrecht",
+            "postal_code": "3511",
+            "country": "NL",
+        },
     }
     return json.dumps({"type": "order.paid", "timestamp": clock.now().isoformat(), "data": data}).encode()
 
 
-async def prepare(ground: Ground) -> tuple[Brand, Shop, list[str]]:
+async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
     """A brand with a shop, and some referrers' codes."""
     now = clock.now()
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         brand = await add_brand(session, "shop", name="Shop")
-        shop, _ = await add_shop(session, ground.tokens, brand, "shop", name="Shop")
-        people = [Person(email=f"referrer{number}@example.com", first_name="Rea") for number in range(REFERRERS)]
+        shop, _ = await add_shop(session, context.tokens, brand, "shop", name="Shop")
+        people = [
+            Person(email=f"referrer{number}@example.com", first_name="Rea") for number in range(REFERRERS)
+        ]
         ids = await identify(session, brand, shop, people, now=now)
-        promoters = [Promoter(customer, shop.id, None) for customer in ids if customer]
-        await issue_offers(session, ground.tokens, brand, promoters, now=now - timedelta(days=1))
+        promoters = [NewReferrer(customer, shop.id, None) for customer in ids if customer]
+        await issue_offers(session, context.tokens, brand, promoters, now=now - timedelta(days=1))
         codes = list(await session.scalars(select(Code.code).where(Code.brand_id == brand.id)))
     return brand, shop, codes
 
 
-async def fill(ground: Ground, shop: Shop, codes: list[str], numbers: range) -> None:
+async def fill(context: AppContext, shop: Shop, codes: list[str], numbers: range) -> None:
     """Put paid orders into the inbox."""
     for start in range(numbers.start, numbers.stop, 1000):
         incoming = []
         for number in range(start, min(start + 1000, numbers.stop)):
             code = codes[number // ONE_IN % len(codes)] if number % ONE_IN == 0 else None
             incoming.append(
-                Incoming(
-                    shop.brand_id, shop.id, "checkout", "order.paid", f"m{number}", order(number, code), received_at=clock.now()
+                NewDelivery(
+                    shop.brand_id,
+                    shop.id,
+                    "checkout",
+                    "order.paid",
+                    f"m{number}",
+                    order(number, code),
+                    received_at=clock.now(),
                 )
             )
-        async with ground.sessions.begin() as session:
-            await take_in(session, incoming)
-    async with ground.sessions.begin() as session:
+        async with context.sessions.begin() as session:
+            await store_deliveries(session, incoming)
+    async with context.sessions.begin() as session:
         # As autovacuum does every minute; a fresh database that grows faster than that plans by what it knew when empty.
         await session.execute(text("ANALYZE"))
 
 
-async def drain(ground: Ground, brand: Brand, limit: int, queries: "count[int]") -> tuple[float, float]:
+async def drain(context: AppContext, brand: Brand, limit: int, queries: "count[int]") -> tuple[float, float]:
     """Seconds until nothing waits, and queries a batch."""
     before, batches, began = next(queries), 0, time.perf_counter()
-    while await process.process_waiting(ground, brand.id, now=clock.now(), limit=limit):
+    while await process.process_waiting(context, brand.id, now=clock.now(), limit=limit):
         batches += 1
     return time.perf_counter() - began, (next(queries) - before - 1) / max(1, batches)
 
@@ -120,26 +138,30 @@ async def drain(ground: Ground, brand: Brand, limit: int, queries: "count[int]")
 async def measure(url: str, home: Path, orders: int) -> bool:
     await migrate(url)
     engine = make_engine(url, pool_size=4)
-    ground = Ground(
-        load_settings(_env_file=None, database_url=url, secret_key=KEY), engine, make_sessions(engine), Tokens(KEY), url
+    context = AppContext(
+        load_settings(_env_file=None, database_url=url, secret_key=KEY),
+        engine,
+        make_sessions(engine),
+        Tokens(KEY),
+        url,
     )
     queries = count()
     event.listen(engine.sync_engine, "before_cursor_execute", lambda *_: next(queries))
-    brand, shop, codes = await prepare(ground)
+    brand, shop, codes = await prepare(context)
     single = max(20, orders // 100)
     # The first batches warm connections, statements and the planner up.
-    settle_memory()  # as a worker does when it begins
-    await fill(ground, shop, codes, range(1, 501))
-    await drain(ground, brand, process.BATCH, queries)
+    tune_garbage_collector()  # as a worker does when it begins
+    await fill(context, shop, codes, range(1, 501))
+    await drain(context, brand, process.BATCH, queries)
     rates = {}
     first = 1000
     for name, limit, amount in (("batch", process.BATCH, orders), ("single", 1, single)):
         found = []
         for _ in range(ROUNDS):
-            await fill(ground, shop, codes, range(first, first + amount))
+            await fill(context, shop, codes, range(first, first + amount))
             first += amount
             before, database = time.process_time(), database_seconds(home)
-            seconds, a_batch = await drain(ground, brand, limit, queries)
+            seconds, a_batch = await drain(context, brand, limit, queries)
             used = time.process_time() - before, database_seconds(home) - database
             found.append((amount / seconds, used[0] / amount * 1000, used[1] / amount * 1000))
         rates[name], ours, theirs = (statistics.median(each) for each in zip(*found, strict=True))
@@ -151,8 +173,10 @@ async def measure(url: str, home: Path, orders: int) -> bool:
     print(
         f"batch / single = {rates['batch'] / rates['single']:.1f}   target {TARGET:,} orders/s: {'met' if rates['batch'] >= TARGET else 'missed'}"
     )
-    async with ground.sessions() as session:
-        left = await session.scalar(select(func.count()).select_from(Event).where(Event.status != EventStatus.processed))
+    async with context.sessions() as session:
+        left = await session.scalar(
+            select(func.count()).select_from(Delivery).where(Delivery.status != DeliveryStatus.processed)
+        )
     await engine.dispose()
     if left:
         print(f"{left} deliveries were not processed")

@@ -26,13 +26,13 @@ from app.base.embedded import start_embedded, stop_embedded
 from app.base.ids import new_id
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.issue import Promoter, issue_offers
+from app.referrals.issue import NewReferrer, issue_offers
 from app.referrals.models import Code, Redemption
 from app.referrals.redeem import redeem_orders
 
@@ -40,17 +40,22 @@ KEY = "a key for benchmarks alone, of no worth to anyone"
 REFERRERS = 50
 
 
-async def prepare(ground: Ground) -> tuple[Brand, Shop, list[str]]:
+async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
     """A brand whose codes have uses enough for the whole run."""
     now = clock.now()
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
-        shop, _ = await add_shop(session, ground.tokens, brand, "bench", name="Bench")
+        shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
         await change_programme(
-            session, brand.id, Programme.model_validate({"offer": {"max_uses_per_code": 1_000_000}}), author="bench"
+            session,
+            brand.id,
+            Programme.model_validate({"offer": {"max_uses_per_code": 1_000_000}}),
+            author="bench",
         )
         people = await add_customers(session, brand, REFERRERS)
-        await issue_offers(session, ground.tokens, brand, [Promoter(person, shop.id) for person in people], now=now)
+        await issue_offers(
+            session, context.tokens, brand, [NewReferrer(person, shop.id) for person in people], now=now
+        )
         codes = await session.scalars(select(Code.code).where(Code.brand_id == brand.id))
         return brand, shop, list(codes)
 
@@ -58,16 +63,24 @@ async def prepare(ground: Ground) -> tuple[Brand, Shop, list[str]]:
 async def add_customers(session, brand: Brand, count: int) -> list[UUID]:
     ids = [new_id() for _ in range(count)]
     rows = [
-        {"brand_id": brand.id, "id": one, "email": f"{one.hex}@example.com", "email_key": f"{one.hex}@example.com"} for one in ids
+        {
+            "brand_id": brand.id,
+            "id": one,
+            "email": f"{one.hex}@example.com",
+            "email_key": f"{one.hex}@example.com",
+        }
+        for one in ids
     ]
     await session.execute(insert(Customer), rows)
     return ids
 
 
-async def add_orders(ground: Ground, brand: Brand, shop: Shop, codes: list[str], count: int) -> list[UUID]:
+async def add_orders(
+    context: AppContext, brand: Brand, shop: Shop, codes: list[str], count: int
+) -> list[UUID]:
     """New friends' orders, each with a code."""
     now = clock.now()
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         people = await add_customers(session, brand, count)
         rows = [
             {
@@ -91,14 +104,14 @@ async def add_orders(ground: Ground, brand: Brand, shop: Shop, codes: list[str],
             for place, person in enumerate(people)
         ]
         await session.execute(insert(Order), rows)
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         await session.execute(text("ANALYZE"))
     return [row["id"] for row in rows]
 
 
-async def in_batches(ground: Ground, brand: Brand, order_ids: list[UUID], size: int) -> None:
+async def in_batches(context: AppContext, brand: Brand, order_ids: list[UUID], size: int) -> None:
     for start in range(0, len(order_ids), size):
-        async with ground.sessions.begin() as session:
+        async with context.sessions.begin() as session:
             await redeem_orders(session, brand, order_ids[start : start + size], now=clock.now())
 
 
@@ -118,9 +131,9 @@ _EARLIER = text(
 )
 
 
-async def by_statements(ground: Ground, brand: Brand, order_ids: list[UUID]) -> None:
+async def by_statements(context: AppContext, brand: Brand, order_ids: list[UUID]) -> None:
     for order_id in order_ids:
-        async with ground.sessions.begin() as session:
+        async with context.sessions.begin() as session:
             await one_by_statements(session, brand, order_id)
 
 
@@ -137,7 +150,8 @@ async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
     ).one()
     code = (
         await session.execute(
-            text("SELECT id, customer_id FROM codes WHERE brand_id = :b AND code = :c"), given | {"c": order.code}
+            text("SELECT id, customer_id FROM codes WHERE brand_id = :b AND code = :c"),
+            given | {"c": order.code},
         )
     ).one()
     friend = {
@@ -149,10 +163,18 @@ async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
     }
     given |= friend
     await session.execute(_EARLIER, given)
-    await session.execute(text("SELECT 1 FROM redemptions WHERE brand_id = :b AND friend_email_key = :email AND holds_use"), given)
-    await session.execute(text("UPDATE codes SET uses = uses + 1 WHERE brand_id = :b AND id = :code AND uses < max_uses"), given)
+    await session.execute(
+        text("SELECT 1 FROM redemptions WHERE brand_id = :b AND friend_email_key = :email AND holds_use"),
+        given,
+    )
+    await session.execute(
+        text("UPDATE codes SET uses = uses + 1 WHERE brand_id = :b AND id = :code AND uses < max_uses"), given
+    )
     await session.execute(_REDEMPTION, given)
-    await session.execute(_LEDGER, given | {"first": new_id(), "second": new_id(), "t": new_id(), "key": f"discount:{given['r']}"})
+    await session.execute(
+        _LEDGER,
+        given | {"first": new_id(), "second": new_id(), "t": new_id(), "key": f"discount:{given['r']}"},
+    )
 
 
 async def timed(work: Callable[[], Awaitable[None]]) -> float:
@@ -164,20 +186,26 @@ async def timed(work: Callable[[], Awaitable[None]]) -> float:
 async def measure(url: str, orders: int, batch: int) -> dict[str, float]:
     engine = make_engine(url, pool_size=2)
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
-    ground = Ground(settings, engine, make_sessions(engine), Tokens(KEY), url)
-    brand, shop, codes = await prepare(ground)
-    warm = await add_orders(ground, brand, shop, codes, 2 * batch)
-    await in_batches(ground, brand, warm[:batch], batch)
-    await by_statements(ground, brand, warm[batch:])
+    context = AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
+    brand, shop, codes = await prepare(context)
+    warm = await add_orders(context, brand, shop, codes, 2 * batch)
+    await in_batches(context, brand, warm[:batch], batch)
+    await by_statements(context, brand, warm[batch:])
     rates: dict[str, list[float]] = {"in_batches": [], "by_seven_statements": []}
     # Turn about, so that neither has the emptier tables or the quieter machine.
     for _ in range(3):
         share = orders // 6
-        ours, plain = [await add_orders(ground, brand, shop, codes, share) for _ in range(2)]
-        rates["in_batches"].append(share / await timed(lambda ours=ours: in_batches(ground, brand, ours, batch)))
-        rates["by_seven_statements"].append(share / await timed(lambda plain=plain: by_statements(ground, brand, plain)))
-    async with ground.sessions() as session:
-        won = await session.scalar(select(func.count()).select_from(Redemption).where(Redemption.status == "pending"))
+        ours, plain = [await add_orders(context, brand, shop, codes, share) for _ in range(2)]
+        rates["in_batches"].append(
+            share / await timed(lambda ours=ours: in_batches(context, brand, ours, batch))
+        )
+        rates["by_seven_statements"].append(
+            share / await timed(lambda plain=plain: by_statements(context, brand, plain))
+        )
+    async with context.sessions() as session:
+        won = await session.scalar(
+            select(func.count()).select_from(Redemption).where(Redemption.status == "pending")
+        )
     await engine.dispose()
     assert won == 2 * batch + 6 * (orders // 6), won
     best = {name: round(max(each)) for name, each in rates.items()}
@@ -185,7 +213,9 @@ async def measure(url: str, orders: int, batch: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--orders", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=500)
     arguments = parser.parse_args()

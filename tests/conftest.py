@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -20,19 +19,13 @@ from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
+from tests.support.constants import SECRET, SECRET_KEY
 
-NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-"""A Tuesday noon: nobody's quiet hours in Europe."""
-SECRET_KEY = "a key for tests alone, of no worth to anyone"
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-"""The Standard Webhooks project's own example."""
 RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
-"""Vendors' vectors and real orders; tests that use them skip where it is absent."""
 
 
 def on(url: str, database: str) -> str:
@@ -59,7 +52,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 async def _make_template(url: str) -> None:
     connection = await asyncpg.connect(url)
     # The data of a test are thrown away anyhow, so nothing waits for the disk.
-    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200"):
+    for setting in (
+        "fsync = off",
+        "synchronous_commit = off",
+        "full_page_writes = off",
+        "max_connections = 200",
+    ):
         await connection.execute(f"ALTER SYSTEM SET {setting}")
     await connection.execute("SELECT pg_reload_conf()")
     await connection.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
@@ -108,34 +106,36 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def ground(settings: Settings, database_url: str) -> AsyncIterator[Ground]:
+async def context(settings: Settings, database_url: str) -> AsyncIterator[AppContext]:
     """What every room stands on, over the test's own database."""
     engine = make_engine(database_url, pool_size=8)
-    yield Ground(settings, engine, make_sessions(engine), Tokens(SECRET_KEY), database_url)
+    yield AppContext(settings, engine, make_sessions(engine), Tokens(SECRET_KEY), database_url)
     await engine.dispose()
 
 
 @pytest.fixture
-async def session(ground: Ground) -> AsyncIterator[AsyncSession]:
+async def session(context: AppContext) -> AsyncIterator[AsyncSession]:
     """A session whose work a test may commit or leave."""
-    async with ground.sessions() as session:
+    async with context.sessions() as session:
         yield session
 
 
 @pytest.fixture
-async def brand(ground: Ground) -> Brand:
+async def brand(context: AppContext) -> Brand:
     """A brand `acme` with the default programme."""
-    async with ground.sessions.begin() as session:
-        return await add_brand(session, "acme", name="Acme Goods", time_zone="Europe/Berlin", postal_address="1 Main St, Berlin")
+    async with context.sessions.begin() as session:
+        return await add_brand(
+            session, "acme", name="Acme Goods", time_zone="Europe/Berlin", postal_address="1 Main St, Berlin"
+        )
 
 
 @pytest.fixture
-async def shop(ground: Ground, brand: Brand) -> Shop:
+async def shop(context: AppContext, brand: Brand) -> Shop:
     """Its shop `acme`, in euros, with the webhook secret `SECRET`."""
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         shop, _ = await add_shop(
             session,
-            ground.tokens,
+            context.tokens,
             brand,
             "acme",
             name="Acme",

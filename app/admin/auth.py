@@ -11,9 +11,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.admin.keys import find_key
 from app.admin.rules import Scope, allows
 from app.base.errors import AppError
-from app.base.web import SessionDep
+from app.base.web.context import SessionDep
 
-_BEARER = HTTPBearer(auto_error=False, scheme_name="API key", description="A key made with `tenfold key add`, as `Bearer tf_…`.")
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="API key",
+    description="A key made with `tenfold key add`, as `Bearer tf_…`.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,9 @@ class Caller:
         return allows(self.scopes, Scope.pii)
 
 
-async def _caller(session: SessionDep, given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> Caller:
+async def _caller(
+    session: SessionDep, given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Caller:
     key = None if given is None else await find_key(session, given.credentials)
     if key is None:
         raise AppError(
@@ -47,7 +53,11 @@ def require(scope: Scope) -> Callable[..., Awaitable[Caller]]:
 
     async def checked(caller: Annotated[Caller, Depends(_caller, scope="function")]) -> Caller:
         if not allows(caller.scopes, scope):
-            raise AppError("missing_scope", f"This key lacks the scope {scope.value!r}; make one that has it.", status=403)
+            raise AppError(
+                "missing_scope",
+                f"This key lacks the scope {scope.value!r}; make one that has it.",
+                status=403,
+            )
         return caller
 
     checked.wants = scope  # type: ignore[attr-defined]  # read by the test that every route names its scope

@@ -11,8 +11,8 @@ from sqlalchemy import Select, func, select
 from app.admin.fields import moment
 from app.admin.listing import Resource
 from app.admin.rows import customer
-from app.base.ids import shown_or_none
-from app.base.web import Ground
+from app.base.ids import public_id_or_none
+from app.base.web.context import AppContext
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.referrals.models import Code, Redemption, Referrer, Visit
@@ -25,14 +25,22 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 def _referrers(brand_id: int) -> Select[Any]:
     mine = (Referrer.brand_id, Referrer.customer_id)
-    codes = select(func.count()).where(Code.brand_id == mine[0], Code.customer_id == mine[1]).scalar_subquery()
-    visits = select(func.count()).where(Visit.brand_id == mine[0], Visit.customer_id == mine[1]).scalar_subquery()
+    codes = (
+        select(func.count()).where(Code.brand_id == mine[0], Code.customer_id == mine[1]).scalar_subquery()
+    )
+    visits = (
+        select(func.count()).where(Visit.brand_id == mine[0], Visit.customer_id == mine[1]).scalar_subquery()
+    )
     used = select(func.count()).where(Redemption.brand_id == mine[0], Redemption.referrer_id == mine[1])
     return (
         select(Referrer.customer_id.label("id"), Referrer, Customer, Shop.slug.label("shop"))
         .add_columns(codes.label("codes"), visits.label("visits"))
-        .add_columns(used.where(Redemption.status != RedemptionStatus.refused).scalar_subquery().label("redemptions"))
-        .add_columns(used.where(Redemption.status == RedemptionStatus.approved).scalar_subquery().label("approved"))
+        .add_columns(
+            used.where(Redemption.status != RedemptionStatus.refused).scalar_subquery().label("redemptions")
+        )
+        .add_columns(
+            used.where(Redemption.status == RedemptionStatus.approved).scalar_subquery().label("approved")
+        )
         .join(Customer, (Customer.brand_id == mine[0]) & (Customer.id == mine[1]))
         .join(Shop, (Shop.brand_id == mine[0]) & (Shop.id == Referrer.shop_id))
         .where(Referrer.brand_id == brand_id)
@@ -46,7 +54,7 @@ def _referrer(row: Any, pii: bool) -> dict[str, Any]:
         "created_at": moment(it.created_at),
         "slug": it.slug,
         "shop": row.shop,
-        "survey": shown_or_none("sur", it.survey_id),
+        "survey": public_id_or_none("sur", it.survey_id),
         "revoked_at": moment(it.revoked_at),
         **{name: getattr(row, name) for name in ("codes", "visits", "redemptions", "approved")},
     }
@@ -73,12 +81,15 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-async def csv_lines(ground: Ground, brand_id: int, resource: Resource, columns: list[str], *, pii: bool) -> AsyncIterator[str]:
+async def csv_lines(
+    context: AppContext, brand_id: int, resource: Resource, columns: list[str], *, pii: bool
+) -> AsyncIterator[str]:
     """The whole list, oldest first, a chunk of lines at a time; memory stays the same however long it is."""
     yield _written([columns])
-    async with ground.sessions() as session:
+    async with context.sessions() as session:
         rows = await session.stream(
-            resource.rows(brand_id).order_by(resource.key), execution_options={"yield_per": _CHUNK, "prebuffer_rows": False}
+            resource.rows(brand_id).order_by(resource.key),
+            execution_options={"yield_per": _CHUNK, "prebuffer_rows": False},
         )
         async for chunk in rows.partitions(_CHUNK):
             shaped = (_flat(resource.shape(row, pii)) for row in chunk)

@@ -35,7 +35,9 @@ Lines = Annotated[str, Field(max_length=500), AfterValidator(_lines)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
-Address = Annotated[str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)]
+Address = Annotated[
+    str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)
+]
 Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\"<>]+$"), AfterValidator(_plain)]
 
 

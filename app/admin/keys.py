@@ -44,7 +44,13 @@ async def find_key(session: AsyncSession, shown: str) -> ApiKey | None:
     brand_id = int.from_bytes(raw[:4])
     if brand_id >= 2**31:
         return None
-    key = await session.scalar(select(ApiKey).where(ApiKey.brand_id == brand_id, ApiKey.id == UUID(bytes=raw[4:])))
-    if key is None or key.revoked_at is not None or not hmac.compare_digest(key.secret_hash, secret_hash(secret)):
+    key = await session.scalar(
+        select(ApiKey).where(ApiKey.brand_id == brand_id, ApiKey.id == UUID(bytes=raw[4:]))
+    )
+    if (
+        key is None
+        or key.revoked_at is not None
+        or not hmac.compare_digest(key.secret_hash, secret_hash(secret))
+    ):
         return None
     return key

@@ -12,9 +12,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.admin.auth import Caller
 from app.base.errors import AppError, NotFound
-from app.base.ids import read_id
+from app.base.ids import parse_public_id
 from app.base.tokens import Tokens
-from app.base.web import GroundDep
+from app.base.web.context import ContextDep
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,20 @@ class Page:
             return None
         subject = self.tokens.read_link("cursor", self.cursor)
         if subject is None or subject.brand_id != brand_id:
-            raise AppError("bad_cursor", "The cursor is not one that this list gave out; start again without it.")
+            raise AppError(
+                "bad_cursor", "The cursor is not one that this list gave out; start again without it."
+            )
         return subject.row_id
 
 
 def _page(
-    ground: GroundDep,
+    context: ContextDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Rows a page.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=100, description="`next_cursor` of the page before.")
+    ] = None,
 ) -> Page:
-    return Page(ground.tokens, limit, cursor)
+    return Page(context.tokens, limit, cursor)
 
 
 PageDep = Annotated[Page, Depends(_page)]
@@ -67,7 +71,9 @@ async def listing(
     wanted = resource.rows(caller.brand_id).where(*conditions)
     if after is not None:
         wanted = wanted.where(resource.key < after)
-    found: list[Row[Any]] = list((await session.execute(wanted.order_by(resource.key.desc()).limit(page.limit + 1))).all())
+    found: list[Row[Any]] = list(
+        (await session.execute(wanted.order_by(resource.key.desc()).limit(page.limit + 1))).all()
+    )
     shown = found[: page.limit]
     cursor = page.tokens.link("cursor", caller.brand_id, shown[-1].id) if len(found) > page.limit else None
     return {"data": [resource.shape(row, caller.sees_people) for row in shown], "next_cursor": cursor}
@@ -88,4 +94,4 @@ def matches(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[
 
 def names(column: InstrumentedAttribute[Any], prefix: str, shown_id: str | None) -> ColumnElement[bool]:
     """The condition of a filter by a shown id; an id of another kind is as unknown as any."""
-    return true() if shown_id is None else column == read_id(prefix, shown_id)
+    return true() if shown_id is None else column == parse_public_id(prefix, shown_id)

@@ -1,4 +1,4 @@
-"""Tables of API keys, staff, their sessions, and remembered answers to repeated writes."""
+"""Tables of API keys, staff, their sessions, and idempotency keys to repeated writes."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKeyConstraint, LargeBinary, SmallInteger, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.admin.rules import Role
-from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 
 
 class ApiKey(Base):
@@ -28,12 +28,15 @@ class Staff(Base):
     """A person of the marketing team."""
 
     __tablename__ = "staff"
-    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]), UniqueConstraint("brand_id", "email"))
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        UniqueConstraint("brand_id", "email"),
+    )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     email: Mapped[str]
-    role: Mapped[Role] = mapped_column(choice(Role))
+    role: Mapped[Role] = mapped_column(enum_text(Role))
     password_hash: Mapped[str | None]
     created_at: Mapped[Created]
 
@@ -66,10 +69,10 @@ class StaffSession(Base):
     created_at: Mapped[Created]
 
 
-class RememberedAnswer(Base):
+class IdempotencyKey(Base):
     """The answer to a write with an `Idempotency-Key`, given again when the write is repeated."""
 
-    __tablename__ = "remembered_answers"
+    __tablename__ = "idempotency_keys"
     __table_args__ = (ForeignKeyConstraint(["brand_id", "api_key_id"], ["api_keys.brand_id", "api_keys.id"]),)
 
     brand_id: Mapped[BrandKey]

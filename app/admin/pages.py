@@ -13,22 +13,27 @@ from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sig
 from app.admin.view import overview_values
 from app.base import clock
 from app.base.errors import AppError, NotFound
-from app.base.ids import read_id, shown
-from app.base.misses import misses_of, slow_down_page
-from app.base.web import GroundDep, SessionDep, not_found_page, page
+from app.base.ids import parse_public_id, public_id
+from app.base.web.context import ContextDep, SessionDep
+from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.insight.kept import Kept
 from app.insight.overview import Overview, overview
 from app.insight.periods import Period, last_days, read_period
 from app.insight.timeline import timeline
+from app.insight.ttl_cache import TtlCache
 
 
 async def _from_our_own_page(request: Request) -> None:
     """Forms of other sites are refused. Browsers say where a form stands; `Origin` would not do, since our pages hide theirs."""
     site = request.headers.get("sec-fetch-site", "none")
     if request.method == "POST" and site not in ("same-origin", "none"):
-        raise AppError("foreign_form", "This form was sent from another site; open the page itself and try again.", status=403)
+        raise AppError(
+            "foreign_form",
+            "This form was sent from another site; open the page itself and try again.",
+            status=403,
+        )
 
 
 router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(_from_our_own_page)])
@@ -37,8 +42,8 @@ COOKIE = "tenfold_session"
 PERIODS = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year", "all": "All time"}
 
 
-async def _person(request: Request, ground: GroundDep, session: SessionDep) -> SignedIn | None:
-    return await who_is(session, ground.tokens, request.cookies.get(COOKIE, ""), now=clock.now())
+async def _person(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
+    return await who_is(session, context.tokens, request.cookies.get(COOKIE, ""), now=clock.now())
 
 
 Person = Annotated[SignedIn | None, Depends(_person, scope="function")]
@@ -49,29 +54,31 @@ def _sign_in_first() -> Response:
 
 
 @router.get("/login/{token}")
-async def show_login(request: Request, token: str, ground: GroundDep, session: SessionDep) -> Response:
+async def show_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
     """A page with a button: looking at a link does not use it up, so a mail scanner cannot."""
-    if misses_of(request).limited(request):
-        return slow_down_page()
-    if not await is_login_link(session, ground.tokens, token, now=clock.now()):
-        misses_of(request).note(request)
+    if get_lookup_limit(request).is_limited(request):
+        return rate_limited_page()
+    if not await is_login_link(session, context.tokens, token, now=clock.now()):
+        get_lookup_limit(request).record_failure(request)
         return not_found_page()
     return page("admin/login.html", {"token": token})
 
 
 @router.post("/login/{token}")
-async def use_login(request: Request, token: str, ground: GroundDep, session: SessionDep) -> Response:
+async def use_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
     """Sign this browser in and lead to the overview; the link is used up."""
-    if misses_of(request).limited(request):
-        return slow_down_page()
-    cookie = await sign_in(session, ground.tokens, token, now=clock.now())
+    if get_lookup_limit(request).is_limited(request):
+        return rate_limited_page()
+    cookie = await sign_in(session, context.tokens, token, now=clock.now())
     if cookie is None:
-        misses_of(request).note(request)
+        get_lookup_limit(request).record_failure(request)
         return not_found_page()
     answer = RedirectResponse("/admin", 303)
     lasts = int(SESSION_LASTS.total_seconds())
-    secure = ground.settings.public_url.startswith("https://")
-    answer.set_cookie(COOKIE, cookie, max_age=lasts, path="/admin", httponly=True, samesite="lax", secure=secure)
+    secure = context.settings.public_url.startswith("https://")
+    answer.set_cookie(
+        COOKIE, cookie, max_age=lasts, path="/admin", httponly=True, samesite="lax", secure=secure
+    )
     return answer
 
 
@@ -96,23 +103,31 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
         chosen, period = _period(asked.get("days"), asked.get("from"), asked.get("to"), brand)
     except AppError:
         return RedirectResponse("/admin", 303)
-    found = await _kept(request).get((brand.id, brand.time_zone, period), lambda: overview(session, brand, period))
+    found = await _kept(request).get(
+        (brand.id, brand.time_zone, period), lambda: overview(session, brand, period)
+    )
     values = overview_values(found, brand, pii=sees_people(person.role))
     for row in values["latest"]:
         row["name"] = _called(row.pop("person"), person)
     return page(
         "admin/overview.html",
-        {**_frame(brand, person, "overview"), **values, "periods": PERIODS, "chosen": chosen, "period": _said(period, brand)},
+        {
+            **_frame(brand, person, "overview"),
+            **values,
+            "periods": PERIODS,
+            "chosen": chosen,
+            "period": _said(period, brand),
+        },
     )
 
 
 @router.get("/customers/{id}")
-async def show_person(id: str, person: Person, ground: GroundDep, session: SessionDep) -> Response:  # noqa: A002  # the path's own word
+async def show_person(id: str, person: Person, context: ContextDep, session: SessionDep) -> Response:  # noqa: A002  # the path's own word
     """Everything that happened to one person, and why something did not."""
     if person is None:
         return _sign_in_first()
     try:
-        customer_id = read_id("cus", id)
+        customer_id = parse_public_id("cus", id)
     except NotFound:
         return not_found_page()
     row = (await session.execute(CUSTOMERS.rows(person.brand_id).where(CUSTOMERS.key == customer_id))).first()
@@ -120,17 +135,22 @@ async def show_person(id: str, person: Person, ground: GroundDep, session: Sessi
         return not_found_page()
     brand = await load_brand(session, person.brand_id)
     zone = ZoneInfo(brand.time_zone)
-    happened = await timeline(session, ground.tokens, person.brand_id, customer_id, pii=sees_people(person.role))
-    story = [{"at": each.at.astimezone(zone), "kind": each.kind.replace("_", " "), "text": each.text} for each in happened]
+    happened = await timeline(
+        session, context.tokens, person.brand_id, customer_id, pii=sees_people(person.role)
+    )
+    story = [
+        {"at": each.at.astimezone(zone), "kind": each.kind.replace("_", " "), "text": each.text}
+        for each in happened
+    ]
     shape = customer(row, sees_people(person.role))
     return page("admin/person.html", {**_frame(brand, person, "person"), "person": shape, "story": story})
 
 
-def _kept(request: Request) -> Kept[Overview]:
+def _kept(request: Request) -> TtlCache[Overview]:
     """The application's own memory of overviews: those of a large brand take seconds to gather."""
     state = request.app.state
     if not hasattr(state, "overviews"):
-        state.overviews = Kept[Overview]()
+        state.overviews = TtlCache[Overview]()
     return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
@@ -170,4 +190,4 @@ def _called(row: Any, person: SignedIn) -> dict[str, str]:
         name, email = mask_name(name) or "", mask_email(row.email) or ""
     else:
         email = row.email or row.phone or ""
-    return {"id": shown("cus", row.customer_id), "text": name or email or "Somebody"}
+    return {"id": public_id("cus", row.customer_id), "text": name or email or "Somebody"}

@@ -16,9 +16,9 @@ from app.base.ids import new_id
 from app.base.tokens import Tokens, plain_code
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Shop
-from app.ingest.models import Event
+from app.ingest.models import Delivery
 from app.ingest.process import Work, process_events
-from app.ingest.rules import EventStatus, Said
+from app.ingest.rules import DeliveryStatus, ParsedEvent
 from app.orders.models import Order
 from app.platforms.checkout import read_order
 from app.platforms.events import OrderPaid
@@ -48,7 +48,14 @@ def choose_shop(shops: dict[UUID, Shop], slug: str | None) -> Shop:
 
 
 async def redeem_code(
-    session: AsyncSession, tokens: Tokens, brand_id: int, shop_slug: str | None, code: str, order: Fields, *, now: datetime
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    shop_slug: str | None,
+    code: str,
+    order: Fields,
+    *,
+    now: datetime,
 ) -> Redeemed:
     """Record the order as paid with this code first among its codes, and say whether the code counts.
 
@@ -73,7 +80,7 @@ async def _retried(work: Work, shop: Shop, paid: OrderPaid) -> None:
         try:
             async with work.session.begin_nested():
                 await _add_code(work.session, shop, paid)
-                await process_events(work, [Said(new_id(), 0, 0, shop.id, paid)])
+                await process_events(work, [ParsedEvent(new_id(), 0, 0, shop.id, paid)])
             return
         except DBAPIError as error:
             if left == 0 or not str(getattr(error.orig, "sqlstate", "")).startswith("40"):
@@ -83,11 +90,19 @@ async def _retried(work: Work, shop: Shop, paid: OrderPaid) -> None:
 async def _add_code(session: AsyncSession, shop: Shop, paid: OrderPaid) -> None:
     """An order that the shop's hook told first, without the code: it gets it, unless a code of it was decided already."""
     known = (Order.brand_id == shop.brand_id, Order.shop_id == shop.id, Order.external_id == paid.order_id)
-    row = (await session.execute(select(Order.id, Order.discount_codes).where(*known).with_for_update(key_share=True))).first()
+    row = (
+        await session.execute(
+            select(Order.id, Order.discount_codes).where(*known).with_for_update(key_share=True)
+        )
+    ).first()
     if row is None or plain_code(paid.discount_codes[0]) in {plain_code(each) for each in row.discount_codes}:
         return
     codes = [paid.discount_codes[0], *row.discount_codes]
-    decided = select(Redemption.id).where(Redemption.brand_id == shop.brand_id, Redemption.order_id == row.id).exists()
+    decided = (
+        select(Redemption.id)
+        .where(Redemption.brand_id == shop.brand_id, Redemption.order_id == row.id)
+        .exists()
+    )
     await session.execute(update(Order).where(*known, ~decided).values(discount_codes=codes))
 
 
@@ -102,11 +117,11 @@ async def _keep(session: AsyncSession, shop: Shop, paid: OrderPaid, order: Field
         "topic": "order.paid",
         "external_id": f"redeem:{paid.order_id}",
         "body": json.dumps({"type": "order.paid", "data": data}, default=str).encode(),
-        "status": EventStatus.processed,
+        "status": DeliveryStatus.processed,
         "received_at": now,
         "processed_at": now,
     }
-    await session.execute(insert(Event).values(event).on_conflict_do_nothing())
+    await session.execute(insert(Delivery).values(event).on_conflict_do_nothing())
 
 
 async def _outcome(session: AsyncSession, shop: Shop, paid: OrderPaid, code: str) -> Redeemed:

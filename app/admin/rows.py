@@ -10,10 +10,10 @@ from app.admin.fields import moment
 from app.admin.listing import Resource
 from app.admin.rules import mask_email, mask_name, mask_phone
 from app.base import clock, money
-from app.base.ids import shown, shown_or_none
+from app.base.ids import public_id, public_id_or_none
 from app.brands.models import Shop
 from app.customers.models import Customer
-from app.ingest.models import Event
+from app.ingest.models import Delivery
 from app.insight.sentences import without_addresses
 from app.messaging.models import Message
 from app.orders.models import Order
@@ -30,20 +30,26 @@ def _select(key: InstrumentedAttribute[Any], *columns: Any) -> Select[Any]:
     return select(key.label("id"), *columns)
 
 
-def _in_shop(query: Select[Any], shop_id: InstrumentedAttribute[Any], brand_id: InstrumentedAttribute[Any]) -> Select[Any]:
-    return query.add_columns(Shop.slug.label("shop")).join(Shop, (Shop.brand_id == brand_id) & (Shop.id == shop_id))
+def _in_shop(
+    query: Select[Any], shop_id: InstrumentedAttribute[Any], brand_id: InstrumentedAttribute[Any]
+) -> Select[Any]:
+    return query.add_columns(Shop.slug.label("shop")).join(
+        Shop, (Shop.brand_id == brand_id) & (Shop.id == shop_id)
+    )
 
 
 def events(brand_id: int) -> Select[Any]:
     """Inbound deliveries."""
-    return _in_shop(_select(Event.id, Event), Event.shop_id, Event.brand_id).where(Event.brand_id == brand_id)
+    return _in_shop(_select(Delivery.id, Delivery), Delivery.shop_id, Delivery.brand_id).where(
+        Delivery.brand_id == brand_id
+    )
 
 
 def event(row: Any, _pii: bool) -> dict[str, Any]:
     """An inbound delivery, without its body."""
-    it: Event = row.Event
+    it: Delivery = row.Delivery
     return {
-        "id": shown("evt", it.id),
+        "id": public_id("dlv", it.id),
         "created_at": moment(it.created_at),
         "shop": row.shop,
         "source": it.source,
@@ -66,7 +72,7 @@ def customer(row: Any, pii: bool) -> dict[str, Any]:
     it: Customer = row.Customer
     name = " ".join(part for part in (it.first_name, it.last_name) if part) or None
     return {
-        "id": shown("cus", it.id),
+        "id": public_id("cus", it.id),
         "created_at": moment(it.created_at),
         "email": it.email if pii else mask_email(it.email),
         "phone": it.phone if pii else mask_phone(it.phone),
@@ -87,12 +93,12 @@ def order(row: Any, _pii: bool) -> dict[str, Any]:
     """An order as its facts left it."""
     it: Order = row.Order
     return {
-        "id": shown("ord", it.id),
+        "id": public_id("ord", it.id),
         "created_at": moment(it.created_at),
         "shop": row.shop,
         "external_id": it.external_id,
         "number": it.number,
-        "customer": shown_or_none("cus", it.customer_id),
+        "customer": public_id_or_none("cus", it.customer_id),
         "subtotal": money.to_text(it.subtotal, it.currency),
         "total": money.to_text(it.total, it.currency),
         "discount_total": money.to_text(it.discount_total, it.currency),
@@ -112,18 +118,20 @@ def order(row: Any, _pii: bool) -> dict[str, Any]:
 
 def surveys(brand_id: int) -> Select[Any]:
     """Surveys, the skipped ones too."""
-    return _in_shop(_select(Survey.id, Survey), Survey.shop_id, Survey.brand_id).where(Survey.brand_id == brand_id)
+    return _in_shop(_select(Survey.id, Survey), Survey.shop_id, Survey.brand_id).where(
+        Survey.brand_id == brand_id
+    )
 
 
 def survey(row: Any, _pii: bool) -> dict[str, Any]:
     """A survey and why it was skipped or put off."""
     it: Survey = row.Survey
     return {
-        "id": shown("sur", it.id),
+        "id": public_id("sur", it.id),
         "created_at": moment(it.created_at),
         "shop": row.shop,
-        "order": shown("ord", it.order_id),
-        "customer": shown_or_none("cus", it.customer_id),
+        "order": public_id("ord", it.order_id),
+        "customer": public_id_or_none("cus", it.customer_id),
         "status": it.status,
         "reason": it.reason,
         "deferred_reason": it.deferred_reason,
@@ -144,11 +152,11 @@ def response(row: Any, pii: bool) -> dict[str, Any]:
     """An answer as it stands; its comment is without addresses where `pii` is false."""
     it: Response = row.Response
     return {
-        "id": shown("rsp", it.id),
+        "id": public_id("rsp", it.id),
         "created_at": moment(it.created_at),
-        "survey": shown("sur", it.survey_id),
-        "order": shown("ord", it.order_id),
-        "customer": shown("cus", it.customer_id),
+        "survey": public_id("sur", it.survey_id),
+        "order": public_id("ord", it.order_id),
+        "customer": public_id("cus", it.customer_id),
         "score": it.score,
         "band": band_of(it.score),
         "comment": it.comment if pii or it.comment is None else without_addresses(it.comment),
@@ -161,19 +169,21 @@ def response(row: Any, pii: bool) -> dict[str, Any]:
 
 def messages(brand_id: int) -> Select[Any]:
     """Messages, those not sent too."""
-    return _in_shop(_select(Message.id, Message), Message.shop_id, Message.brand_id).where(Message.brand_id == brand_id)
+    return _in_shop(_select(Message.id, Message), Message.shop_id, Message.brand_id).where(
+        Message.brand_id == brand_id
+    )
 
 
 def message(row: Any, _pii: bool) -> dict[str, Any]:
     """A message without its content; `attempts` is how many there were."""
     it: Message = row.Message
     return {
-        "id": shown("msg", it.id),
+        "id": public_id("msg", it.id),
         "created_at": moment(it.created_at),
         "shop": row.shop,
-        "customer": shown("cus", it.customer_id),
+        "customer": public_id("cus", it.customer_id),
         "template": it.template,
-        "subject_id": shown(_OF_SUBJECT[it.template], it.subject_id),
+        "subject_id": public_id(_OF_SUBJECT[it.template], it.subject_id),
         "step": it.step,
         "channel": it.channel,
         "status": it.status,
@@ -201,10 +211,10 @@ def code(row: Any, _pii: bool) -> dict[str, Any]:
     """A code and what it is good for at this moment."""
     it: Code = row.Code
     return {
-        "id": shown("cod", it.id),
+        "id": public_id("cod", it.id),
         "created_at": moment(it.created_at),
         "code": it.display,
-        "referrer": shown("cus", it.customer_id),
+        "referrer": public_id("cus", it.customer_id),
         "uses": it.uses,
         "max_uses": it.max_uses,
         "expires_at": moment(it.expires_at),
@@ -230,12 +240,12 @@ def redemption(row: Any, _pii: bool) -> dict[str, Any]:
     """A friend's order and whether it counts."""
     it: Redemption = row.Redemption
     return {
-        "id": shown("red", it.id),
+        "id": public_id("red", it.id),
         "created_at": moment(it.created_at),
         "code": row.code,
-        "referrer": shown("cus", it.referrer_id),
-        "friend": shown_or_none("cus", it.friend_id),
-        "order": shown("ord", it.order_id),
+        "referrer": public_id("cus", it.referrer_id),
+        "friend": public_id_or_none("cus", it.friend_id),
+        "order": public_id("ord", it.order_id),
         "order_number": row.order_number,
         "amount_off": money.to_text(it.amount_off, it.currency),
         "currency": it.currency,
@@ -256,10 +266,10 @@ def reward(row: Any, _pii: bool) -> dict[str, Any]:
     """A reward as granted, and what clawbacks left of it."""
     it: Reward = row.Reward
     return {
-        "id": shown("rwd", it.id),
+        "id": public_id("rwd", it.id),
         "created_at": moment(it.created_at),
-        "redemption": shown("red", it.redemption_id),
-        "referrer": shown("cus", it.referrer_id),
+        "redemption": public_id("red", it.redemption_id),
+        "referrer": public_id("cus", it.referrer_id),
         "kind": it.kind,
         "amount": money.to_text(it.amount, it.currency),
         "net_amount": money.to_text(it.net_amount, it.currency),
@@ -279,20 +289,20 @@ def ledger_entry(row: Any, _pii: bool) -> dict[str, Any]:
     """One line; those of a transaction add up to zero."""
     it: LedgerEntry = row.LedgerEntry
     return {
-        "id": shown("led", it.id),
+        "id": public_id("led", it.id),
         "created_at": moment(it.created_at),
-        "transaction": shown("txn", it.transaction_id),
+        "transaction": public_id("txn", it.transaction_id),
         "transaction_key": it.transaction_key,
         "account": it.account,
         "amount": money.to_text(it.amount, it.currency),
         "currency": it.currency,
-        "redemption": shown("red", it.redemption_id),
-        "referrer": shown("cus", it.referrer_id),
+        "redemption": public_id("red", it.redemption_id),
+        "referrer": public_id("cus", it.referrer_id),
         "at": moment(it.at),
     }
 
 
-EVENTS = Resource(events, Event.id, event)
+EVENTS = Resource(events, Delivery.id, event)
 CUSTOMERS = Resource(customers, Customer.id, customer)
 ORDERS = Resource(orders, Order.id, order)
 SURVEYS = Resource(surveys, Survey.id, survey)

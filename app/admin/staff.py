@@ -15,7 +15,7 @@ from app.admin.rules import Role
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_secret, secret_hash
-from app.base.web import Ground
+from app.base.web.context import AppContext
 
 LINK_LASTS = timedelta(hours=1)
 SESSION_LASTS = timedelta(days=14)
@@ -40,29 +40,43 @@ async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role
         raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
     wanted = insert(Staff).values(brand_id=brand_id, id=new_id(), email=address, role=role)
     made = await session.execute(
-        wanted.on_conflict_do_update(index_elements=["brand_id", "email"], set_={"role": role}).returning(Staff.id)
+        wanted.on_conflict_do_update(index_elements=["brand_id", "email"], set_={"role": role}).returning(
+            Staff.id
+        )
     )
     return made.scalar_one()
 
 
 async def make_login_link(
-    session: AsyncSession, ground: Ground, email: str, *, now: datetime, brand_id: int | None = None, lasts: timedelta = LINK_LASTS
+    session: AsyncSession,
+    context: AppContext,
+    email: str,
+    *,
+    now: datetime,
+    brand_id: int | None = None,
+    lasts: timedelta = LINK_LASTS,
 ) -> str:
     """The address of a page that signs this person in, once.
 
     Who works for several brands must say which; that, and a person nobody added, is an `AppError`. For commands only: it tells
     whether an address is known.
     """
-    chosen = select(Staff).where(Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else []))
+    chosen = select(Staff).where(
+        Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else [])
+    )
     people = (await session.scalars(chosen)).all()
     if not people:
-        raise AppError("unknown_staff", "Nobody of the team has this address; add them with: tenfold staff add", status=404)
+        raise AppError(
+            "unknown_staff",
+            "Nobody of the team has this address; add them with: tenfold staff add",
+            status=404,
+        )
     if len(people) > 1:
         raise AppError("several_brands", "This person works for several brands; say which one with --brand.")
     link = LoginLink(brand_id=people[0].brand_id, id=new_id(), staff_id=people[0].id, expires_at=now + lasts)
     session.add(link)
     await session.flush()
-    return f"{ground.settings.public_url}/admin/login/{ground.tokens.link('login', link.brand_id, link.id)}"
+    return f"{context.settings.public_url}/admin/login/{context.tokens.link('login', link.brand_id, link.id)}"
 
 
 async def is_login_link(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> bool:
@@ -102,7 +116,11 @@ async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: dat
         return None
     secret = new_secret()
     made = StaffSession(
-        brand_id=subject.brand_id, id=new_id(), staff_id=staff_id, secret_hash=secret_hash(secret), expires_at=now + SESSION_LASTS
+        brand_id=subject.brand_id,
+        id=new_id(),
+        staff_id=staff_id,
+        secret_hash=secret_hash(secret),
+        expires_at=now + SESSION_LASTS,
     )
     session.add(made)
     await session.flush()
@@ -118,7 +136,11 @@ async def who_is(session: AsyncSession, tokens: Tokens, cookie: str, *, now: dat
     found = await session.execute(
         select(StaffSession, Staff)
         .join(Staff, (Staff.brand_id == StaffSession.brand_id) & (Staff.id == StaffSession.staff_id))
-        .where(StaffSession.brand_id == subject.brand_id, StaffSession.id == subject.row_id, StaffSession.expires_at > now)
+        .where(
+            StaffSession.brand_id == subject.brand_id,
+            StaffSession.id == subject.row_id,
+            StaffSession.expires_at > now,
+        )
     )
     row = found.first()
     if row is None or not hmac.compare_digest(row[0].secret_hash, secret_hash(secret)):
@@ -129,5 +151,7 @@ async def who_is(session: AsyncSession, tokens: Tokens, cookie: str, *, now: dat
 async def sign_out(session: AsyncSession, person: SignedIn) -> None:
     """End this browser's session."""
     await session.execute(
-        delete(StaffSession).where(StaffSession.brand_id == person.brand_id, StaffSession.id == person.session_id)
+        delete(StaffSession).where(
+            StaffSession.brand_id == person.brand_id, StaffSession.id == person.session_id
+        )
     )

@@ -58,7 +58,12 @@ def _cards(found: Overview) -> list[dict[str, str]]:
     several = " and other currencies" if len(found.funnel.accounts) > 1 else ""
     share = found.counts.promoters / found.counts.responses if found.counts.responses else None
     return [
-        {"name": "NPS", "value": _points(nps(found.counts)), "aside": _spread(interval(found.counts)), "more": _moved(found)},
+        {
+            "name": "NPS",
+            "value": _points(nps(found.counts)),
+            "aside": _spread(interval(found.counts)),
+            "more": _moved(found),
+        },
         {
             "name": "Response rate",
             "value": _percent(found.rate.value),
@@ -77,7 +82,12 @@ def _cards(found: Overview) -> list[dict[str, str]]:
             "aside": _offer_aside(found.answer_to_offer),
             "more": "",
         },
-        {"name": "Redemptions", "value": f"{stages.redemptions:,}", "aside": f"{stages.approved:,} approved", "more": ""},
+        {
+            "name": "Redemptions",
+            "value": f"{stages.redemptions:,}",
+            "aside": f"{stages.approved:,} approved",
+            "more": "",
+        },
         {
             "name": "Referred revenue",
             "value": _round_amount(account.revenue, account.currency),
@@ -93,7 +103,11 @@ def _points(value: float | None) -> str:
 
 
 def _spread(found: Interval | None) -> str:
-    return "no answers yet" if found is None else f"{_points(found.low)} to {_points(found.high)} with 95 % certainty"
+    return (
+        "no answers yet"
+        if found is None
+        else f"{_points(found.low)} to {_points(found.high)} with 95 % certainty"
+    )
 
 
 def _percent(value: float | None) -> str:
@@ -124,7 +138,13 @@ def _rate_moved(found: Overview) -> str:
 def _offer_aside(seconds: float | None) -> str:
     if seconds is None:
         return "nothing to time yet"
-    said = f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    said = (
+        f"{seconds:.1f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.0f} h"
+    )
     return f"95 % within {said} of the answer"
 
 
@@ -146,7 +166,9 @@ def _account(account: Account) -> dict[str, str]:
         "discount": _amount(account.discount_cost, account.currency),
         "leaked": _amount(account.leaked_discount, account.currency),
         "reward": _amount(account.reward_cost, account.currency),
-        "messages": "not known" if account.message_cost is None else _amount(account.message_cost, account.currency),
+        "messages": "not known"
+        if account.message_cost is None
+        else _amount(account.message_cost, account.currency),
         "roi": "–" if account.roi is None else f"{100 * account.roi:,.0f} %",
     }
 
@@ -164,9 +186,21 @@ def _bands(found: Overview) -> list[dict[str, Any]]:
     """The three bands with their place on a bar of 100."""
     counts, whole = found.counts, found.counts.responses
     bands, start = [], 0.0
-    for name, count in (("detractor", counts.detractors), ("passive", counts.passives), ("promoter", counts.promoters)):
+    for name, count in (
+        ("detractor", counts.detractors),
+        ("passive", counts.passives),
+        ("promoter", counts.promoters),
+    ):
         share = 100 * count / whole if whole else 0.0
-        bands.append({"name": name, "count": count, "share": f"{share:.0f} %", "start": round(start, 2), "width": round(share, 2)})
+        bands.append(
+            {
+                "name": name,
+                "count": count,
+                "share": f"{share:.0f} %",
+                "start": round(start, 2),
+                "width": round(share, 2),
+            }
+        )
         start += share
     return bands
 

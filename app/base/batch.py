@@ -23,7 +23,11 @@ def recordset(
     prepared once. Values are what the engine writes as JSON (aware times, UUIDs and bytes included); a Decimal comes as a string.
     """
     typed = [column(each.key, each.type) for each in columns]
-    return func.jsonb_to_recordset(literal(list(rows), JSONB)).table_valued(*typed).render_derived(name=name, with_types=True)
+    return (
+        func.jsonb_to_recordset(literal(list(rows), JSONB))
+        .table_valued(*typed)
+        .render_derived(name=name, with_types=True)
+    )
 
 
 def as_row(value: "DataclassInstance") -> dict[str, Any]:
@@ -31,11 +35,11 @@ def as_row(value: "DataclassInstance") -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def among_ids(subject: QueryableAttribute[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
+def in_ids(subject: QueryableAttribute[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
     """Whether a column is one of these ids; one bound array however many there are."""
     return subject == any_(literal(list(ids), ARRAY(Uuid)))
 
 
-def among_texts(subject: QueryableAttribute[Any], texts: Sequence[str]) -> ColumnElement[bool]:
+def in_texts(subject: QueryableAttribute[Any], texts: Sequence[str]) -> ColumnElement[bool]:
     """Whether a column is one of these texts; one bound array however many there are."""
     return subject == any_(literal(list(texts), ARRAY(Text)))

@@ -46,7 +46,9 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """Every `TENFOLD_…` setting, with the default an unset one takes."""
 
-    model_config = SettingsConfigDict(env_prefix="TENFOLD_", env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TENFOLD_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = None
     home: Path = Path(".tenfold")
@@ -71,11 +73,18 @@ class Settings(BaseSettings):
     def _no_trailing_slash(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            raise ValueError("must be an http(s) address such as https://nps.example.com, without query or fragment")
+            raise ValueError(
+                "must be an http(s) address such as https://nps.example.com, without query or fragment"
+            )
         return value.rstrip("/")
 
     @field_validator(
-        "secret_key", "database_url", "sendgrid_api_key", "sendgrid_event_public_key", "twilio_auth_token", mode="before"
+        "secret_key",
+        "database_url",
+        "sendgrid_api_key",
+        "sendgrid_event_public_key",
+        "twilio_auth_token",
+        mode="before",
     )
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
@@ -105,11 +114,15 @@ class Settings(BaseSettings):
 
     def _refuse_unsafe(self) -> None:
         if self.database_url is None:
-            raise ValueError("production needs TENFOLD_DATABASE_URL; the embedded database is for one machine's trials")
+            raise ValueError(
+                "production needs TENFOLD_DATABASE_URL; the embedded database is for one machine's trials"
+            )
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs a TENFOLD_PUBLIC_URL that starts with https://")
         if self.email_provider is EmailProvider.sendgrid and not self.sendgrid_event_public_key:
-            raise ValueError("production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries")
+            raise ValueError(
+                "production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries"
+            )
 
     @property
     def embedded(self) -> bool:

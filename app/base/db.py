@@ -51,7 +51,7 @@ class Base(DeclarativeBase):
     }
 
 
-def choice(words: type[StrEnum]) -> Enum:
+def enum_text(words: type[StrEnum]) -> Enum:
     """A text column that takes only the words of an enum, checked by the database."""
     return Enum(
         words,

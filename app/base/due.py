@@ -39,18 +39,18 @@ class Sweep:
     one brand's million rows cannot starve another's offer.
     """
 
-    room: str
+    name: str
     brands: Callable[[datetime], Awaitable[Sequence[int]]]
     work: Callable[[int, datetime], Awaitable[int]]
     every_seconds: int = 5
 
 
-async def wake(session: AsyncSession, *rooms: str) -> None:
+async def wake(session: AsyncSession, *names: str) -> None:
     """Ask for these rooms to be swept as soon as the session's transaction is committed."""
     connection = await session.connection()
-    count = len(rooms)
+    count = len(names)
     nothing: list[None] = [None] * count
-    values = ([0] * count, list(rooms), nothing, [timedelta(0)] * count, nothing, ["{}"] * count)
+    values = ([0] * count, list(names), nothing, [timedelta(0)] * count, nothing, ["{}"] * count)
     await connection.exec_driver_sql(_ENQUEUE, values)
 
 
@@ -96,7 +96,7 @@ async def run_until_idle(
     sweeps: Sequence[Sweep], now: datetime, *, tell: Callable[[str, int], None] = lambda _room, _count: None
 ) -> dict[str, int]:
     """Sweep all rooms as if it were `now`, again and again until a whole round moves nothing; answers the counts by room."""
-    counts = {sweep.room: 0 for sweep in sweeps}
+    counts = {sweep.name: 0 for sweep in sweeps}
     moved = True
     while moved:
         moved = False
@@ -104,8 +104,8 @@ async def run_until_idle(
             count = await sweep_once(sweep, now)
             if count:
                 moved = True
-                counts[sweep.room] += count
-                tell(sweep.room, count)
+                counts[sweep.name] += count
+                tell(sweep.name, count)
     return counts
 
 
@@ -127,10 +127,12 @@ class _Turnstile:
                 await sweep_by(self.sweep, clock.now)
             except Exception:
                 # The rows are still there and due; the next scheduled sweep takes them up.
-                log.exception("a sweep failed", room=self.sweep.room)
+                log.exception("a sweep failed", name=self.sweep.name)
 
 
-async def run_worker(url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
+async def run_worker(
+    url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, ready: asyncio.Event | None = None
+) -> None:
     """Sweep on wake-ups and on schedule until `stop` is set; what is under way then is finished first.
 
     Runs beside any number of other workers. Raises when the database is lost, for the process to be started anew.
@@ -148,14 +150,14 @@ async def run_worker(url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, 
 
 
 def _register(queuer: PgQueuer, turnstile: _Turnstile) -> None:
-    room = turnstile.sweep.room
+    name = turnstile.sweep.name
 
-    @queuer.entrypoint(room)
+    @queuer.entrypoint(name)
     async def on_wake_up(_job: Job) -> None:
         await turnstile.pass_through()
 
     # Five fields of minutes and one of seconds: croniter's way to say "every N seconds".
-    @queuer.schedule(f"sweep_{room}", f"* * * * * */{turnstile.sweep.every_seconds}")
+    @queuer.schedule(f"sweep_{name}", f"* * * * * */{turnstile.sweep.every_seconds}")
     async def on_schedule(_schedule: Schedule) -> None:
         await turnstile.pass_through()
 
@@ -184,7 +186,7 @@ async def is_installed(connection: AsyncConnection) -> bool:
     return bool(await connection.scalar(text("SELECT to_regclass(:table) IS NOT NULL"), {"table": table}))
 
 
-async def take_wake_ups(sessions: Sessions) -> None:
+async def discard_wake_ups(sessions: Sessions) -> None:
     """Drop the wake-ups that wait, for whoever is about to work off all that is due now; those a worker holds are left to it.
 
     Without it an installation that is swept by a timer alone would keep every wake-up for ever.

@@ -48,7 +48,9 @@ def start_embedded(home: Path) -> str:
         except subprocess.SubprocessError as error:
             if time.monotonic() > deadline:
                 raise AppError(
-                    "database_not_started", f"The embedded database did not start; its log is {data / 'log'}.", status=503
+                    "database_not_started",
+                    f"The embedded database did not start; its log is {data / 'log'}.",
+                    status=503,
                 ) from error
             time.sleep(1)
 

@@ -10,7 +10,9 @@ class AppError(Exception):
     whether an address or a token exists.
     """
 
-    def __init__(self, code: str, detail: str, *, status: int = 422, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, *, status: int = 422, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
@@ -41,7 +43,9 @@ class OutsideError(Exception):
     address and no secret, since it is stored and shown.
     """
 
-    def __init__(self, outcome: Outcome, reason: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, outcome: Outcome, reason: str, *, permanent: bool = False, retry_after: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason

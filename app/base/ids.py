@@ -17,22 +17,27 @@ def new_id() -> UUID:
     return uuid7()
 
 
-def shown(prefix: str, row_id: UUID) -> str:
+def public_id(prefix: str, row_id: UUID) -> str:
     """The id as the outside sees it, such as `red_01hx…` (a TypeID)."""
     value = row_id.int
     letters = [_ALPHABET[(value >> (5 * place)) & 31] for place in range(_LENGTH - 1, -1, -1)]
     return f"{prefix}_{''.join(letters)}"
 
 
-def shown_or_none(prefix: str, row_id: UUID | None) -> str | None:
+def public_id_or_none(prefix: str, row_id: UUID | None) -> str | None:
     """As `shown`, and nothing for nothing."""
-    return None if row_id is None else shown(prefix, row_id)
+    return None if row_id is None else public_id(prefix, row_id)
 
 
-def read_id(prefix: str, text: str) -> UUID:
+def parse_public_id(prefix: str, text: str) -> UUID:
     """The row id behind a shown one; `NotFound` for anything that is none, so a wrong id and a missing row look alike."""
     head, _, tail = text.partition("_")
-    if head != prefix or len(tail) != _LENGTH or tail[0] > "7" or any(letter not in _VALUES for letter in tail):
+    if (
+        head != prefix
+        or len(tail) != _LENGTH
+        or tail[0] > "7"
+        or any(letter not in _VALUES for letter in tail)
+    ):
         raise NotFound
     value = 0
     for letter in tail:

@@ -11,7 +11,9 @@ import structlog
 from app.base.config import LogFormat
 
 _ADDRESS = re.compile(r"[^\s<>\"'=:,;]+@[^\s<>\"',;]+\.[^\s<>\"',;]+|\+\d{7,15}\b")
-_SECRET = re.compile(r"\b(?:whsec_|tf_|SG\.)[\w.+/=-]+|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|(?<=/[supr]/)[\w-]{20,}")
+_SECRET = re.compile(
+    r"\b(?:whsec_|tf_|SG\.)[\w.+/=-]+|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|(?<=/[supr]/)[\w-]{20,}"
+)
 _HIDDEN = "[hidden]"
 
 
@@ -53,7 +55,8 @@ def configure_logs(style: LogFormat, *, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()

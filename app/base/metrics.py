@@ -11,8 +11,12 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
-QUEUE_LAG = Gauge("tenfold_queue_lag_seconds", "How long the oldest wake-up has waited for a worker.", registry=REGISTRY)
-EVENTS_WAITING = Gauge("tenfold_events_waiting", "Deliveries of shops that are accepted and not processed.", registry=REGISTRY)
+QUEUE_LAG = Gauge(
+    "tenfold_queue_lag_seconds", "How long the oldest wake-up has waited for a worker.", registry=REGISTRY
+)
+DELIVERIES_WAITING = Gauge(
+    "tenfold_events_waiting", "Deliveries of shops that are accepted and not processed.", registry=REGISTRY
+)
 MESSAGES_WAITING = Gauge("tenfold_messages_waiting", "Messages that are due and not sent.", registry=REGISTRY)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.base import due
 from app.base.db import make_engine
-from app.base.web import ROOT
+from app.base.paths import ROOT
 
 _MIGRATION_LOCK = 0x7E4F01D
 """Advisory lock: several processes that start at once migrate one after the other."""

@@ -80,7 +80,9 @@ class Tokens:
 
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row: who is in a sample, who is in a holdout."""
-        return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (1 << 56)
+        return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (
+            1 << 56
+        )
 
     def seal(self, plain: str) -> str:
         """A secret made fit to be stored."""

@@ -9,27 +9,43 @@ from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
-from app.brands.find import Terms, terms_in_force
+from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.programme import Programme
 from app.brands.rules import Platform
 
 
 async def add_brand(
-    session: AsyncSession, slug: str, *, name: str, time_zone: str = "UTC", locale: str = "en", postal_address: str = ""
+    session: AsyncSession,
+    slug: str,
+    *,
+    name: str,
+    time_zone: str = "UTC",
+    locale: str = "en",
+    postal_address: str = "",
 ) -> Brand:
     """Make a brand with the default programme as its version 1. A taken or unusable slug is an `AppError`."""
     _check(slug, time_zone)
     row = await session.execute(
         insert(Brand)
-        .values(slug=slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address, look={}, countries={})
+        .values(
+            slug=slug,
+            name=name,
+            time_zone=time_zone,
+            locale=locale,
+            postal_address=postal_address,
+            branding={},
+            countries={},
+        )
         .on_conflict_do_nothing()
         .returning(Brand)
     )
     brand = row.scalar_one_or_none()
     if brand is None:
         raise AppError("slug_taken", f"There is a brand {slug!r} already; choose another slug.", status=409)
-    session.add(ProgrammeVersion(brand_id=brand.id, version=1, terms=Programme().as_json(), author="defaults"))
+    session.add(
+        ProgrammeVersion(brand_id=brand.id, version=1, terms=Programme().as_json(), author="defaults")
+    )
     await session.flush()
     return brand
 
@@ -61,7 +77,10 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     secret = webhook_secret or new_webhook_secret()
     shop_id = new_id()
     taken = await session.execute(
-        insert(ShopSlug).values(slug=slug, brand_id=brand.id, shop_id=shop_id).on_conflict_do_nothing().returning(ShopSlug.slug)
+        insert(ShopSlug)
+        .values(slug=slug, brand_id=brand.id, shop_id=shop_id)
+        .on_conflict_do_nothing()
+        .returning(ShopSlug.slug)
     )
     if taken.first() is None:
         raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
@@ -82,14 +101,20 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     return shop, secret
 
 
-async def exchange_secret(session: AsyncSession, tokens: Tokens, slug: str, *, webhook_secret: str | None = None) -> str:
+async def exchange_secret(
+    session: AsyncSession, tokens: Tokens, slug: str, *, webhook_secret: str | None = None
+) -> str:
     """Give a shop a new webhook secret, made where none is given; answers it.
 
     The one before stays good beside it, so that no delivery is refused while the shop changes over; an older one goes.
     """
     row = await session.get(ShopSlug, slug)
     if row is None:
-        raise AppError("unknown_shop", f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME", status=404)
+        raise AppError(
+            "unknown_shop",
+            f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME",
+            status=404,
+        )
     shop = await session.get_one(Shop, (row.brand_id, row.shop_id), with_for_update=True)
     secret = webhook_secret or new_webhook_secret()
     if secret not in [tokens.open(sealed) for sealed in shop.sealed_secrets[:1]]:
@@ -98,21 +123,28 @@ async def exchange_secret(session: AsyncSession, tokens: Tokens, slug: str, *, w
     return secret
 
 
-async def change_programme(session: AsyncSession, brand_id: int, programme: Programme, *, author: str) -> Terms:
+async def change_programme(
+    session: AsyncSession, brand_id: int, programme: Programme, *, author: str
+) -> ProgrammeInForce:
     """Put new terms in force as the next version; unchanged terms make none. Concurrent changes come one after the other."""
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
-    present = await terms_in_force(session, brand_id)
+    present = await load_programme(session, brand_id)
     if present.programme == programme:
         return present
-    session.add(ProgrammeVersion(brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author))
+    session.add(
+        ProgrammeVersion(
+            brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author
+        )
+    )
     await session.flush()
-    return Terms(present.version + 1, programme)
+    return ProgrammeInForce(present.version + 1, programme)
 
 
 def _check(slug: str, time_zone: str) -> None:
     if not rules.is_slug(slug):
         raise AppError(
-            "bad_slug", f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved."
+            "bad_slug",
+            f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved.",
         )
     if not rules.is_zone(time_zone):
         raise AppError("bad_time_zone", f"{time_zone!r} is no time zone; use a name such as Europe/Berlin.")

@@ -13,7 +13,7 @@ from app.brands.programme import Programme
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProgrammeInForce:
     """A version of the programme."""
 
     version: int
@@ -37,7 +37,9 @@ async def find_brand(session: AsyncSession, slug: str) -> Brand:
     brand = await session.scalar(select(Brand).where(Brand.slug == slug))
     if brand is None:
         raise AppError(
-            "unknown_brand", f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME", status=404
+            "unknown_brand",
+            f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME",
+            status=404,
         )
     return brand
 
@@ -53,9 +55,13 @@ async def load_shops(session: AsyncSession, brand_id: int) -> dict[UUID, Shop]:
     return {shop.id: shop for shop in shops}
 
 
-async def terms_in_force(session: AsyncSession, brand_id: int) -> Terms:
+async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInForce:
     """The newest version of the brand's programme: the one in force."""
-    newest = select(func.max(ProgrammeVersion.version)).where(ProgrammeVersion.brand_id == brand_id).scalar_subquery()
+    newest = (
+        select(func.max(ProgrammeVersion.version))
+        .where(ProgrammeVersion.brand_id == brand_id)
+        .scalar_subquery()
+    )
     row = (
         await session.execute(
             select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
@@ -63,10 +69,12 @@ async def terms_in_force(session: AsyncSession, brand_id: int) -> Terms:
             )
         )
     ).one()
-    return Terms(row.version, Programme.model_validate(row.terms))
+    return ProgrammeInForce(row.version, Programme.model_validate(row.terms))
 
 
-async def terms_of_versions(session: AsyncSession, brand_id: int, versions: Collection[int]) -> dict[int, Programme]:
+async def load_programme_versions(
+    session: AsyncSession, brand_id: int, versions: Collection[int]
+) -> dict[int, Programme]:
     """The terms of several versions: codes and orders keep the ones they were made under."""
     rows = await session.execute(
         select(ProgrammeVersion.version, ProgrammeVersion.terms).where(

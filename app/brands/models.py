@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, RowKey, choice
+from app.base.db import Base, BrandKey, Created, RowKey, enum_text
 from app.brands.rules import Platform
 
 
@@ -22,7 +22,7 @@ class Brand(Base):
     locale: Mapped[str] = mapped_column(default="en")
     postal_address: Mapped[str] = mapped_column(default="")
     email_from: Mapped[str | None]
-    look: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    branding: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """`accent` (a colour whose contrast passed) and `logo_url`; both may be missing."""
     countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower `quiet_hours`."""
@@ -42,7 +42,7 @@ class Shop(Base):
     id: Mapped[RowKey]
     slug: Mapped[str]
     name: Mapped[str]
-    platform: Mapped[Platform] = mapped_column(choice(Platform), default=Platform.checkout)
+    platform: Mapped[Platform] = mapped_column(enum_text(Platform), default=Platform.checkout)
     currency: Mapped[str] = mapped_column(default="EUR")
     time_zone: Mapped[str] = mapped_column(default="UTC")
     locale: Mapped[str] = mapped_column(default="en")

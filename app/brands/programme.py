@@ -69,7 +69,9 @@ def _number(value: object) -> object:
 
 
 Decimals = Annotated[
-    Decimal, Field(ge=0, max_digits=15, decimal_places=3), PlainSerializer(lambda value: f"{value:f}", return_type=str)
+    Decimal,
+    Field(ge=0, max_digits=15, decimal_places=3),
+    PlainSerializer(lambda value: f"{value:f}", return_type=str),
 ]
 """A decimal amount in the shop's currency, or a percentage; a string in JSON."""
 
@@ -213,9 +215,9 @@ class Programme(_Terms):
     survey: SurveyTerms = SurveyTerms()
     offer: OfferTerms = OfferTerms()
     reward: RewardTerms = RewardTerms()
-    asking: bool = True
-    offering: bool = True
-    honouring: bool = True
+    surveys_enabled: bool = True
+    offers_enabled: bool = True
+    redemptions_enabled: bool = True
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 
@@ -234,7 +236,9 @@ class Programme(_Terms):
 
     def runs_at(self, now: datetime) -> bool:
         """Whether `now` lies in the programme's time: from `starts_at`, before `ends_at`."""
-        return (self.starts_at is None or self.starts_at <= now) and (self.ends_at is None or now < self.ends_at)
+        return (self.starts_at is None or self.starts_at <= now) and (
+            self.ends_at is None or now < self.ends_at
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The terms as the API shows them and the database keeps them."""

@@ -62,10 +62,14 @@ def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -
     day = local.date() + timedelta(days=1 if tomorrow else 0)
     end = datetime.combine(day, quiet_hours.to, zone)
     # In the hour that an autumn night has twice, the first coming of a time may already be over.
-    return max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC)) if local.fold else end.astimezone(UTC)
+    return (
+        max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC)) if local.fold else end.astimezone(UTC)
+    )
 
 
-def awake_from(at: datetime, zone: ZoneInfo, programme: QuietHours | None, country: QuietHours | None) -> datetime:
+def next_daytime(
+    at: datetime, zone: ZoneInfo, programme: QuietHours | None, country: QuietHours | None
+) -> datetime:
     """The first moment from `at` on, in UTC, that lies outside the programme's quiet hours and the country's.
 
     Should both together leave nothing of the day, the country's alone are kept.
@@ -97,7 +101,7 @@ def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
 _COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
-def accent_of(look: Mapping[str, Any]) -> str | None:
+def accent_of(branding: Mapping[str, Any]) -> str | None:
     """The brand's own colour as six lower-case hex digits, or None; nothing but a colour gets into a page."""
-    found = _COLOUR.fullmatch(str(look.get("accent") or ""))
+    found = _COLOUR.fullmatch(str(branding.get("accent") or ""))
     return found[1].lower() if found else None

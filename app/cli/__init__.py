@@ -4,14 +4,14 @@ import sys
 from typing import NoReturn
 
 from app.base.errors import AppError
-from app.cli.frame import cli
+from app.cli.console import cli
 
 __all__ = ["main"]
 
 
 def main() -> NoReturn:
     """Run the command; bad input is one sentence on stderr and exit 2, never a traceback."""
-    from app.cli import look, manage, people, run  # noqa: F401  # each import adds its commands
+    from app.cli import diagnostics, manage, people, run  # noqa: F401  # each import adds its commands
 
     try:
         cli()

@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import frame
+from app.cli import console
 
 if TYPE_CHECKING:
-    from app.base.web import Ground
+    from app.base.web.context import AppContext
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 
 
-@frame.cli.command()
+@console.cli.command()
 def migrate() -> None:
     """Upgrade the schema to head."""
     from app.base import schema
     from app.base.config import load_settings
     from app.wiring import database_url_of
 
-    frame.run(schema.migrate(database_url_of(load_settings())))
-    frame.tell(f"The schema is at head ({schema.head()}).")
+    console.run(schema.migrate(database_url_of(load_settings())))
+    console.print_note(f"The schema is at head ({schema.head()}).")
 
 
-@frame.brand.command("add")
+@console.brand.command("add")
 def add_brand(
     slug: Slug,
     name: Annotated[str, typer.Option(help="As customers know it.")],
@@ -36,25 +36,33 @@ def add_brand(
     """Make a brand, with the default programme."""
     from app.brands import add
 
-    async def work(ground: Ground) -> dict[str, object]:
-        async with ground.sessions.begin() as session:
-            brand = await add.add_brand(session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address)
+    async def work(context: AppContext) -> dict[str, object]:
+        async with context.sessions.begin() as session:
+            brand = await add.add_brand(
+                session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address
+            )
             return {"brand": brand.slug, "id": brand.id, "name": brand.name}
 
-    frame.print_json(frame.on_ground(work))
+    console.print_json(console.with_context(work))
 
 
-@frame.shop.command("add")
+@console.shop.command("add")
 def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     slug: Slug,
     name: Annotated[str, typer.Option(help="As customers know it.")],
-    brand: Annotated[str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")] = None,
-    platform: Annotated[str, typer.Option(help="shopify, woocommerce, stripe, bigcommerce or checkout.")] = "checkout",
+    brand: Annotated[
+        str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")
+    ] = None,
+    platform: Annotated[
+        str, typer.Option(help="shopify, woocommerce, stripe, bigcommerce or checkout.")
+    ] = "checkout",
     webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
     time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,
     locale: Annotated[str | None, typer.Option(help="Such as de.")] = None,
-    url: Annotated[str | None, typer.Option(help="Where friends are led, such as https://shop.example.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where friends are led, such as https://shop.example.")
+    ] = None,
 ) -> None:
     """Make a shop; prints its hook addresses, and its secret where one was made."""
     from app.base.errors import AppError
@@ -64,18 +72,22 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     try:
         kind = Platform(platform)
     except ValueError:
-        raise AppError("bad_platform", f"{platform!r} is no platform we know; use one of {', '.join(Platform)}.") from None
+        raise AppError(
+            "bad_platform", f"{platform!r} is no platform we know; use one of {', '.join(Platform)}."
+        ) from None
 
-    async def work(ground: Ground) -> dict[str, object]:
-        async with ground.sessions.begin() as session:
+    async def work(context: AppContext) -> dict[str, object]:
+        async with context.sessions.begin() as session:
             owner = (
                 await find.find_brand(session, brand)
                 if brand
-                else await add.add_brand(session, slug, name=name, time_zone=time_zone or "UTC", locale=locale or "en")
+                else await add.add_brand(
+                    session, slug, name=name, time_zone=time_zone or "UTC", locale=locale or "en"
+                )
             )
             made, secret = await add.add_shop(
                 session,
-                ground.tokens,
+                context.tokens,
                 owner,
                 slug,
                 name=name,
@@ -86,15 +98,18 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
                 locale=locale,
                 url=url,
             )
-        base = f"{ground.settings.public_url}/hooks/{made.slug}"
-        hooks = {"checkout": f"{base}/checkout", **({} if kind is Platform.checkout else {kind.value: f"{base}/{kind}"})}
+        base = f"{context.settings.public_url}/hooks/{made.slug}"
+        hooks = {
+            "checkout": f"{base}/checkout",
+            **({} if kind is Platform.checkout else {kind.value: f"{base}/{kind}"}),
+        }
         told: dict[str, object] = {"brand": owner.slug, "shop": made.slug, "hooks": hooks}
         return told if webhook_secret else told | {"webhook_secret": secret}
 
-    frame.print_json(frame.on_ground(work))
+    console.print_json(console.with_context(work))
 
 
-@frame.shop.command("secret")
+@console.shop.command("secret")
 def exchange_secret(
     slug: Slug,
     webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
@@ -102,15 +117,15 @@ def exchange_secret(
     """Give a shop a new webhook secret; the one before stays good until the next exchange."""
     from app.brands import add
 
-    async def work(ground: Ground) -> str:
-        async with ground.sessions.begin() as session:
-            return await add.exchange_secret(session, ground.tokens, slug, webhook_secret=webhook_secret)
+    async def work(context: AppContext) -> str:
+        async with context.sessions.begin() as session:
+            return await add.exchange_secret(session, context.tokens, slug, webhook_secret=webhook_secret)
 
-    made = frame.on_ground(work)
-    frame.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": made})
+    made = console.with_context(work)
+    console.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": made})
 
 
-@frame.key.command("add")
+@console.key.command("add")
 def add_key(
     brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],
     scope: Annotated[list[str], typer.Option(help="read, pii, write, checkout or admin; may be repeated.")],
@@ -125,15 +140,15 @@ def add_key(
     if unknown:
         raise AppError("bad_scope", f"{unknown[0]!r} is no scope; use {', '.join(Scope)}.")
 
-    async def work(ground: Ground) -> str:
-        async with ground.sessions.begin() as session:
+    async def work(context: AppContext) -> str:
+        async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
             return await keys.add_key(session, owner.id, [Scope(word) for word in scope])
 
-    print(frame.on_ground(work))
+    print(console.with_context(work))
 
 
-@frame.staff.command("add")
+@console.staff.command("add")
 def add_staff(
     email: Annotated[str, typer.Argument(help="Their e-mail address.")],
     brand: Annotated[str, typer.Option(help="Slug of the brand they work for.")],
@@ -148,16 +163,16 @@ def add_staff(
     if role not in set(Role):
         raise AppError("bad_role", f"{role!r} is no role; use {', '.join(Role)}.")
 
-    async def work(ground: Ground) -> None:
-        async with ground.sessions.begin() as session:
+    async def work(context: AppContext) -> None:
+        async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
             await staff.add_staff(session, owner.id, email, Role(role))
 
-    frame.on_ground(work)
-    frame.tell(f"Added. Sign them in with: tenfold staff login-link {email}")
+    console.with_context(work)
+    console.print_note(f"Added. Sign them in with: tenfold staff login-link {email}")
 
 
-@frame.staff.command("login-link")
+@console.staff.command("login-link")
 def login_link(
     email: Annotated[str, typer.Argument(help="Their e-mail address.")],
     brand: Annotated[str | None, typer.Option(help="Slug of the brand, for who works for several.")] = None,
@@ -167,9 +182,9 @@ def login_link(
     from app.base import clock
     from app.brands import find
 
-    async def work(ground: Ground) -> str:
-        async with ground.sessions.begin() as session:
+    async def work(context: AppContext) -> str:
+        async with context.sessions.begin() as session:
             chosen = (await find.find_brand(session, brand)).id if brand else None
-            return await staff.make_login_link(session, ground, email, now=clock.now(), brand_id=chosen)
+            return await staff.make_login_link(session, context, email, now=clock.now(), brand_id=chosen)
 
-    print(frame.on_ground(work))
+    print(console.with_context(work))

@@ -10,86 +10,100 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.base.errors import AppError
-from app.cli import frame
+from app.cli import console
 
 if TYPE_CHECKING:
     from app.base.config import Settings
-    from app.base.web import Ground
+    from app.base.web.context import AppContext
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]
 
 
-async def _nothing(_ground: Ground) -> None:
+async def _nothing(_context: AppContext) -> None:
     """Only joins the database, so that it is there and at head."""
 
 
-@frame.cli.command()
+@console.cli.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Web and worker together, for a small shop; brings the schema to head at start."""
-    settings = frame.start()
-    frame.run(_serve(settings, host, port))
+    settings = console.start()
+    console.run(_serve(settings, host, port))
 
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
     import uvicorn
 
     from app.base import schema
-    from app.base.memory import settle_memory
-    from app.cli.listen import Listener
+    from app.base.memory import tune_garbage_collector
+    from app.cli.sockets import Listener
     from app.main import create_app
     from app.wiring import open_parts
     from app.worker import work
 
     async with open_parts(settings, pool_size=20) as parts:
-        await schema.migrate(parts.ground.database_url)
-        settle_memory()
+        await schema.migrate(parts.context.database_url)
+        tune_garbage_collector()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))
-        server = Listener(uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False))
-        frame.tell(f"Tenfold listens at http://{host}:{port}")
+        server = Listener(
+            uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False)
+        )
+        console.print_note(f"Tenfold listens at http://{host}:{port}")
         await server.serve()
         stop.set()
         await working
 
 
-@frame.cli.command()
+@console.cli.command()
 def web(
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1, host: Host = "127.0.0.1", port: Port = 8000
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
 ) -> None:
     """The web alone; as many as you like against one PostgreSQL."""
     import uvicorn
 
-    settings = frame.start()
-    frame.on_ground(_nothing, settings=settings)
-    uvicorn.run("app.main:create_app", factory=True, host=host, port=port, workers=workers, log_config=None, access_log=False)
+    settings = console.start()
+    console.with_context(_nothing, settings=settings)
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+    )
 
 
-@frame.cli.command()
+@console.cli.command()
 def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1) -> None:
     """The worker alone; as many as you like against one PostgreSQL."""
     from app.worker import run_processes
 
-    settings = frame.start()
-    frame.on_ground(_nothing, settings=settings)
+    settings = console.start()
+    console.with_context(_nothing, settings=settings)
     run_processes(processes)
 
 
-@frame.cli.command("run-due")
+@console.cli.command("run-due")
 def run_due(
-    now: Annotated[str | None, typer.Option(help="Do it as if it were this time (ISO 8601 with zone).")] = None,
+    now: Annotated[
+        str | None, typer.Option(help="Do it as if it were this time (ISO 8601 with zone).")
+    ] = None,
 ) -> None:
     """Do all work that is due, until nothing is left; prints the counts a kind."""
     import logging
 
-    settings = frame.start(level=logging.WARNING)
+    settings = console.start(level=logging.WARNING)
     from app.base.config import Environment
 
     if now is not None and settings.env is Environment.production:
         raise AppError("not_in_production", "In production the clock is the wall's; leave --now out.")
     moment = _moment(now)
-    frame.on_ground(_nothing, settings=settings)
-    frame.print_json(frame.run(_run_due(settings, moment, simulated=now is not None)))
+    console.with_context(_nothing, settings=settings)
+    console.print_json(console.run(_run_due(settings, moment, simulated=now is not None)))
 
 
 async def _run_due(settings: Settings, moment: datetime, *, simulated: bool) -> dict[str, int]:
@@ -99,7 +113,7 @@ async def _run_due(settings: Settings, moment: datetime, *, simulated: bool) -> 
 
     async with open_parts(settings, pool_size=6) as parts:
         if not simulated:
-            await due.take_wake_ups(parts.ground.sessions)
+            await due.discard_wake_ups(parts.context.sessions)
         return await due.run_until_idle(sweeps_of(parts), moment)
 
 
@@ -117,15 +131,19 @@ def _moment(text: str | None) -> datetime:
     return moment.astimezone(UTC)
 
 
-@frame.cli.command()
+@console.cli.command()
 def demo(
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="Orders of the demo shop.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
     port: Port = 8000,
-    data: Annotated[Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")] = None,
-    leave: Annotated[bool, typer.Option("--exit", help="Stop after the summary instead of serving on.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")
+    ] = None,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Stop after the summary instead of serving on.")
+    ] = False,
 ) -> None:
     """Run the main job end to end in a home of its own, and leave it open in the browser."""
     from app.demo import show
 
-    frame.run(show.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))
+    console.run(show.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))

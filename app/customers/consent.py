@@ -8,19 +8,21 @@ from sqlalchemy import Row, and_, delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids, recordset
+from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.customers import rules
 from app.customers.contact import email_identity, phone_e164
 from app.customers.models import Consent, Customer, Suppression
-from app.customers.rules import Reach, SuppressionReason, Unreachable
+from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
 
 _Person = Row[UUID, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 
 
-async def reach(session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Collection[UUID]) -> dict[UUID, Reach]:
+async def load_contact_options(
+    session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Collection[UUID]
+) -> dict[UUID, ContactOptions]:
     """How each of these customers may be reached, by what is known now: consent, the brand's basis and suppressions.
 
     Customers of another brand are left out. Who was erased is there, without an address.
@@ -39,11 +41,11 @@ def _reach_of(
     said: Mapping[tuple[UUID, Channel], bool],
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
     brand: Brand,
-) -> Reach:
+) -> ContactOptions:
     # A row's values are unpacked at once: asked for one by one they cost more than the decision.
     customer_id, email, phone, first_name, last_name, locale, time_zone, country = person
     addresses: dict[Channel, str] = {}
-    refusals: dict[Channel, Unreachable] = {}
+    refusals: dict[Channel, NoContactReason] = {}
     basis = rules.email_basis(brand.countries, country)
     for channel, address in ((Channel.email, email), (Channel.sms, phone)):
         reason = suppressed.get((channel, address or ""))
@@ -52,23 +54,25 @@ def _reach_of(
             refusals[channel] = no
         elif address is not None:
             addresses[channel] = address
-    return Reach(customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country)
+    return ContactOptions(customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country)
 
 
 async def _people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> Sequence[_Person]:
     columns = (Customer.first_name, Customer.last_name, Customer.locale, Customer.time_zone, Customer.country)
     found = await session.execute(
         select(Customer.id, Customer.email, Customer.phone, *columns).where(
-            Customer.brand_id == brand_id, among_ids(Customer.id, ids)
+            Customer.brand_id == brand_id, in_ids(Customer.id, ids)
         )
     )
     return found.all()
 
 
-async def _said(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> dict[tuple[UUID, Channel], bool]:
+async def _said(
+    session: AsyncSession, brand_id: int, ids: Sequence[UUID]
+) -> dict[tuple[UUID, Channel], bool]:
     found = await session.execute(
         select(Consent.customer_id, Consent.channel, Consent.given).where(
-            Consent.brand_id == brand_id, among_ids(Consent.customer_id, ids)
+            Consent.brand_id == brand_id, in_ids(Consent.customer_id, ids)
         )
     )
     return {(row.customer_id, row.channel): row.given for row in found}
@@ -132,7 +136,9 @@ async def suppress(
     )
 
 
-async def lift_unsubscribe(session: AsyncSession, tokens: Tokens, brand_id: int, channel: Channel, address: str) -> None:
+async def lift_unsubscribe(
+    session: AsyncSession, tokens: Tokens, brand_id: int, channel: Channel, address: str
+) -> None:
     """Undo an unsubscription that the person takes back; any other suppression of the address stays."""
     await session.execute(
         delete(Suppression).where(
@@ -148,7 +154,7 @@ async def suppressions_of(
     session: AsyncSession, tokens: Tokens, brand_id: int, email: str | None, phone: str | None
 ) -> list[tuple[Channel, SuppressionReason, datetime]]:
     """Which of one person's addresses get nothing any more, why and since when; e-mail first."""
-    standing = []
+    found_suppressions = []
     for channel, address in ((Channel.email, email), (Channel.sms, phone)):
         if address is None:
             continue
@@ -159,8 +165,8 @@ async def suppressions_of(
                 Suppression.address_key == tokens.address_key(plain_address(channel, address)),
             )
         )
-        standing += [(channel, row.reason, row.at) for row in found]
-    return standing
+        found_suppressions += [(channel, row.reason, row.at) for row in found]
+    return found_suppressions
 
 
 def plain_address(channel: Channel, address: str) -> str:

@@ -27,7 +27,7 @@ _LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}))?(?:[-_.
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentSaid:
+class ConsentStatement:
     """What a customer said about one channel. `given` None: nothing was said, what is known stays."""
 
     given: bool | None = None
@@ -49,8 +49,8 @@ class Person:
     time_zone: str | None = None
     country: str | None = None
     """ISO 3166 code: of the person, else of where the order is shipped; a hint for their phone number and zone."""
-    email_consent: ConsentSaid = ConsentSaid()
-    sms_consent: ConsentSaid = ConsentSaid()
+    email_consent: ConsentStatement = ConsentStatement()
+    sms_consent: ConsentStatement = ConsentStatement()
 
 
 def plain_text(text: str | None, most: int = 200) -> str | None:
@@ -105,7 +105,9 @@ def phone_e164(text: str | None, regions: Sequence[str | None]) -> str | None:
     if not text or len(text) > _MAX_PHONE:
         return None
     international = re.sub(r"^\s*\(?00", "+", text)
-    tries: list[tuple[str, str | None]] = [(text, region) for region in regions if region] + [(international, None)]
+    tries: list[tuple[str, str | None]] = [(text, region) for region in regions if region] + [
+        (international, None)
+    ]
     if text.lstrip().startswith("+"):
         tries = [(text, None)]
     for spelling, region in tries:
@@ -150,7 +152,9 @@ def locale_tag(text: str | None) -> str | None:
 @cache
 def _countries() -> frozenset[str]:
     """Countries and areas, from the CLDR; `ZZ` and the like are none."""
-    return frozenset(code for code in get_global("territory_zones") if len(code) == 2 and code.isalpha()) - {"ZZ"}
+    return frozenset(code for code in get_global("territory_zones") if len(code) == 2 and code.isalpha()) - {
+        "ZZ"
+    }
 
 
 @cache

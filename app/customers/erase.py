@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
@@ -30,7 +30,7 @@ async def erase_customer(
         return
     found = await session.execute(
         select(Customer.email, Customer.phone)
-        .where(Customer.brand_id == brand_id, among_ids(Customer.id, ids))
+        .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids))
         .order_by(Customer.id)
         .with_for_update(key_share=True)
     )
@@ -38,13 +38,13 @@ async def erase_customer(
     await session.execute(
         update(Customer)
         .values(dict.fromkeys(_PERSONAL) | {"erased_at": func.coalesce(Customer.erased_at, now)})
-        .where(Customer.brand_id == brand_id, among_ids(Customer.id, ids))
+        .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids))
         .execution_options(synchronize_session=False)
     )
     for table in (CustomerReference, Consent):
         await session.execute(
             delete(table)
-            .where(table.brand_id == brand_id, among_ids(table.customer_id, ids))
+            .where(table.brand_id == brand_id, in_ids(table.customer_id, ids))
             .execution_options(synchronize_session=False)
         )
     emails = [person.email for person in people if person.email]

@@ -6,30 +6,39 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import shown
+from app.base.ids import public_id
 from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.customers.consent import suppressions_of
 from app.customers.models import Consent, Customer, CustomerReference
 
 
-async def export_customer(session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID) -> dict[str, Any]:
+async def export_customer(
+    session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID
+) -> dict[str, Any]:
     """One customer's own data as plain JSON: name and addresses, the shops' ids, consents, suppressions; empty for nobody."""
-    found = await session.execute(select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id))
+    found = await session.execute(
+        select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
+    )
     customer = found.scalar_one_or_none()
     if customer is None:
         return {}
     own = ("email", "phone", "first_name", "last_name", "locale", "time_zone", "country")
-    times = {"created_at": customer.created_at.isoformat(), "erased_at": customer.erased_at and customer.erased_at.isoformat()}
+    times = {
+        "created_at": customer.created_at.isoformat(),
+        "erased_at": customer.erased_at and customer.erased_at.isoformat(),
+    }
     return {
-        "id": shown("cus", customer.id),
+        "id": public_id("cus", customer.id),
         **{name: getattr(customer, name) for name in own},
         **times,
         "references": await _references(session, brand_id, customer_id),
         "consents": await _consents(session, brand_id, customer_id),
         "suppressions": [
             {"channel": channel, "reason": reason, "at": at.isoformat()}
-            for channel, reason, at in await suppressions_of(session, tokens, brand_id, customer.email, customer.phone)
+            for channel, reason, at in await suppressions_of(
+                session, tokens, brand_id, customer.email, customer.phone
+            )
         ],
     }
 
@@ -46,7 +55,9 @@ async def _references(session: AsyncSession, brand_id: int, customer_id: UUID) -
 
 async def _consents(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[dict[str, Any]]:
     found = await session.scalars(
-        select(Consent).where(Consent.brand_id == brand_id, Consent.customer_id == customer_id).order_by(Consent.channel)
+        select(Consent)
+        .where(Consent.brand_id == brand_id, Consent.customer_id == customer_id)
+        .order_by(Consent.channel)
     )
     return [
         {

@@ -37,5 +37,7 @@ async def find_customers(
         ways.append(Customer.id.in_(referred))
     if not ways:
         return []
-    found = await session.scalars(select(Customer.id).where(Customer.brand_id == brand_id, or_(*ways)).order_by(Customer.id))
+    found = await session.scalars(
+        select(Customer.id).where(Customer.brand_id == brand_id, or_(*ways)).order_by(Customer.id)
+    )
     return list(found)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert, distinct_on, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids, among_texts, as_row, recordset
+from app.base.batch import as_row, in_ids, in_texts, recordset
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
@@ -67,10 +67,14 @@ def _known(brand_id: int) -> Select[*tuple[Any, ...]]:
     # Not EXISTS: PostgreSQL may answer that by reading all of the brand's consents, for every batch.
     agreed = (
         select(Consent.given)
-        .where(Consent.brand_id == brand_id, Consent.customer_id == Customer.id, Consent.channel == Channel.sms)
+        .where(
+            Consent.brand_id == brand_id, Consent.customer_id == Customer.id, Consent.channel == Channel.sms
+        )
         .scalar_subquery()
     )
-    return select(*_KNOWN, func.coalesce(agreed, false())).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
+    return select(*_KNOWN, func.coalesce(agreed, false())).where(
+        Customer.brand_id == brand_id, Customer.erased_at.is_(None)
+    )
 
 
 async def _open_book(session: AsyncSession, place: _Place, people: Sequence[Named]) -> Book:
@@ -91,13 +95,19 @@ async def _open_book(session: AsyncSession, place: _Place, people: Sequence[Name
             CustomerReference.brand_id == place.brand_id,
             CustomerReference.shop_id == place.shop_id,
             CustomerReference.customer_id == Customer.id,
-            among_texts(CustomerReference.external_id, list(references)),
+            in_texts(CustomerReference.external_id, list(references)),
         ),
     )
-    oldest = known.add_columns(Customer.phone).ext(distinct_on(Customer.phone)).order_by(Customer.phone, Customer.id)
+    oldest = (
+        known.add_columns(Customer.phone)
+        .ext(distinct_on(Customer.phone))
+        .order_by(Customer.phone, Customer.id)
+    )
     return Book(
-        by_email=await read(emails, known.add_columns(Customer.email).where(among_texts(Customer.email, list(emails)))),
-        by_phone=await read(phones, oldest.where(among_texts(Customer.phone, list(phones)))),
+        by_email=await read(
+            emails, known.add_columns(Customer.email).where(in_texts(Customer.email, list(emails)))
+        ),
+        by_phone=await read(phones, oldest.where(in_texts(Customer.phone, list(phones)))),
         by_reference=await read(references, referred),
     )
 
@@ -166,11 +176,17 @@ async def _update(session: AsyncSession, brand_id: int, changed: Sequence[Known]
 
 async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[Known]) -> bool:
     ids = [customer.id for customer in changed]
-    of_these = (Customer.brand_id == brand_id, among_ids(Customer.id, ids))
-    await session.execute(select(Customer.id).where(*of_these).order_by(Customer.id).with_for_update(key_share=True))
+    of_these = (Customer.brand_id == brand_id, in_ids(Customer.id, ids))
+    await session.execute(
+        select(Customer.id).where(*of_these).order_by(Customer.id).with_for_update(key_share=True)
+    )
     rows = [{"id": customer.id, **customer.changes, **_key_of(customer.changes)} for customer in changed]
     given = recordset(rows, _WRITTEN)
-    newest = {column.key: func.coalesce(given.c[column.key], column) for column in _WRITTEN if column.key not in ("id", "email")}
+    newest = {
+        column.key: func.coalesce(given.c[column.key], column)
+        for column in _WRITTEN
+        if column.key not in ("id", "email")
+    }
     written = await session.execute(
         update(Customer)
         .values(newest | {"email": func.coalesce(Customer.email, given.c.email)})
@@ -192,7 +208,9 @@ _REFERENCE = [CustomerReference.external_id, CustomerReference.customer_id]
 async def _refer(session: AsyncSession, place: _Place, references: dict[str, Known]) -> bool:
     if not references:
         return True
-    made = await session.execute(_references(place, references).on_conflict_do_nothing().returning(CustomerReference.external_id))
+    made = await session.execute(
+        _references(place, references).on_conflict_do_nothing().returning(CustomerReference.external_id)
+    )
     return len(made.all()) == len(references)
 
 
@@ -200,26 +218,36 @@ async def _move(session: AsyncSession, place: _Place, references: dict[str, Know
     if references:
         statement = _references(place, references)
         moved = statement.on_conflict_do_update(
-            index_elements=["brand_id", "shop_id", "external_id"], set_={"customer_id": statement.excluded.customer_id}
+            index_elements=["brand_id", "shop_id", "external_id"],
+            set_={"customer_id": statement.excluded.customer_id},
         )
         await session.execute(moved)
 
 
 def _references(place: _Place, references: dict[str, Known]) -> Insert:
-    rows = [{"external_id": external_id, "customer_id": customer.id} for external_id, customer in references.items()]
+    rows = [
+        {"external_id": external_id, "customer_id": customer.id}
+        for external_id, customer in references.items()
+    ]
     given = recordset(rows, _REFERENCE)
-    values = select(literal(place.brand_id), literal(place.shop_id, Uuid), *given.c).order_by(given.c.external_id)
-    return insert(CustomerReference).from_select(["brand_id", "shop_id", *given.c.keys()], values, include_defaults=False)
+    values = select(literal(place.brand_id), literal(place.shop_id, Uuid), *given.c).order_by(
+        given.c.external_id
+    )
+    return insert(CustomerReference).from_select(
+        ["brand_id", "shop_id", *given.c.keys()], values, include_defaults=False
+    )
 
 
 async def _drop_unreachable(session: AsyncSession, brand_id: int, new: Sequence[Known]) -> None:
     """Take back customers made for a reference alone that somebody else was first with: nothing would ever find them again."""
     ids = [customer.id for customer in new if customer.email is None and customer.phone is None]
-    referred = exists().where(CustomerReference.brand_id == brand_id, CustomerReference.customer_id == Customer.id)
+    referred = exists().where(
+        CustomerReference.brand_id == brand_id, CustomerReference.customer_id == Customer.id
+    )
     if ids:
         await session.execute(
             delete(Customer)
-            .where(Customer.brand_id == brand_id, among_ids(Customer.id, ids), ~referred)
+            .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids), ~referred)
             .execution_options(synchronize_session=False)
         )
 
@@ -241,4 +269,11 @@ async def write_consents(session: AsyncSession, brand_id: int, words: Sequence[S
     )
 
 
-_CONSENT = [Consent.customer_id, Consent.channel, Consent.given, Consent.opt_in_level, Consent.source, Consent.at]
+_CONSENT = [
+    Consent.customer_id,
+    Consent.channel,
+    Consent.given,
+    Consent.opt_in_level,
+    Consent.source,
+    Consent.at,
+]

@@ -13,7 +13,7 @@ from uuid import UUID
 from app.brands.programme import Channel
 from app.brands.rules import is_zone
 from app.customers import contact
-from app.customers.contact import ConsentSaid, Person
+from app.customers.contact import ConsentStatement, Person
 
 DETAILS = ("first_name", "last_name", "locale", "country")
 """What the newest word replaces and silence leaves."""
@@ -97,7 +97,11 @@ class Book:
             addressless = referred if referred and referred.email is None else None
             return self.by_email.get(person.email) or addressless
         by_phone = self.by_phone.get(person.phone or "")
-        if referred and (referred.email or person.phone in (None, referred.phone) or (referred.phone is None and by_phone is None)):
+        if referred and (
+            referred.email
+            or person.phone in (None, referred.phone)
+            or (referred.phone is None and by_phone is None)
+        ):
             return referred
         return by_phone
 
@@ -143,7 +147,9 @@ def learn_all(known: Known, person: Named) -> None:
     guess = contact.zone_of_country(known.country)
     if known.email is None:
         known.learn("email", person.email)
-    if known.phone is None or (known.email is not None and (person.agrees_to_texts or not known.agreed_to_texts)):
+    if known.phone is None or (
+        known.email is not None and (person.agrees_to_texts or not known.agreed_to_texts)
+    ):
         known.learn("phone", person.phone)
     known.agreed_to_texts = known.agreed_to_texts or person.agrees_to_texts
     for name in DETAILS:
@@ -183,7 +189,9 @@ def last_words(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -
     return [last[key] for key in sorted(last)]
 
 
-def _said(customer_id: UUID | None, channel: Channel, consent: ConsentSaid, now: datetime) -> Said | None:
+def _said(
+    customer_id: UUID | None, channel: Channel, consent: ConsentStatement, now: datetime
+) -> Said | None:
     if customer_id is None or consent.given is None:
         return None
     level, source = contact.plain_text(consent.opt_in_level), contact.plain_text(consent.source)

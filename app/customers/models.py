@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.customers.rules import SuppressionReason
 
@@ -16,7 +16,9 @@ class Customer(Base):
     __tablename__ = "customers"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id"], ["brands.id"]),
-        Index("uq_customers_email", "brand_id", "email", unique=True, postgresql_where=text("email IS NOT NULL")),
+        Index(
+            "uq_customers_email", "brand_id", "email", unique=True, postgresql_where=text("email IS NOT NULL")
+        ),
         Index(
             "uq_customers_phone_alone",
             "brand_id",
@@ -24,7 +26,9 @@ class Customer(Base):
             unique=True,
             postgresql_where=text("email IS NULL AND phone IS NOT NULL"),
         ),
-        Index("ix_customers_email_key", "brand_id", "email_key", postgresql_where=text("email_key IS NOT NULL")),
+        Index(
+            "ix_customers_email_key", "brand_id", "email_key", postgresql_where=text("email_key IS NOT NULL")
+        ),
         Index("ix_customers_phone", "brand_id", "phone", postgresql_where=text("phone IS NOT NULL")),
     )
 
@@ -65,11 +69,13 @@ class Consent(Base):
     """What a customer last said about a channel, by the time they said it. No row: nothing is known."""
 
     __tablename__ = "consents"
-    __table_args__ = (ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+    )
 
     brand_id: Mapped[BrandKey]
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    channel: Mapped[Channel] = mapped_column(choice(Channel), primary_key=True)
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
     given: Mapped[bool] = mapped_column(Boolean)
     opt_in_level: Mapped[str | None]
     source: Mapped[str | None]
@@ -84,8 +90,8 @@ class Suppression(Base):
     __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
 
     brand_id: Mapped[BrandKey]
-    channel: Mapped[Channel] = mapped_column(choice(Channel), primary_key=True)
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
     address_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    reason: Mapped[SuppressionReason] = mapped_column(choice(SuppressionReason))
+    reason: Mapped[SuppressionReason] = mapped_column(enum_text(SuppressionReason))
     at: Mapped[Moment]
     created_at: Mapped[Created]

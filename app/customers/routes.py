@@ -13,9 +13,11 @@ from starlette.responses import HTMLResponse
 from app.base import clock
 from app.base.errors import AppError
 from app.base.log import logger
-from app.base.misses import misses_of, slow_down_page
 from app.base.tokens import Tokens
-from app.base.web import GroundDep, SessionDep, not_found_page, page, read_body
+from app.base.web.context import ContextDep, SessionDep
+from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.middleware import read_body
+from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -53,45 +55,52 @@ def _is_form(request: Request) -> bool:
 
 @router.head("/u/{token}", include_in_schema=False)
 @router.get("/u/{token}", response_class=HTMLResponse)
-async def show(token: str, request: Request, ground: GroundDep, session: SessionDep) -> HTMLResponse:
+async def show(token: str, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
     """Who writes, and one button. Changes nothing: mail scanners open every link."""
-    if misses_of(request).limited(request):
-        return slow_down_page()
-    found = await _find(session, ground.tokens, token)
+    if get_lookup_limit(request).is_limited(request):
+        return rate_limited_page()
+    found = await _find(session, context.tokens, token)
     if found is None:
-        misses_of(request).note(request)
+        get_lookup_limit(request).record_failure(request)
         return not_found_page()
     brand, customer = found
-    return await _page(session, ground.tokens, brand, customer)
+    return await _page(session, context.tokens, brand, customer)
 
 
 @router.post("/u/{token}", response_class=HTMLResponse)
 async def unsubscribe(
-    token: str, ground: GroundDep, session: SessionDep, wish: Annotated[Wish, Depends(read_wish)]
+    token: str, context: ContextDep, session: SessionDep, wish: Annotated[Wish, Depends(read_wish)]
 ) -> HTMLResponse:
     """Send this person nothing more, or take that back. 200 whatever was sent, no cookie, no redirect (RFC 8058)."""
-    found = await _find(session, ground.tokens, token)
+    found = await _find(session, context.tokens, token)
     if found is None:
         return page("unsubscribe_done.html", {})
     brand, customer = found
-    await _fulfil(session, ground.tokens, customer, wish, now=clock.now())
+    await _fulfil(session, context.tokens, customer, wish, now=clock.now())
     log.info("unsubscribe page used", brand=brand.id, customer=str(customer.id), undo=wish.undo)
-    return await _page(session, ground.tokens, brand, customer, wish=wish)
+    return await _page(session, context.tokens, brand, customer, wish=wish)
 
 
 async def _find(session: AsyncSession, tokens: Tokens, token: str) -> tuple[Brand, Customer] | None:
     subject = tokens.read_link("unsubscribe", token)
     if subject is None:
         return None
-    found = await session.execute(select(Customer).where(Customer.brand_id == subject.brand_id, Customer.id == subject.row_id))
+    found = await session.execute(
+        select(Customer).where(Customer.brand_id == subject.brand_id, Customer.id == subject.row_id)
+    )
     customer = found.scalar_one_or_none()
     return None if customer is None else (await load_brand(session, subject.brand_id), customer)
 
 
-async def _fulfil(session: AsyncSession, tokens: Tokens, customer: Customer, wish: Wish, *, now: datetime) -> None:
+async def _fulfil(
+    session: AsyncSession, tokens: Tokens, customer: Customer, wish: Wish, *, now: datetime
+) -> None:
     """Mail stops with every wish; texts when asked for, or where texts are all this person gets."""
     texts = wish.texts or customer.email is None
-    for channel, address in ((Channel.email, customer.email), (Channel.sms, customer.phone if texts else None)):
+    for channel, address in (
+        (Channel.email, customer.email),
+        (Channel.sms, customer.phone if texts else None),
+    ):
         if address is None:
             continue
         if wish.undo:
@@ -104,8 +113,8 @@ async def _fulfil(session: AsyncSession, tokens: Tokens, customer: Customer, wis
 async def _page(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer: Customer, *, wish: Wish | None = None
 ) -> HTMLResponse:
-    standing = await suppressions_of(session, tokens, brand.id, customer.email, customer.phone)
-    reasons = {channel: reason for channel, reason, _ in standing}
+    state = await suppressions_of(session, tokens, brand.id, customer.email, customer.phone)
+    reasons = {channel: reason for channel, reason, _ in state}
     address = {Channel.email: customer.email, Channel.sms: customer.phone}
     open_channels = [channel for channel in Channel if address[channel] and channel not in reasons]
     own = [channel for channel, reason in reasons.items() if reason is SuppressionReason.unsubscribed]

@@ -20,7 +20,7 @@ class SuppressionReason(StrEnum):
     erased = "erased"
 
 
-class Unreachable(StrEnum):
+class NoContactReason(StrEnum):
     """Why nothing may be sent to a customer on a channel; also the words a skipped survey carries."""
 
     no_address = "no_address"
@@ -40,12 +40,12 @@ CONSENT_COUNTRIES = frozenset({"DE"})
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ContactOptions:
     """How a customer may be reached now: every channel stands either in `addresses` or in `refusals`."""
 
     customer_id: UUID
     addresses: Mapping[Channel, str]
-    refusals: Mapping[Channel, Unreachable]
+    refusals: Mapping[Channel, NoContactReason]
     first_name: str | None = None
     last_name: str | None = None
     locale: str | None = None
@@ -63,23 +63,27 @@ def email_basis(countries: Mapping[str, Any], country: str | None) -> EmailBasis
 
 
 def refusal(
-    channel: Channel, address: str | None, suppressed: SuppressionReason | None, said: bool | None, basis: EmailBasis
-) -> Unreachable | None:
+    channel: Channel,
+    address: str | None,
+    suppressed: SuppressionReason | None,
+    said: bool | None,
+    basis: EmailBasis,
+) -> NoContactReason | None:
     """Why nothing may go to this address, or None where it may.
 
     A bounced address is as good as none; every other suppression is the person's own wish. `said` is what the customer last said
     about the channel: no is never, yes is yes; where nothing is known the basis decides for e-mail, and a text needs a yes.
     """
     if address is None or suppressed is SuppressionReason.bounced:
-        return Unreachable.no_address
+        return NoContactReason.no_address
     if suppressed is not None:
-        return Unreachable.unsubscribed
+        return NoContactReason.unsubscribed
     if said is not None:
-        return None if said else Unreachable.no_consent
+        return None if said else NoContactReason.no_consent
     match channel:
         case Channel.email:
-            return None if basis is EmailBasis.existing_customer else Unreachable.no_consent
+            return None if basis is EmailBasis.existing_customer else NoContactReason.no_consent
         case Channel.sms:
-            return Unreachable.no_consent
+            return NoContactReason.no_consent
         case _:
             assert_never(channel)

@@ -27,7 +27,8 @@ class Outside:
         self._hook = f"{base_url}/hooks/{shop}/checkout"
         self._signer = Webhook(secret)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_ONCE), timeout=aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
+            connector=aiohttp.TCPConnector(limit=AT_ONCE),
+            timeout=aiohttp.ClientTimeout(total=_PATIENCE_SECONDS),
         )
 
     async def close(self) -> None:
@@ -95,7 +96,9 @@ class Outside:
                 try:
                     await act(thing)
                 except (aiohttp.ClientError, TimeoutError) as error:
-                    raise AppError("demo_failed", f"The demo stopped: the web did not answer ({type(error).__name__}).") from error
+                    raise AppError(
+                        "demo_failed", f"The demo stopped: the web did not answer ({type(error).__name__})."
+                    ) from error
                 took[place] = clock.monotonic() - began
 
         try:

@@ -57,7 +57,9 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "surveys_sent": _count(Survey.brand_id, brand_id, Survey.sent_at.is_not(None)),
         "surveys_skipped": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.skipped),
         "surveys_planned": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.planned),
-        "reminders": _count(Message.brand_id, brand_id, Message.template == Template.reminder, Message.sent_at.is_not(None)),
+        "reminders": _count(
+            Message.brand_id, brand_id, Message.template == Template.reminder, Message.sent_at.is_not(None)
+        ),
         "answered": _count(Response.brand_id, brand_id),
         "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
         "codes": _count(Code.brand_id, brand_id),
@@ -68,7 +70,11 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "rewards": _count(Reward.brand_id, brand_id),
         "messages": _count(Message.brand_id, brand_id, Message.sent_at.is_not(None)),
     }
-    row = (await session.execute(select(*[query.label(name) for name, query in counts.items()]))).mappings().one()
+    row = (
+        (await session.execute(select(*[query.label(name) for name, query in counts.items()])))
+        .mappings()
+        .one()
+    )
     return Figures(**row, reversals=await _reversals(session, brand_id))
 
 
@@ -77,11 +83,14 @@ def _count(key: Any, brand_id: int, *conditions: Any) -> Any:
 
 
 async def _reversals(session: AsyncSession, brand_id: int) -> int:
-    taken = (Reward.net_amount < Reward.amount) | (Reward.status == RewardStatus.clawed_back)
+    taken = (Reward.net_amount < Reward.amount) | (Reward.status == RewardStatus.reversed)
     touched = (
         select(func.count(Redemption.id))
         .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
-        .where(Redemption.brand_id == brand_id, case((Redemption.status == RedemptionStatus.reversed, True), else_=taken))
+        .where(
+            Redemption.brand_id == brand_id,
+            case((Redemption.status == RedemptionStatus.reversed, True), else_=taken),
+        )
     )
     return await session.scalar(touched) or 0
 
@@ -93,7 +102,9 @@ async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
         .select_from(Message)
         .join(Attempt, (Attempt.brand_id == Message.brand_id) & (Attempt.message_id == Message.id))
         .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
-        .join(Referrer, (Referrer.brand_id == Message.brand_id) & (Referrer.customer_id == Message.customer_id))
+        .join(
+            Referrer, (Referrer.brand_id == Message.brand_id) & (Referrer.customer_id == Message.customer_id)
+        )
         .join(Response, (Response.brand_id == Referrer.brand_id) & (Response.survey_id == Referrer.survey_id))
         .where(Message.brand_id == brand_id, Message.template == Template.offer)
         .group_by(Message.customer_id)

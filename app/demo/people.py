@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 _PEOPLES: tuple[tuple[str, str, str, str, str, str], ...] = (
-    ("de", "DE", "Europe/Berlin", "+4915123", "Ana Jonas Mira Paul Lea Käthe", "Müller Weiß Vogt Krüger Sommer"),
+    (
+        "de",
+        "DE",
+        "Europe/Berlin",
+        "+4915123",
+        "Ana Jonas Mira Paul Lea Käthe",
+        "Müller Weiß Vogt Krüger Sommer",
+    ),
     ("en", "GB", "Europe/London", "+447400", "Emma Oliver Isla Harry Poppy", "Smith Taylor O’Neill Clarke"),
     ("fr", "FR", "Europe/Paris", "+33612", "Chloé Hugo Zoé Léon Inès", "Martin Lefèvre Dubois Moreau"),
     ("el", "GR", "Europe/Athens", "+306930", "Ελένη Γιώργος Μαρία Νίκος", "Παπαδοπούλου Νικολάου Ιωάννου"),
@@ -77,7 +84,12 @@ def make_buyer(chance: random.Random, number: int, *, reachable: bool = True) ->
 
 _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "en": (
-        ("Arrived early and wrapped with care.", "Just what I hoped for.", "My second order, and not my last.", ""),
+        (
+            "Arrived early and wrapped with care.",
+            "Just what I hoped for.",
+            "My second order, and not my last.",
+            "",
+        ),
         ("Good, though the parcel took a while.", "Fine, a little dear.", ""),
         ("The lid was cracked.", "Too late for the birthday.", "Smaller than in the picture.", ""),
     ),
@@ -86,7 +98,11 @@ _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("Gute Ware, Versand etwas langsam.", ""),
         ("Zu spät geliefert.", ""),
     ),
-    "fr": (("Très belle qualité.", "Emballage soigné, merci !", ""), ("Bien, mais un peu long.", ""), ("Reçu abîmé.", "")),
+    "fr": (
+        ("Très belle qualité.", "Emballage soigné, merci !", ""),
+        ("Bien, mais un peu long.", ""),
+        ("Reçu abîmé.", ""),
+    ),
     "pt": (("Chegou antes do prazo. Lindo!", ""), ("Bom, mas demorou.", ""), ("Veio com defeito.", "")),
     "ja": (("とても気に入りました。", ""), ("まあまあです。", ""), ("箱が壊れていました。", "")),
     "el": (("Πολύ ωραίο, ευχαριστώ!", ""), ("Καλό, αλλά άργησε.", ""), ("Ήρθε σπασμένο.", "")),

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.base import clock
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.demo.client import Outside
@@ -41,8 +41,10 @@ class Span:
 class Player:
     """Goes through a script tick by tick, passing over times at which nothing happens."""
 
-    def __init__(self, ground: Ground, brand: Brand, script: Script, outside: Outside, travel: Travel) -> None:
-        self._ground = ground
+    def __init__(
+        self, context: AppContext, brand: Brand, script: Script, outside: Outside, travel: Travel
+    ) -> None:
+        self._context = context
         self._brand_id = brand.id
         self._percent = script.stage.programme.offer.friend_discount.value
         self._script = script
@@ -92,7 +94,9 @@ class Player:
             await self._note_codes()
         if self._codes:
             await self._outside.visit([f"/r/{self._code_for(fact).slug}" for fact in friends])
-        self._span.deliveries += await self._outside.deliver([(fact.delivery_id, self._body(fact)) for fact in due])
+        self._span.deliveries += await self._outside.deliver(
+            [(fact.delivery_id, self._body(fact)) for fact in due]
+        )
 
     def _body(self, fact: Fact) -> dict[str, object]:
         data = fact.data
@@ -110,8 +114,10 @@ class Player:
         sent = select(Survey.id, Survey.sent_at, Order.external_id).join(
             Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id)
         )
-        async with self._ground.sessions() as session:
-            rows = await session.execute(sent.where(Survey.brand_id == self._brand_id, Survey.status == SurveyStatus.sent))
+        async with self._context.sessions() as session:
+            rows = await session.execute(
+                sent.where(Survey.brand_id == self._brand_id, Survey.status == SurveyStatus.sent)
+            )
             for survey_id, sent_at, order in rows:
                 if survey_id in self._asked or sent_at is None:
                     continue
@@ -125,7 +131,9 @@ class Player:
         while self._replies and self._replies[0][0] <= tick:
             _, order, survey_id = heapq.heappop(self._replies)
             reply = self._script.replies[order]
-            answers.append((self._ground.tokens.link("survey", self._brand_id, survey_id), reply.score, reply.comment))
+            answers.append(
+                (self._context.tokens.link("survey", self._brand_id, survey_id), reply.score, reply.comment)
+            )
         self._span.answers += await self._outside.answer(answers)
         return len(answers)
 
@@ -138,7 +146,7 @@ class Player:
             .where(Code.brand_id == self._brand_id, Code.active, Code.uses < Code.max_uses)
             .order_by(Customer.email)
         )
-        async with self._ground.sessions() as session:
+        async with self._context.sessions() as session:
             self._codes = [_Alive(row.display, row.slug) for row in await session.execute(alive)]
         if self._codes and self.first_code_at is None:
             self.first_code_at = clock.monotonic()

@@ -45,7 +45,20 @@ STAGE = Stage(
     ),
 )
 _CALLED_OFF = frozenset({"canceled", "unavailable"})
-_FIRSTS = ["Ana", "João", "Maria", "Pedro", "Luíza", "Caio", "Beatriz", "Tiago", "Helena", "Rafael", "Conceição", "Davi"]
+_FIRSTS = [
+    "Ana",
+    "João",
+    "Maria",
+    "Pedro",
+    "Luíza",
+    "Caio",
+    "Beatriz",
+    "Tiago",
+    "Helena",
+    "Rafael",
+    "Conceição",
+    "Davi",
+]
 _LASTS = ["Silva", "Souza", "Araújo", "Lima", "Conceição", "Rocha", "Barbosa", "Nóbrega", "Teixeira"]
 
 
@@ -73,10 +86,15 @@ def make_script(folder: Path, *, seed: int, today: datetime, most: int | None = 
         facts += _facts(row, table, luck=chance.random() if chance.random() < FRIENDS_SHARE else None)
         if review := table.reviews.get(row["order_id"]):
             replies[row["order_id"]] = _reply(review, chance)
-    last = max([fact.at for fact in facts] + [reply.not_before for reply in replies.values() if reply.not_before])
+    last = max(
+        [fact.at for fact in facts] + [reply.not_before for reply in replies.values() if reply.not_before]
+    )
     shift = timedelta(days=(today - last).days - 1)
     facts = sorted((_moved(fact, shift) for fact in facts), key=lambda fact: fact.at)
-    moved = {order: Reply(reply.score, reply.comment, _at(reply.not_before, shift)) for order, reply in replies.items()}
+    moved = {
+        order: Reply(reply.score, reply.comment, _at(reply.not_before, shift))
+        for order, reply in replies.items()
+    }
     note = (
         f"Real orders and scores of Olist, moved by {shift.days} days. Names, addresses and recommendations are generated; "
         "reviews of 5, 4 and 1-3 stars stand for 9-10, 7-8 and 0-6 (mapped, our assumption)."
@@ -110,7 +128,9 @@ def _facts(row: Mapping[str, str], table: _Table, *, luck: float | None) -> Iter
             known.append(_time(row[column]))
             yield Fact(known[-1], f"{order}-{topic}", topic, {"order_id": order})
     if row["order_status"] in _CALLED_OFF:
-        yield Fact(max(known) + CALLED_OFF_AFTER, f"{order}-cancelled", "order.cancelled", {"order_id": order})
+        yield Fact(
+            max(known) + CALLED_OFF_AFTER, f"{order}-cancelled", "order.cancelled", {"order_id": order}
+        )
 
 
 def _moved(fact: Fact, shift: timedelta) -> Fact:
@@ -138,7 +158,12 @@ def _order(row: Mapping[str, str], table: _Table) -> dict[str, Any]:
         "discount_codes": [],
         "customer": _customer(table.persons[row["customer_id"]]),
         "items": [
-            {"sku": item["product_id"], "title": f"Item {item['product_id'][:6]}", "quantity": 1, "unit_price": item["price"]}
+            {
+                "sku": item["product_id"],
+                "title": f"Item {item['product_id'][:6]}",
+                "quantity": 1,
+                "unit_price": item["price"],
+            }
             for item in items
         ],
     }
@@ -159,12 +184,16 @@ def _customer(person: str) -> dict[str, Any]:
 
 def _reply(review: Mapping[str, str], chance: random.Random) -> Reply:
     scores: Sequence[int] = {"5": (9, 10), "4": (7, 8)}.get(review["review_score"], (0, 1, 2, 3, 4, 5, 6))
-    comment = " ".join(part for part in (review["review_comment_title"], review["review_comment_message"]) if part)
+    comment = " ".join(
+        part for part in (review["review_comment_title"], review["review_comment_message"]) if part
+    )
     return Reply(chance.choice(scores), comment, _time(review["review_answer_timestamp"]))
 
 
 def _read(folder: Path, most: int | None) -> _Table:
-    orders = sorted(_rows(folder, "orders"), key=lambda row: row["order_approved_at"] or row["order_purchase_timestamp"])[:most]
+    orders = sorted(
+        _rows(folder, "orders"), key=lambda row: row["order_approved_at"] or row["order_purchase_timestamp"]
+    )[:most]
     wanted = {row["order_id"] for row in orders}
     items: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in _rows(folder, "order_items"):
@@ -175,17 +204,24 @@ def _read(folder: Path, most: int | None) -> _Table:
     # An order that was reviewed twice counts with its latest word.
     reviews = sorted(_rows(folder, "order_reviews"), key=lambda row: row["review_answer_timestamp"])
     persons = {row["customer_id"]: row["customer_unique_id"] for row in _rows(folder, "customers")}
-    return _Table(orders, persons, items, paid, {row["order_id"]: row for row in reviews if row["order_id"] in wanted})
+    return _Table(
+        orders, persons, items, paid, {row["order_id"]: row for row in reviews if row["order_id"] in wanted}
+    )
 
 
 def _rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
     packed, plain = folder / f"{name}.csv.gz", folder / f"{name}.csv"
     try:
-        with gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else plain.open(encoding="utf-8") as file:
+        with (
+            gzip.open(packed, "rt", encoding="utf-8")
+            if packed.exists()
+            else plain.open(encoding="utf-8") as file
+        ):
             yield from csv.DictReader(file)
     except (OSError, UnicodeDecodeError, csv.Error):
         raise AppError(
-            "no_data", f"{plain} cannot be read; --data takes the folder of the Olist data set (orders.csv …)."
+            "no_data",
+            f"{plain} cannot be read; --data takes the folder of the Olist data set (orders.csv …).",
         ) from None
 
 

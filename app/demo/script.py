@@ -92,4 +92,10 @@ def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent:
     """The order as a friend places it who came by a share link: the code on it, and that percentage of the subtotal off."""
     off = (Decimal(order["subtotal"]) * percent / 100).quantize(CENT, ROUND_DOWN)
     total = Decimal(order["total"]) - off
-    return {**order, "discount_codes": [code], "referral": slug, "discount_total": str(off), "total": str(total)}
+    return {
+        **order,
+        "discount_codes": [code],
+        "referral": slug,
+        "discount_total": str(off),
+        "total": str(total),
+    }

@@ -66,7 +66,11 @@ class _Shop:
         return data
 
     def deliver(self, order: dict[str, Any], at: datetime) -> None:
-        self.tell(at - timedelta(hours=20), "order.fulfilled", {"order_id": order["id"], "at": _iso(at - timedelta(hours=20))})
+        self.tell(
+            at - timedelta(hours=20),
+            "order.fulfilled",
+            {"order_id": order["id"], "at": _iso(at - timedelta(hours=20))},
+        )
         self.tell(at, "order.delivered", {"order_id": order["id"], "at": _iso(at)})
 
     def cancel(self, order: dict[str, Any], at: datetime) -> None:
@@ -75,7 +79,12 @@ class _Shop:
     def refund(self, order: dict[str, Any], at: datetime, share: str) -> None:
         """Pay a share of what the order cost back; a friend had the discount off."""
         amount = (Decimal(order["total"]) * Decimal(share)).quantize(CENT, ROUND_DOWN)
-        data = {"order_id": order["id"], "refund_id": f"refund-{order['id']}", "amount": str(amount), "at": _iso(at)}
+        data = {
+            "order_id": order["id"],
+            "refund_id": f"refund-{order['id']}",
+            "amount": str(amount),
+            "at": _iso(at),
+        }
         self.tell(at, "order.refunded", data)
 
 
@@ -91,7 +100,14 @@ def make_script(*, orders: int, seed: int, today: datetime) -> Script:
     _friends_orders(shop, orders - friends - young, friends)
     _young_orders(shop, orders - young, young)
     facts = sorted(shop.facts, key=lambda fact: fact.at)
-    return Script(STAGE, facts, shop.replies, _acts(today), grain=timedelta(hours=6), note="People and orders are generated.")
+    return Script(
+        STAGE,
+        facts,
+        shop.replies,
+        _acts(today),
+        grain=timedelta(hours=6),
+        note="People and orders are generated.",
+    )
 
 
 def _acts(today: datetime) -> list[Act]:
@@ -125,7 +141,9 @@ def _first_orders(shop: _Shop, count: int) -> None:
         if place % 12 == 5:
             shop.facts.append(shop.facts[-1])  # the same delivery twice, as shops do
         if place == 0:
-            shop.replies[order["id"]] = Reply(10, "Arrived early and wrapped with care.", shop.when(_ANSWERED, spread=0.1))
+            shop.replies[order["id"]] = Reply(
+                10, "Arrived early and wrapped with care.", shop.when(_ANSWERED, spread=0.1)
+            )
         elif shop.chance.random() < 0.75:
             score, comment = make_answer(shop.chance, buyer)
             shop.replies[order["id"]] = Reply(score, comment, shop.when(_ANSWERED, spread=4))
@@ -158,7 +176,9 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
         shop.deliver(order, shop.when(_FRIENDS_DELIVERED))
         if shop.chance.random() < 0.5:
             score, comment = make_answer(shop.chance, buyer)
-            shop.replies[order["id"]] = Reply(score, comment, after=timedelta(hours=shop.chance.randint(1, 40)))
+            shop.replies[order["id"]] = Reply(
+                score, comment, after=timedelta(hours=shop.chance.randint(1, 40))
+            )
 
 
 def _young_orders(shop: _Shop, before: int, count: int) -> None:
@@ -171,7 +191,12 @@ def _young_orders(shop: _Shop, before: int, count: int) -> None:
 def _order(chance: random.Random, number: int, buyer: Buyer, at: datetime) -> dict[str, Any]:
     goods = chance.sample(_GOODS, chance.randint(1, 3))
     items: list[dict[str, Any]] = [
-        {"sku": f"HP-{_GOODS.index(good):02d}", "title": good[0], "quantity": chance.choice((1, 1, 2)), "unit_price": good[1]}
+        {
+            "sku": f"HP-{_GOODS.index(good):02d}",
+            "title": good[0],
+            "quantity": chance.choice((1, 1, 2)),
+            "unit_price": good[1],
+        }
         for good in goods
     ]
     subtotal = sum((Decimal(item["unit_price"]) * item["quantity"] for item in items), Decimal(0))
@@ -187,7 +212,11 @@ def _order(chance: random.Random, number: int, buyer: Buyer, at: datetime) -> di
         "source": "web",
         "customer": buyer.as_customer(),
         "items": items,
-        "shipping_address": {"line1": f"Street {buyer.number}", "postal_code": f"{10000 + buyer.number}", "country": buyer.country},
+        "shipping_address": {
+            "line1": f"Street {buyer.number}",
+            "postal_code": f"{10000 + buyer.number}",
+            "country": buyer.country,
+        },
     }
 
 

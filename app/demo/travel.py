@@ -10,7 +10,7 @@ from sqlalchemy import func, select, union_all
 
 from app.base import due
 from app.base.due import Sweep
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.models import Redemption
@@ -27,8 +27,8 @@ class Travel:
     hand at a time: when a journey has ended, nothing of it is still under way.
     """
 
-    def __init__(self, ground: Ground, sweeps: Sequence[Sweep], now: datetime) -> None:
-        self._ground = ground
+    def __init__(self, context: AppContext, sweeps: Sequence[Sweep], now: datetime) -> None:
+        self._context = context
         self._sweeps = [self._on_this_clock(sweep) for sweep in sweeps]
         self.now = now
 
@@ -46,16 +46,16 @@ class Travel:
             select(func.min(Message.due_at)).where(Message.status == MessageStatus.planned),
             select(func.min(Redemption.hold_until)).where(Redemption.status == RedemptionStatus.pending),
         ).subquery()
-        async with self._ground.sessions() as session:
+        async with self._context.sessions() as session:
             earliest: datetime | None = await session.scalar(select(func.min(waits.c.at)))
             return earliest
 
     @asynccontextmanager
-    async def worker(self, *rooms: str) -> AsyncIterator[None]:
+    async def worker(self, *names: str) -> AsyncIterator[None]:
         """A worker that answers wake-ups of these rooms (of all, where none is named) at this clock's time, while the block lasts."""
         stop, ready = asyncio.Event(), asyncio.Event()
-        sweeps = [sweep for sweep in self._sweeps if not rooms or sweep.room in rooms]
-        working = asyncio.create_task(due.run_worker(self._ground.database_url, sweeps, stop, ready=ready))
+        sweeps = [sweep for sweep in self._sweeps if not names or sweep.name in names]
+        working = asyncio.create_task(due.run_worker(self._context.database_url, sweeps, stop, ready=ready))
         first = asyncio.create_task(ready.wait())
         await asyncio.wait({working, first}, return_when=asyncio.FIRST_COMPLETED)
         first.cancel()
@@ -67,7 +67,7 @@ class Travel:
 
     async def settle(self) -> None:
         """Take the wake-ups that nobody has answered, and do all that they could have asked for."""
-        await due.take_wake_ups(self._ground.sessions)
+        await due.discard_wake_ups(self._context.sessions)
         await self.to(self.now)
 
     def _on_this_clock(self, sweep: Sweep) -> Sweep:

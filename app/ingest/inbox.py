@@ -10,16 +10,16 @@ from sqlalchemy.exc import DataError, IntegrityError
 from app.base import clock
 from app.base.errors import AppError
 from app.base.log import logger
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.find import find_shop
 from app.brands.rules import is_slug
-from app.ingest.take_in import Incoming, take_in
+from app.ingest.store import NewDelivery, store_deliveries
 
 log = logger(__name__)
 
 FRESH_SECONDS = 5.0
 """How long a shop's secrets are believed; a changed one is in force everywhere after that."""
-LOOK_AGAIN_SECONDS = 1.0
+SECRETS_RECHECK_SECONDS = 1.0
 """A wrong signature looks the secrets up again, since they may just have been exchanged, but not more often than this."""
 GROUP_ROWS = 500
 GROUP_BYTES = 8 * 1024 * 1024
@@ -57,11 +57,11 @@ class Inbox:
     load makes it, a lone delivery waits for nobody, and an idle process has no task to stop.
     """
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
         self._shops: dict[str, KnownShop] = {}
         self._looking_up = asyncio.Lock()
-        self._waiting: deque[tuple[Incoming, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[NewDelivery, asyncio.Future[None]]] = deque()
         self._waiting_bytes = 0
         self._writer: asyncio.Task[None] | None = None
 
@@ -80,17 +80,17 @@ class Inbox:
     async def _look_up(self, slug: str) -> KnownShop | None:
         if not is_slug(slug):
             return None
-        async with self._ground.sessions() as session:
+        async with self._context.sessions() as session:
             found = await find_shop(session, slug)
         if found is None:
             self._shops.pop(slug, None)
             return None
         brand, shop = found
-        secrets = tuple(self._ground.tokens.open(sealed) for sealed in shop.sealed_secrets)
+        secrets = tuple(self._context.tokens.open(sealed) for sealed in shop.sealed_secrets)
         known = self._shops[slug] = KnownShop(brand.id, shop.id, secrets, clock.monotonic())
         return known
 
-    async def keep(self, incoming: Incoming) -> None:
+    async def keep(self, incoming: NewDelivery) -> None:
         """Answer when the delivery is committed; `Unavailable` when it cannot be."""
         if len(self._waiting) >= WAITING_ROWS or self._waiting_bytes + len(incoming.body) > WAITING_BYTES:
             raise Unavailable
@@ -108,16 +108,20 @@ class Inbox:
         finally:
             self._writer = None
 
-    def _next_group(self) -> list[tuple[Incoming, asyncio.Future[None]]]:
-        group: list[tuple[Incoming, asyncio.Future[None]]] = []
+    def _next_group(self) -> list[tuple[NewDelivery, asyncio.Future[None]]]:
+        group: list[tuple[NewDelivery, asyncio.Future[None]]] = []
         size = 0
-        while self._waiting and len(group) < GROUP_ROWS and (not group or size + len(self._waiting[0][0].body) <= GROUP_BYTES):
+        while (
+            self._waiting
+            and len(group) < GROUP_ROWS
+            and (not group or size + len(self._waiting[0][0].body) <= GROUP_BYTES)
+        ):
             group.append(self._waiting.popleft())
             size += len(group[-1][0].body)
         self._waiting_bytes -= size
         return group
 
-    async def _write(self, group: list[tuple[Incoming, asyncio.Future[None]]]) -> None:
+    async def _write(self, group: list[tuple[NewDelivery, asyncio.Future[None]]]) -> None:
         try:
             await self._commit([incoming for incoming, _ in group])
         except (DataError, IntegrityError) as error:
@@ -134,13 +138,13 @@ class Inbox:
                 if not kept.done():
                     kept.set_result(None)
 
-    async def _commit(self, incoming: list[Incoming]) -> None:
+    async def _commit(self, incoming: list[NewDelivery]) -> None:
         async with asyncio.timeout(COMMIT_SECONDS):
-            async with self._ground.sessions.begin() as session:
-                await take_in(session, incoming)
+            async with self._context.sessions.begin() as session:
+                await store_deliveries(session, incoming)
 
 
-def _fail(group: list[tuple[Incoming, asyncio.Future[None]]], error: Exception) -> None:
+def _fail(group: list[tuple[NewDelivery, asyncio.Future[None]]], error: Exception) -> None:
     log.error("deliveries could not be kept", count=len(group), error=type(error).__name__)
     for _, kept in group:
         if not kept.done():

@@ -5,19 +5,19 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
-from app.ingest.rules import EventStatus
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
+from app.ingest.rules import DeliveryStatus
 
 
-class Event(Base):
+class Delivery(Base):
     """One delivery of a shop, kept as it came; a repeated one is the same row."""
 
-    __tablename__ = "events"
+    __tablename__ = "deliveries"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         UniqueConstraint("brand_id", "shop_id", "source", "external_id"),
-        Index("ix_events_new", "brand_id", "sequence", postgresql_where=text("status = 'new'")),
-        Index("ix_events_status", "brand_id", "status", "id"),
+        Index("ix_deliveries_new", "brand_id", "sequence", postgresql_where=text("status = 'new'")),
+        Index("ix_deliveries_status", "brand_id", "status", "id"),
     )
 
     brand_id: Mapped[BrandKey]
@@ -31,7 +31,7 @@ class Event(Base):
     external_id: Mapped[str]
     """The delivery's id as the platform gives it."""
     body: Mapped[bytes] = mapped_column(LargeBinary)
-    status: Mapped[EventStatus] = mapped_column(choice(EventStatus), default=EventStatus.new)
+    status: Mapped[DeliveryStatus] = mapped_column(enum_text(DeliveryStatus), default=DeliveryStatus.new)
     reason: Mapped[str | None]
     received_at: Mapped[Moment]
     processed_at: Mapped[Moment | None]

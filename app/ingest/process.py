@@ -16,18 +16,25 @@ from app.base.due import Sweep
 from app.base.log import logger, scrub
 from app.base.money import MoneyError
 from app.base.tokens import Tokens
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.customers.contact import dated
 from app.customers.identify import identify
-from app.ingest.erase import forget
-from app.ingest.models import Event
-from app.ingest.rules import NOTHING_USED, EventStatus, Said, orders_said, people_said, reported
-from app.ingest.take_in import ROOM
+from app.ingest.erase import erase_requested
+from app.ingest.models import Delivery
+from app.ingest.rules import (
+    NOTHING_USED,
+    DeliveryStatus,
+    ParsedEvent,
+    facts_by_shop,
+    orders_by_shop,
+    people_by_shop,
+)
+from app.ingest.store import SWEEP_NAME
 from app.orders.record import record_facts, record_orders
-from app.platforms.doors import READERS
 from app.platforms.events import CustomerErased, CustomerUpdated, OrderPaid, PlatformEvent, Unparseable
+from app.platforms.registry import PARSERS
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -46,10 +53,10 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProcessingResult:
     """What became of a delivery, and why where it came to nothing."""
 
-    status: EventStatus
+    status: DeliveryStatus
     reason: str | None = None
 
 
@@ -64,7 +71,7 @@ class Work:
     now: datetime
 
 
-async def process_events(work: Work, said: Sequence[Said]) -> None:
+async def process_events(work: Work, said: Sequence[ParsedEvent]) -> None:
     """Carry out what deliveries say, in the order of their arrival; known facts change nothing.
 
     Orders of all shops are redeemed in one line, since the first to arrive wins a limited use. A person who is forgotten parts the
@@ -72,12 +79,14 @@ async def process_events(work: Work, said: Sequence[Said]) -> None:
     """
     for is_erasure, chapter in groupby(said, key=lambda each: isinstance(each.event, CustomerErased)):
         if is_erasure:
-            await forget(work.session, work.tokens, work.brand, work.shops, list(chapter), now=work.now)
+            await erase_requested(
+                work.session, work.tokens, work.brand, work.shops, list(chapter), now=work.now
+            )
         else:
             await _fold_in(work, list(chapter))
 
 
-async def _fold_in(work: Work, said: Sequence[Said]) -> None:
+async def _fold_in(work: Work, said: Sequence[ParsedEvent]) -> None:
     session, tokens, brand, now = work.session, work.tokens, work.brand, work.now
     customers = await _identify(work, said)
     orders, touched = await _record(work, said, customers)
@@ -91,54 +100,59 @@ async def _fold_in(work: Work, said: Sequence[Said]) -> None:
     await reverse_orders(session, brand, touched, now=now)
 
 
-async def _identify(work: Work, said: Sequence[Said]) -> dict[Said, UUID | None]:
+async def _identify(work: Work, said: Sequence[ParsedEvent]) -> dict[ParsedEvent, UUID | None]:
     """The customer each event speaks of."""
-    found: dict[Said, UUID | None] = {}
-    for shop_id, spoken in people_said(said).items():
+    found: dict[ParsedEvent, UUID | None] = {}
+    for shop_id, spoken in people_by_shop(said).items():
         people = [person for _, person in spoken]
         ids = await identify(work.session, work.brand, work.shops[shop_id], people, now=work.now)
         found |= dict(zip((each for each, _ in spoken), ids, strict=True))
     return found
 
 
-async def _record(work: Work, said: Sequence[Said], customers: Mapping[Said, UUID | None]) -> tuple[list[UUID], list[UUID]]:
+async def _record(
+    work: Work, said: Sequence[ParsedEvent], customers: Mapping[ParsedEvent, UUID | None]
+) -> tuple[list[UUID], list[UUID]]:
     """The paid orders in the order of their arrival, and the known orders that something was reported about."""
-    ids: dict[Said, UUID] = {}
+    ids: dict[ParsedEvent, UUID] = {}
     touched: list[UUID] = []
-    for shop_id, first_said in orders_said(said).items():
+    for shop_id, first_said in orders_by_shop(said).items():
         incoming = [(order, customers[each]) for each, order in first_said]
         shop = work.shops[shop_id]
         made = await record_orders(work.session, work.tokens, work.brand, shop, incoming, now=work.now)
         ids |= dict(zip((each for each, _ in first_said), made, strict=True))
-    for shop_id, facts in reported(said).items():
+    for shop_id, facts in facts_by_shop(said).items():
         touched += await record_facts(work.session, work.brand, work.shops[shop_id], facts, now=work.now)
     return [ids[each] for each in said if each in ids], touched
 
 
-def sweep(ground: Ground) -> Sweep:
+def sweep(context: AppContext) -> Sweep:
     """Works deliveries off, brand by brand. A delivery is due from its acceptance on, whatever time it is said to be."""
 
     async def brands(_now: datetime) -> list[int]:
-        async with ground.sessions() as session:
+        async with context.sessions() as session:
             rows = await session.scalars(
-                select(Event.brand_id).where(Event.status == EventStatus.new).distinct().order_by(Event.brand_id)
+                select(Delivery.brand_id)
+                .where(Delivery.status == DeliveryStatus.new)
+                .distinct()
+                .order_by(Delivery.brand_id)
             )
             return list(rows)
 
     async def work(brand_id: int, now: datetime) -> int:
         for _ in range(_TRIES - 1):
             try:
-                return await process_waiting(ground, brand_id, now=now)
+                return await process_waiting(context, brand_id, now=now)
             except DBAPIError as error:
                 if _sqlstate(error)[:2] != "40":
                     raise
-                log.warning("two transactions were in each other's way; once more", room=ROOM)
-        return await process_waiting(ground, brand_id, now=now)
+                log.warning("two transactions were in each other's way; once more", name=SWEEP_NAME)
+        return await process_waiting(context, brand_id, now=now)
 
-    return Sweep(ROOM, brands, work)
+    return Sweep(SWEEP_NAME, brands, work)
 
 
-async def process_waiting(ground: Ground, brand_id: int, *, now: datetime, limit: int = BATCH) -> int:
+async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, limit: int = BATCH) -> int:
     """Work off the brand's oldest `limit` deliveries in one transaction; answers how many.
 
     One processor a brand at a time, others wait in line: who wins a limited use is decided in the order of arrival, which two
@@ -146,14 +160,20 @@ async def process_waiting(ground: Ground, brand_id: int, *, now: datetime, limit
     whoever is told that nothing is left (`tenfold run-due`) must be able to rely on it. The lock is the transaction's first and
     ends with it, so a crash frees it.
     """
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         await session.execute(select(func.pg_advisory_xact_lock(_TURN, brand_id)))
         waiting = await _next_batch(session, brand_id, limit)
         if not waiting:
             return 0
-        work = Work(session, ground.tokens, await load_brand(session, brand_id), await load_shops(session, brand_id), now)
-        verdicts = await _judge(work, waiting)
-        await _mark(session, brand_id, verdicts, now=now)
+        work = Work(
+            session,
+            context.tokens,
+            await load_brand(session, brand_id),
+            await load_shops(session, brand_id),
+            now,
+        )
+        results = await _judge(work, waiting)
+        await _mark(session, brand_id, results, now=now)
         return len(waiting)
 
 
@@ -161,37 +181,56 @@ async def _next_batch(
     session: AsyncSession, brand_id: int, limit: int
 ) -> Sequence[Row[tuple[UUID, int, UUID, str, str, bytes, datetime]]]:
     oldest = (
-        select(Event.id, Event.sequence, Event.shop_id, Event.source, Event.topic, Event.body, Event.received_at)
-        .where(Event.brand_id == brand_id, Event.status == EventStatus.new)
-        .order_by(Event.sequence)
+        select(
+            Delivery.id,
+            Delivery.sequence,
+            Delivery.shop_id,
+            Delivery.source,
+            Delivery.topic,
+            Delivery.body,
+            Delivery.received_at,
+        )
+        .where(Delivery.brand_id == brand_id, Delivery.status == DeliveryStatus.new)
+        .order_by(Delivery.sequence)
         .limit(limit)
         .subquery()
     )
     size = func.octet_length(oldest.c.body, type_=BigInteger)
     before = (func.sum(size).over(order_by=oldest.c.sequence) - size).label("before")
     measured = select(oldest, before).subquery()
-    columns = [measured.c[name] for name in ("id", "sequence", "shop_id", "source", "topic", "body", "received_at")]
-    rows = await session.execute(select(*columns).where(measured.c.before < BATCH_BYTES).order_by(measured.c.sequence))
+    columns = [
+        measured.c[name] for name in ("id", "sequence", "shop_id", "source", "topic", "body", "received_at")
+    ]
+    rows = await session.execute(
+        select(*columns).where(measured.c.before < BATCH_BYTES).order_by(measured.c.sequence)
+    )
     return rows.all()
 
 
-async def _judge(work: Work, waiting: Sequence[Row[tuple[UUID, int, UUID, str, str, bytes, datetime]]]) -> dict[UUID, Verdict]:
+async def _judge(
+    work: Work, waiting: Sequence[Row[tuple[UUID, int, UUID, str, str, bytes, datetime]]]
+) -> dict[UUID, ProcessingResult]:
     """Understand each delivery by itself, then carry out all that were understood."""
-    verdicts: dict[UUID, Verdict] = {}
-    understood: list[list[Said]] = []
+    results: dict[UUID, ProcessingResult] = {}
+    understood: list[list[ParsedEvent]] = []
     for row in waiting:
         try:
-            events = READERS[row.source].parse(row.topic, row.body, received_at=row.received_at)
+            events = PARSERS[row.source].parse(row.topic, row.body, received_at=row.received_at)
         except Exception as error:  # noqa: BLE001  # no delivery may hold up the others
-            verdicts[row.id] = _failed(row.id, error)
+            results[row.id] = _failed(row.id, error)
             continue
         if events:
             known = [_dated(event, row.received_at) for event in events]
-            understood.append([Said(row.id, row.sequence, place, row.shop_id, event) for place, event in enumerate(known)])
+            understood.append(
+                [
+                    ParsedEvent(row.id, row.sequence, place, row.shop_id, event)
+                    for place, event in enumerate(known)
+                ]
+            )
         else:
-            verdicts[row.id] = Verdict(EventStatus.ignored, NOTHING_USED)
-    verdicts |= await _carry_out(work, understood)
-    return verdicts
+            results[row.id] = ProcessingResult(DeliveryStatus.ignored, NOTHING_USED)
+    results |= await _carry_out(work, understood)
+    return results
 
 
 def _dated(event: PlatformEvent, received_at: datetime) -> PlatformEvent:
@@ -200,7 +239,7 @@ def _dated(event: PlatformEvent, received_at: datetime) -> PlatformEvent:
     return event
 
 
-async def _carry_out(work: Work, deliveries: Sequence[Sequence[Said]]) -> dict[UUID, Verdict]:
+async def _carry_out(work: Work, deliveries: Sequence[Sequence[ParsedEvent]]) -> dict[UUID, ProcessingResult]:
     """Process deliveries together; where that breaks, halve them until the culprit stands alone and the others went through."""
     if not deliveries:
         return {}
@@ -211,21 +250,29 @@ async def _carry_out(work: Work, deliveries: Sequence[Sequence[Said]]) -> dict[U
         if _is_passing(error):
             raise
         if len(deliveries) == 1:
-            event_id = deliveries[0][0].event_id
-            return {event_id: _failed(event_id, error)}
+            delivery_id = deliveries[0][0].delivery_id
+            return {delivery_id: _failed(delivery_id, error)}
         half = len(deliveries) // 2
         return await _carry_out(work, deliveries[:half]) | await _carry_out(work, deliveries[half:])
-    return {delivery[0].event_id: Verdict(EventStatus.processed) for delivery in deliveries}
+    return {delivery[0].delivery_id: ProcessingResult(DeliveryStatus.processed) for delivery in deliveries}
 
 
-def _failed(event_id: UUID, error: Exception) -> Verdict:
+def _failed(delivery_id: UUID, error: Exception) -> ProcessingResult:
     """A reason that people can read; of an error of our own only its kind, since its text may hold anybody's data."""
     if isinstance(error, (Unparseable, MoneyError)):
-        return Verdict(EventStatus.failed, scrub(str(error)))
+        return ProcessingResult(DeliveryStatus.failed, scrub(str(error)))
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{frame.filename}:{frame.lineno}" for frame in frames if "/app/" in frame.filename][-3:]
-    log.error("a delivery could not be processed", delivery=str(event_id), error=type(error).__name__, where=where)
-    return Verdict(EventStatus.failed, f"It could not be processed ({type(error).__name__}); replay it once that is mended.")
+    log.error(
+        "a delivery could not be processed",
+        delivery=str(delivery_id),
+        error=type(error).__name__,
+        where=where,
+    )
+    return ProcessingResult(
+        DeliveryStatus.failed,
+        f"It could not be processed ({type(error).__name__}); replay it once that is mended.",
+    )
 
 
 def _is_passing(error: Exception) -> bool:
@@ -239,12 +286,17 @@ def _sqlstate(error: DBAPIError) -> str:
     return getattr(error.orig, "sqlstate", None) or ""
 
 
-async def _mark(session: AsyncSession, brand_id: int, verdicts: Mapping[UUID, Verdict], *, now: datetime) -> None:
-    rows = [{"id": event_id, "status": verdict.status, "reason": verdict.reason} for event_id, verdict in verdicts.items()]
-    given = recordset(rows, [Event.id, Event.status, Event.reason])
+async def _mark(
+    session: AsyncSession, brand_id: int, results: Mapping[UUID, ProcessingResult], *, now: datetime
+) -> None:
+    rows = [
+        {"id": delivery_id, "status": result.status, "reason": result.reason}
+        for delivery_id, result in results.items()
+    ]
+    given = recordset(rows, [Delivery.id, Delivery.status, Delivery.reason])
     await session.execute(
-        update(Event)
-        .where(Event.brand_id == brand_id, Event.id == given.c.id)
+        update(Delivery)
+        .where(Delivery.brand_id == brand_id, Delivery.id == given.c.id)
         .values(status=given.c.status, reason=given.c.reason, processed_at=now)
         .execution_options(synchronize_session=False)
     )

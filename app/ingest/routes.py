@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from app.base import clock
 from app.base.errors import AppError
-from app.base.web import read_body
-from app.ingest.inbox import LOOK_AGAIN_SECONDS, Inbox, KnownShop, Unavailable
-from app.ingest.take_in import Incoming
-from app.platforms.doors import DOORS
-from app.platforms.events import Delivery, Refused
+from app.base.web.middleware import read_body
+from app.ingest.inbox import SECRETS_RECHECK_SECONDS, Inbox, KnownShop, Unavailable
+from app.ingest.store import NewDelivery
+from app.platforms.events import Refused, VerifiedDelivery
+from app.platforms.registry import PLATFORMS
 
 BODY_LIMIT = 1024 * 1024
 DROP_LIMIT = 8 * 1024 * 1024
@@ -25,7 +25,7 @@ def inbox_of(request: Request) -> Inbox:
     """The process's inbox, made with its first delivery."""
     state = request.app.state
     if not hasattr(state, "inbox"):
-        state.inbox = Inbox(state.ground)
+        state.inbox = Inbox(state.context)
     return state.inbox  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
@@ -36,26 +36,38 @@ async def take_delivery(request: Request, shop: str, platform: str) -> Response:
     try:
         known, delivery = await _verified(inbox, request, raw, shop, platform)
         await inbox.keep(
-            Incoming(known.brand_id, known.shop_id, platform, delivery.topic, delivery.external_id, raw, received_at=clock.now())
+            NewDelivery(
+                known.brand_id,
+                known.shop_id,
+                platform,
+                delivery.topic,
+                delivery.external_id,
+                raw,
+                received_at=clock.now(),
+            )
         )
     except _AWAY:
         raise Unavailable from None
     return Response(_RECEIVED, media_type="application/json")
 
 
-async def _verified(inbox: Inbox, request: Request, raw: bytes, slug: str, platform: str) -> tuple[KnownShop, Delivery]:
+async def _verified(
+    inbox: Inbox, request: Request, raw: bytes, slug: str, platform: str
+) -> tuple[KnownShop, VerifiedDelivery]:
     known = await inbox.shop(slug)
     if known is None:
         raise AppError(
-            "unknown_shop", "There is no shop with this address; copy the hook's address from the shop's settings.", status=404
+            "unknown_shop",
+            "There is no shop with this address; copy the hook's address from the shop's settings.",
+            status=404,
         )
-    door = DOORS[platform]
+    door = PLATFORMS[platform]
     try:
         return known, door.verify(request.headers, raw, known.secrets, now=clock.now())
     except Refused:
         pass
     # The secret may have been exchanged a moment ago.
-    again = await inbox.shop(slug, fresher_than=LOOK_AGAIN_SECONDS)
+    again = await inbox.shop(slug, fresher_than=SECRETS_RECHECK_SECONDS)
     try:
         if again is not None and again.secrets != known.secrets:
             return again, door.verify(request.headers, raw, again.secrets, now=clock.now())
@@ -66,10 +78,12 @@ async def _verified(inbox: Inbox, request: Request, raw: bytes, slug: str, platf
 
 
 def _door(platform: str) -> None:
-    @router.post(f"/hooks/{{shop}}/{platform}", summary=f"Take a {platform} delivery in", name=f"{platform}_delivery")
+    @router.post(
+        f"/hooks/{{shop}}/{platform}", summary=f"Take a {platform} delivery in", name=f"{platform}_delivery"
+    )
     async def take(request: Request, shop: str) -> Response:
         return await take_delivery(request, shop, platform)
 
 
-for _platform in DOORS:
+for _platform in PLATFORMS:
     _door(_platform)

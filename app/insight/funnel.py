@@ -136,7 +136,12 @@ async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel
 
 def _people_reached(offered: Sequence[Row[Any]]) -> int:
     """Who got the offer on either channel; rows count people by the channels they were written to and what came of it."""
-    receipts = {channel for row in offered for channel, told in (("email", row.email_told), ("sms", row.sms_told)) if told}
+    receipts = {
+        channel
+        for row in offered
+        for channel, told in (("email", row.email_told), ("sms", row.sms_told))
+        if told
+    }
 
     def reached(row: Row[Any]) -> bool:
         email = row.email_arrived if "email" in receipts else row.email_accepted
@@ -212,7 +217,7 @@ def _money(period: Period) -> str:
         ),
         lines AS (
             SELECT currency, remaining AS revenue, 0 AS discount_cost, 0 AS leaked_discount, 0 AS reward_cost
-            FROM friends WHERE status IN ('pending', 'held', 'approved')
+            FROM friends WHERE status IN ('pending', 'in_review', 'approved')
             UNION ALL
             SELECT l.currency, 0, CASE l.account WHEN 'discount_cost' THEN l.amount ELSE 0 END,
                 CASE l.account WHEN 'leaked_discount' THEN l.amount ELSE 0 END, CASE l.account WHEN 'reward_cost' THEN l.amount ELSE 0 END
@@ -232,7 +237,12 @@ def funnel_facts(found: Funnel) -> dict[str, Any]:
     shown = [_account_facts(account) for account in found.accounts]
     single = shown[0] if len(shown) == 1 else dict.fromkeys(shown[0])
     stages = asdict(found.stages)
-    return {"stages": [{"stage": stage, "count": stages[stage]} for stage in STAGES], **stages, **single, "by_currency": shown}
+    return {
+        "stages": [{"stage": stage, "count": stages[stage]} for stage in STAGES],
+        **stages,
+        **single,
+        "by_currency": shown,
+    }
 
 
 def _account_facts(account: Account) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
-from app.base.ids import shown
+from app.base.ids import public_id
 from app.base.tokens import Tokens
 from app.brands.programme import Programme
-from app.insight.promises import PROMISES, Promise
+from app.insight.invariant_queries import INVARIANT_QUERIES, Invariant
 from app.referrals.rules import is_undone, minor_of, net_reward
 
 MOST_ROWS = 100
@@ -24,7 +24,7 @@ GRACE = "1 minute"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class Violation:
     """A promise that some rows of a brand break; `rows` are ids as the API shows them, at most `MOST_ROWS`."""
 
     name: str
@@ -33,21 +33,21 @@ class Broken:
     rows: list[str]
 
 
-Offence = tuple[int, UUID]
+ViolatingRow = tuple[int, UUID]
 """Brand and row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoned:
+class ComputedInvariant:
     """A promise that no single query can check."""
 
     name: str
     said: str
     prefix: str
-    find: Callable[[AsyncSession, Tokens], Awaitable[list[Offence]]]
+    find: Callable[[AsyncSession, Tokens], Awaitable[list[ViolatingRow]]]
 
 
-async def check(session: AsyncSession, tokens: Tokens) -> list[Broken]:
+async def check(session: AsyncSession, tokens: Tokens) -> list[Violation]:
     """Every broken promise of every brand; none where all is well.
 
     Looks at one moment of the database and may run beside everything else: in a fresh session it reads one snapshot, read-only.
@@ -56,15 +56,19 @@ async def check(session: AsyncSession, tokens: Tokens) -> list[Broken]:
         await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     broken = []
     for rule in RULES:
-        offences = await (_queried(session, rule) if isinstance(rule, Promise) else rule.find(session, tokens))
+        violating = await (
+            _queried(session, rule) if isinstance(rule, Invariant) else rule.find(session, tokens)
+        )
         rows: dict[int, list[str]] = defaultdict(list)
-        for brand_id, row in sorted(offences):
-            rows[brand_id].append(shown(rule.prefix, row))
-        broken += [Broken(rule.name, rule.said, brand_id, ids[:MOST_ROWS]) for brand_id, ids in rows.items()]
+        for brand_id, row in sorted(violating):
+            rows[brand_id].append(public_id(rule.prefix, row))
+        broken += [
+            Violation(rule.name, rule.said, brand_id, ids[:MOST_ROWS]) for brand_id, ids in rows.items()
+        ]
     return broken
 
 
-async def _queried(session: AsyncSession, promise: Promise) -> list[Offence]:
+async def _queried(session: AsyncSession, promise: Invariant) -> list[ViolatingRow]:
     return [(row.brand_id, row.row) for row in await session.execute(text(promise.query))]
 
 
@@ -74,21 +78,25 @@ async def _stream(session: AsyncSession, query: str) -> AsyncIterator[Any]:
         yield row
 
 
-async def _refunds_add_up(session: AsyncSession, _tokens: Tokens) -> list[Offence]:
+async def _refunds_add_up(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
     query = """
         SELECT o.brand_id, o.id, o.currency, o.refunded, coalesce(sum(f.amount), 0) AS told FROM orders o
         LEFT JOIN order_facts f ON f.brand_id = o.brand_id AND f.shop_id = o.shop_id
             AND f.order_external_id = o.external_id AND f.kind = 'refunded'
         GROUP BY o.brand_id, o.id HAVING o.refunded <> 0 OR count(f.id) > 0
     """
-    return [(row.brand_id, row.id) async for row in _stream(session, query) if not _is_sum(row.told, row.refunded, row.currency)]
+    return [
+        (row.brand_id, row.id)
+        async for row in _stream(session, query)
+        if not _is_sum(row.told, row.refunded, row.currency)
+    ]
 
 
 def _is_sum(told: Decimal, refunded: int, currency: str) -> bool:
     return told.scaleb(money.exponent(currency)) == refunded
 
 
-async def _rewards_follow_the_order(session: AsyncSession, _tokens: Tokens) -> list[Offence]:
+async def _rewards_follow_the_order(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
     terms: dict[tuple[int, int], Programme] = {}
     for row in await session.execute(text("SELECT brand_id, version, terms FROM programmes")):
         terms[row.brand_id, row.version] = Programme.model_validate(row.terms)
@@ -120,11 +128,13 @@ def _net(row: Any, terms: Programme) -> int:
     )
 
 
-async def _suppressed_get_nothing(session: AsyncSession, tokens: Tokens) -> list[Offence]:
+async def _suppressed_get_nothing(session: AsyncSession, tokens: Tokens) -> list[ViolatingRow]:
     since = {
         (row.brand_id, row.channel, bytes(row.address_key)): row.until
         for row in await session.execute(
-            text(f"SELECT brand_id, channel, address_key, created_at + interval '{GRACE}' AS until FROM suppressions")
+            text(
+                f"SELECT brand_id, channel, address_key, created_at + interval '{GRACE}' AS until FROM suppressions"
+            )
         )
     }
     if not since:
@@ -135,22 +145,29 @@ async def _suppressed_get_nothing(session: AsyncSession, tokens: Tokens) -> list
         WHERE m.address IS NOT NULL AND m.brand_id IN (SELECT brand_id FROM suppressions)
         GROUP BY m.brand_id, m.id
     """
-    offences = []
+    violating = []
     async for row in _stream(session, query):
         until = since.get((row.brand_id, row.channel, tokens.address_key(row.address)))
         if until is not None and row.tried > until:
-            offences.append((row.brand_id, row.id))
-    return offences
+            violating.append((row.brand_id, row.id))
+    return violating
 
 
-RULES: tuple[Promise | Reckoned, ...] = (
-    *PROMISES,
-    Reckoned("refunds_add_up", "what was refunded of an order is the sum of its refunds", "ord", _refunds_add_up),
-    Reckoned(
+RULES: tuple[Invariant | ComputedInvariant, ...] = (
+    *INVARIANT_QUERIES,
+    ComputedInvariant(
+        "refunds_add_up", "what was refunded of an order is the sum of its refunds", "ord", _refunds_add_up
+    ),
+    ComputedInvariant(
         "reward_follows_the_order",
         "what is left of a reward is what its terms and the order's refunds leave",
         "rwd",
         _rewards_follow_the_order,
     ),
-    Reckoned("suppressed_get_nothing", "nothing goes to an address after it was suppressed", "msg", _suppressed_get_nothing),
+    ComputedInvariant(
+        "suppressed_get_nothing",
+        "nothing goes to an address after it was suppressed",
+        "msg",
+        _suppressed_get_nothing,
+    ),
 )

@@ -46,7 +46,9 @@ def before(period: Period) -> Period | None:
 
 def within(column: str, period: Period) -> str:
     """The SQL condition that a column of ours lies in the period; it binds `start` and `end` where they are given."""
-    sides = [f"{column} >= :start"] * (period.start is not None) + [f"{column} < :end"] * (period.end is not None)
+    sides = [f"{column} >= :start"] * (period.start is not None) + [f"{column} < :end"] * (
+        period.end is not None
+    )
     return " AND ".join(sides) or "true"
 
 
@@ -55,7 +57,9 @@ def about(column: str, period: Period) -> str:
 
     A day on either side is more than clocks differ; `within` on the row's own time says the rest. Binds `first` and `last`.
     """
-    sides = [f"{column} >= :first"] * (period.start is not None) + [f"{column} < :last"] * (period.end is not None)
+    sides = [f"{column} >= :first"] * (period.start is not None) + [f"{column} < :last"] * (
+        period.end is not None
+    )
     return " AND ".join(sides) or "true"
 
 
@@ -90,7 +94,9 @@ def _read(text: str | None, zone: str) -> datetime | None:
             # A plus sign that was not escaped arrives as a space.
             moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except (ValueError, OverflowError):
-        raise AppError("bad_period", f"{text[:40]!r} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00.") from None
+        raise AppError(
+            "bad_period", f"{text[:40]!r} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00."
+        ) from None
     if moment.year not in _YEARS:
         raise AppError("bad_period", f"A period lies between the years {_YEARS.start} and {_YEARS.stop - 1}.")
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))

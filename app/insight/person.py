@@ -12,7 +12,9 @@ from app.insight.timeline import timeline
 from app.orders.export import export_orders
 
 
-async def export_person(session: AsyncSession, tokens: Tokens, brand: Brand, email: str) -> dict[str, Any] | None:
+async def export_person(
+    session: AsyncSession, tokens: Tokens, brand: Brand, email: str
+) -> dict[str, Any] | None:
     """All that the brand holds of the person with this address, ready for JSON; None where it holds nothing."""
     ids = await find_customers(session, brand.id, email=email)
     if not ids:

@@ -81,7 +81,9 @@ class Group:
 
 async def count_bands(session: AsyncSession, brand_id: int, period: Period) -> Counts:
     """Each person's latest answer in the period, counted by band."""
-    found = await session.execute(text(f"SELECT {_counted('r.score')} FROM ({_latest(period)}) AS r"), binds(brand_id, period))
+    found = await session.execute(
+        text(f"SELECT {_counted('r.score')} FROM ({_latest(period)}) AS r"), binds(brand_id, period)
+    )
     return _counts(found.one())
 
 
@@ -143,7 +145,9 @@ def score_facts(counts: Counts) -> dict[str, Any]:
     }
 
 
-async def nps_facts(session: AsyncSession, brand: Brand, period: Period, by: By | None = None) -> dict[str, Any]:
+async def nps_facts(
+    session: AsyncSession, brand: Brand, period: Period, by: By | None = None
+) -> dict[str, Any]:
     """All that `GET /nps` answers: rates are fractions of 1, `nps` is null without an answer."""
     rate = await response_rate(session, brand.id, period)
     facts = score_facts(await count_bands(session, brand.id, period))
@@ -158,7 +162,8 @@ async def nps_facts(session: AsyncSession, brand: Brand, period: Period, by: By 
     if by is not None:
         facts["by"] = by.value
         facts["groups"] = [
-            {"key": group.key, **score_facts(group.counts)} for group in await count_groups(session, brand, period, by)
+            {"key": group.key, **score_facts(group.counts)}
+            for group in await count_groups(session, brand, period, by)
         ]
     return facts
 
@@ -184,7 +189,11 @@ def _counts(row: Row[Any]) -> Counts:
 
 
 def _interval_facts(found: Interval | None, places: int = 4) -> dict[str, float] | None:
-    return None if found is None else {"low": round(found.low, places), "high": round(found.high, places), "level": LEVEL}
+    return (
+        None
+        if found is None
+        else {"low": round(found.low, places), "high": round(found.high, places), "level": LEVEL}
+    )
 
 
 def _rounded(value: float | None, places: int = 4) -> float | None:

@@ -9,7 +9,7 @@ from app.brands.programme import Channel, RewardKind
 from app.customers.models import Consent, Suppression
 from app.customers.rules import SuppressionReason
 from app.messaging.models import Attempt, Message, ProviderEvent
-from app.messaging.rules import AttemptStatus, MessageStatus, ReceiptKind
+from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
 from app.orders.models import Order, OrderFact
 from app.orders.rules import FactKind
 from app.referrals.models import Code, Redemption, Reward
@@ -30,7 +30,7 @@ _SKIPS = {
     SkipReason.sampled_out: "they were not in the sample",
     SkipReason.unsubscribed: "they had unsubscribed",
     SkipReason.excluded: "orders of this kind are not surveyed",
-    SkipReason.not_asking: "asking was switched off or the programme was not running",
+    SkipReason.surveys_disabled: "asking was switched off or the programme was not running",
     SkipReason.too_late: "it had been due too long ago to be asked still",
 }
 _DEFERRALS = {
@@ -64,17 +64,17 @@ _ATTEMPTS = {
     AttemptStatus.unknown: "ended without an answer",
 }
 _RECEIPTS = {
-    ReceiptKind.accepted: "took the {} over",
-    ReceiptKind.delivered: "delivered the {}",
-    ReceiptKind.deferred: "will try the {} again later",
-    ReceiptKind.bounced: "got the {} back",
-    ReceiptKind.blocked: "was kept from delivering the {}",
-    ReceiptKind.dropped: "dropped the {}",
-    ReceiptKind.complained: "heard a complaint about the {}",
-    ReceiptKind.unsubscribed: "heard an unsubscription by the {}",
-    ReceiptKind.failed: "failed to deliver the {}",
-    ReceiptKind.opened: "saw the {} opened",
-    ReceiptKind.clicked: "saw a link of the {} opened",
+    ProviderEventKind.accepted: "took the {} over",
+    ProviderEventKind.delivered: "delivered the {}",
+    ProviderEventKind.deferred: "will try the {} again later",
+    ProviderEventKind.bounced: "got the {} back",
+    ProviderEventKind.blocked: "was kept from delivering the {}",
+    ProviderEventKind.dropped: "dropped the {}",
+    ProviderEventKind.complained: "heard a complaint about the {}",
+    ProviderEventKind.unsubscribed: "heard an unsubscription by the {}",
+    ProviderEventKind.failed: "failed to deliver the {}",
+    ProviderEventKind.opened: "saw the {} opened",
+    ProviderEventKind.clicked: "saw a link of the {} opened",
 }
 _FACTS = {
     FactKind.fulfilled: "was sent off",
@@ -83,7 +83,7 @@ _FACTS = {
 }
 _REDEMPTIONS = {
     RedemptionStatus.pending: "counts once its hold is over",
-    RedemptionStatus.held: "waits for a person to decide",
+    RedemptionStatus.in_review: "waits for a person to decide",
     RedemptionStatus.approved: "counts",
     RedemptionStatus.rejected: "was rejected",
     RedemptionStatus.reversed: "counted, but was taken back",
@@ -114,7 +114,9 @@ def survey(it: Survey, number: str) -> str:
         case SurveyStatus.planned:
             if it.due_at is None:
                 return f"{about} waits for the order to get further."
-            deferred = f" ({_DEFERRALS.get(it.deferred_reason, it.deferred_reason)})" if it.deferred_reason else ""
+            deferred = (
+                f" ({_DEFERRALS.get(it.deferred_reason, it.deferred_reason)})" if it.deferred_reason else ""
+            )
             return f"{about} is due on {_day(it.due_at)}{by}{deferred}."
         case SurveyStatus.sent:
             return f"{about} was sent{by} and waits for an answer."
@@ -176,7 +178,11 @@ def code(it: Code) -> str:
 
 def redemption(it: Redemption, shown: str, number: str, *, mine: bool) -> str:
     """A friend's order with their code, or their own order with a friend's code."""
-    who = f"A friend used their code {shown} in order {number}" if mine else f"Used the code {shown} in order {number}"
+    who = (
+        f"A friend used their code {shown} in order {number}"
+        if mine
+        else f"Used the code {shown} in order {number}"
+    )
     off = f", {money.Money(it.amount_off, it.currency)} off" if it.amount_off else ""
     because = f" ({it.reason.replace('_', ' ')})" if it.reason else ""
     return f"{who}{off}; it {_REDEMPTIONS[it.status]}{because}."
@@ -187,9 +193,11 @@ def reward(it: Reward) -> str:
     if it.kind is RewardKind.none:
         return "Thanked for a friend's order."
     amount = money.Money(it.amount, it.currency)
-    if it.status is RewardStatus.clawed_back:
+    if it.status is RewardStatus.reversed:
         return f"The reward of {amount} was taken back, since the friend's order was undone."
-    left = f", of which {money.Money(it.net_amount, it.currency)} are left" if it.net_amount != it.amount else ""
+    left = (
+        f", of which {money.Money(it.net_amount, it.currency)} are left" if it.net_amount != it.amount else ""
+    )
     return f"Given {amount} as {it.kind}{left} for a friend's order ({it.status.replace('_', ' ')})."
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import shown
+from app.base.ids import public_id
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.models import Consent, Customer, Suppression
@@ -53,7 +53,9 @@ async def timeline(
 
     Comments come as they were written with `pii`, without addresses otherwise.
     """
-    customer = await session.scalar(select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id))
+    customer = await session.scalar(
+        select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
+    )
     if customer is None:
         return []
     person = _Person(session, tokens, brand_id, customer, pii)
@@ -90,11 +92,17 @@ async def _known(person: _Person) -> list[Happening]:
         if address
     ]
     if keys:
-        for found in await person.session.scalars(select(Suppression).where(Suppression.brand_id == brand_id, or_(*keys))):
+        for found in await person.session.scalars(
+            select(Suppression).where(Suppression.brand_id == brand_id, or_(*keys))
+        ):
             facts = {"channel": found.channel, "reason": found.reason}
             happened.append(Happening(found.at, "suppression", sentences.suppression(found), facts))
     if customer.erased_at is not None:
-        happened.append(Happening(customer.erased_at, "erased", "Erased at their wish; amounts are kept under a surrogate."))
+        happened.append(
+            Happening(
+                customer.erased_at, "erased", "Erased at their wish; amounts are kept under a surrogate."
+            )
+        )
     return happened
 
 
@@ -105,7 +113,13 @@ def _of(person: _Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement
 async def _orders(person: _Person) -> list[Happening]:
     found = await person.session.scalars(select(Order).where(*_of(person, Order)))
     return [
-        Happening(it.placed_at, "order", sentences.order(it), {"order": shown("ord", it.id), "status": it.status}) for it in found
+        Happening(
+            it.placed_at,
+            "order",
+            sentences.order(it),
+            {"order": public_id("ord", it.id), "status": it.status},
+        )
+        for it in found
     ]
 
 
@@ -121,7 +135,12 @@ async def _facts(person: _Person) -> list[Happening]:
         .where(*_of(person, Order))
     )
     return [
-        Happening(fact.at, f"order_{fact.kind}", sentences.fact(fact, number, currency), {"order": shown("ord", order_id)})
+        Happening(
+            fact.at,
+            f"order_{fact.kind}",
+            sentences.fact(fact, number, currency),
+            {"order": public_id("ord", order_id)},
+        )
         for fact, order_id, number, currency in found
     ]
 
@@ -137,7 +156,7 @@ async def _surveys(person: _Person) -> list[Happening]:
             it.sent_at or (it.due_at if it.reason is None else None) or it.created_at,
             f"survey_{it.status}",
             sentences.survey(it, number),
-            {"survey": shown("sur", it.id), "status": it.status, "reason": it.reason},
+            {"survey": public_id("sur", it.id), "status": it.status, "reason": it.reason},
         )
         for it, number in found
     ]
@@ -151,7 +170,7 @@ async def _messages(person: _Person) -> list[Happening]:
             f"message_{it.status}",
             sentences.message(it),
             {
-                "message": shown("msg", it.id),
+                "message": public_id("msg", it.id),
                 "template": it.template,
                 "channel": it.channel,
                 "status": it.status,
@@ -170,7 +189,10 @@ async def _attempts(person: _Person) -> list[Happening]:
     )
     return [
         Happening(
-            it.started_at, "attempt", sentences.attempt(it, template), {"message": shown("msg", it.message_id), "status": it.status}
+            it.started_at,
+            "attempt",
+            sentences.attempt(it, template),
+            {"message": public_id("msg", it.message_id), "status": it.status},
         )
         for it, template in found
     ]
@@ -179,12 +201,19 @@ async def _attempts(person: _Person) -> list[Happening]:
 async def _provider_events(person: _Person) -> list[Happening]:
     found = await person.session.execute(
         select(ProviderEvent, Message.template, Message.id)
-        .join(Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id))
+        .join(
+            Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
+        )
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
         .where(*_of(person, Message))
     )
     return [
-        Happening(it.at, f"provider_{it.kind}", sentences.provider_event(it, template), {"message": shown("msg", message_id)})
+        Happening(
+            it.at,
+            f"provider_{it.kind}",
+            sentences.provider_event(it, template),
+            {"message": public_id("msg", message_id)},
+        )
         for it, template, message_id in found
     ]
 
@@ -193,7 +222,10 @@ async def _responses(person: _Person) -> list[Happening]:
     found = await person.session.scalars(select(Response).where(*_of(person, Response)))
     return [
         Happening(
-            it.answered_at, "response", sentences.response(it, pii=person.pii), {"response": shown("rsp", it.id), "score": it.score}
+            it.answered_at,
+            "response",
+            sentences.response(it, pii=person.pii),
+            {"response": public_id("rsp", it.id), "score": it.score},
         )
         for it in found
     ]
@@ -205,15 +237,22 @@ async def _codes(person: _Person) -> list[Happening]:
         facts = {"code": code.display}
         happened.append(Happening(code.starts_at, "code", sentences.code(code), facts))
         if code.disabled_at is not None:
-            happened.append(Happening(code.disabled_at, "code_disabled", f"Code {code.display} was disabled.", facts))
+            happened.append(
+                Happening(code.disabled_at, "code_disabled", f"Code {code.display} was disabled.", facts)
+            )
     revoked = select(Referrer.revoked_at).where(*_of(person, Referrer), Referrer.revoked_at.is_not(None))
     ends = await person.session.scalars(revoked)
-    return happened + [Happening(at, "referrer_revoked", "Their share link was revoked.") for at in ends if at is not None]
+    return happened + [
+        Happening(at, "referrer_revoked", "Their share link was revoked.") for at in ends if at is not None
+    ]
 
 
 async def _visits(person: _Person) -> list[Happening]:
     latest = select(Visit.at).where(*_of(person, Visit)).order_by(Visit.id.desc()).limit(MOST_VISITS)
-    return [Happening(at, "visit", "A friend opened their share link.") for at in await person.session.scalars(latest)]
+    return [
+        Happening(at, "visit", "A friend opened their share link.")
+        for at in await person.session.scalars(latest)
+    ]
 
 
 async def _redemptions(person: _Person) -> list[Happening]:
@@ -222,16 +261,23 @@ async def _redemptions(person: _Person) -> list[Happening]:
         select(Redemption, Code.display, Order.number, Order.placed_at)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-        .where(Redemption.brand_id == person.brand_id, or_(Redemption.referrer_id == me, Redemption.friend_id == me))
+        .where(
+            Redemption.brand_id == person.brand_id,
+            or_(Redemption.referrer_id == me, Redemption.friend_id == me),
+        )
     )
     happened = []
     for it, code, number, placed_at in found:
-        facts = {"redemption": shown("red", it.id), "status": it.status, "reason": it.reason}
+        facts = {"redemption": public_id("red", it.id), "status": it.status, "reason": it.reason}
         said = sentences.redemption(it, code, number, mine=it.referrer_id == me)
         happened.append(Happening(placed_at, "redemption", said, facts))
         for at, kind in ((it.approved_at, "approved"), (it.reversed_at, "reversed")):
             if at is not None:
-                happened.append(Happening(at, f"redemption_{kind}", f"The redemption by order {number} was {kind}.", facts))
+                happened.append(
+                    Happening(
+                        at, f"redemption_{kind}", f"The redemption by order {number} was {kind}.", facts
+                    )
+                )
     return happened
 
 
@@ -240,6 +286,11 @@ async def _rewards(person: _Person) -> list[Happening]:
         select(Reward).where(Reward.brand_id == person.brand_id, Reward.referrer_id == person.customer.id)
     )
     return [
-        Happening(it.granted_at or it.created_at, f"reward_{it.status}", sentences.reward(it), {"reward": shown("rwd", it.id)})
+        Happening(
+            it.granted_at or it.created_at,
+            f"reward_{it.status}",
+            sentences.reward(it),
+            {"reward": public_id("rwd", it.id)},
+        )
         for it in found
     ]

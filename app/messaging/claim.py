@@ -11,16 +11,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
-from app.base.web import Ground
-from app.brands.find import load_brand, load_shops, terms_in_force
+from app.base.web.context import AppContext
+from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, QuietHours
-from app.brands.rules import awake_from, country_quiet_hours, zone_or
-from app.customers.consent import reach
-from app.customers.rules import Reach, Unreachable
+from app.brands.rules import country_quiet_hours, next_daytime, zone_or
+from app.customers.consent import load_contact_options
+from app.customers.rules import ContactOptions, NoContactReason
 from app.messaging.render import Item, template_hash
-from app.messaging.rules import MOST_UNKNOWNS, REVIEW, Lane, MessageStatus, Template, waits_for_day
-from app.messaging.templates import language_of, read_filling
+from app.messaging.rules import MOST_UNKNOWNS, REVIEW, MessageStatus, Priority, Template, waits_for_day
+from app.messaging.templates import language_of, read_params
 
 AT_ONCE = 1_000
 """Messages of one claim: as many as one call to SendGrid carries."""
@@ -38,7 +38,7 @@ class _Taken(NamedTuple):
     subject_id: UUID
     channel: str
     locale: str
-    filling: Mapping[str, Any]
+    template_params: Mapping[str, Any]
     status: str
     attempts: int
     unknowns: int
@@ -47,29 +47,29 @@ class _Taken(NamedTuple):
 _COLUMNS = ", ".join(_Taken._fields)
 _IN_TIME = "(at_once OR due_at <= :now)"
 _DUE = f"status = 'planned' AND {_IN_TIME}"
-_SENT_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :patience AND {_IN_TIME}"
+_SENT_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {_IN_TIME}"
 _BRANDS = text(f"""
     SELECT id FROM brands WHERE
-        EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND lane = ANY(CAST(:lanes AS text[])) AND {_DUE})
-        OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND lane = ANY(CAST(:lanes AS text[]))
-                   AND (({_SENT_AGAIN}) OR (status = 'sending' AND claimed_at <= :patience)))
+        EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = ANY(CAST(:priorities AS text[])) AND {_DUE})
+        OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = ANY(CAST(:priorities AS text[]))
+                   AND (({_SENT_AGAIN}) OR (status = 'sending' AND claimed_at <= :grace)))
     ORDER BY id
 """)
 _TAKE_DUE = text(f"""
-    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND lane = :lane AND {_DUE}
+    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {_DUE}
     ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
-""").columns(filling=JSONB)
+""").columns(template_params=JSONB)
 _TAKE_UNKNOWN = text(f"""
-    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND lane = :lane AND {_SENT_AGAIN}
+    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {_SENT_AGAIN}
     ORDER BY claimed_at LIMIT :most FOR UPDATE SKIP LOCKED
-""").columns(filling=JSONB)
+""").columns(template_params=JSONB)
 # The attempt's own row is timed by the database, so a run at a simulated time cannot mistake a call that is under way for a crash.
 _GIVE_UP = text(f"""
     WITH stuck AS (
         SELECT messages.id, attempts.id AS attempt_id FROM messages
         JOIN attempts ON attempts.brand_id = messages.brand_id AND attempts.message_id = messages.id
                      AND attempts.number = messages.attempts
-        WHERE messages.brand_id = :brand_id AND messages.status = 'sending' AND messages.claimed_at <= :patience
+        WHERE messages.brand_id = :brand_id AND messages.status = 'sending' AND messages.claimed_at <= :grace
           AND attempts.created_at <= clock_timestamp() - make_interval(secs => :flight)
           AND attempts.id <> ALL(CAST(:under_way AS uuid[]))
         ORDER BY messages.id LIMIT :most FOR UPDATE OF messages SKIP LOCKED
@@ -94,11 +94,11 @@ _BEGIN = text("""
     INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
     SELECT :brand_id, attempt_id, id, number, provider, 'sending', :now FROM begun
 """)
-# Not `at_once` any more and due later than now, a postponed message is out of every claim of this `now`.
+# Not `at_once` any more and due later than now, a deferred message is out of every claim of this `now`.
 _POSTPONE = text("""
-    UPDATE messages SET due_at = postponed.due_at, at_once = false
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:due_at AS timestamptz[])) AS postponed (id, due_at)
-    WHERE messages.brand_id = :brand_id AND messages.id = postponed.id
+    UPDATE messages SET due_at = deferred.due_at, at_once = false
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:due_at AS timestamptz[])) AS deferred (id, due_at)
+    WHERE messages.brand_id = :brand_id AND messages.id = deferred.id
 """)
 # Nobody knows whether an unknown one was sent, and that stays so: the reason alone keeps it from being sent again.
 _DROP = text("""
@@ -110,7 +110,7 @@ _DROP = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedMessage:
     """A message with an attempt begun: whoever holds this is the one to send it."""
 
     item: Item
@@ -130,29 +130,31 @@ class Claim:
 
     brand: Brand
     shops: Mapping[UUID, Shop]
-    claimed: Sequence[Claimed]
+    claimed: Sequence[ClaimedMessage]
     moved: int
 
 
 @dataclass(frozen=True)
-class _Nights:
+class _QuietHours:
     """When people are left in peace: by the terms in force, and by the rules of their countries."""
 
     brand: Brand
     shops: Mapping[UUID, Shop]
     programme: QuietHours | None
 
-    def over(self, people: Mapping[UUID, Reach], row: _Taken, now: datetime) -> datetime:
+    def over(self, people: Mapping[UUID, ContactOptions], row: _Taken, now: datetime) -> datetime:
         """From when on the message may leave, by the clock of its reader, else of their shop; `now` where that is at once."""
         person = people.get(row.customer_id)
         if person is None or not waits_for_day(Template(row.template), Channel(row.channel)):
             return now
         zone = zone_or(person.time_zone, self.shops[row.shop_id].time_zone)
-        return awake_from(now, zone, self.programme, country_quiet_hours(self.brand.countries, person.country))
+        return next_daytime(
+            now, zone, self.programme, country_quiet_hours(self.brand.countries, person.country)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Grace:
     """When a send of unknown outcome, or one that stands still, may be taken up again."""
 
     grace_seconds: int
@@ -167,85 +169,100 @@ class Patience:
         return min(self.grace_seconds, FLIGHT_SECONDS)
 
 
-async def brands_with_work(session: AsyncSession, lanes: Collection[Lane], patience: Patience, *, now: datetime) -> list[int]:
+async def brands_with_work(
+    session: AsyncSession, priorities: Collection[Priority], grace: Grace, *, now: datetime
+) -> list[int]:
     """Brands that have messages due, or sends to be looked after."""
-    given = {"lanes": [lane.value for lane in lanes], "now": now, "patience": patience.until(now)}
+    given = {"priorities": [priority.value for priority in priorities], "now": now, "grace": grace.until(now)}
     return list(await session.scalars(_BRANDS, given))
 
 
 async def give_up_stuck(
-    session: AsyncSession, brand_id: int, under_way: Collection[UUID], patience: Patience, *, now: datetime
+    session: AsyncSession, brand_id: int, under_way: Collection[UUID], grace: Grace, *, now: datetime
 ) -> int:
     """Call sends unknown whose sender died; `under_way` are the attempts of this process. Answers how many."""
-    given = {"brand_id": brand_id, "under_way": list(under_way), "flight": patience.flight_seconds, "most": AT_ONCE}
-    done = await session.execute(_GIVE_UP, {**given, "patience": patience.until(now), "now": now})
+    given = {
+        "brand_id": brand_id,
+        "under_way": list(under_way),
+        "flight": grace.flight_seconds,
+        "most": AT_ONCE,
+    }
+    done = await session.execute(_GIVE_UP, {**given, "grace": grace.until(now), "now": now})
     return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE answers a cursor
 
 
 async def claim(
     session: AsyncSession,
-    ground: Ground,
+    context: AppContext,
     brand_id: int,
-    lanes: Sequence[Lane],
+    priorities: Sequence[Priority],
     providers: Mapping[Channel, str],
-    patience: Patience,
+    grace: Grace,
     *,
     now: datetime,
 ) -> Claim | None:
-    """Begin an attempt for up to `AT_ONCE` messages of the first lane that has any; None where none is due.
+    """Begin an attempt for up to `AT_ONCE` messages of the first priority that has any; None where none is due.
 
     Whether each may still be written to is asked again here, the last time before it leaves; one that would leave in quiet hours,
     as after a refusal or an outage, is put off to their end. No other worker can take these.
     """
-    rows = await _take(session, brand_id, lanes, patience, now)
+    rows = await _take(session, brand_id, priorities, grace, now)
     if not rows:
         return None
     brand = await load_brand(session, brand_id)
     shops = await load_shops(session, brand_id)
-    reachable = await reach(session, ground.tokens, brand, {row.customer_id for row in rows})
-    nights = _Nights(brand, shops, (await terms_in_force(session, brand_id)).programme.survey.quiet_hours)
-    claimed: list[Claimed] = []
+    reachable = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
+    quiet = _QuietHours(brand, shops, (await load_programme(session, brand_id)).programme.survey.quiet_hours)
+    claimed: list[ClaimedMessage] = []
     dropped: list[tuple[UUID, MessageStatus, str]] = []
-    postponed: list[tuple[UUID, datetime]] = []
+    deferred: list[tuple[UUID, datetime]] = []
     for row in rows:
         decided = _decide(brand_id, row, reachable.get(row.customer_id))
-        if not isinstance(decided, Claimed):
+        if not isinstance(decided, ClaimedMessage):
             dropped.append((row.id, *decided))
-        elif (morning := nights.over(reachable, row, now)) > now:
-            postponed.append((row.id, morning))
+        elif (morning := quiet.over(reachable, row, now)) > now:
+            deferred.append((row.id, morning))
         else:
             claimed.append(decided)
     await _begin(session, brand_id, claimed, providers, now)
     await _drop(session, brand_id, dropped)
-    await _postpone(session, brand_id, postponed)
+    await _postpone(session, brand_id, deferred)
     return Claim(brand, shops, claimed, len(rows))
 
 
-async def _take(session: AsyncSession, brand_id: int, lanes: Sequence[Lane], patience: Patience, now: datetime) -> Sequence[_Taken]:
-    for lane in lanes:
-        common = {"brand_id": brand_id, "lane": lane.value, "most": AT_ONCE, "now": now}
+async def _take(
+    session: AsyncSession, brand_id: int, priorities: Sequence[Priority], grace: Grace, now: datetime
+) -> Sequence[_Taken]:
+    for priority in priorities:
+        common = {"brand_id": brand_id, "priority": priority.value, "most": AT_ONCE, "now": now}
         rows = (await session.execute(_TAKE_DUE, common)).all()
-        rows = rows or (await session.execute(_TAKE_UNKNOWN, {**common, "patience": patience.until(now)})).all()
+        rows = rows or (await session.execute(_TAKE_UNKNOWN, {**common, "grace": grace.until(now)})).all()
         if rows:
             return [_Taken(*row) for row in rows]
     return []
 
 
-def _decide(brand_id: int, row: _Taken, reachable: Reach | None) -> Claimed | tuple[MessageStatus, str]:
+def _decide(
+    brand_id: int, row: _Taken, reachable: ContactOptions | None
+) -> ClaimedMessage | tuple[MessageStatus, str]:
     channel, template = Channel(row.channel), Template(row.template)
-    filling = read_filling(template, row.filling)
-    if filling is None:
+    template_params = read_params(template, row.template_params)
+    if template_params is None:
         return MessageStatus.cancelled, "erased"
     address = reachable.addresses.get(channel) if reachable else None
     if address is None:
         refusal = reachable.refusals.get(channel) if reachable else None
-        return MessageStatus.suppressed, (refusal or Unreachable.no_address).value
-    item = Item(brand_id, row.customer_id, row.subject_id, template, channel, row.locale, filling)
-    return Claimed(item, row.id, new_id(), row.attempts + 1, row.unknowns, row.shop_id, address)
+        return MessageStatus.suppressed, (refusal or NoContactReason.no_address).value
+    item = Item(brand_id, row.customer_id, row.subject_id, template, channel, row.locale, template_params)
+    return ClaimedMessage(item, row.id, new_id(), row.attempts + 1, row.unknowns, row.shop_id, address)
 
 
 async def _begin(
-    session: AsyncSession, brand_id: int, claimed: Sequence[Claimed], providers: Mapping[Channel, str], now: datetime
+    session: AsyncSession,
+    brand_id: int,
+    claimed: Sequence[ClaimedMessage],
+    providers: Mapping[Channel, str],
+    now: datetime,
 ) -> None:
     if not claimed:
         return
@@ -263,14 +280,20 @@ async def _begin(
     await session.execute(_BEGIN, given)
 
 
-async def _drop(session: AsyncSession, brand_id: int, dropped: Sequence[tuple[UUID, MessageStatus, str]]) -> None:
+async def _drop(
+    session: AsyncSession, brand_id: int, dropped: Sequence[tuple[UUID, MessageStatus, str]]
+) -> None:
     if dropped:
         ids, statuses, reasons = zip(*dropped, strict=True)
-        given = {"ids": list(ids), "statuses": [status.value for status in statuses], "reasons": list(reasons)}
+        given = {
+            "ids": list(ids),
+            "statuses": [status.value for status in statuses],
+            "reasons": list(reasons),
+        }
         await session.execute(_DROP, {"brand_id": brand_id, **given})
 
 
-async def _postpone(session: AsyncSession, brand_id: int, postponed: Sequence[tuple[UUID, datetime]]) -> None:
-    if postponed:
-        ids, due_at = zip(*postponed, strict=True)
+async def _postpone(session: AsyncSession, brand_id: int, deferred: Sequence[tuple[UUID, datetime]]) -> None:
+    if deferred:
+        ids, due_at = zip(*deferred, strict=True)
         await session.execute(_POSTPONE, {"brand_id": brand_id, "ids": list(ids), "due_at": list(due_at)})

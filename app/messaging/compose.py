@@ -6,42 +6,44 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 
 from app.base.config import Settings
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.models import Brand
 from app.brands.programme import Channel
-from app.messaging.carrier import Batch, Letter
-from app.messaging.claim import Claim, Claimed
-from app.messaging.render import Links, Tagged, letter_values, look_of, tagged_frame
+from app.messaging.claim import Claim, ClaimedMessage
+from app.messaging.providers.protocol import OutgoingBatch, Recipient
+from app.messaging.render import Links, Tagged, branding_of, recipient_values, tagged_skeleton
 from app.messaging.rules import printable
 from app.messaging.templates import language_of
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ClaimedBatch:
     """A batch, and the messages its letters are of, in the same order."""
 
-    batch: Batch
-    claimed: Sequence[Claimed]
+    batch: OutgoingBatch
+    claimed: Sequence[ClaimedMessage]
 
 
-def parcels(claim: Claim, ground: Ground, most: Mapping[Channel, int]) -> Iterator[Parcel]:
+def outgoing_batches(
+    claim: Claim, context: AppContext, most: Mapping[Channel, int]
+) -> Iterator[ClaimedBatch]:
     """Part the claimed messages: one frame and at most `most` letters a batch, each address once."""
-    groups: dict[tuple[object, ...], list[Claimed]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[ClaimedMessage]] = defaultdict(list)
     for one in claim.claimed:
         item = one.item
         groups[item.channel, item.template, language_of(item.locale), one.shop_id, item.shape].append(one)
-    links = Links(ground.tokens, ground.settings.public_url)
+    links = Links(context.tokens, context.settings.public_url)
     for group in groups.values():
         for part in _parts(group, most[group[0].item.channel]):
             # Tags are drawn anew for every batch.
-            tagged = tagged_frame(part[0].item, look_of(claim.brand, claim.shops[part[0].shop_id]))
-            yield Parcel(_batch(part, tagged, claim.brand, ground.settings, links), part)
+            tagged = tagged_skeleton(part[0].item, branding_of(claim.brand, claim.shops[part[0].shop_id]))
+            yield ClaimedBatch(_batch(part, tagged, claim.brand, context.settings, links), part)
 
 
-def _parts(group: Sequence[Claimed], most: int) -> list[list[Claimed]]:
-    parts: list[list[Claimed]] = []
+def _parts(group: Sequence[ClaimedMessage], most: int) -> list[list[ClaimedMessage]]:
+    parts: list[list[ClaimedMessage]] = []
     copies: dict[str, int] = defaultdict(int)
-    layers: dict[int, list[Claimed]] = defaultdict(list)
+    layers: dict[int, list[ClaimedMessage]] = defaultdict(list)
     for one in group:
         address = one.address.casefold()
         layers[copies[address]].append(one)
@@ -51,31 +53,33 @@ def _parts(group: Sequence[Claimed], most: int) -> list[list[Claimed]]:
     return parts
 
 
-def _batch(part: Sequence[Claimed], tagged: Tagged, brand: Brand, settings: Settings, links: Links) -> Batch:
+def _batch(
+    part: Sequence[ClaimedMessage], tagged: Tagged, brand: Brand, settings: Settings, links: Links
+) -> OutgoingBatch:
     first = part[0].item
     name, address = sender_of(brand, settings)
     is_email = first.channel is Channel.email
-    return Batch(
+    return OutgoingBatch(
         brand_id=brand.id,
         channel=first.channel,
         template=first.template,
         sender=address if is_email else "",
         sender_name=name,
-        frame=tagged.frame,
-        letters=[_mail(one, tagged, links) if is_email else _text(one, tagged, links) for one in part],
+        skeleton=tagged.skeleton,
+        recipients=[_mail(one, tagged, links) if is_email else _text(one, tagged, links) for one in part],
     )
 
 
-def _text(one: Claimed, tagged: Tagged, links: Links) -> Letter:
-    return Letter(one.attempt_id, one.address, letter_values(tagged, one.item, links))
+def _text(one: ClaimedMessage, tagged: Tagged, links: Links) -> Recipient:
+    return Recipient(one.attempt_id, one.address, recipient_values(tagged, one.item, links))
 
 
-def _mail(one: Claimed, tagged: Tagged, links: Links) -> Letter:
+def _mail(one: ClaimedMessage, tagged: Tagged, links: Links) -> Recipient:
     """With RFC 8058's headers: mailboxes show a button that unsubscribes with one click, so that nobody needs the spam button."""
     link = links.link("unsubscribe_link", one.item)
-    values = letter_values(tagged, one.item, links, {"unsubscribe_link": link})
+    values = recipient_values(tagged, one.item, links, {"unsubscribe_link": link})
     headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    return Letter(one.attempt_id, one.address, values, headers)
+    return Recipient(one.attempt_id, one.address, values, headers)
 
 
 def sender_of(brand: Brand, settings: Settings) -> tuple[str, str]:

@@ -13,13 +13,13 @@ from uuid import UUID
 from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.programme import Channel
-from app.messaging.carrier import Accepted, Batch, Carrier, Result
-from app.messaging.claim import AT_ONCE, Claim, Patience, brands_with_work, claim, give_up_stuck
-from app.messaging.compose import Parcel, parcels
-from app.messaging.outcome import record_results
-from app.messaging.rules import Lane
+from app.messaging.claim import AT_ONCE, Claim, Grace, brands_with_work, claim, give_up_stuck
+from app.messaging.compose import ClaimedBatch, outgoing_batches
+from app.messaging.outcomes import record_results
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
+from app.messaging.rules import Priority
 
 log = logger(__name__)
 
@@ -29,47 +29,54 @@ _HOPELESS = 16
 """So many letters refused one by one with none accepted: the fault is ours and not theirs."""
 
 
-def sweep(ground: Ground, carriers: Mapping[Channel, Carrier]) -> Sweep:
-    """Send what is due, the urgent lane first."""
-    return _sweep("messages", ground, carriers, (Lane.urgent, Lane.normal), every_seconds=5)
+def sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
+    """Send what is due, the urgent priority first."""
+    return _sweep("messages", context, providers, (Priority.urgent, Priority.normal), every_seconds=5)
 
 
-def urgent_sweep(ground: Ground, carriers: Mapping[Channel, Carrier]) -> Sweep:
-    """Send the urgent lane alone: run beside `sweep`, so that nobody with the page open waits for a provider that is slow at surveys."""
-    return _sweep("urgent", ground, carriers, (Lane.urgent,), every_seconds=1)
+def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
+    """Send the urgent priority alone: run beside `sweep`, so that nobody with the page open waits for a provider that is slow at surveys."""
+    return _sweep("urgent", context, providers, (Priority.urgent,), every_seconds=1)
 
 
-def _sweep(room: str, ground: Ground, carriers: Mapping[Channel, Carrier], lanes: Sequence[Lane], *, every_seconds: int) -> Sweep:
-    sender = Sender(ground, carriers, lanes)
-    return Sweep(room, sender.brands, sender.work, every_seconds)
+def _sweep(
+    name: str,
+    context: AppContext,
+    providers: Mapping[Channel, Provider],
+    priorities: Sequence[Priority],
+    *,
+    every_seconds: int,
+) -> Sweep:
+    sender = Sender(context, providers, priorities)
+    return Sweep(name, sender.brands, sender.work, every_seconds)
 
 
 @dataclass
 class Sender:
-    """Sends messages of some lanes; knows which of its attempts are under way, so as not to take them for crashed."""
+    """Sends messages of some priorities; knows which of its attempts are under way, so as not to take them for crashed."""
 
-    ground: Ground
-    carriers: Mapping[Channel, Carrier]
-    lanes: Sequence[Lane]
+    context: AppContext
+    providers: Mapping[Channel, Provider]
+    priorities: Sequence[Priority]
     under_way: set[UUID] = field(default_factory=set)
 
     @property
-    def patience(self) -> Patience:
+    def grace(self) -> Grace:
         """How long sends of unknown outcome wait."""
-        return Patience(self.ground.settings.unknown_grace_seconds)
+        return Grace(self.context.settings.unknown_grace_seconds)
 
     async def brands(self, now: datetime) -> list[int]:
         """Brands with something to do at `now`."""
-        async with self.ground.sessions() as session:
-            return await brands_with_work(session, self.lanes, self.patience, now=now)
+        async with self.context.sessions() as session:
+            return await brands_with_work(session, self.priorities, self.grace, now=now)
 
     async def work(self, brand_id: int, now: datetime) -> int:
         """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages; answers how many rows were moved on.
 
         While one claim is with the provider the next is made, as long as claims come back full.
         """
-        async with self.ground.sessions.begin() as session:
-            moved = await give_up_stuck(session, brand_id, self.under_way, self.patience, now=now)
+        async with self.context.sessions.begin() as session:
+            moved = await give_up_stuck(session, brand_id, self.under_way, self.grace, now=now)
         sending: list[asyncio.Task[None]] = []
         try:
             while len(sending) < CLAIMS_AT_ONCE and (taken := await self._claim(brand_id, now)) is not None:
@@ -84,30 +91,43 @@ class Sender:
         return moved
 
     async def _claim(self, brand_id: int, now: datetime) -> Claim | None:
-        providers = {channel: carrier.name for channel, carrier in self.carriers.items()}
-        async with self.ground.sessions.begin() as session:
-            return await claim(session, self.ground, brand_id, self.lanes, providers, self.patience, now=now)
+        providers = {channel: provider.name for channel, provider in self.providers.items()}
+        async with self.context.sessions.begin() as session:
+            return await claim(
+                session, self.context, brand_id, self.priorities, providers, self.grace, now=now
+            )
 
     async def _send_all(self, taken: Claim, now: datetime) -> None:
         ids = {one.attempt_id for one in taken.claimed}
         self.under_way |= ids
         try:
-            most = {channel: carrier.most for channel, carrier in self.carriers.items()}
-            found = parcels(taken, self.ground, most)
-            done = await asyncio.gather(*(self._send(parcel, now) for parcel in found), return_exceptions=True)
+            most = {channel: provider.most for channel, provider in self.providers.items()}
+            found = outgoing_batches(taken, self.context, most)
+            done = await asyncio.gather(
+                *(self._send(outgoing, now) for outgoing in found), return_exceptions=True
+            )
         finally:
             self.under_way -= ids
         # What could not be recorded stays `sending` and is looked after once the grace is over.
         raise_first(done)
 
-    async def _send(self, parcel: Parcel, now: datetime) -> None:
-        batch = parcel.batch
-        results = await send_apart(self.carriers[batch.channel], batch)
-        async with self.ground.sessions.begin() as session:
-            await record_results(session, self.ground, batch.brand_id, parcel.claimed, results, now=now)
+    async def _send(self, outgoing: ClaimedBatch, now: datetime) -> None:
+        batch = outgoing.batch
+        results = await send_apart(self.providers[batch.channel], batch)
+        async with self.context.sessions.begin() as session:
+            await record_results(session, self.context, batch.brand_id, outgoing.claimed, results, now=now)
         accepted = sum(isinstance(result, Accepted) for result in results)
-        unknown = sum(isinstance(result, OutsideError) and result.outcome is Outcome.unknown for result in results)
-        log.info("sent", brand=batch.brand_id, template=batch.template, letters=len(results), accepted=accepted, unknown=unknown)
+        unknown = sum(
+            isinstance(result, OutsideError) and result.outcome is Outcome.unknown for result in results
+        )
+        log.info(
+            "sent",
+            brand=batch.brand_id,
+            template=batch.template,
+            recipients=len(results),
+            accepted=accepted,
+            unknown=unknown,
+        )
 
 
 def raise_first(outcomes: Sequence[BaseException | None]) -> None:
@@ -129,14 +149,14 @@ class _Tally:
         return not self.accepted and self.refused_alone >= _HOPELESS
 
 
-async def send_apart(carrier: Carrier, batch: Batch, tally: _Tally | None = None) -> list[Result]:
+async def send_apart(provider: Provider, batch: OutgoingBatch, tally: _Tally | None = None) -> list[Result]:
     """Send a batch; letters that were refused for good together are sent again in halves, until the one at fault stands alone.
 
     Letters share one refusal where the carrier answers the same object for them. Where one by one is refused and nothing accepted,
     the rest is refused for the time being.
     """
     tally = tally or _Tally()
-    results = await _call(carrier, batch)
+    results = await _call(provider, batch)
     tally.accepted = tally.accepted or any(isinstance(result, Accepted) for result in results)
     for places in _refused_together(results):
         if len(places) == 1:
@@ -148,7 +168,9 @@ async def send_apart(carrier: Carrier, batch: Batch, tally: _Tally | None = None
                 refused = results[half[0]]
                 apart: list[Result] = [OutsideError(Outcome.refused, str(refused))] * len(half)
             else:
-                apart = await send_apart(carrier, replace(batch, letters=[batch.letters[place] for place in half]), tally)
+                apart = await send_apart(
+                    provider, replace(batch, recipients=[batch.recipients[place] for place in half]), tally
+                )
             for place, result in zip(half, apart, strict=True):
                 results[place] = result
     return results
@@ -162,14 +184,14 @@ def _refused_together(results: Sequence[Result]) -> list[list[int]]:
     return list(groups.values())
 
 
-async def _call(carrier: Carrier, batch: Batch) -> list[Result]:
+async def _call(provider: Provider, batch: OutgoingBatch) -> list[Result]:
     """One call. An adapter that breaks leaves us in the dark, not its letters lost."""
     try:
-        results = await carrier.send(batch)
+        results = await provider.send(batch)
     except Exception:
-        log.exception("a carrier broke", carrier=carrier.name)
-        return [OutsideError(Outcome.unknown, "the carrier broke")] * len(batch.letters)
-    if len(results) != len(batch.letters):
-        log.error("a carrier miscounted", carrier=carrier.name)
-        return [OutsideError(Outcome.unknown, "the carrier miscounted")] * len(batch.letters)
+        log.exception("a carrier broke", provider=provider.name)
+        return [OutsideError(Outcome.unknown, "the carrier broke")] * len(batch.recipients)
+    if len(results) != len(batch.recipients):
+        log.error("a carrier miscounted", provider=provider.name)
+        return [OutsideError(Outcome.unknown, "the carrier miscounted")] * len(batch.recipients)
     return list(results)

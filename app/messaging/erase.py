@@ -16,7 +16,7 @@ _OUTBOX = text("""
       AND messages.customer_id = ANY(CAST(:customer_ids AS uuid[]))
 """)
 _MESSAGES = text("""
-    UPDATE messages SET address = NULL, filling = '{}',
+    UPDATE messages SET address = NULL, template_params = '{}',
         status = CASE WHEN status = 'planned' THEN 'cancelled' ELSE status END,
         reason = CASE WHEN status IN ('planned', 'sending', 'unknown') THEN coalesce(reason, 'erased') ELSE reason END
     WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
-from app.messaging.rules import AttemptStatus, Lane, MessageStatus, ReceiptKind, Template
+from app.messaging.rules import AttemptStatus, MessageStatus, Priority, ProviderEventKind, Template
 
 
 class Message(Base):
@@ -19,8 +19,15 @@ class Message(Base):
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         UniqueConstraint("brand_id", "template", "subject_id", "step", "channel"),
-        Index("ix_messages_due", "brand_id", "lane", "due_at", postgresql_where=text("status = 'planned'")),
-        Index("ix_messages_sending", "brand_id", "claimed_at", postgresql_where=text("status IN ('sending', 'unknown')")),
+        Index(
+            "ix_messages_due", "brand_id", "priority", "due_at", postgresql_where=text("status = 'planned'")
+        ),
+        Index(
+            "ix_messages_sending",
+            "brand_id",
+            "claimed_at",
+            postgresql_where=text("status IN ('sending', 'unknown')"),
+        ),
         Index("ix_messages_customer", "brand_id", "customer_id"),
     )
 
@@ -28,20 +35,20 @@ class Message(Base):
     id: Mapped[RowKey]
     customer_id: Mapped[UUID]
     shop_id: Mapped[UUID]
-    template: Mapped[Template] = mapped_column(choice(Template))
+    template: Mapped[Template] = mapped_column(enum_text(Template))
     subject_id: Mapped[UUID]
     """The row it speaks of: a survey, a code, a reward."""
     step: Mapped[int] = mapped_column(SmallInteger, default=0)
     """0 for the first message about the subject, 1 … for reminders."""
-    channel: Mapped[Channel] = mapped_column(choice(Channel))
-    lane: Mapped[Lane] = mapped_column(choice(Lane))
-    status: Mapped[MessageStatus] = mapped_column(choice(MessageStatus), default=MessageStatus.planned)
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel))
+    priority: Mapped[Priority] = mapped_column(enum_text(Priority))
+    status: Mapped[MessageStatus] = mapped_column(enum_text(MessageStatus), default=MessageStatus.planned)
     reason: Mapped[str | None]
     """Why it was not sent, in a word or two."""
     address: Mapped[str | None]
     """Where it goes, as known when queued; gone after an erasure."""
     locale: Mapped[str]
-    filling: Mapped[dict[str, Any]]
+    template_params: Mapped[dict[str, Any]]
     """The values the template is filled with, without link tokens: "as sent" is rendered again from these."""
     template_hash: Mapped[str | None]
     """The template's version it was sent with."""
@@ -65,7 +72,12 @@ class Attempt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "message_id"], ["messages.brand_id", "messages.id"]),
         UniqueConstraint("brand_id", "message_id", "number"),
-        Index("ix_attempts_provider_ref", "brand_id", "provider_ref", postgresql_where=text("provider_ref IS NOT NULL")),
+        Index(
+            "ix_attempts_provider_ref",
+            "brand_id",
+            "provider_ref",
+            postgresql_where=text("provider_ref IS NOT NULL"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -73,7 +85,7 @@ class Attempt(Base):
     message_id: Mapped[UUID]
     number: Mapped[int] = mapped_column(SmallInteger)
     provider: Mapped[str]
-    status: Mapped[AttemptStatus] = mapped_column(choice(AttemptStatus), default=AttemptStatus.sending)
+    status: Mapped[AttemptStatus] = mapped_column(enum_text(AttemptStatus), default=AttemptStatus.sending)
     provider_ref: Mapped[str | None]
     """The provider's own id: SendGrid's X-Message-Id, Twilio's message SID."""
     error: Mapped[str | None]
@@ -97,7 +109,7 @@ class ProviderEvent(Base):
     provider: Mapped[str]
     external_id: Mapped[str]
     attempt_id: Mapped[UUID]
-    kind: Mapped[ReceiptKind] = mapped_column(choice(ReceiptKind))
+    kind: Mapped[ProviderEventKind] = mapped_column(enum_text(ProviderEventKind))
     detail: Mapped[str | None]
     at: Mapped[Moment]
     created_at: Mapped[Created]
@@ -115,7 +127,7 @@ class OutboxItem(Base):
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     """The attempt's id."""
-    channel: Mapped[Channel] = mapped_column(choice(Channel))
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel))
     to: Mapped[str]
     sender: Mapped[str]
     subject: Mapped[str | None]

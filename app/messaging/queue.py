@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.ids import new_id
 from app.brands.programme import Channel
-from app.messaging.rules import Lane, Template
-from app.messaging.templates import Filling, stored
+from app.messaging.rules import Priority, Template
+from app.messaging.templates import TemplateParams, stored
 
-_ROOMS = {Lane.urgent: "urgent", Lane.normal: "messages"}
+_ROOMS = {Priority.urgent: "urgent", Priority.normal: "messages"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewMessage:
     """A message somebody shall get. Template, subject, step and channel together are sent at most once."""
 
     template: Template
@@ -29,25 +29,25 @@ class Wanted:
     channel: Channel
     address: str
     locale: str
-    filling: Filling
+    template_params: TemplateParams
     due_at: datetime
     step: int = 0
-    lane: Lane = Lane.normal
+    priority: Priority = Priority.normal
     at_once: bool = False
     """Due whatever time a sweep is run at."""
 
 
 # Arrays rather than rows of parameters: one statement whatever the number, below the protocol's 32,767 parameters.
 _INSERT = text("""
-    INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, lane, status, address, locale,
-                          filling, at_once, due_at, attempts, unknowns, possible_duplicate)
-    SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, lane, 'planned', address, locale,
-           filling::jsonb, at_once, due_at, 0, 0, false
+    INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority, status, address, locale,
+                          template_params, at_once, due_at, attempts, unknowns, possible_duplicate)
+    SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority, 'planned', address, locale,
+           template_params::jsonb, at_once, due_at, 0, 0, false
     FROM unnest(CAST(:ids AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:shop_ids AS uuid[]), CAST(:templates AS text[]),
-                CAST(:subject_ids AS uuid[]), CAST(:steps AS smallint[]), CAST(:channels AS text[]), CAST(:lanes AS text[]),
-                CAST(:addresses AS text[]), CAST(:locales AS text[]), CAST(:fillings AS text[]), CAST(:at_once AS boolean[]),
+                CAST(:subject_ids AS uuid[]), CAST(:steps AS smallint[]), CAST(:channels AS text[]), CAST(:priorities AS text[]),
+                CAST(:addresses AS text[]), CAST(:locales AS text[]), CAST(:template_params AS text[]), CAST(:at_once AS boolean[]),
                 CAST(:due_at AS timestamptz[]))
-         AS wanted (id, customer_id, shop_id, template, subject_id, step, channel, lane, address, locale, filling, at_once, due_at)
+         AS wanted (id, customer_id, shop_id, template, subject_id, step, channel, priority, address, locale, template_params, at_once, due_at)
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
 """)
@@ -68,7 +68,7 @@ _CANCEL = text("""
 """)
 
 
-async def queue_messages(session: AsyncSession, brand_id: int, wanted: Sequence[Wanted]) -> list[UUID]:
+async def queue_messages(session: AsyncSession, brand_id: int, wanted: Sequence[NewMessage]) -> list[UUID]:
     """Write the messages that are not queued yet and wake the sender; answers the ids of the rows made.
 
     What was queued or sent before is passed over in silence, also when another transaction queues it at the same time.
@@ -88,24 +88,29 @@ async def queue_messages(session: AsyncSession, brand_id: int, wanted: Sequence[
             "subject_ids": [one.subject_id for one in ordered],
             "steps": [one.step for one in ordered],
             "channels": [one.channel.value for one in ordered],
-            "lanes": [one.lane.value for one in ordered],
+            "priorities": [one.priority.value for one in ordered],
             "addresses": [one.address for one in ordered],
             "locales": [one.locale for one in ordered],
-            "fillings": [orjson.dumps(stored(one.filling)).decode() for one in ordered],
+            "template_params": [orjson.dumps(stored(one.template_params)).decode() for one in ordered],
             "at_once": [one.at_once for one in ordered],
             "due_at": [one.due_at for one in ordered],
         },
     )
     ids = list(made)
     if ids:
-        # Each lane has a sweep of its own, so that an offer does not wait for a batch of surveys that is under way.
-        lanes = {one.lane for one in ordered}
-        await due.wake(session, *(room for lane, room in _ROOMS.items() if lane in lanes))
+        # Each priority has a sweep of its own, so that an offer does not wait for a batch of surveys that is under way.
+        priorities = {one.priority for one in ordered}
+        await due.wake(session, *(name for priority, name in _ROOMS.items() if priority in priorities))
     return ids
 
 
 async def cancel_messages(
-    session: AsyncSession, brand_id: int, subject_ids: Collection[UUID], templates: Collection[Template], *, reason: str
+    session: AsyncSession,
+    brand_id: int,
+    subject_ids: Collection[UUID],
+    templates: Collection[Template],
+    *,
+    reason: str,
 ) -> int:
     """Take back what was not sent yet; answers how many planned messages were cancelled.
 
@@ -113,5 +118,9 @@ async def cancel_messages(
     """
     if not subject_ids or not templates:
         return 0
-    given = {"subject_ids": list(subject_ids), "templates": [template.value for template in templates], "reason": reason}
+    given = {
+        "subject_ids": list(subject_ids),
+        "templates": [template.value for template in templates],
+        "reason": reason,
+    }
     return int(await session.scalar(_CANCEL, {"brand_id": brand_id, **given}) or 0)

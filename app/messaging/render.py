@@ -17,13 +17,21 @@ from uuid import UUID
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
+from app.base.paths import ROOT
 from app.base.tokens import Tokens, tag_prefix
-from app.base.web import ROOT, make_environment
+from app.base.web.pages import make_environment
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.messaging.carrier import Frame
+from app.messaging.providers.protocol import Skeleton
 from app.messaging.rules import Template, accent_of, ink_on, printable
-from app.messaging.templates import EMAIL_PARTS, Filling, email_source, language_of, names_of, sms_source
+from app.messaging.templates import (
+    EMAIL_PARTS,
+    TemplateParams,
+    email_source,
+    language_of,
+    names_of,
+    sms_source,
+)
 
 _HTML = make_environment("emails")
 _TEXT = make_environment("emails", autoescape=False)
@@ -39,7 +47,7 @@ MASK = "•••"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Branding:
     """What every letter of a brand's shop shows."""
 
     brand: str
@@ -49,15 +57,15 @@ class Look:
     accent_ink: str
 
 
-def look_of(brand: Brand, shop: Shop) -> Look:
+def branding_of(brand: Brand, shop: Shop) -> Branding:
     """The look as the brand has it now, made fit for one line each."""
-    accent = accent_of(brand.look)
+    accent = accent_of(brand.branding)
     names = (
         printable(brand.name, most=80),
         printable(shop.name, most=80),
         printable(", ".join(brand.postal_address.splitlines()), most=300),
     )
-    return Look(*names, accent, ink_on(accent))
+    return Branding(*names, accent, ink_on(accent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,14 @@ class Item:
     template: Template
     channel: Channel
     locale: str
-    filling: Filling
+    template_params: TemplateParams
 
     @property
     def shape(self) -> tuple[str, ...]:
         """The values that are there: only items of one shape have the same sentences and can share a frame."""
-        return tuple(name for name in names_of(self.template) if getattr(self.filling, name) is not None)
+        return tuple(
+            name for name in names_of(self.template) if getattr(self.template_params, name) is not None
+        )
 
 
 class Links:
@@ -102,12 +112,12 @@ class Links:
 class Tagged:
     """A frame and what its tags stand for."""
 
-    frame: Frame
+    skeleton: Skeleton
     tags: Mapping[str, tuple[str, bool]]
     """Name of the value, and whether it is escaped for HTML."""
 
 
-def tagged_frame(item: Item, look: Look) -> Tagged:
+def tagged_skeleton(item: Item, branding: Branding) -> Tagged:
     """Render the template of an item for everybody of its shape."""
     prefix = tag_prefix()
     names = [*item.shape, *_LINKS, "share_link"]
@@ -115,23 +125,31 @@ def tagged_frame(item: Item, look: Look) -> Tagged:
     html_tags = {name: f"-{prefix}{place:02}h-" for place, name in enumerate(names)}
     language = language_of(item.locale)
     absent = dict.fromkeys(names_of(item.template))
-    common: dict[str, object] = {name: getattr(look, name) for name in look.__slots__} | {"language": language} | absent
+    common: dict[str, object] = (
+        {name: getattr(branding, name) for name in branding.__slots__} | {"language": language} | absent
+    )
     if item.channel is Channel.sms:
-        frame = Frame(text=_SMS.get_template(sms_source(item.template, language)).render(common | plain_tags))
+        skeleton = Skeleton(
+            text=_SMS.get_template(sms_source(item.template, language)).render(common | plain_tags)
+        )
     else:
         subject, text, page = (email_source(item.template, part, language) for part in EMAIL_PARTS)
-        frame = Frame(
+        skeleton = Skeleton(
             text=_TEXT.get_template(text).render(common | plain_tags),
             subject=_TEXT.get_template(subject).render(common | plain_tags),
             # Tags hold letters, digits and dashes alone.
             html=_HTML.get_template(page).render(common | html_tags),
         )
-    whole = frame.subject + frame.text + frame.html
-    tags = {tag: (name, False) for name, tag in plain_tags.items()} | {tag: (name, True) for name, tag in html_tags.items()}
-    return Tagged(frame, {tag: meaning for tag, meaning in tags.items() if tag in whole})
+    whole = skeleton.subject + skeleton.text + skeleton.html
+    tags = {tag: (name, False) for name, tag in plain_tags.items()} | {
+        tag: (name, True) for name, tag in html_tags.items()
+    }
+    return Tagged(skeleton, {tag: meaning for tag, meaning in tags.items() if tag in whole})
 
 
-def letter_values(tagged: Tagged, item: Item, links: Links, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+def recipient_values(
+    tagged: Tagged, item: Item, links: Links, known: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """What stands in place of each tag for one person; `known` values are not derived again."""
     plain = dict(known)
     values = {}
@@ -148,8 +166,8 @@ def _value(name: str, item: Item, links: Links) -> str:
     if name in _LINKS:
         return links.link(name, item)
     if name == "share_link":
-        return links.share(getattr(item.filling, "slug", ""))
-    value = str(getattr(item.filling, name))
+        return links.share(getattr(item.template_params, "slug", ""))
+    value = str(getattr(item.template_params, name))
     return _long_date(value, item.locale) if name in _DATES else value
 
 
@@ -177,23 +195,27 @@ class Filled:
     html: str
 
 
-def fill(frame: Frame, values: Mapping[str, str]) -> Filled:
+def fill(skeleton: Skeleton, values: Mapping[str, str]) -> Filled:
     """Put a person's values in place of a frame's tags, in one pass: a value that looks like a tag stays what it is."""
     if not values:
-        return Filled(frame.subject, frame.text, frame.html)
+        return Filled(skeleton.subject, skeleton.text, skeleton.html)
     # The longest first, should one tag begin like another.
     tags = re.compile("|".join(re.escape(tag) for tag in sorted(values, key=len, reverse=True)))
 
     def value_of(match: re.Match[str]) -> str:
         return values[match.group()]
 
-    return Filled(tags.sub(value_of, frame.subject), tags.sub(value_of, frame.text), tags.sub(value_of, frame.html))
+    return Filled(
+        tags.sub(value_of, skeleton.subject),
+        tags.sub(value_of, skeleton.text),
+        tags.sub(value_of, skeleton.html),
+    )
 
 
-def render(item: Item, look: Look, links: Links) -> Filled:
+def render(item: Item, branding: Branding, links: Links) -> Filled:
     """One message as its reader gets it."""
-    tagged = tagged_frame(item, look)
-    return fill(tagged.frame, letter_values(tagged, item, links))
+    tagged = tagged_skeleton(item, branding)
+    return fill(tagged.skeleton, recipient_values(tagged, item, links))
 
 
 @lru_cache

@@ -19,7 +19,7 @@ class Template(StrEnum):
     reward = "reward"
 
 
-class Lane(StrEnum):
+class Priority(StrEnum):
     """Urgent ones are claimed first: a promoter waits for them with the page open."""
 
     urgent = "urgent"
@@ -55,7 +55,7 @@ class AttemptStatus(StrEnum):
     unknown = "unknown"
 
 
-class ReceiptKind(StrEnum):
+class ProviderEventKind(StrEnum):
     """What a provider reports about an attempt, in our words."""
 
     accepted = "accepted"
@@ -97,16 +97,18 @@ ACCENT = "#0f5fa8"
 """Our own, where a brand has none."""
 
 
-def accent_of(look: Mapping[str, object]) -> str:
+def accent_of(branding: Mapping[str, object]) -> str:
     """The brand's colour, or ours; nothing but a colour gets into a style."""
-    accent = look.get("accent")
+    accent = branding.get("accent")
     return accent if isinstance(accent, str) and _COLOUR.fullmatch(accent) else ACCENT
 
 
 def ink_on(colour: str) -> str:
     """Black or white, whichever stands out more on a `#rrggbb` colour (WCAG's relative luminance)."""
     shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
     return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else "#000000"
 
 
@@ -128,7 +130,7 @@ def wait_after(refusals: int, retry_after: float | None) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AttemptDecision:
     """What an attempt's outcome makes of attempt and message."""
 
     attempt: AttemptStatus
@@ -138,18 +140,22 @@ class Verdict:
     """Until the next try, for a message that is planned again."""
 
 
-def verdict(outcome: OutsideError | None, *, attempts: int, unknowns: int) -> Verdict:
+def decide_attempt(outcome: OutsideError | None, *, attempts: int, unknowns: int) -> AttemptDecision:
     """Judge one attempt, None being acceptance. `attempts` counts this one, `unknowns` the earlier ones whose outcome is unknown.
 
     A message of unknown outcome with a reason is sent no more.
     """
     if outcome is None:
-        return Verdict(AttemptStatus.accepted, MessageStatus.accepted)
+        return AttemptDecision(AttemptStatus.accepted, MessageStatus.accepted)
     if outcome.outcome is Outcome.unknown:
-        return Verdict(AttemptStatus.unknown, MessageStatus.unknown, REVIEW if unknowns + 1 >= MOST_UNKNOWNS else None)
+        return AttemptDecision(
+            AttemptStatus.unknown, MessageStatus.unknown, REVIEW if unknowns + 1 >= MOST_UNKNOWNS else None
+        )
     if OPTED_OUT in outcome.reason:
-        return Verdict(AttemptStatus.refused, MessageStatus.suppressed, OPTED_OUT)
+        return AttemptDecision(AttemptStatus.refused, MessageStatus.suppressed, OPTED_OUT)
     refusals = attempts - unknowns
     if outcome.permanent or refusals >= MOST_REFUSALS:
-        return Verdict(AttemptStatus.refused, MessageStatus.failed, outcome.reason)
-    return Verdict(AttemptStatus.refused, MessageStatus.planned, wait=wait_after(refusals, outcome.retry_after))
+        return AttemptDecision(AttemptStatus.refused, MessageStatus.failed, outcome.reason)
+    return AttemptDecision(
+        AttemptStatus.refused, MessageStatus.planned, wait=wait_after(refusals, outcome.retry_after)
+    )

@@ -20,7 +20,7 @@ EMAIL_PARTS: tuple[Part, ...] = ("subject.txt", "body.txt", "body.html")
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyFilling:
+class SurveyParams:
     """Values of `survey` and `reminder`, whose subject is a survey."""
 
     first_name: str | None
@@ -32,7 +32,7 @@ class SurveyFilling:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferFilling:
+class OfferParams:
     """Values of `offer`, whose subject is a code."""
 
     first_name: str | None
@@ -51,7 +51,7 @@ class OfferFilling:
 
 
 @dataclass(frozen=True, slots=True)
-class RewardFilling:
+class RewardParams:
     """Values of `reward`, whose subject is a reward."""
 
     first_name: str | None
@@ -63,25 +63,27 @@ class RewardFilling:
     """The referrer's own code, for a reward of kind `code`."""
 
 
-Filling = SurveyFilling | OfferFilling | RewardFilling
+TemplateParams = SurveyParams | OfferParams | RewardParams
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One template of the catalogue."""
 
-    filling: type[Filling]
-    sample: Filling
+    template_params: type[TemplateParams]
+    sample: TemplateParams
     channels: frozenset[Channel] = frozenset(Channel)
 
 
-_SURVEY = SurveyFilling(first_name="Ana", item_title="Linen shirt", order_number="1001", ordered_on="2026-03-03")
+_SURVEY = SurveyParams(
+    first_name="Ana", item_title="Linen shirt", order_number="1001", ordered_on="2026-03-03"
+)
 CATALOGUE: Mapping[Template, Kind] = {
-    Template.survey: Kind(SurveyFilling, _SURVEY),
-    Template.reminder: Kind(SurveyFilling, _SURVEY),
+    Template.survey: Kind(SurveyParams, _SURVEY),
+    Template.reminder: Kind(SurveyParams, _SURVEY),
     Template.offer: Kind(
-        OfferFilling,
-        OfferFilling(
+        OfferParams,
+        OfferParams(
             first_name="Ana",
             code="ANA-7K4QX",
             slug="27k4qx9wm",
@@ -91,7 +93,9 @@ CATALOGUE: Mapping[Template, Kind] = {
             expires_on="2026-09-01",
         ),
     ),
-    Template.reward: Kind(RewardFilling, RewardFilling(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA")),
+    Template.reward: Kind(
+        RewardParams, RewardParams(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA")
+    ),
 }
 
 
@@ -99,18 +103,21 @@ _MOST = {"first_name": 40, "item_title": 80}
 """Characters; what is longer is cut, so that a letter's values stay far below the 10,000 bytes that SendGrid takes."""
 
 
-def stored(filling: Filling) -> dict[str, str | None]:
-    """The filling as its row keeps it: every value one printable line, no empty ones, no name that is a web address."""
-    values = {name: printable(value, most=_MOST.get(name, 120)) if value else None for name, value in asdict(filling).items()}
+def stored(template_params: TemplateParams) -> dict[str, str | None]:
+    """The template_params as its row keeps it: every value one printable line, no empty ones, no name that is a web address."""
+    values = {
+        name: printable(value, most=_MOST.get(name, 120)) if value else None
+        for name, value in asdict(template_params).items()
+    }
     if values["first_name"] and not is_name(values["first_name"]):
         values["first_name"] = None
     return {name: value or None for name, value in values.items()}
 
 
-def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | None:
-    """The filling of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
+def read_params(template: Template, values: Mapping[str, Any]) -> TemplateParams | None:
+    """The template_params of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
     try:
-        return CATALOGUE[template].filling(*[values[name] for name in names_of(template)])
+        return CATALOGUE[template].template_params(*[values[name] for name in names_of(template)])
     except KeyError:
         return None
 
@@ -118,7 +125,7 @@ def read_filling(template: Template, values: Mapping[str, Any]) -> Filling | Non
 @cache
 def names_of(template: Template) -> tuple[str, ...]:
     """The values that a template is filled with, in order."""
-    return tuple(field.name for field in fields(CATALOGUE[template].filling))
+    return tuple(field.name for field in fields(CATALOGUE[template].template_params))
 
 
 def language_of(locale: str) -> str:

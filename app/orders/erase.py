@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.orders.models import Order
 
 
@@ -17,7 +17,7 @@ async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Colle
         .values(address_key=None, payment_key=None)
         .where(
             Order.brand_id == brand_id,
-            among_ids(Order.customer_id, list(customer_ids)),
+            in_ids(Order.customer_id, list(customer_ids)),
             Order.address_key.is_not(None) | Order.payment_key.is_not(None),
         )
         .execution_options(synchronize_session=False)

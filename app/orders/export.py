@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import shown
+from app.base.ids import public_id
 from app.base.money import to_text
 from app.brands.models import Shop
 from app.orders.models import Order
@@ -26,14 +26,28 @@ async def export_orders(session: AsyncSession, brand_id: int, customer_id: UUID)
 def _order(order: Order, shop: str) -> dict[str, Any]:
     amounts = ("subtotal", "total", "discount_total", "refunded")
     times = ("placed_at", "paid_at", "fulfilled_at", "delivered_at", "cancelled_at")
-    plain = ("external_id", "number", "currency", "status", "discount_codes", "referral", "source", "tags", "country", "test")
+    plain = (
+        "external_id",
+        "number",
+        "currency",
+        "status",
+        "discount_codes",
+        "referral",
+        "source",
+        "tags",
+        "country",
+        "test",
+    )
     moments = {name: getattr(order, name) for name in times}
     items = [
-        {**item, "unit_price": None if item["unit_price"] is None else to_text(item["unit_price"], order.currency)}
+        {
+            **item,
+            "unit_price": None if item["unit_price"] is None else to_text(item["unit_price"], order.currency),
+        }
         for item in order.items
     ]
     return {
-        "id": shown("ord", order.id),
+        "id": public_id("ord", order.id),
         "shop": shop,
         **{name: getattr(order, name) for name in plain},
         **{name: to_text(getattr(order, name), order.currency) for name in amounts},

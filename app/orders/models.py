@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Numeric, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.orders.rules import FactKind, OrderStatus
 
 
@@ -56,7 +56,7 @@ class Order(Base):
     cancelled_at: Mapped[Moment | None]
     refunded: Mapped[Minor] = mapped_column(default=0)
     """Sum of all refunds."""
-    status: Mapped[OrderStatus] = mapped_column(choice(OrderStatus), default=OrderStatus.paid)
+    status: Mapped[OrderStatus] = mapped_column(enum_text(OrderStatus), default=OrderStatus.paid)
     created_at: Mapped[Created]
 
 
@@ -77,7 +77,7 @@ class OrderFact(Base):
     id: Mapped[RowKey]
     shop_id: Mapped[UUID]
     order_external_id: Mapped[str]
-    kind: Mapped[FactKind] = mapped_column(choice(FactKind))
+    kind: Mapped[FactKind] = mapped_column(enum_text(FactKind))
     key: Mapped[str] = mapped_column(default="")
     amount: Mapped[Decimal | None] = mapped_column(Numeric)
     at: Mapped[Moment]

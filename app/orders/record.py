@@ -10,15 +10,22 @@ from sqlalchemy import Uuid, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids, among_texts, as_row, recordset
+from app.base.batch import as_row, in_ids, in_texts, recordset
 from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
 from app.customers.contact import country_code, plain_text
-from app.orders import gate
+from app.orders import locks
 from app.orders.models import Order, OrderFact
-from app.orders.rules import Fact, FactKind, OrderState, comparable_address, fold
-from app.platforms.events import Item, OrderCancelled, OrderDelivered, OrderFulfilled, OrderPaid, OrderRefunded
+from app.orders.rules import FactKind, OrderState, ReportedFact, comparable_address, fold
+from app.platforms.events import (
+    Item,
+    OrderCancelled,
+    OrderDelivered,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+)
 
 Reported = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded
 """What can be reported about an order besides that it was paid."""
@@ -47,7 +54,14 @@ _ORDER = [
     Order.paid_at,
     *_STATE,
 ]
-_FACT = [OrderFact.id, OrderFact.order_external_id, OrderFact.kind, OrderFact.key, OrderFact.amount, OrderFact.at]
+_FACT = [
+    OrderFact.id,
+    OrderFact.order_external_id,
+    OrderFact.kind,
+    OrderFact.key,
+    OrderFact.amount,
+    OrderFact.at,
+]
 
 
 async def record_orders(
@@ -70,7 +84,7 @@ async def record_orders(
     first: dict[str, tuple[OrderPaid, UUID | None]] = {}
     for paid, customer_id in incoming:
         first.setdefault(plain_id(paid.order_id), (paid, customer_id))
-    await gate.walk_through(session, brand.id, shop.id)
+    await locks.lock_shared(session, brand.id, shop.id)
     reported = await _facts_of(session, brand.id, shop.id, first)
     rows = [
         _row(tokens, key, paid, customer_id, history=history)
@@ -87,7 +101,9 @@ def plain_id(external_id: str) -> str:
     return plain_text(external_id, _MAX_ID) or ""
 
 
-def _row(tokens: Tokens, external_id: str, paid: OrderPaid, customer_id: UUID | None, *, history: bool) -> dict[str, Any]:
+def _row(
+    tokens: Tokens, external_id: str, paid: OrderPaid, customer_id: UUID | None, *, history: bool
+) -> dict[str, Any]:
     address = comparable_address(paid.shipping_address)
     payment = plain_text(paid.payment_fingerprint)
     return {
@@ -127,7 +143,9 @@ def _item(item: Item) -> dict[str, Any]:
     }
 
 
-async def _insert(session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[dict[str, Any]]) -> dict[str, UUID]:
+async def _insert(
+    session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[dict[str, Any]]
+) -> dict[str, UUID]:
     """Write what nobody wrote before; answers the new rows' ids. Everybody writes in the same order, so batches only wait."""
     given = recordset(rows, _ORDER)
     made = await session.execute(
@@ -143,12 +161,16 @@ async def _insert(session: AsyncSession, brand_id: int, shop_id: UUID, rows: Seq
     return {row.external_id: row.id for row in made}
 
 
-async def _ids_of(session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
+async def _ids_of(
+    session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]
+) -> dict[str, UUID]:
     if not external_ids:
         return {}
     found = await session.execute(
         select(Order.external_id, Order.id).where(
-            Order.brand_id == brand_id, Order.shop_id == shop_id, among_texts(Order.external_id, list(external_ids))
+            Order.brand_id == brand_id,
+            Order.shop_id == shop_id,
+            in_texts(Order.external_id, list(external_ids)),
         )
     )
     return {row.external_id: row.id for row in found}
@@ -156,17 +178,19 @@ async def _ids_of(session: AsyncSession, brand_id: int, shop_id: UUID, external_
 
 async def _facts_of(
     session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]
-) -> defaultdict[str, list[Fact]]:
+) -> defaultdict[str, list[ReportedFact]]:
     found = await session.execute(
-        select(OrderFact.order_external_id, OrderFact.kind, OrderFact.at, OrderFact.key, OrderFact.amount).where(
+        select(
+            OrderFact.order_external_id, OrderFact.kind, OrderFact.at, OrderFact.key, OrderFact.amount
+        ).where(
             OrderFact.brand_id == brand_id,
             OrderFact.shop_id == shop_id,
-            among_texts(OrderFact.order_external_id, list(external_ids)),
+            in_texts(OrderFact.order_external_id, list(external_ids)),
         )
     )
-    facts: defaultdict[str, list[Fact]] = defaultdict(list)
+    facts: defaultdict[str, list[ReportedFact]] = defaultdict(list)
     for row in found:
-        facts[row.order_external_id].append(Fact(row.kind, row.at, row.key, row.amount))
+        facts[row.order_external_id].append(ReportedFact(row.kind, row.at, row.key, row.amount))
     return facts
 
 
@@ -184,7 +208,7 @@ async def record_facts(
     """
     if not facts:
         return []
-    said: dict[tuple[str, FactKind, str], Fact] = {}
+    said: dict[tuple[str, FactKind, str], ReportedFact] = {}
     for reported in facts:
         fact = _fact(reported)
         key = (plain_id(reported.order_id), fact.kind, fact.key)
@@ -193,27 +217,31 @@ async def record_facts(
     about = list(dict.fromkeys(external_id for external_id, _, _ in said))
     known = await _lock(session, brand.id, shop.id, about)
     if len(known) < len(about):
-        await gate.shut(session, brand.id, shop.id)
-        known |= await _lock(session, brand.id, shop.id, [external_id for external_id in about if external_id not in known])
+        await locks.lock_exclusive(session, brand.id, shop.id)
+        known |= await _lock(
+            session, brand.id, shop.id, [external_id for external_id in about if external_id not in known]
+        )
     await _bring_up_to_date(session, brand.id, shop.id, known)
     return [known[external_id] for external_id in about if external_id in known]
 
 
-def _fact(reported: Reported) -> Fact:
+def _fact(reported: Reported) -> ReportedFact:
     match reported:
         case OrderFulfilled():
-            return Fact(FactKind.fulfilled, reported.at)
+            return ReportedFact(FactKind.fulfilled, reported.at)
         case OrderDelivered():
-            return Fact(FactKind.delivered, reported.at)
+            return ReportedFact(FactKind.delivered, reported.at)
         case OrderCancelled():
-            return Fact(FactKind.cancelled, reported.at)
+            return ReportedFact(FactKind.cancelled, reported.at)
         case OrderRefunded():
-            return Fact(FactKind.refunded, reported.at, plain_id(reported.refund_id), reported.amount)
+            return ReportedFact(FactKind.refunded, reported.at, plain_id(reported.refund_id), reported.amount)
         case _:
             assert_never(reported)
 
 
-async def _keep(session: AsyncSession, brand_id: int, shop_id: UUID, said: dict[tuple[str, FactKind, str], Fact]) -> None:
+async def _keep(
+    session: AsyncSession, brand_id: int, shop_id: UUID, said: dict[tuple[str, FactKind, str], ReportedFact]
+) -> None:
     """Write the facts; of two reports of one thing the row becomes `Fact.joined`."""
     rows = [
         {
@@ -229,38 +257,49 @@ async def _keep(session: AsyncSession, brand_id: int, shop_id: UUID, said: dict[
     given = recordset(rows, _FACT)
     statement = insert(OrderFact).from_select(
         ["brand_id", "shop_id", *given.c.keys()],
-        select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(given.c.order_external_id, given.c.kind, given.c.key),
+        select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(
+            given.c.order_external_id, given.c.kind, given.c.key
+        ),
         include_defaults=False,
     )
     new = statement.excluded
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
-            set_={"at": func.least(OrderFact.at, new.at), "amount": func.greatest(OrderFact.amount, new.amount)},
+            set_={
+                "at": func.least(OrderFact.at, new.at),
+                "amount": func.greatest(OrderFact.amount, new.amount),
+            },
             where=or_(new.at < OrderFact.at, new.amount > OrderFact.amount),
         )
     )
 
 
-async def _lock(session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Sequence[str]) -> dict[str, UUID]:
+async def _lock(
+    session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Sequence[str]
+) -> dict[str, UUID]:
     """The orders that are there, held against other reports until the transaction ends, in id order."""
     found = await session.execute(
         select(Order.external_id, Order.id)
-        .where(Order.brand_id == brand_id, Order.shop_id == shop_id, among_texts(Order.external_id, external_ids))
+        .where(
+            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, external_ids)
+        )
         .order_by(Order.id)
         .with_for_update(key_share=True)
     )
     return {row.external_id: row.id for row in found}
 
 
-async def _bring_up_to_date(session: AsyncSession, brand_id: int, shop_id: UUID, known: dict[str, UUID]) -> None:
+async def _bring_up_to_date(
+    session: AsyncSession, brand_id: int, shop_id: UUID, known: dict[str, UUID]
+) -> None:
     """Fold all facts of these orders, which are held; only rows that come out different are written."""
     if not known:
         return
     facts = await _facts_of(session, brand_id, shop_id, known.keys())
     found = await session.execute(
         select(Order.id, Order.external_id, Order.total, Order.currency, *_STATE).where(
-            Order.brand_id == brand_id, among_ids(Order.id, list(known.values()))
+            Order.brand_id == brand_id, in_ids(Order.id, list(known.values()))
         )
     )
     changed = []

@@ -33,7 +33,7 @@ class OrderStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class ReportedFact:
     """One thing reported about an order. `key` is a refund's id, `amount` its major units; both empty otherwise."""
 
     kind: FactKind
@@ -41,10 +41,10 @@ class Fact:
     key: str = ""
     amount: Decimal | None = None
 
-    def joined(self, other: "Fact") -> "Fact":
+    def joined(self, other: "ReportedFact") -> "ReportedFact":
         """Two reports of one thing: it happened when it was first seen, and a refund is as large as it was ever said to be."""
         amounts = [amount for amount in (self.amount, other.amount) if amount is not None]
-        return Fact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
+        return ReportedFact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,22 @@ class OrderState:
     status: OrderStatus = OrderStatus.paid
 
 
-def fold(facts: Iterable[Fact], *, total: int, currency: str) -> OrderState:
+def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderState:
     """The state that all facts of one order make: the earliest time of each kind, each refund counted once, in minor units."""
-    once: dict[tuple[FactKind, str], Fact] = {}
+    once: dict[tuple[FactKind, str], ReportedFact] = {}
     for fact in facts:
         known = once.get((fact.kind, fact.key))
         once[fact.kind, fact.key] = fact if known is None else known.joined(fact)
     if not once:
         return OrderState()
-    at = {kind: min((fact.at for fact in once.values() if fact.kind is kind), default=None) for kind in FactKind}
-    refunds = (refund_minor(fact.amount or Decimal(0), currency) for fact in once.values() if fact.kind is FactKind.refunded)
+    at = {
+        kind: min((fact.at for fact in once.values() if fact.kind is kind), default=None) for kind in FactKind
+    }
+    refunds = (
+        refund_minor(fact.amount or Decimal(0), currency)
+        for fact in once.values()
+        if fact.kind is FactKind.refunded
+    )
     refunded = min(sum(refunds), MAX_MINOR)
     status = order_status(
         fulfilled=at[FactKind.fulfilled] is not None,
@@ -76,7 +82,9 @@ def fold(facts: Iterable[Fact], *, total: int, currency: str) -> OrderState:
         total=total,
         refunded=refunded,
     )
-    return OrderState(at[FactKind.fulfilled], at[FactKind.delivered], at[FactKind.cancelled], refunded, status)
+    return OrderState(
+        at[FactKind.fulfilled], at[FactKind.delivered], at[FactKind.cancelled], refunded, status
+    )
 
 
 def refund_minor(amount: Decimal, currency: str) -> int:
@@ -94,7 +102,9 @@ def remaining_total(total: int, refunded: int, *, cancelled: bool) -> int:
     return 0 if cancelled else max(0, total - refunded)
 
 
-def order_status(*, fulfilled: bool, delivered: bool, cancelled: bool, total: int, refunded: int) -> OrderStatus:
+def order_status(
+    *, fulfilled: bool, delivered: bool, cancelled: bool, total: int, refunded: int
+) -> OrderStatus:
     """The status people see. `refunded` means wholly: a partial refund leaves the order where it was."""
     if cancelled:
         return OrderStatus.cancelled

@@ -10,11 +10,10 @@ from datetime import datetime
 
 import orjson
 
-from app.customers.contact import ConsentSaid, Person
+from app.customers.contact import ConsentStatement, Person
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
-    Delivery,
     Item,
     OrderCancelled,
     OrderDelivered,
@@ -24,6 +23,7 @@ from app.platforms.events import (
     PlatformEvent,
     Refused,
     Unparseable,
+    VerifiedDelivery,
 )
 from app.platforms.fields import Fields, load
 
@@ -34,11 +34,28 @@ UNREADABLE = "unreadable"
 _STAMP = re.compile(r"[0-9]{1,12}")
 _TOPIC = re.compile(r"[A-Za-z0-9_./:-]{1,64}")
 _PLAIN_ID = re.compile(r"[!-~]{1,128}")
-_YES = frozenset({"subscribed", "granted", "given", "confirmed", "accepted", "opted_in", "opt_in", "yes", "true"})
-_NO = frozenset({"unsubscribed", "denied", "refused", "declined", "withdrawn", "revoked", "opted_out", "opt_out", "no", "false"})
+_YES = frozenset(
+    {"subscribed", "granted", "given", "confirmed", "accepted", "opted_in", "opt_in", "yes", "true"}
+)
+_NO = frozenset(
+    {
+        "unsubscribed",
+        "denied",
+        "refused",
+        "declined",
+        "withdrawn",
+        "revoked",
+        "opted_out",
+        "opt_out",
+        "no",
+        "false",
+    }
+)
 
 
-def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime) -> Delivery:
+def verify(
+    headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
+) -> VerifiedDelivery:
     """What a signed delivery is about; `Refused` unless one of its `v1` signatures fits one of the secrets and its time is near."""
     message_id = headers.get("webhook-id") or ""
     stamp = headers.get("webhook-timestamp") or ""
@@ -47,7 +64,9 @@ def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, no
     # A header's text is its bytes read as latin-1, and the bytes are what was signed.
     signed = f"{message_id}.{stamp}.".encode("latin-1", "replace") + raw
     given = [
-        part[3:].encode("latin-1", "replace") for part in (headers.get("webhook-signature") or "").split(" ") if part[:3] == "v1,"
+        part[3:].encode("latin-1", "replace")
+        for part in (headers.get("webhook-signature") or "").split(" ")
+        if part[:3] == "v1,"
     ]
     fits = False
     for key in filter(None, map(_key, secrets)):
@@ -56,7 +75,7 @@ def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, no
             fits |= hmac.compare_digest(expected, signature)
     if not fits:
         raise Refused
-    return Delivery(_topic(raw), delivery_id(message_id))
+    return VerifiedDelivery(_topic(raw), normalize_delivery_id(message_id))
 
 
 def _key(secret: str) -> bytes:
@@ -68,9 +87,13 @@ def _key(secret: str) -> bytes:
         return text.encode()
 
 
-def delivery_id(given: str) -> str:
+def normalize_delivery_id(given: str) -> str:
     """A delivery's id fit for an index: as given, or its hash where it is long or odd."""
-    return given if _PLAIN_ID.fullmatch(given) else "sha256:" + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
+    return (
+        given
+        if _PLAIN_ID.fullmatch(given)
+        else "sha256:" + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
+    )
 
 
 def _topic(raw: bytes) -> str:
@@ -163,20 +186,22 @@ def read_person(customer: Fields, shipping_country: str | None = None) -> Person
     )
 
 
-def _consent(customer: Fields, name: str) -> ConsentSaid:
+def _consent(customer: Fields, name: str) -> ConsentStatement:
     """True, false, null, or an object with a `state`. A word we do not know says nothing, so what is known stays."""
     value = customer.values.get(name)
     if value is None:
-        return ConsentSaid()
+        return ConsentStatement()
     if isinstance(value, bool):
-        return ConsentSaid(given=value)
+        return ConsentStatement(given=value)
     said = customer.object_(name)
     if said is None:
-        return ConsentSaid()
+        return ConsentStatement()
     state = said.values.get("state")
     word = (str(state) if isinstance(state, bool) else said.text("state") or "").lower()
     given = True if word in _YES else False if word in _NO else None
-    return ConsentSaid(given, said.text("opt_in_level", limit=64), said.text("source", limit=64), said.moment("at"))
+    return ConsentStatement(
+        given, said.text("opt_in_level", limit=64), said.text("source", limit=64), said.moment("at")
+    )
 
 
 def _fulfilled(data: Fields, otherwise: datetime) -> OrderFulfilled:
@@ -192,7 +217,9 @@ def _cancelled(data: Fields, otherwise: datetime) -> OrderCancelled:
 
 
 def _refunded(data: Fields, otherwise: datetime) -> OrderRefunded:
-    return OrderRefunded(data.id("order_id"), data.id("refund_id"), data.decimal("amount"), data.moment("at") or otherwise)
+    return OrderRefunded(
+        data.id("order_id"), data.id("refund_id"), data.decimal("amount"), data.moment("at") or otherwise
+    )
 
 
 def _updated(data: Fields, otherwise: datetime) -> CustomerUpdated:
@@ -200,7 +227,9 @@ def _updated(data: Fields, otherwise: datetime) -> CustomerUpdated:
 
 
 def _erased(data: Fields, _otherwise: datetime) -> CustomerErased:
-    erased = CustomerErased(data.id_or_none("id"), data.text("email", limit=320), data.text("phone", limit=64))
+    erased = CustomerErased(
+        data.id_or_none("id"), data.text("email", limit=320), data.text("phone", limit=64)
+    )
     if not (erased.external_id or erased.email or erased.phone):
         raise data.wrong("id", "or email must say who is to be forgotten")
     return erased

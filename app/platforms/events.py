@@ -98,11 +98,19 @@ class CustomerErased:
     phone: str | None = None
 
 
-PlatformEvent = OrderPaid | OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded | CustomerUpdated | CustomerErased
+PlatformEvent = (
+    OrderPaid
+    | OrderFulfilled
+    | OrderDelivered
+    | OrderCancelled
+    | OrderRefunded
+    | CustomerUpdated
+    | CustomerErased
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class VerifiedDelivery:
     """A delivery whose signature was right: what it is about and the id that repeats with it."""
 
     topic: str

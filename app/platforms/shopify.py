@@ -16,12 +16,11 @@ from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 from app.base.tokens import slug_brand
-from app.customers.contact import ConsentSaid, Person
-from app.platforms.checkout import delivery_id
+from app.customers.contact import ConsentStatement, Person
+from app.platforms.checkout import normalize_delivery_id
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
-    Delivery,
     Item,
     OrderCancelled,
     OrderDelivered,
@@ -31,6 +30,7 @@ from app.platforms.events import (
     PlatformEvent,
     Refused,
     Unparseable,
+    VerifiedDelivery,
 )
 from app.platforms.fields import Fields, load, plain
 
@@ -39,19 +39,36 @@ NO_TOPIC = "unreadable"
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
 """Financial states in which an order's money has come in, even where some of it went back since."""
 _ORDER_TOPICS = frozenset(
-    {"orders/create", "orders/paid", "orders/updated", "orders/fulfilled", "orders/partially_fulfilled", "orders/cancelled"}
+    {
+        "orders/create",
+        "orders/paid",
+        "orders/updated",
+        "orders/fulfilled",
+        "orders/partially_fulfilled",
+        "orders/cancelled",
+    }
 )
 _PAID_JUST_NOW = frozenset({"orders/create", "orders/paid"})
 _GIVEN = {"subscribed": True, "unsubscribed": False}
 """`not_subscribed`, `pending` and `redacted` say nothing: nobody objected, nobody agreed."""
 
 
-def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime) -> Delivery:  # noqa: ARG001  # carries no time
+def verify(
+    headers: Mapping[str, str],
+    raw: bytes,
+    secrets: Sequence[str],
+    *,
+    now: datetime,  # noqa: ARG001  # the signature carries no time
+) -> VerifiedDelivery:
     """What a signed delivery is about; `Refused` unless one of its signatures fits one of the secrets.
 
     Both header sets count, `X-Shopify-…` and the unprefixed ones of the newer deliveries; both secrets of a rotation do.
     """
-    given = [value.encode("latin-1", "replace") for prefix in ("", "X-") if (value := headers.get(f"{prefix}Shopify-Hmac-Sha256"))]
+    given = [
+        value.encode("latin-1", "replace")
+        for prefix in ("", "X-")
+        if (value := headers.get(f"{prefix}Shopify-Hmac-Sha256"))
+    ]
     fits = False
     for secret in filter(None, secrets):
         expected = base64.b64encode(hmac.digest(secret.encode(), raw, "sha256"))
@@ -61,8 +78,10 @@ def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, no
         raise Refused
     topic = _header(headers, "Topic")
     # The delivery's own id, not the event's: one event makes deliveries of several topics, and each tells something.
-    repeated = _header(headers, "Webhook-Id") or "body:" + hashlib.sha256(topic.encode() + b"\n" + raw).hexdigest()
-    return Delivery(plain(topic, 64) or NO_TOPIC, delivery_id(repeated))
+    repeated = (
+        _header(headers, "Webhook-Id") or "body:" + hashlib.sha256(topic.encode() + b"\n" + raw).hexdigest()
+    )
+    return VerifiedDelivery(plain(topic, 64) or NO_TOPIC, normalize_delivery_id(repeated))
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -87,10 +106,18 @@ def _order(topic: str, body: Fields, received_at: datetime) -> list[PlatformEven
         told.append(_paid(topic, body, order_id, received_at))
     parcels = body.objects("fulfillments")
     if body.text("fulfillment_status") == "fulfilled":
-        sent = [at for parcel in parcels if parcel.text("status") == "success" and (at := parcel.moment("created_at"))]
-        told.append(OrderFulfilled(order_id, max(sent, default=None) or body.moment("updated_at") or received_at))
+        sent = [
+            at
+            for parcel in parcels
+            if parcel.text("status") == "success" and (at := parcel.moment("created_at"))
+        ]
+        told.append(
+            OrderFulfilled(order_id, max(sent, default=None) or body.moment("updated_at") or received_at)
+        )
         arrived = [
-            parcel.moment("updated_at") or received_at for parcel in parcels if parcel.text("shipment_status") == "delivered"
+            parcel.moment("updated_at") or received_at
+            for parcel in parcels
+            if parcel.text("shipment_status") == "delivered"
         ]
         if arrived and len(arrived) == sum(parcel.text("status") == "success" for parcel in parcels):
             told.append(OrderDelivered(order_id, max(arrived)))
@@ -118,7 +145,9 @@ def _paid(topic: str, body: Fields, order_id: str, received_at: datetime) -> Ord
         total=body.amount("total_price", currency),
         discount_total=body.amount_or_none("total_discounts", currency) or 0,
         person=_buyer(body),
-        discount_codes=tuple(code for entry in body.objects("discount_codes") if (code := entry.text("code", limit=100))),
+        discount_codes=tuple(
+            code for entry in body.objects("discount_codes") if (code := entry.text("code", limit=100))
+        ),
         referral=_referral(body),
         source=body.text("source_name", limit=64),
         tags=_tags(body),
@@ -165,15 +194,19 @@ def _buyer(body: Fields) -> Person:
     known = _customer(customer)
     agreed = known.email_consent
     if agreed.given is None and body.values.get("buyer_accepts_marketing") is True:
-        agreed = ConsentSaid(given=True, source="checkout")
+        agreed = ConsentStatement(given=True, source="checkout")
     phones = (known.phone, *(place.text("phone", limit=64) for place in (body, shipping, billing)))
     emails = (body.text("email", limit=320), body.text("contact_email", limit=320), known.email)
     return Person(
         external_id=known.external_id,
         email=next(filter(None, emails), None),
         phone=next(filter(None, phones), None),
-        first_name=known.first_name or shipping.text("first_name", limit=100) or billing.text("first_name", limit=100),
-        last_name=known.last_name or shipping.text("last_name", limit=100) or billing.text("last_name", limit=100),
+        first_name=known.first_name
+        or shipping.text("first_name", limit=100)
+        or billing.text("first_name", limit=100),
+        last_name=known.last_name
+        or shipping.text("last_name", limit=100)
+        or billing.text("last_name", limit=100),
         locale=body.text("customer_locale", limit=35) or known.locale,
         country=shipping.country("country_code") or billing.country("country_code") or known.country,
         email_consent=agreed,
@@ -195,10 +228,10 @@ def _customer(customer: Fields) -> Person:
     )
 
 
-def _consent(said: Fields | None) -> ConsentSaid:
+def _consent(said: Fields | None) -> ConsentStatement:
     if said is None:
-        return ConsentSaid()
-    return ConsentSaid(
+        return ConsentStatement()
+    return ConsentStatement(
         given=_GIVEN.get(said.text("state") or ""),
         opt_in_level=said.text("opt_in_level", limit=64),
         source=said.text("consent_collected_from", limit=64) or "shopify",
@@ -219,7 +252,11 @@ def _parcel(parcel: Fields, received_at: datetime) -> list[PlatformEvent]:
 def _journey(event: Fields, received_at: datetime) -> list[PlatformEvent]:
     if event.text("status") != "delivered":
         return []
-    return [OrderDelivered(event.id("order_id"), event.moment("happened_at") or event.moment("created_at") or received_at)]
+    return [
+        OrderDelivered(
+            event.id("order_id"), event.moment("happened_at") or event.moment("created_at") or received_at
+        )
+    ]
 
 
 def _returned(refund: Fields, received_at: datetime) -> list[PlatformEvent]:
@@ -238,19 +275,24 @@ def _refund(refund: Fields, order_id: str, received_at: datetime) -> list[Platfo
 def _refunded_amount(refund: Fields) -> Decimal:
     """In the shop's currency. A payment in the buyer's own currency is told by what was returned, which is priced in both."""
     paid_back = [
-        part for part in refund.objects("transactions") if (part.text("kind"), part.text("status")) == ("refund", "success")
+        part
+        for part in refund.objects("transactions")
+        if (part.text("kind"), part.text("status")) == ("refund", "success")
     ]
     ours = refund.object_or_empty("total_duties_set").object_or_empty("shop_money").text("currency_code")
     if ours is None or all(part.text("currency") in (None, ours) for part in paid_back):
         return sum((part.decimal("amount") for part in paid_back), Decimal(0))
     returned = [
-        line.object_or_empty(name) for line in refund.objects("refund_line_items") for name in ("subtotal_set", "total_tax_set")
+        line.object_or_empty(name)
+        for line in refund.objects("refund_line_items")
+        for name in ("subtotal_set", "total_tax_set")
     ]
     priced = [entry.object_("shop_money") for entry in returned]
     amount = sum((entry.decimal("amount") for entry in priced if entry), Decimal(0))
     if not amount:
         raise refund.wrong(
-            "transactions", "paid back in another currency than the shop's, and no returned goods tell how much that is"
+            "transactions",
+            "paid back in another currency than the shop's, and no returned goods tell how much that is",
         )
     return amount
 
@@ -264,7 +306,9 @@ def _erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:
     if not isinstance(body.values.get("orders_to_redact"), list):
         raise body.wrong("orders_to_redact", "is missing")
     customer = body.object_or_empty("customer")
-    erased = CustomerErased(customer.id_or_none("id"), customer.text("email", limit=320), customer.text("phone", limit=64))
+    erased = CustomerErased(
+        customer.id_or_none("id"), customer.text("email", limit=320), customer.text("phone", limit=64)
+    )
     if not (erased.external_id or erased.email or erased.phone):
         raise body.wrong("customer", "must say who is to be forgotten")
     return [erased]

@@ -14,7 +14,7 @@ from app.brands.programme import DiscountKind
 from app.customers.contact import Person, email_identity, email_key, phone_e164
 from app.customers.models import Customer
 from app.referrals import rules
-from app.referrals.case import Case
+from app.referrals.candidates import RedemptionCandidate
 from app.referrals.gather import find_codes, gather
 from app.referrals.rules import RefusalReason
 
@@ -32,7 +32,14 @@ class Checked:
 
 
 async def check_code(
-    session: AsyncSession, brand: Brand, code: str, person: Person, *, subtotal: int, currency: str, now: datetime
+    session: AsyncSession,
+    brand: Brand,
+    code: str,
+    person: Person,
+    *,
+    subtotal: int,
+    currency: str,
+    now: datetime,
 ) -> Checked:
     """Judge a code as `redeem_orders` would at `now`, for a person and a subtotal in minor units of `currency`.
 
@@ -40,7 +47,7 @@ async def check_code(
     """
     identity = email_identity(person.email) if person.email else None
     phone = phone_e164(person.phone, [person.country]) if person.phone else None
-    case = Case(
+    candidate = RedemptionCandidate(
         key=_LATEST,
         entered=(plain_code(code),),
         slug=None,
@@ -52,19 +59,25 @@ async def check_code(
         currency=currency,
         shop_currency=currency,
     )
-    carried = await find_codes(session, brand.id, [case])
+    carried = await find_codes(session, brand.id, [candidate])
     if not carried:
         return Checked(RefusalReason.unknown_code, None, 0)
-    code_id = carried[case.key][0]
-    facts = await gather(session, brand, [case], [code_id], lock=False)
-    row = facts.codes[code_id]
-    reason = rules.may_redeem(facts.use_of(case, row))
+    code_id = carried[candidate.key][0]
+    context = await gather(session, brand, [candidate], [code_id], lock=False)
+    row = context.codes[code_id]
+    reason = rules.may_redeem(context.eligibility_of(candidate, row))
     off = 0 if reason else rules.amount_off(row.discount_kind, row.discount_value, subtotal, currency)
     return Checked(reason, (row.discount_kind, row.discount_value, row.currency), off)
 
 
-async def _customer_id(session: AsyncSession, brand_id: int, identity: str | None, phone: str | None) -> UUID | None:
+async def _customer_id(
+    session: AsyncSession, brand_id: int, identity: str | None, phone: str | None
+) -> UUID | None:
     if identity is None and phone is None:
         return None
     column, value = (Customer.email, identity) if identity is not None else (Customer.phone, phone)
-    return (await session.scalars(select(Customer.id).where(Customer.brand_id == brand_id, column == value).limit(1))).first()
+    return (
+        await session.scalars(
+            select(Customer.id).where(Customer.brand_id == brand_id, column == value).limit(1)
+        )
+    ).first()

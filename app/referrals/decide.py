@@ -15,34 +15,54 @@ from app.messaging.rules import Template
 from app.orders.models import Order
 from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
-from app.referrals.ledger import book
+from app.referrals.ledger import post_entries
 from app.referrals.models import Code, Redemption
-from app.referrals.reverse import Standing, claw_back, discount_back, give_back, lock_standings, reverse_orders
+from app.referrals.reverse import (
+    RedemptionState,
+    discount_back,
+    give_back,
+    lock_redemption_states,
+    reduce_rewards,
+    reverse_orders,
+)
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
 
 
-async def approve_redemption(session: AsyncSession, tokens: Tokens, brand: Brand, redemption_id: UUID, *, now: datetime) -> None:
+async def approve_redemption(
+    session: AsyncSession, tokens: Tokens, brand: Brand, redemption_id: UUID, *, now: datetime
+) -> None:
     """Let a held or rejected redemption count, or a pending one before its time; the referrer is rewarded now.
 
     409 `not_allowed` where its status does not allow it, `order_undone` where nothing is left of the order.
     """
-    standing = await _stand(session, brand.id, redemption_id)
-    _check(standing, RedemptionStatus.approved)
-    if standing.undone:
-        raise AppError("order_undone", "The order was cancelled or refunded, so there is nothing left to reward.", status=409)
+    state = await _stand(session, brand.id, redemption_id)
+    _check(state, RedemptionStatus.approved)
+    if state.undone:
+        raise AppError(
+            "order_undone",
+            "The order was cancelled or refunded, so there is nothing left to reward.",
+            status=409,
+        )
     await reward_redemptions(session, tokens, brand, [redemption_id], now=now)
 
 
 async def reject_redemption(session: AsyncSession, brand: Brand, redemption_id: UUID, *, reason: str) -> None:
     """Refuse a held redemption in a person's words; its use stays taken. 409 `not_allowed` where its status does not allow it."""
-    standing = await _stand(session, brand.id, redemption_id)
-    _check(standing, RedemptionStatus.rejected)
-    await _update(session, standing, status=RedemptionStatus.rejected, reason=reason)
+    state = await _stand(session, brand.id, redemption_id)
+    _check(state, RedemptionStatus.rejected)
+    await _update(session, state, status=RedemptionStatus.rejected, reason=reason)
 
 
 async def rollback_redemption(
-    session: AsyncSession, brand: Brand, redemption_id: UUID, *, amount: str | None, reason: str, key: str, now: datetime
+    session: AsyncSession,
+    brand: Brand,
+    redemption_id: UUID,
+    *,
+    amount: str | None,
+    reason: str,
+    key: str,
+    now: datetime,
 ) -> None:
     """Undo a redemption wholly (`amount` None): the use goes back, discount and reward leave the books. Or in part: as a refund.
 
@@ -52,21 +72,28 @@ async def rollback_redemption(
     is none.
     """
     await _lock_order(session, brand.id, redemption_id)
-    standing = await _stand(session, brand.id, redemption_id)
+    state = await _stand(session, brand.id, redemption_id)
     if amount is not None:
-        await _refund(session, brand, standing, amount, key, now=now)
+        await _refund(session, brand, state, amount, key, now=now)
         return
-    redemption = standing.redemption
+    redemption = state.redemption
     if redemption.status is not RedemptionStatus.reversed:
-        _check(standing, RedemptionStatus.reversed)
+        _check(state, RedemptionStatus.reversed)
     elif not redemption.holds_use:
         return
     if redemption.holds_use:
-        await give_back(session, brand.id, [standing])
+        await give_back(session, brand.id, [state])
     reversed_at = redemption.reversed_at or now
-    await _update(session, standing, status=RedemptionStatus.reversed, reason=reason, reversed_at=reversed_at, holds_use=False)
-    await book(session, brand.id, [discount_back(redemption)], now=now)
-    await claw_back(session, brand.id, [standing], now=now)
+    await _update(
+        session,
+        state,
+        status=RedemptionStatus.reversed,
+        reason=reason,
+        reversed_at=reversed_at,
+        holds_use=False,
+    )
+    await post_entries(session, brand.id, [discount_back(redemption)], now=now)
+    await reduce_rewards(session, brand.id, [state], now=now)
 
 
 async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: datetime) -> Code:
@@ -97,7 +124,7 @@ async def _lock_order(session: AsyncSession, brand_id: int, redemption_id: UUID)
     )
 
 
-async def _stand(session: AsyncSession, brand_id: int, redemption_id: UUID) -> Standing:
+async def _stand(session: AsyncSession, brand_id: int, redemption_id: UUID) -> RedemptionState:
     order_id = await session.scalar(
         select(Redemption.order_id).where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
     )
@@ -110,32 +137,38 @@ async def _stand(session: AsyncSession, brand_id: int, redemption_id: UUID) -> S
         .where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
         .with_for_update(key_share=True, of=Code)
     )
-    return (await lock_standings(session, brand_id, [order_id]))[0]
+    return (await lock_redemption_states(session, brand_id, [order_id]))[0]
 
 
-def _check(standing: Standing, wanted: RedemptionStatus) -> None:
-    status = standing.redemption.status
+def _check(state: RedemptionState, wanted: RedemptionStatus) -> None:
+    status = state.redemption.status
     if not may_become(status, wanted):
         raise AppError("not_allowed", f"A redemption that is {status} cannot become {wanted}.", status=409)
 
 
-async def _update(session: AsyncSession, standing: Standing, **values: object) -> None:
+async def _update(session: AsyncSession, state: RedemptionState, **values: object) -> None:
     await session.execute(
         update(Redemption)
-        .where(Redemption.brand_id == standing.redemption.brand_id, Redemption.id == standing.redemption.id)
+        .where(Redemption.brand_id == state.redemption.brand_id, Redemption.id == state.redemption.id)
         .values(values)
     )
 
 
-async def _refund(session: AsyncSession, brand: Brand, standing: Standing, amount: str, key: str, *, now: datetime) -> None:
-    order = standing.order
+async def _refund(
+    session: AsyncSession, brand: Brand, state: RedemptionState, amount: str, key: str, *, now: datetime
+) -> None:
+    order = state.order
     try:
         minor = money.parse(amount, order.currency)
     except money.MoneyError as error:
         raise AppError("bad_amount", f"{error}.") from None
     if minor <= 0:
-        raise AppError("bad_amount", "Roll back more than nothing, or leave the amount out to undo the whole redemption.")
-    shop = (await session.scalars(select(Shop).where(Shop.brand_id == brand.id, Shop.id == order.shop_id))).one()
+        raise AppError(
+            "bad_amount", "Roll back more than nothing, or leave the amount out to undo the whole redemption."
+        )
+    shop = (
+        await session.scalars(select(Shop).where(Shop.brand_id == brand.id, Shop.id == order.shop_id))
+    ).one()
     fact = OrderRefunded(order.external_id, f"rollback:{key}", money.to_decimal(minor, order.currency), now)
     await record_facts(session, brand, shop, [fact], now=now)
     await reverse_orders(session, brand, [order.id], now=now)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.referrals.models import Code, Redemption, Referrer
 
@@ -25,14 +25,16 @@ async def erase_referrals(
     await session.execute(
         update(Referrer)
         .values(revoked_at=func.coalesce(Referrer.revoked_at, now))
-        .where(Referrer.brand_id == brand_id, among_ids(Referrer.customer_id, ids))
+        .where(Referrer.brand_id == brand_id, in_ids(Referrer.customer_id, ids))
         .execution_options(**quietly)
     )
     surrogate = func.upper(func.replace(cast(Code.id, Text), "-", ""))
     await session.execute(
         update(Code)
-        .values(code=surrogate, display=surrogate, active=False, disabled_at=func.coalesce(Code.disabled_at, now))
-        .where(Code.brand_id == brand_id, among_ids(Code.customer_id, ids))
+        .values(
+            code=surrogate, display=surrogate, active=False, disabled_at=func.coalesce(Code.disabled_at, now)
+        )
+        .where(Code.brand_id == brand_id, in_ids(Code.customer_id, ids))
         .execution_options(**quietly)
     )
     await _erase_friends(session, tokens, brand_id, ids)
@@ -41,7 +43,7 @@ async def erase_referrals(
 async def _erase_friends(session: AsyncSession, tokens: Tokens, brand_id: int, ids: list[UUID]) -> None:
     rows = await session.scalars(
         select(Redemption)
-        .where(Redemption.brand_id == brand_id, among_ids(Redemption.friend_id, ids))
+        .where(Redemption.brand_id == brand_id, in_ids(Redemption.friend_id, ids))
         .order_by(Redemption.id)
         .with_for_update(key_share=True)
     )

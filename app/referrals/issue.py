@@ -9,10 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.ids import new_id
 from app.base.tokens import Tokens, named_code, new_slug, plain_code, random_code
-from app.brands.find import Terms, load_shops, terms_in_force
+from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import CodeStyle
 from app.customers.models import Customer
@@ -26,7 +26,7 @@ _TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Promoter:
+class NewReferrer:
     """A customer whose latest answer is 9 or 10; without `survey_id` an imported advocate."""
 
     customer_id: UUID
@@ -35,15 +35,15 @@ class Promoter:
 
 
 async def issue_offers(
-    session: AsyncSession, tokens: Tokens, brand: Brand, promoters: Sequence[Promoter], *, now: datetime
+    session: AsyncSession, tokens: Tokens, brand: Brand, promoters: Sequence[NewReferrer], *, now: datetime
 ) -> None:
     """Give each promoter a referrer row, one active code and the offer messages their consent allows, in this transaction.
 
     Idempotent: who has an active code that works keeps it, and a message about a code is queued once. Nothing is issued while
     the programme does not offer, nor to the holdout share, to the erased and to the revoked.
     """
-    terms = await terms_in_force(session, brand.id)
-    if not terms.programme.offering or not terms.programme.runs_at(now):
+    terms = await load_programme(session, brand.id)
+    if not terms.programme.offers_enabled or not terms.programme.runs_at(now):
         return
     chosen = {one.customer_id: one for one in promoters if not _held_out(tokens, one.customer_id, terms)}
     names = await _first_names(session, brand.id, chosen)
@@ -56,40 +56,52 @@ async def issue_offers(
     await announce_codes(session, tokens, brand, referrers, [*kept.values(), *made], shops, now=now)
 
 
-def _held_out(tokens: Tokens, customer_id: UUID, terms: Terms) -> bool:
+def _held_out(tokens: Tokens, customer_id: UUID, terms: ProgrammeInForce) -> bool:
     percent = terms.programme.offer.holdout_percent
     return percent > 0 and tokens.share("holdout", customer_id) * 100 < percent
 
 
-async def _first_names(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> dict[UUID, str | None]:
+async def _first_names(
+    session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]
+) -> dict[UUID, str | None]:
     """First names of those who are there and not erased."""
     rows = await session.execute(
         select(Customer.id, Customer.first_name).where(
-            Customer.brand_id == brand_id, among_ids(Customer.id, list(customer_ids)), Customer.erased_at.is_(None)
+            Customer.brand_id == brand_id,
+            in_ids(Customer.id, list(customer_ids)),
+            Customer.erased_at.is_(None),
         )
     )
     return {row.id: row.first_name for row in rows}
 
 
-async def _make_referrers(session: AsyncSession, brand_id: int, chosen: Mapping[UUID, Promoter]) -> dict[UUID, Referrer]:
+async def _make_referrers(
+    session: AsyncSession, brand_id: int, chosen: Mapping[UUID, NewReferrer]
+) -> dict[UUID, Referrer]:
     """The promoters' referrer rows, locked in the order of their ids, so that nobody else issues them a code meanwhile."""
     for _ in range(_TRIES):
         locked = await session.scalars(
             select(Referrer)
-            .where(Referrer.brand_id == brand_id, among_ids(Referrer.customer_id, list(chosen)))
+            .where(Referrer.brand_id == brand_id, in_ids(Referrer.customer_id, list(chosen)))
             .order_by(Referrer.customer_id)
             .with_for_update(key_share=True)
         )
         known = {referrer.customer_id: referrer for referrer in locked}
         missing = [promoter for customer_id, promoter in chosen.items() if customer_id not in known]
         if not missing:
-            return {customer_id: referrer for customer_id, referrer in known.items() if referrer.revoked_at is None}
+            return {
+                customer_id: referrer
+                for customer_id, referrer in known.items()
+                if referrer.revoked_at is None
+            }
         # A clash of slugs leaves the row out; the next turn draws again.
-        await session.execute(insert(Referrer).on_conflict_do_nothing(), [_referrer_values(brand_id, one) for one in missing])
+        await session.execute(
+            insert(Referrer).on_conflict_do_nothing(), [_referrer_values(brand_id, one) for one in missing]
+        )
     raise RuntimeError("no free share slug was found")
 
 
-def _referrer_values(brand_id: int, promoter: Promoter) -> dict[str, object]:
+def _referrer_values(brand_id: int, promoter: NewReferrer) -> dict[str, object]:
     return {
         "brand_id": brand_id,
         "customer_id": promoter.customer_id,
@@ -99,16 +111,26 @@ def _referrer_values(brand_id: int, promoter: Promoter) -> dict[str, object]:
     }
 
 
-async def _keep_codes(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID], *, now: datetime) -> dict[UUID, Code]:
+async def _keep_codes(
+    session: AsyncSession, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, Code]:
     """The active codes that work, by customer; those that do not work any more cease to be the present ones."""
     rows = await session.scalars(
-        select(Code).where(Code.brand_id == brand_id, among_ids(Code.customer_id, list(customer_ids)), Code.active)
+        select(Code).where(
+            Code.brand_id == brand_id, in_ids(Code.customer_id, list(customer_ids)), Code.active
+        )
     )
     active = {code.customer_id: code for code in rows}
-    working = {customer_id: code for customer_id, code in active.items() if status_of(code, now=now) is CodeStatus.active}
+    working = {
+        customer_id: code
+        for customer_id, code in active.items()
+        if status_of(code, now=now) is CodeStatus.active
+    }
     worn_out = [code.id for customer_id, code in active.items() if customer_id not in working]
     if worn_out:
-        await session.execute(update(Code).where(Code.brand_id == brand_id, among_ids(Code.id, worn_out)).values(active=False))
+        await session.execute(
+            update(Code).where(Code.brand_id == brand_id, in_ids(Code.id, worn_out)).values(active=False)
+        )
     return working
 
 
@@ -117,7 +139,7 @@ async def _make_codes(
     referrers: Sequence[Referrer],
     names: Mapping[UUID, str | None],
     shops: Mapping[UUID, Shop],
-    terms: Terms,
+    terms: ProgrammeInForce,
     *,
     now: datetime,
 ) -> list[Code]:
@@ -142,7 +164,9 @@ def _drop(waiting: dict[UUID, Referrer], customer_ids: Iterable[UUID]) -> None:
         del waiting[customer_id]
 
 
-def _code_values(referrer: Referrer, first_name: str | None, shop: Shop, terms: Terms, *, now: datetime) -> dict[str, object]:
+def _code_values(
+    referrer: Referrer, first_name: str | None, shop: Shop, terms: ProgrammeInForce, *, now: datetime
+) -> dict[str, object]:
     offer = terms.programme.offer
     display = named_code(first_name or "") if offer.code_style is CodeStyle.named else random_code()
     return {

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.referrals.models import LedgerEntry
-from app.referrals.rules import Account
+from app.referrals.rules import LedgerAccount
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class LedgerTransaction:
     """One transaction: `amount` minor units onto `account`, off its `other` side. A cost grows by a positive amount.
 
     So `discount_cost`, `leaked_discount` and `reward_cost` read as what was spent, `friends` and `referrers` as the same below
@@ -23,22 +23,24 @@ class Booking:
 
     key: str
     """What is booked, so that it is booked once: `grant:<redemption>`, `clawback:<redemption>:<what is left>`."""
-    account: Account
-    other: Account
+    account: LedgerAccount
+    other: LedgerAccount
     amount: int
     currency: str
     redemption_id: UUID
     referrer_id: UUID
 
 
-async def book(session: AsyncSession, brand_id: int, bookings: Sequence[Booking], *, now: datetime) -> None:
+async def post_entries(
+    session: AsyncSession, brand_id: int, bookings: Sequence[LedgerTransaction], *, now: datetime
+) -> None:
     """Write the bookings that are not in the ledger yet; amounts of nothing are left out."""
     values = [line for booking in bookings if booking.amount for line in _lines(brand_id, booking, now)]
     if values:
         await session.execute(insert(LedgerEntry).on_conflict_do_nothing(), values)
 
 
-def _lines(brand_id: int, booking: Booking, now: datetime) -> Iterable[dict[str, object]]:
+def _lines(brand_id: int, booking: LedgerTransaction, now: datetime) -> Iterable[dict[str, object]]:
     transaction_id = new_id()
     for account, amount in ((booking.account, booking.amount), (booking.other, -booking.amount)):
         yield {

@@ -3,12 +3,21 @@
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, Numeric, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.brands.programme import DiscountKind, RewardKind
-from app.referrals.rules import Account, RedemptionStatus, RewardStatus
+from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
 
 _HOLDS_USE = "holds_use AND one_per_friend"
 """A redemption that counts in its code's uses keeps its friend from another one."""
@@ -54,7 +63,7 @@ class Code(Base):
     display: Mapped[str]
     """As shown: `ANA-7K4QX`."""
     programme_version: Mapped[int] = mapped_column(Integer)
-    discount_kind: Mapped[DiscountKind] = mapped_column(choice(DiscountKind))
+    discount_kind: Mapped[DiscountKind] = mapped_column(enum_text(DiscountKind))
     discount_value: Mapped[Decimal] = mapped_column(Numeric)
     """Percent, or an amount in major units of `currency`."""
     currency: Mapped[str]
@@ -96,8 +105,20 @@ class Redemption(Base):
         ForeignKeyConstraint(["brand_id", "order_id"], ["orders.brand_id", "orders.id"]),
         ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
         UniqueConstraint("brand_id", "order_id"),
-        Index("uq_redemptions_friend_email", "brand_id", "friend_email_key", unique=True, postgresql_where=text(_HOLDS_USE)),
-        Index("uq_redemptions_friend_phone", "brand_id", "friend_phone", unique=True, postgresql_where=text(_HOLDS_USE)),
+        Index(
+            "uq_redemptions_friend_email",
+            "brand_id",
+            "friend_email_key",
+            unique=True,
+            postgresql_where=text(_HOLDS_USE),
+        ),
+        Index(
+            "uq_redemptions_friend_phone",
+            "brand_id",
+            "friend_phone",
+            unique=True,
+            postgresql_where=text(_HOLDS_USE),
+        ),
         CheckConstraint("(status = 'refused') <= (reason IS NOT NULL)", name="refusal_has_reason"),
         Index("ix_redemptions_hold", "brand_id", "hold_until", postgresql_where=text("status = 'pending'")),
         Index("ix_redemptions_referrer", "brand_id", "referrer_id"),
@@ -114,7 +135,7 @@ class Redemption(Base):
     friend_email_key: Mapped[str | None]
     friend_phone: Mapped[str | None]
     one_per_friend: Mapped[bool] = mapped_column(Boolean)
-    status: Mapped[RedemptionStatus] = mapped_column(choice(RedemptionStatus))
+    status: Mapped[RedemptionStatus] = mapped_column(enum_text(RedemptionStatus))
     reason: Mapped[str | None]
     """A `RefusalReason`, or a person's words at a rejection, or what reversed it."""
     amount_off: Mapped[Minor]
@@ -144,7 +165,7 @@ class Reward(Base):
     id: Mapped[RowKey]
     redemption_id: Mapped[UUID]
     referrer_id: Mapped[UUID]
-    kind: Mapped[RewardKind] = mapped_column(choice(RewardKind))
+    kind: Mapped[RewardKind] = mapped_column(enum_text(RewardKind))
     amount: Mapped[Minor]
     """As granted."""
     net_amount: Mapped[Minor]
@@ -152,7 +173,7 @@ class Reward(Base):
     currency: Mapped[str]
     code: Mapped[str | None]
     """The referrer's own code, for a reward of kind `code`."""
-    status: Mapped[RewardStatus] = mapped_column(choice(RewardStatus))
+    status: Mapped[RewardStatus] = mapped_column(enum_text(RewardStatus))
     granted_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
@@ -174,7 +195,7 @@ class LedgerEntry(Base):
     id: Mapped[RowKey]
     transaction_id: Mapped[UUID]
     transaction_key: Mapped[str]
-    account: Mapped[Account] = mapped_column(choice(Account))
+    account: Mapped[LedgerAccount] = mapped_column(enum_text(LedgerAccount))
     amount: Mapped[Minor]
     """Signed: what an account gains."""
     currency: Mapped[str]

@@ -10,13 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.money import Money
-from app.brands.find import terms_of_versions
+from app.brands.find import load_programme_versions
 from app.brands.models import Brand, Shop
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import CodeStatus
-from app.referrals.sentences import CODE_STATES, day_of, said_of
+from app.referrals.sentences import CODE_STATES, day_of, describe_redemption
 from app.referrals.share import Share, make_share, status_of
 
 SHOWN = 50
@@ -71,7 +71,9 @@ async def find_progress(
     share, said, reward = None, "You have no code yet.", None
     if code is not None:
         status = status_of(code, now=now)
-        programme = (await terms_of_versions(session, brand.id, [code.programme_version]))[code.programme_version]
+        programme = (await load_programme_versions(session, brand.id, [code.programme_version]))[
+            code.programme_version
+        ]
         made = make_share(public_url, brand.name, row.Referrer, code, programme)
         share, said, reward = made if status is CodeStatus.active else None, CODE_STATES[status], made.reward
     return Progress(
@@ -99,14 +101,20 @@ async def _latest_code(session: AsyncSession, brand_id: int, customer_id: UUID) 
 
 
 async def _clicks(session: AsyncSession, brand_id: int, customer_id: UUID) -> int:
-    query = select(func.count()).select_from(Visit).where(Visit.brand_id == brand_id, Visit.customer_id == customer_id)
+    query = (
+        select(func.count())
+        .select_from(Visit)
+        .where(Visit.brand_id == brand_id, Visit.customer_id == customer_id)
+    )
     return (await session.execute(query)).scalar_one()
 
 
 async def _uses(session: AsyncSession, brand_id: int, customer_id: UUID) -> int:
     """Friends' orders that carried a code of theirs, counted or not."""
     query = (
-        select(func.count()).select_from(Redemption).where(Redemption.brand_id == brand_id, Redemption.referrer_id == customer_id)
+        select(func.count())
+        .select_from(Redemption)
+        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == customer_id)
     )
     return (await session.execute(query)).scalar_one()
 
@@ -121,13 +129,22 @@ async def _earned(session: AsyncSession, brand_id: int, customer_id: UUID) -> li
     return [str(Money(int(total), currency)) for currency, total in rows]
 
 
-async def _orders(session: AsyncSession, brand_id: int, customer_id: UUID, zone: ZoneInfo) -> list[FriendOrder]:
+async def _orders(
+    session: AsyncSession, brand_id: int, customer_id: UUID, zone: ZoneInfo
+) -> list[FriendOrder]:
     rows = await session.execute(
         select(Redemption, Order.placed_at, Reward)
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-        .join(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id), isouter=True)
+        .join(
+            Reward,
+            (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id),
+            isouter=True,
+        )
         .where(Redemption.brand_id == brand_id, Redemption.referrer_id == customer_id)
         .order_by(Order.placed_at.desc(), Redemption.id.desc())
         .limit(SHOWN)
     )
-    return [FriendOrder(day_of(placed_at, zone), said_of(redemption, reward, zone)) for redemption, placed_at, reward in rows]
+    return [
+        FriendOrder(day_of(placed_at, zone), describe_redemption(redemption, reward, zone))
+        for redemption, placed_at, reward in rows
+    ]

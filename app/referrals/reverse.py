@@ -9,23 +9,23 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import among_ids
-from app.brands.find import terms_of_versions
+from app.base.batch import in_ids
+from app.brands.find import load_programme_versions
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.orders.models import Order
 from app.referrals import rules
-from app.referrals.ledger import Booking, book
+from app.referrals.ledger import LedgerTransaction, post_entries
 from app.referrals.models import Redemption, Reward
-from app.referrals.rules import Account, RedemptionStatus
+from app.referrals.rules import LedgerAccount, RedemptionStatus
 
 CANCELLED, REFUNDED = "cancelled", "refunded"
 """Reasons of a reversed redemption, besides a person's words."""
-_OPEN = (RedemptionStatus.pending, RedemptionStatus.held, RedemptionStatus.approved)
+_OPEN = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RedemptionState:
     """A redemption, locked, with what its order and its reward have come to."""
 
     redemption: Redemption
@@ -58,7 +58,9 @@ class Standing:
         )
 
 
-async def reverse_orders(session: AsyncSession, brand: Brand, order_ids: Sequence[UUID], *, now: datetime) -> None:
+async def reverse_orders(
+    session: AsyncSession, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
+) -> None:
     """Bring the redemptions of these orders, and their rewards, to what the orders' present facts say.
 
     A fold: the order, repetition and lateness of facts cannot matter. A cancellation gives the code's use back, a refund does not.
@@ -66,26 +68,31 @@ async def reverse_orders(session: AsyncSession, brand: Brand, order_ids: Sequenc
     """
     if not order_ids:
         return
-    standings = await lock_standings(session, brand.id, order_ids)
-    given_back = [one for one in standings if one.cancelled and one.redemption.holds_use]
-    for standing in standings:
-        _fold(standing, now=now)
+    states = await lock_redemption_states(session, brand.id, order_ids)
+    given_back = [one for one in states if one.cancelled and one.redemption.holds_use]
+    for state in states:
+        _fold(state, now=now)
     await give_back(session, brand.id, given_back)
     await session.flush()
-    await book(session, brand.id, [line for one in standings for line in _discount_back(one)], now=now)
-    await claw_back(session, brand.id, standings, now=now)
-    if any(one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending for one in standings):
+    await post_entries(session, brand.id, [line for one in states for line in _discount_back(one)], now=now)
+    await reduce_rewards(session, brand.id, states, now=now)
+    if any(
+        one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending
+        for one in states
+    ):
         await due.wake(session, "referrals")
 
 
-async def lock_standings(session: AsyncSession, brand_id: int, order_ids: Collection[UUID]) -> list[Standing]:
+async def lock_redemption_states(
+    session: AsyncSession, brand_id: int, order_ids: Collection[UUID]
+) -> list[RedemptionState]:
     """The redemptions of these orders with their facts, read after everything that may change is locked: codes, then redemptions."""
     if not order_ids:
         return []
     await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids)})
     locked = await session.scalars(
         select(Redemption)
-        .where(Redemption.brand_id == brand_id, among_ids(Redemption.order_id, list(order_ids)))
+        .where(Redemption.brand_id == brand_id, in_ids(Redemption.order_id, list(order_ids)))
         .order_by(Redemption.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
@@ -110,38 +117,51 @@ _LOCK_CODES = text("""
 """)
 
 
-async def _stand(session: AsyncSession, brand_id: int, redemptions: dict[UUID, Redemption]) -> list[Standing]:
+async def _stand(
+    session: AsyncSession, brand_id: int, redemptions: dict[UUID, Redemption]
+) -> list[RedemptionState]:
     fresh = {"populate_existing": True}
     order_ids = [redemption.order_id for redemption in redemptions.values()]
     orders = await session.scalars(
-        select(Order).where(Order.brand_id == brand_id, among_ids(Order.id, order_ids)).execution_options(**fresh)
+        select(Order)
+        .where(Order.brand_id == brand_id, in_ids(Order.id, order_ids))
+        .execution_options(**fresh)
     )
     by_id = {order.id: order for order in orders}
     rewards = await session.scalars(
         select(Reward)
-        .where(Reward.brand_id == brand_id, among_ids(Reward.redemption_id, list(redemptions)))
+        .where(Reward.brand_id == brand_id, in_ids(Reward.redemption_id, list(redemptions)))
         .execution_options(**fresh)
     )
     by_redemption = {reward.redemption_id: reward for reward in rewards}
-    versions = await terms_of_versions(session, brand_id, {redemption.programme_version for redemption in redemptions.values()})
+    versions = await load_programme_versions(
+        session, brand_id, {redemption.programme_version for redemption in redemptions.values()}
+    )
     return [
-        Standing(redemption, by_id[redemption.order_id], by_redemption.get(redemption.id), versions[redemption.programme_version])
+        RedemptionState(
+            redemption,
+            by_id[redemption.order_id],
+            by_redemption.get(redemption.id),
+            versions[redemption.programme_version],
+        )
         for redemption in redemptions.values()
     ]
 
 
-def _fold(standing: Standing, *, now: datetime) -> None:
+def _fold(state: RedemptionState, *, now: datetime) -> None:
     """Set the redemption's state to what the facts say; called again it changes nothing."""
-    redemption, order, reward = standing.redemption, standing.order, standing.terms.reward
-    if redemption.status in (RedemptionStatus.pending, RedemptionStatus.held):
-        redemption.hold_until = rules.hold_end(order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days)
-    if redemption.status in _OPEN and standing.undone:
+    redemption, order, reward = state.redemption, state.order, state.terms.reward
+    if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
+        redemption.hold_until = rules.hold_end(
+            order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
+        )
+    if redemption.status in _OPEN and state.undone:
         redemption.status = RedemptionStatus.reversed
-        redemption.reason = CANCELLED if standing.cancelled else REFUNDED
+        redemption.reason = CANCELLED if state.cancelled else REFUNDED
         redemption.reversed_at = now
-    elif redemption.status is RedemptionStatus.reversed and standing.cancelled and redemption.reason == REFUNDED:
+    elif redemption.status is RedemptionStatus.reversed and state.cancelled and redemption.reason == REFUNDED:
         redemption.reason = CANCELLED
-    if standing.cancelled:
+    if state.cancelled:
         redemption.holds_use = False
 
 
@@ -153,25 +173,25 @@ _GIVE_BACK = text("""
 """)
 
 
-async def give_back(session: AsyncSession, brand_id: int, standings: Sequence[Standing]) -> None:
+async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
     """Give each of these redemptions' use back to its code; once each, which `holds_use` sees to."""
-    codes = [one.redemption.code_id for one in standings]
+    codes = [one.redemption.code_id for one in states]
     if codes:
         await session.execute(_GIVE_BACK, {"brand_id": brand_id, "ids": sorted(set(codes)), "all": codes})
 
 
-def _discount_back(standing: Standing) -> list[Booking]:
+def _discount_back(state: RedemptionState) -> list[LedgerTransaction]:
     """A cancelled order cost no discount, counted or leaked; a refunded one did."""
-    return [discount_back(standing.redemption)] if standing.cancelled else []
+    return [discount_back(state.redemption)] if state.cancelled else []
 
 
-def discount_back(redemption: Redemption) -> Booking:
+def discount_back(redemption: Redemption) -> LedgerTransaction:
     """What takes a friend's discount out of the books again."""
     leaked = redemption.status is RedemptionStatus.refused
-    return Booking(
+    return LedgerTransaction(
         key=f"discount_back:{redemption.id}",
-        account=Account.leaked_discount if leaked else Account.discount_cost,
-        other=Account.friends,
+        account=LedgerAccount.leaked_discount if leaked else LedgerAccount.discount_cost,
+        other=LedgerAccount.friends,
         amount=-redemption.amount_off,
         currency=redemption.currency,
         redemption_id=redemption.id,
@@ -180,27 +200,29 @@ def discount_back(redemption: Redemption) -> Booking:
 
 
 _LOWER = text("""
-    UPDATE rewards SET net_amount = lower.net, status = CASE WHEN lower.net = 0 THEN 'clawed_back' ELSE status END
+    UPDATE rewards SET net_amount = lower.net, status = CASE WHEN lower.net = 0 THEN 'reversed' ELSE status END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:nets AS bigint[])) AS lower (id, net)
     WHERE rewards.brand_id = :brand_id AND rewards.id = lower.id
 """)
 
 
-async def claw_back(session: AsyncSession, brand_id: int, standings: Sequence[Standing], *, now: datetime) -> None:
+async def reduce_rewards(
+    session: AsyncSession, brand_id: int, states: Sequence[RedemptionState], *, now: datetime
+) -> None:
     """Lower granted rewards to what the facts leave of them; a reward never rises again, since refunds never shrink."""
-    judged = [(one.reward, one.net_of(one.reward.amount)) for one in standings if one.reward is not None]
+    judged = [(one.reward, one.net_of(one.reward.amount)) for one in states if one.reward is not None]
     lowered = [(reward, net) for reward, net in judged if net < reward.net_amount]
     if lowered:
         ids, nets = [reward.id for reward, _ in lowered], [net for _, net in lowered]
         await session.execute(_LOWER, {"brand_id": brand_id, "ids": ids, "nets": nets})
-        await book(session, brand_id, [_clawback(reward, net) for reward, net in lowered], now=now)
+        await post_entries(session, brand_id, [_clawback(reward, net) for reward, net in lowered], now=now)
 
 
-def _clawback(reward: Reward, net: int) -> Booking:
-    return Booking(
+def _clawback(reward: Reward, net: int) -> LedgerTransaction:
+    return LedgerTransaction(
         key=f"clawback:{reward.redemption_id}:{net}",
-        account=Account.reward_cost,
-        other=Account.referrers,
+        account=LedgerAccount.reward_cost,
+        other=LedgerAccount.referrers,
         amount=net - reward.net_amount,
         currency=reward.currency,
         redemption_id=reward.redemption_id,

@@ -8,18 +8,18 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.ids import new_id
 from app.base.tokens import Tokens, random_code
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
-from app.referrals.announce import Granted, announce_rewards
-from app.referrals.case import reward_of
-from app.referrals.ledger import Booking, book
+from app.referrals.announce import GrantedReward, announce_rewards
+from app.referrals.candidates import reward_of
+from app.referrals.ledger import LedgerTransaction, post_entries
 from app.referrals.models import Redemption, Reward
-from app.referrals.reverse import Standing, claw_back, lock_standings
-from app.referrals.rules import Account, RedemptionStatus, RewardStatus
+from app.referrals.reverse import RedemptionState, lock_redemption_states, reduce_rewards
+from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
 
 
 async def reward_redemptions(
@@ -33,46 +33,48 @@ async def reward_redemptions(
     if not redemption_ids:
         return
     order_ids = await session.scalars(
-        select(Redemption.order_id).where(Redemption.brand_id == brand.id, among_ids(Redemption.id, redemption_ids))
+        select(Redemption.order_id).where(
+            Redemption.brand_id == brand.id, in_ids(Redemption.id, redemption_ids)
+        )
     )
-    standings = await lock_standings(session, brand.id, order_ids.all())
+    states = await lock_redemption_states(session, brand.id, order_ids.all())
     await session.execute(
         update(Redemption)
-        .where(Redemption.brand_id == brand.id, among_ids(Redemption.id, redemption_ids))
+        .where(Redemption.brand_id == brand.id, in_ids(Redemption.id, redemption_ids))
         .values(status=RedemptionStatus.approved, approved_at=now, reason=None)
     )
     shops = await load_shops(session, brand.id)
     values = []
-    for standing in standings:
-        amount = reward_of(standing.terms, shops[standing.order.shop_id].currency)
-        if standing.reward is None and amount:
-            values.append(_values(standing, amount, shops[standing.order.shop_id].currency, now))
+    for state in states:
+        amount = reward_of(state.terms, shops[state.order.shop_id].currency)
+        if state.reward is None and amount:
+            values.append(_values(state, amount, shops[state.order.shop_id].currency, now))
     if not values:
         return
     made = (await session.scalars(insert(Reward).on_conflict_do_nothing().returning(Reward), values)).all()
-    await book(session, brand.id, [_grant(reward) for reward in made], now=now)
+    await post_entries(session, brand.id, [_grant(reward) for reward in made], now=now)
     by_redemption = {reward.redemption_id: reward for reward in made}
     granted = [
-        Standing(one.redemption, one.order, by_redemption[one.redemption.id], one.terms)
-        for one in standings
+        RedemptionState(one.redemption, one.order, by_redemption[one.redemption.id], one.terms)
+        for one in states
         if one.redemption.id in by_redemption
     ]
-    await claw_back(session, brand.id, granted, now=now)
+    await reduce_rewards(session, brand.id, granted, now=now)
     told = [
-        Granted(one.reward, net, shops[one.order.shop_id])
+        GrantedReward(one.reward, net, shops[one.order.shop_id])
         for one in granted
         if one.reward is not None and (net := one.net_of(one.reward.amount)) > 0
     ]
     await announce_rewards(session, tokens, brand, told, now=now)
 
 
-def _values(standing: Standing, amount: int, currency: str, now: datetime) -> dict[str, object]:
-    kind = standing.terms.reward.kind
+def _values(state: RedemptionState, amount: int, currency: str, now: datetime) -> dict[str, object]:
+    kind = state.terms.reward.kind
     return {
-        "brand_id": standing.redemption.brand_id,
+        "brand_id": state.redemption.brand_id,
         "id": new_id(),
-        "redemption_id": standing.redemption.id,
-        "referrer_id": standing.redemption.referrer_id,
+        "redemption_id": state.redemption.id,
+        "referrer_id": state.redemption.referrer_id,
         "kind": kind,
         "amount": amount,
         "net_amount": amount,
@@ -83,11 +85,11 @@ def _values(standing: Standing, amount: int, currency: str, now: datetime) -> di
     }
 
 
-def _grant(reward: Reward) -> Booking:
-    return Booking(
+def _grant(reward: Reward) -> LedgerTransaction:
+    return LedgerTransaction(
         key=f"grant:{reward.redemption_id}",
-        account=Account.reward_cost,
-        other=Account.referrers,
+        account=LedgerAccount.reward_cost,
+        other=LedgerAccount.referrers,
         amount=reward.amount,
         currency=reward.currency,
         redemption_id=reward.redemption_id,

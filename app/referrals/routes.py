@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.base import clock
-from app.base.misses import misses_of, slow_down_page
-from app.base.web import GroundDep, SessionDep, not_found_page, page
+from app.base.web.context import ContextDep, SessionDep
+from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.rules import zone_or
@@ -21,41 +22,52 @@ SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 
 
 @router.get("/p/{token}", response_class=HTMLResponse)
-async def show_referrer(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def show_referrer(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """A referrer's own page: code, share buttons, and what came of friends' orders. Links that lead nowhere get the one 404 page."""
-    misses = misses_of(request)
-    if misses.limited(request):
-        return slow_down_page()
-    subject = ground.tokens.read_link("referrer", token)
+    lookup_limit = get_lookup_limit(request)
+    if lookup_limit.is_limited(request):
+        return rate_limited_page()
+    subject = context.tokens.read_link("referrer", token)
     progress = None
     if subject is not None:
         brand = await load_brand(session, subject.brand_id)
-        progress = await find_progress(session, ground.settings.public_url, brand, subject.row_id, now=clock.now())
+        progress = await find_progress(
+            session, context.settings.public_url, brand, subject.row_id, now=clock.now()
+        )
     if subject is None or progress is None:
-        misses.note(request)
+        lookup_limit.record_failure(request)
         return not_found_page()
-    unsubscribe = f"/u/{ground.tokens.link('unsubscribe', subject.brand_id, subject.row_id)}"
+    unsubscribe = f"/u/{context.tokens.link('unsubscribe', subject.brand_id, subject.row_id)}"
     share = {} if progress.share is None else progress.share.values()
-    values = {**_frame(progress.brand), "progress": progress, "share": progress.share, "unsubscribe_url": unsubscribe}
+    values = {
+        **_frame(progress.brand),
+        "progress": progress,
+        "share": progress.share,
+        "unsubscribe_url": unsubscribe,
+    }
     return page("referrer.html", values | share)
 
 
 @router.head("/p/{token}", include_in_schema=False)
-async def probe_referrer(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def probe_referrer(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """As GET, without the page: mail scanners ask so."""
-    return await show_referrer(request, token, ground, session)
+    return await show_referrer(request, token, context, session)
 
 
 @router.get("/r/{slug}", response_class=HTMLResponse)
 async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
     """A friend's landing page, whose opening is counted as a visit. Unknown, used and expired look alike."""
-    misses = misses_of(request)
-    if misses.limited(request):
-        return slow_down_page()
+    lookup_limit = get_lookup_limit(request)
+    if lookup_limit.is_limited(request):
+        return rate_limited_page()
     now = clock.now()
     offer = await find_offer(session, slug.lower(), now=now)
     if offer is None:
-        misses.note(request)
+        lookup_limit.record_failure(request)
         return not_found_page()
     if is_visit(request.method, request.headers):
         await record_visit(session, offer, now=now)
@@ -71,5 +83,10 @@ async def probe_offer(request: Request, slug: SlugPath, session: SessionDep) -> 
 
 def _frame(brand: Brand) -> dict[str, object]:
     """What every page says of its brand."""
-    accent = str(brand.look.get("accent") or "").removeprefix("#")
-    return {"lang": "en", "brand_name": brand.name, "postal_address": brand.postal_address, "accent": accent or None}
+    accent = str(brand.branding.get("accent") or "").removeprefix("#")
+    return {
+        "lang": "en",
+        "brand_name": brand.name,
+        "postal_address": brand.postal_address,
+        "accent": accent or None,
+    }

@@ -27,7 +27,7 @@ class RedemptionStatus(StrEnum):
     """Where a friend's use of a code stands."""
 
     pending = "pending"
-    held = "held"
+    in_review = "in_review"
     approved = "approved"
     rejected = "rejected"
     reversed = "reversed"
@@ -59,10 +59,10 @@ class RewardStatus(StrEnum):
     granted = "granted"
     used = "used"
     expired = "expired"
-    clawed_back = "clawed_back"
+    reversed = "reversed"
 
 
-class Account(StrEnum):
+class LedgerAccount(StrEnum):
     """The ledger's accounts. Every transaction adds up to zero."""
 
     discount_cost = "discount_cost"
@@ -79,7 +79,9 @@ class Account(StrEnum):
 
 _STEPS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
     RedemptionStatus.pending: frozenset({RedemptionStatus.approved, RedemptionStatus.reversed}),
-    RedemptionStatus.held: frozenset({RedemptionStatus.approved, RedemptionStatus.rejected, RedemptionStatus.reversed}),
+    RedemptionStatus.in_review: frozenset(
+        {RedemptionStatus.approved, RedemptionStatus.rejected, RedemptionStatus.reversed}
+    ),
     RedemptionStatus.approved: frozenset({RedemptionStatus.reversed}),
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
@@ -90,7 +92,9 @@ def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
     return wanted in _STEPS.get(status, frozenset())
 
 
-def code_status(*, disabled: bool, expires_at: datetime, uses: int, max_uses: int, now: datetime) -> CodeStatus:
+def code_status(
+    *, disabled: bool, expires_at: datetime, uses: int, max_uses: int, now: datetime
+) -> CodeStatus:
     """What a code is good for at `now`; it no longer works at the very moment it expires."""
     if disabled:
         return CodeStatus.disabled
@@ -100,7 +104,7 @@ def code_status(*, disabled: bool, expires_at: datetime, uses: int, max_uses: in
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class EligibilityInput:
     """Everything that decides whether a code counts for an order.
 
     Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order was placed, so that a late
@@ -108,7 +112,7 @@ class Use:
     `spent` is what those of the brand's present budget period cost, `reward` what this one would add.
     """
 
-    honoured: bool
+    redemptions_enabled: bool
     disabled: bool
     expired: bool
     uses_left: int
@@ -129,35 +133,43 @@ class Use:
     budget: int | None = None
 
 
-def may_redeem(use: Use) -> RefusalReason | None:
+def may_redeem(given: EligibilityInput) -> RefusalReason | None:
     """The first reason against it, from what lies with the code to what lies with the friend, the order and the purse; or None.
 
     A friend who used a code before is also an existing customer; the more special reason is told.
     """
     checks = (
-        (not use.honoured, RefusalReason.not_active),
-        (use.disabled, RefusalReason.disabled),
-        (use.expired, RefusalReason.expired),
-        (use.uses_left <= 0, RefusalReason.exhausted),
-        (use.own_order, RefusalReason.own_order),
-        (use.one_per_friend and use.used_before, RefusalReason.already_used_by_friend),
-        (use.new_customers_only and use.existing_customer, RefusalReason.existing_customer),
-        (_currencies_differ(use), RefusalReason.currency_mismatch),
-        (_below_minimum(use), RefusalReason.minimum_not_met),
-        (use.cap is not None and use.reward > 0 and use.granted >= use.cap, RefusalReason.cap_reached),
-        (use.budget is not None and use.reward > 0 and use.spent + use.reward > use.budget, RefusalReason.budget_spent),
+        (not given.redemptions_enabled, RefusalReason.not_active),
+        (given.disabled, RefusalReason.disabled),
+        (given.expired, RefusalReason.expired),
+        (given.uses_left <= 0, RefusalReason.exhausted),
+        (given.own_order, RefusalReason.own_order),
+        (given.one_per_friend and given.used_before, RefusalReason.already_used_by_friend),
+        (given.new_customers_only and given.existing_customer, RefusalReason.existing_customer),
+        (_currencies_differ(given), RefusalReason.currency_mismatch),
+        (_below_minimum(given), RefusalReason.minimum_not_met),
+        (
+            given.cap is not None and given.reward > 0 and given.granted >= given.cap,
+            RefusalReason.cap_reached,
+        ),
+        (
+            given.budget is not None and given.reward > 0 and given.spent + given.reward > given.budget,
+            RefusalReason.budget_spent,
+        ),
     )
     return next((reason for refused, reason in checks if refused), None)
 
 
-def _currencies_differ(use: Use) -> bool:
+def _currencies_differ(given: EligibilityInput) -> bool:
     """A percentage without a minimum is the same in every currency; an amount is not, and we convert nothing."""
-    speaks_of_money = use.discount_kind is DiscountKind.amount or use.minimum_subtotal is not None
-    return speaks_of_money and use.currency != use.code_currency
+    speaks_of_money = given.discount_kind is DiscountKind.amount or given.minimum_subtotal is not None
+    return speaks_of_money and given.currency != given.code_currency
 
 
-def _below_minimum(use: Use) -> bool:
-    return use.minimum_subtotal is not None and use.subtotal < minor_of(use.minimum_subtotal, use.code_currency)
+def _below_minimum(given: EligibilityInput) -> bool:
+    return given.minimum_subtotal is not None and given.subtotal < minor_of(
+        given.minimum_subtotal, given.code_currency
+    )
 
 
 def minor_of(value: Decimal, currency: str) -> int:
@@ -170,7 +182,9 @@ def amount_text(value: Decimal, currency: str) -> str:
     return str(money.Money(minor_of(value, currency), currency))
 
 
-def amount_off(kind: DiscountKind, value: Decimal, subtotal: int, currency: str, *, discounted: int = 0) -> int:
+def amount_off(
+    kind: DiscountKind, value: Decimal, subtotal: int, currency: str, *, discounted: int = 0
+) -> int:
     """What the terms take off a subtotal, in minor units of `currency`; never more than there is.
 
     `discounted` is what the shop says it took off the order in all. Where it says anything, we never count more than that: a
@@ -186,14 +200,18 @@ def amount_off(kind: DiscountKind, value: Decimal, subtotal: int, currency: str,
     return min(off, discounted) if discounted > 0 else off
 
 
-def leaked(kind: DiscountKind, value: Decimal, subtotal: int, discounted: int, *, code_currency: str, currency: str) -> int:
+def leaked(
+    kind: DiscountKind, value: Decimal, subtotal: int, discounted: int, *, code_currency: str, currency: str
+) -> int:
     """What a refused code took off all the same, as far as the shop reports a discount; 0 where it reports none."""
     if kind is DiscountKind.amount and code_currency != currency:
         return discounted
     return min(discounted, amount_off(kind, value, subtotal, currency))
 
 
-def net_reward(reward: int, total: int, refunded: int, *, cancelled: bool, how: PartialRefund, minimum: int | None) -> int:
+def net_reward(
+    reward: int, total: int, refunded: int, *, cancelled: bool, how: PartialRefund, minimum: int | None
+) -> int:
     """What is left of a reward, in minor units, whatever the order in which the facts came.
 
     Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥ `minimum` (none: while anything
@@ -217,7 +235,9 @@ def is_undone(total: int, refunded: int, *, cancelled: bool) -> bool:
     return cancelled or (refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0)
 
 
-def hold_end(paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFrom, hold_days: int) -> datetime | None:
+def hold_end(
+    paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFrom, hold_days: int
+) -> datetime | None:
     """When a redemption may be approved; None while the fact that its hold is counted from has not come."""
     match hold_from:
         case HoldFrom.paid:

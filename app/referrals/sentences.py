@@ -23,9 +23,12 @@ _REFUSED: Mapping[str, str] = {
     RefusalReason.not_active: "the programme was not running then.",
     RefusalReason.suspected_fraud: "we could not tell your friend's order from your own.",
 }
-_REVERSED: Mapping[str, str] = {"cancelled": "the order was cancelled.", "refunded": "the order was refunded."}
+_REVERSED: Mapping[str, str] = {
+    "cancelled": "the order was cancelled.",
+    "refunded": "the order was refunded.",
+}
 _ENDED: Mapping[RedemptionStatus, str] = {
-    RedemptionStatus.held: "Somebody here is taking a look at this order. You need not do anything.",
+    RedemptionStatus.in_review: "Somebody here is taking a look at this order. You need not do anything.",
     RedemptionStatus.rejected: "No reward: we looked at this order and could not count it.",
 }
 CODE_STATES: Mapping[CodeStatus, str] = {
@@ -43,12 +46,16 @@ def day_of(at: datetime, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%B %Y}"
 
 
-def said_of(redemption: Redemption, reward: Reward | None, zone: ZoneInfo) -> str:
+def describe_redemption(redemption: Redemption, reward: Reward | None, zone: ZoneInfo) -> str:
     """What came of a friend's order, and why there is no reward where there is none."""
     match redemption.status:
         case RedemptionStatus.pending:
             hold = redemption.hold_until
-            return f"Counted on {day_of(hold, zone)}, if the order is kept." if hold else "Waiting for the order to be delivered."
+            return (
+                f"Counted on {day_of(hold, zone)}, if the order is kept."
+                if hold
+                else "Waiting for the order to be delivered."
+            )
         case RedemptionStatus.approved:
             return _rewarded(reward)
         case RedemptionStatus.reversed:
@@ -62,7 +69,7 @@ def said_of(redemption: Redemption, reward: Reward | None, zone: ZoneInfo) -> st
 def _rewarded(reward: Reward | None) -> str:
     if reward is None:
         return "Counted. Thank you!"
-    if reward.status is RewardStatus.clawed_back:
+    if reward.status is RewardStatus.reversed:
         return "No reward: too much of the order was refunded."
     left = Money(reward.net_amount, reward.currency)
     own = f" Your own code: {reward.code}" if reward.code else ""

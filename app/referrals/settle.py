@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.db import Sessions
 from app.base.due import Sweep
-from app.base.web import Ground
+from app.base.web.context import AppContext
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.referrals.models import Redemption
@@ -22,14 +22,14 @@ BATCH = 500
 """Redemptions settled in one transaction."""
 
 
-def sweep(ground: Ground) -> Sweep:
+def sweep(context: AppContext) -> Sweep:
     """Approves pending redemptions whose hold is over, batch by batch; held ones wait for a person however long it takes."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await _brands_with_due(ground.sessions, now)
+        return await _brands_with_due(context.sessions, now)
 
     async def work(brand_id: int, now: datetime) -> int:
-        return await _settle(ground, brand_id, now)
+        return await _settle(context, brand_id, now)
 
     return Sweep("referrals", brands, work)
 
@@ -44,12 +44,12 @@ async def _brands_with_due(sessions: Sessions, now: datetime) -> Sequence[int]:
         return found.all()
 
 
-async def _settle(ground: Ground, brand_id: int, now: datetime) -> int:
+async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:
     """One batch of one brand; answers how many redemptions left `pending`."""
-    async with ground.sessions.begin() as session:
+    async with context.sessions.begin() as session:
         brand = await load_brand(session, brand_id)
         order_ids = await _claim(session, brand, now)
-        return 0 if not order_ids else await _approve_due(session, ground, brand, order_ids, now=now)
+        return 0 if not order_ids else await _approve_due(session, context, brand, order_ids, now=now)
 
 
 async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUID]:
@@ -69,16 +69,22 @@ async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUI
     return list(rows)
 
 
-async def _approve_due(session: AsyncSession, ground: Ground, brand: Brand, order_ids: Sequence[UUID], *, now: datetime) -> int:
+async def _approve_due(
+    session: AsyncSession, context: AppContext, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
+) -> int:
     # What the orders have come to meanwhile comes first: a refund takes away what would be granted.
     await reverse_orders(session, brand, order_ids, now=now)
     rows = await session.execute(
         select(Redemption.id, Redemption.status, Redemption.hold_until).where(
-            Redemption.brand_id == brand.id, among_ids(Redemption.order_id, order_ids)
+            Redemption.brand_id == brand.id, in_ids(Redemption.order_id, order_ids)
         )
     )
     found = rows.all()
-    ripe = [row.id for row in found if row.status is RedemptionStatus.pending and row.hold_until and row.hold_until <= now]
-    await reward_redemptions(session, ground.tokens, brand, ripe, now=now)
+    ripe = [
+        row.id
+        for row in found
+        if row.status is RedemptionStatus.pending and row.hold_until and row.hold_until <= now
+    ]
+    await reward_redemptions(session, context.tokens, brand, ripe, now=now)
     # A hold that the fold has moved away is as little due any more as one that was reversed or approved.
     return len(found)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.brands.find import terms_of_versions
+from app.brands.find import load_programme_versions
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind, Programme, RewardKind
 from app.referrals.models import Code, Referrer
@@ -48,13 +48,24 @@ class Share:
         }
 
 
-async def find_share(session: AsyncSession, public_url: str, brand: Brand, customer_id: UUID, *, now: datetime) -> Share | None:
+async def find_share(
+    session: AsyncSession, public_url: str, brand: Brand, customer_id: UUID, *, now: datetime
+) -> Share | None:
     """What this customer may share at `now`; None for who is no referrer or has no code that works."""
     row = (
         await session.execute(
             select(Referrer, Code)
-            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id) & Code.active)
-            .where(Referrer.brand_id == brand.id, Referrer.customer_id == customer_id, Referrer.revoked_at.is_(None))
+            .join(
+                Code,
+                (Code.brand_id == Referrer.brand_id)
+                & (Code.customer_id == Referrer.customer_id)
+                & Code.active,
+            )
+            .where(
+                Referrer.brand_id == brand.id,
+                Referrer.customer_id == customer_id,
+                Referrer.revoked_at.is_(None),
+            )
         )
     ).first()
     if row is None:
@@ -62,18 +73,26 @@ async def find_share(session: AsyncSession, public_url: str, brand: Brand, custo
     referrer, code = row
     if status_of(code, now=now) is not CodeStatus.active:
         return None
-    programme = (await terms_of_versions(session, brand.id, [code.programme_version]))[code.programme_version]
+    programme = (await load_programme_versions(session, brand.id, [code.programme_version]))[
+        code.programme_version
+    ]
     return make_share(public_url, brand.name, referrer, code, programme)
 
 
 def status_of(code: Code, *, now: datetime) -> CodeStatus:
     """What a code row is good for at `now`."""
     return code_status(
-        disabled=code.disabled_at is not None, expires_at=code.expires_at, uses=code.uses, max_uses=code.max_uses, now=now
+        disabled=code.disabled_at is not None,
+        expires_at=code.expires_at,
+        uses=code.uses,
+        max_uses=code.max_uses,
+        now=now,
     )
 
 
-def make_share(public_url: str, brand_name: str, referrer: Referrer, code: Code, programme: Programme) -> Share:
+def make_share(
+    public_url: str, brand_name: str, referrer: Referrer, code: Code, programme: Programme
+) -> Share:
     """The share of one referrer's code, under the terms it was issued with."""
     url = share_url(public_url, referrer.slug)
     discount = discount_text(code.discount_kind, code.discount_value, code.currency)

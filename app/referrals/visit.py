@@ -12,14 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.tokens import slug_brand
-from app.brands.find import terms_in_force, terms_of_versions
+from app.brands.find import load_programme, load_programme_versions
 from app.brands.models import Brand, Shop
 from app.customers.models import Customer
 from app.referrals.models import Code, Referrer, Visit
 from app.referrals.rules import CodeStatus, amount_text, shop_link
 from app.referrals.share import discount_text, reward_text, status_of
 
-_MACHINES = re.compile(r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE)
+_MACHINES = re.compile(
+    r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE
+)
 """Programs that say of themselves that nobody is looking: search engines, and messengers that draw a preview of a link."""
 
 
@@ -51,20 +53,32 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
     row = (
         await session.execute(
             select(Referrer, Code, Brand, Shop, Customer.first_name)
-            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id) & Code.active)
+            .join(
+                Code,
+                (Code.brand_id == Referrer.brand_id)
+                & (Code.customer_id == Referrer.customer_id)
+                & Code.active,
+            )
             .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
             .join(Brand, Brand.id == Referrer.brand_id)
             .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
-            .where(Referrer.brand_id == brand_id, Referrer.slug == slug, Referrer.revoked_at.is_(None), Code.live_at.is_not(None))
+            .where(
+                Referrer.brand_id == brand_id,
+                Referrer.slug == slug,
+                Referrer.revoked_at.is_(None),
+                Code.live_at.is_not(None),
+            )
         )
     ).first()
     if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
         return None
-    present = (await terms_in_force(session, brand_id)).programme
-    if not present.honouring or not present.runs_at(now):
+    present = (await load_programme(session, brand_id)).programme
+    if not present.redemptions_enabled or not present.runs_at(now):
         return None
     code, shop = row.Code, row.Shop
-    terms = (await terms_of_versions(session, brand_id, [code.programme_version]))[code.programme_version]
+    terms = (await load_programme_versions(session, brand_id, [code.programme_version]))[
+        code.programme_version
+    ]
     return FriendOffer(
         brand=row.Brand,
         customer_id=row.Referrer.customer_id,
@@ -82,7 +96,9 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
 
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is somebody looking: not a HEAD, a browser's prefetch, or a machine that says it is one."""
-    purpose = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")).lower()
+    purpose = " ".join(
+        headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")
+    ).lower()
     if method != "GET" or "prefetch" in purpose or "preview" in purpose:
         return False
     return _MACHINES.search(headers.get("user-agent", "")) is None
@@ -90,4 +106,6 @@ def is_visit(method: str, headers: Mapping[str, str]) -> bool:
 
 async def record_visit(session: AsyncSession, offer: FriendOffer, *, now: datetime) -> None:
     """Count one opening of the link; nothing about who opened it is kept."""
-    await session.execute(insert(Visit).values(brand_id=offer.brand.id, id=new_id(), customer_id=offer.customer_id, at=now))
+    await session.execute(
+        insert(Visit).values(brand_id=offer.brand.id, id=new_id(), customer_id=offer.customer_id, at=now)
+    )

@@ -10,19 +10,19 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import among_ids, recordset
+from app.base.batch import in_ids, recordset
 from app.base.due import Sweep
 from app.base.tokens import Tokens
-from app.base.web import Ground
-from app.brands.find import load_brand, terms_in_force
+from app.base.web.context import AppContext
+from app.brands.find import load_brand, load_programme
 from app.brands.models import Brand
 from app.brands.programme import Channel, Programme
 from app.brands.rules import zone_or
 from app.customers.models import Customer
-from app.messaging.queue import Wanted, cancel_messages, queue_messages
+from app.messaging.queue import NewMessage, cancel_messages, queue_messages
 from app.messaging.rules import Template
 from app.surveys import rules
-from app.surveys.gather import Gathered, gather_facts, survey_filling
+from app.surveys.gather import Gathered, gather_inputs, survey_params
 from app.surveys.models import Survey
 from app.surveys.rules import Deferred, Send, Skipped, SurveyStatus
 
@@ -41,21 +41,23 @@ class _Day:
     """How many surveys may still go out today; None for any number."""
 
 
-def sweep(ground: Ground) -> Sweep:
+def sweep(context: AppContext) -> Sweep:
     """The room's sweep: due surveys, due reminders, expiry, brand by brand."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with ground.sessions() as session:
+        async with context.sessions() as session:
             waiting = exists().where(Survey.brand_id == Brand.id)
             kinds = (_is_due(now), _is_reminder_due(now), _is_over(now))
-            found = await session.scalars(select(Brand.id).where(or_(*(waiting.where(kind) for kind in kinds))).order_by(Brand.id))
+            found = await session.scalars(
+                select(Brand.id).where(or_(*(waiting.where(kind) for kind in kinds))).order_by(Brand.id)
+            )
             return found.all()
 
     async def work(brand_id: int, now: datetime) -> int:
         moved = 0
         for step in (send_due, remind_due, expire_due):
-            async with ground.sessions.begin() as session:
-                moved += await step(session, ground.tokens, await load_brand(session, brand_id), now=now)
+            async with context.sessions.begin() as session:
+                moved += await step(session, context.tokens, await load_brand(session, brand_id), now=now)
         return moved
 
     return Sweep("surveys", brands, work)
@@ -79,19 +81,21 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
     One survey a customer in `recontact_days` and `max_per_day` a brand hold under concurrent calls: customers are locked while
     their latest survey is read, the brand's day while its places are counted.
     """
-    programme = (await terms_in_force(session, brand.id)).programme
+    programme = (await load_programme(session, brand.id)).programme
     day = await _look_at_day(session, brand, programme, now=now)
     surveys = await _claim(session, brand.id, _is_due(now), Survey.due_at)
     if not surveys:
         return 0
-    facts = await gather_facts(session, tokens, brand, [survey.order_id for survey in surveys])
-    last_sent = await _last_sent(session, brand.id, [survey.customer_id for survey in surveys if survey.customer_id])
+    facts = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
+    last_sent = await _last_sent(
+        session, brand.id, [survey.customer_id for survey in surveys if survey.customer_id]
+    )
     places = day.places
     changes: list[dict[str, Any]] = []
-    wanted: list[Wanted] = []
+    wanted: list[NewMessage] = []
     for survey in surveys:
         one = facts[survey.order_id]
-        decision = rules.look_again(
+        decision = rules.recheck(
             one.fact,
             programme,
             now=now,
@@ -101,7 +105,9 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
         )
         changes.append(_change(survey, decision, programme, now=now))
         if isinstance(decision, Send) and survey.customer_id:
-            wanted.append(_message(survey, survey.customer_id, one, Template.survey, decision.channel, now=now))
+            wanted.append(
+                _message(survey, survey.customer_id, one, Template.survey, decision.channel, now=now)
+            )
             last_sent[survey.customer_id] = now
             places = None if places is None else places - 1
     await _write(session, brand.id, changes)
@@ -114,21 +120,41 @@ async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now
     surveys = await _claim(session, brand.id, _is_reminder_due(now), Survey.reminder_due_at)
     if not surveys:
         return 0
-    programme = (await terms_in_force(session, brand.id)).programme
-    facts = await gather_facts(session, tokens, brand, [survey.order_id for survey in surveys])
+    programme = (await load_programme(session, brand.id)).programme
+    facts = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
     changes: list[dict[str, Any]] = []
-    wanted: list[Wanted] = []
+    wanted: list[NewMessage] = []
     for survey in surveys:
         if survey.channel is None or survey.expires_at is None or survey.customer_id is None:
             raise RuntimeError("a sent survey has a customer, a channel and an end")
         one, sent = facts[survey.order_id], survey.reminders_sent
-        decision = rules.remind_again(
-            one.fact, programme, channel=survey.channel, reminders_sent=sent, expires_at=survey.expires_at, now=now
+        decision = rules.recheck_reminder(
+            one.fact,
+            programme,
+            channel=survey.channel,
+            reminders_sent=sent,
+            expires_at=survey.expires_at,
+            now=now,
         )
-        change = _as_it_stands(survey) | {"reminder_due_at": decision.until if isinstance(decision, Deferred) else None}
+        change = _as_it_stands(survey) | {
+            "reminder_due_at": decision.until if isinstance(decision, Deferred) else None
+        }
         if isinstance(decision, Send):
-            wanted.append(_message(survey, survey.customer_id, one, Template.reminder, decision.channel, now=now, step=sent + 1))
-            change |= {"reminders_sent": sent + 1, "reminder_due_at": _next_reminder(programme, sent + 1, now=now)}
+            wanted.append(
+                _message(
+                    survey,
+                    survey.customer_id,
+                    one,
+                    Template.reminder,
+                    decision.channel,
+                    now=now,
+                    step=sent + 1,
+                )
+            )
+            change |= {
+                "reminders_sent": sent + 1,
+                "reminder_due_at": _next_reminder(programme, sent + 1, now=now),
+            }
         changes.append(change)
     await _write(session, brand.id, changes)
     await queue_messages(session, brand.id, wanted)
@@ -147,7 +173,7 @@ async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, no
     ids = (await session.scalars(over)).all()
     await session.execute(
         update(Survey)
-        .where(Survey.brand_id == brand.id, among_ids(Survey.id, ids))
+        .where(Survey.brand_id == brand.id, in_ids(Survey.id, ids))
         .values(status=SurveyStatus.expired, reminder_due_at=None)
     )
     await cancel_messages(session, brand.id, ids, [Template.survey, Template.reminder], reason="expired")
@@ -155,7 +181,10 @@ async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, no
 
 
 async def _claim(
-    session: AsyncSession, brand_id: int, is_due: ColumnElement[bool], due_at: InstrumentedAttribute[datetime | None]
+    session: AsyncSession,
+    brand_id: int,
+    is_due: ColumnElement[bool],
+    due_at: InstrumentedAttribute[datetime | None],
 ) -> Sequence[Survey]:
     """A batch of due surveys, locked with their customers, in the order they fell due.
 
@@ -175,7 +204,7 @@ async def _claim(
         return []
     surveys = (
         select(Survey)
-        .where(Survey.brand_id == brand_id, among_ids(Survey.id, ids), is_due)
+        .where(Survey.brand_id == brand_id, in_ids(Survey.id, ids), is_due)
         .order_by(due_at, Survey.id)
         .with_for_update(key_share=True, skip_locked=True)
         .execution_options(populate_existing=True)
@@ -183,11 +212,15 @@ async def _claim(
     return (await session.scalars(surveys)).all()
 
 
-async def _last_sent(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
+async def _last_sent(
+    session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
+) -> dict[UUID, datetime | None]:
     """When each of these customers was last asked."""
     rows = await session.execute(
         select(Survey.customer_id, func.max(Survey.sent_at))
-        .where(Survey.brand_id == brand_id, among_ids(Survey.customer_id, customer_ids), Survey.sent_at.is_not(None))
+        .where(
+            Survey.brand_id == brand_id, in_ids(Survey.customer_id, customer_ids), Survey.sent_at.is_not(None)
+        )
         .group_by(Survey.customer_id)
     )
     return {customer_id: sent_at for customer_id, sent_at in rows if customer_id is not None}
@@ -203,12 +236,16 @@ async def _look_at_day(session: AsyncSession, brand: Brand, programme: Programme
         return _Day(next_midnight, None)
     await session.execute(select(func.pg_advisory_xact_lock(_DAY_LOCK, brand.id)))
     out = await session.scalar(
-        select(func.count()).where(Survey.brand_id == brand.id, Survey.sent_at >= midnight, Survey.sent_at < next_midnight)
+        select(func.count()).where(
+            Survey.brand_id == brand.id, Survey.sent_at >= midnight, Survey.sent_at < next_midnight
+        )
     )
     return _Day(next_midnight, most - (out or 0))
 
 
-def _change(survey: Survey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime) -> dict[str, Any]:
+def _change(
+    survey: Survey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
+) -> dict[str, Any]:
     """The survey's row after a decision."""
     row = _as_it_stands(survey)
     match decision:
@@ -251,12 +288,19 @@ def _next_reminder(programme: Programme, sent: int, *, now: datetime) -> datetim
 
 
 def _message(
-    survey: Survey, customer_id: UUID, gathered: Gathered, template: Template, channel: Channel, *, now: datetime, step: int = 0
-) -> Wanted:
-    customer = gathered.fact.reach
+    survey: Survey,
+    customer_id: UUID,
+    gathered: Gathered,
+    template: Template,
+    channel: Channel,
+    *,
+    now: datetime,
+    step: int = 0,
+) -> NewMessage:
+    customer = gathered.fact.contact
     if customer is None:
         raise RuntimeError("rules send to nobody who cannot be reached")
-    return Wanted(
+    return NewMessage(
         template=template,
         subject_id=survey.id,
         customer_id=customer_id,
@@ -264,7 +308,7 @@ def _message(
         channel=channel,
         address=customer.addresses[channel],
         locale=customer.locale or gathered.shop.locale,
-        filling=survey_filling(gathered),
+        template_params=survey_params(gathered),
         due_at=now,
         step=step,
     )

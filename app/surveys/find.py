@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
-from app.brands.find import terms_in_force
+from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.customers.models import Customer
@@ -21,7 +21,7 @@ _OPEN = (SurveyStatus.sent, SurveyStatus.answered)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenSurvey:
     """A survey that its customer may see, with its answer, if it has one."""
 
     brand: Brand
@@ -39,7 +39,7 @@ class Opened:
         return max(0, -int((now - ends_at).total_seconds() // 60))
 
 
-async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> Opened | None:
+async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> OpenSurvey | None:
     """What a link leads to; None for a link that we never made, that was revoked, or whose survey is over.
 
     Whether it is over is the row's status, which a sweep sets: its times may be those of a simulation, the visitor's are not.
@@ -66,5 +66,5 @@ async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> Open
     if row is None:
         return None
     brand, survey, order, customer, response = row
-    terms = await terms_in_force(session, brand.id)
-    return Opened(brand, terms.programme, survey, order, customer, response)
+    terms = await load_programme(session, brand.id)
+    return OpenSurvey(brand, terms.programme, survey, order, customer, response)

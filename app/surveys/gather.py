@@ -7,18 +7,18 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import among_ids
+from app.base.batch import in_ids
 from app.base.money import to_decimal
 from app.base.tokens import Tokens
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
 from app.brands.rules import country_quiet_hours, zone_or
-from app.customers.consent import reach
-from app.customers.rules import Reach
-from app.messaging.templates import SurveyFilling
+from app.customers.consent import load_contact_options
+from app.customers.rules import ContactOptions
+from app.messaging.templates import SurveyParams
 from app.orders.models import Order
 from app.orders.rules import remaining_total
-from app.surveys.rules import SurveyFact
+from app.surveys.rules import SurveyInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +27,46 @@ class Gathered:
 
     order: Order
     shop: Shop
-    fact: SurveyFact
+    fact: SurveyInput
 
 
-async def gather_facts(session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]) -> dict[UUID, Gathered]:
+async def gather_inputs(
+    session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]
+) -> dict[UUID, Gathered]:
     """What is known of these orders and of how their customers may be reached now, by order id; unknown ids are left out."""
     orders = (
         await session.scalars(
             select(Order)
-            .where(Order.brand_id == brand.id, among_ids(Order.id, list(order_ids)))
+            .where(Order.brand_id == brand.id, in_ids(Order.id, list(order_ids)))
             # Facts may have come by statements that go past the session's own memory.
             .execution_options(populate_existing=True)
         )
     ).all()
     shops = await load_shops(session, brand.id)
-    customers = await reach(session, tokens, brand, {order.customer_id for order in orders if order.customer_id is not None})
+    customers = await load_contact_options(
+        session, tokens, brand, {order.customer_id for order in orders if order.customer_id is not None}
+    )
     return {
         order.id: Gathered(
             order,
             shops[order.shop_id],
-            _fact(tokens, brand, order, shops[order.shop_id], customers.get(order.customer_id) if order.customer_id else None),
+            _fact(
+                tokens,
+                brand,
+                order,
+                shops[order.shop_id],
+                customers.get(order.customer_id) if order.customer_id else None,
+            ),
         )
         for order in orders
     }
 
 
-def _fact(tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: Reach | None) -> SurveyFact:
+def _fact(
+    tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: ContactOptions | None
+) -> SurveyInput:
     country = (customer.country if customer else None) or order.country
-    return SurveyFact(
+    return SurveyInput(
         order_id=order.id,
         paid_at=order.paid_at,
         fulfilled_at=order.fulfilled_at,
@@ -67,16 +79,16 @@ def _fact(tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: Reac
         test=order.test,
         history=order.history,
         share=tokens.share("sample", order.id),
-        reach=customer,
+        contact=customer,
         zone=zone_or(customer.time_zone if customer else None, shop.time_zone),
         country_quiet_hours=country_quiet_hours(brand.countries, country),
     )
 
 
-def survey_filling(gathered: Gathered) -> SurveyFilling:
+def survey_params(gathered: Gathered) -> SurveyParams:
     """What a survey's message says of its order."""
-    order, shop, customer = gathered.order, gathered.shop, gathered.fact.reach
-    return SurveyFilling(
+    order, shop, customer = gathered.order, gathered.shop, gathered.fact.contact
+    return SurveyParams(
         first_name=customer.first_name if customer else None,
         item_title=item_title(order),
         order_number=order.number,

@@ -2,10 +2,19 @@
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, SmallInteger, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.base.db import Base, BrandKey, Created, Moment, RowKey, choice
+from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.surveys.rules import SkipReason, SurveyStatus
 
@@ -32,9 +41,9 @@ class Survey(Base):
     customer_id: Mapped[UUID | None]
     programme_version: Mapped[int] = mapped_column(Integer)
     """The terms in force when it was last planned."""
-    status: Mapped[SurveyStatus] = mapped_column(choice(SurveyStatus))
-    reason: Mapped[SkipReason | None] = mapped_column(choice(SkipReason))
-    channel: Mapped[Channel | None] = mapped_column(choice(Channel))
+    status: Mapped[SurveyStatus] = mapped_column(enum_text(SurveyStatus))
+    reason: Mapped[SkipReason | None] = mapped_column(enum_text(SkipReason))
+    channel: Mapped[Channel | None] = mapped_column(enum_text(Channel))
     """The channel it goes by, as far as is known."""
     triggered_at: Mapped[Moment | None]
     """When the fact came that started the clock; `expires_days` are counted from it."""
@@ -69,7 +78,7 @@ class Response(Base):
     survey_id: Mapped[UUID]
     order_id: Mapped[UUID]
     customer_id: Mapped[UUID]
-    channel: Mapped[Channel] = mapped_column(choice(Channel))
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel))
     score: Mapped[int] = mapped_column(SmallInteger)
     comment: Mapped[str | None]
     testimonial_consent: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -11,15 +11,17 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
-from app.base.misses import misses_of, slow_down_page
-from app.base.web import Ground, GroundDep, SessionDep, not_found_page, page, read_body
+from app.base.web.context import AppContext, ContextDep, SessionDep
+from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.middleware import read_body
+from app.base.web.pages import not_found_page, page
 from app.brands.rules import accent_of, zone_or
 from app.messaging.templates import language_of
 from app.referrals.share import find_share
-from app.surveys.answer import Answer, AnswerOutcome, record_answer
-from app.surveys.find import PURPOSE, Opened, open_survey
+from app.surveys.find import PURPOSE, OpenSurvey, open_survey
 from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
 from app.surveys.gather import item_title
+from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.rules import Band, band_of
 
 router = APIRouter(tags=["customers"])
@@ -34,21 +36,25 @@ _DROPPED = 1024 * 1024
 async def show_survey(
     request: Request,
     token: TokenPath,
-    ground: GroundDep,
+    context: ContextDep,
     session: SessionDep,
-    score: Annotated[str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")] = None,
+    score: Annotated[
+        str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")
+    ] = None,
 ) -> Response:
     """The survey's page; changes nothing. Links that lead nowhere get the one 404 page."""
-    opened = await _open(request, ground, session, token)
+    opened = await _open(request, context, session, token)
     if isinstance(opened, Response):
         return opened
-    return _survey_page(ground, opened, token, chosen=read_score(score))
+    return _survey_page(context, opened, token, chosen=read_score(score))
 
 
 @router.head("/s/{token}", include_in_schema=False)
-async def probe_survey(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def probe_survey(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """As GET, without the page: mail scanners ask so."""
-    return await show_survey(request, token, ground, session)
+    return await show_survey(request, token, context, session)
 
 
 @router.post(
@@ -74,28 +80,34 @@ async def probe_survey(request: Request, token: TokenPath, ground: GroundDep, se
         }
     },
 )
-async def answer_survey(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def answer_survey(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """Record the answer and lead to the thank-you page; an answer that stands by now is left as it is, and the page says so."""
     body = await read_body(request, limit=_FORM_LIMIT, drop_up_to=_DROPPED)
-    opened = await _open(request, ground, session, token)
+    opened = await _open(request, context, session, token)
     if isinstance(opened, Response):
         return opened
     form = read_form(await _fields(request, body))
     if form.score is None:
-        return _survey_page(ground, opened, token, chosen=None, sent=form, status=422)
-    answer = Answer(form.score, form.comment, form.testimonial_consent)
-    outcome = await record_answer(session, ground.tokens, opened.brand, opened.survey.id, answer, now=clock.now())
-    if outcome is AnswerOutcome.closed:
+        return _survey_page(context, opened, token, chosen=None, sent=form, status=422)
+    answer = NewResponse(form.score, form.comment, form.testimonial_consent)
+    outcome = await record_response(
+        session, context.tokens, opened.brand, opened.survey.id, answer, now=clock.now()
+    )
+    if outcome is ResponseOutcome.closed:
         return not_found_page()
-    if outcome is AnswerOutcome.stands:
-        return _survey_page(ground, opened, token, chosen=None)
+    if outcome is ResponseOutcome.stands:
+        return _survey_page(context, opened, token, chosen=None)
     return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
 
 
 @router.get("/s/{token}/thanks", response_class=HTMLResponse)
-async def show_thanks(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def show_thanks(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """Thanks to everybody; a promoter finds what to hand on to friends."""
-    opened = await _open(request, ground, session, token)
+    opened = await _open(request, context, session, token)
     if isinstance(opened, Response):
         return opened
     if opened.response is None:
@@ -104,36 +116,44 @@ async def show_thanks(request: Request, token: TokenPath, ground: GroundDep, ses
     band = band_of(opened.response.score)
     share = None
     if band is Band.promoter:
-        share = await find_share(session, ground.settings.public_url, opened.brand, opened.customer.id, now=now)
-    values = _frame(ground, opened) | {
+        share = await find_share(
+            session, context.settings.public_url, opened.brand, opened.customer.id, now=now
+        )
+    values = _frame(context, opened) | {
         "token": token,
         "first_name": opened.customer.first_name,
         "band": band,
         "score": opened.response.score,
         "minutes_left": opened.minutes_left(now=now),
         "share": share,
-        "referrer_url": f"/p/{ground.tokens.link('referrer', opened.brand.id, opened.customer.id)}" if share else None,
+        "referrer_url": f"/p/{context.tokens.link('referrer', opened.brand.id, opened.customer.id)}"
+        if share
+        else None,
     }
     return page("thanks.html", values | (share.values() if share else {}))
 
 
 @router.head("/s/{token}/thanks", include_in_schema=False)
-async def probe_thanks(request: Request, token: TokenPath, ground: GroundDep, session: SessionDep) -> Response:
+async def probe_thanks(
+    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+) -> Response:
     """As GET, without the page."""
-    return await show_thanks(request, token, ground, session)
+    return await show_thanks(request, token, context, session)
 
 
-async def _open(request: Request, ground: Ground, session: SessionDep, token: str) -> Opened | Response:
+async def _open(
+    request: Request, context: AppContext, session: SessionDep, token: str
+) -> OpenSurvey | Response:
     """The survey, or the page that who has none gets."""
-    misses = misses_of(request)
-    if misses.limited(request):
-        return slow_down_page()
-    opened = await open_survey(session, ground.tokens, token)
+    lookup_limit = get_lookup_limit(request)
+    if lookup_limit.is_limited(request):
+        return rate_limited_page()
+    opened = await open_survey(session, context.tokens, token)
     if opened is not None:
         return opened
     # A link of ours that is over is no guess.
-    if ground.tokens.read_link(PURPOSE, token) is None:
-        misses.note(request)
+    if context.tokens.read_link(PURPOSE, token) is None:
+        lookup_limit.record_failure(request)
     return not_found_page()
 
 
@@ -145,7 +165,9 @@ async def _fields(request: Request, body: bytes) -> dict[str, str]:
             yield body
 
         try:
-            form = await MultiPartParser(Headers(scope=request.scope), once(), max_files=4, max_fields=50).parse()
+            form = await MultiPartParser(
+                Headers(scope=request.scope), once(), max_files=4, max_fields=50
+            ).parse()
         except MultiPartException:
             return {}
         return {name: value for name, value in form.items() if isinstance(value, str)}
@@ -157,13 +179,19 @@ async def _fields(request: Request, body: bytes) -> dict[str, str]:
 
 
 def _survey_page(
-    ground: Ground, opened: Opened, token: str, *, chosen: int | None, sent: SurveyForm | None = None, status: int = 200
+    context: AppContext,
+    opened: OpenSurvey,
+    token: str,
+    *,
+    chosen: int | None,
+    sent: SurveyForm | None = None,
+    status: int = 200,
 ) -> HTMLResponse:
     """The question, with what was answered or sent before; `sent` is a form without a usable score."""
     response, order = opened.response, opened.order
     minutes_left = opened.minutes_left(now=clock.now()) if response else None
     shown = sent or response
-    frame = _frame(ground, opened)
+    frame = _frame(context, opened)
     placed_on = order.placed_at.astimezone(zone_or(opened.customer.time_zone, opened.brand.time_zone)).date()
     values = frame | {
         "token": token,
@@ -181,13 +209,13 @@ def _survey_page(
     return page("survey.html", values, status=status)
 
 
-def _frame(ground: Ground, opened: Opened) -> dict[str, object]:
+def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:
     """What every page of the room says of its brand."""
     brand, customer = opened.brand, opened.customer
     return {
         "lang": language_of(customer.locale or brand.locale),
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
-        "accent": accent_of(brand.look),
-        "unsubscribe_url": f"/u/{ground.tokens.link('unsubscribe', brand.id, customer.id)}",
+        "accent": accent_of(brand.branding),
+        "unsubscribe_url": f"/u/{context.tokens.link('unsubscribe', brand.id, customer.id)}",
     }

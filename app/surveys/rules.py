@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.brands.programme import Channel, Exclude, Programme, QuietHours, SurveyTerms, Trigger
 from app.brands.rules import quiet_until
-from app.customers.rules import Reach, Unreachable
+from app.customers.rules import ContactOptions, NoContactReason
 
 _UTC = ZoneInfo("UTC")
 
@@ -36,7 +36,7 @@ class SkipReason(StrEnum):
     sampled_out = "sampled_out"
     unsubscribed = "unsubscribed"
     excluded = "excluded"
-    not_asking = "not_asking"
+    surveys_disabled = "surveys_disabled"
     too_late = "too_late"
 
 
@@ -71,7 +71,7 @@ All others are final, so that a survey which was decided against does not come b
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyFact:
+class SurveyInput:
     """All that a decision about one order's survey depends on, besides the programme and the time."""
 
     order_id: UUID
@@ -89,7 +89,7 @@ class SurveyFact:
     history: bool = False
     share: float = 0.0
     """The order's place in [0, 1) for the sample."""
-    reach: Reach | None = None
+    contact: ContactOptions | None = None
     """None where the order has no customer."""
     zone: ZoneInfo = _UTC
     """The customer's, else the shop's."""
@@ -137,7 +137,7 @@ class Start:
     due_at: datetime
 
 
-def starts(fact: SurveyFact, survey: SurveyTerms) -> Start | None:
+def starts(fact: SurveyInput, survey: SurveyTerms) -> Start | None:
     """The best fact so far: the trigger or one beyond it, else the next best; None where that one waits for ever."""
     after_trigger = {
         Trigger.delivered: (fact.delivered_at,),
@@ -155,7 +155,7 @@ def starts(fact: SurveyFact, survey: SurveyTerms) -> Start | None:
     return None if days is None else Start(at, at + timedelta(days=days))
 
 
-def plan(fact: SurveyFact, programme: Programme, *, now: datetime) -> Planned | Skipped:
+def plan(fact: SurveyInput, programme: Programme, *, now: datetime) -> Planned | Skipped:
     """The survey of an order as its facts stand: the same whatever order they came in."""
     channel = channel_or_reason(fact, programme, now=now)
     if isinstance(channel, SkipReason):
@@ -166,11 +166,19 @@ def plan(fact: SurveyFact, programme: Programme, *, now: datetime) -> Planned | 
     if is_too_late(start, programme.survey, now=now):
         return Skipped(SkipReason.too_late)
     due_at = daytime(start.due_at, fact, programme.survey)
-    return Planned(channel, start.triggered_at, due_at, Deferral.quiet_hours if due_at != start.due_at else None)
+    return Planned(
+        channel, start.triggered_at, due_at, Deferral.quiet_hours if due_at != start.due_at else None
+    )
 
 
-def look_again(
-    fact: SurveyFact, programme: Programme, *, now: datetime, last_sent_at: datetime | None, next_day: datetime, is_day_full: bool
+def recheck(
+    fact: SurveyInput,
+    programme: Programme,
+    *,
+    now: datetime,
+    last_sent_at: datetime | None,
+    next_day: datetime,
+    is_day_full: bool,
 ) -> Send | Deferred | Skipped:
     """What becomes of a survey that is due at `now`.
 
@@ -196,11 +204,21 @@ def look_again(
     return Deferred(daytime(next_day, fact, survey), Deferral.max_per_day) if is_day_full else Send(channel)
 
 
-def remind_again(
-    fact: SurveyFact, programme: Programme, *, channel: Channel, reminders_sent: int, expires_at: datetime, now: datetime
+def recheck_reminder(
+    fact: SurveyInput,
+    programme: Programme,
+    *,
+    channel: Channel,
+    reminders_sent: int,
+    expires_at: datetime,
+    now: datetime,
 ) -> Send | Deferred | None:
     """What becomes of a reminder that is due at `now`; None for no reminder any more."""
-    unasked = is_off(fact, programme, now=now) is not None or fact.reach is None or channel not in fact.reach.addresses
+    unasked = (
+        is_off(fact, programme, now=now) is not None
+        or fact.contact is None
+        or channel not in fact.contact.addresses
+    )
     if unasked or reminders_sent >= programme.survey.max_reminders:
         return None
     awake_at = daytime(now, fact, programme.survey)
@@ -209,7 +227,7 @@ def remind_again(
     return Deferred(awake_at, Deferral.quiet_hours) if awake_at > now else Send(channel)
 
 
-def channel_or_reason(fact: SurveyFact, programme: Programme, *, now: datetime) -> Channel | SkipReason:
+def channel_or_reason(fact: SurveyInput, programme: Programme, *, now: datetime) -> Channel | SkipReason:
     """The first channel that can reach the customer, or why nobody is asked."""
     if is_excluded(fact, programme.survey.exclude):
         return SkipReason.excluded
@@ -218,37 +236,44 @@ def channel_or_reason(fact: SurveyFact, programme: Programme, *, now: datetime) 
         return off
     if fact.share * 100 >= programme.survey.sample_percent:
         return SkipReason.sampled_out
-    if fact.reach is None:
+    if fact.contact is None:
         return SkipReason.no_address
     for channel in programme.survey.channels:
-        if channel in fact.reach.addresses:
+        if channel in fact.contact.addresses:
             return channel
-    refusals = {fact.reach.refusals.get(channel, Unreachable.no_address) for channel in programme.survey.channels}
+    refusals = {
+        fact.contact.refusals.get(channel, NoContactReason.no_address)
+        for channel in programme.survey.channels
+    }
     # What a person said weighs more than what we do not know of them.
     strongest = next(
-        word for word in (Unreachable.unsubscribed, Unreachable.no_consent, Unreachable.no_address) if word in refusals
+        word
+        for word in (NoContactReason.unsubscribed, NoContactReason.no_consent, NoContactReason.no_address)
+        if word in refusals
     )
     return SkipReason(strongest.value)
 
 
-def is_excluded(fact: SurveyFact, exclude: Exclude) -> bool:
+def is_excluded(fact: SurveyInput, exclude: Exclude) -> bool:
     """Test orders, imported history, and what the programme leaves out by source, tag or total."""
     if fact.test or fact.history:
         return True
-    if fact.source is not None and fact.source.casefold() in {source.casefold() for source in exclude.sources}:
+    if fact.source is not None and fact.source.casefold() in {
+        source.casefold() for source in exclude.sources
+    }:
         return True
     if {tag.casefold() for tag in fact.tags} & {tag.casefold() for tag in exclude.tags}:
         return True
     return exclude.below_total is not None and fact.total < exclude.below_total
 
 
-def is_off(fact: SurveyFact, programme: Programme, *, now: datetime) -> SkipReason | None:
+def is_off(fact: SurveyInput, programme: Programme, *, now: datetime) -> SkipReason | None:
     """Why this order is not to be asked about now, whoever bought it."""
     if fact.cancelled:
         return SkipReason.cancelled
     if fact.refunded:
         return SkipReason.refunded
-    return None if programme.asking and programme.runs_at(now) else SkipReason.not_asking
+    return None if programme.surveys_enabled and programme.runs_at(now) else SkipReason.surveys_disabled
 
 
 def is_too_late(start: Start, survey: SurveyTerms, *, now: datetime) -> bool:
@@ -256,7 +281,7 @@ def is_too_late(start: Start, survey: SurveyTerms, *, now: datetime) -> bool:
     return start.due_at + timedelta(days=survey.expires_days) < now
 
 
-def daytime(at: datetime, fact: SurveyFact, survey: SurveyTerms) -> datetime:
+def daytime(at: datetime, fact: SurveyInput, survey: SurveyTerms) -> datetime:
     """The first moment from `at` on that lies outside the programme's quiet hours and the country's, by the customer's clock.
 
     Should both together leave nothing of the day, the country's alone are kept.

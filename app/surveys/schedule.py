@@ -10,15 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import among_ids, recordset
+from app.base.batch import in_ids, recordset
 from app.base.ids import new_id
 from app.base.tokens import Tokens
-from app.brands.find import terms_in_force
+from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
 from app.messaging.rules import Template
 from app.surveys import rules
-from app.surveys.gather import Gathered, gather_facts
+from app.surveys.gather import Gathered, gather_inputs
 from app.surveys.models import Survey
 from app.surveys.rules import Planned, Skipped, SkipReason, SurveyStatus
 
@@ -37,7 +37,16 @@ _WRITTEN = [
     Survey.deferred_reason,
     Survey.reminders_sent,
 ]
-_REPLANNED = ("customer_id", "programme_version", "status", "reason", "channel", "triggered_at", "due_at", "deferred_reason")
+_REPLANNED = (
+    "customer_id",
+    "programme_version",
+    "status",
+    "reason",
+    "channel",
+    "triggered_at",
+    "due_at",
+    "deferred_reason",
+)
 
 
 async def schedule_surveys(
@@ -51,23 +60,27 @@ async def schedule_surveys(
     """
     if not order_ids:
         return
-    gathered = await gather_facts(session, tokens, brand, set(order_ids))
-    terms = await terms_in_force(session, brand.id)
+    gathered = await gather_inputs(session, tokens, brand, set(order_ids))
+    terms = await load_programme(session, brand.id)
     # In the order of ids, so that two transactions with the same orders wait in a line and not for each other.
     ordered = [gathered[order_id] for order_id in sorted(gathered)]
     plans = [rules.plan(one.fact, terms.programme, now=now) for one in ordered]
-    await _write(session, [_row(brand.id, one, plan, terms.version) for one, plan in zip(ordered, plans, strict=True)])
+    await _write(
+        session, [_row(brand.id, one, plan, terms.version) for one, plan in zip(ordered, plans, strict=True)]
+    )
     await _stop_following_up(session, brand.id, ordered)
     if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
         await due.wake(session, "surveys")
 
 
-async def reconsider(session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime) -> None:
+async def reconsider(
+    session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime
+) -> None:
     """Plan anew what was skipped for want of an address or a consent that these customers may have given since."""
     found = await session.scalars(
         select(Survey.order_id).where(
             Survey.brand_id == brand.id,
-            among_ids(Survey.customer_id, customer_ids),
+            in_ids(Survey.customer_id, customer_ids),
             Survey.status == SurveyStatus.skipped,
             Survey.reason.in_([SkipReason.no_address, SkipReason.no_consent]),
         )
@@ -77,7 +90,9 @@ async def reconsider(session: AsyncSession, tokens: Tokens, brand: Brand, custom
 
 async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     given = recordset(rows, _WRITTEN)
-    fresh = insert(Survey).from_select([each.key for each in _WRITTEN], select(given).order_by(given.c.order_id))
+    fresh = insert(Survey).from_select(
+        [each.key for each in _WRITTEN], select(given).order_by(given.c.order_id)
+    )
     # A deferral stands until the facts say otherwise, or a repeated report would put the survey before the others again.
     keeps = and_(
         Survey.status == SurveyStatus.planned,
@@ -131,8 +146,12 @@ async def _stop_following_up(session: AsyncSession, brand_id: int, gathered: Ite
     if not off:
         return
     locked = select(Survey.id).where(
-        Survey.brand_id == brand_id, among_ids(Survey.order_id, off), Survey.status == SurveyStatus.sent
+        Survey.brand_id == brand_id, in_ids(Survey.order_id, off), Survey.status == SurveyStatus.sent
     )
     ids = (await session.scalars(locked.order_by(Survey.id).with_for_update(key_share=True))).all()
-    await session.execute(update(Survey).where(Survey.brand_id == brand_id, among_ids(Survey.id, ids)).values(reminder_due_at=None))
-    await cancel_messages(session, brand_id, ids, [Template.survey, Template.reminder], reason="order_taken_back")
+    await session.execute(
+        update(Survey).where(Survey.brand_id == brand_id, in_ids(Survey.id, ids)).values(reminder_due_at=None)
+    )
+    await cancel_messages(
+        session, brand_id, ids, [Template.survey, Template.reminder], reason="order_taken_back"
+    )

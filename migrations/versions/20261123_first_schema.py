@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("postal_address", sa.Text(), nullable=False),
         sa.Column("email_from", sa.Text(), nullable=True),
-        sa.Column("look", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("branding", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("countries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",
@@ -287,7 +287,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "events",
+        "deliveries",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -322,25 +322,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["brand_id", "shop_id"],
             ["shops.brand_id", "shops.id"],
-            name=op.f("fk_events_shops_brand_id_shop_id"),
+            name=op.f("fk_deliveries_shops_brand_id_shop_id"),
         ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_events")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint(
             "brand_id",
             "shop_id",
             "source",
             "external_id",
-            name=op.f("uq_events_brand_id_shop_id_source_external_id"),
+            name=op.f("uq_deliveries_brand_id_shop_id_source_external_id"),
         ),
     )
     op.create_index(
-        "ix_events_new",
-        "events",
+        "ix_deliveries_new",
+        "deliveries",
         ["brand_id", "sequence"],
         unique=False,
         postgresql_where=sa.text("status = 'new'"),
     )
-    op.create_index("ix_events_status", "events", ["brand_id", "status", "id"], unique=False)
+    op.create_index("ix_deliveries_status", "deliveries", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "login_links",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -396,11 +396,11 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column(
-            "lane",
+            "priority",
             sa.Enum(
                 "urgent",
                 "normal",
-                name="lane",
+                name="priority",
                 native_enum=False,
                 create_constraint=True,
                 length=24,
@@ -430,7 +430,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("locale", sa.Text(), nullable=False),
-        sa.Column("filling", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("template_params", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("template_hash", sa.Text(), nullable=True),
         sa.Column("at_once", sa.Boolean(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
@@ -470,7 +470,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_messages_due",
         "messages",
-        ["brand_id", "lane", "due_at"],
+        ["brand_id", "priority", "due_at"],
         unique=False,
         postgresql_where=sa.text("status = 'planned'"),
     )
@@ -622,7 +622,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")),
     )
     op.create_table(
-        "remembered_answers",
+        "idempotency_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("api_key_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -638,9 +638,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["brand_id", "api_key_id"],
             ["api_keys.brand_id", "api_keys.id"],
-            name=op.f("fk_remembered_answers_api_keys_brand_id_api_key_id"),
+            name=op.f("fk_idempotency_keys_api_keys_brand_id_api_key_id"),
         ),
-        sa.PrimaryKeyConstraint("brand_id", "api_key_id", "key", name=op.f("pk_remembered_answers")),
+        sa.PrimaryKeyConstraint("brand_id", "api_key_id", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_table(
         "staff_sessions",
@@ -799,7 +799,7 @@ def upgrade() -> None:
                 "sampled_out",
                 "unsubscribed",
                 "excluded",
-                "not_asking",
+                "surveys_disabled",
                 "too_late",
                 name="skipreason",
                 native_enum=False,
@@ -975,7 +975,7 @@ def upgrade() -> None:
             ["attempts.brand_id", "attempts.id"],
             name=op.f("fk_provider_events_attempts_brand_id_attempt_id"),
         ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_provider_events")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_provider_deliveries")),
         sa.UniqueConstraint(
             "brand_id",
             "provider",
@@ -1004,7 +1004,7 @@ def upgrade() -> None:
             "status",
             sa.Enum(
                 "pending",
-                "held",
+                "in_review",
                 "approved",
                 "rejected",
                 "reversed",
@@ -1213,7 +1213,7 @@ def upgrade() -> None:
                 "granted",
                 "used",
                 "expired",
-                "clawed_back",
+                "reversed",
                 name="rewardstatus",
                 native_enum=False,
                 create_constraint=True,
@@ -1280,8 +1280,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_redemptions_code", table_name="redemptions")
     op.drop_table("redemptions")
-    op.drop_index("ix_provider_events_attempt", table_name="provider_events")
-    op.drop_table("provider_events")
+    op.drop_index("ix_provider_events_attempt", table_name="provider_deliveries")
+    op.drop_table("provider_deliveries")
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index("ix_visits_customer", table_name="visits")
@@ -1312,7 +1312,7 @@ def downgrade() -> None:
     )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
-    op.drop_table("remembered_answers")
+    op.drop_table("idempotency_keys")
     op.drop_table("referrers")
     op.drop_index("ix_orders_placed_at", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")
@@ -1331,9 +1331,9 @@ def downgrade() -> None:
     op.drop_index("ix_messages_customer", table_name="messages")
     op.drop_table("messages")
     op.drop_table("login_links")
-    op.drop_index("ix_events_status", table_name="events")
-    op.drop_index("ix_events_new", table_name="events", postgresql_where=sa.text("status = 'new'"))
-    op.drop_table("events")
+    op.drop_index("ix_deliveries_status", table_name="deliveries")
+    op.drop_index("ix_deliveries_new", table_name="deliveries", postgresql_where=sa.text("status = 'new'"))
+    op.drop_table("deliveries")
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")
     op.drop_table("consents")

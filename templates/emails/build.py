@@ -17,7 +17,12 @@ _BETWEEN_TAGS = re.compile(r">\s+<")
 def compile_template(source: Path) -> str:
     """The HTML of one `body.mjml` inside the common `_base.mjml`, its Jinja2 left as it is."""
     content, _, why = source.read_text().partition("<!-- why you get this -->")
-    whole = (HERE / "_base.mjml").read_text().replace("<!-- content -->", content).replace("<!-- why -->", why.strip())
+    whole = (
+        (HERE / "_base.mjml")
+        .read_text()
+        .replace("<!-- content -->", content)
+        .replace("<!-- why -->", why.strip())
+    )
     # Without `fonts={}` the compiler adds a web font, which every mailbox would ask another host for.
     html = mjml2html(whole, fonts={})
     return _BETWEEN_TAGS.sub(">\n<", html).strip() + "\n"

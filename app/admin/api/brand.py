@@ -8,14 +8,14 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from app.admin.auth import Caller, Reader, Writer
+from app.admin.colour import MINIMUM, contrast_with_white, nearest_passing, parse_colour
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone, moment
-from app.admin.look import MINIMUM, contrast_with_white, nearest_passing, parse_colour
-from app.admin.once import Answer, OnceDep
+from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.base.errors import AppError, NotFound
-from app.base.ids import shown
-from app.base.web import SessionDep
+from app.base.ids import public_id
+from app.base.web.context import SessionDep
 from app.brands.add import change_programme
-from app.brands.find import load_brand, load_shops, terms_in_force
+from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme, QuietHours
 
@@ -28,12 +28,18 @@ class _Change(BaseModel):
     @model_validator(mode="after")
     def _no_null_where_a_value_must_be(self) -> "_Change":
         for name in self.model_fields_set:
-            if getattr(self, name) is None and name not in {"email_from", "url", "accent", "logo_url", "quiet_hours"}:
+            if getattr(self, name) is None and name not in {
+                "email_from",
+                "url",
+                "accent",
+                "logo_url",
+                "quiet_hours",
+            }:
                 raise ValueError(f"{name} cannot be null; leave it out to keep it")
         return self
 
 
-class Look(_Change):
+class BrandingChange(_Change):
     """How pages and messages look: `accent` as #rrggbb, whose contrast with white must be at least 4.5."""
 
     accent: str | None = None
@@ -55,7 +61,7 @@ class BrandChange(_Change):
     locale: Locale | None = None
     postal_address: Lines | None = None
     email_from: Address | None = None
-    look: Look | None = None
+    branding: BrandingChange | None = None
     countries: dict[Country, CountryRules] | None = None
 
 
@@ -75,18 +81,20 @@ async def show_brand(caller: Reader, session: SessionDep) -> dict[str, Any]:
 
 
 @router.patch("/brand")
-async def change_brand(change: BrandChange, caller: Writer, once: OnceDep) -> JSONResponse:
+async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Change some fields. A colour that cannot be read is refused with the nearest one that can."""
 
-    async def act() -> Answer:
-        brand = (await once.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())).one()
+    async def act() -> WriteResult:
+        brand = (
+            await once.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())
+        ).one()
         said = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        if change.look is not None:
-            said["look"] = {**brand.look, **_readable(said["look"])}
+        if change.branding is not None:
+            said["branding"] = {**brand.branding, **_readable(said["branding"])}
         for name, value in said.items():
             setattr(brand, name, value)
         await once.session.flush()
-        return Answer(_brand_shape(brand))
+        return WriteResult(_brand_shape(brand))
 
     return await once.run(caller, act)
 
@@ -99,10 +107,12 @@ async def list_shops(caller: Reader, session: SessionDep) -> dict[str, Any]:
 
 
 @router.patch("/shops/{shop}")
-async def change_shop(shop: Plain, change: ShopChange, caller: Writer, once: OnceDep) -> JSONResponse:
+async def change_shop(
+    shop: Plain, change: ShopChange, caller: Writer, once: IdempotentWriteDep
+) -> JSONResponse:
     """Change some fields of the shop with this slug."""
 
-    async def act() -> Answer:
+    async def act() -> WriteResult:
         wanted = select(Shop).where(Shop.brand_id == caller.brand_id, Shop.slug == shop).with_for_update()
         found = await once.session.scalar(wanted)
         if found is None:
@@ -110,7 +120,7 @@ async def change_shop(shop: Plain, change: ShopChange, caller: Writer, once: Onc
         for name, value in change.model_dump(exclude_unset=True).items():
             setattr(found, name, value)
         await once.session.flush()
-        return Answer(_shop_shape(found))
+        return WriteResult(_shop_shape(found))
 
     return await once.run(caller, act)
 
@@ -118,29 +128,29 @@ async def change_shop(shop: Plain, change: ShopChange, caller: Writer, once: Onc
 @router.get("/programme")
 async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
     """The terms in force, ready to be changed and put back; the version stands in `ETag`."""
-    terms = await terms_in_force(session, caller.brand_id)
+    terms = await load_programme(session, caller.brand_id)
     return JSONResponse(terms.programme.as_json(), headers={"ETag": f'"{terms.version}"'})
 
 
 @router.put("/programme")
-async def put_programme(programme: Programme, caller: Writer, once: OnceDep) -> JSONResponse:
+async def put_programme(programme: Programme, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Put new terms in force, as a new version where they differ; a field left out takes its default."""
 
-    async def act() -> Answer:
+    async def act() -> WriteResult:
         terms = await change_programme(once.session, caller.brand_id, programme, author=_author(caller))
-        return Answer(terms.programme.as_json())
+        return WriteResult(terms.programme.as_json())
 
     return await once.run(caller, act)
 
 
 def _author(caller: Caller) -> str:
-    return shown("key", caller.key_id)
+    return public_id("key", caller.key_id)
 
 
-def _readable(look: dict[str, Any]) -> dict[str, Any]:
-    if not look.get("accent"):
-        return look
-    colour = parse_colour(look["accent"])
+def _readable(branding: dict[str, Any]) -> dict[str, Any]:
+    if not branding.get("accent"):
+        return branding
+    colour = parse_colour(branding["accent"])
     if colour is None:
         raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
     if contrast_with_white(colour) < MINIMUM:
@@ -148,14 +158,18 @@ def _readable(look: dict[str, Any]) -> dict[str, Any]:
             "low_contrast",
             f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_passing(colour)}.",
         )
-    return {**look, "accent": f"#{colour}"}
+    return {**branding, "accent": f"#{colour}"}
 
 
 def _brand_shape(brand: Brand) -> dict[str, Any]:
-    fields = ("slug", "name", "time_zone", "locale", "postal_address", "email_from", "look", "countries")
+    fields = ("slug", "name", "time_zone", "locale", "postal_address", "email_from", "branding", "countries")
     return {name: getattr(brand, name) for name in fields} | {"created_at": moment(brand.created_at)}
 
 
 def _shop_shape(shop: Shop) -> dict[str, Any]:
     fields = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
-    return {"id": shown("shp", shop.id), **{name: getattr(shop, name) for name in fields}, "created_at": moment(shop.created_at)}
+    return {
+        "id": public_id("shp", shop.id),
+        **{name: getattr(shop, name) for name in fields},
+        "created_at": moment(shop.created_at),
+    }

@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse
 from app.admin.api.codes import shown_redemption
 from app.admin.auth import Caller, Checkout
 from app.admin.fields import Line, Plain
-from app.admin.once import Answer, OnceDep
+from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.redeem import choose_shop, redeem_code
 from app.base import clock, money
 from app.base.errors import AppError
-from app.base.ids import new_id, read_id, shown, shown_or_none
-from app.base.web import GroundDep, SessionDep
+from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
+from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand, load_shops
 from app.platforms.checkout import read_person
 from app.platforms.events import Unparseable
@@ -27,7 +27,18 @@ from app.referrals.rules import RefusalReason
 router = APIRouter(tags=["checkout"])
 
 _CUSTOMER = frozenset(
-    {"id", "email", "phone", "first_name", "last_name", "locale", "time_zone", "country", "email_consent", "sms_consent"}
+    {
+        "id",
+        "email",
+        "phone",
+        "first_name",
+        "last_name",
+        "locale",
+        "time_zone",
+        "country",
+        "email_consent",
+        "sms_consent",
+    }
 )
 _BASKET = frozenset({"subtotal", "currency"})
 _ORDER = frozenset(
@@ -77,7 +88,9 @@ class Question(_Said):
     """Would this code count for this person's basket?"""
 
     code: Line
-    customer: dict[str, Any] | None = Field(default=None, description="As in order.paid; an e-mail or phone tells most.")
+    customer: dict[str, Any] | None = Field(
+        default=None, description="As in order.paid; an e-mail or phone tells most."
+    )
     order: dict[str, Any] = Field(description='{"subtotal": "80.00", "currency": "EUR"}')
     shop: Plain | None = None
 
@@ -86,7 +99,9 @@ class Purchase(_Said):
     """An order that was paid with this code."""
 
     code: Line
-    shop: Plain | None = Field(default=None, description="A shop's slug; may be left out where the brand has one.")
+    shop: Plain | None = Field(
+        default=None, description="A shop's slug; may be left out where the brand has one."
+    )
     order: dict[str, Any] = Field(description="As in order.paid.")
 
 
@@ -98,7 +113,9 @@ class Rollback(_Said):
 
 
 @router.post("/codes/validate")
-async def validate_code(question: Question, request: Request, caller: Checkout, session: SessionDep) -> dict[str, Any]:
+async def validate_code(
+    question: Question, request: Request, caller: Checkout, session: SessionDep
+) -> dict[str, Any]:
     """Whether a code would count now, why not, and what it would take off. Changes nothing and promises nothing."""
     brand = await load_brand(session, caller.brand_id)
     try:
@@ -111,26 +128,36 @@ async def validate_code(question: Question, request: Request, caller: Checkout, 
         person = read_person(customer)
     except Unparseable as error:
         raise AppError("invalid", str(error)) from None
-    checked = await check_code(session, brand, question.code, person, subtotal=subtotal, currency=currency, now=clock.now())
+    checked = await check_code(
+        session, brand, question.code, person, subtotal=subtotal, currency=currency, now=clock.now()
+    )
     return _checked_shape(checked, currency)
 
 
 @router.post("/codes/redeem", status_code=201)
-async def redeem(purchase: Purchase, request: Request, caller: Checkout, ground: GroundDep, once: OnceDep) -> JSONResponse:
+async def redeem(
+    purchase: Purchase, request: Request, caller: Checkout, context: ContextDep, once: IdempotentWriteDep
+) -> JSONResponse:
     """Record the order and redeem its code: 201 with the redemption, or 409 with the true reason. One winner for a last use."""
 
-    async def act() -> Answer:
+    async def act() -> WriteResult:
         try:
             order = load(await request.body()).object_or_empty("order")
             _refuse_unknown_in_order(order)
             done = await redeem_code(
-                once.session, ground.tokens, caller.brand_id, purchase.shop, purchase.code, order, now=clock.now()
+                once.session,
+                context.tokens,
+                caller.brand_id,
+                purchase.shop,
+                purchase.code,
+                order,
+                now=clock.now(),
             )
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
         if done.reason is None and done.redemption_id is not None:
-            return await shown_redemption(once, caller, shown("red", done.redemption_id), 201)
-        return _refusal(done.reason or "", shown_or_none("red", done.redemption_id))
+            return await shown_redemption(once, caller, public_id("red", done.redemption_id), 201)
+        return _refusal(done.reason or "", public_id_or_none("red", done.redemption_id))
 
     return await once.run(caller, act)
 
@@ -139,17 +166,17 @@ async def redeem(purchase: Purchase, request: Request, caller: Checkout, ground:
 async def roll_back(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Checkout,
-    once: OnceDep,
+    once: IdempotentWriteDep,
     rollback: Annotated[Rollback, Body()],
     request: Request,
 ) -> JSONResponse:
     """Undo a redemption wholly, its use goes back; or in part, which counts like a refund of that amount."""
 
-    async def act() -> Answer:
-        redemption_id = read_id("red", id)
+    async def act() -> WriteResult:
+        redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
         # Without an Idempotency-Key every call is one more.
-        key = f"{shown('key', caller.key_id)}:{once.key or new_id()}"
+        key = f"{public_id('key', caller.key_id)}:{once.key or new_id()}"
         try:
             # Read once more, since a float may already have lost what was meant.
             said = load(await request.body()).values.get("amount")
@@ -157,7 +184,13 @@ async def roll_back(
             raise AppError("invalid", str(error)) from None
         amount = None if said is None else str(said)
         await rollback_redemption(
-            once.session, brand, redemption_id, amount=amount, reason=rollback.reason, key=key, now=clock.now()
+            once.session,
+            brand,
+            redemption_id,
+            amount=amount,
+            reason=rollback.reason,
+            key=key,
+            now=clock.now(),
         )
         return await shown_redemption(once, caller, id)
 
@@ -197,7 +230,7 @@ def _checked_shape(checked: Checked, currency: str) -> dict[str, Any]:
     }
 
 
-def _refusal(reason: str, redemption: str | None) -> Answer:
+def _refusal(reason: str, redemption: str | None) -> WriteResult:
     """A problem that is an answer all the same: the order was recorded and is kept."""
     known = RefusalReason(reason) if reason in set(RefusalReason) else None
     detail = _SAID[known] if known else "The order's redemption does not count."
@@ -210,4 +243,4 @@ def _refusal(reason: str, redemption: str | None) -> Answer:
         "reason": reason,
         "redemption": redemption,
     }
-    return Answer(body, 409)
+    return WriteResult(body, 409)

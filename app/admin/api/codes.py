@@ -8,17 +8,17 @@ from starlette.responses import JSONResponse
 
 from app.admin.auth import Caller, Reader, Writer
 from app.admin.fields import Line, Plain
+from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, listing, matches, names, single
-from app.admin.once import Answer, Once, OnceDep
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
 from app.base import clock
-from app.base.ids import read_id
+from app.base.ids import parse_public_id
 from app.base.tokens import plain_code
-from app.base.web import GroundDep, SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
 from app.referrals.models import Code, LedgerEntry, Redemption, Reward
-from app.referrals.rules import Account, RedemptionStatus, RewardStatus
+from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
 
 router = APIRouter(tags=["codes"])
 
@@ -41,29 +41,39 @@ class Objection(BaseModel):
 
 @router.get("/codes")
 async def list_codes(
-    caller: Reader, page: PageDep, session: SessionDep, referrer: Plain | None = None, code: Plain | None = None
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    referrer: Plain | None = None,
+    code: Plain | None = None,
 ) -> dict[str, Any]:
     """Codes with their uses, newest first."""
     entered = None if code is None else plain_code(code)
-    return await listing(session, page, caller, CODES, names(Code.customer_id, "cus", referrer), matches(Code.code, entered))
+    return await listing(
+        session, page, caller, CODES, names(Code.customer_id, "cus", referrer), matches(Code.code, entered)
+    )
 
 
 @router.post("/codes/{code}/disable")
-async def disable(code: Plain, caller: Writer, once: OnceDep) -> JSONResponse:
+async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Take a code out of use; a second call changes nothing."""
 
-    async def act() -> Answer:
+    async def act() -> WriteResult:
         brand = await load_brand(once.session, caller.brand_id)
         disabled = await disable_code(once.session, brand, code, now=clock.now())
         await once.session.flush()
-        return Answer(await single(once.session, caller, CODES, disabled.id))
+        return WriteResult(await single(once.session, caller, CODES, disabled.id))
 
     return await once.run(caller, act)
 
 
 @router.get("/redemptions")
 async def list_redemptions(
-    caller: Reader, page: PageDep, session: SessionDep, status: RedemptionStatus | None = None, referrer: Plain | None = None
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    status: RedemptionStatus | None = None,
+    referrer: Plain | None = None,
 ) -> dict[str, Any]:
     """Friends' orders with a code of ours, also those that do not count and why."""
     chosen = (matches(Redemption.status, status), names(Redemption.referrer_id, "cus", referrer))
@@ -74,28 +84,28 @@ async def list_redemptions(
 async def approve(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Writer,
-    once: OnceDep,
-    ground: GroundDep,
+    once: IdempotentWriteDep,
+    context: ContextDep,
     remark: Remark | None = None,
 ) -> JSONResponse:
     """Let a held, rejected or pending redemption count; the referrer is rewarded now."""
     del remark  # taken for symmetry; an approved redemption has nothing to explain
 
-    async def act() -> Answer:
-        redemption_id = read_id("red", id)
+    async def act() -> WriteResult:
+        redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
-        await approve_redemption(once.session, ground.tokens, brand, redemption_id, now=clock.now())
+        await approve_redemption(once.session, context.tokens, brand, redemption_id, now=clock.now())
         return await shown_redemption(once, caller, id)
 
     return await once.run(caller, act)
 
 
 @router.post("/redemptions/{id}/reject")
-async def reject(id: Plain, objection: Objection, caller: Writer, once: OnceDep) -> JSONResponse:  # noqa: A002  # the path's own word
+async def reject(id: Plain, objection: Objection, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
     """Let a held redemption not count."""
 
-    async def act() -> Answer:
-        redemption_id = read_id("red", id)
+    async def act() -> WriteResult:
+        redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
         await reject_redemption(once.session, brand, redemption_id, reason=objection.reason)
         return await shown_redemption(once, caller, id)
@@ -103,16 +113,24 @@ async def reject(id: Plain, objection: Objection, caller: Writer, once: OnceDep)
     return await once.run(caller, act)
 
 
-async def shown_redemption(once: Once, caller: Caller, shown_id: str, status: int = 200) -> Answer:
+async def shown_redemption(
+    once: IdempotentWrite, caller: Caller, shown_id: str, status: int = 200
+) -> WriteResult:
     """The redemption as it is after a write."""
     await once.session.flush()
     once.session.expire_all()
-    return Answer(await single(once.session, caller, REDEMPTIONS, read_id("red", shown_id)), status)
+    return WriteResult(
+        await single(once.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
+    )
 
 
 @router.get("/rewards")
 async def list_rewards(
-    caller: Reader, page: PageDep, session: SessionDep, status: RewardStatus | None = None, referrer: Plain | None = None
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    status: RewardStatus | None = None,
+    referrer: Plain | None = None,
 ) -> dict[str, Any]:
     """Rewards as granted and what clawbacks left of them."""
     chosen = (matches(Reward.status, status), names(Reward.referrer_id, "cus", referrer))
@@ -124,7 +142,7 @@ async def list_ledger(
     caller: Reader,
     page: PageDep,
     session: SessionDep,
-    account: Account | None = None,
+    account: LedgerAccount | None = None,
     redemption: Plain | None = None,
 ) -> dict[str, Any]:
     """The double-entry ledger, line by line; each transaction adds up to zero."""

@@ -12,13 +12,13 @@ from app.admin.fields import Plain, moment
 from app.admin.listing import PageDep, listing, matches, names, single
 from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
 from app.base.errors import AppError
-from app.base.ids import read_id, shown
-from app.base.web import GroundDep, SessionDep
+from app.base.ids import parse_public_id, public_id
+from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
 from app.insight.periods import Period, read_period
+from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.messaging.rules import MessageStatus, Template
-from app.messaging.show import as_sent
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.surveys.models import Response, Survey
@@ -31,10 +31,21 @@ _SCORES = {Band.promoter: (9, 10), Band.passive: (7, 8), Band.detractor: (0, 6)}
 
 @router.get("/orders")
 async def list_orders(
-    caller: Reader, page: PageDep, session: SessionDep, status: OrderStatus | None = None, customer: Plain | None = None
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    status: OrderStatus | None = None,
+    customer: Plain | None = None,
 ) -> dict[str, Any]:
     """Orders, latest arrived first."""
-    return await listing(session, page, caller, ORDERS, matches(Order.status, status), names(Order.customer_id, "cus", customer))
+    return await listing(
+        session,
+        page,
+        caller,
+        ORDERS,
+        matches(Order.status, status),
+        names(Order.customer_id, "cus", customer),
+    )
 
 
 @router.get("/surveys")
@@ -47,7 +58,11 @@ async def list_surveys(
     customer: Plain | None = None,
 ) -> dict[str, Any]:
     """Surveys, also those skipped with their reason."""
-    chosen = (matches(Survey.status, status), matches(Survey.reason, reason), names(Survey.customer_id, "cus", customer))
+    chosen = (
+        matches(Survey.status, status),
+        matches(Survey.reason, reason),
+        names(Survey.customer_id, "cus", customer),
+    )
     return await listing(session, page, caller, SURVEYS, *chosen)
 
 
@@ -57,7 +72,9 @@ async def list_responses(
     page: PageDep,
     session: SessionDep,
     band: Band | None = None,
-    start: Annotated[str | None, Query(alias="from", description="Date or time, in the brand's zone.")] = None,
+    start: Annotated[
+        str | None, Query(alias="from", description="Date or time, in the brand's zone.")
+    ] = None,
     end: Annotated[str | None, Query(alias="to", description="Where it ends, excluded.")] = None,
     q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
     customer: Plain | None = None,
@@ -95,19 +112,23 @@ async def list_messages(
     customer: Plain | None = None,
 ) -> dict[str, Any]:
     """Messages, also those that were not sent and why."""
-    chosen = (matches(Message.template, template), matches(Message.status, status), names(Message.customer_id, "cus", customer))
+    chosen = (
+        matches(Message.template, template),
+        matches(Message.status, status),
+        names(Message.customer_id, "cus", customer),
+    )
     return await listing(session, page, caller, MESSAGES, *chosen)
 
 
 @router.get("/messages/{id}")
-async def show_message(id: Plain, caller: Reader, ground: GroundDep, session: SessionDep) -> dict[str, Any]:  # noqa: A002  # the path's own word
+async def show_message(id: Plain, caller: Reader, context: ContextDep, session: SessionDep) -> dict[str, Any]:  # noqa: A002  # the path's own word
     """One message as it was sent (its links masked), every attempt, and what the providers told.
 
     Without the scope `pii` subject, html and text are null: they name the person.
     """
-    message_id = read_id("msg", id)
+    message_id = parse_public_id("msg", id)
     message = await single(session, caller, MESSAGES, message_id)
-    sent = await as_sent(session, ground, caller.brand_id, message_id) if caller.sees_people else None
+    sent = await as_sent(session, context, caller.brand_id, message_id) if caller.sees_people else None
     message["subject"] = sent and sent.subject
     message["html"] = sent and sent.html
     message["text"] = sent and sent.text
@@ -118,11 +139,13 @@ async def show_message(id: Plain, caller: Reader, ground: GroundDep, session: Se
 
 async def _attempts(session: AsyncSession, brand_id: int, message_id: UUID) -> list[dict[str, Any]]:
     found = await session.scalars(
-        select(Attempt).where(Attempt.brand_id == brand_id, Attempt.message_id == message_id).order_by(Attempt.number)
+        select(Attempt)
+        .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
+        .order_by(Attempt.number)
     )
     return [
         {
-            "id": shown("att", each.id),
+            "id": public_id("att", each.id),
             "number": each.number,
             "provider": each.provider,
             "status": each.status,
@@ -138,11 +161,19 @@ async def _attempts(session: AsyncSession, brand_id: int, message_id: UUID) -> l
 async def _provider_events(session: AsyncSession, brand_id: int, message_id: UUID) -> list[dict[str, Any]]:
     found = await session.execute(
         select(ProviderEvent, Attempt.number)
-        .join(Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id))
+        .join(
+            Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
+        )
         .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
         .order_by(ProviderEvent.at, ProviderEvent.id)
     )
     return [
-        {"attempt": number, "provider": it.provider, "kind": it.kind, "detail": it.detail, "at": moment(it.at)}
+        {
+            "attempt": number,
+            "provider": it.provider,
+            "kind": it.kind,
+            "detail": it.detail,
+            "at": moment(it.at),
+        }
         for it, number in found
     ]

@@ -1,0 +1,97 @@
+"""Writes with an `Idempotency-Key` happen once: a repeated one gets the first one's answer again."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import JSONResponse
+
+from app.admin.auth import Caller
+from app.admin.models import IdempotencyKey
+from app.base.errors import AppError
+from app.base.web.context import SessionDep
+
+_UNFINISHED = 0
+"""Stands for the status while the write is under way; never visible outside its transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a write answers; one that is returned, not raised, is committed and remembered, a "no" too."""
+
+    body: dict[str, Any]
+    status: int = 200
+
+    def response(self) -> JSONResponse:
+        """As it goes over the wire: problems in their own media type."""
+        kind = "application/problem+json" if self.status >= 400 else "application/json"
+        return JSONResponse(self.body, self.status, media_type=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentWrite:
+    """One write request with its session, which both the write and its remembered answer go through."""
+
+    session: AsyncSession
+    key: str | None
+    request_hash: bytes
+
+    async def run(self, caller: Caller, act: Callable[[], Awaitable[WriteResult]]) -> JSONResponse:
+        """Do it, or answer what it answered before. The same key with another request is an `AppError`.
+
+        Of two at the same time the second waits for the first. A write that failed is not remembered: nothing of it was kept.
+        """
+        if self.key is None:
+            return (await act()).response()
+        row = {"brand_id": caller.brand_id, "api_key_id": caller.key_id, "key": self.key}
+        claimed = await self.session.execute(
+            insert(IdempotencyKey)
+            .values(**row, request_hash=self.request_hash, status=_UNFINISHED, answer={})
+            .on_conflict_do_nothing()
+            .returning(IdempotencyKey.key)
+        )
+        if claimed.first() is None:
+            return await self._again(caller)
+        answer = await act()
+        await self.session.execute(
+            update(IdempotencyKey)
+            .where(*(getattr(IdempotencyKey, name) == value for name, value in row.items()))
+            .values(status=answer.status, answer=answer.body)
+        )
+        return answer.response()
+
+    async def _again(self, caller: Caller) -> JSONResponse:
+        found = await self.session.scalar(
+            select(IdempotencyKey).where(
+                IdempotencyKey.brand_id == caller.brand_id,
+                IdempotencyKey.api_key_id == caller.key_id,
+                IdempotencyKey.key == self.key,
+            )
+        )
+        if found is None or found.request_hash != self.request_hash:
+            raise AppError(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request; take a fresh one.",
+            )
+        return WriteResult(found.answer, found.status).response()
+
+
+async def _once(
+    request: Request,
+    session: SessionDep,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=255, min_length=1, description="Repeat a write safely.")
+    ] = None,
+) -> IdempotentWrite:
+    said = b"\0".join(
+        [request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()]
+    )
+    return IdempotentWrite(session, idempotency_key, hashlib.sha256(said).digest())
+
+
+IdempotentWriteDep = Annotated[IdempotentWrite, Depends(_once, scope="function")]

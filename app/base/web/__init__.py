@@ -1,0 +1,1 @@
+"""What all HTTP code shares: the application context, problem responses, middleware, pages."""

@@ -1,0 +1,103 @@
+"""What all commands share: the command tree, a ground to stand on, answers as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from app.base.errors import AppError
+
+if TYPE_CHECKING:
+    from app.base.config import Settings
+    from app.base.web.context import AppContext
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    name="tenfold",
+    help="Turns happy customers into promoters.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+brand = typer.Typer(help="Brands: what customers know.", no_args_is_help=True)
+shop = typer.Typer(help="Shops: the doors of a brand.", no_args_is_help=True)
+key = typer.Typer(help="API keys.", no_args_is_help=True)
+staff = typer.Typer(help="People of the marketing team.", no_args_is_help=True)
+person = typer.Typer(help="One person's data.", no_args_is_help=True)
+for name, group in (("brand", brand), ("shop", shop), ("key", key), ("staff", staff), ("person", person)):
+    cli.add_typer(group, name=name)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on the fast loop; a database that cannot be reached is one sentence."""
+    import asyncpg
+    import uvloop
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        return uvloop.run(work)
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        if isinstance(error, OSError) or _sqlstate(error)[:2] in _AWAY:
+            raise AppError(
+                "no_database",
+                f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?",
+            ) from error
+        raise
+
+
+_AWAY = ("08", "28", "3D", "53", "57")
+"""SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going down."""
+
+
+def _sqlstate(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+
+
+def with_context(
+    work: Callable[[AppContext], Awaitable[T]], *, settings: Settings | None = None, migrated: bool = True
+) -> T:
+    """Do some work over the database of the settings.
+
+    With `migrated`, a database that is behind is an `AppError` that says how to mend it; the embedded one is brought to head.
+    """
+    from app.base import schema
+    from app.base.config import load_settings
+    from app.wiring import open_context
+
+    used = settings or load_settings()
+
+    async def inner() -> T:
+        async with open_context(used, pool_size=4) as context:
+            if migrated and not await schema.is_current(context.engine):
+                if not used.embedded:
+                    raise AppError("schema_behind", "The schema is not at head; run: tenfold migrate")
+                await schema.migrate(context.database_url)
+            return await work(context)
+
+    return run(inner())
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on stdout."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+
+
+def print_note(text: str) -> None:
+    """A line for a person: on stderr, so that stdout stays the answer."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def start(*, level: int = 20) -> Settings:
+    """Read the settings and set the logs up (`level` as in `logging`, 20 being INFO)."""
+    from app.base.config import load_settings
+    from app.base.log import configure_logs
+
+    settings = load_settings()
+    configure_logs(settings.log_format, level=level)
+    return settings

@@ -1,0 +1,101 @@
+"""Commands that look: the invariants, and what is wrong with the installation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.base.errors import AppError
+from app.cli import console
+
+if TYPE_CHECKING:
+    from app.base.config import Settings
+    from app.base.web.context import AppContext
+    from app.insight.invariants import Violation
+
+
+@console.cli.command()
+def invariants(
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")] = False,
+) -> None:
+    """Check every promise of the data, read-only; exit 1 and the offending rows where one is broken."""
+    from app.insight import invariants as promises
+
+    async def work(context: AppContext) -> list[Violation]:
+        async with context.sessions() as session:
+            return await promises.check(session, context.tokens)
+
+    broken = console.with_context(work)
+    if as_json:
+        console.print_json(
+            {
+                "promises": len(promises.RULES),
+                "broken": [{"promise": b.promise, "brand": b.brand_id, "rows": b.rows} for b in broken],
+            }
+        )
+    elif broken:
+        for one in broken:
+            print(f"BROKEN (brand {one.brand_id}): {one.promise}: {', '.join(str(row) for row in one.rows)}")
+    else:
+        print(f"All {len(promises.RULES)} promises hold.")
+    if broken:
+        raise SystemExit(1)
+
+
+@console.cli.command()
+def doctor() -> None:
+    """Look at settings, database, schema, providers and queue; say what is wrong and how to mend it."""
+    from app.base.config import load_settings
+
+    settings = load_settings()
+    ills = console.with_context(_examine, settings=settings, migrated=False)
+    ills += _examine_providers(settings)
+    for ill in ills:
+        print(f"! {ill}")
+    if ills:
+        raise SystemExit(1)
+    print("Everything looks well.")
+
+
+LAG_SECONDS = 60
+"""A wake-up that waits longer than this has no worker."""
+
+
+async def _examine(context: AppContext) -> list[str]:
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.base import due, schema
+
+    try:
+        async with context.engine.connect() as connection:
+            version = await connection.scalar(text("SHOW server_version_num"))
+        if not await schema.is_current(context.engine):
+            return ["The schema is not at head. Run: tenfold migrate"]
+    except (SQLAlchemyError, OSError) as error:
+        raise AppError(
+            "no_database", "The database cannot be reached; is TENFOLD_DATABASE_URL right, and the server up?"
+        ) from error
+    ills = []
+    if int(version or 0) < 140000:
+        ills.append("PostgreSQL is older than 14. Upgrade the server.")
+    lag = await due.queue_lag_seconds(context.sessions)
+    if lag > LAG_SECONDS:
+        ills.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
+    return ills
+
+
+def _examine_providers(settings: Settings) -> list[str]:
+    from app.base.config import EmailProvider, SmsProvider
+
+    ills = []
+    if settings.email_provider is EmailProvider.outbox and settings.sms_provider is SmsProvider.outbox:
+        console.print_note("Nothing leaves this machine: e-mail and texts are kept in the outbox.")
+    if settings.email_provider is EmailProvider.sendgrid and not settings.sendgrid_event_public_key:
+        ills.append("SendGrid's events are taken unsigned. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY.")
+    if settings.email_provider is EmailProvider.sendgrid and settings.public_url.startswith("http://127."):
+        ills.append(
+            "Links in messages lead to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
+        )
+    return ills

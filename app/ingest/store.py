@@ -1,0 +1,91 @@
+"""Keep deliveries raw, each once, and replay those that came to nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import due
+from app.base.errors import AppError, NotFound
+from app.base.ids import new_id
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+
+SWEEP_NAME = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery before it is kept. `external_id` is what repeats with it; a repeated one is the same row."""
+
+    brand_id: int
+    shop_id: UUID
+    source: str
+    topic: str
+    external_id: str
+    body: bytes
+    received_at: datetime
+
+
+_INSERT = """
+INSERT INTO deliveries (brand_id, id, shop_id, source, topic, external_id, body, status, received_at)
+SELECT u.brand_id, u.id, u.shop_id, u.source, u.topic, u.external_id, u.body, 'new', u.received_at
+FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[])
+    AS u (brand_id, id, shop_id, source, topic, external_id, body, received_at)
+ON CONFLICT (brand_id, shop_id, source, external_id) DO NOTHING
+"""
+
+
+async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery]) -> None:
+    """Keep deliveries, in one statement, and wake the room once; those known already change nothing.
+
+    They are written in the order of their key: two processes that were sent the same deliveries in another order would otherwise
+    wait for each other. What arrives together has no first, so nothing is lost by it.
+    """
+    rows = sorted(incoming, key=lambda each: (each.brand_id, each.shop_id, each.source, each.external_id))
+    values = (
+        [each.brand_id for each in rows],
+        [new_id() for _ in rows],
+        [each.shop_id for each in rows],
+        [each.source for each in rows],
+        [each.topic for each in rows],
+        [each.external_id for each in rows],
+        [each.body for each in rows],
+        [each.received_at for each in rows],
+    )
+    connection = await session.connection()
+    await connection.exec_driver_sql(_INSERT, values)
+    await due.wake(session, SWEEP_NAME)
+
+
+async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> None:
+    """Take a failed or ignored delivery up once more, at its old place in the order of arrival.
+
+    `NotFound` for none of the brand's, `not_replayable` for one that was processed or still waits.
+    """
+    moved = await session.execute(
+        update(Delivery)
+        .where(
+            Delivery.brand_id == brand_id,
+            Delivery.id == delivery_id,
+            Delivery.status.in_((DeliveryStatus.failed, DeliveryStatus.ignored)),
+        )
+        .values(status=DeliveryStatus.new, reason=None, processed_at=None)
+        .returning(Delivery.id)
+    )
+    if moved.first() is not None:
+        await due.wake(session, SWEEP_NAME)
+        return
+    known = await session.scalar(
+        select(Delivery.status).where(Delivery.brand_id == brand_id, Delivery.id == delivery_id)
+    )
+    if known is None:
+        raise NotFound
+    raise AppError(
+        "not_replayable",
+        f"This delivery is {known}; only a failed or ignored one can be replayed.",
+        status=409,
+    )

@@ -1,0 +1,80 @@
+"""The outbox as pages: what the `outbox` provider kept, for development only."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import select
+from starlette.responses import HTMLResponse, Response
+
+from app.base.config import Environment
+from app.base.errors import NotFound
+from app.base.ids import parse_public_id, public_id
+from app.base.web.context import ContextDep, SessionDep
+from app.base.web.middleware import CSP
+from app.base.web.pages import page
+from app.messaging.models import OutboxItem
+
+AT_ONCE = 100
+_ID = "att"
+_PAGE = {"Content-Security-Policy": CSP + "; frame-src 'self'"}
+# The letter's own styles are inline; it stands in a sandbox and may load nothing and run nothing.
+_LETTER = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    ),
+    "Cache-Control": "no-store",
+}
+
+
+def _development_only(context: ContextDep) -> None:
+    if context.settings.env is Environment.production:
+        raise NotFound
+
+
+router = APIRouter(prefix="/outbox", dependencies=[Depends(_development_only)], include_in_schema=False)
+
+
+@router.get("")
+async def list_outbox(
+    session: SessionDep,
+    to: Annotated[str, Query(max_length=320)] = "",
+    before: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """The newest messages first, a page at a time, of everybody or of one address."""
+    # Attempt ids carry their time, so they sort as they were made.
+    query = select(OutboxItem).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
+    if to:
+        query = query.where(OutboxItem.to == to.strip())
+    if before:
+        mark = await _find(session, before)
+        query = query.where(OutboxItem.created_at <= mark.created_at, OutboxItem.id < mark.id)
+    items = (await session.scalars(query)).all()
+    rows = [{"id": public_id(_ID, item.id), "item": item} for item in items[:AT_ONCE]]
+    older = rows[-1]["id"] if len(items) > AT_ONCE else None
+    return page("outbox.html", {"rows": rows, "to": to, "older": older})
+
+
+@router.get("/{shown_id}")
+async def show_item(session: SessionDep, shown_id: str) -> Response:
+    """One message with all its parts."""
+    item = await _find(session, shown_id)
+    return page("outbox_item.html", {"item": item, "id": shown_id}, headers=_PAGE)
+
+
+@router.get("/{shown_id}/html")
+async def show_html(session: SessionDep, shown_id: str) -> Response:
+    """A mail's HTML as it would have gone out; links open a window of their own."""
+    item = await _find(session, shown_id)
+    if item.html is None:
+        raise NotFound
+    return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_LETTER)
+
+
+async def _find(session: SessionDep, shown_id: str) -> OutboxItem:
+    row_id: UUID = parse_public_id(_ID, shown_id)
+    item = await session.scalar(select(OutboxItem).where(OutboxItem.id == row_id))
+    if item is None:
+        raise NotFound
+    return item

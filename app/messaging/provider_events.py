@@ -1,0 +1,203 @@
+"""Receipts: what providers tell of our attempts, kept once and folded into attempts, messages and suppressions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids, recordset
+from app.base.tokens import Tokens
+from app.brands.programme import Channel
+from app.customers.consent import suppress
+from app.customers.rules import SuppressionReason
+from app.messaging import provider_event_rules
+from app.messaging.models import Attempt, Message, ProviderEvent
+from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
+
+_AT_ONCE = 1_000
+"""Receipts folded together; SendGrid posts hundreds at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedProviderEvent:
+    """One thing a provider told of one attempt. `detail` holds no address; `permanent`: the address itself is at fault."""
+
+    brand_id: int
+    attempt_id: UUID
+    provider: str
+    external_id: str
+    """The provider's own id of this telling: it is kept once, however often it is told."""
+    kind: ProviderEventKind
+    detail: str | None
+    at: datetime
+    permanent: bool = False
+    provider_ref: str | None = None
+    """The provider's id of the letter, where the event names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The attempt a receipt speaks of, and the message it tried to send."""
+
+    message_id: UUID
+    channel: Channel
+    address: str | None
+
+
+async def record_provider_events(
+    session: AsyncSession, tokens: Tokens, events: Sequence[ParsedProviderEvent], *, now: datetime
+) -> None:
+    """Keep what is new and raise attempts and messages to what it proves; tell suppressed addresses to the customers' room.
+
+    Order, repetition and lateness cannot matter. Receipts of attempts that are not there are dropped. Brands may be mixed. Rows are
+    locked in id order, messages before attempts.
+    """
+    by_brand: dict[int, dict[tuple[str, str], ParsedProviderEvent]] = defaultdict(dict)
+    for event in events:
+        by_brand[event.brand_id].setdefault((event.provider, event.external_id), event)
+    for brand_id in sorted(by_brand):
+        told = sorted(by_brand[brand_id].values(), key=lambda event: (event.provider, event.external_id))
+        for start in range(0, len(told), _AT_ONCE):
+            await _record_of_brand(session, tokens, brand_id, told[start : start + _AT_ONCE], now)
+
+
+async def _record_of_brand(
+    session: AsyncSession, tokens: Tokens, brand_id: int, told: Sequence[ParsedProviderEvent], now: datetime
+) -> None:
+    known = await _known_attempts(session, brand_id, {event.attempt_id for event in told})
+    fresh = await _keep(session, brand_id, [event for event in told if event.attempt_id in known])
+    if not fresh:
+        return
+    await _suppress(session, tokens, brand_id, fresh, known, now)
+    await _raise_messages(session, brand_id, fresh, known)
+    await _prove_attempts(session, brand_id, fresh)
+
+
+async def _known_attempts(session: AsyncSession, brand_id: int, attempt_ids: set[UUID]) -> dict[UUID, _Known]:
+    rows = await session.execute(
+        select(Attempt.id, Attempt.message_id, Message.channel, Message.address)
+        .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
+        .where(Attempt.brand_id == brand_id, in_ids(Attempt.id, list(attempt_ids)))
+    )
+    return {row.id: _Known(row.message_id, row.channel, row.address) for row in rows}
+
+
+async def _keep(
+    session: AsyncSession, brand_id: int, told: Sequence[ParsedProviderEvent]
+) -> list[ParsedProviderEvent]:
+    """Write the receipts that were not yet known, and answer those."""
+    if not told:
+        return []
+    rows = [
+        {
+            "brand_id": brand_id,
+            "provider": event.provider,
+            "external_id": event.external_id,
+            "attempt_id": event.attempt_id,
+            "kind": event.kind,
+            "detail": event.detail,
+            "at": event.at,
+        }
+        for event in told
+    ]
+    statement = (
+        insert(ProviderEvent)
+        .on_conflict_do_nothing()
+        .returning(ProviderEvent.provider, ProviderEvent.external_id)
+    )
+    written = {tuple(row) for row in await session.execute(statement, rows)}
+    return [event for event in told if (event.provider, event.external_id) in written]
+
+
+async def _suppress(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    fresh: Sequence[ParsedProviderEvent],
+    known: Mapping[UUID, _Known],
+    now: datetime,
+) -> None:
+    addresses: dict[tuple[Channel, SuppressionReason], set[str]] = defaultdict(set)
+    for event in fresh:
+        reason = provider_event_rules.suppression_for(event.kind, event.detail, permanent=event.permanent)
+        attempt = known[event.attempt_id]
+        if reason is not None and attempt.address is not None:
+            addresses[attempt.channel, reason].add(attempt.address)
+    for channel, reason in sorted(addresses):
+        await suppress(
+            session, tokens, brand_id, channel, sorted(addresses[channel, reason]), reason, now=now
+        )
+
+
+async def _raise_messages(
+    session: AsyncSession, brand_id: int, fresh: Sequence[ParsedProviderEvent], known: Mapping[UUID, _Known]
+) -> None:
+    of_message: dict[UUID, list[ParsedProviderEvent]] = defaultdict(list)
+    for event in fresh:
+        of_message[known[event.attempt_id].message_id].append(event)
+    rows = await session.execute(
+        select(Message.id, Message.status, Message.reason)
+        .where(Message.brand_id == brand_id, in_ids(Message.id, list(of_message)))
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
+    )
+    changes = [_change(row.id, row.status, row.reason, of_message[row.id]) for row in rows]
+    told = recordset(
+        changes, [Message.id, Message.status, Message.reason, Message.sent_at, Message.delivered_at]
+    )
+    await session.execute(
+        update(Message)
+        .where(Message.brand_id == brand_id, Message.id == told.c.id)
+        .values(
+            status=told.c.status,
+            reason=told.c.reason,
+            sent_at=func.coalesce(Message.sent_at, told.c.sent_at),
+            delivered_at=func.least(Message.delivered_at, told.c.delivered_at),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _change(
+    message_id: UUID, status: MessageStatus, because: str | None, events: Sequence[ParsedProviderEvent]
+) -> dict[str, Any]:
+    for event in events:
+        raised = provider_event_rules.status_after(status, event.kind)
+        if raised is not status:
+            status, because = raised, provider_event_rules.reason_of(event.kind, event.detail)
+    came = [event.at for event in events if event.kind is ProviderEventKind.delivered]
+    return {
+        "id": message_id,
+        "status": status,
+        "reason": because,
+        "sent_at": min(event.at for event in events),
+        "delivered_at": min(came, default=None),
+    }
+
+
+async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[ParsedProviderEvent]) -> None:
+    """Whatever we believed of an attempt: a provider that tells of it has accepted it."""
+    first: dict[UUID, dict[str, Any]] = {}
+    for event in fresh:
+        proof = first.setdefault(
+            event.attempt_id, {"id": event.attempt_id, "finished_at": event.at, "provider_ref": None}
+        )
+        proof["finished_at"] = min(proof["finished_at"], event.at)
+        proof["provider_ref"] = proof["provider_ref"] or event.provider_ref
+    proved = recordset(list(first.values()), [Attempt.id, Attempt.finished_at, Attempt.provider_ref])
+    await session.execute(
+        update(Attempt)
+        .where(Attempt.brand_id == brand_id, Attempt.id == proved.c.id)
+        .values(
+            status=AttemptStatus.accepted,
+            provider_ref=func.coalesce(Attempt.provider_ref, proved.c.provider_ref),
+            finished_at=func.coalesce(Attempt.finished_at, proved.c.finished_at),
+        )
+        .execution_options(synchronize_session=False)
+    )

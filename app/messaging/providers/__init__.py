@@ -1,0 +1,1 @@
+"""Adapters to the services that send: one folder per provider, one protocol."""

@@ -1,0 +1,1 @@
+"""The provider that sends nothing and keeps every message in the database."""

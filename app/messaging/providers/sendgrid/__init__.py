@@ -1,0 +1,1 @@
+"""E-mail by SendGrid: sending, and its event webhook."""

@@ -1,0 +1,199 @@
+"""E-mail by SendGrid: one call carries up to a thousand letters of one frame, each with its own substitutions and headers.
+
+Of us SendGrid learns an opaque attempt token per letter; it comes back in every event. The SDK's transport is not used: it opens a
+connection per call and knows no time limit.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import orjson
+
+from app.base import clock
+from app.base.errors import Outcome, OutsideError
+from app.base.http import of_exception, open_session, retry_wait
+from app.base.tokens import Tokens
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result, Skeleton
+from app.messaging.render import fill
+
+ATTEMPT_ARGUMENT = "tenfold_attempt"
+"""The custom argument that carries the attempt token; prefixed, since SendGrid overwrites reserved names."""
+LETTERS_A_CALL = 1_000
+PERSON_BYTES = 10_000
+"""SendGrid's limit on one person's substitutions; counted here with their quotation marks, so a little early."""
+CALL_BYTES = 28_000_000
+"""SendGrid's limit is 30 MB a request; the rest is room for the frame and its envelope."""
+_CALLS_AT_ONCE = 8
+_TOTAL_SECONDS = 60.0
+_NOT_THE_LETTERS_FAULT = {
+    401: "the API key was not accepted",
+    403: "the API key may not send",
+    404: "wrong address",
+    405: "wrong address",
+}
+"""Refusals that the operator can mend: the same letter may go through later."""
+
+
+@dataclass
+class _Call:
+    """One request to be: personalizations, and where in the batch their results belong."""
+
+    places: list[int] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    addresses: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def takes(self, address: str, size: int, budget: int) -> bool:
+        return (
+            len(self.people) < LETTERS_A_CALL and address not in self.addresses and self.size + size <= budget
+        )
+
+    def add(self, place: int, address: str, person: dict[str, Any], size: int) -> None:
+        self.places.append(place)
+        self.people.append(person)
+        self.addresses.add(address)
+        self.size += size
+
+
+class SendGrid:
+    """A `Carrier` for e-mail. Make it inside the running loop; `close` gives its connections back."""
+
+    name = "sendgrid"
+    most = LETTERS_A_CALL
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        api_key: str,
+        base_url: str = "https://api.sendgrid.com",
+        total_seconds: float = _TOTAL_SECONDS,
+    ) -> None:
+        self._tokens = tokens
+        self._url = f"{base_url}/v3/mail/send"
+        self._session = open_session(connections=32, total_seconds=total_seconds)
+        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        self._gate = asyncio.Semaphore(_CALLS_AT_ONCE)
+
+    async def send(self, batch: OutgoingBatch) -> list[Result]:
+        """Carry the batch in as few calls as the limits allow. All letters of one call share its outcome."""
+        results: list[Result] = [OutsideError(Outcome.refused, "not sent")] * len(batch.recipients)
+        calls = [(_body(batch, call.people), call.places) for call in self._shared(batch)]
+        calls += [(body, [place]) for place, body in self._alone(batch)]
+        outcomes = await asyncio.gather(*(self._post(body) for body, _ in calls))
+        for (_, places), outcome in zip(calls, outcomes, strict=True):
+            for place in places:
+                results[place] = outcome
+        return results
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._session.close()
+
+    def _shared(self, batch: OutgoingBatch) -> list[_Call]:
+        budget = CALL_BYTES - len(
+            orjson.dumps([batch.skeleton.text, batch.skeleton.html, batch.skeleton.subject])
+        )
+        calls: list[_Call] = []
+        for place, recipient in enumerate(batch.recipients):
+            if _is_long(recipient):
+                continue
+            person = {**self._person(batch.brand_id, recipient), "substitutions": dict(recipient.values)}
+            address, size = recipient.to.casefold(), len(orjson.dumps(person)) + 1
+            call = next((call for call in calls if call.takes(address, size, budget)), None)
+            if call is None:
+                call = _Call()
+                calls.append(call)
+            call.add(place, address, person, size)
+        return calls
+
+    def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Letters with more values than SendGrid substitutes: a call of their own each, filled in by us."""
+        for place, recipient in enumerate(batch.recipients):
+            if _is_long(recipient):
+                whole = fill(batch.skeleton, recipient.values)
+                own = replace(
+                    batch, skeleton=Skeleton(subject=whole.subject, text=whole.text, html=whole.html)
+                )
+                yield place, _body(own, [self._person(batch.brand_id, recipient)])
+
+    def _person(self, brand_id: int, recipient: Recipient) -> dict[str, Any]:
+        person: dict[str, Any] = {
+            "to": [{"email": recipient.to}],
+            "custom_args": {ATTEMPT_ARGUMENT: self._tokens.link("attempt", brand_id, recipient.attempt_id)},
+        }
+        if recipient.headers:
+            person["headers"] = dict(recipient.headers)
+        return person
+
+    async def _post(self, body: dict[str, Any]) -> Result:
+        async with self._gate:
+            try:
+                async with self._session.post(
+                    self._url, data=orjson.dumps(body), headers=self._headers, allow_redirects=False
+                ) as response:
+                    return await _outcome(response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                return of_exception(error)
+
+
+def _is_long(recipient: Recipient) -> bool:
+    return len(orjson.dumps(dict(recipient.values))) > PERSON_BYTES
+
+
+def _body(batch: OutgoingBatch, people: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    content = [{"type": "text/plain", "value": batch.skeleton.text}]
+    if batch.skeleton.html:
+        content.append({"type": "text/html", "value": batch.skeleton.html})
+    sender = {"email": batch.sender, **({"name": batch.sender_name} if batch.sender_name else {})}
+    return {
+        "from": sender,
+        "subject": batch.skeleton.subject,
+        "personalizations": list(people),
+        "content": content,
+        # Rewritten links would put another host, and one more thing that opens links by itself, before every answer.
+        "tracking_settings": {
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": False},
+            "subscription_tracking": {"enable": False},
+        },
+    }
+
+
+async def _outcome(response: aiohttp.ClientResponse) -> Result:
+    status = response.status
+    if 200 <= status < 300:
+        return Accepted(response.headers.get("X-Message-Id"))
+    if status == 429:
+        wait = retry_wait(
+            response.headers.get("Retry-After"),
+            response.headers.get("X-RateLimit-Reset"),
+            now=clock.now().timestamp(),
+        )
+        return OutsideError(Outcome.refused, "SendGrid: too many requests", retry_after=wait)
+    if status >= 500 or status == 408:
+        return OutsideError(Outcome.unknown, f"SendGrid answered {status}")
+    if status < 400 or status in _NOT_THE_LETTERS_FAULT:
+        return OutsideError(
+            Outcome.refused, f"SendGrid {status}: {_NOT_THE_LETTERS_FAULT.get(status, 'unexpected answer')}"
+        )
+    return OutsideError(
+        Outcome.refused, f"SendGrid {status}: {await _faulty_field(response)}", permanent=True
+    )
+
+
+async def _faulty_field(response: aiohttp.ClientResponse) -> str:
+    """The name of the field complained about. The complaint's own words may quote an address, so they are not kept."""
+    try:
+        field_name = orjson.loads(await response.read())["errors"][0]["field"]
+    except (ValueError, LookupError, TypeError, aiohttp.ClientError, TimeoutError):
+        return "refused"
+    known = (
+        isinstance(field_name, str)
+        and field_name.replace(".", "").replace("_", "").isalnum()
+        and len(field_name) <= 80
+    )
+    return field_name if known else "refused"

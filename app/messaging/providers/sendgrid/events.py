@@ -1,0 +1,128 @@
+"""SendGrid's event webhook: are these bytes really SendGrid's, and what do they say in our words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sendgrid.helpers.eventwebhook import EventWebhook
+
+from app.base.errors import AppError
+from app.base.log import scrub
+from app.base.tokens import Tokens
+from app.messaging.provider_event_rules import dropped_for
+from app.messaging.provider_events import ParsedProviderEvent
+from app.messaging.providers.event_fields import clean, moment
+from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
+from app.messaging.rules import ProviderEventKind
+
+SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
+_KINDS = {
+    "processed": ProviderEventKind.accepted,
+    "delivered": ProviderEventKind.delivered,
+    "deferred": ProviderEventKind.deferred,
+    "dropped": ProviderEventKind.dropped,
+    "spamreport": ProviderEventKind.complained,
+    "unsubscribe": ProviderEventKind.unsubscribed,
+    "group_unsubscribe": ProviderEventKind.unsubscribed,
+    "open": ProviderEventKind.opened,
+    "click": ProviderEventKind.clicked,
+}
+"""What each event is to us; `bounce` is told apart by its type, and what is not listed is none of our business."""
+
+
+def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp: str) -> bool:
+    """Whether the raw body carries a valid ECDSA signature of the webhook's key.
+
+    The timestamp is part of what is signed; its age proves nothing, since SendGrid tries again for a day and events are kept once.
+    """
+    if not timestamp.isdecimal():
+        return False
+    try:
+        return bool(_verifier(public_key).verify_signature(body.decode(), signature, timestamp))
+    except ValueError:  # undecodable, in either of them
+        return False
+
+
+@lru_cache(maxsize=4)
+def _verifier(public_key: str) -> EventWebhook:
+    try:
+        return EventWebhook(public_key)
+    except ValueError:
+        raise AppError(
+            "bad_settings",
+            "TENFOLD_SENDGRID_EVENT_PUBLIC_KEY is no public key; copy it from SendGrid.",
+            status=503,
+        ) from None
+
+
+def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[ParsedProviderEvent]:
+    """The receipts in a post: those of our own attempts and of types that we know; the rest is left out.
+
+    `AppError` `bad_events` (400) for a body that is no JSON array.
+    """
+    try:
+        events = orjson.loads(body)
+    except ValueError:
+        events = None
+    if not isinstance(events, list):
+        raise AppError("bad_events", "The body must be a JSON array of events.", status=400)
+    return [
+        parsed
+        for event in events
+        if isinstance(event, dict) and (parsed := _receipt(tokens, event, now)) is not None
+    ]
+
+
+def _receipt(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedProviderEvent | None:
+    token, name = event.get(ATTEMPT_ARGUMENT), event.get("event")
+    subject = tokens.read_link("attempt", token) if isinstance(token, str) else None
+    kind = _kind(event)
+    if subject is None or kind is None:
+        return None
+    detail = _detail(kind, event)
+    return ParsedProviderEvent(
+        brand_id=subject.brand_id,
+        attempt_id=subject.row_id,
+        provider="sendgrid",
+        external_id=clean(event.get("sg_event_id")) or f"{name}:{token}:{clean(event.get('timestamp'))}",
+        kind=kind,
+        detail=detail,
+        at=moment(event.get("timestamp"), now=now),
+        permanent=_is_permanent(kind, event),
+        provider_ref=(clean(event.get("sg_message_id")) or "").partition(".")[0] or None,
+    )
+
+
+def _kind(event: Mapping[str, Any]) -> ProviderEventKind | None:
+    name = event.get("event")
+    if name == "bounce":
+        return ProviderEventKind.blocked if event.get("type") == "blocked" else ProviderEventKind.bounced
+    return _KINDS.get(name) if isinstance(name, str) else None
+
+
+def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:
+    """What the event says beyond its kind. Receiving servers like to quote the address, so it is taken out."""
+    match kind:
+        case ProviderEventKind.bounced | ProviderEventKind.blocked:
+            words = [clean(event.get(name)) for name in ("bounce_classification", "status", "reason")]
+            text = " ".join(word for word in words if word)
+        case ProviderEventKind.deferred:
+            text = clean(event.get("response")) or ""
+        case ProviderEventKind.dropped:
+            text = clean(event.get("reason")) or ""
+        case _:
+            text = ""
+    return scrub(text) or None
+
+
+def _is_permanent(kind: ProviderEventKind, event: Mapping[str, Any]) -> bool:
+    if kind is ProviderEventKind.dropped:
+        return dropped_for(clean(event.get("reason"))) is not None
+    if kind is not ProviderEventKind.bounced:
+        return False
+    classification = clean(event.get("bounce_classification")) or "Unclassified"
+    hard = (clean(event.get("status")) or "").startswith("5")
+    return classification == "Invalid Address" or (classification == "Unclassified" and hard)

@@ -1,0 +1,1 @@
+"""Texts by Twilio: sending, and its callbacks."""

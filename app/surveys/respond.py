@@ -1,0 +1,142 @@
+"""An answer is recorded once; a happy one makes its customer a referrer in the same transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.tokens import Tokens
+from app.brands.find import load_programme
+from app.brands.models import Brand
+from app.customers.models import Customer
+from app.messaging.queue import cancel_messages
+from app.messaging.rules import Template
+from app.referrals.issue import NewReferrer, issue_offers
+from app.surveys.models import Response, Survey
+from app.surveys.rules import Band, SurveyStatus, band_of
+
+
+@dataclass(frozen=True, slots=True)
+class NewResponse:
+    """What a customer says: 0-10, and perhaps why, in clean text."""
+
+    score: int
+    comment: str | None = None
+    testimonial_consent: bool = False
+
+
+class ResponseOutcome(StrEnum):
+    """What became of an answer."""
+
+    recorded = "recorded"
+    changed = "changed"
+    """It replaced the one before, or says the same again."""
+    stands = "stands"
+    """The one before can no longer be changed; nothing happened."""
+    closed = "closed"
+    """The survey takes no answer: not sent, over, or revoked; nothing happened."""
+
+
+async def record_response(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    survey_id: UUID,
+    answer: NewResponse,
+    *,
+    now: datetime,
+) -> ResponseOutcome:
+    """Record the answer to a survey, stop its reminders, and give a promoter their offer.
+
+    One response a survey, also when two come at once. Until `change_minutes` after the first answer a further one replaces it; a
+    lowered score keeps its code. `now` is the wall clock: a person answers in their own time.
+    """
+    survey = await _lock(session, brand.id, survey_id)
+    if survey is None or survey.customer_id is None or survey.channel is None:
+        return ResponseOutcome.closed
+    outcome = await _write(session, survey, survey.customer_id, answer, now=now)
+    if outcome is ResponseOutcome.stands:
+        return outcome
+    survey.status = SurveyStatus.answered
+    survey.reminder_due_at = None
+    await session.flush()
+    if band_of(answer.score) is Band.promoter:
+        await issue_offers(
+            session, tokens, brand, [NewReferrer(survey.customer_id, survey.shop_id, survey.id)], now=now
+        )
+    await cancel_messages(
+        session, brand.id, [survey.id], [Template.survey, Template.reminder], reason="answered"
+    )
+    return outcome
+
+
+async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey | None:
+    """The survey if it takes answers, locked so that answers to it come one after the other."""
+    # Customers before surveys, as everywhere: a message to the customer, written below, would ask for this lock anyhow.
+    await session.execute(
+        select(Customer.id)
+        .join(Survey, (Survey.brand_id == Customer.brand_id) & (Survey.customer_id == Customer.id))
+        .where(Survey.brand_id == brand_id, Survey.id == survey_id)
+        .with_for_update(read=True, key_share=True, of=Customer)
+    )
+    return (
+        await session.scalars(
+            select(Survey)
+            .where(
+                Survey.brand_id == brand_id,
+                Survey.id == survey_id,
+                Survey.status.in_([SurveyStatus.sent, SurveyStatus.answered]),
+                Survey.revoked_at.is_(None),
+            )
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    ).one_or_none()
+
+
+async def _write(
+    session: AsyncSession, survey: Survey, customer_id: UUID, answer: NewResponse, *, now: datetime
+) -> ResponseOutcome:
+    values = {
+        "score": answer.score,
+        "comment": answer.comment,
+        "testimonial_consent": answer.testimonial_consent,
+    }
+    made = await session.scalar(
+        insert(Response)
+        .values(
+            brand_id=survey.brand_id,
+            survey_id=survey.id,
+            order_id=survey.order_id,
+            customer_id=customer_id,
+            channel=survey.channel,
+            answered_at=now,
+            first_answered_at=now,
+            changes=0,
+            **values,
+        )
+        .on_conflict_do_nothing(index_elements=["brand_id", "survey_id"])
+        .returning(Response.id)
+    )
+    if made is not None:
+        return ResponseOutcome.recorded
+    present = (
+        await session.scalars(
+            select(Response)
+            .where(Response.brand_id == survey.brand_id, Response.survey_id == survey.id)
+            .execution_options(populate_existing=True)
+        )
+    ).one()
+    terms = await load_programme(session, survey.brand_id)
+    if now >= present.first_answered_at + timedelta(minutes=terms.programme.survey.change_minutes):
+        return ResponseOutcome.stands
+    if any(getattr(present, name) != value for name, value in values.items()):
+        present.score, present.comment = answer.score, answer.comment
+        present.testimonial_consent = answer.testimonial_consent
+        present.answered_at = now
+        present.changes += 1
+    return ResponseOutcome.changed

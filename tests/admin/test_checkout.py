@@ -1,0 +1,328 @@
+"""A checkout of one's own: validate, redeem, roll back, over HTTP."""
+
+import asyncio
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select, update
+
+from app.admin.api import router
+from app.admin.keys import add_key
+from app.admin.rules import Scope
+from app.base.web.problems import install_problems
+from app.brands.add import add_shop
+from app.ingest.models import Delivery
+from app.insight.invariants import check
+from app.orders.models import Order
+from app.referrals.models import Code, Redemption
+from app.surveys.models import Survey
+from tests.support.referring import make_referrer, set_terms
+
+
+@pytest.fixture
+async def client(context, brand, shop):
+    app = FastAPI()
+    app.state.context = context
+    install_problems(app)
+    app.include_router(router)
+    async with context.sessions.begin() as session:
+        key = await add_key(session, brand.id, [Scope.read, Scope.pii, Scope.write, Scope.checkout])
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app), base_url="http://test/api/v1", headers=headers
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def code(context, brand, shop):
+    """A live code: 10 % off, ten uses; issued long ago so that the wall clock finds it good."""
+    made = await make_referrer(context, brand, shop)
+    async with context.sessions.begin() as session:
+        expiry = {"expires_at": func.now() + func.make_interval(0, 0, 0, 100)}
+        await session.execute(update(Code).where(Code.id == made.id).values(**expiry))
+    return made.display
+
+
+def order(number=1, **said):
+    return {
+        "id": f"o{number}",
+        "number": f"#{number}",
+        "placed_at": "2026-03-10T12:00:00Z",
+        "currency": "EUR",
+        "subtotal": "80.00",
+        "total": "72.00",
+        "discount_total": "8.00",
+        "customer": {"email": f"friend{number}@example.org", "country": "FR"},
+        "items": [{"sku": "MUG", "title": "Mug", "quantity": 1, "unit_price": "80.00"}],
+    } | said
+
+
+async def test_a_good_code_is_valid_with_what_it_takes_off(client, code):
+    question = {
+        "code": code.lower(),
+        "customer": {"email": "new@example.org"},
+        "order": {"subtotal": "80.00", "currency": "EUR"},
+    }
+    answer = await client.post("/codes/validate", json=question)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {
+        "valid": True,
+        "reason": None,
+        "discount": {"kind": "percent", "value": "10.00", "currency": "EUR"},
+        "amount_off": "8.00",
+    }
+
+
+async def test_an_unknown_code_says_so(client, code):
+    answer = await client.post(
+        "/codes/validate", json={"code": "NOSUCH", "order": {"subtotal": 80, "currency": "EUR"}}
+    )
+    assert answer.json() == {"valid": False, "reason": "unknown_code", "discount": None, "amount_off": "0.00"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"code": "X"},
+        {"code": "", "order": {"subtotal": "1", "currency": "EUR"}},
+        {"code": "X", "order": {"currency": "EUR"}},
+        {"code": "X", "order": {"subtotal": "-1", "currency": "EUR"}},
+        {"code": "X", "order": {"subtotal": "1.005", "currency": "EUR"}},
+        {"code": "X", "order": {"subtotal": "1", "currency": "ZZZ"}},
+        {"code": "X", "order": {"subtotal": "1", "currency": "EUR", "extra": 1}},
+        {"code": "X", "order": {"subtotal": "1", "currency": "EUR"}, "customer": {"mail": "a@b.c"}},
+        {"code": "X", "order": {"subtotal": "1", "currency": "EUR"}, "extra": 1},
+        {"code": "X\u0000", "order": {"subtotal": "1", "currency": "EUR"}},
+        {"code": "X", "order": []},
+    ],
+)
+async def test_a_question_that_cannot_be_answered_is_a_422(client, question):
+    answer = await client.post("/codes/validate", json=question)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+async def test_redeeming_records_the_order_with_its_survey_and_redemption(context, client, code):
+    answer = await client.post("/codes/redeem", json={"code": code, "shop": "acme", "order": order()})
+    assert answer.status_code == 201, answer.text
+    redemption = answer.json()
+    assert (
+        redemption["status"],
+        redemption["amount_off"],
+        redemption["code"],
+        redemption["order_number"],
+    ) == (
+        "pending",
+        "8.00",
+        code,
+        "#1",
+    )
+    async with context.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(Order)) == 1
+        assert await session.scalar(select(func.count()).select_from(Survey)) == 1
+        kept = (await session.scalars(select(Delivery))).one()
+        assert (kept.source, kept.status, kept.topic) == ("api", "processed", "order.paid")
+        assert await check(session, context.tokens) == []
+
+
+async def test_a_repeated_redeem_answers_the_same_redemption(client, code):
+    first = await client.post("/codes/redeem", json={"code": code, "order": order()})
+    again = await client.post("/codes/redeem", json={"code": code, "order": order()})
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+
+
+async def test_a_refused_code_is_a_409_with_the_true_reason_and_the_order_stands(context, client, code):
+    await client.post("/codes/redeem", json={"code": code, "order": order(1)})
+    same_friend = order(2, customer=order(1)["customer"])
+    answer = await client.post("/codes/redeem", json={"code": code, "order": same_friend})
+    assert (answer.status_code, answer.json()["code"], answer.json()["reason"]) == (
+        409,
+        "already_used_by_friend",
+        "already_used_by_friend",
+    )
+    unknown = await client.post("/codes/redeem", json={"code": "NOSUCH", "order": order(3)})
+    assert (unknown.status_code, unknown.json()["reason"], unknown.json()["redemption"]) == (
+        409,
+        "unknown_code",
+        None,
+    )
+    async with context.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(Order)) == 3
+
+
+async def test_one_of_many_wins_the_last_use(context, client, code):
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).values(max_uses=3))
+    asked = [
+        client.post("/codes/redeem", json={"code": code, "order": order(number)}) for number in range(12)
+    ]
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 9, [
+        answer.text for answer in answers
+    ]
+    assert {answer.json()["reason"] for answer in answers if answer.status_code == 409} == {"exhausted"}
+    async with context.sessions() as session:
+        assert (await session.scalars(select(Code.uses))).one() == 3
+        assert await check(session, context.tokens) == []
+
+
+async def test_the_same_order_at_the_same_moment_has_one_redemption(context, client, code):
+    asked = [client.post("/codes/redeem", json={"code": code, "order": order()}) for _ in range(6)]
+    answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_concurrent_repeats_with_one_key_happen_once(context, client, code):
+    body = {"code": code, "order": order()}
+    asked = [client.post("/codes/redeem", json=body, headers={"Idempotency-Key": "k"}) for _ in range(5)]
+    answers = await asyncio.gather(*asked)
+    assert {answer.status_code for answer in answers} == {201}
+    assert all(answer.json() == answers[0].json() for answer in answers)
+
+
+async def test_an_order_that_the_hook_told_first_still_gets_its_code(context, client, code):
+    told_first = {"code": "NOSUCH", "order": order()}
+    assert (await client.post("/codes/redeem", json=told_first)).status_code == 409
+    assert (await client.post("/codes/redeem", json={"code": code, "order": order()})).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "X"},
+        {"code": "X", "order": {}},
+        {"code": "X", "order": order(currency="ZZZ")},
+        {"code": "X", "order": order(total="-1")},
+        {"code": "X", "order": order(total=1.005)},
+        {"code": "X", "order": order(totl="1")},
+        {"code": "X", "order": order(placed_at="today")},
+        {"code": "X", "shop": "nobody", "order": order()},
+        {"code": "X", "order": order(), "extra": 1},
+        {"code": "X", "order": order(customer={"mail": "a@b.c"})},
+        {"code": "X", "order": order(items=[{"title": "Mug"}, {"name": "Mug"}])},
+        {"code": "X", "order": order(shipping_address={"zip": "10115"})},
+        {"code": "X", "order": order(), "shop": 5},
+    ],
+)
+async def test_a_purchase_that_cannot_be_understood_is_a_422_and_keeps_nothing(context, client, body):
+    answer = await client.post("/codes/redeem", json=body)
+    assert answer.status_code == 422, answer.text
+    async with context.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(Order)) == 0
+
+
+async def test_a_brand_with_several_shops_must_name_one(context, brand, client, code):
+    async with context.sessions.begin() as session:
+        await add_shop(session, context.tokens, brand, "acme-fr", name="Acme FR")
+    answer = await client.post("/codes/redeem", json={"code": code, "order": order()})
+    assert (answer.status_code, answer.json()["code"]) == (422, "shop_required")
+    assert (
+        await client.post("/codes/redeem", json={"code": code, "shop": "acme", "order": order()})
+    ).status_code == 201
+
+
+async def test_a_whole_rollback_gives_the_use_back(context, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    path = f"/redemptions/{redemption['id']}/rollback"
+    answer = await client.post(path, json={"amount": None, "reason": "changed their mind"})
+    assert (answer.status_code, answer.json()["status"], answer.json()["reason"]) == (
+        200,
+        "reversed",
+        "changed their mind",
+    ), answer.text
+    async with context.sessions() as session:
+        assert (await session.scalars(select(Code.uses))).one() == 0
+        assert await check(session, context.tokens) == []
+
+
+async def test_a_partial_rollback_counts_like_a_refund_once_a_key(context, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    assert (await client.post(f"/redemptions/{redemption['id']}/approve", json={"reason": "fine"})).json()[
+        "status"
+    ] == "approved"
+    path = f"/redemptions/{redemption['id']}/rollback"
+    for _ in range(2):
+        answer = await client.post(
+            path, json={"amount": 36.00, "reason": "half"}, headers={"Idempotency-Key": "r1"}
+        )
+        assert answer.status_code == 200, answer.text
+    (reward,) = (await client.get("/rewards")).json()["data"]
+    assert (reward["amount"], reward["net_amount"]) == ("10.00", "5.00")
+    for wrong in (
+        {"amount": "x", "reason": "x"},
+        {"amount": "0", "reason": "x"},
+        {"amount": "-1", "reason": "x"},
+        {"amount": True, "reason": "x"},
+    ):
+        assert (await client.post(path, json=wrong)).status_code == 422, wrong
+    async with context.sessions() as session:
+        assert await check(session, context.tokens) == []
+
+
+async def test_a_rollback_whose_body_cannot_be_read_is_a_422_and_changes_nothing(context, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    path = f"/redemptions/{redemption['id']}/rollback"
+    bodies = [
+        '{"amount": NaN}',
+        '{"amount": -Infinity}',
+        '{"amount": 1e999}',
+        '{"amount": "5.00"}'.encode("utf-16"),
+    ]
+    for body in bodies:
+        answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), (
+            body,
+            answer.text,
+        )
+    (row,) = (await client.get("/redemptions")).json()["data"]
+    assert row["status"] == redemption["status"]
+
+
+async def test_an_order_may_say_every_field_that_is_documented(client, code):
+    everything = order(
+        customer={
+            "id": "7",
+            "email": "leo@example.org",
+            "phone": None,
+            "first_name": "Leo",
+            "last_name": "Ito",
+            "locale": "de",
+        }
+        | {"time_zone": "Europe/Berlin", "country": "DE", "email_consent": True, "sms_consent": None},
+        shipping_address={
+            "line1": "1 Main St",
+            "line2": None,
+            "city": "Berlin",
+            "postal_code": "10115",
+            "country": "DE",
+        },
+        payment_fingerprint=None,
+    )
+    answer = await client.post("/codes/redeem", json={"code": code, "order": everything})
+    assert answer.status_code == 201, answer.text
+
+
+async def test_held_ones_are_rejected_and_approved_after_all(context, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    assert (await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "odd"})).json()[
+        "code"
+    ] == "not_allowed"
+    async with context.sessions.begin() as session:
+        await session.execute(update(Redemption).values(status="in_review", reason="suspected_fraud"))
+    assert (await client.post(f"/redemptions/{redemption['id']}/reject", json={})).status_code == 422
+    rejected = (
+        await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "same household"})
+    ).json()
+    assert (rejected["status"], rejected["reason"]) == ("rejected", "same household")
+    assert (await client.post(f"/redemptions/{redemption['id']}/approve")).json()["status"] == "approved"
+    assert (await client.post("/redemptions/red_x/approve")).status_code == 404
+
+
+async def test_terms_in_force_decide(context, brand, client, code):
+    await set_terms(context, brand, {"redemptions_enabled": False})
+    answer = await client.post(
+        "/codes/validate", json={"code": code, "order": {"subtotal": "80.00", "currency": "EUR"}}
+    )
+    assert answer.json()["reason"] == "not_active"

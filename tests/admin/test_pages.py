@@ -1,0 +1,302 @@
+"""Signing in, and the dashboard: over HTTP, and in a real Chromium."""
+
+import asyncio
+import gzip
+import os
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+from axe_playwright_python.base import AXE_FILE_PATH
+from fastapi import FastAPI
+from playwright.async_api import async_playwright
+from sqlalchemy import func, select
+from starlette.staticfiles import StaticFiles
+
+from app.admin.chart import line_chart
+from app.admin.models import LoginLink, StaffSession
+from app.admin.pages import COOKIE, router
+from app.admin.rules import Role
+from app.admin.staff import add_staff, make_login_link, sign_in, who_is
+from app.base import clock
+from app.base.errors import AppError
+from app.base.ids import new_id, public_id
+from app.base.paths import ROOT
+from app.base.web.middleware import RequestMiddleware
+from app.base.web.problems import install_problems
+from app.brands.add import add_brand
+from app.insight.nps import Counts
+from app.insight.scores import Group
+from app.referrals.rules import RedemptionStatus
+from tests.support.insight_rows import START, Rows
+
+CHROMIUM = Path("/usr/bin/chromium")
+SHOTS = os.environ.get("TENFOLD_SCREENSHOTS")
+AXE = Path(AXE_FILE_PATH).read_text()
+
+
+@pytest.fixture
+def app(context):
+    app = FastAPI()
+    app.state.context = context
+    app.add_middleware(RequestMiddleware)
+    install_problems(app)
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=ROOT / "static"))
+    return app
+
+
+@pytest.fixture
+async def client(app):
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+def rows(session, brand, shop):
+    return Rows(session, brand, shop)
+
+
+async def link_for(context, brand, role=Role.admin, email="mia@example.com", **said):
+    async with context.sessions.begin() as session:
+        await add_staff(session, brand.id, email, role)
+        url = await make_login_link(session, context, email, **({"now": clock.now()} | said))
+    return url.removeprefix(context.settings.public_url)
+
+
+async def test_looking_at_a_link_does_not_use_it_up_and_pressing_the_button_does(
+    context, brand, shop, client
+):
+    path = await link_for(context, brand)
+    for _ in range(3):
+        assert (await client.get(path)).status_code == 200
+    entered = await client.post(path)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/admin")
+    said = entered.headers["set-cookie"].lower()
+    assert "httponly" in said
+    assert "samesite=lax" in said
+    assert "path=/admin" in said
+    assert (await client.get("/admin")).status_code == 200
+    assert (await client.post(path)).status_code == 404
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_one_of_two_browsers_gets_in(context, brand, client):
+    path = await link_for(context, brand)
+    answers = await asyncio.gather(*(client.post(path) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [303, 404, 404, 404, 404]
+
+
+async def test_an_expired_or_foreign_link_is_the_one_404(context, brand, client):
+    expired = await link_for(context, brand, now=clock.now() - timedelta(days=2))
+    foreign = f"/admin/login/{context.tokens.link('survey', brand.id, new_id())}"
+    pages = [
+        await client.request(method, path)
+        for path in (expired, foreign, "/admin/login/x")
+        for method in ("GET", "POST")
+    ]
+    assert {page.status_code for page in pages} == {404}
+    assert len({page.text for page in pages}) == 1
+
+
+async def test_without_a_session_nothing_is_shown(context, brand, client):
+    for cookie in (None, "", "x", "x.y", f"{context.tokens.link('session', brand.id, new_id())}.secret"):
+        headers = {} if cookie is None else {"Cookie": f"{COOKIE}={cookie}"}
+        for path in ("/admin", f"/admin/customers/{public_id('cus', new_id())}"):
+            answer = await client.get(path, headers=headers)
+            assert answer.status_code == 401
+            assert "login-link" in answer.text
+
+
+async def test_signing_out_ends_the_session(context, brand, shop, session, client):
+    await client.post(await link_for(context, brand))
+    cookie = client.cookies[COOKIE]
+    assert (await client.post("/admin/logout")).status_code == 303
+    assert await session.scalar(select(func.count()).select_from(StaffSession)) == 0
+    assert await who_is(session, context.tokens, cookie, now=clock.now()) is None
+    assert (await client.get("/admin")).status_code == 401
+
+
+async def test_a_session_ends_by_itself_and_keeps_a_hash_only(context, brand, session):
+    path = await link_for(context, brand)
+    now = clock.now()
+    cookie = await sign_in(session, context.tokens, path.rsplit("/", 1)[1], now=now)
+    assert cookie is not None
+    person = await who_is(session, context.tokens, cookie, now=now)
+    assert person is not None
+    assert (person.email, person.role) == ("mia@example.com", Role.admin)
+    assert await who_is(session, context.tokens, cookie, now=now + timedelta(days=15)) is None
+    assert await who_is(session, context.tokens, cookie + "x", now=now) is None
+    secret = cookie.partition(".")[2].encode()
+    assert secret not in (await session.scalars(select(StaffSession.secret_hash))).one()
+
+
+async def test_staff_are_added_once_and_get_another_role(context, brand, session):
+    first = await add_staff(session, brand.id, "Mia@Example.com ", Role.viewer)
+    assert await add_staff(session, brand.id, "mia@example.com", Role.admin) == first
+    with pytest.raises(AppError, match="no e-mail address"):
+        await add_staff(session, brand.id, "mia", Role.viewer)
+    with pytest.raises(AppError, match="Nobody"):
+        await make_login_link(session, context, "nobody@example.com", now=clock.now())
+    assert await session.scalar(select(func.count()).select_from(LoginLink)) == 0
+
+
+async def test_who_works_for_two_brands_says_which(context, brand, session):
+    rival = await add_brand(session, "rival", name="Rival")
+    for each in (brand, rival):
+        await add_staff(session, each.id, "mia@example.com", Role.viewer)
+    with pytest.raises(AppError, match="several brands"):
+        await make_login_link(session, context, "mia@example.com", now=clock.now())
+    assert await make_login_link(session, context, "mia@example.com", now=clock.now(), brand_id=rival.id)
+
+
+async def test_an_empty_overview_says_what_will_fill_it(context, brand, shop, client):
+    await client.post(await link_for(context, brand))
+    for query in ("", "?days=7", "?days=all", "?days=x", "?from=2026-03-01&to=2026-04-01"):
+        answer = await client.get(f"/admin{query}")
+        assert answer.status_code == 200
+        assert "No answers in this period" in answer.text
+    assert (await client.get("/admin?from=soon")).status_code == 303
+
+
+async def fill(rows):
+    """Half a year of a small shop."""
+    dice = random.Random(7)
+    today = datetime.now(UTC).replace(hour=12, minute=0)
+    for number in range(160):
+        at = today - timedelta(days=number * 0.7)
+        score = dice.choices([10, 9, 8, 7, 5, 0], [35, 25, 12, 8, 12, 8])[0]
+        comment = dice.choice(
+            [
+                "Fast delivery, and the fit is as described.",
+                None,
+                "The box came open, but they sent another at once.",
+                "<b>Great</b>",
+            ]
+        )
+        happy = await rows.answer(
+            score, answered_at=at, order={"placed_at": at - timedelta(days=4)}, comment=comment
+        )
+        if score < 9:
+            continue
+        code = await rows.code(happy.customer_id, happy.survey_id)
+        for _ in range(dice.randrange(4)):
+            await rows.visit(happy.customer_id)
+        if dice.random() < 0.4:
+            await rows.redemption(code, dice.choice([RedemptionStatus.approved, RedemptionStatus.pending]))
+
+
+async def test_the_overview_shows_the_numbers_the_api_gives(context, brand, session, rows, client):
+    for score in (10, 9, 9, 8, 3):
+        await rows.answer(score, answered_at=clock.now(), comment="<script>alert(1)</script>")
+    await session.commit()
+    await client.post(await link_for(context, brand))
+    text = (await client.get("/admin?days=7")).text
+    assert '<p class="big">40</p>' in text
+    assert "<script>alert" not in text
+    assert "Ana Ito1" in text
+    for role, shows in ((Role.viewer, False), (Role.support, True)):
+        await client.post(await link_for(context, brand, role, f"{role}@example.com"))
+        page = (await client.get("/admin?days=7")).text
+        assert ("Ana Ito1" in page) is shows
+
+
+async def test_a_persons_page_tells_their_story(context, brand, session, rows, client):
+    happy = await rows.answer(10, comment="Lovely <i>mug</i>")
+    await session.commit()
+    await client.post(await link_for(context, brand, Role.viewer))
+    answer = await client.get(f"/admin/customers/{public_id('cus', happy.customer_id)}")
+    assert answer.status_code == 200
+    assert "Answered 10, a promoter: “Lovely &lt;i&gt;mug&lt;/i&gt;”" in answer.text
+    assert "Ito" not in answer.text
+    for unknown in (public_id("cus", new_id()), "cus_x", "x"):
+        assert (await client.get(f"/admin/customers/{unknown}")).status_code == 404
+
+
+async def test_another_brands_person_is_a_404(context, brand, session, rows, client):
+    happy = await rows.answer(10)
+    rival = await add_brand(session, "rival", name="Rival")
+    await session.commit()
+    await client.post(await link_for(context, rival))
+    assert (await client.get(f"/admin/customers/{public_id('cus', happy.customer_id)}")).status_code == 404
+
+
+def test_points_of_few_answers_are_left_out_and_break_the_line():
+    many, few = Counts(6, 2, 2), Counts(1, 1, 1)
+    groups = [Group(str(number), counts) for number, counts in enumerate([many, many, few, many])]
+    chart = line_chart(groups)
+    assert chart is not None
+    assert (len(chart.dots), len(chart.lines), len(chart.bands)) == (3, 1, 2)
+    assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in chart.dots)
+    assert [y for _, y in chart.ticks][:: len(chart.ticks) - 1] == [0, 100]
+    assert line_chart([Group("1", few)]) is None
+    assert line_chart([]) is None
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+async def test_the_pages_look_well_everywhere(context, brand, session, rows, app):
+    await fill(rows)
+    happy = await rows.answer(10, answered_at=START, comment="Lovely")
+    await rows.code(happy.customer_id, happy.survey_id)
+    await session.commit()
+    link = await link_for(context, brand, now=clock.now())
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
+        await asyncio.sleep(0.01)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        context = await browser.new_context()
+        page = await context.new_page()
+        refused = []
+        page.on(
+            "console",
+            lambda message: refused.append(message.text) if "Content Security" in message.text else None,
+        )
+        await branding(page, url + "/admin", "sign_in")
+        await branding(page, url + link, "login")
+        await page.click("text=Sign in >> nth=-1")
+        await page.wait_for_url("**/admin")
+        await branding(page, url + "/admin", "overview")
+        await branding(page, f"{url}/admin/customers/{public_id('cus', happy.customer_id)}", "person")
+        first_load = await (await context.request.get(url + "/admin")).body()
+        sheets = b"".join((ROOT / "static" / name).read_bytes() for name in ("tenfold.css", "admin.css"))
+        assert len(gzip.compress(first_load)) + len(gzip.compress(sheets)) < 60 * 1024
+        assert refused == []
+        await browser.close()
+    server.should_exit = True
+    await running
+
+
+async def branding(page, address, name):
+    for width in (320, 390, 1280):
+        for scheme in ("light", "dark"):
+            await page.set_viewport_size({"width": width, "height": 844})
+            await page.emulate_media(color_scheme=scheme)
+            await page.goto(address)
+            if SHOTS:
+                await page.screenshot(path=f"{SHOTS}/admin_{name}_{width}_{scheme}.png", full_page=True)
+            session = await page.context.new_cdp_session(page)
+            await session.send("Runtime.evaluate", {"expression": AXE})
+            found = await page.evaluate(
+                "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+            )
+            assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]] == [], (
+                name,
+                width,
+                scheme,
+            )
+            sideways = await page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert sideways <= 0, (name, width, scheme)
+            small = await page.evaluate(
+                "[...document.querySelectorAll('button, .button, .pick, .bar a')].map(one => one.getBoundingClientRect())"
+                ".filter(box => box.height && box.height < 24).length"
+            )
+            assert small == 0, (name, width, scheme)

@@ -1,0 +1,121 @@
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from app.base import due
+from app.base.due import Sweep, run_until_idle, run_worker, sweep_once, wake
+
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def counting(left: dict[int, int], log: list[int]) -> Sweep:
+    """A sweep over brands with so many batches left each."""
+
+    async def brands(_now: datetime) -> list[int]:
+        return [brand for brand, batches in left.items() if batches]
+
+    async def work(brand: int, _now: datetime) -> int:
+        if left[brand] == 0:
+            return 0
+        left[brand] -= 1
+        log.append(brand)
+        return 1
+
+    return Sweep("room", brands, work, every_seconds=60)
+
+
+async def test_brands_take_turns_so_a_large_one_starves_nobody():
+    log: list[int] = []
+    assert await sweep_once(counting({1: 4, 2: 1, 3: 2}, log), NOW) == 7
+    assert log == [1, 2, 3, 1, 3, 1, 1]
+
+
+async def test_a_brand_that_breaks_does_not_hold_up_the_others():
+    done: list[int] = []
+
+    async def brands(_now: datetime) -> list[int]:
+        return [1, 2]
+
+    async def work(brand: int, _now: datetime) -> int:
+        if brand == 1:
+            raise RuntimeError("broken")
+        done.append(brand)
+        return 1 if len(done) < 3 else 0
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await sweep_once(Sweep("room", brands, work), NOW)
+    assert done == [2, 2, 2]
+
+
+async def test_a_brand_that_comes_while_others_are_worked_off_has_its_turn_too():
+    left, log = {1: 4}, []
+    inner = counting(left, log)
+
+    async def work(brand: int, now: datetime) -> int:
+        left.setdefault(2, 1)
+        return await inner.work(brand, now)
+
+    assert await sweep_once(Sweep("room", inner.brands, work), NOW) == 5
+    assert log == [1, 1, 2, 1, 1]
+
+
+async def test_a_long_sweep_reads_the_clock_for_each_batch():
+    times = iter(datetime(2026, 3, 10, hour, tzinfo=UTC) for hour in range(10))
+    seen: list[int] = []
+
+    async def brands(now: datetime) -> list[int]:
+        return [1] if now.hour < 4 else []
+
+    async def work(_brand: int, now: datetime) -> int:
+        seen.append(now.hour)
+        return 1
+
+    await due.sweep_by(Sweep("room", brands, work), lambda: next(times))
+    assert seen == [1, 3]
+
+
+async def test_sweeps_are_repeated_until_a_whole_round_moves_nothing():
+    log: list[int] = []
+    left = {1: 2}
+    assert await run_until_idle([counting(left, log), counting({5: 1}, log)], NOW) == {"room": 3}
+
+
+async def test_who_works_off_all_that_is_due_takes_the_wake_ups_that_wait(context):
+    async with context.sessions.begin() as session:
+        await wake(session, "room", "other")
+    await due.discard_wake_ups(context.sessions)
+    assert await due.queue_lag_seconds(context.sessions) == 0
+    async with context.sessions() as session:
+        assert await session.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+
+
+async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(context):
+    swept = asyncio.Event()
+
+    async def brands(_now: datetime) -> list[int]:
+        swept.set()
+        return []
+
+    async def work(_brand: int, _now: datetime) -> int:
+        return 0
+
+    async with context.sessions() as session:
+        await wake(session, "room")
+        await session.rollback()
+    async with context.sessions() as session:
+        assert await session.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+    stop, ready = asyncio.Event(), asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker(context.database_url, [Sweep("room", brands, work, every_seconds=59)], stop, ready=ready)
+    )
+    try:
+        await ready.wait()
+        async with context.sessions.begin() as session:
+            await wake(session, "room")
+        await asyncio.wait_for(swept.wait(), 20)
+        assert await due.queue_lag_seconds(context.sessions) < 20
+    finally:
+        stop.set()
+        await worker

@@ -1,0 +1,123 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, Request
+from httpx2 import ASGITransport, AsyncClient
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+from app.base.errors import AppError
+from app.base.web.context import SessionDep
+from app.base.web.middleware import BodyLimitMiddleware, RequestMiddleware, read_body
+from app.base.web.problems import install_problems
+
+
+class Body(BaseModel):
+    number: int
+
+
+@pytest.fixture
+async def client(context):
+    app = FastAPI()
+    app.state.context = context
+    app.add_middleware(BodyLimitMiddleware, limit=2000, doors="/raw")
+    app.add_middleware(RequestMiddleware)
+    install_problems(app)
+
+    @app.post("/fails-at-commit")
+    async def fails_at_commit(session: SessionDep) -> dict[str, bool]:
+        await session.execute(text("CREATE TABLE parent (id int PRIMARY KEY)"))
+        await session.execute(
+            text("CREATE TABLE child (id int REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+        )
+        await session.execute(text("INSERT INTO child VALUES (1)"))
+        return {"done": True}
+
+    @app.post("/mistake")
+    async def mistake() -> None:
+        raise AppError("no_such_thing", "There is no such thing; name another.", status=409)
+
+    @app.post("/typed")
+    async def typed(body: Body) -> Body:
+        return body
+
+    @app.post("/raw")
+    async def raw(request: Request) -> int:
+        return len(await read_body(request, limit=1000, drop_up_to=5000))
+
+    @app.get("/asks")
+    async def asks(session: SessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+
+    @app.get("/looks-for-a-file")
+    def looks_for_a_file() -> None:
+        Path("no-such-file").read_bytes()
+
+    async with AsyncClient(
+        transport=ASGITransport(app=app, raise_app_exceptions=False), base_url="http://test"
+    ) as client:
+        yield client
+
+
+async def test_a_commit_that_fails_is_never_answered_200(client, context):
+    answer = await client.post("/fails-at-commit")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    async with context.sessions() as session:
+        assert await session.scalar(text("SELECT to_regclass('child')")) is None
+
+
+@pytest.mark.parametrize("query", ["host=/nowhere-at-all", "host=127.0.0.1&port=1"])
+async def test_a_database_that_is_away_is_answered_503_on_every_door(client, context, query):
+    engine = create_async_engine(f"postgresql+asyncpg://postgres@/postgres?{query}")
+    away = replace(context, engine=engine, sessions=async_sessionmaker(engine))
+    client._transport.app.state.context = away
+    answer = await client.get("/asks")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"]
+
+
+async def test_a_missing_file_is_our_own_mistake(client):
+    assert (await client.get("/looks-for-a-file")).status_code == 500
+
+
+async def test_a_mistake_is_answered_as_a_problem_with_a_stable_code(client):
+    answer = await client.post("/mistake")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_such_thing")
+
+
+async def test_a_refused_body_is_not_echoed(client):
+    answer = await client.post("/typed", json={"number": "top secret"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert "top secret" not in answer.text
+
+
+async def test_every_answer_has_a_request_id_and_safe_headers(client):
+    answer = await client.post("/mistake", headers={"x-request-id": "from-our-proxy"})
+    assert answer.headers["x-request-id"] == "from-our-proxy"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    hostile = await client.post("/mistake", headers={"x-request-id": "<script>"})
+    assert "<" not in hostile.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(0, 200), (1000, 200), (1001, 413), (4999, 413), (50_000, 413)])
+async def test_a_body_is_read_up_to_its_limit(client, size, status):
+    answer = await client.post("/raw", content=b"x" * size)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == size
+
+
+async def test_a_body_that_no_door_waits_for_is_refused_before_it_is_read(client):
+    answer = await client.post("/typed", content=b'{"number": 1, "x": "' + b"x" * 3000 + b'"}')
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    async def growing():
+        for _ in range(30):
+            yield b" " * 100
+
+    unsized = await client.post("/typed", content=growing())
+    assert 400 <= unsized.status_code < 500

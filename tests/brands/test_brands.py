@@ -1,0 +1,71 @@
+import pytest
+from pydantic import ValidationError
+
+from app.base.errors import AppError
+from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
+from app.brands.find import find_shop, load_programme
+from app.brands.programme import Programme
+from app.brands.rules import accent_of
+
+
+async def test_a_shop_is_found_by_its_slug(session, brand, shop):
+    found = await find_shop(session, "acme")
+    assert found is not None
+    assert (found[0].id, found[1].id) == (brand.id, shop.id)
+    assert await find_shop(session, "nobody") is None
+
+
+async def test_a_slug_is_taken_once_in_the_installation(context, brand, shop):
+    for slug in ("acme", "sendgrid", "twilio", "Über", ""):
+        with pytest.raises(AppError):
+            async with context.sessions.begin() as session:
+                await add_shop(session, context.tokens, brand, slug, name="Again")
+    with pytest.raises(AppError, match="already"):
+        async with context.sessions.begin() as session:
+            await add_brand(session, "acme", name="Again")
+
+
+async def test_changed_terms_are_a_new_version_and_unchanged_ones_are_not(context, brand):
+    changed = Programme.model_validate({"survey": {"delay_hours": 1}})
+    for _ in range(2):
+        async with context.sessions.begin() as session:
+            await change_programme(session, brand.id, changed, author="test")
+    async with context.sessions() as session:
+        terms = await load_programme(session, brand.id)
+    assert (terms.version, terms.programme.survey.delay_hours) == (2, 1)
+
+
+def test_the_default_programme_is_the_contracts():
+    shown = Programme().as_json()
+    assert shown["survey"]["quiet_hours"] == {"from": "20:00", "to": "09:00"}
+    assert shown["offer"]["friend_discount"] == {"kind": "percent", "value": "10.00"}
+    assert shown["reward"] | {"value": "10.00"} == shown["reward"]
+    assert Programme.model_validate(shown) == Programme()
+
+
+async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_three(context, brand, shop):
+    made = []
+    for _ in range(2):
+        async with context.sessions.begin() as session:
+            made.append(await exchange_secret(session, context.tokens, "acme"))
+    async with context.sessions.begin() as session:
+        assert await exchange_secret(session, context.tokens, "acme", webhook_secret=made[1]) == made[1]
+    async with context.sessions() as session:
+        found = await find_shop(session, "acme")
+    assert found is not None
+    assert [context.tokens.open(sealed) for sealed in found[1].sealed_secrets] == [made[1], made[0]]
+    with pytest.raises(AppError, match="no shop"):
+        async with context.sessions.begin() as session:
+            await exchange_secret(session, context.tokens, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("branding", "accent"), [({}, None), ({"accent": "#0F5fA8"}, "0f5fa8"), ({"accent": "red;}"}, None)]
+)
+def test_nothing_but_a_colour_gets_into_a_page(branding, accent):
+    assert accent_of(branding) == accent
+
+
+def test_tags_that_the_database_cannot_hold_are_refused():
+    with pytest.raises(ValidationError):
+        Programme.model_validate({"survey": {"exclude": {"tags": ["\x00"]}}})

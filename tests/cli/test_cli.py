@@ -1,0 +1,152 @@
+"""The commands as a person runs them: in processes of their own, over the embedded database."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TENFOLD = Path(sys.executable).parent / "tenfold"
+
+
+@pytest.fixture
+def home(context, settings):
+    """An environment whose database is the test's own."""
+    return {
+        "PATH": os.environ["PATH"],
+        "TENFOLD_DATABASE_URL": context.database_url,
+        "TENFOLD_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "TENFOLD_HOME": str(settings.home),
+    }
+
+
+def tenfold(home: dict[str, str], *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [TENFOLD, *words],
+        env=home,
+        cwd=home["TENFOLD_HOME"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_shop_a_key_and_a_person_are_set_up_by_commands(home):
+    shop = json.loads(tenfold(home, "shop", "add", "acme", "--name", "Acme").stdout)
+    assert shop["hooks"]["checkout"] == "http://127.0.0.1:8000/hooks/acme/checkout"
+    assert shop["webhook_secret"].startswith("whsec_")
+    key = tenfold(home, "key", "add", "--brand", "acme", "--scope", "read").stdout
+    assert key.startswith("tf_")
+    assert len(key.split()) == 1
+    tenfold(home, "staff", "add", "ana@acme.example", "--brand", "acme", "--role", "marketer")
+    assert tenfold(home, "staff", "login-link", "ana@acme.example").stdout.startswith(
+        "http://127.0.0.1:8000/admin/login/"
+    )
+    assert "All" in tenfold(home, "invariants").stdout
+    assert json.loads(tenfold(home, "invariants", "--json").stdout)["broken"] == []
+    assert "well" in tenfold(home, "doctor").stdout
+
+
+def test_run_due_at_a_time_answers_one_line_of_counts(home):
+    answer = tenfold(home, "run-due", "--now", "2026-05-01T12:00:00Z")
+    assert set(json.loads(answer.stdout)) >= {"ingest", "surveys", "messages", "referrals"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["shop", "add", "twilio", "--name", "X"], "reserved"),
+        (["shop", "add", "acme", "--name", "X", "--currency", "XXX"], "currency"),
+        (["shop", "add", "acme", "--name", "X", "--platform", "ebay"], "platform"),
+        (["shop", "add", "acme", "--name", "X", "--time-zone", "Mars/Base"], "time zone"),
+        (["key", "add", "--brand", "nobody", "--scope", "read"], "brand"),
+        (["key", "add", "--brand", "nobody", "--scope", "all"], "scope"),
+        (["run-due", "--now", "tomorrow"], "time"),
+        (["run-due", "--now", "2026-05-01T12:00:00"], "zone"),
+        (["person", "export", "a@b.example", "--brand", "nobody"], "brand"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(home, words, said):
+    done = tenfold(home, *words, code=2)
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_settings_that_cannot_be_used_are_named(home):
+    done = tenfold(home | {"TENFOLD_SECRET_KEY": "short"}, "doctor", code=2)
+    assert "TENFOLD_SECRET_KEY" in done.stderr
+    refused = tenfold(
+        home | {"TENFOLD_ENV": "production", "TENFOLD_PUBLIC_URL": "https://nps.example"},
+        "run-due",
+        "--now",
+        "2026-05-01T12:00:00Z",
+        code=2,
+    )
+    assert "--now" in refused.stderr
+
+
+def test_a_database_that_is_away_is_one_sentence(home):
+    away = home | {"TENFOLD_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
+    assert "database" in tenfold(away, "doctor", code=2).stderr
+    assert "database" in tenfold(away, "invariants", code=2).stderr
+
+
+@pytest.mark.parametrize(("word", "code"), [("serve", 0), ("web", -signal.SIGTERM)])
+def test_told_to_stop_it_leaves_no_database_behind(tmp_path, word, code):
+    environment = {"PATH": os.environ["PATH"], "TENFOLD_HOME": str(tmp_path)}
+    tenfold(environment, "migrate")
+    pid_file = tmp_path / "postgres" / "postmaster.pid"
+    assert not pid_file.exists()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    running = subprocess.Popen(
+        [TENFOLD, word, "--port", str(number)],
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        _wait_until(lambda: _answers(number))
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == code
+        _wait_until(lambda: not pid_file.exists())
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_database_that_refuses_us_is_one_sentence_and_no_broken_promise(home):
+    nowhere = home | {"TENFOLD_DATABASE_URL": home["TENFOLD_DATABASE_URL"].replace("/test_", "/gone_")}
+    for words in (
+        ["invariants", "--json"],
+        ["migrate"],
+        ["key", "add", "--brand", "acme", "--scope", "read"],
+    ):
+        done = tenfold(nowhere, *words, code=2)
+        assert "database" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1

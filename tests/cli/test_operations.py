@@ -1,0 +1,52 @@
+"""What operators and browsers ask of the web besides its doors and pages."""
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import text
+
+from app.main import create_app
+from app.wiring import Parts
+
+
+@pytest.fixture
+async def client(context):
+    app = create_app(Parts(context, {}))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+
+
+async def test_a_migrated_database_is_ready_without_a_worker(client):
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_schema_that_is_behind_is_not_ready_and_says_how_to_mend_it(client, context):
+    async with context.sessions.begin() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "schema_behind")
+    assert "tenfold migrate" in answer.json()["detail"]
+
+
+async def test_figures_are_told_by_route_and_never_by_path(client):
+    await client.get("/s/some-token-that-nobody-made")
+    figures = (await client.get("/metrics")).text
+    assert 'route="/s/{token}"' in figures
+    assert "some-token" not in figures
+    assert "tenfold_queue_lag_seconds" in figures
+
+
+async def test_the_api_page_comes_from_us_alone_and_stands_in_nobodys_frame(client):
+    page = await client.get("/docs")
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert "https://" not in page.text
+    for path in ("/static/swagger/swagger-ui-bundle.js", "/static/docs.js", "/openapi.json"):
+        assert (await client.get(path)).status_code == 200, path
+
+
+async def test_a_brands_colour_is_a_style_sheet_and_nothing_else_is(client):
+    sheet = await client.get("/branding/b23c17.css")
+    assert sheet.headers["content-type"].startswith("text/css")
+    assert "--accent: #b23c17" in sheet.text
+    for wrong in ("red", "b23c1", "b23c17}", "B23C17"):
+        assert (await client.get(f"/branding/{wrong}.css")).status_code == 404

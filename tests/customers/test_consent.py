@@ -1,0 +1,228 @@
+"""Who may be reached now, what stops it for good, and being forgotten."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.web.context import AppContext
+from app.brands.add import add_brand
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.customers.consent import load_contact_options, suppress
+from app.customers.contact import ConsentStatement, Person
+from app.customers.erase import erase_customer
+from app.customers.export import export_customer
+from app.customers.identify import identify
+from app.customers.models import Consent, Customer, CustomerReference, Suppression
+from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
+from tests.support.constants import NOW
+
+PHONE = "+491701234567"
+YES = ConsentStatement(given=True)
+NO = ConsentStatement(given=False)
+ANN = Person(
+    external_id="c1",
+    email="ann@example.com",
+    phone=PHONE,
+    first_name="Ann",
+    country="AT",
+    locale="de",
+    sms_consent=YES,
+)
+
+
+async def known(context: AppContext, brand: Brand, shop: Shop, *people: Person) -> list[UUID]:
+    async with context.sessions.begin() as session:
+        return [each for each in await identify(session, brand, shop, people, now=NOW) if each]
+
+
+async def reached(context: AppContext, brand: Brand, *ids: UUID) -> dict[UUID, ContactOptions]:
+    async with context.sessions() as session:
+        return await load_contact_options(session, context.tokens, brand, ids)
+
+
+async def stopped(
+    context: AppContext, brand: Brand, channel: Channel, reason: SuppressionReason, *addresses: str
+) -> None:
+    async with context.sessions.begin() as session:
+        await suppress(session, context.tokens, brand.id, channel, addresses, reason, now=NOW)
+
+
+async def test_a_customer_is_reached_by_what_they_gave_and_allowed(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    [ann, bob] = await known(context, brand, shop, ANN, Person(email="bob@example.com"))
+    found = await reached(context, brand, ann, bob)
+    assert found[ann] == ContactOptions(
+        ann,
+        {Channel.email: "ann@example.com", Channel.sms: PHONE},
+        {},
+        "Ann",
+        None,
+        "de",
+        "Europe/Vienna",
+        "AT",
+    )
+    assert (found[bob].addresses, found[bob].refusals) == (
+        {Channel.email: "bob@example.com"},
+        {Channel.sms: NoContactReason.no_address},
+    )
+
+
+@pytest.mark.parametrize(
+    ("country", "said", "refused"),
+    [("DE", None, True), ("DE", True, False), ("FR", None, False), ("FR", False, True), (None, None, False)],
+)
+async def test_silence_is_answered_by_the_brands_basis(
+    context: AppContext, brand: Brand, shop: Shop, country: str | None, said: bool | None, refused: bool
+) -> None:
+    [ann] = await known(
+        context,
+        brand,
+        shop,
+        Person(email="ann@example.com", country=country, email_consent=ConsentStatement(given=said)),
+    )
+    assert (
+        (await reached(context, brand, ann))[ann].refusals.get(Channel.email) is NoContactReason.no_consent
+    ) is refused
+
+
+async def test_a_brand_may_have_its_own_basis(context: AppContext, brand: Brand, shop: Shop) -> None:
+    [ann] = await known(context, brand, shop, Person(email="ann@example.com", country="DE"))
+    brand.countries = {"DE": {"email_basis": "existing_customer"}}
+    assert (await reached(context, brand, ann))[ann].addresses == {Channel.email: "ann@example.com"}
+
+
+async def test_a_suppressed_address_gets_nothing_and_no_order_lifts_it(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    await stopped(context, brand, Channel.email, SuppressionReason.unsubscribed, "Ann@Example.com ")
+    await stopped(context, brand, Channel.sms, SuppressionReason.stopped, PHONE)
+    await known(context, brand, shop, Person(email="ann@example.com", email_consent=YES, sms_consent=YES))
+    found = (await reached(context, brand, ann))[ann]
+    assert found.addresses == {}
+    assert found.refusals == {
+        Channel.email: NoContactReason.unsubscribed,
+        Channel.sms: NoContactReason.unsubscribed,
+    }
+
+
+async def test_a_bounced_address_is_none(context: AppContext, brand: Brand, shop: Shop) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    await stopped(context, brand, Channel.email, SuppressionReason.bounced, "ann@example.com")
+    found = (await reached(context, brand, ann))[ann]
+    assert (found.addresses, found.refusals) == (
+        {Channel.sms: PHONE},
+        {Channel.email: NoContactReason.no_address},
+    )
+
+
+async def test_a_suppression_holds_for_its_brand_and_channel_alone(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    async with context.sessions.begin() as session:
+        rival = await add_brand(session, "rival", name="Rival")
+    await stopped(context, rival, Channel.email, SuppressionReason.unsubscribed, "ann@example.com")
+    await stopped(context, brand, Channel.sms, SuppressionReason.stopped, "ann@example.com")
+    assert (await reached(context, brand, ann))[ann].refusals == {}
+    assert await reached(context, rival, ann) == {}
+
+
+async def test_the_first_reason_stays_also_under_many_at_once(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    await stopped(context, brand, Channel.email, SuppressionReason.complained, "p1@example.com")
+    addresses = [f"p{number}@example.com" for number in range(50)]
+    await asyncio.gather(
+        *(
+            stopped(
+                context,
+                brand,
+                Channel.email,
+                SuppressionReason.unsubscribed,
+                *addresses[:: 1 if turn % 2 else -1],
+            )
+            for turn in range(6)
+        )
+    )
+    await stopped(context, brand, Channel.email, SuppressionReason.unsubscribed)
+    reasons = list(await session.scalars(select(Suppression.reason)))
+    assert len(reasons) == 50
+    assert reasons.count(SuppressionReason.complained) == 1
+
+
+async def test_a_thousand_customers_are_reached_in_three_queries(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    ids = await known(
+        context, brand, shop, *(Person(email=f"p{number}@example.com") for number in range(1000))
+    )
+    statements: list[str] = []
+    event.listen(
+        context.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2])
+    )
+    assert len(await reached(context, brand, *ids)) == 1000
+    assert len(statements) <= 3
+    assert await reached(context, brand) == {}
+
+
+async def test_who_is_erased_leaves_a_row_without_a_name_and_is_never_written_to(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [ann, bob] = await known(context, brand, shop, ANN, Person(email="bob@example.com", email_consent=YES))
+    for turn in range(2):
+        async with context.sessions.begin() as own:
+            await erase_customer(own, context.tokens, brand.id, [ann], now=NOW + timedelta(days=turn))
+    row = (await session.execute(select(Customer).where(Customer.id == ann))).scalar_one()
+    assert (row.email, row.email_key, row.phone, row.first_name, row.locale, row.country) == (None,) * 6
+    assert row.erased_at == NOW
+    for table in (CustomerReference, Consent):
+        left = (
+            await session.execute(select(func.count()).select_from(table).where(table.customer_id == ann))
+        ).scalar_one()
+        assert left == 0
+    found = await reached(context, brand, ann, bob)
+    assert found[ann].refusals == {
+        Channel.email: NoContactReason.no_address,
+        Channel.sms: NoContactReason.no_address,
+    }
+    assert found[bob].refusals == {Channel.sms: NoContactReason.no_address}
+
+    [late] = await known(context, brand, shop, ANN)
+    assert late != ann
+    assert (await reached(context, brand, late))[late].refusals == {
+        Channel.email: NoContactReason.unsubscribed,
+        Channel.sms: NoContactReason.unsubscribed,
+    }
+
+
+async def test_another_brands_customer_cannot_be_erased_or_exported(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    async with context.sessions.begin() as own:
+        rival = await add_brand(own, "rival", name="Rival")
+        await erase_customer(own, context.tokens, rival.id, [ann], now=NOW)
+        await erase_customer(own, context.tokens, rival.id, [], now=NOW)
+    assert (await reached(context, brand, ann))[ann].first_name == "Ann"
+    assert await export_customer(session, context.tokens, rival.id, ann) == {}
+
+
+async def test_a_person_gets_all_this_room_holds_of_them(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    await stopped(context, brand, Channel.email, SuppressionReason.unsubscribed, "ann@example.com")
+    exported = await export_customer(session, context.tokens, brand.id, ann)
+    assert (exported["email"], exported["phone"], exported["first_name"]) == ("ann@example.com", PHONE, "Ann")
+    assert exported["references"] == [{"shop": "acme", "external_id": "c1"}]
+    assert [(each["channel"], each["given"], each["at"]) for each in exported["consents"]] == [
+        ("sms", True, NOW.isoformat())
+    ]
+    assert exported["suppressions"] == [{"channel": "email", "reason": "unsubscribed", "at": NOW.isoformat()}]

@@ -1,0 +1,177 @@
+"""Edges of e-mail addresses, phone numbers, zones, locales and names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.customers import contact
+
+
+@pytest.mark.parametrize(
+    ("written", "identity"),
+    [
+        ("Ann@Example.COM", "ann@example.com"),
+        ("  ann@example.com\n", "ann@example.com"),
+        ("ann+shop@example.com", "ann+shop@example.com"),
+        ("ann@MÜLLER.de", "ann@xn--mller-kva.de"),
+        ("ann@straße.de", "ann@xn--strae-oqa.de"),
+        ("o'neil@example.ie", "o'neil@example.ie"),
+        ("a@b.co", "a@b.co"),
+        ("ann@sub.domain.example", "ann@sub.domain.example"),
+        ("x" * 64 + "@example.com", "x" * 64 + "@example.com"),
+        ("", None),
+        (None, None),
+        ("ann", None),
+        ("ann@localhost", None),
+        ("@example.com", None),
+        ("ann@", None),
+        ("ann@@example.com", None),
+        ("a@b@example.com", None),
+        (".ann@example.com", None),
+        ("ann.@example.com", None),
+        ("a..n@example.com", None),
+        ("ann@example..com", None),
+        ("ann@-example.com", None),
+        ("ann@exam_ple.com", None),
+        ("ann@1.2.3.4", None),
+        ("Ann <ann@example.com>", None),
+        ("ann@example.com, bob@example.com", None),
+        ("ann@example.com\r\nBcc: bob@example.com", None),
+        ("an n@example.com", None),
+        ("ann\x00@example.com", None),
+        ("ann@exa\ud800mple.com", None),
+        ("x" * 65 + "@example.com", None),
+        ("ann@" + "x" * 64 + ".com", None),
+        ("a@" + "x." * 150 + "com", None),
+    ],
+)
+def test_an_email_is_comparable_or_counts_as_absent(written: str | None, identity: str | None) -> None:
+    assert contact.email_identity(written) == identity
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_reading_of_addresses(text: str) -> None:
+    identity = contact.email_identity(text)
+    assert identity is None or contact.email_identity(identity) == identity
+    contact.phone_e164(text, ["DE", None, "US"])
+    contact.locale_tag(text)
+    contact.country_code(text)
+
+
+@given(st.text(alphabet=st.characters(), max_size=300))
+def test_plain_text_is_always_fit_for_the_database(text: str) -> None:
+    plain = contact.plain_text(text, 50)
+    assert plain is None or (
+        0 < len(plain) <= 50 and "\x00" not in plain and plain.encode() and "\n" not in plain
+    )
+
+
+@pytest.mark.parametrize(
+    ("identity", "key"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("ann+1@example.com", "ann@example.com"),
+        ("a.n.n@example.com", "a.n.n@example.com"),
+        ("a.n.n+x+y@gmail.com", "ann@gmail.com"),
+        ("ann@googlemail.com", "ann@gmail.com"),
+        ("+ann@example.com", "+ann@example.com"),
+    ],
+)
+def test_aliases_of_one_mailbox_share_a_key(identity: str, key: str) -> None:
+    assert contact.email_key(identity) == key
+
+
+@pytest.mark.parametrize(
+    ("written", "regions", "number"),
+    [
+        ("+49 170 1234567", [], "+491701234567"),
+        ("0170 / 123 45 67", ["DE"], "+491701234567"),
+        ("0049 170 1234567", ["US"], "+491701234567"),
+        ("(00) 49 170 1234567", [], "+491701234567"),
+        ("+1(502)-459-2181", ["DE"], "+15024592181"),
+        ("502-459-2181", [None, "US"], "+15024592181"),
+        ("07911 123456", ["US", "GB"], "+447911123456"),
+        ("555-625-1199", ["US"], None),
+        ("0170 1234567", [], None),
+        ("+49", ["DE"], None),
+        ("+999 123456789", ["DE"], None),
+        ("call me", ["DE"], None),
+        ("", ["DE"], None),
+        (None, ["DE"], None),
+        ("1" * 400, ["DE"], None),
+        ("0170 1234567", ["XX", "DE"], "+491701234567"),
+    ],
+)
+def test_a_phone_number_is_read_in_the_first_region_where_it_is_valid(
+    written: str | None, regions: list[str | None], number: str | None
+) -> None:
+    assert contact.phone_e164(written, regions) == number
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "currency", "regions"),
+    [
+        ("de", "Europe/Berlin", "EUR", ("DE",)),
+        ("en-GB", "UTC", "GBP", ("GB",)),
+        ("pt_BR", "Asia/Tokyo", "CHF", ("BR", "JP", "CH")),
+        ("en", "UTC", "EUR", ()),
+        ("en", "UTC", "USD", ("US",)),
+        ("fr", "UTC", "XOF", ()),
+    ],
+)
+def test_a_shop_tells_where_its_phone_numbers_belong(
+    locale: str, zone: str, currency: str, regions: tuple[str, ...]
+) -> None:
+    assert contact.shop_regions(locale, zone, currency) == regions
+
+
+@pytest.mark.parametrize(
+    ("country", "zone"),
+    [
+        ("DE", "Europe/Berlin"),
+        ("AT", "Europe/Vienna"),
+        ("JP", "Asia/Tokyo"),
+        ("ES", None),
+        ("US", None),
+        ("ZZ", None),
+        (None, None),
+    ],
+)
+def test_a_zone_is_guessed_only_where_a_country_has_one_time(country: str | None, zone: str | None) -> None:
+    assert contact.zone_of_country(country) == zone
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("de", "de"),
+        ("de_DE.UTF-8", "de-DE"),
+        ("PT-br", "pt-BR"),
+        ("zh_hans_CN", "zh-Hans-CN"),
+        ("en-US-x-twain", "en-US"),
+        ("auto", None),
+        ("klingon", None),
+        ("", None),
+        (None, None),
+        ("<script>", None),
+    ],
+)
+def test_a_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> None:
+    assert contact.locale_tag(written) == tag
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("de", "DE"),
+        (" gb ", "GB"),
+        ("UK", "GB"),
+        ("Germany", None),
+        ("ZZ", None),
+        ("", None),
+        (None, None),
+        ("ß", None),
+    ],
+)
+def test_a_country_is_an_iso_code_or_nothing(written: str | None, code: str | None) -> None:
+    assert contact.country_code(written) == code

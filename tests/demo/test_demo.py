@@ -1,0 +1,132 @@
+"""The demo as somebody runs it: one command, the real doors, a summary that adds up, and data that keep every promise."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.demo import shop
+from app.demo.script import with_code
+
+TODAY = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+
+def free_port() -> int:
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return int(any_port.getsockname()[1])
+
+
+def tenfold(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder of its own, away from anybody's settings."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TENFOLD_")} | more
+    command = [sys.executable, "-c", "from app.cli import main; main()", *words]
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_path: Path) -> None:
+    # What an installation here is set to must not be used, least of all its database and its providers.
+    others = {
+        "TENFOLD_EMAIL_PROVIDER": "nobody",
+        "TENFOLD_DATABASE_URL": "postgresql://nowhere.invalid/none",
+        "TENFOLD_ENV": "production",
+    }
+    (tmp_path / ".env").write_text("TENFOLD_SMS_PROVIDER=nobody")
+    done = tenfold(tmp_path, "demo", "--orders", "40", "--port", str(free_port()), "--exit", **others)
+    (tmp_path / ".env").unlink()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1, "one line of JSON where no terminal listens"
+    told = json.loads(done.stdout)
+    assert told["orders"] == 40
+    for what in (
+        "surveys_sent",
+        "answered",
+        "promoters",
+        "codes",
+        "visits",
+        "redemptions",
+        "rewards",
+        "reversals",
+    ):
+        assert told[what] > 0, what
+    assert told["answered"] <= told["surveys_sent"] <= told["orders"]
+    assert told["nps_interval"]["low"] <= told["nps"] <= told["nps_interval"]["high"]
+    assert told["first_code_after_seconds"] < 60
+    looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert json.loads(looked.stdout)["broken"] == []
+
+
+def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = tenfold(tmp_path, "demo", "--orders", "2", "--port", str(port), "--exit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"Port {port} is taken; choose another one with --port.\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_without_data_is_one_sentence(tmp_path: Path) -> None:
+    done = tenfold(tmp_path, "demo", "--data", str(tmp_path), "--port", str(free_port()), "--exit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "orders.csv" in done.stderr
+
+
+@pytest.mark.parametrize("orders", [1, 2, 7, 60, 300])
+def test_script_has_as_many_orders_as_asked_for(orders: int) -> None:
+    script = shop.make_script(orders=orders, seed=1, today=TODAY)
+    ids = {fact.data["id"] for fact in script.facts if fact.topic == "order.paid"}
+    assert len(ids) == orders
+    assert all(earlier.at <= later.at for earlier, later in zip(script.facts, script.facts[1:], strict=False))
+    assert script.facts[-1].at <= TODAY
+
+
+def test_same_seed_makes_the_same_shop_and_another_seed_another() -> None:
+    one, same, other = (shop.make_script(orders=30, seed=seed, today=TODAY) for seed in (4, 4, 5))
+    assert (one.facts, one.replies) == (same.facts, same.replies)
+    assert one.facts != other.facts
+
+
+def test_script_holds_what_happens_to_real_shops() -> None:
+    script = shop.make_script(orders=120, seed=1, today=TODAY)
+    topics = Counter(fact.topic for fact in script.facts)
+    deliveries = Counter(fact.delivery_id for fact in script.facts)
+    people = [fact.data["customer"] for fact in script.facts if fact.topic == "order.paid"]
+    assert topics["order.refunded"] > 3
+    assert topics["order.cancelled"] > 3
+    assert max(deliveries.values()) == 2, "some deliveries come twice"
+    assert any(person["email"] is None for person in people)
+    assert any(person["email_consent"] is False for person in people)
+    assert len({person["locale"] for person in people}) > 6
+    assert any(fact.luck is not None for fact in script.facts)
+
+
+def test_clock_stands_at_ticks_only() -> None:
+    script = shop.make_script(orders=5, seed=1, today=TODAY)
+    tick = script.tick(TODAY)
+    assert timedelta(0) <= tick - TODAY < script.grain
+    assert script.tick(tick) == tick
+    assert script.begin < script.facts[0].at
+
+
+def test_friends_pay_less_by_the_percentage_of_the_subtotal() -> None:
+    friend = with_code(
+        {"subtotal": "39.95", "total": "44.85", "discount_total": "0.00"},
+        "ANA-7K4QX",
+        slug="3abc",
+        percent=Decimal(10),
+    )
+    assert (friend["discount_total"], friend["total"]) == ("3.99", "40.86")
+    assert (friend["discount_codes"], friend["referral"]) == (["ANA-7K4QX"], "3abc")

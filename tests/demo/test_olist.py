@@ -1,0 +1,121 @@
+"""Real orders replayed through the real door, compared with what the files alone say must come of them."""
+
+import socket
+
+import pytest
+from sqlalchemy import func, select
+
+from app.base.errors import AppError
+from app.brands.programme import Channel
+from app.demo import replay
+from app.demo.client import Outside
+from app.demo.environment import serving
+from app.demo.figures import count_all, offer_delays
+from app.demo.play import Player
+from app.demo.show import SLUG, set_stage
+from app.demo.travel import Travel
+from app.insight.invariants import check
+from app.messaging.providers.outbox.client import Outbox
+from app.orders.models import Order
+from app.referrals.models import Redemption
+from app.referrals.rules import RedemptionStatus, RefusalReason
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
+from app.wiring import Parts
+from app.worker import sweeps_of
+from tests.support.constants import NOW, SHARED
+from tests.support.olist_expectation import expect
+
+OLIST = SHARED / "data" / "olist"
+ORDERS = 250
+
+
+@pytest.mark.skipif(
+    not OLIST.exists(), reason="the Olist data are not beside the checkout (../shared/data/olist)"
+)
+async def test_replayed_orders_come_to_what_the_files_say(context) -> None:
+    expected = expect(OLIST, ORDERS)
+    script = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
+    parts = Parts(context, {channel: Outbox(context) for channel in Channel})
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with serving(parts, listener):
+            stage = await set_stage(context, script.stage)
+            outside = Outside(base, shop=SLUG, secret=stage.secret)
+            try:
+                travel = Travel(context, sweeps_of(parts), script.begin)
+                player = Player(context, stage.brand, script, outside, travel)
+                async with travel.worker("messages"):
+                    friends = sum([(await player.play_until(act.until)).friends for act in script.acts])
+                nps = await outside.ask("/api/v1/nps", key=stage.api_key)
+            finally:
+                await outside.close()
+
+    async with context.sessions() as session:
+        figures = await count_all(session, stage.brand.id)
+        delays = await offer_delays(session, stage.brand.id)
+        reasons = dict(
+            (
+                await session.execute(
+                    select(Survey.reason, func.count())
+                    .where(Survey.status == SurveyStatus.skipped)
+                    .group_by(Survey.reason)
+                )
+            ).all()
+        )
+        asked = set(
+            await session.scalars(
+                select(Order.external_id)
+                .join(Survey, Survey.order_id == Order.id)
+                .where(Survey.sent_at.is_not(None))
+            )
+        )
+        redemptions = (await session.scalars(select(Redemption))).all()
+
+    assert (figures.orders, figures.surveys_sent, figures.surveys_planned) == (
+        expected.orders,
+        expected.sent,
+        expected.planned,
+    )
+    assert reasons == expected.skipped
+    assert asked == expected.asked
+    assert figures.answered == expected.answered
+    assert (nps["promoters"], nps["passives"], nps["detractors"]) == (
+        expected.promoters,
+        expected.passives,
+        expected.detractors,
+    )
+    assert nps["nps"] == pytest.approx(expected.nps, abs=1e-3)
+    assert (nps["interval"]["low"], nps["interval"]["high"]) == pytest.approx(
+        (expected.low, expected.high), abs=1e-3
+    )
+
+    assert len(redemptions) == friends > 0, "each order with a code has its one redemption"
+    refused = [redemption for redemption in redemptions if redemption.status is RedemptionStatus.refused]
+    assert {redemption.reason for redemption in refused} <= {
+        RefusalReason.existing_customer,
+        RefusalReason.own_order,
+    }
+    assert len(delays) == figures.codes > 0, "every promoter's offer has left"
+
+    async with context.sessions() as session:
+        assert await check(session, context.tokens) == []
+
+
+def test_replay_of_a_folder_without_data_is_refused(tmp_path) -> None:
+    with pytest.raises(AppError, match=r"orders\.csv"):
+        replay.make_script(tmp_path, seed=1, today=NOW)
+
+
+@pytest.mark.skipif(
+    not OLIST.exists(), reason="the Olist data are not beside the checkout (../shared/data/olist)"
+)
+def test_replayed_times_keep_their_hour_and_end_the_day_before() -> None:
+    script = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
+    again = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
+    last = max([fact.at for fact in script.facts] + [reply.not_before for reply in script.replies.values()])
+    assert script.facts == again.facts
+    assert 1 <= (NOW - last).total_seconds() / 86400 < 2
+    order = next(fact for fact in script.facts if fact.data.get("id") == "a6475bb7a50387e3c665534e15bd40ac")
+    assert f"{order.at.astimezone(replay.BRASILIA):%H:%M:%S}" == "02:46:17"

@@ -1,0 +1,313 @@
+import asyncio
+import base64
+import hmac
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import select, text, update
+from standardwebhooks import Webhook
+
+from app.base import clock
+from app.base.errors import AppError, NotFound
+from app.base.tokens import new_webhook_secret
+from app.base.web.middleware import RequestMiddleware
+from app.base.web.problems import install_problems
+from app.brands.add import add_shop
+from app.brands.models import Shop
+from app.ingest import inbox as inbox_module
+from app.ingest.inbox import Inbox
+from app.ingest.models import Delivery
+from app.ingest.routes import router
+from app.ingest.rules import DeliveryStatus
+from app.ingest.store import NewDelivery, replay, store_deliveries
+from tests.support.constants import NOW, SECRET
+
+RAW = b'{"type":"order.paid","data":{"id":"1","currency":"EUR","total":"1.00"}}'
+
+
+@pytest.fixture
+def app(context) -> FastAPI:
+    app = FastAPI()
+    app.state.context = context
+    app.add_middleware(RequestMiddleware)
+    app.include_router(router)
+    install_problems(app)
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        yield client
+
+
+def signed(raw: bytes, message_id: str = "msg_1", secret: str = SECRET) -> dict[str, str]:
+    at = datetime.now(UTC)
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    content = f"{message_id}.{int(at.timestamp())}.".encode() + raw
+    signature = "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+    }
+
+
+async def post(
+    client: AsyncClient,
+    raw: bytes = RAW,
+    message_id: str = "msg_1",
+    *,
+    shop: str = "acme",
+    secret: str = SECRET,
+):
+    return await client.post(f"/hooks/{shop}/checkout", content=raw, headers=signed(raw, message_id, secret))
+
+
+async def kept(context) -> list[Delivery]:
+    async with context.sessions() as session:
+        return list(await session.scalars(select(Delivery).order_by(Delivery.sequence)))
+
+
+async def wake_ups(context) -> int:
+    async with context.sessions() as session:
+        return await session.scalar(text("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'ingest'"))
+
+
+async def test_a_signed_delivery_is_kept_raw_and_wakes_the_room(client, context, shop):
+    answer = await post(client)
+    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    (event,) = await kept(context)
+    assert (event.body, event.topic, event.external_id, event.source, event.status) == (
+        RAW,
+        "order.paid",
+        "msg_1",
+        "checkout",
+        DeliveryStatus.new,
+    )
+    assert (event.brand_id, event.shop_id) == (shop.brand_id, shop.id)
+    assert await wake_ups(context) == 1
+
+
+async def test_our_own_signature_is_the_librarys(client, shop):
+    headers = signed(RAW)
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    assert headers["webhook-signature"] == Webhook(SECRET).sign("msg_1", at, RAW.decode())
+
+
+async def test_a_repeated_delivery_is_received_and_kept_once(client, context, shop):
+    answers = await asyncio.gather(*(post(client) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(await kept(context)) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook-signature": "v1,AAAA"},
+        {"webhook-signature": ""},
+        {"webhook-id": "other"},
+        {"webhook-timestamp": "1"},
+    ],
+)
+async def test_a_wrong_signature_is_refused_and_nothing_kept(client, context, shop, changed):
+    answer = await client.post("/hooks/acme/checkout", content=RAW, headers=signed(RAW) | changed)
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    assert (await client.post("/hooks/acme/checkout", content=RAW)).status_code == 401
+    assert (await client.post("/hooks/acme/shopify", content=RAW)).status_code == 401
+    assert await kept(context) == []
+
+
+async def test_another_shops_secret_opens_nothing(client, context, brand, shop):
+    async with context.sessions.begin() as session:
+        _, other = await add_shop(session, context.tokens, brand, "other", name="Other")
+    assert (await post(client, secret=other)).status_code == 401
+    assert (await post(client, secret=other, shop="other")).status_code == 200
+
+
+@pytest.mark.parametrize("slug", ["nobody", "Acme", "%00", "a" * 500, "ac%ed%a0%80me"])
+async def test_an_unknown_shop_is_404(client, shop, slug):
+    answer = await client.post(f"/hooks/{slug}/checkout", content=RAW, headers=signed(RAW))
+    assert answer.status_code == 404
+
+
+async def test_a_large_body_gets_its_answer(client, context, shop):
+    for size, status in (
+        (1024 * 1024, 200),
+        (1024 * 1024 + 1, 413),
+        (2 * 1024 * 1024, 413),
+        (9 * 1024 * 1024, 413),
+    ):
+        raw = b'"' + b"x" * (size - 2) + b'"'
+        assert (await post(client, raw, f"msg_{size}")).status_code == status
+    assert len(await kept(context)) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"\xff\x00",
+        b"[" * 50_000,
+        b'{"type":"\\ud800"}',
+        b'{"type":"a\\u0000"}',
+        b'{"type":NaN}',
+        "{'type':'🎉'}".encode(),
+    ],
+)
+async def test_what_cannot_be_understood_is_kept_all_the_same(client, context, shop, raw):
+    assert (await post(client, raw)).status_code == 200
+    (event,) = await kept(context)
+    assert (event.body, event.topic) == (raw, "unreadable")
+
+
+async def test_an_odd_delivery_id_is_kept(client, context, shop):
+    for message_id in ("m" * 3000, "a.b", "a b"):
+        assert (await post(client, message_id=message_id)).status_code == 200
+    assert len(await kept(context)) == 3
+
+
+async def test_shopify_is_answered_at_its_own_door(client, context, shop):
+    raw = b'{"id":1}'
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), raw, "sha256")).decode()
+    for prefix in ("X-", ""):
+        headers = {
+            f"{prefix}Shopify-Hmac-Sha256": signature,
+            f"{prefix}Shopify-Topic": "carts/update",
+            f"{prefix}Shopify-Webhook-Id": f"w{prefix}",
+        }
+        answer = await client.post("/hooks/acme/shopify", content=raw, headers=headers)
+        assert (answer.status_code, answer.json()) == (200, {"received": True})
+    assert [(event.source, event.topic) for event in await kept(context)] == [("shopify", "carts/update")] * 2
+
+
+async def test_what_arrives_together_is_committed_together(client, context, shop):
+    await post(client)
+    answers = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(300)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(await kept(context)) == 301
+    assert await wake_ups(context) < 100
+
+
+async def test_no_answer_before_the_commit_and_503_when_it_fails(client, context, shop):
+    await post(client)
+    async with context.sessions.begin() as session:
+        await session.execute(text("ALTER TABLE deliveries RENAME TO gone"))
+    answer = await post(client, message_id="m2")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    async with context.sessions.begin() as session:
+        await session.execute(text("ALTER TABLE gone RENAME TO deliveries"))
+    assert (await post(client, message_id="m2")).status_code == 200
+    assert len(await kept(context)) == 2
+
+
+async def test_a_database_that_hangs_is_503(client, context, shop, monkeypatch):
+    await post(client)
+    monkeypatch.setattr(inbox_module, "COMMIT_SECONDS", 0.3)
+    async with context.sessions.begin() as session:
+        await session.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))
+        assert (await post(client, message_id="m2")).status_code == 503
+    assert (await post(client, message_id="m2")).status_code == 200
+
+
+async def test_a_lost_database_is_503_and_found_again(client, context, shop):
+    await post(client)
+    async with context.sessions.begin() as session:
+        await session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    answers = [await post(client, message_id=f"m{n}") for n in range(3)]
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert answers[-1].status_code == 200
+
+
+async def test_a_full_inbox_asks_to_come_again(client, context, shop, monkeypatch):
+    monkeypatch.setattr(inbox_module, "WAITING_ROWS", 2)
+    answers = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(40)))
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    assert len(await kept(context)) == statuses.count(200)
+
+
+async def test_one_that_cannot_be_kept_does_not_spoil_its_group(context, shop):
+    inbox = Inbox(context)
+
+    def delivery(name: str, brand_id: int) -> NewDelivery:
+        return NewDelivery(brand_id, shop.id, "checkout", "order.paid", name, RAW, NOW)
+
+    outcomes = await asyncio.gather(
+        inbox.keep(delivery("a", shop.brand_id)),
+        inbox.keep(delivery("b", 999)),
+        inbox.keep(delivery("c", shop.brand_id)),
+        return_exceptions=True,
+    )
+    assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unavailable", "NoneType"]
+    assert {event.external_id for event in await kept(context)} == {"a", "c"}
+
+
+async def test_an_exchanged_secret_is_in_force_within_a_second(client, context, shop, monkeypatch):
+    assert (await post(client)).status_code == 200
+    fresh = new_webhook_secret()
+    async with context.sessions.begin() as session:
+        await session.execute(
+            update(Shop)
+            .where(Shop.id == shop.id)
+            .values(sealed_secrets=[context.tokens.seal(fresh), context.tokens.seal(SECRET)])
+        )
+    monkeypatch.setattr("app.ingest.routes.SECRETS_RECHECK_SECONDS", 0.0)
+    assert (await post(client, message_id="m2", secret=fresh)).status_code == 200
+    assert (await post(client, message_id="m3")).status_code == 200
+    assert (await post(client, message_id="m4", secret=new_webhook_secret())).status_code == 401
+
+
+async def test_two_processes_sent_the_same_in_another_order_do_not_lock_each_other(context, shop):
+    def group(names):
+        return [NewDelivery(shop.brand_id, shop.id, "checkout", "t", name, RAW, NOW) for name in names]
+
+    async def keep(names) -> None:
+        async with context.sessions.begin() as session:
+            await store_deliveries(session, group(names))
+
+    names = [f"n{number}" for number in range(200)]
+    for turn in range(5):
+        here = [f"{turn}{name}" for name in names]
+        await asyncio.gather(keep(here), keep(here[::-1]), keep(here[100:] + here[:100]))
+    assert len(await kept(context)) == 1000
+
+
+# Replay
+
+
+async def test_only_a_failed_or_ignored_delivery_is_replayed(client, context, shop):
+    await post(client)
+    (event,) = await kept(context)
+    for status, possible in (
+        (DeliveryStatus.failed, True),
+        (DeliveryStatus.ignored, True),
+        (DeliveryStatus.processed, False),
+        (DeliveryStatus.new, False),
+    ):
+        async with context.sessions.begin() as session:
+            await session.execute(update(Delivery).values(status=status, reason="why"))
+        if possible:
+            async with context.sessions.begin() as session:
+                await replay(session, shop.brand_id, event.id)
+            (now_is,) = await kept(context)
+            assert (now_is.status, now_is.reason) == (DeliveryStatus.new, None)
+        else:
+            async with context.sessions() as session:
+                with pytest.raises(AppError, match="can be replayed"):
+                    await replay(session, shop.brand_id, event.id)
+    async with context.sessions() as session:
+        for brand_id, event_id in ((shop.brand_id + 1, event.id), (shop.brand_id, shop.id)):
+            with pytest.raises(NotFound):
+                await replay(session, brand_id, event_id)
+    assert await wake_ups(context) == 3
+    assert clock.now() > event.received_at

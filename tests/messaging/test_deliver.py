@@ -1,0 +1,583 @@
+"""Claim, send, record: nothing is lost, nothing is sent twice unless nobody can know."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.due import Sweep, sweep_once
+from app.base.errors import Outcome, OutsideError
+from app.base.ids import new_id
+from app.base.web.context import AppContext
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.customers.consent import suppress
+from app.customers.models import Consent, Customer, Suppression
+from app.customers.rules import SuppressionReason
+from app.messaging.deliver import sweep, urgent_sweep
+from app.messaging.models import Attempt, Message, OutboxItem
+from app.messaging.providers.outbox.client import Outbox
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
+from app.messaging.queue import NewMessage, cancel_messages, queue_messages
+from app.messaging.render import fill
+from app.messaging.rules import MOST_REFUSALS, AttemptStatus, MessageStatus, Priority, Template
+from app.messaging.templates import OfferParams, SurveyParams
+from tests.support.constants import NOW
+
+GRACE = timedelta(seconds=900)
+FILLING = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
+
+Answer = Callable[[OutgoingBatch], Sequence[Result]]
+
+
+@dataclass
+class Scripted:
+    """The outside, answering call by call as told; what it was sent is kept."""
+
+    answers: list[Answer] = field(default_factory=list)
+    most: int = 1_000
+    name: str = "scripted"
+    calls: list[OutgoingBatch] = field(default_factory=list)
+
+    async def send(self, batch: OutgoingBatch) -> list[Result]:
+        self.calls.append(batch)
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if self.answers else accept
+        return list(answer(batch))
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def reached(self) -> Counter[str]:
+        return Counter(letter.to for batch in self.calls for letter in batch.recipients)
+
+
+def accept(batch: OutgoingBatch) -> Sequence[Result]:
+    return [Accepted("ref")] * len(batch.recipients)
+
+
+def refuse(*, permanent: bool = False, retry_after: float | None = None, reason: str = "no") -> Answer:
+    return lambda batch: (
+        [OutsideError(Outcome.refused, reason, permanent=permanent, retry_after=retry_after)]
+        * len(batch.recipients)
+    )
+
+
+def lose(batch: OutgoingBatch) -> Sequence[Result]:
+    return [OutsideError(Outcome.unknown, "timeout")] * len(batch.recipients)
+
+
+def both(context: AppContext, provider: Scripted) -> Sweep:
+    return sweep(context, {Channel.email: provider, Channel.sms: provider})
+
+
+async def add_people(context: AppContext, brand: Brand, count: int) -> list[Customer]:
+    async with context.sessions.begin() as session:
+        people = [
+            Customer(
+                brand_id=brand.id,
+                email=f"person{number}@example.com",
+                phone=f"+4915112345{number:03}",
+                first_name="Ana",
+            )
+            for number in range(count)
+        ]
+        session.add_all(people)
+        return people
+
+
+async def queue(
+    context: AppContext, brand: Brand, shop: Shop, count: int = 1, **changes: object
+) -> list[NewMessage]:
+    people = await add_people(context, brand, count)
+    wanted = [
+        replace(
+            NewMessage(
+                Template.survey, new_id(), one.id, shop.id, Channel.email, one.email or "", "en", FILLING, NOW
+            ),
+            **changes,
+        )  # type: ignore[arg-type]
+        for one in people
+    ]
+    async with context.sessions.begin() as session:
+        await queue_messages(session, brand.id, wanted)
+    return wanted
+
+
+async def messages(context: AppContext) -> Sequence[Message]:
+    async with context.sessions() as session:
+        return (await session.scalars(select(Message).order_by(Message.id))).all()
+
+
+async def the_message(context: AppContext) -> Message:
+    (message,) = await messages(context)
+    return message
+
+
+async def attempts(context: AppContext) -> Sequence[Attempt]:
+    async with context.sessions() as session:
+        return (await session.scalars(select(Attempt).order_by(Attempt.message_id, Attempt.number))).all()
+
+
+async def test_a_due_message_is_sent_once_and_its_attempt_recorded(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    provider = Scripted()
+    assert await sweep_once(both(context, provider), NOW) == 1
+    assert await sweep_once(both(context, provider), NOW + GRACE * 2) == 0
+    message = await the_message(context)
+    assert (message.status, message.sent_at, message.attempts) == (MessageStatus.accepted, NOW, 1)
+    assert message.template_hash
+    (attempt,) = await attempts(context)
+    assert (attempt.status, attempt.provider, attempt.provider_ref) == (
+        AttemptStatus.accepted,
+        "scripted",
+        "ref",
+    )
+    (batch,) = provider.calls
+    (letter,) = batch.recipients
+    assert letter.attempt_id == attempt.id
+    assert letter.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    token = letter.headers["List-Unsubscribe"].removeprefix("<http://127.0.0.1:8000/u/").removesuffix(">")
+    subject = context.tokens.read_link("unsubscribe", token)
+    assert subject is not None
+    assert subject.row_id == message.customer_id
+
+
+async def test_nothing_leaves_before_it_is_due_unless_at_once(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, due_at=NOW + timedelta(hours=1))
+    provider = Scripted()
+    assert await sweep_once(both(context, provider), NOW) == 0
+    async with context.sessions.begin() as session:
+        await session.execute(update(Message).values(at_once=True))
+    assert await sweep_once(both(context, provider), NOW) == 1
+
+
+async def test_a_thousand_letters_share_one_call_and_every_address_stands_once_in_it(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    wanted = await queue(context, brand, shop, 5)
+    async with context.sessions.begin() as session:
+        await queue_messages(session, brand.id, [replace(one, subject_id=new_id()) for one in wanted[:2]])
+    provider = Scripted()
+    assert await sweep_once(both(context, provider), NOW) == 7
+    assert sorted(len(batch.recipients) for batch in provider.calls) == [2, 5]
+    for batch in provider.calls:
+        assert len({letter.to for letter in batch.recipients}) == len(batch.recipients)
+
+
+async def test_a_carrier_gets_no_more_than_it_takes(context: AppContext, brand: Brand, shop: Shop) -> None:
+    await queue(context, brand, shop, 5)
+    provider = Scripted(most=2)
+    await sweep_once(both(context, provider), NOW)
+    assert sorted(len(batch.recipients) for batch in provider.calls) == [1, 2, 2]
+    assert {message.status for message in await messages(context)} == {MessageStatus.accepted}
+
+
+async def test_everybody_gets_their_own_values(context: AppContext, brand: Brand, shop: Shop) -> None:
+    wanted = await queue(context, brand, shop, 3)
+    provider = Scripted()
+    await sweep_once(both(context, provider), NOW)
+    (batch,) = provider.calls
+    links = set()
+    for letter in batch.recipients:
+        filled = fill(batch.skeleton, letter.values)
+        mine = next(one for one in wanted if one.address == letter.to)
+        link = f"http://127.0.0.1:8000/s/{context.tokens.link('survey', brand.id, mine.subject_id)}"
+        assert f'{link}?score=10"' in filled.html
+        assert f"{link}?score=10\n" in filled.text
+        links.add(link)
+    assert len(links) == 3
+
+
+async def test_two_workers_at_once_send_nothing_twice(context: AppContext, brand: Brand, shop: Shop) -> None:
+    await queue(context, brand, shop, 300)
+    provider = Scripted(most=10)
+    one, other = both(context, provider), both(context, provider)
+    await asyncio.gather(*(sweep_once(each, NOW) for each in (one, other, one, other)))
+    assert len(provider.reached) == 300
+    assert set(provider.reached.values()) == {1}
+    assert {message.status for message in await messages(context)} == {MessageStatus.accepted}
+
+
+async def test_an_unsubscription_after_queueing_is_heeded(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    wanted = await queue(context, brand, shop, 2)
+    async with context.sessions.begin() as session:
+        await suppress(
+            session,
+            context.tokens,
+            brand.id,
+            Channel.email,
+            [wanted[0].address],
+            SuppressionReason.unsubscribed,
+            now=NOW,
+        )
+    provider = Scripted()
+    assert await sweep_once(both(context, provider), NOW) == 2
+    assert list(provider.reached) == [wanted[1].address]
+    found = {message.subject_id: (message.status, message.reason) for message in await messages(context)}
+    assert found[wanted[0].subject_id] == (MessageStatus.suppressed, "unsubscribed")
+    assert len(await attempts(context)) == 1
+
+
+async def test_a_text_needs_consent_at_the_moment_it_leaves(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, channel=Channel.sms, address="+4915112345000")
+    assert await sweep_once(both(context, Scripted()), NOW) == 1
+    message = await the_message(context)
+    assert (message.status, message.reason) == (MessageStatus.suppressed, "no_consent")
+
+
+async def test_a_passing_refusal_is_tried_again_later_as_asked(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    provider = Scripted([refuse(retry_after=120)])
+    assert await sweep_once(both(context, provider), NOW) == 1
+    message = await the_message(context)
+    assert (message.status, message.due_at) == (MessageStatus.planned, NOW + timedelta(seconds=120))
+    assert await sweep_once(both(context, provider), NOW + timedelta(seconds=119)) == 0
+    assert await sweep_once(both(context, provider), NOW + timedelta(seconds=120)) == 1
+    assert [attempt.status for attempt in await attempts(context)] == [
+        AttemptStatus.refused,
+        AttemptStatus.accepted,
+    ]
+    assert not (await the_message(context)).possible_duplicate
+
+
+async def test_refusals_without_end_fail_the_message_in_the_end(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, at_once=True)
+    provider = Scripted([refuse(reason="busy")] * 50)
+    assert await sweep_once(both(context, provider), NOW) == 1, (
+        "one sweep tries once, also what is due at once"
+    )
+    for day in range(1, 20):
+        await sweep_once(both(context, provider), NOW + timedelta(days=day))
+    message = await the_message(context)
+    assert (message.status, message.reason, message.attempts) == (MessageStatus.failed, "busy", MOST_REFUSALS)
+    assert len(provider.calls) == MOST_REFUSALS
+
+
+async def test_a_send_of_unknown_outcome_waits_and_is_repeated_once(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    provider = Scripted([lose, lose])
+    assert await sweep_once(both(context, provider), NOW) == 1
+    assert (await the_message(context)).status is MessageStatus.unknown
+    assert await sweep_once(both(context, provider), NOW + GRACE - timedelta(seconds=1)) == 0
+    assert await sweep_once(both(context, provider), NOW + GRACE) == 1
+    message = await the_message(context)
+    assert (message.status, message.reason, message.unknowns) == (MessageStatus.unknown, "review", 2)
+    assert message.possible_duplicate
+    assert await sweep_once(both(context, provider), NOW + GRACE * 100) == 0
+    assert len(provider.calls) == 2
+
+
+async def test_a_repeated_send_that_is_accepted_is_done(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    provider = Scripted([lose])
+    await sweep_once(both(context, provider), NOW)
+    await sweep_once(both(context, provider), NOW + GRACE)
+    message = await the_message(context)
+    assert (message.status, message.reason, message.possible_duplicate) == (
+        MessageStatus.accepted,
+        None,
+        True,
+    )
+    assert len({letter.attempt_id for batch in provider.calls for letter in batch.recipients}) == 2
+
+
+async def test_an_unknown_one_is_not_repeated_after_an_unsubscription(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    (wanted,) = await queue(context, brand, shop)
+    provider = Scripted([lose])
+    await sweep_once(both(context, provider), NOW)
+    async with context.sessions.begin() as session:
+        await suppress(
+            session,
+            context.tokens,
+            brand.id,
+            Channel.email,
+            [wanted.address],
+            SuppressionReason.unsubscribed,
+            now=NOW,
+        )
+    assert await sweep_once(both(context, provider), NOW + GRACE) == 1
+    assert await sweep_once(both(context, provider), NOW + GRACE) == 0
+    message = await the_message(context)
+    assert (message.status, message.reason) == (MessageStatus.unknown, "unsubscribed")
+    assert len(provider.calls) == 1
+
+
+async def test_a_cancelled_one_is_not_repeated_whatever_came_of_it(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    wanted = await queue(context, brand, shop, 2)
+
+    async def cancel_now(_batch: OutgoingBatch) -> None:
+        async with context.sessions.begin() as session:
+            await cancel_messages(
+                session, brand.id, [one.subject_id for one in wanted], [Template.survey], reason="refunded"
+            )
+
+    class Cancelled(Scripted):
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            await cancel_now(batch)
+            assert len(batch.recipients) == 2
+            self.calls.append(batch)
+            return [OutsideError(Outcome.refused, "busy"), OutsideError(Outcome.unknown, "timeout")]
+
+    provider = Cancelled()
+    await sweep_once(both(context, provider), NOW)
+    assert {(message.status, message.reason) for message in await messages(context)} == {
+        (MessageStatus.cancelled, "refunded"),
+        (MessageStatus.unknown, "refunded"),
+    }
+    assert await sweep_once(both(context, provider), NOW + GRACE * 10) == 0
+
+
+async def crash_after_claim(context: AppContext, brand: Brand, *, calls: bool) -> Scripted:
+    """A worker that dies between its claim and the recording of the outcome."""
+
+    class Dying(Scripted):
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            if calls:
+                self.calls.append(batch)
+            raise asyncio.CancelledError
+
+    provider = Dying()
+    with pytest.raises(asyncio.CancelledError):
+        await sweep_once(both(context, provider), NOW)
+    return provider
+
+
+async def test_what_a_crash_left_is_sent_once_more_after_the_grace(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 3)
+    await crash_after_claim(context, brand, calls=True)
+    assert {message.status for message in await messages(context)} == {MessageStatus.sending}
+    provider = Scripted()
+    assert await sweep_once(both(context, provider), NOW + GRACE - timedelta(seconds=1)) == 0
+    # By the simulated time the grace is over, but the attempt is only just written: its call may be under way elsewhere.
+    assert await sweep_once(both(context, provider), NOW + GRACE) == 0
+    async with context.sessions.begin() as session:
+        await session.execute(text("UPDATE attempts SET created_at = created_at - interval '61 seconds'"))
+    assert await sweep_once(both(context, provider), NOW + GRACE) == 6
+    assert set(provider.reached.values()) == {1}
+    assert {(message.status, message.possible_duplicate) for message in await messages(context)} == {
+        (MessageStatus.accepted, True)
+    }
+
+
+async def test_a_send_under_way_in_this_process_is_not_taken_for_a_crash(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    class Slow(Scripted):
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            self.calls.append(batch)
+            begun.set()
+            await release.wait()
+            return [Accepted(None)]
+
+    provider = Slow()
+    one = both(context, provider)
+    first = asyncio.create_task(sweep_once(one, NOW))
+    await begun.wait()
+    async with context.sessions.begin() as session:
+        await session.execute(text("UPDATE attempts SET created_at = created_at - interval '1 day'"))
+    assert await sweep_once(one, NOW + GRACE * 2) == 0
+    release.set()
+    assert await first == 1
+    assert (await the_message(context)).status is MessageStatus.accepted
+    assert len(provider.calls) == 1
+
+
+async def test_an_outcome_that_comes_late_does_not_undo_what_happened_since(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+
+    class Proved(Scripted):
+        """A receipt comes in before the call returns."""
+
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            async with context.sessions.begin() as session:
+                await session.execute(update(Message).values(status=MessageStatus.delivered))
+                await session.execute(update(Attempt).values(status=AttemptStatus.accepted))
+            return [OutsideError(Outcome.unknown, "timeout")]
+
+    await sweep_once(both(context, Proved()), NOW)
+    assert (await the_message(context)).status is MessageStatus.delivered
+    assert [attempt.status for attempt in await attempts(context)] == [AttemptStatus.accepted]
+
+
+async def test_letters_at_fault_are_isolated_and_the_others_go_through(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 100)
+    bad = {"person7@example.com", "person8@example.com", "person77@example.com"}
+
+    class Picky(Scripted):
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            self.calls.append(batch)
+            if bad & {letter.to for letter in batch.recipients}:
+                return list(refuse(permanent=True, reason="bad address")(batch))
+            return list(accept(batch))
+
+    provider = Picky()
+    await sweep_once(both(context, provider), NOW)
+    found = await messages(context)
+    assert {message.address for message in found if message.status is MessageStatus.failed} == bad
+    assert {message.reason for message in found if message.status is MessageStatus.failed} == {"bad address"}
+    assert sum(message.status is MessageStatus.accepted for message in found) == 97
+    assert len(provider.calls) < 50
+    assert {attempt.number for attempt in await attempts(context)} == {1}
+
+
+async def test_where_every_letter_is_refused_the_fault_is_ours_and_the_rest_waits(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 200)
+    provider = Scripted([refuse(permanent=True, reason="from")] * 1_000)
+    await sweep_once(both(context, provider), NOW)
+    counts = Counter(message.status for message in await messages(context))
+    assert counts == {MessageStatus.failed: 16, MessageStatus.planned: 184}
+    assert len(provider.calls) < 60
+
+
+async def test_a_number_that_said_stop_to_the_carrier_is_suppressed(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    (wanted,) = await queue(context, brand, shop, channel=Channel.sms, address="+4915112345000")
+    async with context.sessions.begin() as session:
+        session.add(
+            Consent(
+                brand_id=brand.id, customer_id=wanted.customer_id, channel=Channel.sms, given=True, at=NOW
+            )
+        )
+    provider = Scripted([refuse(permanent=True, reason="opted_out")])
+    await sweep_once(both(context, provider), NOW)
+    message = await the_message(context)
+    assert (message.status, message.reason) == (MessageStatus.suppressed, "opted_out")
+    async with context.sessions() as session:
+        (suppression,) = (await session.scalars(select(Suppression))).all()
+    assert (suppression.channel, suppression.reason) == (Channel.sms, SuppressionReason.stopped)
+    assert provider.calls[0].skeleton.text.endswith("Reply STOP to stop.")
+    assert not provider.calls[0].recipients[0].headers
+
+
+async def test_a_broken_carrier_leaves_us_in_the_dark_and_loses_nothing(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 2)
+
+    class Broken(Scripted):
+        async def send(self, batch: OutgoingBatch) -> list[Result]:
+            raise KeyError("a bug")
+
+    await sweep_once(both(context, Broken()), NOW)
+    assert {message.status for message in await messages(context)} == {MessageStatus.unknown}
+
+
+async def test_urgent_messages_go_first(context: AppContext, brand: Brand, shop: Shop) -> None:
+    wanted = await queue(context, brand, shop, 3)
+    offer = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01")
+    async with context.sessions.begin() as session:
+        urgent = replace(
+            wanted[0],
+            template=Template.offer,
+            subject_id=new_id(),
+            template_params=offer,
+            priority=Priority.urgent,
+        )
+        await queue_messages(session, brand.id, [urgent])
+    provider = Scripted()
+    await sweep_once(both(context, provider), NOW)
+    assert [batch.template for batch in provider.calls] == ["offer", "survey"]
+
+
+async def test_the_urgent_sweep_leaves_the_rest_alone(context: AppContext, brand: Brand, shop: Shop) -> None:
+    await queue(context, brand, shop)
+    provider = Scripted()
+    assert await sweep_once(urgent_sweep(context, {Channel.email: provider}), NOW) == 0
+
+
+async def test_one_brand_does_not_see_another_ones_messages(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    async with context.sessions.begin() as session:
+        other = await add_brand(session, "other", name="Other")
+        await add_shop(session, context.tokens, other, "other", name="Other")
+    provider = Scripted()
+    each = both(context, provider)
+    assert await each.brands(NOW) == [brand.id]
+    assert await each.work(other.id, NOW) == 0
+
+
+async def test_the_outbox_keeps_what_would_have_been_sent(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 2)
+    outbox = Outbox(context)
+    await sweep_once(sweep(context, {Channel.email: outbox, Channel.sms: outbox}), NOW)
+    async with context.sessions() as session:
+        items = (await session.scalars(select(OutboxItem))).all()
+        assert (
+            await session.scalar(
+                select(func.count()).select_from(Message).where(Message.status == "accepted")
+            )
+            == 2
+        )
+    assert {item.to for item in items} == {"person0@example.com", "person1@example.com"}
+    assert {item.id for item in items} == {attempt.id for attempt in await attempts(context)}
+    for item in items:
+        assert item.subject == "One question about your order from Acme"
+        assert item.html
+        assert "Hi Ana," in item.text
+        assert item.sender == "Acme Goods <acme@tenfold.example>"
+
+
+async def test_without_a_grace_an_unknown_outcome_is_looked_after_at_once_and_still_ends(
+    context: AppContext, brand: Brand, shop: Shop, session: AsyncSession
+) -> None:
+    await queue(context, brand, shop)
+    hasty = replace(context, settings=context.settings.model_copy(update={"unknown_grace_seconds": 0}))
+    provider = Scripted([lose, lose, lose])
+    assert await sweep_once(both(hasty, provider), NOW) == 2
+    assert (await the_message(context)).reason == "review"
+
+
+async def test_a_sweep_later_than_the_queueing_uses_its_own_time(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop)
+    later: datetime = NOW + timedelta(days=3)
+    await sweep_once(both(context, Scripted()), later)
+    assert (await the_message(context)).sent_at == later
+    ids: list[UUID] = [message.id for message in await messages(context)]
+    assert len(ids) == 1

@@ -1,0 +1,197 @@
+"""The outbox's pages, messages as they were sent, and their erasure."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import func, select
+
+from app.base.config import Environment
+from app.base.due import sweep_once
+from app.base.errors import NotFound
+from app.base.ids import new_id
+from app.base.web.context import AppContext
+from app.base.web.middleware import RequestMiddleware
+from app.base.web.problems import install_problems
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.messaging.as_sent import as_sent
+from app.messaging.deliver import sweep
+from app.messaging.erase import erase_messages
+from app.messaging.models import Message, OutboxItem
+from app.messaging.outbox_routes import router
+from app.messaging.providers.outbox.client import Outbox
+from app.messaging.queue import queue_messages
+from app.messaging.rules import MessageStatus
+from app.messaging.templates import SurveyParams
+from tests.messaging.test_deliver import Scripted, lose, queue
+from tests.support.constants import NOW
+
+
+def client_of(context: AppContext) -> AsyncClient:
+    app = FastAPI()
+    app.state.context = context
+    app.add_middleware(RequestMiddleware)
+    install_problems(app)
+    app.include_router(router)
+    return AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
+
+
+@pytest.fixture
+async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
+    async with client_of(context) as client:
+        yield client
+
+
+async def send_all(context: AppContext) -> None:
+    outbox = Outbox(context)
+    await sweep_once(sweep(context, {Channel.email: outbox, Channel.sms: outbox}), NOW)
+
+
+async def test_the_outbox_lists_the_newest_first_and_shows_each(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    empty = await client.get("/outbox")
+    assert "Nothing was written yet" in empty.text
+    await queue(context, brand, shop, 3)
+    await send_all(context)
+    listed = await client.get("/outbox")
+    assert listed.text.count("One question about your order from Acme") == 3
+    only = await client.get("/outbox", params={"to": "person1@example.com"})
+    assert "person1@example.com" in only.text
+    assert "person2@example.com" not in only.text
+    path = only.text.split('href="/outbox/')[1].split('"')[0]
+    shown = await client.get(f"/outbox/{path}")
+    assert "List-Unsubscribe-Post" in shown.text
+    assert "sandbox=" in shown.text
+    assert "frame-src 'self'" in shown.headers["content-security-policy"]
+    letter = await client.get(f"/outbox/{path}/html")
+    assert "sandbox" in letter.headers["content-security-policy"]
+    assert "script-src" not in letter.headers["content-security-policy"]
+    assert "/s/" in letter.text
+
+
+async def test_a_hostile_name_stays_text_in_the_outbox(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(
+        context,
+        brand,
+        shop,
+        template_params=SurveyParams("<script>alert(1)</script>", None, "1", "2026-03-03"),
+    )
+    await send_all(context)
+    listed = await client.get("/outbox")
+    path = listed.text.split('<td><a href="/outbox/')[1].split('"')[0]
+    for page in (f"/outbox/{path}", f"/outbox/{path}/html"):
+        assert "<script" not in (await client.get(page)).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/outbox/x", "/outbox/att_00000000000000000000000000", "/outbox/att_x/html", "/outbox?before=nonsense"],
+)
+async def test_what_is_not_there_is_a_404(client: AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_older_ones_follow_page_by_page(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await queue(context, brand, shop, 103)
+    await send_all(context)
+    first = await client.get("/outbox")
+    older = first.text.split("before=")[1].split('"')[0]
+    second = await client.get("/outbox", params={"before": older})
+    assert first.text.count("<tr>") == 101
+    assert second.text.count("<tr>") == 4
+    assert "Older ones" not in second.text
+
+
+async def test_production_has_no_outbox(context: AppContext) -> None:
+    settings = context.settings.model_copy(update={"env": Environment.production})
+    async with client_of(replace(context, settings=settings)) as client:
+        for path in ("/outbox", "/outbox/att_x", "/outbox/att_x/html"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_staff_see_a_message_as_it_was_sent_but_cannot_answer_with_it(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    (wanted,) = await queue(context, brand, shop)
+    await send_all(context)
+    async with context.sessions() as session:
+        message = (await session.scalars(select(Message))).one()
+        sent = await as_sent(session, context, brand.id, message.id)
+        token = context.tokens.link("survey", brand.id, wanted.subject_id)
+        kept = (await session.scalars(select(OutboxItem))).one()
+        assert token in kept.text
+        assert sent.text is not None
+        assert token not in sent.text
+        assert "/s/•••?score=9" in sent.text
+        assert "/s/•••?score=9" in (sent.html or "")
+        assert sent.subject == kept.subject
+        with pytest.raises(NotFound):
+            await as_sent(session, context, brand.id + 1, message.id)
+        with pytest.raises(NotFound):
+            await as_sent(session, context, brand.id, new_id())
+
+
+async def test_an_erased_person_leaves_messages_without_words_or_address(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    wanted = await queue(context, brand, shop, 2)
+    await send_all(context)
+    gone, stays = wanted
+    async with context.sessions.begin() as session:
+        await queue_messages(session, brand.id, [replace(gone, step=1)])
+        await erase_messages(session, brand.id, [gone.customer_id])
+    async with context.sessions() as session:
+        left = (
+            await session.scalars(
+                select(Message).where(Message.customer_id == gone.customer_id).order_by(Message.step)
+            )
+        ).all()
+        assert [(one.status, one.reason) for one in left] == [
+            (MessageStatus.accepted, None),
+            (MessageStatus.cancelled, "erased"),
+        ]
+        assert all(one.address is None and one.template_params == {} for one in left)
+        assert (await as_sent(session, context, brand.id, left[0].id)).text is None
+        (item,) = (await session.scalars(select(OutboxItem))).all()
+        assert item.to == stays.address
+
+
+async def test_an_erased_message_of_unknown_outcome_is_not_sent_again(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    (wanted,) = await queue(context, brand, shop)
+    provider = Scripted([lose])
+    both = sweep(context, {Channel.email: provider, Channel.sms: provider})
+    await sweep_once(both, NOW)
+    async with context.sessions.begin() as session:
+        await erase_messages(session, brand.id, [wanted.customer_id])
+    assert await sweep_once(both, NOW.replace(year=2027)) == 0
+    assert len(provider.calls) == 1
+
+
+async def test_erasing_while_sending_neither_deadlocks_nor_loses_the_outcome(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    wanted = await queue(context, brand, shop, 50)
+
+    async def erase(customer_ids: list[UUID]) -> None:
+        async with context.sessions.begin() as session:
+            await erase_messages(session, brand.id, customer_ids)
+
+    ids = [one.customer_id for one in wanted]
+    await asyncio.gather(send_all(context), erase(ids[:25]), erase(ids[::-1]), send_all(context))
+    async with context.sessions() as session:
+        open_ones = (
+            select(func.count()).select_from(Message).where(Message.status.in_(["planned", "sending"]))
+        )
+        assert await session.scalar(open_ones) == 0

@@ -1,0 +1,300 @@
+"""What providers tell is folded: order, repetition and lateness cannot matter."""
+
+import asyncio
+import itertools
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from app.base.web.context import AppContext
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Shop
+from app.customers.models import Suppression
+from app.customers.rules import SuppressionReason
+from app.messaging import provider_event_rules
+from app.messaging.models import Attempt, Message, ProviderEvent
+from app.messaging.provider_event_rules import status_after, suppression_for, wants_stop
+from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
+from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
+from tests.support.constants import NOW
+from tests.support.fakes.sent import put_message
+
+
+def receipt(
+    brand_id: int,
+    attempt_id: UUID,
+    kind: ProviderEventKind,
+    *,
+    detail: str | None = None,
+    permanent: bool = False,
+    at: datetime = NOW,
+    name: str | None = None,
+) -> ParsedProviderEvent:
+    return ParsedProviderEvent(
+        brand_id, attempt_id, "sendgrid", name or f"{kind}-{attempt_id}", kind, detail, at, permanent, "ref-1"
+    )
+
+
+async def put(
+    context: AppContext, shop: Shop, address: str = "ana@example.com", **more: object
+) -> tuple[UUID, list[UUID]]:
+    async with context.sessions.begin() as session:
+        return await put_message(session, shop, address, now=NOW, **more)
+
+
+async def tell(context: AppContext, *receipts: ParsedProviderEvent) -> None:
+    async with context.sessions.begin() as session:
+        await record_provider_events(session, context.tokens, receipts, now=NOW)
+
+
+async def message_of(context: AppContext, message_id: UUID) -> Message:
+    async with context.sessions() as session:
+        return (await session.scalars(select(Message).where(Message.id == message_id))).one()
+
+
+async def attempts_of(context: AppContext, message_id: UUID) -> list[Attempt]:
+    async with context.sessions() as session:
+        return list(
+            await session.scalars(
+                select(Attempt).where(Attempt.message_id == message_id).order_by(Attempt.number)
+            )
+        )
+
+
+async def suppressions(context: AppContext) -> dict[bytes, SuppressionReason]:
+    async with context.sessions() as session:
+        return {row.address_key: row.reason for row in await session.scalars(select(Suppression))}
+
+
+@pytest.mark.parametrize(
+    "before", [MessageStatus.sending, MessageStatus.unknown, MessageStatus.planned, MessageStatus.cancelled]
+)
+async def test_any_event_proves_that_the_message_went_out(
+    context: AppContext, shop: Shop, before: MessageStatus
+) -> None:
+    message_id, (attempt_id,) = await put(context, shop, status=before)
+    await tell(context, receipt(shop.brand_id, attempt_id, ProviderEventKind.accepted))
+    message, (attempt,) = await message_of(context, message_id), await attempts_of(context, message_id)
+    assert (message.status, message.sent_at) == (MessageStatus.accepted, NOW)
+    assert (attempt.status, attempt.provider_ref, attempt.finished_at) == (
+        AttemptStatus.accepted,
+        "ref-1",
+        NOW,
+    )
+
+
+async def test_delivered_is_delivered_whatever_came_before_or_after(context: AppContext, shop: Shop) -> None:
+    kinds = [
+        ProviderEventKind.accepted,
+        ProviderEventKind.deferred,
+        ProviderEventKind.delivered,
+        ProviderEventKind.opened,
+    ]
+    for number, order in enumerate(itertools.permutations(kinds)):
+        message_id, (attempt_id,) = await put(context, shop, f"p{number}@example.com")
+        for kind in order:
+            await tell(context, receipt(shop.brand_id, attempt_id, kind))
+        message = await message_of(context, message_id)
+        assert (message.status, message.delivered_at, message.reason) == (MessageStatus.delivered, NOW, None)
+
+
+async def test_an_event_told_many_times_is_kept_once(context: AppContext, shop: Shop) -> None:
+    message_id, (attempt_id,) = await put(context, shop)
+    one = receipt(shop.brand_id, attempt_id, ProviderEventKind.delivered)
+    await tell(context, one, one)
+    await asyncio.gather(*(tell(context, one) for _ in range(6)))
+    async with context.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(ProviderEvent)) == 1
+    assert (await message_of(context, message_id)).status is MessageStatus.delivered
+
+
+async def test_posts_at_the_same_time_in_opposite_order_do_not_lock_each_other_out(
+    context: AppContext, shop: Shop
+) -> None:
+    sent = [await put(context, shop, f"p{number}@example.com") for number in range(40)]
+    receipts = [
+        receipt(shop.brand_id, attempts[0], kind, permanent=True)
+        for _, attempts in sent
+        for kind in (ProviderEventKind.accepted, ProviderEventKind.delivered, ProviderEventKind.bounced)
+    ]
+    await asyncio.gather(
+        *(tell(context, *(receipts if turn % 2 else reversed(receipts))) for turn in range(6))
+    )
+    async with context.sessions() as session:
+        statuses = (await session.scalars(select(Message.status))).all()
+    assert statuses == [MessageStatus.bounced] * 40
+    assert len(await suppressions(context)) == 40
+
+
+async def test_hundreds_of_events_of_two_brands_in_one_post(context: AppContext, shop: Shop) -> None:
+    async with context.sessions.begin() as session:
+        other = await add_brand(session, "other", name="Other")
+        other_shop, _ = await add_shop(session, context.tokens, other, "other", name="Other")
+        sent = [
+            await put_message(session, each, f"p{number}@example.com", now=NOW)
+            for number in range(600)
+            for each in (shop, other_shop)
+        ]
+    brands = [shop.brand_id, other.id] * 600
+    await tell(
+        context,
+        *(
+            receipt(brand, attempts[0], ProviderEventKind.delivered)
+            for brand, (_, attempts) in zip(brands, sent, strict=True)
+        ),
+    )
+    async with context.sessions() as session:
+        counts = dict(
+            (await session.execute(select(Message.status, func.count()).group_by(Message.status))).all()
+        )
+    assert counts == {MessageStatus.delivered: 1200}
+
+
+async def test_an_attempt_that_is_not_there_is_passed_over(context: AppContext, shop: Shop) -> None:
+    message_id, (attempt_id,) = await put(context, shop)
+    await tell(
+        context,
+        receipt(shop.brand_id, uuid4(), ProviderEventKind.delivered),
+        receipt(shop.brand_id + 1, attempt_id, ProviderEventKind.complained),
+        receipt(shop.brand_id, attempt_id, ProviderEventKind.delivered),
+    )
+    assert (await message_of(context, message_id)).status is MessageStatus.delivered
+    assert await suppressions(context) == {}
+
+
+async def test_a_late_receipt_of_the_first_attempt_counts_for_the_message(
+    context: AppContext, shop: Shop
+) -> None:
+    message_id, (first, _) = await put(context, shop, attempts=2)
+    await tell(context, receipt(shop.brand_id, first, ProviderEventKind.delivered))
+    one, two = await attempts_of(context, message_id)
+    assert (one.status, two.status) == (AttemptStatus.accepted, AttemptStatus.sending)
+    assert (await message_of(context, message_id)).status is MessageStatus.delivered
+
+
+async def test_the_earliest_telling_is_the_time_of_delivery(context: AppContext, shop: Shop) -> None:
+    message_id, (first, second) = await put(context, shop, attempts=2)
+    await tell(
+        context, receipt(shop.brand_id, second, ProviderEventKind.delivered, at=NOW + timedelta(hours=1))
+    )
+    await tell(context, receipt(shop.brand_id, first, ProviderEventKind.delivered, at=NOW))
+    assert (await message_of(context, message_id)).delivered_at == NOW
+
+
+async def test_a_bounce_after_delivery_counts_and_keeps_its_reason(context: AppContext, shop: Shop) -> None:
+    message_id, (attempt_id,) = await put(context, shop)
+    bounce = receipt(
+        shop.brand_id, attempt_id, ProviderEventKind.bounced, detail="Invalid Address", permanent=True
+    )
+    await tell(context, receipt(shop.brand_id, attempt_id, ProviderEventKind.delivered))
+    await tell(context, bounce, receipt(shop.brand_id, attempt_id, ProviderEventKind.accepted))
+    message = await message_of(context, message_id)
+    assert (message.status, message.reason) == (MessageStatus.bounced, "bounced")
+    assert await suppressions(context) == {
+        context.tokens.address_key("ana@example.com"): SuppressionReason.bounced
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "permanent", "status", "suppressed"),
+    [
+        (ProviderEventKind.bounced, "Mailbox Unavailable", False, MessageStatus.bounced, None),
+        (
+            ProviderEventKind.bounced,
+            "Invalid Address",
+            True,
+            MessageStatus.bounced,
+            SuppressionReason.bounced,
+        ),
+        (ProviderEventKind.blocked, "Reputation", False, MessageStatus.failed, None),
+        (ProviderEventKind.deferred, "try again", False, MessageStatus.accepted, None),
+        (ProviderEventKind.dropped, "Bounced Address", True, MessageStatus.failed, SuppressionReason.bounced),
+        (
+            ProviderEventKind.dropped,
+            "Unsubscribed Address",
+            True,
+            MessageStatus.failed,
+            SuppressionReason.unsubscribed,
+        ),
+        (
+            ProviderEventKind.dropped,
+            "Spam Reporting Address",
+            True,
+            MessageStatus.failed,
+            SuppressionReason.complained,
+        ),
+        (ProviderEventKind.dropped, "Invalid SMTPAPI header", False, MessageStatus.failed, None),
+        (ProviderEventKind.complained, None, False, MessageStatus.complained, SuppressionReason.complained),
+        (ProviderEventKind.unsubscribed, None, False, MessageStatus.accepted, SuppressionReason.unsubscribed),
+        (ProviderEventKind.failed, "30003", False, MessageStatus.failed, None),
+        (ProviderEventKind.failed, "21610", True, MessageStatus.failed, SuppressionReason.stopped),
+        (ProviderEventKind.bounced, "30006", True, MessageStatus.bounced, SuppressionReason.bounced),
+        (ProviderEventKind.clicked, None, False, MessageStatus.accepted, None),
+    ],
+)
+async def test_what_each_kind_makes_of_message_and_address(
+    context: AppContext,
+    shop: Shop,
+    kind: ProviderEventKind,
+    detail: str | None,
+    permanent: bool,
+    status: MessageStatus,
+    suppressed: SuppressionReason | None,
+) -> None:
+    message_id, (attempt_id,) = await put(context, shop)
+    await tell(context, receipt(shop.brand_id, attempt_id, kind, detail=detail, permanent=permanent))
+    assert (await message_of(context, message_id)).status is status
+    assert list((await suppressions(context)).values()) == ([suppressed] if suppressed else [])
+
+
+async def test_an_erased_persons_receipt_is_kept_without_an_address(context: AppContext, shop: Shop) -> None:
+    message_id, (attempt_id,) = await put(context, shop)
+    async with context.sessions.begin() as session:
+        (await session.scalars(select(Message).where(Message.id == message_id))).one().address = None
+    await tell(context, receipt(shop.brand_id, attempt_id, ProviderEventKind.complained))
+    assert (await message_of(context, message_id)).status is MessageStatus.complained
+
+
+def test_every_kind_and_status_is_ranked_and_none_goes_down() -> None:
+    for kind, status in itertools.product(ProviderEventKind, MessageStatus):
+        after = status_after(status, kind)
+        assert provider_event_rules._RANK[after] >= provider_event_rules._RANK[status]
+        assert status_after(after, kind) is after
+        suppression_for(kind, "21610", permanent=True)
+
+
+def test_the_order_of_receipts_cannot_matter() -> None:
+    for kinds in itertools.combinations(ProviderEventKind, 3):
+        outcomes = set()
+        for order in itertools.permutations(kinds):
+            status = MessageStatus.sending
+            for kind in order:
+                status = status_after(status, kind)
+            outcomes.add(status)
+        assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["STOP", "stop", " Stop. ", "UNSUBSCRIBE", "end", "QUIT", "StopAll", "revoke", "OPTOUT", "opt out", "Opt-out!", "CANCEL", "Stopp",
+     "please stop", "stop it", "STOP texting me", "don't text me again", "don\u2019t contact me", "unsubscribe me please",
+     "remove me from this list", "leave me alone", "no more texts", "10 but please stop texting me", "I opt out", "Abmelden", "stop stop stop"],
+)  # fmt: skip
+def test_any_wording_of_stop_is_obeyed(text: str) -> None:
+    assert wants_stop(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "10", "9 great", "10 don't stop doing what you do", "8 the bus stop is far", "0", "cancel my order 1001 please", "the weekend was great",
+     "START", "YES", "I never want to buy elsewhere again", "great from start to end"],
+)  # fmt: skip
+def test_an_answer_is_no_stop(text: str) -> None:
+    assert not wants_stop(text)
+
+
+def test_twilios_own_finding_is_obeyed() -> None:
+    assert wants_stop("genug jetzt", "STOP")
+    assert not wants_stop("hello", "HELP")

@@ -1,0 +1,432 @@
+"""The providers' doors over HTTP: signatures, vendors' own bodies, garbage."""
+
+import json
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from pydantic import SecretStr
+from sqlalchemy import select
+from starlette.datastructures import FormData
+from twilio.request_validator import RequestValidator
+
+from app.base.config import Environment
+from app.base.web.context import AppContext
+from app.base.web.middleware import RequestMiddleware
+from app.base.web.problems import install_problems
+from app.brands.add import add_brand, add_shop
+from app.brands.models import Shop
+from app.brands.programme import Channel
+from app.customers.models import Suppression
+from app.messaging.models import Message, ProviderEvent
+from app.messaging.provider_routes import router
+from app.messaging.providers.sendgrid.events import is_from_sendgrid
+from app.messaging.providers.twilio.events import is_from_twilio, read_form
+from app.messaging.rules import MessageStatus, ProviderEventKind
+from tests.support.constants import NOW, SHARED
+from tests.support.fakes.sendgrid import FakeSendGrid, Mail
+from tests.support.fakes.sent import put_message
+from tests.support.fakes.twilio import AUTH_TOKEN, SERVICE, FakeTwilio, Text, signed
+
+PUBLIC = "https://nps.example.com"
+EVENTS = "/hooks/sendgrid/events"
+INBOUND = "/hooks/twilio/inbound"
+
+
+@pytest.fixture
+def fake() -> FakeSendGrid:
+    return FakeSendGrid()
+
+
+@pytest.fixture
+async def client(context: AppContext, fake: FakeSendGrid) -> AsyncIterator[AsyncClient]:
+    context.settings.public_url = PUBLIC
+    context.settings.sendgrid_event_public_key = fake.public_key
+    context.settings.twilio_auth_token = SecretStr(AUTH_TOKEN)
+    app = FastAPI()
+    app.state.context = context
+    app.add_middleware(RequestMiddleware)
+    install_problems(app)
+    app.include_router(router)
+    async with AsyncClient(
+        transport=ASGITransport(app=app, raise_app_exceptions=False), base_url="http://inside:8000"
+    ) as client:
+        yield client
+
+
+def mail_of(context: AppContext, shop: Shop, attempt_id: UUID, to: str = "ana@example.com") -> Mail:
+    token = context.tokens.link("attempt", shop.brand_id, attempt_id)
+    return Mail(to, "hi@acme.example", "s", "t", "", {}, {"tenfold_attempt": token}, "fake01")
+
+
+async def put(
+    context: AppContext, shop: Shop, address: str = "ana@example.com", channel: Channel = Channel.email
+) -> tuple[UUID, UUID]:
+    async with context.sessions.begin() as session:
+        message_id, (attempt_id,) = await put_message(session, shop, address, now=NOW, channel=channel)
+        return message_id, attempt_id
+
+
+async def status_of(context: AppContext, message_id: UUID) -> MessageStatus | None:
+    async with context.sessions() as session:
+        return await session.scalar(select(Message.status).where(Message.id == message_id))
+
+
+async def told(context: AppContext) -> list[ProviderEvent]:
+    async with context.sessions() as session:
+        return list(await session.scalars(select(ProviderEvent).order_by(ProviderEvent.created_at)))
+
+
+async def suppressed(context: AppContext) -> list[tuple[int, Channel, str]]:
+    async with context.sessions() as session:
+        rows = await session.scalars(select(Suppression).order_by(Suppression.brand_id))
+        return [(row.brand_id, row.channel, row.reason.value) for row in rows]
+
+
+async def test_signed_events_are_kept(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    message_id, attempt_id = await put(context, shop)
+    body, headers = fake.signed(
+        fake.events("processed", "delivered", of=[mail_of(context, shop, attempt_id)])
+    )
+    for _ in range(3):
+        answer = await client.post(EVENTS, content=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (200, {"received": True})
+    assert await status_of(context, message_id) is MessageStatus.delivered
+    assert len(await told(context)) == 2
+
+
+@pytest.mark.parametrize(
+    "spoil", ["body", "signature", "timestamp", "no signature", "other key", "no base64"]
+)
+async def test_events_without_a_valid_signature_are_refused(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid, spoil: str
+) -> None:
+    message_id, attempt_id = await put(context, shop)
+    sender = FakeSendGrid() if spoil == "other key" else fake
+    body, headers = sender.signed(fake.events("delivered", of=[mail_of(context, shop, attempt_id)]))
+    signature, timestamp = (f"X-Twilio-Email-Event-Webhook-{name}" for name in ("Signature", "Timestamp"))
+    match spoil:
+        case "body":
+            body = body.rstrip()
+        case "signature":
+            headers[signature] = (
+                "MEUCIQCtIHJeH93Y+qpYeWrySphQgpNGNr/U+UyUlBkU6n7RAwIgJTz2C+8a8xonZGi6BpSzoQsbVRamr2nlxFDWYNH3j/0="
+            )
+        case "timestamp":
+            headers[timestamp] = "1600112502"
+        case "no signature":
+            del headers[signature]
+        case "no base64":
+            headers[signature] = "?"
+    answer = await client.post(EVENTS, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    assert await status_of(context, message_id) is MessageStatus.sending
+
+
+async def test_without_a_key_events_are_taken_in_development_alone(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    message_id, attempt_id = await put(context, shop)
+    context.settings.sendgrid_event_public_key = None
+    events = fake.events("delivered", of=[mail_of(context, shop, attempt_id)])
+    context.settings.env = Environment.production
+    assert (await client.post(EVENTS, json=events)).status_code == 401
+    context.settings.env = Environment.development
+    assert (await client.post(EVENTS, json=events)).status_code == 200
+    assert await status_of(context, message_id) is MessageStatus.delivered
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"nonsense", b'"text"', b"[", b"\xff\xfe", b"null", b'[{"a": "\\ud800"}]']
+)
+async def test_garbage_gets_a_clear_answer(context: AppContext, client: AsyncClient, body: bytes) -> None:
+    context.settings.sendgrid_event_public_key = None
+    answer = await client.post(EVENTS, content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_events")
+
+
+async def test_odd_events_are_passed_over_and_the_others_kept(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    message_id, attempt_id = await put(context, shop)
+    mail = mail_of(context, shop, attempt_id)
+    odd: list[object] = [
+        1,
+        None,
+        [],
+        {},
+        {"event": "delivered"},
+        {"event": "delivered", "tenfold_attempt": "AQAA"},
+    ]
+    odd += [{"event": "delivered", "tenfold_attempt": 5}, *fake.events("account_status_change", of=[mail])]
+    odd += fake.events(
+        "deferred", of=[mail], response="a\x00b for ana@example.com", timestamp=1e300, attempt="5"
+    )
+    odd += fake.events(
+        "processed", of=[mail], timestamp="soon", sg_event_id=None, sg_message_id=7, category=["a", "b"]
+    )
+    odd += fake.events("bounce", of=[mail], type=["?"], reason={"x": 1}, status=5, sg_event_id="x" * 9000)
+    odd += [{**fake.events("delivered", of=[mail])[0], "event": ["delivered"]}]
+    context.settings.sendgrid_event_public_key = None
+    assert (await client.post(EVENTS, content=json.dumps(odd))).status_code == 200
+    kept = await told(context)
+    assert {event.kind for event in kept} == {
+        ProviderEventKind.deferred,
+        ProviderEventKind.accepted,
+        ProviderEventKind.bounced,
+    }
+    assert all("@" not in (event.detail or "") for event in kept)
+    assert await status_of(context, message_id) is MessageStatus.bounced
+
+
+async def test_too_large_a_post_is_refused(client: AsyncClient) -> None:
+    answer = await client.post(EVENTS, content=b"[" + b" " * (5 * 1024 * 1024) + b"]")
+    assert answer.status_code == 413
+
+
+async def test_a_wrong_public_key_in_the_settings_is_said(
+    context: AppContext, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    context.settings.sendgrid_event_public_key = "no key"
+    body, headers = fake.signed([])
+    answer = await client.post(EVENTS, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "bad_settings")
+
+
+def vectors(*path: str) -> dict[str, object]:
+    place = SHARED.joinpath("vectors", *path)
+    if not place.exists():
+        pytest.skip(f"the vendors' vectors lie beside the project and are absent here: {'/'.join(path)}")
+    return json.loads(place.read_text())
+
+
+def test_sendgrids_published_signature_holds() -> None:
+    vector = vectors("sendgrid", "signature_vector_official.json")
+    said = {
+        "signature": vector["X-Twilio-Email-Event-Webhook-Signature"],
+        "timestamp": vector["X-Twilio-Email-Event-Webhook-Timestamp"],
+    }
+    body = vector["raw_body"].encode()
+    assert is_from_sendgrid(vector["public_key"], body, **said)
+    assert not is_from_sendgrid(vector["wrong_key"], body, **said)
+    assert not is_from_sendgrid(
+        vector["public_key"], body, **{**said, "signature": vector["wrong_signature"]}
+    )
+    assert not is_from_sendgrid(vector["public_key"], body.rstrip(), **said)
+
+
+async def test_every_event_type_of_the_documentation(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    documented = vectors("sendgrid", "events_all_types_docs.json")
+    message_ids = {}
+    for number, event in enumerate(documented):
+        message_id, attempt_id = await put(context, shop, f"p{number}@example.com")
+        message_ids[event["event"]] = message_id
+        event |= {"sg_event_id": f"event-{number}", **mail_of(context, shop, attempt_id).arguments}
+    body, headers = fake.signed(documented)
+    assert (await client.post(EVENTS, content=body, headers=headers)).status_code == 200
+    kept = {event.external_id: event for event in await told(context)}
+    assert len(kept) == len(documented) - 1, "a resubscription is none of our business"
+    assert kept["event-0"].at.timestamp() == documented[0]["timestamp"] or kept["event-0"].at.year == NOW.year
+    statuses = {name: await status_of(context, message_id) for name, message_id in message_ids.items()}
+    assert statuses == {
+        "processed": "accepted",
+        "deferred": "accepted",
+        "delivered": "delivered",
+        "open": "accepted",
+        "click": "accepted",
+        "bounce": "bounced",
+        "dropped": "failed",
+        "spamreport": "complained",
+        "unsubscribe": "accepted",
+        "group_unsubscribe": "accepted",
+        "group_resubscribe": "sending",
+    }
+    assert sorted(reason for _, _, reason in await suppressed(context)) == [
+        "bounced",
+        "bounced",
+        "complained",
+        "unsubscribed",
+        "unsubscribed",
+    ]
+
+
+def test_twilios_published_signatures_hold() -> None:
+    found = vectors("twilio", "signature_vectors.json")
+    for vector in found["published"]:
+        pairs = [
+            (name, one)
+            for name, given in vector.get("params", {}).items()
+            for one in (given if isinstance(given, list) else [given])
+        ]
+        form = vector.get("json_body") or FormData(pairs)
+        assert is_from_twilio(found["auth_token"], vector["url"], form, vector["signature"]), vector
+        assert not is_from_twilio(found["auth_token"] + "6", vector["url"], form, vector["signature"])
+
+
+def test_the_forms_of_the_vectors_hold_with_their_blank_values() -> None:
+    found = vectors("twilio", "webhook_forms.json")
+    for vector in found["forms"].values():
+        form = read_form(vector["raw_body"].encode())
+        assert dict(form) == vector["params"]
+        assert is_from_twilio(found["auth_token"], vector["url"], form, vector["X-Twilio-Signature"])
+        dropped = FormData(parse_qsl(vector["raw_body"]))
+        assert is_from_twilio(found["auth_token"], vector["url"], dropped, vector["X-Twilio-Signature"]) is (
+            dropped == form
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reasons"),
+    [
+        ("status_queued", MessageStatus.accepted, []),
+        ("status_sent", MessageStatus.accepted, []),
+        ("status_delivered", MessageStatus.delivered, []),
+        ("status_undelivered_30003", MessageStatus.failed, []),
+        ("status_failed_30034", MessageStatus.failed, []),
+    ],
+)
+async def test_status_forms_of_the_vectors(
+    context: AppContext, shop: Shop, client: AsyncClient, name: str, status: MessageStatus, reasons: list[str]
+) -> None:
+    params = vectors("twilio", "webhook_forms.json")["forms"][name]["params"]
+    message_id, attempt_id = await put(context, shop, "+15558675310", Channel.sms)
+    path = "/hooks/twilio/status/" + context.tokens.link("attempt", shop.brand_id, attempt_id)
+    body, headers = signed(PUBLIC + path, params)
+    for _ in range(2):
+        assert (await client.post(path, content=body, headers=headers)).status_code == 204
+    assert await status_of(context, message_id) is status
+    assert len(await told(context)) == 1
+    assert [reason for _, _, reason in await suppressed(context)] == reasons
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reasons"),
+    [
+        ("30005", "bounced", ["bounced"]),
+        ("30006", "bounced", ["bounced"]),
+        ("21610", "failed", ["stopped"]),
+        ("30007", "failed", []),
+    ],
+)
+async def test_what_a_failed_text_says_of_its_number(
+    context: AppContext, shop: Shop, client: AsyncClient, code: str, status: str, reasons: list[str]
+) -> None:
+    message_id, attempt_id = await put(context, shop, "+15558675310", Channel.sms)
+    text = Text(
+        "SM" + "0" * 32,
+        "+15558675310",
+        "hi",
+        f"{PUBLIC}/hooks/twilio/status/{context.tokens.link('attempt', shop.brand_id, attempt_id)}",
+    )
+    for told_status in ("undelivered", "sent"):
+        path, body, headers = FakeTwilio().status(text, told_status, ErrorCode=code)
+        assert (await client.post(path, content=body, headers=headers)).status_code == 204
+    assert await status_of(context, message_id) == status
+    assert [reason for _, _, reason in await suppressed(context)] == reasons
+
+
+@pytest.mark.parametrize("change", ["token", "path", "body", "none", "unset"])
+async def test_a_callback_without_a_valid_signature_is_refused(
+    context: AppContext, shop: Shop, client: AsyncClient, change: str
+) -> None:
+    message_id, attempt_id = await put(context, shop, "+15558675310", Channel.sms)
+    path = "/hooks/twilio/status/" + context.tokens.link("attempt", shop.brand_id, attempt_id)
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered", "ToCity": ""}
+    body, headers = signed(
+        PUBLIC + path if change != "path" else "http://inside:8000" + path,
+        form,
+        "x" if change == "token" else AUTH_TOKEN,
+    )
+    match change:
+        case "body":
+            body = urlencode({**form, "MessageStatus": "failed"}).encode()
+        case "none":
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        case "unset":
+            context.settings.twilio_auth_token = None
+    answer = await client.post(path, content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+    assert await status_of(context, message_id) is MessageStatus.sending
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"MessageSid": "SM1"},
+        {"MessageStatus": "delivered"},
+        {"MessageSid": "SM1", "MessageStatus": "dancing"},
+    ],
+)
+async def test_a_callback_that_says_nothing_is_passed_over(client: AsyncClient, form: dict[str, str]) -> None:
+    path = "/hooks/twilio/status/unknown"
+    body, headers = signed(PUBLIC + path, form)
+    assert (await client.post(path, content=body, headers=headers)).status_code == 204
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"&".join(b"a=1" for _ in range(500))])
+async def test_a_form_that_is_none_gets_a_clear_answer(client: AsyncClient, body: bytes) -> None:
+    answer = await client.post(INBOUND, content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_form")
+
+
+def reply(body: str, sender: str = "+15558675310", **more: str) -> tuple[bytes, dict[str, str]]:
+    form = {
+        "MessageSid": "SM1",
+        "From": sender,
+        "To": "+15005550006",
+        "MessagingServiceSid": SERVICE,
+        "Body": body,
+        "ToCity": "",
+        **more,
+    }
+    assert RequestValidator(AUTH_TOKEN).validate(
+        PUBLIC + INBOUND, form, signed(PUBLIC + INBOUND, form)[1]["X-Twilio-Signature"]
+    )
+    return signed(PUBLIC + INBOUND, form)
+
+
+async def test_stop_is_obeyed_for_every_brand_that_knows_the_number(
+    context: AppContext, shop: Shop, client: AsyncClient
+) -> None:
+    async with context.sessions.begin() as session:
+        others = []
+        for slug in ("other", "stranger"):
+            brand = await add_brand(session, slug, name=slug)
+            others.append((await add_shop(session, context.tokens, brand, slug, name=slug))[0])
+    await put(context, shop, "+15558675310", Channel.sms)
+    await put(context, others[0], "+15558675310", Channel.sms)
+    await put(context, others[1], "+15558675311", Channel.sms)
+    body, headers = reply("Please stop!")
+    for _ in range(2):
+        answer = await client.post(INBOUND, content=body, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+        assert answer.text.endswith("<Response/>")
+    assert await suppressed(context) == [
+        (shop.brand_id, Channel.sms, "stopped"),
+        (others[0].brand_id, Channel.sms, "stopped"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["10", "START", "9 never stop baking that bread"])
+async def test_other_replies_suppress_nobody(
+    context: AppContext, shop: Shop, client: AsyncClient, text: str
+) -> None:
+    await put(context, shop, "+15558675310", Channel.sms)
+    body, headers = reply(text)
+    assert (await client.post(INBOUND, content=body, headers=headers)).status_code == 200
+    assert await suppressed(context) == []
+
+
+async def test_an_unsigned_stop_is_refused(context: AppContext, shop: Shop, client: AsyncClient) -> None:
+    await put(context, shop, "+15558675310", Channel.sms)
+    body, _ = reply("STOP")
+    assert (await client.post(INBOUND, content=body)).status_code == 401
+    assert await suppressed(context) == []

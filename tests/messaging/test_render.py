@@ -1,0 +1,315 @@
+"""Templates and letters: every one renders, nobody's values break out of their place."""
+
+import re
+import runpy
+from dataclasses import fields, replace
+from email.headerregistry import HeaderRegistry
+from html.parser import HTMLParser
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from app.base.paths import ROOT
+from app.base.tokens import Tokens
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.messaging.providers.protocol import Skeleton
+from app.messaging.render import (
+    Branding,
+    Item,
+    Links,
+    branding_of,
+    fill,
+    recipient_values,
+    render,
+    tagged_skeleton,
+    template_hash,
+)
+from app.messaging.rules import Template, accent_of, ink_on, is_name, printable
+from app.messaging.templates import (
+    CATALOGUE,
+    LANGUAGES,
+    OfferParams,
+    RewardParams,
+    SurveyParams,
+    TemplateParams,
+    email_source,
+    language_of,
+    read_params,
+    stored,
+)
+
+ID = UUID(int=7)
+LOOK = Branding("Acme Goods", "Acme", "1 Main St, Berlin", "#0f5fa8", "#ffffff")
+LINKS = Links(Tokens("a key for tests alone, of no worth"), "https://nps.example.com")
+GSM = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""GSM 03.38's basic alphabet: one septet each."""
+
+HOSTILE = [
+    "<b>Ana</b>",
+    "{{ survey_link }}",
+    "{% raw %}",
+    "\"'><script>alert(1)</script>",
+    "&lt;",
+    "אנה",
+    "آنا",
+    "👩‍👩‍👧 Ana 🎉",
+    r"\1 \g<0> $1",
+    "-first_name-",
+    "%s {0} ${x}",
+    "Ana\nBcc: all@example.com",
+]
+
+
+def item(
+    template: Template,
+    channel: Channel,
+    template_params: TemplateParams | None = None,
+    *,
+    locale: str = "en-GB",
+) -> Item:
+    kept = read_params(template, stored(template_params or CATALOGUE[template].sample))
+    assert kept is not None
+    return Item(1, ID, ID, template, channel, locale, kept)
+
+
+class Reader(HTMLParser):
+    """Collects what a page leads to, loads, and says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "href" and value:
+                (self.hrefs if tag == "a" else self.loads).append(value)
+            if name in ("src", "background", "poster", "srcset") and value:
+                self.loads.append(value)
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["style"]:
+            self.text += data
+
+
+def read(html: str) -> Reader:
+    parser = Reader()
+    parser.feed(html)
+    return parser
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_template_is_in_the_catalogue_with_sources_in_every_language(template: Template) -> None:
+    kind = CATALOGUE[template]
+    assert isinstance(kind.sample, kind.template_params)
+    assert kind.channels
+    for language in LANGUAGES:
+        assert (ROOT / "templates/emails" / email_source(template, "body.html", language)).exists()
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_mail_renders_with_its_sample(template: Template) -> None:
+    filled = render(item(template, Channel.email), LOOK, LINKS)
+    assert "\n" not in filled.subject
+    assert len(filled.html.encode()) <= 20 * 1024
+    page = read(filled.html)
+    assert page.loads == [], "a mail loads nothing from anywhere"
+    assert "script" not in page.tags
+    assert not re.search(r"@import|url\(", filled.html)
+    for text in (filled.text, page.text):
+        assert "Acme Goods, 1 Main St, Berlin" in text
+        assert "You get this because" in text
+        assert "{{" not in text
+    assert set(page.hrefs) <= set(re.findall(r"https?://\S+", filled.text)), "the text part has every link"
+    assert any(href.startswith("https://nps.example.com/u/") for href in page.hrefs)
+    assert "en" in re.findall(r'<html lang="(\w+)"', filled.html)
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_mail_renders_without_what_may_be_missing(template: Template) -> None:
+    sample = CATALOGUE[template].sample
+    optional = {
+        field.name: None for field in fields(sample) if field.name in ("first_name", "item_title", "reward", "minimum", "code")
+        and not (template is Template.offer and field.name == "code")
+    }  # fmt: skip
+    filled = render(
+        item(template, Channel.email, replace(sample, **optional)), replace(LOOK, postal_address=""), LINKS
+    )
+    for text in (filled.subject, filled.text, read(filled.html).text):
+        assert "None" not in text
+        assert "  ," not in text
+    assert "Hello," in filled.text
+    assert render(item(template, Channel.sms, replace(sample, **optional)), LOOK, LINKS).text
+
+
+@pytest.mark.parametrize("template", Template)
+def test_every_text_is_short_and_says_how_to_stop(template: Template) -> None:
+    text = render(item(template, Channel.sms), LOOK, LINKS).text
+    assert text.startswith("Acme Goods: ")
+    assert text.endswith("Reply STOP to stop.")
+    assert set(text) <= GSM, "one character outside GSM 03.38 makes every segment less than half as long"
+    assert len(text) <= 306, "two segments of 153 septets"
+
+
+@pytest.mark.parametrize("template", [Template.survey, Template.reminder])
+def test_the_question_leads_to_eleven_answers_and_names_no_reward(template: Template) -> None:
+    filled = render(item(template, Channel.email), LOOK, LINKS)
+    page = read(filled.html)
+    keys = [href for href in page.hrefs if "/s/" in href]
+    assert [href.rsplit("=", 1)[1] for href in keys] == [str(score) for score in range(11)]
+    assert len({href.split("?")[0] for href in keys}) == 1
+    assert "How likely are you to recommend Acme Goods to a friend?" in page.text
+    assert "0 = not at all likely" in page.text
+    assert "10 = extremely likely" in page.text
+    for text in (
+        filled.subject,
+        filled.text,
+        page.text,
+        render(item(template, Channel.sms), LOOK, LINKS).text,
+    ):
+        assert not re.search(r"reward|discount|code|%|off\b|gift|earn|EUR", text, re.IGNORECASE)
+
+
+def test_the_offer_says_what_each_gets_and_asks_for_disclosure() -> None:
+    filled = render(item(Template.offer, Channel.email), LOOK, LINKS)
+    for text in (filled.text, read(filled.html).text):
+        assert "ANA-7K4QX" in text
+        assert "10 % off" in text
+        assert "You get 10.00 EUR for each friend" in text
+        assert "please say that you get 10.00 EUR" in text
+        assert "https://nps.example.com/r/27k4qx9wm" in text
+        assert "1 September 2026" in text
+    assert "https://nps.example.com/p/" in filled.text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_out_of_its_place(name: str) -> None:
+    template_params = SurveyParams(name, name, name, "2026-03-03")
+    plain = printable(name)
+    filled = render(item(Template.survey, Channel.email, template_params), LOOK, LINKS)
+    usual = render(item(Template.survey, Channel.email), LOOK, LINKS)
+    page = read(filled.html)
+    assert page.tags == read(usual.html).tags, "no tag came in with the name"
+    assert page.hrefs == read(usual.html).hrefs
+    shown = is_name(plain)
+    assert (f"Hi {plain}," in page.text) == shown
+    assert (f"Hi {plain}," in filled.text) == shown
+    assert f"(order {plain})" in page.text
+
+
+def test_a_name_that_is_a_tag_of_another_batch_or_of_this_one_stays_a_name() -> None:
+    first = tagged_skeleton(item(Template.survey, Channel.email), LOOK)
+    tag = next(
+        tag for tag, (name, escaped) in first.tags.items() if name == "unsubscribe_link" and not escaped
+    )
+    named = item(Template.survey, Channel.email, replace(CATALOGUE[Template.survey].sample, first_name=tag))
+    other = tagged_skeleton(named, LOOK)
+    assert not set(first.tags) & set(other.tags), "tags are drawn anew for every batch"
+    assert f"Hi {tag}," in fill(other.skeleton, recipient_values(other, named, LINKS)).text
+    assert f"Hi {tag}," in fill(first.skeleton, recipient_values(first, named, LINKS)).text, (
+        "filled in one pass"
+    )
+
+
+def test_a_line_break_in_a_name_or_brand_begins_no_header() -> None:
+    brand = Brand(
+        id=1, slug="a", name="Acme\r\nBcc: all@example.com", postal_address="1 Main St\nBerlin", branding={}
+    )
+    branding = branding_of(brand, Shop(name="Acme\nX: y"))
+    assert branding.postal_address == "1 Main St, Berlin"
+    offer = replace(CATALOGUE[Template.offer].sample, code="A\r\nB: c", first_name="A\r\nBcc: b@example.com")
+    filled = render(item(Template.offer, Channel.email, offer), branding, LINKS)
+    assert not re.search(r"[\r\n]", filled.subject)
+    assert HeaderRegistry()("Subject", filled.subject).defects == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["http://evil.example", "www.evil.example", "evil.example/x", "win at evil.io", "a@b.c"]
+)
+def test_nobody_is_greeted_by_a_web_address(name: str) -> None:
+    filled = render(
+        item(Template.survey, Channel.email, replace(CATALOGUE[Template.survey].sample, first_name=name)),
+        LOOK,
+        LINKS,
+    )
+    assert "evil" not in filled.text
+    assert "Hello," in filled.text
+
+
+@pytest.mark.parametrize("name", ["Ana", "J. R. R.", "Ana-Lena O'Neil", "Şükrü", "D'Arcy St. John", "李小龍"])
+def test_people_are_greeted_by_their_names(name: str) -> None:
+    assert is_name(name)
+
+
+def test_values_stay_below_what_a_provider_substitutes() -> None:
+    long = "&👩" * 5_000
+    survey = item(Template.survey, Channel.email, SurveyParams(long, long, long, long))
+    offer = item(Template.offer, Channel.email, OfferParams(long, long, long, long, long, long, long))
+    reward = item(Template.reward, Channel.email, RewardParams(long, long, long, long))
+    for one in (survey, offer, reward):
+        tagged = tagged_skeleton(one, LOOK)
+        values = recipient_values(tagged, one, LINKS)
+        assert sum(len(tag.encode()) + len(value.encode()) for tag, value in values.items()) < 10_000
+
+
+def test_masked_links_open_nothing() -> None:
+    masked = Links(Tokens("a key for tests alone, of no worth"), "https://nps.example.com", masked=True)
+    for template in Template:
+        for channel in Channel:
+            filled = render(item(template, channel), LOOK, masked)
+            found = re.findall(r"/[sup]/([^\s\"?<]+)", filled.text + filled.html)
+            assert set(found) == {"•••"}
+
+
+def test_dates_are_written_as_the_reader_writes_them() -> None:
+    def text(locale: str) -> str:
+        return render(item(Template.survey, Channel.email, locale=locale), LOOK, LINKS).text
+
+    assert "on 3 March 2026" in text("en-GB")
+    assert "on March 3, 2026" in text("en")
+    assert "on March 3, 2026" in text("de"), "a language without templates falls back to English as a whole"
+    assert "on March 3, 2026" in text("no such locale")
+
+
+def test_a_locale_falls_back_to_the_first_language() -> None:
+    assert {language_of(locale) for locale in ("en", "en_US", "de-AT", "", "x" * 99)} == {"en"}
+
+
+def test_values_after_an_erasure_make_no_filling() -> None:
+    assert read_params(Template.survey, {}) is None
+    kept = stored(CATALOGUE[Template.survey].sample)
+    assert (
+        read_params(Template.survey, {**kept, "of_a_former_version": "x"})
+        == CATALOGUE[Template.survey].sample
+    )
+
+
+def test_a_version_of_a_template_is_told_by_its_sources() -> None:
+    hashes = {template_hash(template, channel, "en") for template in Template for channel in Channel}
+    assert len(hashes) == len(Template) * len(Channel)
+
+
+def test_filling_a_frame_without_values_leaves_it() -> None:
+    assert fill(Skeleton("text", "subject"), {}).text == "text"
+
+
+def test_only_a_colour_gets_into_a_style() -> None:
+    assert accent_of({"accent": "#AA0000"}) == "#AA0000"
+    assert accent_of({"accent": "red;} body{display:none"}) == accent_of({}) == "#0f5fa8"
+    assert (ink_on("#ffffff"), ink_on("#0f5fa8"), ink_on("#ffee00")) == ("#000000", "#ffffff", "#000000")
+
+
+def test_compiled_mails_are_up_to_date() -> None:
+    build = runpy.run_path(str(ROOT / "templates/emails/build.py"))
+    for source in build["sources"]():
+        compiled = Path(source).with_name("body.html").read_text()
+        assert compiled == build["compile_template"](source), (
+            f"run `python templates/emails/build.py`: {source} is newer"
+        )

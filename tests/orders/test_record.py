@@ -1,0 +1,351 @@
+"""Orders and what is reported about them: once each, in any order, also at the same time."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.web.context import AppContext
+from app.brands.add import add_shop
+from app.brands.models import Brand, Shop
+from app.customers.contact import Person
+from app.customers.identify import identify
+from app.orders.erase import erase_orders
+from app.orders.export import export_orders
+from app.orders.models import Order, OrderFact
+from app.orders.record import Reported, record_facts, record_orders
+from app.orders.rules import OrderStatus
+from app.platforms.events import (
+    Item,
+    OrderCancelled,
+    OrderDelivered,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+)
+from tests.support.constants import NOW
+
+HOUR = timedelta(hours=1)
+PAID = OrderPaid(
+    order_id="1001",
+    number="#1001",
+    placed_at=NOW,
+    currency="EUR",
+    subtotal=8000,
+    total=8000,
+    discount_total=0,
+    person=Person(email="ann@example.com", country="DE"),
+    discount_codes=("ANA-7K4QX",),
+    items=(Item("Teapot", 2, "tea", 4000),),
+    shipping_address=("1 Main St", "Berlin", "10115", "DE"),
+    shipping_country="DE",
+    payment_fingerprint="card_1",
+)
+FACTS: list[Reported] = [
+    OrderFulfilled("1001", NOW + HOUR),
+    OrderDelivered("1001", NOW + 2 * HOUR),
+    OrderRefunded("1001", "r1", Decimal("30.00"), NOW + 3 * HOUR),
+    OrderCancelled("1001", NOW + 4 * HOUR),
+]
+
+
+async def paid(
+    context: AppContext, brand: Brand, shop: Shop, *orders: OrderPaid, customer_id: UUID | None = None
+) -> list[UUID]:
+    """The ids of orders, recorded in a transaction of its own."""
+    async with context.sessions.begin() as session:
+        return await record_orders(
+            session, context.tokens, brand, shop, [(order, customer_id) for order in orders], now=NOW
+        )
+
+
+async def reported(context: AppContext, brand: Brand, shop: Shop, *facts: Reported) -> list[UUID]:
+    """The orders touched by facts, recorded in a transaction of its own."""
+    async with context.sessions.begin() as session:
+        return await record_facts(session, brand, shop, facts, now=NOW)
+
+
+async def order_of(session: AsyncSession, external_id: str = "1001") -> Order:
+    """The row as it is now."""
+    newest = select(Order).where(Order.external_id == external_id).execution_options(populate_existing=True)
+    return (await session.execute(newest)).scalar_one()
+
+
+def state(order: Order) -> tuple[object, ...]:
+    return (order.fulfilled_at, order.delivered_at, order.cancelled_at, order.refunded, order.status)
+
+
+async def test_an_order_is_kept_as_it_was_told(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as own:
+        [ann] = await identify(own, brand, shop, [PAID.person], now=NOW)
+    [order_id] = await paid(context, brand, shop, PAID, customer_id=ann)
+    order = await order_of(session)
+    assert (order.id, order.customer_id, order.total, order.currency, order.number) == (
+        order_id,
+        ann,
+        8000,
+        "EUR",
+        "#1001",
+    )
+    assert order.discount_codes == ["ANA-7K4QX"]
+    assert order.items == [{"sku": "tea", "title": "Teapot", "quantity": 2, "unit_price": 4000}]
+    assert (order.placed_at, order.paid_at, order.country, order.test, order.history) == (
+        NOW,
+        NOW,
+        "DE",
+        False,
+        False,
+    )
+    assert state(order) == (None, None, None, 0, OrderStatus.paid)
+
+
+async def test_the_same_order_twice_is_one_and_stays_as_it_was(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    changed = replace(PAID, total=1, number="changed")
+    [first, again] = await paid(context, brand, shop, PAID, changed)
+    [later] = await paid(context, brand, shop, changed)
+    assert first == again == later
+    assert (await order_of(session)).total == 8000
+
+
+async def test_ids_come_back_in_order_for_new_and_known_alike(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    orders = [replace(PAID, order_id=str(number)) for number in (5, 3, 9, 1)]
+    known = await paid(context, brand, shop, *orders[1:3])
+    ids = await paid(context, brand, shop, *orders, orders[0])
+    assert ids[1:3] == known
+    assert ids[0] == ids[4]
+    for order, order_id in zip(orders, ids, strict=False):
+        assert (await order_of(session, order.order_id)).id == order_id
+    assert await paid(context, brand, shop) == []
+
+
+async def test_one_id_in_two_shops_is_two_orders(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as own:
+        second, _ = await add_shop(own, context.tokens, brand, "second", name="Second")
+    [here] = await paid(context, brand, shop, PAID)
+    [there] = await paid(context, brand, second, PAID)
+    assert here != there
+    assert await reported(context, brand, second, FACTS[0]) == [there]
+    row = (await session.execute(select(Order).where(Order.id == here))).scalar_one()
+    assert row.status is OrderStatus.paid
+
+
+async def test_an_order_of_nobody_a_test_and_history_are_marked(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    await paid(context, brand, shop, replace(PAID, test=True, person=Person()))
+    order = await order_of(session)
+    assert (order.customer_id, order.test) == (None, True)
+    async with context.sessions.begin() as own:
+        old = replace(PAID, order_id="old")
+        await record_orders(own, context.tokens, brand, shop, [(old, None)], now=NOW, history=True)
+    assert (await order_of(session, "old")).history is True
+
+
+async def test_address_and_payment_are_kept_as_keyed_hashes_alone(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    respelled = replace(PAID, order_id="2", shipping_address=("1 MAIN ST.", "", "berlin", "10115", "de"))
+    vague = replace(PAID, order_id="3", shipping_address=("Berlin", "DE"), payment_fingerprint=None)
+    await paid(context, brand, shop, PAID, respelled, vague)
+    first, second, third = [await order_of(session, each) for each in ("1001", "2", "3")]
+    assert first.address_key == second.address_key is not None
+    assert first.payment_key == second.payment_key is not None
+    assert first.payment_key != first.address_key
+    assert (third.address_key, third.payment_key) == (None, None)
+
+
+async def test_text_that_no_database_takes_is_cleaned(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    odd = replace(
+        PAID,
+        order_id="x\x001",
+        number="",
+        tags=("a\x00b", "", "\ud800"),
+        items=(Item("T\ud800ea\x00", 1),),
+        source="w\x00eb" * 999,
+    )
+    await paid(context, brand, shop, odd)
+    order = await order_of(session, "x 1")
+    assert (order.number, order.tags, order.items[0]["title"]) == ("x 1", ["a b"], "T ea")
+
+
+@pytest.mark.parametrize("place", range(5))
+async def test_every_order_of_arrival_makes_the_same_row(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop, place: int
+) -> None:
+    """All 120 orders in which five things can arrive, each step in a transaction of its own; `place` is when the order comes."""
+    arrivals = {
+        str(number): [replace(fact, order_id=str(number)) for fact in facts]
+        for number, facts in enumerate(permutations(FACTS))
+    }
+    for step in range(place):
+        assert await reported(context, brand, shop, *(facts[step] for facts in arrivals.values())) == []
+    ids = await paid(context, brand, shop, *(replace(PAID, order_id=key) for key in arrivals))
+    for step in range(place, len(FACTS)):
+        assert await reported(context, brand, shop, *(facts[step] for facts in arrivals.values())) == ids
+    expected = (NOW + HOUR, NOW + 2 * HOUR, NOW + 4 * HOUR, 3000, OrderStatus.cancelled)
+    assert {state(await order_of(session, key)) for key in arrivals} == {expected}
+
+
+async def test_a_repeated_report_changes_nothing(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [order_id] = await paid(context, brand, shop, PAID)
+    later = [replace(fact, at=fact.at + HOUR) for fact in FACTS]
+    for _ in range(2):
+        assert await reported(context, brand, shop, *later[:3], *FACTS[:3]) == [order_id]
+        assert await reported(context, brand, shop, *later[:3]) == [order_id]
+    assert state(await order_of(session)) == (NOW + HOUR, NOW + 2 * HOUR, None, 3000, OrderStatus.delivered)
+    assert (await session.execute(select(func.count()).select_from(OrderFact))).scalar_one() == 3
+
+
+async def test_refunds_add_up_and_round_down(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    await reported(context, brand, shop, OrderRefunded("1001", "r1", Decimal("10.009"), NOW))
+    await paid(context, brand, shop, PAID)
+    await reported(context, brand, shop, OrderRefunded("1001", "r2", Decimal("0.001"), NOW))
+    assert ((await order_of(session)).refunded, (await order_of(session)).status) == (1000, OrderStatus.paid)
+    await reported(context, brand, shop, OrderRefunded("1001", "r3", Decimal(70), NOW))
+    assert ((await order_of(session)).refunded, (await order_of(session)).status) == (
+        8000,
+        OrderStatus.refunded,
+    )
+
+
+async def test_a_refund_counts_in_the_orders_currency(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    for currency, minor in (("JPY", 12), ("KWD", 12345)):
+        await reported(context, brand, shop, OrderRefunded(currency, "r1", Decimal("12.345"), NOW))
+        await paid(context, brand, shop, replace(PAID, order_id=currency, currency=currency))
+        assert (await order_of(session, currency)).refunded == minor
+
+
+async def test_an_order_and_its_facts_at_the_same_time_never_miss_each_other(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    for number in range(18):
+        key = str(number)
+        facts = [replace(fact, order_id=key) for fact in FACTS]
+        arrivals = [
+            paid(context, brand, shop, replace(PAID, order_id=key)),
+            *(reported(context, brand, shop, fact) for fact in facts),
+            paid(context, brand, shop, replace(PAID, order_id=key)),
+        ]
+        turn = number % len(arrivals)
+        await asyncio.gather(*arrivals[turn:], *arrivals[:turn])
+        expected = (NOW + HOUR, NOW + 2 * HOUR, NOW + 4 * HOUR, 3000, OrderStatus.cancelled)
+        assert state(await order_of(session, key)) == expected
+
+
+async def test_a_report_waits_for_the_order_under_way(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as writing:
+        [order_id] = await record_orders(writing, context.tokens, brand, shop, [(PAID, None)], now=NOW)
+        report = asyncio.create_task(reported(context, brand, shop, FACTS[2]))
+        await asyncio.sleep(0.3)
+        assert not report.done()
+    assert await report == [order_id]
+    assert (await order_of(session)).refunded == 3000
+
+
+async def test_an_order_waits_for_the_report_under_way(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as reporting:
+        assert await record_facts(reporting, brand, shop, [FACTS[2]], now=NOW) == []
+        order = asyncio.create_task(paid(context, brand, shop, PAID))
+        await asyncio.sleep(0.3)
+        assert not order.done()
+    await order
+    assert (await order_of(session)).refunded == 3000
+
+
+async def test_a_report_that_is_taken_back_leaves_nothing(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions() as own:
+        await record_facts(own, brand, shop, [FACTS[2]], now=NOW)
+        await own.rollback()
+    await paid(context, brand, shop, PAID)
+    assert (await order_of(session)).refunded == 0
+
+
+async def test_order_and_facts_in_one_transaction_see_each_other(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as own:
+        [order_id] = await record_orders(own, context.tokens, brand, shop, [(PAID, None)], now=NOW)
+        assert await record_facts(own, brand, shop, [*FACTS, OrderDelivered("unknown", NOW)], now=NOW) == [
+            order_id
+        ]
+    assert (await order_of(session)).status is OrderStatus.cancelled
+
+
+async def test_batches_in_opposite_order_do_not_lock_each_other_out(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    orders = [replace(PAID, order_id=f"o{number}") for number in range(60)]
+    facts = [
+        OrderRefunded(order.order_id, "r", Decimal(number + 1), NOW) for number, order in enumerate(orders)
+    ]
+    first, backwards, *_ = await asyncio.gather(
+        paid(context, brand, shop, *orders),
+        paid(context, brand, shop, *orders[::-1]),
+        reported(context, brand, shop, *facts),
+        reported(context, brand, shop, *facts[::-1]),
+        reported(context, brand, shop, *facts[30:], *facts[:30]),
+    )
+    assert first == backwards[::-1]
+    rows = await session.execute(select(Order.external_id, Order.refunded))
+    assert {row.external_id: row.refunded for row in rows} == {
+        f"o{number}": (number + 1) * 100 for number in range(60)
+    }
+
+
+async def test_five_hundred_orders_take_few_queries(context: AppContext, brand: Brand, shop: Shop) -> None:
+    orders = [replace(PAID, order_id=str(number)) for number in range(500)]
+    facts = [OrderDelivered(order.order_id, NOW) for order in orders]
+    statements: list[str] = []
+    event.listen(
+        context.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2])
+    )
+    assert len(set(await paid(context, brand, shop, *orders))) == 500
+    assert len(statements) <= 4
+    statements.clear()
+    assert len(await reported(context, brand, shop, *facts)) == 500
+    assert len(statements) <= 5
+
+
+async def test_orders_are_exported_and_forgotten(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as own:
+        [ann] = await identify(own, brand, shop, [PAID.person], now=NOW)
+    assert ann is not None
+    await paid(context, brand, shop, PAID, customer_id=ann)
+    [exported] = await export_orders(session, brand.id, ann)
+    assert (exported["shop"], exported["total"], exported["status"]) == ("acme", "80.00", "paid")
+    assert exported["items"] == [{"sku": "tea", "title": "Teapot", "quantity": 2, "unit_price": "40.00"}]
+    async with context.sessions.begin() as own:
+        await erase_orders(own, brand.id, [ann])
+        await erase_orders(own, brand.id, [ann])
+    order = await order_of(session)
+    assert (order.address_key, order.payment_key, order.total) == (None, None, 8000)

@@ -1,0 +1,120 @@
+"""The fold of an order's facts: no order, repeat or lateness can matter."""
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.orders.rules import (
+    FactKind,
+    OrderState,
+    OrderStatus,
+    ReportedFact,
+    comparable_address,
+    fold,
+    order_status,
+    refund_minor,
+)
+from tests.support.constants import NOW
+
+HOUR = timedelta(hours=1)
+FACTS = [
+    ReportedFact(FactKind.fulfilled, NOW),
+    ReportedFact(FactKind.fulfilled, NOW + HOUR),
+    ReportedFact(FactKind.delivered, NOW + 2 * HOUR),
+    ReportedFact(FactKind.refunded, NOW + HOUR, "r1", Decimal("10.00")),
+    ReportedFact(FactKind.refunded, NOW + 3 * HOUR, "r2", Decimal("5.559")),
+    ReportedFact(FactKind.cancelled, NOW + 4 * HOUR),
+]
+
+
+def test_facts_in_any_order_make_one_state() -> None:
+    states = {fold(order, total=8000, currency="EUR") for order in permutations(FACTS)}
+    assert states == {OrderState(NOW, NOW + 2 * HOUR, NOW + 4 * HOUR, 1555, OrderStatus.cancelled)}
+
+
+fact = st.builds(
+    ReportedFact,
+    st.sampled_from([FactKind.fulfilled, FactKind.delivered, FactKind.cancelled]),
+    st.integers(0, 5).map(lambda hours: NOW + hours * HOUR),
+)
+refund = st.builds(
+    ReportedFact,
+    st.just(FactKind.refunded),
+    st.integers(0, 5).map(lambda hours: NOW + hours * HOUR),
+    st.sampled_from(["r1", "r2", "r3"]),
+    st.decimals(0, 100, places=3),
+)
+
+
+@given(
+    st.lists(fact | refund, max_size=8).flatmap(
+        lambda facts: st.tuples(st.just(facts), st.permutations(facts + facts[:3]))
+    )
+)
+def test_repeats_and_lateness_never_matter(both: tuple[list[ReportedFact], list[ReportedFact]]) -> None:
+    plain, shuffled = both
+    assert fold(plain, total=5000, currency="EUR") == fold(shuffled, total=5000, currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ([], OrderStatus.paid),
+        ([FACTS[0]], OrderStatus.fulfilled),
+        ([FACTS[2]], OrderStatus.delivered),
+        ([FACTS[2], FACTS[3]], OrderStatus.delivered),
+        ([FACTS[2], ReportedFact(FactKind.refunded, NOW, "all", Decimal(80))], OrderStatus.refunded),
+        ([ReportedFact(FactKind.refunded, NOW, "more", Decimal(800))], OrderStatus.refunded),
+        ([ReportedFact(FactKind.refunded, NOW, "all", Decimal(80)), FACTS[5]], OrderStatus.cancelled),
+        ([ReportedFact(FactKind.refunded, NOW, "none", Decimal(0))], OrderStatus.paid),
+        ([ReportedFact(FactKind.refunded, NOW, "none")], OrderStatus.paid),
+    ],
+)
+def test_the_status_is_the_last_that_applies(facts: list[ReportedFact], status: OrderStatus) -> None:
+    assert fold(facts, total=8000, currency="EUR").status is status
+
+
+def test_a_free_order_is_not_refunded_by_nothing() -> None:
+    assert (
+        order_status(fulfilled=False, delivered=False, cancelled=False, total=0, refunded=0)
+        is OrderStatus.paid
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("10", "EUR", 1000),
+        ("10.999", "EUR", 1099),
+        ("0.009", "EUR", 0),
+        ("1500.9", "JPY", 1500),
+        ("1.2345", "KWD", 1234),
+        ("-5", "EUR", 0),
+        ("0." + "9" * 40, "EUR", 99),
+        ("9" * 19, "KWD", 10**15),
+    ],
+)
+def test_a_refund_is_rounded_down_to_what_its_currency_has(amount: str, currency: str, minor: int) -> None:
+    assert refund_minor(Decimal(amount), currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (("1 Main St.", "", "Berlin", "10115", "DE"), "1mainst|berlin|10115|de"),
+        ((" 1  MAIN ST ", "Berlin", "10115", "de"), "1mainst|berlin|10115|de"),
+        (("Straße 5", "Köln"), "strasse5|koln"),
+        (("10115", "Berlin", "DE"), None),
+        (("Berlin", "10115", "DE"), None),
+        (("DE",), None),
+        (("1 Main St",), None),
+        (("...", "", "-"), None),
+        ((), None),
+    ],
+)
+def test_an_address_is_comparable_when_it_names_a_house(parts: tuple[str, ...], line: str | None) -> None:
+    assert comparable_address(parts) == line

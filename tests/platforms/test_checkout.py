@@ -1,0 +1,382 @@
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.platforms import checkout
+from app.platforms.events import (
+    CustomerErased,
+    CustomerUpdated,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    Refused,
+    Unparseable,
+)
+from tests.support.constants import NOW, SECRET, SHARED
+
+VECTORS = SHARED / "vectors" / "standardwebhooks" / "vectors.json"
+needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the published signatures are not here")
+PLACED = "2026-03-01T10:00:00+01:00"
+
+
+def order(**changes) -> dict:
+    data = {
+        "id": "1001",
+        "number": "#1001",
+        "placed_at": PLACED,
+        "currency": "EUR",
+        "subtotal": "80.00",
+        "total": "84.90",
+        "discount_total": "8.00",
+        "discount_codes": ["ANA-7K4QX", " "],
+        "referral": None,
+        "source": "web",
+        "tags": ["b2c"],
+        "test": False,
+        "customer": {
+            "id": "7",
+            "email": "Ann@Example.com",
+            "phone": None,
+            "first_name": "Ann",
+            "email_consent": True,
+            "sms_consent": False,
+        },
+        "items": [{"sku": "S1", "title": "Mug", "quantity": 2, "unit_price": "40.00"}],
+        "shipping_address": {
+            "line1": "Main St 1",
+            "line2": None,
+            "city": "Berlin",
+            "postal_code": "10115",
+            "country": "de",
+        },
+        "payment_fingerprint": None,
+    }
+    return data | changes
+
+
+def body(kind: str, data: object, **envelope) -> bytes:
+    return json.dumps({"type": kind, "timestamp": "2026-03-02T00:00:00Z", "data": data} | envelope).encode()
+
+
+def parse(raw: bytes):
+    return checkout.parse("", raw, received_at=NOW)
+
+
+def paid(**changes) -> OrderPaid:
+    (event,) = parse(body("order.paid", order(**changes)))
+    assert isinstance(event, OrderPaid)
+    return event
+
+
+def signed(raw: bytes, secret: str = SECRET, at: datetime = NOW, message_id: str = "msg_1") -> dict[str, str]:
+    signature = Webhook(secret).sign(message_id, at, raw.decode())
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+    }
+
+
+# Signatures
+
+
+@needs_vectors
+def test_published_signatures_pass_and_the_others_are_refused():
+    vectors = json.loads(VECTORS.read_text())
+    published = vectors["published"][0]
+    now = datetime.fromtimestamp(int(published["webhook-timestamp"]), UTC)
+    raw = published["raw_body"].encode()
+    for signature in (published["webhook-signature"], vectors["multi_signature_valid"]):
+        delivery = checkout.verify(
+            {**published, "webhook-signature": signature}, raw, [published["secret"]], now=now
+        )
+        assert delivery.external_id == published["webhook-id"]
+    wrong = [each["webhook-signature"] for each in vectors["invalid_published"]] + vectors[
+        "malformed_must_be_401_not_500"
+    ]
+    for signature in wrong:
+        with pytest.raises(Refused):
+            checkout.verify(
+                {**published, "webhook-signature": signature}, raw, [published["secret"]], now=now
+            )
+
+
+def test_the_time_may_be_off_by_five_minutes_either_way_and_no_more():
+    for seconds in (-300, 0, 300):
+        checkout.verify(signed(b"{}"), b"{}", [SECRET], now=NOW + timedelta(seconds=seconds))
+    for seconds in (-301, 301):
+        with pytest.raises(Refused):
+            checkout.verify(signed(b"{}"), b"{}", [SECRET], now=NOW + timedelta(seconds=seconds))
+
+
+def test_both_secrets_of_an_exchange_are_taken():
+    other = "whsec_" + base64.b64encode(b"x" * 32).decode()
+    for secret in (SECRET, other):
+        assert checkout.verify(signed(b"{}", secret), b"{}", [other, SECRET], now=NOW)
+    with pytest.raises(Refused):
+        checkout.verify(signed(b"{}", SECRET), b"{}", [other], now=NOW)
+
+
+@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_missing_header_is_refused(missing):
+    headers = signed(b"{}")
+    del headers[missing]
+    with pytest.raises(Refused):
+        checkout.verify(headers, b"{}", [SECRET], now=NOW)
+
+
+def test_a_shop_without_a_key_takes_nothing():
+    for secrets in ([], [""], ["whsec_"]):
+        with pytest.raises(Refused):
+            checkout.verify(signed(b"{}"), b"{}", secrets, now=NOW)
+
+
+@given(
+    signature=st.one_of(st.text(max_size=80), st.just("right")),
+    stamp=st.one_of(
+        st.text(max_size=14), st.integers(-400, 400).map(lambda off: str(int(NOW.timestamp()) + off))
+    ),
+)
+def test_we_say_what_the_library_says(signature, stamp):
+    raw = b'{"type":"x"}'
+    right = signed(raw)
+    if stamp.isascii() and stamp.isdigit():
+        right["webhook-signature"] = Webhook(SECRET).sign(
+            "msg_1", datetime.fromtimestamp(int(stamp), UTC), raw.decode()
+        )
+    headers = (
+        right
+        | {"webhook-timestamp": stamp}
+        | ({} if signature == "right" else {"webhook-signature": signature})
+    )
+    try:
+        checkout.verify(headers, raw, [SECRET], now=NOW)
+        ours = True
+    except Refused:
+        ours = False
+    assert ours == _library_says(headers, raw)
+
+
+def _library_says(headers: dict[str, str], raw: bytes) -> bool:
+    class AtNoon(Webhook):
+        def _Webhook__verify_timestamp(self, stamp: str) -> datetime:  # noqa: N802  # the library's private clock check, on our clock
+            at = datetime.fromtimestamp(float(stamp), UTC)
+            if abs((NOW - at).total_seconds()) > 300:
+                raise WebhookVerificationError
+            return at
+
+    try:
+        AtNoon(SECRET).verify(raw, headers)
+    except Exception:  # noqa: BLE001  # the library raises many kinds
+        return False
+    return True
+
+
+def test_the_topic_is_the_bodys_type_and_an_odd_id_is_hashed():
+    for raw, topic in (
+        (b'{"type":"order.paid"}', "order.paid"),
+        (b"{", "unreadable"),
+        (b'{"type":"a\\u0000b"}', "unreadable"),
+        (b"[1]", "unreadable"),
+    ):
+        assert checkout.verify(signed(raw), raw, [SECRET], now=NOW).topic == topic
+    assert checkout.verify(
+        signed(b"{}", message_id="m" * 500), b"{}", [SECRET], now=NOW
+    ).external_id.startswith("sha256:")
+
+
+# What bodies say
+
+
+def test_an_order_is_read_whole():
+    event = paid()
+    assert (event.order_id, event.number, event.currency) == ("1001", "#1001", "EUR")
+    assert (event.subtotal, event.total, event.discount_total) == (8000, 8490, 800)
+    assert event.placed_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
+    assert event.discount_codes == ("ANA-7K4QX",)
+    assert event.shipping_address == ("Main St 1", "10115", "Berlin", "de")
+    assert event.person.country == "DE"
+    assert (event.person.email_consent.given, event.person.sms_consent.given) == (True, False)
+    assert (event.items[0].quantity, event.items[0].unit_price) == (2, 4000)
+
+
+def test_everything_but_ids_money_and_currency_may_be_absent():
+    (event,) = parse(
+        json.dumps({"type": "order.paid", "data": {"id": 5, "currency": "JPY", "total": 800}}).encode()
+    )
+    assert isinstance(event, OrderPaid)
+    assert (event.order_id, event.number, event.total, event.subtotal, event.placed_at) == (
+        "5",
+        "5",
+        800,
+        800,
+        NOW,
+    )
+    assert event.person.email is None
+    (event,) = parse(
+        body("order.paid", dict.fromkeys(order()) | {"id": "5", "currency": "EUR", "total": "1"})
+    )
+    assert event.placed_at == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_a_json_number_loses_nothing():
+    raw = body("order.paid", order()).replace(b'"84.90"', b"84.90").replace(b'"80.00"', b"9007199254740.93")
+    (event,) = parse(raw)
+    assert isinstance(event, OrderPaid)
+    assert (event.total, event.subtotal) == (8490, 900719925474093)
+
+
+@pytest.mark.parametrize(
+    ("said", "given"),
+    [
+        (True, True), (False, False), (None, None), ({"state": "subscribed"}, True), ({"state": "unsubscribed"}, False),
+        ({"state": "not_subscribed"}, None), ({"state": "pending"}, None), ({"state": True}, True), ({}, None),
+    ],
+)  # fmt: skip
+def test_consent_is_a_flag_or_an_object(said, given):
+    assert paid(customer={"id": "7", "sms_consent": said}).person.sms_consent.given is given
+
+
+def test_a_consents_own_words_are_kept():
+    said = {
+        "state": "subscribed",
+        "opt_in_level": "confirmed_opt_in",
+        "at": "2026-01-01T00:00:00Z",
+        "source": "footer",
+    }
+    consent = paid(customer={"email_consent": said}).person.email_consent
+    assert (consent.opt_in_level, consent.source, consent.at) == (
+        "confirmed_opt_in",
+        "footer",
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_facts_and_customers_are_read():
+    for kind in ("order.fulfilled", "order.delivered", "order.cancelled"):
+        (event,) = parse(body(kind, {"order_id": 9, "at": None}))
+        assert event.order_id == "9"
+        assert event.at == datetime(2026, 3, 2, tzinfo=UTC)
+    (event,) = parse(body("order.fulfilled", {"order_id": "9", "at": PLACED}))
+    assert event == OrderFulfilled("9", datetime(2026, 3, 1, 9, tzinfo=UTC))
+    (event,) = parse(
+        body("order.refunded", {"order_id": "9", "refund_id": "r1", "amount": "2.50", "at": PLACED})
+    )
+    assert isinstance(event, OrderRefunded)
+    assert event.amount == Decimal("2.50")
+    (event,) = parse(body("customer.updated", {"id": "7", "email": "a@b.example", "email_consent": False}))
+    assert isinstance(event, CustomerUpdated)
+    assert event.person.email_consent.given is False
+    (event,) = parse(body("customer.erased", {"id": "7", "email": None}))
+    assert event == CustomerErased("7", None)
+
+
+def test_a_type_we_do_not_use_says_nothing():
+    assert parse(body("cart.abandoned", {})) == []
+
+
+def test_text_is_made_fit_to_be_kept_and_names_keep_their_script():
+    first, last = "Zoë 👩‍👩‍👧", "\u202bعبد الله"
+    raw = body("order.paid", order(customer={"first_name": "A\nB\u0000\ud83d", "last_name": last}))
+    (event,) = parse(raw)
+    assert isinstance(event, OrderPaid)
+    assert (event.person.first_name, event.person.last_name) == ("A B", last)
+    assert paid(customer={"first_name": first}).person.first_name == first
+
+
+def test_null_in_a_list_of_texts_says_nothing():
+    assert paid(discount_codes=[None, "ANA-7K4QX"], tags=[None]).discount_codes == ("ANA-7K4QX",)
+
+
+def test_a_delivery_with_half_a_surrogate_pair_is_kept_under_its_topic():
+    raw = rb'{"type":"order.paid","data":{"id":"1","currency":"EUR","total":"1.00","customer":{"first_name":"A\ud83d"}}}'
+    assert checkout.verify(signed(raw), raw, [SECRET], now=NOW).topic == "order.paid"
+    (event,) = checkout.parse("order.paid", raw, received_at=NOW)
+    assert event.person.first_name == "A"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"currency": "XXQ"}, "currency"), ({"currency": None}, "currency"), ({"currency": 7}, "currency"),
+        ({"total": "-1.00"}, "total must not be negative"), ({"total": None}, "total is missing"), ({"total": "80.001"}, "more decimals"),
+        ({"total": True}, "total"), ({"total": "NaN"}, "total"), ({"total": "1e400"}, "total"), ({"total": 10**5000}, "JSON"),
+        ({"currency": "JPY", "total": "1.5"}, "more decimals"), ({"subtotal": "x"}, "subtotal"), ({"discount_total": "-1"}, "discount_total"),
+        ({"id": None}, "id is missing"), ({"id": ""}, "id is missing"), ({"id": "a\u0000b"}, "id must"), ({"id": "a\ud800"}, "id must"),
+        ({"id": True}, "id must"), ({"id": "x" * 129}, "id must"), ({"placed_at": "yesterday"}, "placed_at must be"),
+        ({"placed_at": "2026-03-01T10:00:00"}, "time zone"), ({"placed_at": "0001-01-01T00:00:00+14:00"}, "years"), ({"placed_at": 5}, "placed_at"),
+        ({"customer": []}, "customer must be an object"), ({"items": {}}, "items must be a list"), ({"items": [5]}, "items[0]"),
+        ({"items": [{"title": "a", "quantity": -1}]}, "quantity"), ({"discount_codes": [5]}, "discount_codes"), ({"customer": {"email": {}}}, "email must be text"),
+        ({"items": [{"title": "a", "unit_price": "1.005"}]}, "items[0].unit_price"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_booked_says_why(changes, reason):
+    with pytest.raises(Unparseable) as refusal:
+        parse(
+            json.dumps({"type": "order.paid", "data": order(**changes)}).encode()
+            if changes.get("total") != 10**5000
+            else _huge()
+        )
+    assert reason in str(refusal.value)
+    str(refusal.value).encode()
+    assert "\0" not in str(refusal.value)
+
+
+def _huge() -> bytes:
+    return body("order.paid", order()).replace(b'"84.90"', b"1" + b"0" * 5000)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"{", b"[]", b"5", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b'{"type":"order.paid","data":NaN}',
+        b'{"type":"order.paid","data":{"total":Infinity}}', b'{"type":5}', b'{"data":{}}', b'{"type":"order.paid"}', b'{"type":"order.paid","data":[]}',
+        b'{"type":"order.paid","data":{"total":1e99999999999999999999}}', b'{"type":["order.paid"],"data":{}}',
+    ],
+)  # fmt: skip
+def test_garbled_bodies_say_why_and_break_nothing(raw):
+    if raw == b'{"type":5}':
+        assert parse(raw) == []
+        return
+    with pytest.raises(Unparseable, match=r"\.$"):
+        parse(raw)
+
+
+def test_a_reason_holds_no_address():
+    with pytest.raises(Unparseable) as refusal:
+        parse(body("order.paid", order(total="ann@x.example")))
+    assert "x.example" not in str(refusal.value)
+
+
+_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=8),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["id", "email", "state", "country"]), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    kind=st.sampled_from(sorted(checkout._READERS)),
+    changes=st.dictionaries(st.sampled_from([*order(), "order_id", "refund_id", "amount", "at"]), _values),
+)
+def test_any_json_is_either_understood_or_says_why(kind, changes):
+    try:
+        events = parse(body(kind, order(order_id="1", refund_id="2", amount="3", at=PLACED) | changes))
+    except Unparseable:
+        return
+    assert len(events) == 1

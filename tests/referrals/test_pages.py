@@ -1,0 +1,215 @@
+"""The referrer's own page and the friend's landing page, as people see them."""
+
+import gzip
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import func, select, update
+
+from app.base.ids import new_id
+from app.base.web.context import AppContext
+from app.base.web.lookup_limit import PER_ADDRESS
+from app.base.web.problems import install_problems
+from app.brands.models import Brand, Shop
+from app.referrals.decide import disable_code
+from app.referrals.erase import erase_referrals
+from app.referrals.models import Code, Referrer, Visit
+from app.referrals.routes import router
+from tests.support.constants import NOW
+from tests.support.referring import (
+    change_order,
+    friend_orders,
+    make_customer,
+    make_order,
+    make_referrer,
+    redeem,
+    set_terms,
+    settle,
+)
+
+FAR = NOW + timedelta(days=36500)
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/139.0.0.0 Safari/537.36"}
+
+
+@pytest.fixture
+async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
+    app = FastAPI()
+    app.state.context = context
+    app.include_router(router)
+    install_problems(app)
+    async with AsyncClient(
+        transport=ASGITransport(app=app), base_url="http://test", headers=BROWSER
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def code(context: AppContext, brand: Brand, shop: Shop) -> Code:
+    """A code that works on the day the test is run: pages ask the wall clock."""
+    code = await make_referrer(context, brand, shop, first_name="Ana <b>")
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).where(Code.id == code.id).values(expires_at=FAR))
+    return code
+
+
+async def slug_of(context: AppContext, customer_id: UUID) -> str:
+    async with context.sessions() as session:
+        return (await session.scalars(select(Referrer.slug).where(Referrer.customer_id == customer_id))).one()
+
+
+async def visits(context: AppContext) -> int:
+    async with context.sessions() as session:
+        return (await session.execute(select(func.count()).select_from(Visit))).scalar_one()
+
+
+async def test_friend_sees_the_offer_and_a_way_to_the_shop_with_the_code(
+    client: AsyncClient, context: AppContext, code: Code
+) -> None:
+    slug = await slug_of(context, code.customer_id)
+    answer = await client.get(f"/r/{slug.upper()}")
+    assert answer.status_code == 200
+    text = answer.text.replace("\u00a0", " ")
+    assert "Ana &lt;b&gt; gives you 10 % off your first order" in text
+    assert code.display in answer.text
+    assert f'href="https://acme.example/?ref={slug}&amp;discount={code.display}"' in answer.text
+    assert "gets 10.00 EUR if you order" in text
+    assert "set-cookie" not in answer.headers
+    assert await visits(context) == 1
+
+
+async def test_only_somebody_looking_is_a_visit(client: AsyncClient, context: AppContext, code: Code) -> None:
+    path = f"/r/{await slug_of(context, code.customer_id)}"
+    assert (await client.head(path)).status_code == 200
+    for headers in (
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"User-Agent": "WhatsApp/2.23.20.0"},
+        {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
+        {"User-Agent": "facebookexternalhit/1.1"},
+    ):
+        assert (await client.get(path, headers=headers)).status_code == 200
+    assert await visits(context) == 0
+
+
+async def test_unknown_used_and_expired_look_alike(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
+) -> None:
+    unknown = await client.get("/r/3abcdefgh")
+    assert unknown.status_code == 404
+    slug = await slug_of(context, code.customer_id)
+    spoiled = [{"expires_at": NOW}, {"uses": 10}, {"disabled_at": NOW}, {"live_at": None}, {"active": False}]
+    plain = {"expires_at": FAR, "uses": 0, "disabled_at": None, "live_at": NOW, "active": True}
+    for values in spoiled:
+        async with context.sessions.begin() as session:
+            await session.execute(update(Code).where(Code.id == code.id).values(plain | values))
+        answer = await client.get(f"/r/{slug}")
+        assert (answer.status_code, answer.content) == (404, unknown.content)
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).where(Code.id == code.id).values(plain))
+    assert (await client.get(f"/r/{slug}")).status_code == 200
+    await set_terms(context, brand, {"redemptions_enabled": False})
+    assert (await client.get(f"/r/{slug}")).content == unknown.content
+    for odd in (
+        "x" * 3000,
+        "%00",
+        "%F0%9F%98%80abcdefgh",
+        "22222222",
+        "zzzzzzzzzzzzzzz",
+        "..%2f..",
+        "ſabcdefghj",
+    ):
+        answer = await client.get(f"/r/{odd}")
+        assert answer.status_code == 404, odd
+
+
+async def test_guessing_is_limited(client: AsyncClient, context: AppContext, code: Code) -> None:
+    slug = await slug_of(context, code.customer_id)
+    for _ in range(PER_ADDRESS):
+        await client.get("/r/3abcdefgh")
+    answers = {(await client.get(path)).status_code for path in (f"/r/{slug}", "/r/3abcdefgh", "/p/nothing")}
+    assert answers == {429}
+
+
+async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
+) -> None:
+    good = await friend_orders(context, brand, shop, code.code)
+    halved = await friend_orders(context, brand, shop, code.code)
+    await settle(context)
+    await change_order(context, brand, halved.order_id, refunded=3600)
+    cancelled = await friend_orders(context, brand, shop, code.code)
+    await change_order(context, brand, cancelled.order_id, cancelled_at=NOW)
+    await friend_orders(context, brand, shop, code.code)
+    await redeem(context, brand, await make_order(context, brand, shop, code.customer_id, code.code))
+    assert good.friend_id is not None
+    slug = await slug_of(context, code.customer_id)
+    await client.get(f"/r/{slug}")
+
+    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    assert answer.status_code == 200
+    for expected in (
+        code.display,
+        f"http://127.0.0.1:8000/r/{slug}",
+        "https://wa.me/?text=10%20%25%20off%20at%20Acme%20Goods",
+        "mailto:?subject=",
+        "sms:?&amp;body=",
+        "(I get 10.00 EUR if you order.)",
+        '<svg role="img"',
+        "1 time<",
+        "15.00 EUR",
+        "You got 10.00 EUR.",
+        "You got 5.00 EUR of 10.00 EUR, since part of the order was refunded.",
+        "No reward: the order was cancelled.",
+        "Counted on 24 March 2026, if the order is kept.",
+        "No reward: the order was your own.",
+    ):
+        assert expected in answer.text, expected
+    assert "Ben" not in answer.text
+    assert "@" not in answer.text
+    assert len(gzip.compress(answer.content)) < 10_000
+
+
+async def test_page_of_a_worn_out_code_still_shows_the_rewards(
+    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
+) -> None:
+    await friend_orders(context, brand, shop, code.code)
+    await settle(context)
+    async with context.sessions.begin() as session:
+        await disable_code(session, brand, code.code, now=NOW)
+    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    assert "Your code has been switched off" in answer.text
+    assert "10.00 EUR" in answer.text
+    assert code.display not in answer.text
+
+
+async def test_every_dead_token_gets_the_one_404(
+    client: AsyncClient, context: AppContext, brand: Brand, code: Code
+) -> None:
+    nobody = await make_customer(context, brand)
+    dead = [
+        "nothing",
+        "x" * 44,
+        context.tokens.link("survey", brand.id, code.customer_id),
+        context.tokens.link("referrer", brand.id, new_id()),
+        context.tokens.link("referrer", brand.id, nobody),
+    ]
+    answers = {
+        (answer.status_code, answer.content) for token in dead for answer in [await client.get(f"/p/{token}")]
+    }
+    assert len(answers) == 1
+    async with context.sessions.begin() as session:
+        await erase_referrals(session, context.tokens, brand.id, [code.customer_id], now=NOW)
+    erased = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    assert {(erased.status_code, erased.content)} == answers
+    assert erased.status_code == 404
+
+
+async def test_head_of_the_referrers_page_changes_nothing(
+    client: AsyncClient, context: AppContext, brand: Brand, code: Code
+) -> None:
+    answer = await client.head(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    assert (answer.status_code, await visits(context)) == (200, 0)

@@ -1,0 +1,174 @@
+"""Refunds, cancellations and deliveries: in any order, any number of times, the same end."""
+
+import asyncio
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.base.web.context import AppContext
+from app.brands.models import Brand, Shop
+from app.referrals.reverse import reverse_orders
+from app.referrals.rules import RedemptionStatus, RewardStatus
+from tests.support.constants import NOW
+from tests.support.referring import (
+    balances,
+    change_order,
+    code_of,
+    friend_orders,
+    make_referrer,
+    redemption_of,
+    reward_of,
+    set_terms,
+    settle,
+)
+
+DAY = timedelta(days=1)
+
+
+async def test_refund_keeps_the_use_and_a_cancellation_gives_it_back_once(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    refunded, cancelled = [await friend_orders(context, brand, shop, code.code) for _ in range(2)]
+    await change_order(context, brand, refunded.order_id, refunded=7200)
+    for _ in range(3):
+        await change_order(context, brand, cancelled.order_id, cancelled_at=NOW)
+    assert (await code_of(context, brand, code.id)).uses == 1
+    first, second = (
+        await redemption_of(context, brand, refunded.order_id),
+        await redemption_of(context, brand, cancelled.order_id),
+    )
+    assert first is not None
+    assert second is not None
+    assert (first.status, first.reason, first.holds_use) == (RedemptionStatus.reversed, "refunded", True)
+    assert (second.status, second.reason, second.holds_use) == (RedemptionStatus.reversed, "cancelled", False)
+    assert await balances(context, brand) == {"discount_cost": 800, "friends": -800}
+
+
+async def test_hold_counted_from_delivery_starts_when_it_comes(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await set_terms(context, brand, {"reward": {"hold_from": "delivered", "hold_days": 7}})
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    assert redemption.hold_until is None
+    assert await settle(context, days=365) == 0
+    await change_order(context, brand, redemption.order_id, delivered_at=NOW + 3 * DAY)
+    found = await redemption_of(context, brand, redemption.order_id)
+    assert found is not None
+    assert found.hold_until == NOW + 10 * DAY
+
+
+@pytest.mark.parametrize(
+    ("how", "refunds", "net"),
+    [
+        ("proportional", [1800], 750),
+        ("proportional", [1800, 1800], 500),
+        ("proportional", [1, 1], 999),
+        ("proportional", [7200], 0),
+        ("threshold", [2200], 1000),
+        ("threshold", [2201], 0),
+    ],
+)
+async def test_refund_before_or_after_approval_leaves_the_same_reward(
+    context: AppContext, brand: Brand, shop: Shop, how: str, refunds: list[int], net: int
+) -> None:
+    await set_terms(
+        context, brand, {"offer": {"minimum_subtotal": "50.00"}, "reward": {"partial_refund": how}}
+    )
+    code = await make_referrer(context, brand, shop)
+    for settle_after in range(len(refunds) + 1):
+        redemption = await friend_orders(context, brand, shop, code.code)
+        for turn in range(len(refunds) + 1):
+            if turn == settle_after:
+                await settle(context)
+            if turn < len(refunds):
+                await change_order(context, brand, redemption.order_id, refunded=sum(refunds[: turn + 1]))
+        found, reward = (
+            await redemption_of(context, brand, redemption.order_id),
+            await reward_of(context, brand, redemption.id),
+        )
+        assert found is not None
+        undone = sum(refunds) >= 7200
+        assert found.status is (RedemptionStatus.reversed if undone else RedemptionStatus.approved)
+        assert (reward.net_amount if reward else 0) == net
+        if reward is not None:
+            assert (reward.amount, reward.status is RewardStatus.reversed) == (1000, net == 0)
+    assert (await balances(context, brand)).get("reward_cost", 0) == net * (len(refunds) + 1)
+
+
+FACTS = [{"refunded": 1800}, {"delivered_at": NOW + DAY}, {"cancelled_at": NOW + 2 * DAY}, "settle"]
+
+
+async def test_every_order_of_facts_ends_alike(context: AppContext, brand: Brand, shop: Shop) -> None:
+    await set_terms(
+        context, brand, {"offer": {"max_uses_per_code": 1000}, "reward": {"hold_from": "delivered"}}
+    )
+    code = await make_referrer(context, brand, shop)
+    ends = set()
+    for facts in permutations(FACTS):
+        redemption = await friend_orders(context, brand, shop, code.code)
+        for fact in (*facts, *facts):
+            if isinstance(fact, dict):
+                await change_order(context, brand, redemption.order_id, **fact)
+            else:
+                await settle(context, days=100)
+        found, reward = (
+            await redemption_of(context, brand, redemption.order_id),
+            await reward_of(context, brand, redemption.id),
+        )
+        assert found is not None
+        ends.add((found.status, found.reason, found.holds_use, reward.net_amount if reward else 0))
+    assert ends == {(RedemptionStatus.reversed, "cancelled", False, 0)}
+    assert (await code_of(context, brand, code.id)).uses == 0
+    assert await balances(context, brand) == {}
+
+
+async def test_refund_beside_the_settling_sweep_never_leaves_too_much(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await set_terms(context, brand, {"offer": {"max_uses_per_code": 1000}})
+    code = await make_referrer(context, brand, shop)
+    redemptions = [await friend_orders(context, brand, shop, code.code) for _ in range(12)]
+    refunds = [
+        change_order(
+            context, brand, redemption.order_id, **({"refunded": 3600} if turn % 2 else {"cancelled_at": NOW})
+        )
+        for turn, redemption in enumerate(redemptions)
+    ]
+    await asyncio.gather(*refunds[:6], settle(context), settle(context), *refunds[6:])
+    await settle(context)
+    for turn, redemption in enumerate(redemptions):
+        reward = await reward_of(context, brand, redemption.id)
+        assert (reward.net_amount if reward else 0) == (500 if turn % 2 else 0)
+    assert (await balances(context, brand))["reward_cost"] == 3000
+    assert (await code_of(context, brand, code.id)).uses == 6
+
+
+async def test_orders_without_redemption_are_passed_over(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as session:
+        await reverse_orders(session, brand, [], now=NOW)
+        await reverse_orders(session, brand, [shop.id], now=NOW)
+    assert await balances(context, brand) == {}
+
+
+async def test_cancelled_refusal_leaks_nothing(context: AppContext, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code, placed_at=code.expires_at)
+    assert await balances(context, brand) == {"leaked_discount": 800, "friends": -800}
+    await change_order(context, brand, redemption.order_id, cancelled_at=NOW)
+    assert await balances(context, brand) == {}
+
+
+async def test_ledger_takes_no_change(context: AppContext, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(context, brand, shop)
+    await friend_orders(context, brand, shop, code.code)
+    for statement in ("UPDATE ledger_entries SET amount = 0", "DELETE FROM ledger_entries"):
+        async with context.sessions() as session:
+            with pytest.raises(DBAPIError, match="append-only"):
+                await session.execute(text(statement))

@@ -1,0 +1,210 @@
+"""Tables of edges for the pure decisions about codes, redemptions and rewards."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.brands.rules import Platform
+from app.referrals import rules
+from app.referrals.rules import CodeStatus, EligibilityInput, RedemptionStatus, RefusalReason
+from tests.support.constants import NOW
+
+FINE = EligibilityInput(
+    redemptions_enabled=True,
+    disabled=False,
+    expired=False,
+    uses_left=1,
+    own_order=False,
+    used_before=False,
+    existing_customer=False,
+    subtotal=8000,
+    currency="EUR",
+    discount_kind=DiscountKind.percent,
+    code_currency="EUR",
+    minimum_subtotal=None,
+    new_customers_only=True,
+    one_per_friend=True,
+    reward=1000,
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, None),
+        ({"redemptions_enabled": False, "disabled": True}, RefusalReason.not_active),
+        ({"disabled": True, "expired": True}, RefusalReason.disabled),
+        ({"expired": True, "uses_left": 0}, RefusalReason.expired),
+        ({"uses_left": 0, "own_order": True}, RefusalReason.exhausted),
+        ({"own_order": True, "existing_customer": True}, RefusalReason.own_order),
+        ({"used_before": True, "existing_customer": True}, RefusalReason.already_used_by_friend),
+        ({"used_before": True, "one_per_friend": False}, None),
+        ({"existing_customer": True}, RefusalReason.existing_customer),
+        ({"existing_customer": True, "new_customers_only": False}, None),
+        ({"currency": "USD"}, None),
+        ({"currency": "USD", "discount_kind": DiscountKind.amount}, RefusalReason.currency_mismatch),
+        ({"currency": "USD", "minimum_subtotal": Decimal(1)}, RefusalReason.currency_mismatch),
+        ({"minimum_subtotal": Decimal("80.00")}, None),
+        ({"minimum_subtotal": Decimal("80.01")}, RefusalReason.minimum_not_met),
+        ({"cap": 2, "granted": 1}, None),
+        ({"cap": 2, "granted": 2}, RefusalReason.cap_reached),
+        ({"cap": 0, "reward": 0}, None),
+        ({"budget": 5000, "spent": 4000}, None),
+        ({"budget": 5000, "spent": 4001}, RefusalReason.budget_spent),
+        ({"budget": 0, "reward": 0}, None),
+    ],
+)
+def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None) -> None:
+    assert rules.may_redeem(replace(FINE, **changed)) == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "subtotal", "currency", "discounted", "off"),
+    [
+        (DiscountKind.percent, "10", 8000, "EUR", 0, 800),
+        (DiscountKind.percent, "10", 8005, "EUR", 0, 800),
+        (DiscountKind.percent, "12.5", 8000, "EUR", 0, 1000),
+        (DiscountKind.percent, "10", 800, "JPY", 0, 80),
+        (DiscountKind.percent, "100", 8000, "EUR", 0, 8000),
+        (DiscountKind.amount, "5.00", 8000, "EUR", 0, 500),
+        (DiscountKind.amount, "5.00", 300, "EUR", 0, 300),
+        (DiscountKind.amount, "500", 800, "JPY", 0, 500),
+        (DiscountKind.amount, "1.250", 8000, "KWD", 0, 1250),
+        (DiscountKind.percent, "10", 8000, "EUR", 700, 700),
+        (DiscountKind.percent, "10", 8000, "EUR", 900, 800),
+    ],
+)
+def test_amount_off(
+    kind: DiscountKind, value: str, subtotal: int, currency: str, discounted: int, off: int
+) -> None:
+    assert rules.amount_off(kind, Decimal(value), subtotal, currency, discounted=discounted) == off
+
+
+def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
+    percent = {"kind": DiscountKind.percent, "value": Decimal(10), "code_currency": "EUR", "currency": "EUR"}
+    assert rules.leaked(subtotal=8000, discounted=0, **percent) == 0
+    assert rules.leaked(subtotal=8000, discounted=500, **percent) == 500
+    assert rules.leaked(subtotal=8000, discounted=5000, **percent) == 800
+    assert (
+        rules.leaked(DiscountKind.amount, Decimal(10), 8000, 700, code_currency="EUR", currency="USD") == 700
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "minimum", "total", "refunded", "cancelled", "net"),
+    [
+        (PartialRefund.proportional, None, 8000, 0, False, 1000),
+        (PartialRefund.proportional, None, 8000, 2000, False, 750),
+        (PartialRefund.proportional, None, 9000, 1, False, 999),
+        (PartialRefund.proportional, None, 8000, 8000, False, 0),
+        (PartialRefund.proportional, None, 8000, 9000, False, 0),
+        (PartialRefund.proportional, None, 8000, 0, True, 0),
+        (PartialRefund.proportional, None, 0, 0, False, 1000),
+        (PartialRefund.proportional, None, 0, 0, True, 0),
+        (PartialRefund.threshold, 5000, 8000, 3000, False, 1000),
+        (PartialRefund.threshold, 5000, 8000, 3001, False, 0),
+        (PartialRefund.threshold, None, 8000, 7999, False, 1000),
+        (PartialRefund.threshold, None, 8000, 8000, False, 0),
+        (PartialRefund.threshold, 5000, 8000, 0, True, 0),
+    ],
+)
+def test_net_reward(
+    how: PartialRefund, minimum: int | None, total: int, refunded: int, cancelled: bool, net: int
+) -> None:
+    assert rules.net_reward(1000, total, refunded, cancelled=cancelled, how=how, minimum=minimum) == net
+
+
+@given(
+    st.integers(0, 10**12),
+    st.integers(0, 10**12),
+    st.lists(st.integers(0, 10**12), max_size=5),
+    st.sampled_from(PartialRefund),
+)
+def test_net_reward_never_rises_with_a_refund(
+    reward: int, total: int, refunds: list[int], how: PartialRefund
+) -> None:
+    sums = [sum(refunds[:count]) for count in range(len(refunds) + 1)]
+    nets = [
+        rules.net_reward(reward, total, refunded, cancelled=False, how=how, minimum=100) for refunded in sums
+    ]
+    assert nets == sorted(nets, reverse=True)
+    assert all(0 <= net <= reward for net in nets)
+
+
+def test_code_status_tells_the_graver_thing_first() -> None:
+    def status(**given) -> CodeStatus:
+        return rules.code_status(
+            **({"disabled": False, "expires_at": NOW, "uses": 0, "max_uses": 1, "now": NOW} | given)
+        )
+
+    assert status(disabled=True) is CodeStatus.disabled
+    assert status(uses=1) is CodeStatus.expired
+    assert status(expires_at=NOW + timedelta(seconds=1), uses=1) is CodeStatus.exhausted
+    assert status(expires_at=NOW + timedelta(seconds=1)) is CodeStatus.active
+
+
+def test_status_transitions() -> None:
+    allowed = {
+        (start.value, end.value)
+        for start in RedemptionStatus
+        for end in RedemptionStatus
+        if rules.may_become(start, end)
+    }
+    assert allowed == {
+        ("pending", "approved"),
+        ("pending", "reversed"),
+        ("in_review", "approved"),
+        ("in_review", "rejected"),
+        ("in_review", "reversed"),
+        ("approved", "reversed"),
+        ("rejected", "approved"),
+    }
+
+
+def test_hold_counts_from_its_fact() -> None:
+    later = NOW + timedelta(days=3)
+    assert rules.hold_end(NOW, later, HoldFrom.paid, 14) == NOW + timedelta(days=14)
+    assert rules.hold_end(NOW, later, HoldFrom.delivered, 14) == later + timedelta(days=14)
+    assert rules.hold_end(NOW, None, HoldFrom.delivered, 14) is None
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("day", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00"),
+        ("week", "2026-03-23T00:00+01:00", "2026-03-30T00:00+02:00"),
+        ("month", "2026-03-01T00:00+01:00", "2026-04-01T00:00+02:00"),
+        ("year", "2026-01-01T00:00+01:00", "2027-01-01T00:00+01:00"),
+    ],
+)
+def test_budget_periods_follow_the_brands_calendar(period: str, start: str, end: str) -> None:
+    found = rules.period_of(datetime(2026, 3, 28, 23, 30, tzinfo=UTC), period, ZoneInfo("Europe/Berlin"))
+    assert found is not None
+    assert [moment.isoformat(timespec="minutes") for moment in found] == [start, end]
+    assert rules.period_of(NOW, "total", ZoneInfo("UTC")) is None
+
+
+@pytest.mark.parametrize(
+    ("platform", "url", "link"),
+    [
+        (Platform.checkout, "https://shop.example", "https://shop.example/?ref=3abc&discount=ANA-7K4QX"),
+        (
+            Platform.woocommerce,
+            "https://shop.example/de/?a=1#top",
+            "https://shop.example/de/?a=1&ref=3abc&discount=ANA-7K4QX",
+        ),
+        (
+            Platform.shopify,
+            "https://shop.example",
+            "https://shop.example/discount/ANA-7K4QX?redirect=%2F%3Fref%3D3abc",
+        ),
+    ],
+)
+def test_link_to_the_shop_applies_the_code(platform: Platform, url: str, link: str) -> None:
+    assert rules.shop_link(platform, url, "ANA-7K4QX", "3abc") == link

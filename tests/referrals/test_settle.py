@@ -1,0 +1,346 @@
+"""A hold that is over becomes a reward, once; people decide about held redemptions."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.base.due import run_until_idle
+from app.base.errors import AppError, NotFound
+from app.base.ids import new_id
+from app.base.web.context import AppContext
+from app.brands.add import add_shop
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.messaging.models import Message
+from app.messaging.rules import Template
+from app.orders.models import Order
+from app.orders.record import record_facts
+from app.platforms.events import OrderRefunded
+from app.referrals.decide import approve_redemption, reject_redemption, rollback_redemption
+from app.referrals.models import Code, Redemption
+from app.referrals.reverse import reverse_orders
+from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.settle import sweep
+from tests.support.constants import NOW
+from tests.support.referring import (
+    balances,
+    change_order,
+    code_of,
+    friend_orders,
+    make_customer,
+    make_order,
+    make_referrer,
+    redeem,
+    redemption_of,
+    reward_of,
+    set_terms,
+    settle,
+)
+
+
+async def reward_messages(context: AppContext, brand: Brand) -> list[Message]:
+    async with context.sessions() as session:
+        query = select(Message).where(Message.brand_id == brand.id, Message.template == Template.reward)
+        return list(await session.scalars(query))
+
+
+async def test_reward_comes_when_the_hold_is_over_and_not_before(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    assert await settle(context, days=13.9) == 0
+    assert await settle(context, days=14) == 1
+    assert await settle(context, days=20) == 0
+    found, reward = (
+        await redemption_of(context, brand, redemption.order_id),
+        await reward_of(context, brand, redemption.id),
+    )
+    assert found is not None
+    assert reward is not None
+    assert (found.status, found.approved_at) == (RedemptionStatus.approved, NOW + timedelta(days=14))
+    assert (reward.kind, reward.amount, reward.net_amount, reward.status) == (
+        "credit",
+        1000,
+        1000,
+        RewardStatus.granted,
+    )
+    assert await balances(context, brand) == {
+        "discount_cost": 800,
+        "friends": -800,
+        "reward_cost": 1000,
+        "referrers": -1000,
+    }
+    [message] = await reward_messages(context, brand)
+    assert (message.subject_id, message.customer_id) == (reward.id, code.customer_id)
+    assert message.template_params == {
+        "first_name": "Ana",
+        "amount": "10.00 EUR",
+        "kind": "credit",
+        "code": None,
+    }
+
+
+async def test_message_names_what_refunds_have_left_of_a_reward(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    halved, undone = [await friend_orders(context, brand, shop, code.code) for _ in range(2)]
+    await change_order(context, brand, halved.order_id, refunded=3600)
+    await change_order(context, brand, undone.order_id, refunded=7200)
+    await settle(context)
+    [message] = await reward_messages(context, brand)
+    assert message.template_params["amount"] == "5.00 EUR"
+
+
+async def test_many_sweeps_at_once_reward_once(context: AppContext, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(context, brand, shop)
+    for _ in range(8):
+        await friend_orders(context, brand, shop, code.code)
+    await asyncio.gather(*(settle(context) for _ in range(5)))
+    assert (await balances(context, brand))["reward_cost"] == 8000
+    assert len(await reward_messages(context, brand)) == 8
+
+
+async def test_sweep_comes_to_rest(context: AppContext, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(context, brand, shop)
+    for _ in range(3):
+        await friend_orders(context, brand, shop, code.code)
+    assert await run_until_idle([sweep(context)], NOW + timedelta(days=15)) == {"referrals": 3}
+
+
+async def test_reward_kinds(context: AppContext, brand: Brand, shop: Shop) -> None:
+    await set_terms(context, brand, {"reward": {"kind": "none", "value": "0"}})
+    thanks = await make_referrer(context, brand, shop)
+    await set_terms(context, brand, {"reward": {"kind": "code", "value": "5.00"}})
+    own_code = await make_referrer(context, brand, shop)
+    first, second = [await friend_orders(context, brand, shop, code.code) for code in (thanks, own_code)]
+    await settle(context)
+    assert await reward_of(context, brand, first.id) is None
+    reward = await reward_of(context, brand, second.id)
+    assert reward is not None
+    assert reward.code is not None
+    assert (reward.kind, reward.amount, len(reward.code)) == ("code", 500, 10)
+    [message] = await reward_messages(context, brand)
+    assert message.template_params["code"] == reward.code
+
+
+async def test_reward_is_reckoned_in_the_currency_of_the_orders_shop(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    async with context.sessions.begin() as session:
+        japan, _ = await add_shop(session, context.tokens, brand, "acme-jp", name="Acme JP", currency="JPY")
+    await set_terms(context, brand, {"reward": {"value": "500.00"}})
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, japan, code.code, currency="USD")
+    await settle(context)
+    reward = await reward_of(context, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.currency) == (500, "JPY")
+
+
+async def test_text_about_a_reward_waits_for_the_morning(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(
+        context, brand, shop, phone="+33612345678", consents={Channel.email: False, Channel.sms: True}
+    )
+    await friend_orders(context, brand, shop, code.code)
+    await settle(context, days=14.4)
+    [message] = await reward_messages(context, brand)
+    assert message.channel is Channel.sms
+    assert message.due_at.isoformat() == "2026-03-25T08:00:00+00:00"
+
+
+async def in_review(context: AppContext, brand: Brand, shop: Shop) -> tuple[Code, Redemption]:
+    code = await make_referrer(context, brand, shop)
+    await make_order(context, brand, shop, code.customer_id, payment_key=b"card")
+    return code, await friend_orders(context, brand, shop, code.code, payment_key=b"card")
+
+
+async def test_held_redemption_waits_for_a_person_however_long(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    _, redemption = await in_review(context, brand, shop)
+    assert await settle(context, days=1000) == 0
+    async with context.sessions.begin() as session:
+        await reject_redemption(session, brand, redemption.id, reason="same household")
+    found = await redemption_of(context, brand, redemption.order_id)
+    assert found is not None
+    assert (found.status, found.reason) == (RedemptionStatus.rejected, "same household")
+    async with context.sessions.begin() as session:
+        await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+    assert (await balances(context, brand))["reward_cost"] == 1000
+    async with context.sessions.begin() as session:
+        with pytest.raises(AppError, match="approved cannot become rejected"):
+            await reject_redemption(session, brand, redemption.id, reason="no")
+    async with context.sessions.begin() as session:
+        with pytest.raises(AppError, match="approved cannot become approved"):
+            await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+
+
+async def test_two_people_approve_at_once_and_one_reward_comes(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    _, redemption = await in_review(context, brand, shop)
+
+    async def approve() -> None:
+        async with context.sessions.begin() as session:
+            await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+
+    outcomes = await asyncio.gather(*(approve() for _ in range(4)), return_exceptions=True)
+    assert sorted(isinstance(one, AppError) for one in outcomes) == [False, True, True, True]
+    assert (await balances(context, brand))["reward_cost"] == 1000
+
+
+async def test_unknown_redemption_is_not_found(context: AppContext, brand: Brand) -> None:
+    async with context.sessions.begin() as session:
+        with pytest.raises(NotFound):
+            await approve_redemption(session, context.tokens, brand, new_id(), now=NOW)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_full_rollback_takes_all_out_of_the_books_and_gives_the_use_back(
+    context: AppContext, brand: Brand, shop: Shop, settled: bool
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    if settled:
+        await settle(context)
+    for _ in range(2):
+        async with context.sessions.begin() as session:
+            await rollback_redemption(
+                session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW
+            )
+    found, reward = (
+        await redemption_of(context, brand, redemption.order_id),
+        await reward_of(context, brand, redemption.id),
+    )
+    assert found is not None
+    assert (found.status, found.reason, found.holds_use) == (RedemptionStatus.reversed, "till error", False)
+    assert (reward.status if reward else None) == (RewardStatus.reversed if settled else None)
+    assert (await code_of(context, brand, code.id)).uses == 0
+    assert await balances(context, brand) == {}
+    assert await settle(context, days=100) == 0
+
+
+async def test_partial_rollback_counts_like_a_refund_once_a_key(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    await settle(context)
+    for _ in range(2):
+        async with context.sessions.begin() as session:
+            await rollback_redemption(
+                session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW
+            )
+    reward = await reward_of(context, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.net_amount) == (1000, 500)
+    assert (await code_of(context, brand, code.id)).uses == 1
+    for wrong in ("0", "-1", "1.005", "much"):
+        async with context.sessions.begin() as session:
+            with pytest.raises(AppError):
+                await rollback_redemption(
+                    session, brand, redemption.id, amount=wrong, reason="half", key="b", now=NOW
+                )
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_refund_and_full_rollback_end_alike_in_either_order(
+    context: AppContext, brand: Brand, shop: Shop, settled: bool
+) -> None:
+    await set_terms(context, brand, {"offer": {"new_customers_only": False}})
+    ends = []
+    for refund_first in (True, False):
+        code, friend = await make_referrer(context, brand, shop), await make_customer(context, brand)
+        [redemption] = await redeem(context, brand, await make_order(context, brand, shop, friend, code.code))
+        if settled:
+            await settle(context)
+        for refund in (refund_first, not refund_first, refund_first, not refund_first):
+            if refund:
+                await change_order(context, brand, redemption.order_id, refunded=7200)
+                continue
+            async with context.sessions.begin() as session:
+                await rollback_redemption(
+                    session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW
+                )
+        found, reward = (
+            await redemption_of(context, brand, redemption.order_id),
+            await reward_of(context, brand, redemption.id),
+        )
+        assert found is not None
+        net = None if reward is None else reward.net_amount
+        uses = (await code_of(context, brand, code.id)).uses
+        ends.append(
+            (
+                found.status,
+                found.reason,
+                found.reversed_at,
+                found.holds_use,
+                net,
+                uses,
+                await balances(context, brand),
+            )
+        )
+        # One use a friend: it is free again.
+        other = await make_referrer(context, brand, shop)
+        [again] = await redeem(context, brand, await make_order(context, brand, shop, friend, other.code))
+        assert again.status is RedemptionStatus.pending
+        await change_order(context, brand, again.order_id, cancelled_at=NOW)
+    net = 0 if settled else None
+    assert ends == [(RedemptionStatus.reversed, "till error", NOW, False, net, 0, {})] * 2
+
+
+async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    await settle(context)
+
+    async def roll_back() -> None:
+        async with context.sessions.begin() as session:
+            await rollback_redemption(
+                session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW
+            )
+
+    async with context.sessions.begin() as session:
+        order = (
+            await session.scalars(
+                select(Order).where(Order.brand_id == brand.id, Order.id == redemption.order_id)
+            )
+        ).one()
+        await record_facts(
+            session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)], now=NOW
+        )
+        beside = asyncio.create_task(roll_back())
+        await somebody_waits(context)
+        await reverse_orders(session, brand, [order.id], now=NOW)
+    await beside
+    reward = await reward_of(context, brand, redemption.id)
+    assert reward is not None
+    assert (reward.amount, reward.net_amount) == (1000, 250)
+
+
+async def somebody_waits(context: AppContext) -> None:
+    """Return once a transaction of this database waits for another one's lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(10), context.sessions() as session:
+        while not await session.scalar(waiting):
+            await session.rollback()
+            await asyncio.sleep(0.02)
+
+
+async def test_message_goes_to_nobody_who_left(context: AppContext, brand: Brand, shop: Shop) -> None:
+    code = await make_referrer(context, brand, shop, consents={Channel.email: False})
+    await friend_orders(context, brand, shop, code.code)
+    await settle(context)
+    async with context.sessions() as session:
+        assert (await session.execute(select(func.count()).select_from(Message))).scalar_one() == 0
+    assert (await balances(context, brand))["reward_cost"] == 1000

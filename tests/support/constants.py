@@ -1,0 +1,14 @@
+"""Constants that many tests use."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+"""A Tuesday noon: nobody's quiet hours in Europe."""
+SECRET_KEY = "a key for tests alone, of no worth to anyone"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""The Standard Webhooks project's own example."""
+PROJECT = Path(__file__).resolve().parent.parent.parent
+"""The checkout."""
+SHARED = PROJECT.parent / "shared"
+"""Vendors' vectors and real orders; tests that use them skip where it is absent."""

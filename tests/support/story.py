@@ -1,0 +1,171 @@
+"""What a story test needs: a shop that speaks at the door, customers who open their mail, and a clock moved by hand."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from httpx2 import ASGITransport, AsyncClient, Response
+from sqlalchemy import select
+from standardwebhooks import Webhook
+
+from app.admin.keys import add_key
+from app.admin.rules import Scope
+from app.base import clock, due
+from app.base.web.context import AppContext
+from app.brands.add import change_programme
+from app.brands.models import Brand
+from app.brands.programme import Channel, Programme
+from app.insight.invariants import check
+from app.main import create_app
+from app.messaging.models import OutboxItem
+from app.messaging.providers.outbox.client import Outbox
+from app.wiring import Parts
+from app.worker import sweeps_of
+from tests.support.constants import SECRET
+
+
+class Story:
+    """The whole application, seen from outside: its doors, its pages, its mails, its API."""
+
+    def __init__(self, context: AppContext, brand: Brand, client: AsyncClient, key: str) -> None:
+        self.context = context
+        self.brand = brand
+        self.client = client
+        self._key = key
+        self._parts = Parts(context, {channel: Outbox(context) for channel in Channel})
+        self._told = 0
+
+    async def terms(self, **terms: Any) -> None:
+        """Put terms in force; what is left out takes its default."""
+        async with self.context.sessions.begin() as session:
+            await change_programme(session, self.brand.id, Programme.model_validate(terms), author="story")
+
+    async def tell(
+        self, topic: str, data: dict[str, Any], *, delivery: str | None = None, secret: str = SECRET
+    ) -> Response:
+        """The shop makes one delivery; the same `delivery` id means the same one again."""
+        self._told += 1
+        raw = json.dumps({"type": topic, "timestamp": clock.now().isoformat(), "data": data})
+        return await self.client.post(
+            "/hooks/acme/checkout", content=raw, headers=self.signed(raw, delivery, secret)
+        )
+
+    def signed(self, raw: str, delivery: str | None = None, secret: str = SECRET) -> dict[str, str]:
+        """The headers of a delivery."""
+        delivery_id, now = delivery or f"delivery-{self._told}", clock.now()
+        return {
+            "webhook-id": delivery_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret).sign(delivery_id, now, raw),
+        }
+
+    async def at(self, now: datetime) -> dict[str, int]:
+        """Do all that is due at a time."""
+        return await due.run_until_idle(sweeps_of(self._parts), now)
+
+    async def mails(self, to: str) -> list[OutboxItem]:
+        """What lies in somebody's mailbox, oldest first."""
+        async with self.context.sessions() as session:
+            return list(
+                await session.scalars(select(OutboxItem).where(OutboxItem.to == to).order_by(OutboxItem.id))
+            )
+
+    async def api(self, path: str, **query: str) -> Any:
+        """What the API says; the rows of a list."""
+        answer = await self.client.get(
+            f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self._key}"}
+        )
+        assert answer.status_code == 200, answer.text
+        said = answer.json()
+        return said["data"] if isinstance(said, dict) and "data" in said else said
+
+    async def post_api(self, path: str, body: dict[str, Any]) -> Response:
+        """A write through the API."""
+        return await self.client.post(
+            f"/api/v1{path}", json=body, headers={"Authorization": f"Bearer {self._key}"}
+        )
+
+    async def promoter(
+        self, order: dict[str, Any], *, delivered_at: datetime, asked_at: datetime, score: int = 9
+    ) -> str:
+        """Somebody buys, is asked and answers; gives back the code in their mail."""
+        await self.tell("order.paid", order)
+        await self.tell("order.delivered", {"order_id": order["id"], "at": delivered_at.isoformat()})
+        await self.at(asked_at)
+        survey = (await self.mails(order["customer"]["email"]))[-1]
+        answer = await self.client.post(survey_link(survey), data={"score": str(score)})
+        assert answer.status_code == 303, answer.text
+        await self.at(asked_at)
+        codes = await self.api("/codes")
+        offer = (await self.mails(order["customer"]["email"]))[-1]
+        return next(code["code"] for code in codes if code["code"] in offer.text)
+
+    async def balance(self) -> dict[str, Decimal]:
+        """What each account of the ledger comes to."""
+        accounts: dict[str, Decimal] = {}
+        for entry in await self.api("/ledger"):
+            accounts[entry["account"]] = accounts.get(entry["account"], Decimal(0)) + Decimal(entry["amount"])
+        return accounts
+
+
+@asynccontextmanager
+async def telling(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
+    """A story's house; when the story is told, every promise of the data must hold."""
+    async with context.sessions.begin() as session:
+        key = await add_key(session, brand.id, list(Scope))
+    app = create_app(Parts(context, {}))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url=context.settings.public_url) as client:
+        yield Story(context, brand, client, key)
+    async with context.sessions() as session:
+        assert await check(session, context.tokens) == []
+
+
+def an_order(
+    number: int, at: datetime, *, email: str | None = "ana@example.com", **more: Any
+) -> dict[str, Any]:
+    """An order of 80.00 as the shop tells it; the customer may be contacted by e-mail."""
+    customer = {
+        "id": f"buyer-{email}",
+        "email": email,
+        "first_name": "Ana",
+        "country": "FR",
+        "locale": "en",
+        "time_zone": "Europe/Paris",
+        "email_consent": True,
+        **more.pop("customer", {}),
+    }
+    return {
+        "id": f"order-{number}",
+        "number": f"{1000 + number}",
+        "placed_at": at.isoformat(),
+        "currency": "EUR",
+        "subtotal": "80.00",
+        "total": "80.00",
+        "discount_total": "0.00",
+        "customer": customer,
+        "items": [{"sku": "S1", "title": "Linen shirt", "quantity": 1, "unit_price": "80.00"}],
+        **more,
+    }
+
+
+def with_code(order: dict[str, Any], code: str) -> dict[str, Any]:
+    """The same order, with a code that takes ten percent off."""
+    return {**order, "discount_codes": [code], "discount_total": "8.00", "total": "72.00"}
+
+
+def survey_link(mail: OutboxItem) -> str:
+    """The link to the survey in a mail, without a score."""
+    found = re.search(r"https?://\S+/s/[\w-]+", mail.text)
+    assert found, mail.text
+    return found.group()
+
+
+def link_to(page: str, mail: OutboxItem) -> str:
+    """The link to a page (`p`, `r`, `u`) in a mail."""
+    found = re.search(rf"https?://\S+/{page}/[\w-]+", mail.text)
+    assert found, mail.text
+    return found.group()

@@ -6,14 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import app.admin.models
-import app.brands.models
-import app.customers.models
-import app.ingest.models
-import app.messaging.models
-import app.orders.models
-import app.referrals.models
-import app.surveys.models  # noqa: F401  # each import adds its tables to the metadata
+import app.models  # noqa: F401  # adds every table to the metadata
 from app.base.config import load_settings
 from app.base.db import Base, async_url
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, DateTime, Enum, Integer, MetaData, Text, Uuid, func
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, TypeDecorator, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -51,16 +51,33 @@ class Base(DeclarativeBase):
     }
 
 
-def enum_text(words: type[StrEnum]) -> Enum:
-    """A text column that takes only the words of an enum, checked by the database."""
-    return Enum(
-        words,
-        native_enum=False,
-        create_constraint=True,
-        length=24,
-        name=words.__name__.lower(),
-        values_callable=lambda enum: [word.value for word in enum],
-    )
+class EnumText(TypeDecorator[Any]):
+    """Text that holds the words of one enum; the code checks them, the database does not.
+
+    So a new word needs no migration. A word that this version of the code does not know is read as
+    the plain text it is, which never fails; `tenfold invariants` lists such rows.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+        self._by_value = {word.value: word for word in words}
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """The word's text; `ValueError` for a word that the enum does not have."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | str | None:  # noqa: ARG002
+        """The enum's member, or the text itself where the enum has no such word."""
+        return None if value is None else self._by_value.get(value, value)
+
+
+def enum_text(words: type[StrEnum]) -> EnumText:
+    """A text column that holds the words of an enum."""
+    return EnumText(words)
 
 
 def async_url(url: str) -> str:

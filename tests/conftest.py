@@ -24,6 +24,8 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
+pytest_plugins = ["tests.support.browser"]
+
 RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"
 

@@ -1,31 +1,21 @@
 """The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are light."""
 
-import asyncio
 import gzip
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 from sqlalchemy import select, update
-from starlette.staticfiles import StaticFiles
 
-from app.base.paths import ROOT
 from app.base.web.context import AppContext
-from app.base.web.middleware import RequestMiddleware
-from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.referrals.models import Code, Referrer
 from app.referrals.routes import router
-from tests.browser.test_customer_pages import CHROMIUM, House, check
+from tests.support.browser import Site, View, app_of, check_page, needs_chromium, serve
 from tests.support.constants import NOW
 from tests.support.referring import change_order, friend_orders, make_referrer, set_terms, settle
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.browser, needs_chromium]
 
 
 @pytest.fixture
@@ -45,29 +35,11 @@ async def code(context: AppContext, brand: Brand, shop: Shop) -> Code:
 
 
 @pytest.fixture
-async def house(context: AppContext, code: Code) -> AsyncIterator[House]:
-    app = FastAPI()
-    app.state.context = context
-    app.add_middleware(RequestMiddleware)
-    install_problems(app)
-    app.include_router(router)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield House(
-            f"http://127.0.0.1:{port}",
-            f"/p/{context.tokens.link('referrer', code.brand_id, code.customer_id)}",
-            browser,
-            app,
-        )
-        await browser.close()
-    server.should_exit = True
-    await running
+async def site(context: AppContext, code: Code, browser: Browser) -> AsyncIterator[Site]:
+    """The pages of referrals; the link is the referrer's page."""
+    link = f"/p/{context.tokens.link('referrer', code.brand_id, code.customer_id)}"
+    async with serve(app_of(context, router), browser, link) as site:
+        yield site
 
 
 async def friend_path(context: AppContext, code: Code) -> str:
@@ -76,35 +48,39 @@ async def friend_path(context: AppContext, code: Code) -> str:
     return f"/r/{slug}"
 
 
-async def test_the_referrers_page_is_open_to_everybody(house: House) -> None:
-    await check(house, "referrer", house.link)
+async def test_the_referrers_page_is_open_to_everybody(site: Site, views: list[View]) -> None:
+    await check_page(site, "referrer", site.link, views)
 
 
-async def test_the_friends_page_is_open_to_everybody(house: House, context: AppContext, code: Code) -> None:
-    await check(house, "friend", await friend_path(context, code))
+async def test_the_friends_page_is_open_to_everybody(
+    site: Site, context: AppContext, code: Code, views: list[View]
+) -> None:
+    await check_page(site, "friend", await friend_path(context, code), views)
 
 
-async def test_the_page_of_a_worn_out_code_is_open_to_everybody(house: House, context: AppContext) -> None:
+async def test_the_page_of_a_worn_out_code_is_open_to_everybody(
+    site: Site, context: AppContext, views: list[View]
+) -> None:
     async with context.sessions.begin() as session:
         await session.execute(update(Code).values(expires_at=NOW))
-    await check(house, "referrer_expired", house.link)
+    await check_page(site, "referrer_expired", site.link, views)
 
 
 async def test_both_pages_are_light_and_useful_without_a_script(
-    house: House, context: AppContext, code: Code
+    site: Site, context: AppContext, code: Code
 ) -> None:
     for path, shown in (
-        (house.link, "a[href^='https://wa.me/']"),
+        (site.link, "a[href^='https://wa.me/']"),
         (await friend_path(context, code), "a[href*='discount=']"),
     ):
-        async with house.page(script=False) as page:
+        async with site.page(script=False) as page:
             weights: list[int] = []
 
             async def weigh(response, weights: list[int] = weights) -> None:
                 weights.append(len(gzip.compress(await response.body())))
 
             page.on("response", weigh)
-            await page.goto(house.url + path, wait_until="networkidle")
+            await page.goto(site.url + path, wait_until="networkidle")
             assert sum(weights) <= 15 * 1024, weights
             assert await page.is_visible(shown)
             assert await page.is_visible(".code")
@@ -112,10 +88,10 @@ async def test_both_pages_are_light_and_useful_without_a_script(
             assert await page.context.cookies() == []
 
 
-async def test_the_link_is_copied_with_one_press(house: House) -> None:
-    async with house.page() as page:
+async def test_the_link_is_copied_with_one_press(site: Site) -> None:
+    async with site.page() as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        await page.goto(house.url + house.link)
+        await page.goto(site.url + site.link)
         await page.click("[data-copy]")
         await page.wait_for_selector("text=Copied")
         copied = await page.evaluate("navigator.clipboard.readText()")

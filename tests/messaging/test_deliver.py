@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.due import Sweep, sweep_once
+from app.base.due import sweep_once
 from app.base.errors import Outcome, OutsideError
 from app.base.ids import new_id
 from app.base.web.context import AppContext
@@ -19,112 +18,29 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.models import Consent, Customer, Suppression
+from app.customers.models import Consent, Suppression
 from app.customers.rules import SuppressionReason
 from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
-from app.messaging.queue import NewMessage, cancel_messages, queue_messages
+from app.messaging.queue import cancel_messages, queue_messages
 from app.messaging.render import fill
 from app.messaging.rules import MOST_REFUSALS, AttemptStatus, MessageStatus, Priority, Template
-from app.messaging.templates import OfferParams, SurveyParams
+from app.messaging.templates import OfferParams
 from tests.support.constants import NOW
-
-GRACE = timedelta(seconds=900)
-FILLING = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
-
-Answer = Callable[[OutgoingBatch], Sequence[Result]]
-
-
-@dataclass
-class Scripted:
-    """The outside, answering call by call as told; what it was sent is kept."""
-
-    answers: list[Answer] = field(default_factory=list)
-    most: int = 1_000
-    name: str = "scripted"
-    calls: list[OutgoingBatch] = field(default_factory=list)
-
-    async def send(self, batch: OutgoingBatch) -> list[Result]:
-        self.calls.append(batch)
-        await asyncio.sleep(0)
-        answer = self.answers.pop(0) if self.answers else accept
-        return list(answer(batch))
-
-    async def close(self) -> None:
-        pass
-
-    @property
-    def reached(self) -> Counter[str]:
-        return Counter(letter.to for batch in self.calls for letter in batch.recipients)
-
-
-def accept(batch: OutgoingBatch) -> Sequence[Result]:
-    return [Accepted("ref")] * len(batch.recipients)
-
-
-def refuse(*, permanent: bool = False, retry_after: float | None = None, reason: str = "no") -> Answer:
-    return lambda batch: (
-        [OutsideError(Outcome.refused, reason, permanent=permanent, retry_after=retry_after)]
-        * len(batch.recipients)
-    )
-
-
-def lose(batch: OutgoingBatch) -> Sequence[Result]:
-    return [OutsideError(Outcome.unknown, "timeout")] * len(batch.recipients)
-
-
-def both(context: AppContext, provider: Scripted) -> Sweep:
-    return sweep(context, {Channel.email: provider, Channel.sms: provider})
-
-
-async def add_people(context: AppContext, brand: Brand, count: int) -> list[Customer]:
-    async with context.sessions.begin() as session:
-        people = [
-            Customer(
-                brand_id=brand.id,
-                email=f"person{number}@example.com",
-                phone=f"+4915112345{number:03}",
-                first_name="Ana",
-            )
-            for number in range(count)
-        ]
-        session.add_all(people)
-        return people
-
-
-async def queue(
-    context: AppContext, brand: Brand, shop: Shop, count: int = 1, **changes: object
-) -> list[NewMessage]:
-    people = await add_people(context, brand, count)
-    wanted = [
-        replace(
-            NewMessage(
-                Template.survey, new_id(), one.id, shop.id, Channel.email, one.email or "", "en", FILLING, NOW
-            ),
-            **changes,
-        )  # type: ignore[arg-type]
-        for one in people
-    ]
-    async with context.sessions.begin() as session:
-        await queue_messages(session, brand.id, wanted)
-    return wanted
-
-
-async def messages(context: AppContext) -> Sequence[Message]:
-    async with context.sessions() as session:
-        return (await session.scalars(select(Message).order_by(Message.id))).all()
-
-
-async def the_message(context: AppContext) -> Message:
-    (message,) = await messages(context)
-    return message
-
-
-async def attempts(context: AppContext) -> Sequence[Attempt]:
-    async with context.sessions() as session:
-        return (await session.scalars(select(Attempt).order_by(Attempt.message_id, Attempt.number))).all()
+from tests.support.sending import (
+    GRACE,
+    Scripted,
+    accept,
+    attempts,
+    both,
+    lose,
+    messages,
+    queue,
+    refuse,
+    the_message,
+)
 
 
 async def test_a_due_message_is_sent_once_and_its_attempt_recorded(

@@ -28,8 +28,8 @@ from app.messaging.providers.outbox.client import Outbox
 from app.messaging.queue import queue_messages
 from app.messaging.rules import MessageStatus
 from app.messaging.templates import SurveyParams
-from tests.messaging.test_deliver import Scripted, lose, queue
 from tests.support.constants import NOW
+from tests.support.sending import Scripted, lose, queue
 
 
 def client_of(context: AppContext) -> AsyncClient:

@@ -16,7 +16,7 @@ from app.customers.models import Consent, Customer
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus, Template, waits_for_day
 from app.messaging.templates import OfferParams, RewardParams, TemplateParams
-from tests.messaging.test_deliver import Scripted, both, lose, messages, queue, refuse, the_message
+from tests.support.sending import Scripted, both, lose, messages, queue, refuse, the_message
 
 EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
 """Ten to eight in Berlin: ten minutes before the quiet hours."""

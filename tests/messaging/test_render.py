@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 from email.headerregistry import HeaderRegistry
 from html.parser import HTMLParser
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -16,8 +15,6 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.providers.protocol import Skeleton
 from app.messaging.render import (
-    Branding,
-    Item,
     Links,
     branding_of,
     fill,
@@ -33,16 +30,13 @@ from app.messaging.templates import (
     OfferParams,
     RewardParams,
     SurveyParams,
-    TemplateParams,
     email_source,
     language_of,
     read_params,
     stored,
 )
+from tests.support.rendering import LINKS, LOOK, item
 
-ID = UUID(int=7)
-LOOK = Branding("Acme Goods", "Acme", "1 Main St, Berlin", "#0f5fa8", "#ffffff")
-LINKS = Links(Tokens("a key for tests alone, of no worth"), "https://nps.example.com")
 GSM = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
@@ -62,18 +56,6 @@ HOSTILE = [
     "%s {0} ${x}",
     "Ana\nBcc: all@example.com",
 ]
-
-
-def item(
-    template: Template,
-    channel: Channel,
-    template_params: TemplateParams | None = None,
-    *,
-    locale: str = "en-GB",
-) -> Item:
-    kept = read_params(template, stored(template_params or CATALOGUE[template].sample))
-    assert kept is not None
-    return Item(1, ID, ID, template, channel, locale, kept)
 
 
 class Reader(HTMLParser):

@@ -12,7 +12,7 @@ from app.brands.programme import Channel
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Skeleton
 from app.messaging.providers.twilio.client import Twilio
 from tests.support.constants import SECRET_KEY
-from tests.support.fakes.server import Fault, has_specs
+from tests.support.fakes.server import Fault
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
 
 TOKENS = Tokens(SECRET_KEY)
@@ -47,8 +47,7 @@ def make(url: str, *, token: str = AUTH_TOKEN) -> Twilio:
 async def fake() -> AsyncIterator[FakeTwilio]:
     async with FakeTwilio() as server:
         yield server
-        if has_specs():
-            assert server.spec_faults() == []
+        assert server.spec_faults() == []
 
 
 @pytest.fixture

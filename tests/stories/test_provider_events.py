@@ -32,7 +32,7 @@ from app.messaging.rules import AttemptStatus, MessageStatus, Template
 from app.messaging.templates import SurveyParams
 from tests.support.constants import NOW
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid
-from tests.support.fakes.server import Fault, has_specs
+from tests.support.fakes.server import Fault
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio, signed
 
 PUBLIC = "https://nps.example.com"
@@ -57,16 +57,14 @@ async def mails(context: AppContext) -> AsyncIterator[FakeSendGrid]:
     async with FakeSendGrid() as fake:
         context.settings.sendgrid_event_public_key = fake.public_key
         yield fake
-        if has_specs():
-            assert fake.spec_faults() == []
+        assert fake.spec_faults() == []
 
 
 @pytest.fixture
 async def texts() -> AsyncIterator[FakeTwilio]:
     async with FakeTwilio() as fake:
         yield fake
-        if has_specs():
-            assert fake.spec_faults() == []
+        assert fake.spec_faults() == []
 
 
 async def queue(context: AppContext, shop: Shop, count: int, channel: Channel) -> None:

@@ -18,7 +18,6 @@ from app.wiring import Parts, open_parts
 from app.worker import sweeps_of
 from tests.support.constants import NOW, SECRET_KEY
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid
-from tests.support.fakes.server import has_specs
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
 from tests.support.story import Story, an_order
 
@@ -102,6 +101,5 @@ async def test_an_order_becomes_a_survey_an_answer_and_an_offer_by_both_provider
         assert {message["status"] for message in await story.api("/messages")} == {"delivered"}
     async with context.sessions() as session:
         assert await check(session, context.tokens) == []
-    if has_specs():
-        assert mails.spec_faults() == []
-        assert texts.spec_faults() == []
+    assert mails.spec_faults() == []
+    assert texts.spec_faults() == []

@@ -73,7 +73,7 @@ class Mail:
 
 
 class FakeSendGrid(FakeProvider):
-    spec = "tsg_mail_v3.json"
+    spec = "sendgrid_mail_send.json"
 
     def __init__(self, fault_of: Callable[[int], Fault | None] | None = None) -> None:
         super().__init__(fault_of)

@@ -33,7 +33,7 @@ class Text:
 
 
 class FakeTwilio(FakeProvider):
-    spec = "twilio_api_v2010.messages_subset.json"
+    spec = "twilio_messages.json"
 
     def __init__(self, fault_of: Callable[[int], Fault | None] | None = None) -> None:
         super().__init__(fault_of)

@@ -3,7 +3,7 @@ FROM python:3.12-slim AS build
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/srv/venv
 RUN pip install --no-cache-dir uv
 WORKDIR /srv/tenfold
-COPY pyproject.toml uv.lock README.md ./
+COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY alembic.ini ./
 COPY app app

@@ -10,6 +10,7 @@ COPY app app
 COPY migrations migrations
 COPY templates templates
 COPY static static
+COPY locales locales
 RUN uv sync --locked --no-dev
 
 FROM python:3.12-slim

@@ -20,9 +20,9 @@ from app.base.errors import NotFound
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.paths import ROOT
+from app.base.templates import make_environment
 from app.base.web.context import ContextDep
 from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
-from app.base.web.pages import PAGES
 from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
@@ -145,5 +145,6 @@ def _add_papers(app: FastAPI) -> None:
         # The page's script is served by us and started from a file, so that the strict policy holds; its styles need an exception.
         policy = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
         return HTMLResponse(
-            PAGES.get_template("docs.html").render(), headers={"Content-Security-Policy": policy}
+            make_environment("web").get_template("docs.html").render(),
+            headers={"Content-Security-Policy": policy},
         )

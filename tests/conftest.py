@@ -24,7 +24,7 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
-pytest_plugins = ["tests.support.browser"]
+pytest_plugins = ["tests.support.browser", "tests.support.languages"]
 
 RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"

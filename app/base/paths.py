@@ -3,4 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-"""The directory that holds `templates/`, `static/` and `migrations/`."""
+"""The directory that holds `templates/`, `static/`, `locales/` and `migrations/`."""

@@ -18,8 +18,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
 from app.base.paths import ROOT
+from app.base.templates import make_environment
 from app.base.tokens import Tokens, tag_prefix
-from app.base.web.pages import make_environment
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.providers.protocol import Skeleton

@@ -1,0 +1,109 @@
+"""Languages: which ones we have, which one a reader gets, and texts translated by gettext catalogs.
+
+English is the source language and has no catalog. Every other language is a file
+`locales/<tag>/LC_MESSAGES/tenfold.po`, where the folder is a language tag such as `de` or `pt_BR`.
+Catalogs are compiled in memory when they are first used, so no stale `.mo` file can be shipped.
+
+Texts carry values by name, `%(name)s`; a literal per cent sign is written `%%`.
+`locales/extract.py` finds every text that is marked in code and templates.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from io import BytesIO
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+from app.base.paths import ROOT
+
+LOCALES = ROOT / "locales"
+DOMAIN = "tenfold"
+SOURCE = "en"
+"""The language that the texts in code and templates are written in."""
+
+
+@cache
+def languages() -> Sequence[str]:
+    """Every language we have as a BCP 47 tag (`en`, `de`, `pt-BR`): English first, then by name."""
+    found = LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")
+    return (SOURCE, *sorted(path.parent.parent.name.replace("_", "-") for path in found))
+
+
+def language_of(*locales: str | None) -> str:
+    """The language of the first locale that we have a language for, else English.
+
+    A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are passed over.
+    Callers name the person's locale first and the brand's default last.
+    """
+    known = {tag.lower(): tag for tag in languages()}
+    for locale in locales:
+        parts = (locale or "").replace("_", "-").lower().split("-")
+        while parts:
+            if tag := known.get("-".join(parts)):
+                return tag
+            parts.pop()
+    return SOURCE
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """The catalog of one of `languages()`; a text that it lacks stays English.
+
+    Raises FileNotFoundError for any other language.
+    """
+    if language == SOURCE:
+        return NullTranslations()
+    path = LOCALES / language.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.po"
+    with path.open("rb") as source:
+        catalog = read_po(source, locale=language.replace("-", "_"), domain=DOMAIN)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return Translations(compiled, domain=DOMAIN)
+
+
+def N_(text: str) -> str:  # noqa: N802  # gettext's own name, which extraction tools know
+    """Mark a text in a table for extraction and return it as it is; it is translated where it is shown."""
+    return text
+
+
+def translate(language: str, text: str, /, **values: object) -> str:
+    """`text` in `language` with `values` in place of `%(name)s`; raises KeyError where a value is missing."""
+    return translations(language).gettext(text) % values
+
+
+def translate_plural(language: str, one: str, many: str, count: int, /, **values: object) -> str:
+    """The form of the text that `language` uses for `count`, which is also the value `%(num)s`."""
+    return translations(language).ngettext(one, many, count) % {"num": count, **values}
+
+
+def regional_locale(language: str, *locales: str | None) -> Locale:
+    """Whose conventions a page in `language` follows: the first of `locales` that speaks it, else its own.
+
+    Plain English writes its dates as most of the world does, `31 December 2026`.
+    """
+    wanted = Locale.parse(language, sep="-").language
+    for locale in locales:
+        try:
+            found = Locale.parse((locale or "").replace("_", "-"), sep="-")
+        except (ValueError, UnknownLocaleError):
+            continue
+        if found.language == wanted and found.territory:
+            return found
+    return Locale("en", "001") if language == SOURCE else Locale.parse(language, sep="-")
+
+
+def long_date(day: date, language: str, *locales: str | None) -> str:
+    """The day in words, `31 December 2026`, as `regional_locale` has it."""
+    return format_date(day, format="long", locale=regional_locale(language, *locales))
+
+
+def reload_catalogs() -> None:
+    """Read the folder anew on the next use; for tests that bring a catalog of their own."""
+    languages.cache_clear()
+    translations.cache_clear()

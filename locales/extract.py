@@ -1,0 +1,77 @@
+"""Write `locales/tenfold.pot` from every text marked in code and templates, and merge it into each catalog.
+
+Run: uv run python locales/extract.py
+A new language: mkdir -p locales/fr/LC_MESSAGES, an empty tenfold.po in it, then run this.
+"""
+
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from app.base.i18n import DOMAIN, LOCALES
+from app.base.paths import ROOT
+from app.base.templates import EXTENSIONS
+
+TEMPLATE = LOCALES / f"{DOMAIN}.pot"
+KEYWORDS = {
+    "N_": None,
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "translate": (2,),
+    "translate_plural": (2, 3),
+}
+METHODS = [
+    ("app/**.py", "python"),
+    # The MJML sources are compiled to the HTML beside them, which holds the same texts.
+    ("templates/**.html", "jinja2"),
+    ("templates/**.txt", "jinja2"),
+]
+JINJA = {
+    "extensions": ",".join(EXTENSIONS),
+    "newstyle_gettext": "true",
+    "trimmed": "true",
+    "trim_blocks": "true",
+    "lstrip_blocks": "true",
+    "silent": "false",
+}
+
+
+def extract() -> Catalog:
+    """Every marked text with the files that use it, by its English wording."""
+    catalog = Catalog(project=DOMAIN, charset="utf-8")
+    options = {pattern: JINJA for pattern, method in METHODS if method == "jinja2"}
+    found = extract_from_dir(
+        ROOT, METHODS, options, KEYWORDS, comment_tags=("L10N:",), strip_comment_tags=True
+    )
+    for path, line, text, comments, context in found:
+        catalog.add(text, None, [(path, line)], auto_comments=comments, context=context)
+    return catalog
+
+
+def written(catalog: Catalog) -> bytes:
+    """The catalog as a file: sorted, without line numbers and dates, so that it changes with its texts alone."""
+    out = BytesIO()
+    write_po(
+        out, catalog, width=100, omit_header=catalog.locale is None, sort_output=True, include_lineno=False
+    )
+    return out.getvalue()
+
+
+def update(path: Path, template: Catalog) -> None:
+    """Merge the texts into one language's file; texts whose wording changed are marked fuzzy and stay English."""
+    locale = path.parent.parent.name
+    with path.open("rb") as source:
+        catalog = read_po(source, locale=locale, domain=DOMAIN)
+    catalog.update(template, update_creation_date=False)
+    path.write_bytes(written(catalog))
+
+
+if __name__ == "__main__":
+    texts = extract()
+    TEMPLATE.write_bytes(written(texts))
+    for file in sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        update(file, texts)

@@ -1,0 +1,114 @@
+"""Languages: which one a reader gets, and texts from catalogs."""
+
+from datetime import date
+
+import pytest
+from jinja2 import UndefinedError
+
+from app.base.i18n import N_, language_of, languages, long_date, translate, translate_plural, translations
+from app.base.templates import make_environment
+from locales.extract import TEMPLATE, extract, written
+
+DUTCH = """
+msgid "Hello %(name)s"
+msgstr "Dag %(name)s"
+
+msgid "%(num)s minute"
+msgid_plural "%(num)s minutes"
+msgstr[0] "%(num)s minuut"
+msgstr[1] "%(num)s minuten"
+
+#, fuzzy
+msgid "Good night"
+msgstr "Goedemorgen"
+"""
+
+
+def test_english_needs_no_catalog():
+    assert languages()[0] == "en"
+    assert translate("en", "Hello %(name)s", name="Ana") == "Hello Ana"
+    assert translate_plural("en", "%(num)s minute", "%(num)s minutes", 2) == "2 minutes"
+    assert N_("Hello") == "Hello"
+
+
+def test_language_with_a_catalog_is_found_and_used(add_language):
+    add_language("nl", DUTCH)
+    assert "nl" in languages()
+    assert translate("nl", "Hello %(name)s", name="Ana") == "Dag Ana"
+    assert [translate_plural("nl", "%(num)s minute", "%(num)s minutes", count) for count in (1, 2)] == [
+        "1 minuut",
+        "2 minuten",
+    ]
+
+
+def test_text_that_a_catalog_lacks_or_has_as_fuzzy_stays_english(add_language):
+    add_language("nl", DUTCH)
+    assert translate("nl", "Good morning") == "Good morning"
+    assert translate("nl", "Good night") == "Good night"
+
+
+def test_unknown_language_has_no_catalog():
+    with pytest.raises(FileNotFoundError):
+        translations("xx")
+
+
+def test_text_without_one_of_its_values_is_an_error():
+    with pytest.raises(KeyError):
+        translate("en", "Hello %(name)s")
+
+
+@pytest.mark.parametrize(
+    ("locales", "language"),
+    [
+        ((), "en"),
+        ((None, ""), "en"),
+        (("nl",), "nl"),
+        (("nl-BE",), "nl"),
+        (("nl_BE.UTF-8",), "nl"),
+        (("NL_be",), "nl"),
+        (("pt-BR", "nl"), "pt-BR"),
+        (("PT_br",), "pt-BR"),
+        (("pt-PT", "nl"), "nl"),
+        (("zh-Hant-TW", None, "nl-NL"), "nl"),
+        (("en-US", "nl"), "en"),
+        (("-", "x" * 99), "en"),
+    ],
+)
+def test_language_is_that_of_the_first_locale_we_have(add_language, locales, language):
+    add_language("nl", DUTCH)
+    add_language("pt_BR", "")
+    assert language_of(*locales) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "locales", "shown"),
+    [
+        ("en", (), "31 December 2026"),
+        ("en", ("en-US",), "December 31, 2026"),
+        ("en", ("de-DE", None, "nonsense!", "en_GB"), "31 December 2026"),
+        ("de", ("en-US",), "31. Dezember 2026"),
+        ("pt-BR", ("pt-PT",), "31 de dezembro de 2026"),
+    ],
+)
+def test_dates_follow_the_language_and_the_readers_region(language, locales, shown):
+    assert long_date(date(2026, 12, 31), language, *locales) == shown
+
+
+def test_template_is_rendered_in_the_language_of_its_environment(add_language):
+    add_language("nl", DUTCH)
+    source = "{{ _('Hello %(name)s', name=name) }} {% trans num=2 %}{{ num }} minute{% pluralize %}{{ num }} minutes{% endtrans %}"
+    for language, shown in (("nl", "Dag &lt;b&gt; 2 minuten"), ("en", "Hello &lt;b&gt; 2 minutes")):
+        assert make_environment("web", language=language).from_string(source).render(name="<b>") == shown
+
+
+def test_environment_is_built_once_per_folder_and_language():
+    assert make_environment("web", language="en") is make_environment("web", language="en")
+
+
+def test_missing_value_in_a_template_is_an_error():
+    with pytest.raises(UndefinedError):
+        make_environment("web").from_string("{{ missing }}").render()
+
+
+def test_the_template_catalog_holds_every_marked_text():
+    assert TEMPLATE.read_bytes() == written(extract()), "run: uv run python locales/extract.py"

@@ -1,0 +1,137 @@
+"""Inside each package imports go `routes > steps > models > rules`, and only routes know the web framework.
+
+Layers between packages are import-linter's; these are the layers inside them, read from the import statements.
+"""
+
+import ast
+from enum import IntEnum
+from pathlib import Path
+
+import pytest
+
+from tests.support.constants import PROJECT
+
+APP = PROJECT / "app"
+WEB = {"fastapi", "starlette"}
+IMPURE = {
+    *WEB,
+    "sqlalchemy",
+    "asyncpg",
+    "pgqueuer",
+    "aiohttp",
+    "twilio",
+    "sendgrid",
+    "secrets",
+    "random",
+    "app.base.clock",
+    "app.base.db",
+    "app.base.tokens",
+    "app.base.http",
+}
+"""What decides nothing: databases, the web, vendors, the clock and chance."""
+WEB_MODULES = {
+    "app.main",  # the web process
+    "app.admin.auth",  # who makes a request: cookies, headers and the permissions of routes
+    "app.admin.idempotency",  # stored responses of requests
+    "app.admin.listing",  # cursors and filters of list endpoints
+    "app.messaging.providers.twilio.events",  # the SDK's signature check takes starlette's form
+}
+"""Modules that know the web framework beside the routes, each with its reason."""
+UPWARD = {("app.admin.export", "app.admin.listing"), ("app.admin.rows", "app.admin.listing")}
+"""Imports inside a package that still go up."""
+PURE_NAMES = {"rules", "programme"}
+
+
+class Level(IntEnum):
+    rules = 0
+    models = 1
+    steps = 2
+    routes = 3
+
+
+def level_of(module: str) -> Level:
+    """The level of a module, by its name."""
+    _, *parts = module.split(".")
+    last = parts[-1] if parts else ""
+    if module in WEB_MODULES or parts[:2] == ["base", "web"] or "api" in parts or last in ("routes", "pages"):
+        return Level.routes
+    if last.endswith(("_routes", "_pages")):
+        return Level.routes
+    if last in PURE_NAMES or last.endswith("_rules"):
+        return Level.rules
+    if last in ("models", "schemas"):
+        return Level.models
+    return Level.steps
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports. `from package import module` counts as the module where it is one."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in MODULES else node.module)
+    return found
+
+
+FILES = {name_of(path): path for path in APP.rglob("*.py")}
+MODULES = FILES.keys()
+IMPORTS = {module: imports_of(path) for module, path in FILES.items()}
+
+
+def is_one_of(module: str, names: set[str]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def test_only_routes_import_the_web_framework():
+    wrong = [
+        f"{module} imports {each}"
+        for module, imported in IMPORTS.items()
+        if level_of(module) is not Level.routes
+        for each in imported
+        if is_one_of(each, WEB)
+    ]
+    assert wrong == []
+
+
+def test_rules_import_no_database_web_vendor_clock_or_chance():
+    rules = [module for module in MODULES if level_of(module) is Level.rules]
+    assert len(rules) >= 8
+    wrong = [
+        f"{module} imports {each}" for module in rules for each in IMPORTS[module] if is_one_of(each, IMPURE)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "package", sorted(path.name for path in APP.iterdir() if (path / "__init__.py").exists())
+)
+def test_imports_inside_a_package_go_down(package):
+    inside = {module for module in MODULES if module.split(".")[1:2] == [package]}
+    wrong = [
+        f"{module} ({level_of(module).name}) imports {each} ({level_of(each).name})"
+        for module in inside
+        for each in IMPORTS[module] & inside
+        if level_of(each) > level_of(module) and (module, each) not in UPWARD
+    ]
+    assert wrong == []
+
+
+def test_every_upward_import_still_exists():
+    assert [pair for pair in UPWARD if pair[1] not in IMPORTS.get(pair[0], set())] == []
+
+
+def test_a_module_that_may_know_the_web_does_know_it():
+    assert [
+        module
+        for module in WEB_MODULES
+        if not any(is_one_of(each, WEB) for each in IMPORTS.get(module, set()))
+    ] == []

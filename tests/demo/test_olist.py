@@ -1,6 +1,7 @@
-"""Real orders replayed through the real door, compared with what the files alone say must come of them."""
+"""Orders in the Olist format, replayed through the webhook endpoint, and an expectation from the files alone."""
 
 import socket
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -23,19 +24,28 @@ from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 from app.wiring import Parts
 from app.worker import sweeps_of
-from tests.support.constants import NOW, SHARED
+from tests.support.constants import NOW
+from tests.support.olist_data import NIGHT_ORDER, write_olist
 from tests.support.olist_expectation import expect
 
-OLIST = SHARED / "data" / "olist"
-ORDERS = 250
+DAYS = 100
+ORDERS = 70
 
 
-@pytest.mark.skipif(
-    not OLIST.exists(), reason="the Olist data are not beside the checkout (../shared/data/olist)"
-)
-async def test_replayed_orders_come_to_what_the_files_say(context) -> None:
-    expected = expect(OLIST, ORDERS)
-    script = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
+@pytest.fixture
+def olist(tmp_path: Path) -> Path:
+    """A folder of generated orders in the data set's format."""
+    folder = tmp_path / "olist"
+    folder.mkdir()
+    write_olist(folder, orders=ORDERS, days=DAYS)
+    return folder
+
+
+async def test_replayed_orders_come_to_what_the_files_say(context, olist: Path) -> None:
+    expected = expect(olist, ORDERS)
+    assert min(expected.sent, expected.planned, expected.skipped["cancelled"], expected.detractors) > 0
+    assert expected.persons < expected.orders, "some buy twice, so that the recontact rule has work"
+    script = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
     parts = Parts(context, {channel: Outbox(context) for channel in Channel})
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -108,14 +118,11 @@ def test_replay_of_a_folder_without_data_is_refused(tmp_path) -> None:
         replay.make_script(tmp_path, seed=1, today=NOW)
 
 
-@pytest.mark.skipif(
-    not OLIST.exists(), reason="the Olist data are not beside the checkout (../shared/data/olist)"
-)
-def test_replayed_times_keep_their_hour_and_end_the_day_before() -> None:
-    script = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
-    again = replay.make_script(OLIST, seed=1, today=NOW, most=ORDERS)
+def test_replayed_times_keep_their_hour_and_end_the_day_before(olist: Path) -> None:
+    script = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
+    again = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
     last = max([fact.at for fact in script.facts] + [reply.not_before for reply in script.replies.values()])
     assert script.facts == again.facts
     assert 1 <= (NOW - last).total_seconds() / 86400 < 2
-    order = next(fact for fact in script.facts if fact.data.get("id") == "a6475bb7a50387e3c665534e15bd40ac")
+    order = next(fact for fact in script.facts if fact.data.get("id") == NIGHT_ORDER)
     assert f"{order.at.astimezone(replay.BRASILIA):%H:%M:%S}" == "02:46:17"

@@ -1,15 +1,13 @@
-"""What the replay of the Olist data must come to, reckoned from the files alone: no part of the application is used here.
+"""What a replay of data in the Olist format must come to, computed from the files alone, without the application.
 
-It plays the same rules in plain Python: the clock stands at noon in São Paulo each day; an order is asked about 72 hours after
-delivery, else 30 days after it left, else 45 days after it was paid, between 9 and 20 o'clock; nobody twice in 90 days, then
-later; not if it was called off before. Who is asked answers at the time of their real review, or at once where that has passed.
-
-    python tests/olist_expectation.py FOLDER
+It applies the same rules in plain Python. Time moves from noon to noon in São Paulo. The survey of an order is due 72 hours
+after delivery, else 30 days after shipping, else 45 days after payment, between 9:00 and 20:00; a customer who was surveyed
+in the last 90 days is deferred until these are over; cancelled orders are not surveyed. A customer responds at the time of
+their review, or at once where that is in the past.
 """
 
 import csv
 import gzip
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -191,16 +189,12 @@ def _stories(folder: Path, most: int | None) -> list[Story]:
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, str]]:
-    with gzip.open(folder / f"{name}.csv.gz", "rt", encoding="utf-8") as file:
+    packed, plain = folder / f"{name}.csv.gz", folder / f"{name}.csv"
+    with (
+        gzip.open(packed, "rt", encoding="utf-8") if packed.exists() else plain.open(encoding="utf-8") as file
+    ):
         return list(csv.DictReader(file))
 
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-if __name__ == "__main__":
-    reckoned = expect(Path(sys.argv[1]))
-    for name, value in vars(reckoned).items():
-        if name != "asked":
-            sys.stdout.write(f"{name:12} {value}\n")

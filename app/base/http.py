@@ -1,45 +1,151 @@
-"""What the adapters' calls over HTTP have in common: a session with real time limits, and what a failed call proves."""
+"""The one outgoing HTTP client: time limits, which addresses may be called, what a failure proves.
+
+A session that is not `trusted` connects to public addresses only, so a customer of ours who enters
+an address (a shop's URL, a webhook's target) cannot make us call our own network. The check is made
+on the address that the socket is opened for, after name resolution: a name that resolves to
+127.0.0.1, an unusual spelling of it, or a name that changes between check and use all fail.
+Redirects are never followed. Callers retry; nothing here does.
+"""
+
+import errno
+import ipaddress
+import socket
+from types import SimpleNamespace
 
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
 
 CONNECT_SECONDS = 10.0
-"""Until a connection stands, waiting for a free one included."""
+"""Until a connection is open, waiting for a free one included."""
 IDLE_SECONDS = 15.0
-"""A kept connection is given up before the provider's side does it: a POST on a dying one would have an unknown outcome."""
-_TOO_SOON = 30.0
-_MOST_PATIENCE = 3600.0
+"""An idle connection is closed before the provider does it: a POST on a connection that the other
+side is just closing would have an unknown outcome."""
+_DEFAULT_WAIT = 30.0
+_MAX_WAIT = 3600.0
+
+_IPV4_IN_IPV6 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""IPv4-mapped addresses and the NAT64 prefix (RFC 6052): the last 32 bits are an IPv4 address."""
+_GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")
+_REFUSED = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments; Oracle's metadata service is 192.0.0.192
+        "192.88.99.0/24",  # 6to4 relays
+        "168.63.129.16/32",  # Azure's metadata and DNS service, a public address by number
+        "2002::/16",  # 6to4: tunnels to any IPv4 address
+        "3fff::/20",  # documentation
+    )
+]
+
+
+class RefusedAddress(OSError):
+    """The address is not a public one, and the session is not trusted. `errno` is `EACCES`."""
+
+
+class UnexpectedRedirect(aiohttp.ClientError):
+    """The other side redirected the call, and redirects are not followed."""
+
+
+def is_public_address(address: str) -> bool:
+    """Whether a numeric IP address belongs to the public internet.
+
+    False for loopback, private, shared, link-local, multicast, unspecified, reserved and
+    documentation addresses, for cloud metadata services, and for an IPv6 address that carries such
+    an IPv4 address. A scope (`fe80::1%eth0`) is allowed in the text. Raises `ValueError` for
+    anything that is not a numeric address.
+    """
+    given = ipaddress.ip_address(address)
+    if isinstance(given, ipaddress.IPv6Address):
+        if any(given in network for network in _IPV4_IN_IPV6):
+            given = ipaddress.IPv4Address(int(given) & 0xFFFFFFFF)
+        elif given not in _GLOBAL_IPV6:
+            return False
+    if not given.is_global or given.is_multicast or given.is_reserved or given.is_unspecified:
+        return False
+    return not any(given in network for network in _REFUSED if network.version == given.version)
 
 
 def open_session(
-    *, connections: int, total_seconds: float, user_agent: str = "tenfold"
+    *, connections: int, total_seconds: float, trusted: bool = False, user_agent: str = "tenfold"
 ) -> aiohttp.ClientSession:
-    """A pool of kept connections. Must be called inside the running loop; the caller closes it."""
+    """A pool of kept connections. Must be called inside the running loop; the caller closes it.
+
+    `trusted` is for addresses that the installation's settings name; without it only public
+    addresses are connected to. `connections` are open at most at a time, and a call takes at most
+    `total_seconds`. Cookies are not kept and proxies of the environment not used.
+    """
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=IDLE_SECONDS),
+        connector=aiohttp.TCPConnector(
+            limit=connections,
+            keepalive_timeout=IDLE_SECONDS,
+            socket_factory=None if trusted else _open_public_socket,
+        ),
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=CONNECT_SECONDS),
         headers={"User-Agent": user_agent},
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[trace],
     )
 
 
-def of_exception(error: Exception) -> OutsideError:
-    """What a call proves that got no answer.
+def _open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    """The socket for one resolved address; `RefusedAddress` where that is not public."""
+    family, kind, protocol, _, target = info
+    if not is_public_address(str(target[0])):
+        raise RefusedAddress(errno.EACCES, "not a public address")
+    return socket.socket(family, kind, protocol)
 
-    Where no connection came about they never heard us; anything later may have been done. The exception's own words are left
-    out, since they can hold addresses.
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession,
+    _context: SimpleNamespace,
+    _params: aiohttp.TraceRequestRedirectParams,
+) -> None:
+    raise UnexpectedRedirect
+
+
+async def read_limited(response: aiohttp.ClientResponse, *, limit: int) -> bytes:
+    """The body of a response, at most `limit` bytes of it; a longer one is cut, not read on."""
+    chunks = bytearray()
+    async for chunk in response.content.iter_any():
+        chunks += chunk
+        if len(chunks) >= limit:
+            response.close()
+            break
+    return bytes(chunks[:limit])
+
+
+def of_exception(error: Exception) -> OutsideError:
+    """What a call proves that got no response.
+
+    Where no connection was made the other side never received the call, and where it redirected
+    the call it did not do it; anything later may have been done. The exception's own text is left
+    out, since it can contain addresses.
     """
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)):
-        return OutsideError(Outcome.refused, "no connection to the provider")
-    if isinstance(error, TimeoutError):
-        return OutsideError(Outcome.unknown, "the provider did not answer in time")
-    return OutsideError(Outcome.unknown, "the connection to the provider broke")
+    match error:
+        case aiohttp.ClientConnectorError(os_error=RefusedAddress()):
+            return OutsideError(Outcome.refused, "the address is not a public one", permanent=True)
+        case UnexpectedRedirect():
+            return OutsideError(
+                Outcome.refused, "redirected to another address, which is not followed", permanent=True
+            )
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
+            return OutsideError(Outcome.refused, "no connection to the provider")
+        case TimeoutError():
+            return OutsideError(Outcome.unknown, "the provider did not answer in time")
+        case _:
+            return OutsideError(Outcome.unknown, "the connection to the provider broke")
 
 
 def retry_wait(retry_after: str | None, reset: str | None, *, now: float) -> float:
-    """Seconds to wait as a 429 asks: `Retry-After` in seconds, else a reset time in epoch seconds; 30 where it says neither."""
+    """Seconds to wait after a 429, from 1 to 3600.
+
+    Reads `Retry-After` (seconds), else a reset time (epoch seconds, compared with `now`); 30 where
+    neither is a whole number.
+    """
     for text, base in ((retry_after, 0.0), (reset, now)):
         if text is not None and text.strip().isdecimal():
-            return min(max(float(text) - base, 1.0), _MOST_PATIENCE)
-    return _TOO_SOON
+            return min(max(float(text) - base, 1.0), _MAX_WAIT)
+    return _DEFAULT_WAIT

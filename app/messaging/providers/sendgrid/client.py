@@ -74,7 +74,7 @@ class SendGrid:
     ) -> None:
         self._tokens = tokens
         self._url = f"{base_url}/v3/mail/send"
-        self._session = open_session(connections=32, total_seconds=total_seconds)
+        self._session = open_session(connections=32, total_seconds=total_seconds, trusted=True)
         self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         self._gate = asyncio.Semaphore(_CALLS_AT_ONCE)
 

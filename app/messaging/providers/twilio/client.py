@@ -86,7 +86,7 @@ class Twilio:
         self._tokens = tokens
         self._service = messaging_service_sid
         self._status_url = public_url + STATUS_PATH
-        self._session = open_session(connections=_CALLS_AT_ONCE, total_seconds=total_seconds)
+        self._session = open_session(connections=_CALLS_AT_ONCE, total_seconds=total_seconds, trusted=True)
         self._client = Client(account_sid, auth_token, http_client=_Transport(self._session))
         self._client.api.base_url = base_url
         self._gate = asyncio.Semaphore(_CALLS_AT_ONCE)

@@ -18,10 +18,9 @@ from app.platforms.events import (
     Refused,
     Unparseable,
 )
-from tests.support.constants import NOW, SECRET, SHARED
+from tests.support.constants import NOW, SECRET
+from tests.support.samples import sample
 
-VECTORS = SHARED / "vectors" / "standardwebhooks" / "vectors.json"
-needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the published signatures are not here")
 PLACED = "2026-03-01T10:00:00+01:00"
 
 
@@ -86,9 +85,8 @@ def signed(raw: bytes, secret: str = SECRET, at: datetime = NOW, message_id: str
 # Signatures
 
 
-@needs_vectors
 def test_published_signatures_pass_and_the_others_are_refused():
-    vectors = json.loads(VECTORS.read_text())
+    vectors = sample("standardwebhooks", "signatures")
     published = vectors["published"][0]
     now = datetime.fromtimestamp(int(published["webhook-timestamp"]), UTC)
     raw = published["raw_body"].encode()

@@ -19,15 +19,14 @@ from app.platforms.events import (
     Refused,
     Unparseable,
 )
-from tests.support.constants import NOW, SHARED
+from tests.support import samples
+from tests.support.constants import NOW
 
-FOLDER = SHARED / "vectors" / "shopify"
-pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="Shopify's sample bodies are not here")
 SECRET = "test_secret_key"
 
 
 def sample(name: str) -> dict:
-    return json.loads((FOLDER / f"{name}.json").read_text())
+    return samples.sample("shopify", name)
 
 
 def parse(topic: str, data: object) -> list:
@@ -53,7 +52,7 @@ def headers(
 
 
 def test_published_signatures_pass_and_no_other_body_does():
-    for vector in json.loads((FOLDER / "hmac_vectors.json").read_text()):
+    for vector in samples.sample("shopify", "signatures"):
         given = Headers(
             {
                 "X-Shopify-Hmac-Sha256": vector["X-Shopify-Hmac-Sha256"],

@@ -10,5 +10,3 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 """The Standard Webhooks project's own example."""
 PROJECT = Path(__file__).resolve().parent.parent.parent
 """The checkout."""
-SHARED = PROJECT.parent / "shared"
-"""Vendors' vectors and real orders; tests that use them skip where it is absent."""

@@ -267,6 +267,7 @@ async def let_a_minute_pass(context: AppContext) -> None:
         await session.execute(text("UPDATE attempts SET created_at = created_at - interval '2 minutes'"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
     context: AppContext,
@@ -312,6 +313,7 @@ async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
     assert await statuses(context) == {MessageStatus.delivered: 300}
 
 
+@pytest.mark.slow
 async def test_60_texts_with_lost_answers_and_kills_reach_each_person_once(
     context: AppContext, shop: Shop, door: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from app.base.memory import tune_garbage_collector
 from app.ingest import process
 from app.messaging import deliver
 from app.referrals import settle
-from app.surveys import advance
+from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
 log = logger(__name__)
@@ -31,7 +31,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     context = parts.context
     return [
         process.sweep(context),
-        advance.sweep(context),
+        surveys.sweep(context),
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),

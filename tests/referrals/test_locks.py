@@ -10,7 +10,7 @@ from app.base.schema import _MIGRATION_LOCK
 from app.demo.environment import _ONE_DEMO
 from app.ingest.process import _TURN
 from app.referrals.gather import _BUDGET_LOCK
-from app.surveys.advance import _DAY_LOCK
+from app.surveys.send import _DAY_LOCK
 
 
 def test_every_advisory_lock_has_a_class_of_its_own() -> None:

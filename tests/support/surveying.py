@@ -15,9 +15,9 @@ from app.brands.programme import Channel, Programme
 from app.customers.models import Consent, Customer
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.surveys.advance import sweep
 from app.surveys.models import Response, Survey
 from app.surveys.schedule import schedule_surveys
+from app.surveys.sweep import sweep
 from tests.support.constants import NOW
 
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.brands.programme import Channel, Programme, QuietHours
+from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
+from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
 from app.surveys.form import MAX_COMMENT, clean_comment, read_score
 from app.surveys.rules import (
@@ -20,7 +21,6 @@ from app.surveys.rules import (
     SkipReason,
     SurveyInput,
     band_of,
-    daytime,
     plan,
     recheck,
     recheck_reminder,
@@ -42,6 +42,10 @@ FACT = SurveyInput(ROW, paid_at=NOON, contact=contact(Channel.email), zone=BERLI
 
 def terms(**survey) -> Programme:
     return Programme.model_validate({"survey": {"quiet_hours": None} | survey})
+
+
+def daytime(at: datetime, fact: SurveyInput, survey: SurveyTerms) -> datetime:
+    return next_daytime(at, fact.zone, survey.quiet_hours, fact.country_quiet_hours)
 
 
 def planned(fact: SurveyInput, programme: Programme, now: datetime = NOON) -> Planned:

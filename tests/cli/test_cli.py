@@ -1,4 +1,5 @@
-"""The commands as a person runs them: each once in a process of its own, the refusals inside this one."""
+"""The commands as a person runs them: each once in a process of its own, the refusals inside this
+one."""
 
 import json
 import os

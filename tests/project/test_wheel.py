@@ -1,4 +1,5 @@
-"""The built wheel works by itself: in a new environment, an empty directory and without settings."""
+"""The built wheel works by itself: in a new environment, an empty directory and without
+settings."""
 
 import json
 import os

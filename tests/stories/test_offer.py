@@ -111,7 +111,8 @@ async def test_promoter_of_two_orders_keeps_one_code(story) -> None:
 async def test_promoter_with_consent_gets_a_text_besides(story) -> None:
     phone = {"phone": "+33612345678", "sms_consent": True}
     await story.client.post(await asked(story, customer=phone), data={"score": "9"})
-    # Answers come on the wall clock, and a text waits for the day: noon after now is nobody's night in France.
+    # Answers come on the wall clock, and a text waits for the day: noon after now is nobody's night
+    # in France.
     await story.at((clock.now() + timedelta(days=1)).replace(hour=12))
     (code,) = await story.api("/codes")
     (sms,) = await story.mails("+33612345678")

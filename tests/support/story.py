@@ -1,4 +1,5 @@
-"""What a story test needs: a shop that speaks at the door, customers who open their mail, and a clock moved by hand."""
+"""What a story test needs: a shop that speaks at the door, customers who open their mail, and a
+clock moved by hand."""
 
 import json
 import re

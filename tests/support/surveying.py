@@ -50,7 +50,8 @@ async def make_order(
     plan: bool = True,
     **given: Any,
 ) -> UUID:
-    """A paid order of 80.00, delivered four days ago, so that its survey is due; planned at once."""
+    """A paid order of 80.00, delivered four days ago, so that its survey is due; planned at
+    once."""
     order_id = new_id()
     values: dict[str, Any] = {
         "external_id": order_id.hex,

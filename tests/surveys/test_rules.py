@@ -179,7 +179,8 @@ def hours(start: int, end: int, half: int = 0) -> QuietHours:
         (wall("2026-03-11T09:00"), hours(20, 9), wall("2026-03-11T09:00")),
         (wall("2026-03-10T12:30"), hours(12, 14), wall("2026-03-10T14:00")),
         (wall("2026-03-10T11:59"), hours(12, 14), wall("2026-03-10T11:59")),
-        # The night of 29 March is an hour short, that of 25 October an hour long; nine o'clock is nine o'clock.
+        # The night of 29 March is an hour short, that of 25 October an hour long; nine o'clock is
+        # nine o'clock.
         (wall("2026-03-28T21:00"), hours(20, 9), datetime(2026, 3, 29, 7, tzinfo=UTC)),
         (wall("2026-10-24T21:00"), hours(20, 9), datetime(2026, 10, 25, 8, tzinfo=UTC)),
         # Half past two does not come on 29 March: the first moment that is later by the clock.

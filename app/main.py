@@ -1,6 +1,5 @@
 """The web process: every door and page in one FastAPI application."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -14,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from app.admin import pages
 from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema
+from app.base.colour import parse_colour
 from app.base.config import load_settings
 from app.base.embedded import stop_embedded
 from app.base.errors import NotFound
@@ -131,7 +131,7 @@ def _add_papers(app: FastAPI) -> None:
     @app.get("/branding/{accent}.css", include_in_schema=False)
     async def branding(accent: str) -> Response:
         # A brand's colour was checked against the white card alone, so at night pages keep ours.
-        if not re.fullmatch("[0-9a-f]{6}", accent):
+        if parse_colour(accent) != accent:
             raise NotFound
         style = (
             f"@media (prefers-color-scheme: light) {{ :root {{ --accent: #{accent}; --on-accent: #fff }} }}\n"

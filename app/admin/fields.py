@@ -1,24 +1,23 @@
 """Kinds of text that the API takes, and how it writes times."""
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from app.base.text import is_clean
 from app.brands.rules import is_zone
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _plain(text: str) -> str:
-    if _CONTROLS.search(text):
-        raise ValueError("may hold no control characters")
+    if not is_clean(text):
+        raise ValueError("may hold no control or invisible characters")
     return text
 
 
 def _lines(text: str) -> str:
-    _plain(text.replace("\n", " ").replace("\r", " "))
+    if not is_clean(text, lines=True):
+        raise ValueError("may hold no control or invisible characters")
     return text
 
 

@@ -23,7 +23,7 @@ class Brand(Base):
     postal_address: Mapped[str] = mapped_column(default="")
     email_from: Mapped[str | None]
     branding: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """`accent` (a colour whose contrast passed) and `logo_url`; both may be missing."""
+    """`accent`: a colour `#rrggbb` whose contrast with white is at least 4.5; may be missing."""
     countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower `quiet_hours`."""
     created_at: Mapped[Created]

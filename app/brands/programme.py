@@ -5,7 +5,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from app.base.text import is_clean
 
 
 class Channel(StrEnum):
@@ -106,8 +116,14 @@ class QuietHours(_Terms):
         return self
 
 
-Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""A tag or source as a shop writes it: one line that the database can hold."""
+def _clean(text: str) -> str:
+    if not is_clean(text):
+        raise ValueError("must be one line without control or invisible characters")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_clean)]
+"""A tag or source as a shop writes it, in one line."""
 
 
 class Exclude(_Terms):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
 
+from app.base.colour import parse_colour
 from app.brands.programme import QuietHours
 
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
@@ -98,10 +99,6 @@ def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
     return start <= at < end if start < end else at >= start or at < end
 
 
-_COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
-
-
 def accent_of(branding: Mapping[str, Any]) -> str | None:
-    """The brand's own colour as six lower-case hex digits, or None; nothing but a colour gets into a page."""
-    found = _COLOUR.fullmatch(str(branding.get("accent") or ""))
-    return found[1].lower() if found else None
+    """The brand's own colour as six lower-case hex digits; None where it has none, or anything but a colour."""
+    return parse_colour(str(branding.get("accent") or ""))

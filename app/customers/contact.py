@@ -53,16 +53,6 @@ class Person:
     sms_consent: ConsentStatement = ConsentStatement()
 
 
-def plain_text(text: str | None, most: int = 200) -> str | None:
-    """One line of text that the database can keep: no control characters, no halves of surrogate pairs, at most `most` letters."""
-    if not text:
-        return None
-    kept = text[: 4 * most]
-    if not kept.isprintable():
-        kept = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in kept)
-    return " ".join(kept.split())[:most].rstrip() or None
-
-
 def email_identity(text: str | None) -> str | None:
     """The address as we compare and write to it, or None for what is no deliverable address: it counts as absent.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from app.base.text import one_line_or_none
 from app.brands.programme import Channel
 from app.brands.rules import is_zone
 from app.customers import contact
@@ -123,8 +124,8 @@ def named(person: Person, shop_regions: Sequence[str]) -> Named:
         external_id=_external_id(person.external_id),
         email=contact.email_identity(person.email),
         phone=contact.phone_e164(person.phone, (country, spoken, *shop_regions)),
-        first_name=contact.plain_text(person.first_name, 100),
-        last_name=contact.plain_text(person.last_name, 100),
+        first_name=one_line_or_none(person.first_name, limit=100),
+        last_name=one_line_or_none(person.last_name, limit=100),
         locale=locale,
         time_zone=person.time_zone if person.time_zone and is_zone(person.time_zone) else None,
         country=country,
@@ -134,7 +135,7 @@ def named(person: Person, shop_regions: Sequence[str]) -> Named:
 
 def _external_id(text: str | None) -> str | None:
     """A shop's id for a customer; WooCommerce calls every guest `0`."""
-    plain = contact.plain_text(text, 256)
+    plain = one_line_or_none(text, limit=256)
     return None if plain in (None, "0") or len(plain) > 255 else plain
 
 
@@ -194,5 +195,5 @@ def _said(
 ) -> Said | None:
     if customer_id is None or consent.given is None:
         return None
-    level, source = contact.plain_text(consent.opt_in_level), contact.plain_text(consent.source)
+    level, source = one_line_or_none(consent.opt_in_level), one_line_or_none(consent.source)
     return Said(customer_id, channel, consent.given, level, source, consent.at or now)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 
 from app.base.config import Settings
+from app.base.text import one_line
 from app.base.web.context import AppContext
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.messaging.claim import Claim, ClaimedMessage
 from app.messaging.providers.protocol import OutgoingBatch, Recipient
 from app.messaging.render import Links, Tagged, branding_of, recipient_values, tagged_skeleton
-from app.messaging.rules import printable
 from app.messaging.templates import language_of
 
 
@@ -85,4 +85,4 @@ def _mail(one: ClaimedMessage, tagged: Tagged, links: Links) -> Recipient:
 def sender_of(brand: Brand, settings: Settings) -> tuple[str, str]:
     """Name and address that mail comes from; an address that reaches nobody where none is set, which only development allows."""
     name, address = parseaddr(brand.email_from or settings.email_from or f"{brand.slug}@tenfold.example")
-    return printable(name or brand.name, most=80), address
+    return one_line(name or brand.name, limit=80, ellipsis=True), address

@@ -17,13 +17,16 @@ from uuid import UUID
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
+from app.base.colour import DEFAULT_ACCENT, text_colour_on
 from app.base.paths import ROOT
 from app.base.templates import make_environment
+from app.base.text import one_line
 from app.base.tokens import Tokens, tag_prefix
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
+from app.brands.rules import accent_of
 from app.messaging.providers.protocol import Skeleton
-from app.messaging.rules import Template, accent_of, ink_on, printable
+from app.messaging.rules import Template
 from app.messaging.templates import (
     EMAIL_PARTS,
     TemplateParams,
@@ -59,13 +62,13 @@ class Branding:
 
 def branding_of(brand: Brand, shop: Shop) -> Branding:
     """The look as the brand has it now, made fit for one line each."""
-    accent = accent_of(brand.branding)
+    accent = accent_of(brand.branding) or DEFAULT_ACCENT
     names = (
-        printable(brand.name, most=80),
-        printable(shop.name, most=80),
-        printable(", ".join(brand.postal_address.splitlines()), most=300),
+        one_line(brand.name, limit=80, ellipsis=True),
+        one_line(shop.name, limit=80, ellipsis=True),
+        one_line(", ".join(brand.postal_address.splitlines()), limit=300, ellipsis=True),
     )
-    return Branding(*names, accent, ink_on(accent))
+    return Branding(*names, f"#{accent}", f"#{text_colour_on(accent)}")
 
 
 @dataclass(frozen=True, slots=True)

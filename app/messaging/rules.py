@@ -1,7 +1,6 @@
 """Pure words and decisions of sending: what state a message is in and what an outcome makes of it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -71,45 +70,12 @@ class ProviderEventKind(StrEnum):
     clicked = "clicked"
 
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-"""Controls, line and paragraph separators, lone surrogates, and marks that turn the direction of what follows."""
-
-
-def printable(text: str, *, most: int = 200) -> str:
-    """One line of at most `most` characters without control characters, whatever a shop told us.
-
-    A line break in a name can so never begin another mail header; scripts of every direction and emoji stay as they are.
-    """
-    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
-
-
 _WEB_ADDRESS = re.compile(r"//|www\.|@|\w\.\w{2,}", re.IGNORECASE)
 
 
 def is_name(text: str) -> bool:
     """Whether we greet somebody so. Web addresses entered as a name at a checkout would make our letters carry their link."""
     return not _WEB_ADDRESS.search(text)
-
-
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-ACCENT = "#0f5fa8"
-"""Our own, where a brand has none."""
-
-
-def accent_of(branding: Mapping[str, object]) -> str:
-    """The brand's colour, or ours; nothing but a colour gets into a style."""
-    accent = branding.get("accent")
-    return accent if isinstance(accent, str) and _COLOUR.fullmatch(accent) else ACCENT
-
-
-def ink_on(colour: str) -> str:
-    """Black or white, whichever stands out more on a `#rrggbb` colour (WCAG's relative luminance)."""
-    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (
-        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
-    )
-    return "#ffffff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.179 else "#000000"
 
 
 MOST_REFUSALS = 10

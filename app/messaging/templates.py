@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from app.base.text import one_line
 from app.brands.programme import Channel
-from app.messaging.rules import Template, is_name, printable
+from app.messaging.rules import Template, is_name
 
 LANGUAGES = ("en",)
 """Languages that every template has; the first one serves everybody else."""
@@ -106,7 +107,7 @@ _MOST = {"first_name": 40, "item_title": 80}
 def stored(template_params: TemplateParams) -> dict[str, str | None]:
     """The template_params as its row keeps it: every value one printable line, no empty ones, no name that is a web address."""
     values = {
-        name: printable(value, most=_MOST.get(name, 120)) if value else None
+        name: one_line(value, limit=_MOST.get(name, 120), ellipsis=True) if value else None
         for name, value in asdict(template_params).items()
     }
     if values["first_name"] and not is_name(values["first_name"]):

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, in_ids, in_texts, recordset
 from app.base.ids import new_id
+from app.base.text import one_line, one_line_or_none
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
-from app.customers.contact import country_code, plain_text
+from app.customers.contact import country_code
 from app.orders import locks
 from app.orders.models import Order, OrderFact
 from app.orders.rules import FactKind, OrderState, ReportedFact, comparable_address, fold
@@ -98,26 +99,26 @@ async def record_orders(
 
 def plain_id(external_id: str) -> str:
     """A shop's id for an order as we keep it."""
-    return plain_text(external_id, _MAX_ID) or ""
+    return one_line(external_id, limit=_MAX_ID)
 
 
 def _row(
     tokens: Tokens, external_id: str, paid: OrderPaid, customer_id: UUID | None, *, history: bool
 ) -> dict[str, Any]:
     address = comparable_address(paid.shipping_address)
-    payment = plain_text(paid.payment_fingerprint)
+    payment = one_line_or_none(paid.payment_fingerprint)
     return {
         "id": new_id(),
         "external_id": external_id,
-        "number": plain_text(paid.number) or external_id,
+        "number": one_line_or_none(paid.number) or external_id,
         "customer_id": customer_id,
         "currency": paid.currency,
         "subtotal": paid.subtotal,
         "total": paid.total,
         "discount_total": paid.discount_total,
         "discount_codes": _texts(paid.discount_codes),
-        "referral": plain_text(paid.referral),
-        "source": plain_text(paid.source),
+        "referral": one_line_or_none(paid.referral),
+        "source": one_line_or_none(paid.source),
         "tags": _texts(paid.tags),
         "items": [_item(item) for item in paid.items],
         "country": country_code(paid.shipping_country) or country_code(paid.person.country),
@@ -131,13 +132,13 @@ def _row(
 
 
 def _texts(texts: Iterable[str]) -> list[str]:
-    return [plain for text in texts if (plain := plain_text(text))]
+    return [plain for text in texts if (plain := one_line_or_none(text))]
 
 
 def _item(item: Item) -> dict[str, Any]:
     return {
-        "sku": plain_text(item.sku),
-        "title": plain_text(item.title) or "",
+        "sku": one_line_or_none(item.sku),
+        "title": one_line_or_none(item.title) or "",
         "quantity": item.quantity,
         "unit_price": item.unit_price,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.base import money
 from app.base.log import scrub
+from app.base.text import one_line, one_line_or_none
 from app.platforms.events import Unparseable
 
 ID_LIMIT = 128
@@ -37,13 +38,6 @@ def _no_number(name: str) -> object:
     raise Unparseable(f"{name} is no JSON number.")
 
 
-def plain(value: str, limit: int) -> str:
-    """Text in one line that PostgreSQL can hold: no NUL, no half of a surrogate pair, at most `limit` characters."""
-    if not value.isascii():
-        value = value.encode("utf-8", "ignore").decode()
-    return " ".join(value.replace("\0", " ").split())[:limit]
-
-
 class Fields:
     """One JSON object of a delivery. A field that is null, absent or blank is None; one of the wrong kind is `Unparseable`."""
 
@@ -63,7 +57,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, str):
-            return plain(value, limit) or None
+            return one_line_or_none(value, limit=limit)
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.wrong(name, "must be text")
         return str(value)[:limit]
@@ -76,7 +70,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             raise self.wrong(name, "must be text or a whole number")
         given = str(value)
-        if len(given) > ID_LIMIT or plain(given, ID_LIMIT) != given:
+        if len(given) > ID_LIMIT or one_line(given, limit=ID_LIMIT) != given:
             raise self.wrong(name, f"must be one line of at most {ID_LIMIT} ordinary characters")
         return given
 
@@ -183,4 +177,4 @@ class Fields:
         values = [value for value in self.list_(name) if value is not None]
         if any(not isinstance(value, str) for value in values):
             raise self.wrong(name, "must be a list of texts")
-        return tuple(text for value in values if (text := plain(value, limit)))
+        return tuple(text for value in values if (text := one_line(value, limit=limit)))

@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
+from app.base.text import one_line
 from app.base.tokens import slug_brand
 from app.customers.contact import ConsentStatement, Person
 from app.platforms.checkout import normalize_delivery_id
@@ -32,7 +33,7 @@ from app.platforms.events import (
     Unparseable,
     VerifiedDelivery,
 )
-from app.platforms.fields import Fields, load, plain
+from app.platforms.fields import Fields, load
 
 NO_TOPIC = "unreadable"
 """The topic of a delivery that names none; parsing says so."""
@@ -81,7 +82,7 @@ def verify(
     repeated = (
         _header(headers, "Webhook-Id") or "body:" + hashlib.sha256(topic.encode() + b"\n" + raw).hexdigest()
     )
-    return VerifiedDelivery(plain(topic, 64) or NO_TOPIC, normalize_delivery_id(repeated))
+    return VerifiedDelivery(one_line(topic, limit=64) or NO_TOPIC, normalize_delivery_id(repeated))
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

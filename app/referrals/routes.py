@@ -11,7 +11,7 @@ from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.brands.rules import zone_or
+from app.brands.rules import accent_of, zone_or
 from app.referrals.progress import find_progress
 from app.referrals.sentences import day_of
 from app.referrals.visit import find_offer, is_visit, record_visit
@@ -83,10 +83,9 @@ async def probe_offer(request: Request, slug: SlugPath, session: SessionDep) -> 
 
 def _frame(brand: Brand) -> dict[str, object]:
     """What every page says of its brand."""
-    accent = str(brand.branding.get("accent") or "").removeprefix("#")
     return {
         "lang": "en",
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
-        "accent": accent or None,
+        "accent": accent_of(brand.branding),
     }

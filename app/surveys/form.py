@@ -1,17 +1,15 @@
 """Read the survey's form: a score, and perhaps a comment, made clean. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from app.base.text import several_lines
 
 MAX_COMMENT = 5_000
 """Characters kept of a comment; the page's field takes no more."""
 _SCORE = re.compile(r"[0-9]|10")
 _YES = frozenset({"1", "on", "true", "yes"})
-_STEERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of text around and could disguise it to who reads it later."""
-_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ def read_form(fields: Mapping[str, str]) -> SurveyForm:
     """The fields as values; what is missing or unusable is None or no."""
     return SurveyForm(
         score=read_score(fields.get("score")),
-        comment=clean_comment(fields.get("comment") or ""),
+        comment=several_lines(fields.get("comment") or "", limit=MAX_COMMENT) or None,
         testimonial_consent=(fields.get("testimonial_consent") or "").strip().lower() in _YES,
     )
 
@@ -36,14 +34,3 @@ def read_score(text: str | None) -> int | None:
     """0-10 as written in plain digits, or None for everything else."""
     said = (text or "").strip()
     return int(said) if _SCORE.fullmatch(said) else None
-
-
-def clean_comment(text: str) -> str | None:
-    """The comment without control characters, at most `MAX_COMMENT` characters; None where nothing is left."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept = "".join(
-        letter
-        for letter in lines
-        if letter == "\n" or (unicodedata.category(letter) not in ("Cc", "Cs") and letter not in _STEERING)
-    )
-    return _BLANK_LINES.sub("\n\n", kept).strip()[:MAX_COMMENT].rstrip() or None

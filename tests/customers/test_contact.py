@@ -58,14 +58,6 @@ def test_no_text_breaks_the_reading_of_addresses(text: str) -> None:
     contact.country_code(text)
 
 
-@given(st.text(alphabet=st.characters(), max_size=300))
-def test_plain_text_is_always_fit_for_the_database(text: str) -> None:
-    plain = contact.plain_text(text, 50)
-    assert plain is None or (
-        0 < len(plain) <= 50 and "\x00" not in plain and plain.encode() and "\n" not in plain
-    )
-
-
 @pytest.mark.parametrize(
     ("identity", "key"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.base.paths import ROOT
+from app.base.text import one_line
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
@@ -23,7 +24,7 @@ from app.messaging.render import (
     tagged_skeleton,
     template_hash,
 )
-from app.messaging.rules import Template, accent_of, ink_on, is_name, printable
+from app.messaging.rules import Template, is_name
 from app.messaging.templates import (
     CATALOGUE,
     LANGUAGES,
@@ -174,7 +175,7 @@ def test_the_offer_says_what_each_gets_and_asks_for_disclosure() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_breaks_out_of_its_place(name: str) -> None:
     template_params = SurveyParams(name, name, name, "2026-03-03")
-    plain = printable(name)
+    plain = one_line(name, ellipsis=True)
     filled = render(item(Template.survey, Channel.email, template_params), LOOK, LINKS)
     usual = render(item(Template.survey, Channel.email), LOOK, LINKS)
     page = read(filled.html)
@@ -283,9 +284,12 @@ def test_filling_a_frame_without_values_leaves_it() -> None:
 
 
 def test_only_a_colour_gets_into_a_style() -> None:
-    assert accent_of({"accent": "#AA0000"}) == "#AA0000"
-    assert accent_of({"accent": "red;} body{display:none"}) == accent_of({}) == "#0f5fa8"
-    assert (ink_on("#ffffff"), ink_on("#0f5fa8"), ink_on("#ffee00")) == ("#000000", "#ffffff", "#000000")
+    red, odd = (
+        branding_of(Brand(name="A", postal_address="", branding={"accent": accent}), Shop(name="A"))
+        for accent in ("#AA0000", "red;} body{display:none")
+    )
+    assert (red.accent, red.accent_ink) == ("#aa0000", "#ffffff")
+    assert (odd.accent, odd.accent_ink) == ("#0f5fa8", "#ffffff")
 
 
 def test_compiled_mails_are_up_to_date() -> None:

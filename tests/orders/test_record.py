@@ -181,7 +181,7 @@ async def test_text_that_no_database_takes_is_cleaned(
     )
     await paid(context, brand, shop, odd)
     order = await order_of(session, "x 1")
-    assert (order.number, order.tags, order.items[0]["title"]) == ("x 1", ["a b"], "T ea")
+    assert (order.number, order.tags, order.items[0]["title"]) == ("x 1", ["a b"], "Tea")
 
 
 @pytest.mark.parametrize("place", range(5))

@@ -10,7 +10,7 @@ import pytest
 from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
 from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
-from app.surveys.form import MAX_COMMENT, clean_comment, read_score
+from app.surveys.form import MAX_COMMENT, read_form, read_score
 from app.surveys.rules import (
     Band,
     Deferral,
@@ -285,6 +285,9 @@ def test_scores_are_read_as_written():
 
 
 def test_a_comment_is_kept_as_clean_text():
-    assert clean_comment("  Nice\r\n\r\n\r\n\r\nshirt\x00\x07\u202e 👨‍👩‍👧 ") == "Nice\n\nshirt 👨‍👩‍👧"
-    assert clean_comment(" \x00\n ") is None
-    assert len(clean_comment("x" * 6000) or "") == MAX_COMMENT
+    def comment(text: str) -> str | None:
+        return read_form({"comment": text}).comment
+
+    assert comment("  Nice\r\n\r\n\r\n\r\nshirt\x00\x07\u202e 👨‍👩‍👧 ") == "Nice\n\nshirt 👨‍👩‍👧"
+    assert comment(" \x00\n ") is None
+    assert len(comment("x" * 6000) or "") == MAX_COMMENT

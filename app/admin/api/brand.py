@@ -8,9 +8,9 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from app.admin.auth import Caller, Reader, Writer
-from app.admin.colour import MINIMUM, contrast_with_white, nearest_passing, parse_colour
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone, moment
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
+from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
 from app.base.errors import AppError, NotFound
 from app.base.ids import public_id
 from app.base.web.context import SessionDep
@@ -32,7 +32,6 @@ class _Change(BaseModel):
                 "email_from",
                 "url",
                 "accent",
-                "logo_url",
                 "quiet_hours",
             }:
                 raise ValueError(f"{name} cannot be null; leave it out to keep it")
@@ -43,7 +42,6 @@ class BrandingChange(_Change):
     """How pages and messages look: `accent` as #rrggbb, whose contrast with white must be at least 4.5."""
 
     accent: str | None = None
-    logo_url: Url | None = None
 
 
 class CountryRules(_Change):
@@ -153,10 +151,10 @@ def _readable(branding: dict[str, Any]) -> dict[str, Any]:
     colour = parse_colour(branding["accent"])
     if colour is None:
         raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
-    if contrast_with_white(colour) < MINIMUM:
+    if contrast_with_white(colour) < MINIMUM_CONTRAST:
         raise AppError(
             "low_contrast",
-            f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_passing(colour)}.",
+            f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_readable(colour)}.",
         )
     return {**branding, "accent": f"#{colour}"}
 

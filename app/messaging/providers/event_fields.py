@@ -2,15 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.base.text import one_line_or_none
+
 _LONGEST = 300
 _EARLIEST = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 
 
 def clean(value: object) -> str | None:
-    """A text or number as one line of at most 300 letters without NUL, which the database refuses; None for anything else."""
+    """A text or number as one line of at most 300 characters; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
-    return " ".join(str(value).replace("\x00", "").split())[:_LONGEST] or None
+    return one_line_or_none(str(value), limit=_LONGEST)
 
 
 def moment(value: object, *, now: datetime) -> datetime:

@@ -1,6 +1,6 @@
 /* The little that pages gain from a script; every page works without it. Elements that need it are `hidden` until it runs.
 
-   [data-copy="text"]      copies the text; says so in the button
+   [data-copy="text"]      copies the text; the button then shows [data-copied], or [data-failed]
    [data-share="text"]     the device's own share sheet, with [data-share-url]
    form[data-guard]        asks before unsaved changes are left behind
    [data-key="d"]          on dashboards: the key activates the element (focuses it, if it is a field)
@@ -15,9 +15,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
+      button.textContent = button.dataset.copied;
     } catch {
-      button.textContent = "Select it and copy by hand";
+      button.textContent = button.dataset.failed;
     }
     setTimeout(() => { button.textContent = name; }, 2500);
   });

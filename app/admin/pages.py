@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.rows import CUSTOMERS, customer
 from app.admin.rules import mask_email, mask_name, sees_people
 from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sign_out, who_is
-from app.admin.view import overview_values
+from app.admin.view import moment_text, overview_values
 from app.base import clock
 from app.base.errors import AppError, NotFound
+from app.base.i18n import N_, SOURCE, long_date, translate
 from app.base.ids import parse_public_id, public_id
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
@@ -24,9 +25,12 @@ from app.insight.periods import Period, last_days, read_period
 from app.insight.timeline import timeline
 from app.insight.ttl_cache import TtlCache
 
+LANGUAGE = SOURCE
+"""The dashboard is English alone so far: a staff member has no language yet."""
 
-async def _from_our_own_page(request: Request) -> None:
-    """Forms of other sites are refused. Browsers say where a form stands; `Origin` would not do, since our pages hide theirs."""
+
+async def _require_same_site(request: Request) -> None:
+    """Raise AppError (403) for a form of another site; `Origin` would not do, since our pages hide theirs."""
     site = request.headers.get("sec-fetch-site", "none")
     if request.method == "POST" and site not in ("same-origin", "none"):
         raise AppError(
@@ -36,10 +40,17 @@ async def _from_our_own_page(request: Request) -> None:
         )
 
 
-router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(_from_our_own_page)])
+router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(_require_same_site)])
 
 COOKIE = "tenfold_session"
-PERIODS = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year", "all": "All time"}
+_ALL_TIME = N_("All time")
+PERIODS = {
+    "7": N_("7 days"),
+    "30": N_("30 days"),
+    "90": N_("90 days"),
+    "365": N_("1 year"),
+    "all": _ALL_TIME,
+}
 
 
 async def _person(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
@@ -49,13 +60,13 @@ async def _person(request: Request, context: ContextDep, session: SessionDep) ->
 Person = Annotated[SignedIn | None, Depends(_person, scope="function")]
 
 
-def _sign_in_first() -> Response:
+def _sign_in_page() -> Response:
     return page("admin/sign_in.html", {}, status=401)
 
 
 @router.get("/login/{token}")
 async def show_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
-    """A page with a button: looking at a link does not use it up, so a mail scanner cannot."""
+    """A page with a button: opening a link does not use it up, so a mail scanner cannot."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     if not await is_login_link(session, context.tokens, token, now=clock.now()):
@@ -73,13 +84,13 @@ async def use_login(request: Request, token: str, context: ContextDep, session: 
     if cookie is None:
         get_lookup_limit(request).record_failure(request)
         return not_found_page()
-    answer = RedirectResponse("/admin", 303)
+    response = RedirectResponse("/admin", 303)
     lasts = int(SESSION_LASTS.total_seconds())
     secure = context.settings.public_url.startswith("https://")
-    answer.set_cookie(
+    response.set_cookie(
         COOKIE, cookie, max_age=lasts, path="/admin", httponly=True, samesite="lax", secure=secure
     )
-    return answer
+    return response
 
 
 @router.post("/logout")
@@ -87,36 +98,36 @@ async def log_out(person: Person, session: SessionDep) -> Response:
     """End this browser's session."""
     if person is not None:
         await sign_out(session, person)
-    answer = RedirectResponse("/admin", 303)
-    answer.delete_cookie(COOKIE, path="/admin")
-    return answer
+    response = RedirectResponse("/admin", 303)
+    response.delete_cookie(COOKIE, path="/admin")
+    return response
 
 
 @router.get("")
 async def show_overview(request: Request, person: Person, session: SessionDep) -> Response:
     """The period's numbers beside those of the one before."""
     if person is None:
-        return _sign_in_first()
+        return _sign_in_page()
     brand = await load_brand(session, person.brand_id)
-    asked = request.query_params
+    query = request.query_params
     try:
-        chosen, period = _period(asked.get("days"), asked.get("from"), asked.get("to"), brand)
+        chosen, period = _period(query.get("days"), query.get("from"), query.get("to"), brand)
     except AppError:
         return RedirectResponse("/admin", 303)
-    found = await _kept(request).get(
+    found = await _overviews(request).get(
         (brand.id, brand.time_zone, period), lambda: overview(session, brand, period)
     )
-    values = overview_values(found, brand, pii=sees_people(person.role))
+    values = overview_values(found, brand, pii=sees_people(person.role), language=LANGUAGE)
     for row in values["latest"]:
-        row["name"] = _called(row.pop("person"), person)
+        row["name"] = _display_name(row.pop("person"), person)
     return page(
         "admin/overview.html",
         {
-            **_frame(brand, person, "overview"),
+            **_layout_values(brand, person, "overview"),
             **values,
-            "periods": PERIODS,
+            "periods": {key: translate(LANGUAGE, name) for key, name in PERIODS.items()},
             "chosen": chosen,
-            "period": _said(period, brand),
+            "period": _period_text(period, brand),
         },
     )
 
@@ -125,7 +136,7 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
 async def show_person(id: str, person: Person, context: ContextDep, session: SessionDep) -> Response:  # noqa: A002  # the path's own word
     """Everything that happened to one person, and why something did not."""
     if person is None:
-        return _sign_in_first()
+        return _sign_in_page()
     try:
         customer_id = parse_public_id("cus", id)
     except NotFound:
@@ -135,28 +146,34 @@ async def show_person(id: str, person: Person, context: ContextDep, session: Ses
         return not_found_page()
     brand = await load_brand(session, person.brand_id)
     zone = ZoneInfo(brand.time_zone)
-    happened = await timeline(
+    events = await timeline(
         session, context.tokens, person.brand_id, customer_id, pii=sees_people(person.role)
     )
     story = [
-        {"at": each.at.astimezone(zone), "kind": each.kind.replace("_", " "), "text": each.text}
-        for each in happened
+        {
+            "at": each.at.astimezone(zone),
+            "shown_at": moment_text(each.at.astimezone(zone), LANGUAGE),
+            "kind": each.kind.replace("_", " "),
+            "text": each.text,
+        }
+        for each in events
     ]
     shape = customer(row, sees_people(person.role))
-    return page("admin/person.html", {**_frame(brand, person, "person"), "person": shape, "story": story})
+    return page(
+        "admin/person.html", {**_layout_values(brand, person, "person"), "person": shape, "story": story}
+    )
 
 
-def _kept(request: Request) -> TtlCache[Overview]:
-    """The application's own memory of overviews: those of a large brand take seconds to gather."""
+def _overviews(request: Request) -> TtlCache[Overview]:
+    """The application's cache of overviews: those of a large brand take seconds to compute."""
     state = request.app.state
     if not hasattr(state, "overviews"):
         state.overviews = TtlCache[Overview]()
     return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-def _frame(brand: Brand, person: SignedIn, where: str) -> dict[str, Any]:
+def _layout_values(brand: Brand, person: SignedIn, where: str) -> dict[str, Any]:
     return {
-        "lang": "en",
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
         "signed_in": person.email,
@@ -172,22 +189,28 @@ def _period(days: str | None, start: str | None, end: str | None, brand: Brand) 
     return chosen, Period() if chosen == "all" else last_days(int(chosen), brand.time_zone, now=clock.now())
 
 
-def _said(period: Period, brand: Brand) -> str:
+def _period_text(period: Period, brand: Brand) -> str:
     def day(at: datetime) -> str:
-        return f"{at.astimezone(ZoneInfo(brand.time_zone)):%d %b %Y}".lstrip("0")
+        return long_date(at.astimezone(ZoneInfo(brand.time_zone)).date(), LANGUAGE)
 
     if period.start and period.end:
-        return f"{day(period.start)} to before {day(period.end)}"
+        start, end = day(period.start), day(period.end)
+        return translate(LANGUAGE, "%(start)s to before %(end)s", start=start, end=end)
     if period.start:
-        return f"since {day(period.start)}"
-    return f"before {day(period.end)}" if period.end else "All time"
+        return translate(LANGUAGE, "since %(day)s", day=day(period.start))
+    if period.end:
+        return translate(LANGUAGE, "before %(day)s", day=day(period.end))
+    return translate(LANGUAGE, _ALL_TIME)
 
 
-def _called(row: Any, person: SignedIn) -> dict[str, str]:
-    """How a customer is called in a list: by name, else by address, masked for who may not see people."""
+def _display_name(row: Any, person: SignedIn) -> dict[str, str]:
+    """A customer's name in a list, else the address; masked for a role that may not see people."""
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
     if not sees_people(person.role):
         name, email = mask_name(name) or "", mask_email(row.email) or ""
     else:
         email = row.email or row.phone or ""
-    return {"id": public_id("cus", row.customer_id), "text": name or email or "Somebody"}
+    return {
+        "id": public_id("cus", row.customer_id),
+        "text": name or email or translate(LANGUAGE, "A customer"),
+    }

@@ -1,4 +1,4 @@
-"""The unsubscribe door: a page that changes nothing, and a POST that always answers 200."""
+"""The unsubscribe page: a GET that changes nothing, and a POST that always returns 200."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 
 from app.base import clock
 from app.base.errors import AppError
+from app.base.i18n import language_of
 from app.base.log import logger
 from app.base.tokens import Tokens
 from app.base.web.context import ContextDep, SessionDep
@@ -32,21 +33,21 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a POST asks for. Anything but our own form is a plain unsubscription: RFC 8058 says no more than that."""
+class UnsubscribeRequest:
+    """What a POST asks for. Any body but our own form's is a plain unsubscription, as RFC 8058 has it."""
 
     undo: bool = False
     texts: bool = False
 
 
-async def read_wish(request: Request) -> Wish:
-    """The wish in a body of any kind; what cannot be read is a wish to unsubscribe."""
+async def read_request(request: Request) -> UnsubscribeRequest:
+    """Parse a body of any kind; one that cannot be parsed asks to unsubscribe."""
     try:
         body = await read_body(request, limit=_BODY_LIMIT, drop_up_to=64 * _BODY_LIMIT)
         fields = parse_qs(body.decode("latin-1"), max_num_fields=20) if _is_form(request) else {}
     except (AppError, ValueError):
-        return Wish()
-    return Wish(undo=fields.get("undo") == ["1"], texts=fields.get("sms") == ["1"])
+        return UnsubscribeRequest()
+    return UnsubscribeRequest(undo=fields.get("undo") == ["1"], texts=fields.get("sms") == ["1"])
 
 
 def _is_form(request: Request) -> bool:
@@ -56,7 +57,7 @@ def _is_form(request: Request) -> bool:
 @router.head("/u/{token}", include_in_schema=False)
 @router.get("/u/{token}", response_class=HTMLResponse)
 async def show(token: str, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
-    """Who writes, and one button. Changes nothing: mail scanners open every link."""
+    """The brand and one button. Changes nothing: mail scanners open every link."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     found = await _find(session, context.tokens, token)
@@ -69,16 +70,19 @@ async def show(token: str, request: Request, context: ContextDep, session: Sessi
 
 @router.post("/u/{token}", response_class=HTMLResponse)
 async def unsubscribe(
-    token: str, context: ContextDep, session: SessionDep, wish: Annotated[Wish, Depends(read_wish)]
+    token: str,
+    context: ContextDep,
+    session: SessionDep,
+    wanted: Annotated[UnsubscribeRequest, Depends(read_request)],
 ) -> HTMLResponse:
-    """Send this person nothing more, or take that back. 200 whatever was sent, no cookie, no redirect (RFC 8058)."""
+    """Stop messages to this person, or undo that. Always 200, no cookie, no redirect (RFC 8058)."""
     found = await _find(session, context.tokens, token)
     if found is None:
         return page("unsubscribe_done.html", {})
     brand, customer = found
-    await _fulfil(session, context.tokens, customer, wish, now=clock.now())
-    log.info("unsubscribe page used", brand=brand.id, customer=str(customer.id), undo=wish.undo)
-    return await _page(session, context.tokens, brand, customer, wish=wish)
+    await _apply(session, context.tokens, customer, wanted, now=clock.now())
+    log.info("unsubscribe page used", brand=brand.id, customer=str(customer.id), undo=wanted.undo)
+    return await _page(session, context.tokens, brand, customer, wanted=wanted)
 
 
 async def _find(session: AsyncSession, tokens: Tokens, token: str) -> tuple[Brand, Customer] | None:
@@ -92,18 +96,18 @@ async def _find(session: AsyncSession, tokens: Tokens, token: str) -> tuple[Bran
     return None if customer is None else (await load_brand(session, subject.brand_id), customer)
 
 
-async def _fulfil(
-    session: AsyncSession, tokens: Tokens, customer: Customer, wish: Wish, *, now: datetime
+async def _apply(
+    session: AsyncSession, tokens: Tokens, customer: Customer, wanted: UnsubscribeRequest, *, now: datetime
 ) -> None:
-    """Mail stops with every wish; texts when asked for, or where texts are all this person gets."""
-    texts = wish.texts or customer.email is None
+    """Mail stops with every request; texts when it names them, or where this person has no address."""
+    texts = wanted.texts or customer.email is None
     for channel, address in (
         (Channel.email, customer.email),
         (Channel.sms, customer.phone if texts else None),
     ):
         if address is None:
             continue
-        if wish.undo:
+        if wanted.undo:
             await lift_unsubscribe(session, tokens, customer.brand_id, channel, address)
         else:
             reason = SuppressionReason.unsubscribed
@@ -111,7 +115,12 @@ async def _fulfil(
 
 
 async def _page(
-    session: AsyncSession, tokens: Tokens, brand: Brand, customer: Customer, *, wish: Wish | None = None
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    customer: Customer,
+    *,
+    wanted: UnsubscribeRequest | None = None,
 ) -> HTMLResponse:
     state = await suppressions_of(session, tokens, brand.id, customer.email, customer.phone)
     reasons = {channel: reason for channel, reason, _ in state}
@@ -119,13 +128,12 @@ async def _page(
     open_channels = [channel for channel in Channel if address[channel] and channel not in reasons]
     own = [channel for channel, reason in reasons.items() if reason is SuppressionReason.unsubscribed]
     values = {
-        "lang": "en",
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
         "mail_open": Channel.email in open_channels,
         "texts_open": Channel.sms in open_channels,
         "mail_undo": Channel.email in own,
         "texts_undo": Channel.sms in own,
-        "undone": wish is not None and wish.undo,
+        "undone": wanted is not None and wanted.undo,
     }
-    return page("unsubscribe.html", values)
+    return page("unsubscribe.html", values, language=language_of(customer.locale, brand.locale))

@@ -1,78 +1,88 @@
-"""What became of a code or a friend's order, in sentences for the referrer; nothing in them tells who the friend is."""
+"""The state of a code or a friend's order in sentences for the referrer, without anything about the friend."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from app.base.i18n import N_, SOURCE, long_date, translate
 from app.base.money import Money
 from app.referrals.models import Redemption, Reward
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
 
 _REFUSED: Mapping[str, str] = {
-    RefusalReason.unknown_code: "the code was not known to us.",
-    RefusalReason.expired: "the code had expired when the order was placed.",
-    RefusalReason.disabled: "the code had been switched off.",
-    RefusalReason.exhausted: "the code had been used as often as it may be.",
-    RefusalReason.own_order: "the order was your own.",
-    RefusalReason.existing_customer: "your friend had ordered here before.",
-    RefusalReason.already_used_by_friend: "your friend had used a friend's code before.",
-    RefusalReason.minimum_not_met: "the order was below the least amount for the code.",
-    RefusalReason.budget_spent: "the budget for rewards was used up.",
-    RefusalReason.cap_reached: "you had already been given as many rewards as one person may have.",
-    RefusalReason.currency_mismatch: "the order was paid in another currency.",
-    RefusalReason.not_active: "the programme was not running then.",
-    RefusalReason.suspected_fraud: "we could not tell your friend's order from your own.",
+    RefusalReason.unknown_code: N_("No reward: there is no such code."),
+    RefusalReason.expired: N_("No reward: the code had expired when the order was placed."),
+    RefusalReason.disabled: N_("No reward: the code had been disabled."),
+    RefusalReason.exhausted: N_("No reward: the code had been used as often as it may be."),
+    RefusalReason.own_order: N_("No reward: the order was your own."),
+    RefusalReason.existing_customer: N_("No reward: your friend had ordered here before."),
+    RefusalReason.already_used_by_friend: N_("No reward: your friend had used a friend's code before."),
+    RefusalReason.minimum_not_met: N_("No reward: the order was below the minimum for the code."),
+    RefusalReason.budget_spent: N_("No reward: the budget for rewards was used up."),
+    RefusalReason.cap_reached: N_("No reward: you already have as many rewards as one person may have."),
+    RefusalReason.currency_mismatch: N_("No reward: the order was paid in another currency."),
+    RefusalReason.not_active: N_("No reward: the programme was not running then."),
+    RefusalReason.suspected_fraud: N_("No reward: the order could not be told apart from one of your own."),
 }
 _REVERSED: Mapping[str, str] = {
-    "cancelled": "the order was cancelled.",
-    "refunded": "the order was refunded.",
+    "cancelled": N_("No reward: the order was cancelled."),
+    "refunded": N_("No reward: the order was refunded."),
 }
-_ENDED: Mapping[RedemptionStatus, str] = {
-    RedemptionStatus.in_review: "Somebody here is taking a look at this order. You need not do anything.",
-    RedemptionStatus.rejected: "No reward: we looked at this order and could not count it.",
+_REVERSED_OTHERWISE = N_("No reward: the order was taken back.")
+_CLOSED: Mapping[RedemptionStatus, str] = {
+    RedemptionStatus.in_review: N_("We are checking this order. You do not have to do anything."),
+    RedemptionStatus.rejected: N_("No reward: we checked this order and could not count it."),
 }
 CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.active: "",
-    CodeStatus.expired: "Your code has expired, so it can no longer be used.",
-    CodeStatus.disabled: "Your code has been switched off, so it can no longer be used.",
-    CodeStatus.exhausted: "Your code has been used as often as it may be. Thank you!",
+    CodeStatus.expired: N_("Your code has expired, so it can no longer be used."),
+    CodeStatus.disabled: N_("Your code has been disabled, so it can no longer be used."),
+    CodeStatus.exhausted: N_("Your code has been used as often as it may be. Thank you!"),
 }
 """Why there is nothing to share; empty for a code that works."""
 
 
-def day_of(at: datetime, zone: ZoneInfo) -> str:
-    """`31 December 2026`, by the zone's calendar."""
-    local = at.astimezone(zone)
-    return f"{local.day} {local:%B %Y}"
+def day_of(at: datetime, zone: ZoneInfo, language: str = SOURCE) -> str:
+    """`31 December 2026`, by the zone's calendar, in the words of the language."""
+    return long_date(at.astimezone(zone).date(), language)
 
 
-def describe_redemption(redemption: Redemption, reward: Reward | None, zone: ZoneInfo) -> str:
-    """What came of a friend's order, and why there is no reward where there is none."""
+def describe_redemption(
+    redemption: Redemption, reward: Reward | None, zone: ZoneInfo, language: str = SOURCE
+) -> str:
+    """The state of a friend's order, and why there is no reward where there is none."""
     match redemption.status:
         case RedemptionStatus.pending:
-            hold = redemption.hold_until
-            return (
-                f"Counted on {day_of(hold, zone)}, if the order is kept."
-                if hold
-                else "Waiting for the order to be delivered."
-            )
+            if redemption.hold_until is None:
+                return translate(language, "Waiting for the order to be delivered.")
+            day = day_of(redemption.hold_until, zone, language)
+            return translate(language, "Counts from %(day)s on, unless the order is returned.", day=day)
         case RedemptionStatus.approved:
-            return _rewarded(reward)
+            return _describe_reward(reward, language)
         case RedemptionStatus.reversed:
-            return "No reward: " + _REVERSED.get(redemption.reason or "", "the order was taken back.")
+            return translate(language, _REVERSED.get(redemption.reason or "", _REVERSED_OTHERWISE))
         case RedemptionStatus.refused:
-            return "No reward: " + _REFUSED[redemption.reason or RefusalReason.unknown_code]
+            return translate(language, _REFUSED[redemption.reason or RefusalReason.unknown_code])
         case _:
-            return _ENDED[redemption.status]
+            return translate(language, _CLOSED[redemption.status])
 
 
-def _rewarded(reward: Reward | None) -> str:
+def _describe_reward(reward: Reward | None, language: str) -> str:
     if reward is None:
-        return "Counted. Thank you!"
+        return translate(language, "Counted. Thank you!")
     if reward.status is RewardStatus.reversed:
-        return "No reward: too much of the order was refunded."
-    left = Money(reward.net_amount, reward.currency)
-    own = f" Your own code: {reward.code}" if reward.code else ""
+        return translate(language, "No reward: too much of the order was refunded.")
+    left, whole = (Money(minor, reward.currency) for minor in (reward.net_amount, reward.amount))
     if reward.net_amount < reward.amount:
-        return f"You got {left} of {Money(reward.amount, reward.currency)}, since part of the order was refunded.{own}"
-    return f"You got {left}.{own}"
+        got = translate(
+            language,
+            "You got %(left)s of %(whole)s, since part of the order was refunded.",
+            left=left,
+            whole=whole,
+        )
+    else:
+        got = translate(language, "You got %(amount)s.", amount=left)
+    if not reward.code:
+        return got
+    own = translate(language, "Your own code: %(code)s", code=reward.code)
+    return f"{got} {own}"

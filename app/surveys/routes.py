@@ -4,19 +4,18 @@ from collections.abc import AsyncGenerator
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from babel.dates import format_date
 from fastapi import APIRouter, Path, Query, Request
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
+from app.base.i18n import language_of, long_date
 from app.base.web.context import AppContext, ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.pages import not_found_page, page
 from app.brands.rules import accent_of, zone_or
-from app.messaging.templates import language_of
 from app.referrals.share import find_share
 from app.surveys.find import PURPOSE, OpenSurvey, open_survey
 from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
@@ -130,7 +129,7 @@ async def show_thanks(
         if share
         else None,
     }
-    return page("thanks.html", values | (share.values() if share else {}))
+    return page("thanks.html", values | (share.values() if share else {}), language=_language(opened))
 
 
 @router.head("/s/{token}/thanks", include_in_schema=False)
@@ -191,9 +190,9 @@ def _survey_page(
     response, order = opened.response, opened.order
     minutes_left = opened.minutes_left(now=clock.now()) if response else None
     shown = sent or response
-    frame = _frame(context, opened)
+    language = _language(opened)
     placed_on = order.placed_at.astimezone(zone_or(opened.customer.time_zone, opened.brand.time_zone)).date()
-    values = frame | {
+    values = _frame(context, opened) | {
         "token": token,
         "score": response.score if chosen is None and response else chosen,
         "comment": (shown.comment if shown else None) or "",
@@ -204,16 +203,19 @@ def _survey_page(
         "minutes_left": minutes_left,
         "item_title": item_title(order),
         "order_number": order.number,
-        "ordered_on": format_date(placed_on, "d MMMM y", locale=str(frame["lang"])),
+        "ordered_on": long_date(placed_on, language, opened.customer.locale, opened.brand.locale),
     }
-    return page("survey.html", values, status=status)
+    return page("survey.html", values, language=language, status=status)
+
+
+def _language(opened: OpenSurvey) -> str:
+    return language_of(opened.customer.locale, opened.brand.locale)
 
 
 def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:
-    """What every page of the room says of its brand."""
+    """The brand's values that every survey page shows."""
     brand, customer = opened.brand, opened.customer
     return {
-        "lang": language_of(customer.locale or brand.locale),
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
         "accent": accent_of(brand.branding),

@@ -72,7 +72,7 @@ async def test_the_missing_page_is_open_to_everybody(site, views):
     site.app.state.lookup_limit = LookupRateLimit(per_address=1)
     async with site.page() as page:
         await page.goto(f"{site.url}/s/nothing")
-    await check_page(site, "slow_down", "/s/nothing", views, status=429)
+    await check_page(site, "rate_limited", "/s/nothing", views, status=429)
 
 
 async def test_a_survey_weighs_little_and_needs_neither_script_nor_cookie(site):

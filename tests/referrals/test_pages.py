@@ -164,7 +164,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
         "You got 10.00 EUR.",
         "You got 5.00 EUR of 10.00 EUR, since part of the order was refunded.",
         "No reward: the order was cancelled.",
-        "Counted on 24 March 2026, if the order is kept.",
+        "Counts from 24 March 2026 on, unless the order is returned.",
         "No reward: the order was your own.",
     ):
         assert expected in answer.text, expected
@@ -181,7 +181,7 @@ async def test_page_of_a_worn_out_code_still_shows_the_rewards(
     async with context.sessions.begin() as session:
         await disable_code(session, brand, code.code, now=NOW)
     answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
-    assert "Your code has been switched off" in answer.text
+    assert "Your code has been disabled" in answer.text
     assert "10.00 EUR" in answer.text
     assert code.display not in answer.text
 

@@ -1,10 +1,15 @@
 """A language of the test's own."""
 
+import html
+import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 
 import pytest
+from babel.messages.pofile import write_po
 
 from app.base import i18n
+from locales.extract import extract
 
 
 @pytest.fixture
@@ -25,3 +30,28 @@ def add_language(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
     yield add
     monkeypatch.undo()
     i18n.reload_catalogs()
+
+
+@pytest.fixture
+def marked_language(add_language) -> str:
+    """A language whose catalog has every text, between « and »; what is not marked on a page is not translated."""
+    catalog = extract()
+    for message in catalog:
+        if message.id:
+            forms = message.id if isinstance(message.id, tuple) else (message.id,)
+            shown = tuple(f"«{form}»" for form in forms)
+            message.string = shown if len(shown) > 1 else shown[0]
+    entries = BytesIO()
+    write_po(entries, catalog, omit_header=True)
+    add_language("nl", entries.getvalue().decode())
+    return "nl"
+
+
+def bare_words(page: str) -> set[str]:
+    """The words of a page in `marked_language` that came from no catalog: values, and texts nobody marked."""
+    body = re.sub(r"<head>.*?</head>|<svg.*?</svg>|<textarea.*?</textarea>", " ", page, flags=re.DOTALL)
+    read_aloud = re.findall(r"""\b(?:aria-label|title|alt|placeholder)="([^"]*)""", page)
+    shown = html.unescape(" ".join([re.sub(r"<[^>]*>", " ", body), *read_aloud]))
+    while (outside := re.sub(r"«[^«»]*»", " ", shown)) != shown:
+        shown = outside
+    return set(re.findall(r"[^\W\d_]{2,}", shown))

@@ -80,7 +80,7 @@ def get_lookup_limit(request: Request) -> LookupRateLimit:
 
 def rate_limited_page() -> HTMLResponse:
     """The 429 for who guesses, the same whatever was guessed."""
-    return page("slow_down.html", {}, status=429, headers={"Retry-After": "60"})
+    return page("rate_limited.html", {}, status=429, headers={"Retry-After": "60"})
 
 
 def address_of(request: Request) -> str:

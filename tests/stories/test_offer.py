@@ -8,7 +8,7 @@ import pytest
 
 from app.base import clock
 from tests.support.constants import NOW
-from tests.support.story import Story, an_order, link_to, survey_link, telling
+from tests.support.story import Story, an_order, link_to, open_story, survey_link
 
 ANA = "ana@example.com"
 DUE = NOW + timedelta(hours=72)
@@ -16,21 +16,21 @@ DUE = NOW + timedelta(hours=72)
 
 @pytest.fixture
 async def story(context, brand, shop) -> AsyncIterator[Story]:
-    async with telling(context, brand) as story:
+    async with open_story(context, brand) as story:
         yield story
 
 
-async def asked(story: Story, number: int = 1, **more) -> str:
-    """Somebody was asked; gives back the link in their mail."""
+async def survey_link_of(story: Story, number: int = 1, **more) -> str:
+    """A customer got a survey. Returns the link in their mail."""
     order = an_order(number, NOW - timedelta(days=4), **more)
-    await story.tell("order.paid", order)
-    await story.tell("order.delivered", {"order_id": order["id"], "at": NOW.isoformat()})
+    await story.deliver("order.paid", order)
+    await story.deliver("order.delivered", {"order_id": order["id"], "at": NOW.isoformat()})
     await story.at(DUE)
     return survey_link((await story.mails(order["customer"]["email"]))[-1])
 
 
 async def test_opening_a_link_with_a_score_answers_nothing(story) -> None:
-    link = await asked(story)
+    link = await survey_link_of(story)
     for opened in (await story.client.get(f"{link}?score=9"), await story.client.head(f"{link}?score=9")):
         assert opened.status_code == 200
     page = (await story.client.get(f"{link}?score=9")).text
@@ -40,10 +40,10 @@ async def test_opening_a_link_with_a_score_answers_nothing(story) -> None:
 
 
 async def test_promoter_sees_the_code_on_the_page_and_in_the_mail(story) -> None:
-    link = await asked(story)
-    answer = await story.client.post(link, data={"score": "10", "comment": "Lovely."})
-    assert answer.status_code == 303
-    thanks = await story.client.get(answer.headers["location"])
+    link = await survey_link_of(story)
+    response = await story.client.post(link, data={"score": "10", "comment": "Lovely."})
+    assert response.status_code == 303
+    thanks = await story.client.get(response.headers["location"])
     (code,) = await story.api("/codes")
     assert (code["status"], code["uses"]) == ("active", 0)
     assert code["code"] in thanks.text
@@ -57,32 +57,32 @@ async def test_promoter_sees_the_code_on_the_page_and_in_the_mail(story) -> None
 
 
 async def test_code_is_good_for_a_friend_at_the_checkout(story) -> None:
-    await story.client.post(await asked(story), data={"score": "9"})
+    await story.client.post(await survey_link_of(story), data={"score": "9"})
     (code,) = await story.api("/codes")
     body = {
         "code": code["code"].lower(),
         "customer": {"email": "ben@example.com"},
         "order": {"subtotal": "50.00", "currency": "EUR"},
     }
-    answer = (await story.post_api("/codes/validate", body)).json()
-    assert (answer["valid"], answer["reason"], answer["amount_off"]) == (True, None, "5.00")
+    decision = (await story.post_api("/codes/validate", body)).json()
+    assert (decision["valid"], decision["reason"], decision["amount_off"]) == (True, None, "5.00")
     own = (await story.post_api("/codes/validate", body | {"customer": {"email": ANA}})).json()
     assert own["valid"] is False
 
 
 @pytest.mark.parametrize("score", [0, 6, 7, 8])
 async def test_who_would_not_recommend_gets_thanks_and_no_offer(story, score) -> None:
-    answer = await story.client.post(await asked(story), data={"score": str(score)})
-    assert (await story.client.get(answer.headers["location"])).status_code == 200
+    response = await story.client.post(await survey_link_of(story), data={"score": str(score)})
+    assert (await story.client.get(response.headers["location"])).status_code == 200
     await story.at(DUE)
     assert await story.api("/codes") == []
     assert len(await story.mails(ANA)) == 1, "the survey alone"
 
 
 async def test_form_sent_many_times_at_once_is_one_answer_and_one_code(story) -> None:
-    link = await asked(story)
-    answers = await asyncio.gather(*[story.client.post(link, data={"score": "9"}) for _ in range(8)])
-    assert {answer.status_code for answer in answers} == {303}
+    link = await survey_link_of(story)
+    responses = await asyncio.gather(*[story.client.post(link, data={"score": "9"}) for _ in range(8)])
+    assert {response.status_code for response in responses} == {303}
     await story.at(DUE)
     assert len(await story.api("/responses")) == 1
     assert len(await story.api("/codes")) == 1
@@ -90,7 +90,7 @@ async def test_form_sent_many_times_at_once_is_one_answer_and_one_code(story) ->
 
 
 async def test_lowered_score_counts_and_keeps_the_code(story) -> None:
-    link = await asked(story)
+    link = await survey_link_of(story)
     await story.client.post(link, data={"score": "9"})
     await story.client.post(link, data={"score": "3"})
     (response,) = await story.api("/responses")
@@ -102,15 +102,15 @@ async def test_lowered_score_counts_and_keeps_the_code(story) -> None:
 
 async def test_promoter_of_two_orders_keeps_one_code(story) -> None:
     await story.terms(survey={"recontact_days": 0})
-    await story.client.post(await asked(story, 1), data={"score": "9"})
-    await story.client.post(await asked(story, 2), data={"score": "10"})
+    await story.client.post(await survey_link_of(story, 1), data={"score": "9"})
+    await story.client.post(await survey_link_of(story, 2), data={"score": "10"})
     await story.at(DUE)
     assert len([code for code in await story.api("/codes") if code["status"] == "active"]) == 1
 
 
 async def test_promoter_with_consent_gets_a_text_besides(story) -> None:
     phone = {"phone": "+33612345678", "sms_consent": True}
-    await story.client.post(await asked(story, customer=phone), data={"score": "9"})
+    await story.client.post(await survey_link_of(story, customer=phone), data={"score": "9"})
     # Answers come on the wall clock, and a text waits for the day: noon after now is nobody's night
     # in France.
     await story.at((clock.now() + timedelta(days=1)).replace(hour=12))
@@ -122,13 +122,13 @@ async def test_promoter_with_consent_gets_a_text_besides(story) -> None:
 
 @pytest.mark.parametrize("form", [{}, {"score": ""}, {"score": "11"}, {"score": "-1"}, {"score": "nine"}])
 async def test_form_without_a_score_is_asked_again(story, form) -> None:
-    answer = await story.client.post(await asked(story), data=form)
-    assert answer.status_code == 422
+    response = await story.client.post(await survey_link_of(story), data=form)
+    assert response.status_code == 422
     assert await story.api("/responses") == []
 
 
 async def test_link_that_somebody_made_up_leads_nowhere(story) -> None:
-    link = await asked(story)
+    link = await survey_link_of(story)
     forged = link[:-4] + ("AAAA" if not link.endswith("AAAA") else "BBBB")
     unknown = await story.client.get(forged)
     assert (unknown.status_code, (await story.client.post(forged, data={"score": "9"})).status_code) == (

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.constants import NOW
-from tests.support.story import Story, an_order, telling
+from tests.support.story import Story, an_order, open_story
 
 LATER = NOW + timedelta(days=1)
 WRONG = "whsec_" + "AAAA" * 8
@@ -15,7 +15,7 @@ WRONG = "whsec_" + "AAAA" * 8
 
 @pytest.fixture
 async def story(context, brand, shop) -> AsyncIterator[Story]:
-    async with telling(context, brand) as story:
+    async with open_story(context, brand) as story:
         yield story
 
 
@@ -29,8 +29,10 @@ async def only_survey(story: Story) -> dict:
 
 
 async def test_delivered_order_is_asked_about_three_days_later(story) -> None:
-    assert (await story.tell("order.paid", an_order(1, NOW - timedelta(days=4)))).json() == {"received": True}
-    await story.tell("order.delivered", delivered(1))
+    assert (await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))).json() == {
+        "received": True
+    }
+    await story.deliver("order.delivered", delivered(1))
     await story.at(LATER)
     (order,) = await story.api("/orders")
     survey = await only_survey(story)
@@ -42,7 +44,7 @@ async def test_delivered_order_is_asked_about_three_days_later(story) -> None:
 async def test_order_that_is_told_three_times_is_one_order(story) -> None:
     order = an_order(1, NOW)
     for delivery in ("one", "one", "two"):
-        assert (await story.tell("order.paid", order, delivery=delivery)).status_code == 200
+        assert (await story.deliver("order.paid", order, delivery=delivery)).status_code == 200
     await story.at(LATER)
     assert len(await story.api("/orders")) == 1
     assert len(await story.api("/surveys")) == 1
@@ -50,10 +52,10 @@ async def test_order_that_is_told_three_times_is_one_order(story) -> None:
 
 
 async def test_delivery_told_before_its_order_counts_all_the_same(story) -> None:
-    await story.tell("order.delivered", delivered(1))
+    await story.deliver("order.delivered", delivered(1))
     await story.at(LATER)
     assert await story.api("/orders") == []
-    await story.tell("order.paid", an_order(1, NOW - timedelta(days=4)))
+    await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))
     await story.at(LATER)
     (order,) = await story.api("/orders")
     assert order["status"] == "delivered"
@@ -61,17 +63,17 @@ async def test_delivery_told_before_its_order_counts_all_the_same(story) -> None
 
 
 async def test_survey_that_would_fall_into_the_night_waits_for_the_morning(story) -> None:
-    await story.tell("order.paid", an_order(1, NOW - timedelta(days=4)))
-    await story.tell("order.delivered", delivered(1, NOW.replace(hour=21)))
+    await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))
+    await story.deliver("order.delivered", delivered(1, NOW.replace(hour=21)))
     await story.at(LATER)
     # 21:00 UTC is 22:00 in Paris; nine o'clock there is 8:00 UTC.
     assert (await only_survey(story))["due_at"].startswith("2026-03-14T08:00")
 
 
 async def test_cancelled_order_is_not_asked_about_and_says_why(story) -> None:
-    await story.tell("order.cancelled", {"order_id": "order-1", "at": NOW.isoformat()})
-    await story.tell("order.paid", an_order(1, NOW - timedelta(days=4)))
-    await story.tell("order.delivered", delivered(1))
+    await story.deliver("order.cancelled", {"order_id": "order-1", "at": NOW.isoformat()})
+    await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))
+    await story.deliver("order.delivered", delivered(1))
     await story.at(NOW + timedelta(days=10))
     survey = await only_survey(story)
     assert (survey["status"], survey["reason"]) == ("skipped", "cancelled")
@@ -82,14 +84,14 @@ async def test_cancelled_order_is_not_asked_about_and_says_why(story) -> None:
 
 async def test_order_of_nobody_is_kept_and_says_that_nobody_can_be_asked(story) -> None:
     nobody = {"id": None, "email": None, "phone": None, "email_consent": None}
-    await story.tell("order.paid", an_order(1, NOW, email=None, customer=nobody))
+    await story.deliver("order.paid", an_order(1, NOW, email=None, customer=nobody))
     await story.at(LATER)
     assert len(await story.api("/orders")) == 1
     assert (await only_survey(story))["reason"] == "no_address"
 
 
 async def test_forged_delivery_leaves_no_trace(story) -> None:
-    assert (await story.tell("order.paid", an_order(1, NOW), secret=WRONG)).status_code == 401
+    assert (await story.deliver("order.paid", an_order(1, NOW), secret=WRONG)).status_code == 401
     raw = json.dumps({"type": "order.paid", "data": an_order(1, NOW)})
     assert (await story.client.post("/hooks/acme/checkout", content=raw)).status_code == 401
     assert (
@@ -99,8 +101,8 @@ async def test_forged_delivery_leaves_no_trace(story) -> None:
 
 
 async def test_delivery_that_cannot_be_understood_is_kept_with_its_reason(story) -> None:
-    assert (await story.tell("order.paid", an_order(1, NOW) | {"total": "80.001"})).status_code == 200
-    assert (await story.tell("order.paid", an_order(2, NOW))).status_code == 200
+    assert (await story.deliver("order.paid", an_order(1, NOW) | {"total": "80.001"})).status_code == 200
+    assert (await story.deliver("order.paid", an_order(2, NOW))).status_code == 200
     await story.at(LATER)
     (failed,) = await story.api("/deliveries", status="failed")
     assert "decimals" in failed["reason"]
@@ -110,6 +112,6 @@ async def test_delivery_that_cannot_be_understood_is_kept_with_its_reason(story)
 
 
 async def test_topic_we_do_not_use_is_taken_and_ignored(story) -> None:
-    assert (await story.tell("cart.updated", {"id": 1})).json() == {"received": True}
+    assert (await story.deliver("cart.updated", {"id": 1})).json() == {"received": True}
     await story.at(LATER)
     assert [event["status"] for event in await story.api("/deliveries")] == ["ignored"]

@@ -71,8 +71,8 @@ async def test_an_order_becomes_a_survey_an_answer_and_an_offer_by_both_provider
     async with AsyncClient(transport=ASGITransport(app=create_app(parts)), base_url=public) as client:
         story = Story(parts.context, brand, client, key)
         order = an_order(1, NOW - timedelta(days=4), customer={"phone": PHONE, "sms_consent": True})
-        await story.tell("order.paid", order)
-        await story.tell("order.delivered", {"order_id": "order-1", "at": NOW.isoformat()})
+        await story.deliver("order.paid", order)
+        await story.deliver("order.delivered", {"order_id": "order-1", "at": NOW.isoformat()})
         await due.run_until_idle(sweeps_of(parts), NOW + timedelta(hours=72))
         (survey,) = mails.mail
         assert (survey.to, survey.sender) == ("ana@example.com", "hello@acme.example")

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.constants import NOW
-from tests.support.story import Story, an_order, link_to, telling, with_code
+from tests.support.story import Story, an_order, link_to, open_story, with_code
 
 ANA, BEN, CARL = "ana@example.com", "ben@example.com", "carl@example.com"
 DUE = NOW + timedelta(hours=72)
@@ -19,7 +19,7 @@ OVER = FRIEND + timedelta(days=14, minutes=1)
 
 @pytest.fixture
 async def story(context, brand, shop) -> AsyncIterator[Story]:
-    async with telling(context, brand) as story:
+    async with open_story(context, brand) as story:
         yield story
 
 
@@ -28,14 +28,14 @@ async def code_of_ana(story: Story) -> str:
 
 
 async def friend_orders(story: Story, code: str, number: int = 2, *, email: str = BEN) -> None:
-    await story.tell("order.paid", with_code(an_order(number, FRIEND, email=email), code))
+    await story.deliver("order.paid", with_code(an_order(number, FRIEND, email=email), code))
 
 
 async def refund(
     story: Story, amount: str, *, number: int = 2, refund_id: str = "r1", at: datetime = FRIEND
 ) -> None:
     data = {"order_id": f"order-{number}", "refund_id": refund_id, "amount": amount, "at": at.isoformat()}
-    await story.tell("order.refunded", data)
+    await story.deliver("order.refunded", data)
 
 
 async def redemption(story: Story) -> dict:
@@ -143,9 +143,9 @@ async def test_facts_of_an_order_come_to_the_same_in_any_order(story) -> None:
     await refund(story, "10.00", number=2, refund_id="a")
     await friend_orders(story, code, 2)
     await refund(story, "8.00", number=2, refund_id="b")
-    await story.tell("order.delivered", {"order_id": "order-2", **delivered})
+    await story.deliver("order.delivered", {"order_id": "order-2", **delivered})
     await story.at(OVER)
-    await story.tell("order.delivered", {"order_id": "order-3", **delivered})
+    await story.deliver("order.delivered", {"order_id": "order-3", **delivered})
     await friend_orders(story, code, 3, email=CARL)
     await story.at(OVER)
     await refund(story, "8.00", number=3, refund_id="b", at=OVER)
@@ -161,7 +161,7 @@ async def test_cancelled_order_gives_the_use_of_the_code_back(story) -> None:
     await friend_orders(story, code)
     await story.at(FRIEND)
     assert (await story.api("/codes"))[0]["status"] == "exhausted"
-    await story.tell("order.cancelled", {"order_id": "order-2", "at": FRIEND.isoformat()})
+    await story.deliver("order.cancelled", {"order_id": "order-2", "at": FRIEND.isoformat()})
     await story.at(FRIEND)
     assert (await redemption(story))["status"] == "reversed"
     assert (await story.api("/codes"))[0]["uses"] == 0
@@ -186,7 +186,7 @@ async def test_last_use_has_one_winner_and_losers_hear_why(story) -> None:
 
 @pytest.mark.parametrize(("email", "reason"), [(ANA, "own_order"), ("old@example.com", "existing_customer")])
 async def test_who_is_no_new_customer_earns_nobody_anything(story, email, reason) -> None:
-    await story.tell("order.paid", an_order(9, NOW - timedelta(days=300), email="old@example.com"))
+    await story.deliver("order.paid", an_order(9, NOW - timedelta(days=300), email="old@example.com"))
     code = await code_of_ana(story)
     await friend_orders(story, code, email=email)
     await story.at(OVER)

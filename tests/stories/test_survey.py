@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.constants import NOW
-from tests.support.story import Story, an_order, link_to, survey_link, telling
+from tests.support.story import Story, an_order, link_to, open_story, survey_link
 
 ANA = "ana@example.com"
 DUE = NOW + timedelta(hours=72)
@@ -15,13 +15,13 @@ DUE = NOW + timedelta(hours=72)
 
 @pytest.fixture
 async def story(context, brand, shop) -> AsyncIterator[Story]:
-    async with telling(context, brand) as story:
+    async with open_story(context, brand) as story:
         yield story
 
 
 async def delivered(story: Story, number: int = 1, **more) -> None:
-    await story.tell("order.paid", an_order(number, NOW - timedelta(days=4), **more))
-    await story.tell("order.delivered", {"order_id": f"order-{number}", "at": NOW.isoformat()})
+    await story.deliver("order.paid", an_order(number, NOW - timedelta(days=4), **more))
+    await story.deliver("order.delivered", {"order_id": f"order-{number}", "at": NOW.isoformat()})
     await story.at(NOW)
 
 
@@ -81,7 +81,7 @@ async def test_who_has_answered_is_not_reminded(story) -> None:
 
 async def test_order_sent_back_before_it_is_asked_about_is_not(story) -> None:
     await delivered(story)
-    await story.tell(
+    await story.deliver(
         "order.refunded", {"order_id": "order-1", "refund_id": "r1", "amount": "80.00", "at": NOW.isoformat()}
     )
     await story.at(DUE)
@@ -91,7 +91,7 @@ async def test_order_sent_back_before_it_is_asked_about_is_not(story) -> None:
 
 async def test_partly_refunded_order_is_asked_about(story) -> None:
     await delivered(story)
-    await story.tell(
+    await story.deliver(
         "order.refunded", {"order_id": "order-1", "refund_id": "r1", "amount": "10.00", "at": NOW.isoformat()}
     )
     await story.at(DUE)
@@ -124,8 +124,8 @@ async def test_who_unsubscribes_by_the_mail_hears_no_more(story) -> None:
     (mail,) = await story.mails(ANA)
     done = await story.client.post(link_to("u", mail), data={"List-Unsubscribe": "One-Click"})
     assert done.status_code == 200
-    await story.tell("order.paid", an_order(2, DUE, customer={"email_consent": True}))
-    await story.tell("order.delivered", {"order_id": "order-2", "at": DUE.isoformat()})
+    await story.deliver("order.paid", an_order(2, DUE, customer={"email_consent": True}))
+    await story.deliver("order.delivered", {"order_id": "order-2", "at": DUE.isoformat()})
     await story.at(DUE + timedelta(days=30))
     assert (await survey_of(story, 2))["reason"] == "unsubscribed", "an order never lifts it"
     assert len(await story.mails(ANA)) == 1

@@ -1,5 +1,5 @@
-"""What a story test needs: a shop that speaks at the door, customers who open their mail, and a
-clock moved by hand."""
+"""What a story needs: a shop that sends webhooks, customers who read their mail, and a clock moved
+by hand."""
 
 import json
 import re
@@ -30,7 +30,7 @@ from tests.support.constants import SECRET
 
 
 class Story:
-    """The whole application, seen from outside: its doors, its pages, its mails, its API."""
+    """The whole application from outside: its webhook endpoints, pages, messages and API."""
 
     def __init__(self, context: AppContext, brand: Brand, client: AsyncClient, key: str) -> None:
         self.context = context
@@ -38,18 +38,18 @@ class Story:
         self.client = client
         self._key = key
         self._parts = Parts(context, {channel: Outbox(context) for channel in Channel})
-        self._told = 0
+        self._deliveries = 0
 
     async def terms(self, **terms: Any) -> None:
         """Put terms in force; what is left out takes its default."""
         async with self.context.sessions.begin() as session:
             await change_programme(session, self.brand.id, Programme.model_validate(terms), author="story")
 
-    async def tell(
+    async def deliver(
         self, topic: str, data: dict[str, Any], *, delivery: str | None = None, secret: str = SECRET
     ) -> Response:
         """The shop makes one delivery; the same `delivery` id means the same one again."""
-        self._told += 1
+        self._deliveries += 1
         raw = json.dumps({"type": topic, "timestamp": clock.now().isoformat(), "data": data})
         return await self.client.post(
             "/hooks/acme/checkout", content=raw, headers=self.signed(raw, delivery, secret)
@@ -57,7 +57,7 @@ class Story:
 
     def signed(self, raw: str, delivery: str | None = None, secret: str = SECRET) -> dict[str, str]:
         """The headers of a delivery."""
-        delivery_id, now = delivery or f"delivery-{self._told}", clock.now()
+        delivery_id, now = delivery or f"delivery-{self._deliveries}", clock.now()
         return {
             "webhook-id": delivery_id,
             "webhook-timestamp": str(int(now.timestamp())),
@@ -76,13 +76,13 @@ class Story:
             )
 
     async def api(self, path: str, **query: str) -> Any:
-        """What the API says; the rows of a list."""
-        answer = await self.client.get(
+        """The body of an API response; of a list, its rows."""
+        response = await self.client.get(
             f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self._key}"}
         )
-        assert answer.status_code == 200, answer.text
-        said = answer.json()
-        return said["data"] if isinstance(said, dict) and "data" in said else said
+        assert response.status_code == 200, response.text
+        body = response.json()
+        return body["data"] if isinstance(body, dict) and "data" in body else body
 
     async def post_api(self, path: str, body: dict[str, Any]) -> Response:
         """A write through the API."""
@@ -93,13 +93,13 @@ class Story:
     async def promoter(
         self, order: dict[str, Any], *, delivered_at: datetime, asked_at: datetime, score: int = 9
     ) -> str:
-        """Somebody buys, is asked and answers; gives back the code in their mail."""
-        await self.tell("order.paid", order)
-        await self.tell("order.delivered", {"order_id": order["id"], "at": delivered_at.isoformat()})
+        """A customer orders, gets the survey and responds. Returns the code in their offer."""
+        await self.deliver("order.paid", order)
+        await self.deliver("order.delivered", {"order_id": order["id"], "at": delivered_at.isoformat()})
         await self.at(asked_at)
         survey = (await self.mails(order["customer"]["email"]))[-1]
-        answer = await self.client.post(survey_link(survey), data={"score": str(score)})
-        assert answer.status_code == 303, answer.text
+        response = await self.client.post(survey_link(survey), data={"score": str(score)})
+        assert response.status_code == 303, response.text
         await self.at(asked_at)
         codes = await self.api("/codes")
         offer = (await self.mails(order["customer"]["email"]))[-1]
@@ -114,8 +114,8 @@ class Story:
 
 
 @asynccontextmanager
-async def telling(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
-    """A story's house; when the story is told, every promise of the data must hold."""
+async def open_story(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
+    """Open the application for a story. At its end every invariant must hold."""
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, list(Scope))
     app = create_app(Parts(context, {}))
@@ -128,7 +128,7 @@ async def telling(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
 def an_order(
     number: int, at: datetime, *, email: str | None = "ana@example.com", **more: Any
 ) -> dict[str, Any]:
-    """An order of 80.00 as the shop tells it; the customer may be contacted by e-mail."""
+    """An order of 80.00 as the shop reports it; the customer may be contacted by e-mail."""
     customer = {
         "id": f"buyer-{email}",
         "email": email,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+import app.models  # noqa: F401  # registers every table and message template
 from app.admin import pages
 from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema

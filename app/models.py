@@ -1,4 +1,4 @@
-"""Every table of the application: importing this module adds them all to the metadata."""
+"""Every table and every message template: importing this module registers them all."""
 
 from app.admin import models as admin
 from app.brands import models as brands
@@ -7,6 +7,19 @@ from app.ingest import models as ingest
 from app.messaging import models as messaging
 from app.orders import models as orders
 from app.referrals import models as referrals
+from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
+from app.surveys import templates as survey_templates
 
-__all__ = ["admin", "brands", "customers", "ingest", "messaging", "orders", "referrals", "surveys"]
+__all__ = [
+    "admin",
+    "brands",
+    "customers",
+    "ingest",
+    "messaging",
+    "orders",
+    "referral_templates",
+    "referrals",
+    "survey_templates",
+    "surveys",
+]

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvloop
 
+import app.models  # noqa: F401  # registers every table and message template
 from app.base import due
 from app.base.config import Settings, load_settings
 from app.base.due import Sweep
@@ -17,7 +18,7 @@ from app.base.memory import tune_garbage_collector
 from app.ingest import process
 from app.messaging import deliver
 from app.referrals import settle
-from app.surveys import sweep as surveys
+from app.surveys import advance
 from app.wiring import Parts, open_parts
 
 log = logger(__name__)
@@ -31,7 +32,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     context = parts.context
     return [
         process.sweep(context),
-        surveys.sweep(context),
+        advance.sweep(context),
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),

@@ -33,7 +33,7 @@ from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
 from app.demo.client import Outside
 from app.messaging.models import Attempt, Message, OutboxItem
-from app.messaging.rules import Template
+from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 from app.wiring import Parts, open_parts
@@ -132,7 +132,7 @@ async def read_waits(context: AppContext, brand_id: int, began: Mapping[UUID, fl
         .join(Message, (Message.brand_id == Survey.brand_id) & (Message.customer_id == Survey.customer_id))
         .join(Attempt, (Attempt.brand_id == Message.brand_id) & (Attempt.message_id == Message.id))
         .join(OutboxItem, (OutboxItem.brand_id == Attempt.brand_id) & (OutboxItem.id == Attempt.id))
-        .where(Survey.brand_id == brand_id, Message.template == Template.offer)
+        .where(Survey.brand_id == brand_id, Message.template == OFFER.name)
     )
     async with context.sessions() as session:
         rows = (await session.execute(accepted)).all()

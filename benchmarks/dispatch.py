@@ -46,8 +46,7 @@ from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
 from app.messaging.providers.sendgrid.client import SendGrid
 from app.messaging.queue import NewMessage, queue_messages
-from app.messaging.rules import Template
-from app.messaging.templates import SurveyParams
+from app.surveys.templates import SURVEY, SurveyParams
 
 TARGET = 8_000
 TARGET_OF_SINGLE = 5.0
@@ -118,7 +117,7 @@ async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) 
             template_params = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
             wanted = [
                 NewMessage(
-                    Template.survey,
+                    SURVEY,
                     new_id(),
                     person,
                     shop.id,

@@ -16,14 +16,13 @@ from app.customers.models import Customer
 from app.ingest.models import Delivery
 from app.insight.sentences import without_addresses
 from app.messaging.models import Message
+from app.messaging.templates import find_template
 from app.orders.models import Order
 from app.referrals.models import Code, LedgerEntry, Redemption, Reward
 from app.referrals.rules import CodeStatus
 from app.referrals.share import status_of
 from app.surveys.models import Response, Survey
 from app.surveys.rules import band_of
-
-_OF_SUBJECT = {"survey": "sur", "reminder": "sur", "offer": "cod", "reward": "rwd"}
 
 
 def _select(key: InstrumentedAttribute[Any], *columns: Any) -> Select[Any]:
@@ -177,13 +176,14 @@ def messages(brand_id: int) -> Select[Any]:
 def message(row: Any, _pii: bool) -> dict[str, Any]:
     """A message without its content; `attempts` is how many there were."""
     it: Message = row.Message
+    template = find_template(it.template)
     return {
         "id": public_id("msg", it.id),
         "created_at": moment(it.created_at),
         "shop": row.shop,
         "customer": public_id("cus", it.customer_id),
         "template": it.template,
-        "subject_id": public_id(_OF_SUBJECT[it.template], it.subject_id),
+        "subject_id": None if template is None else public_id(template.subject_prefix, it.subject_id),
         "step": it.step,
         "channel": it.channel,
         "status": it.status,

@@ -9,13 +9,14 @@ from sqlalchemy import case, extract, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.messaging.models import Attempt, Message, OutboxItem
-from app.messaging.rules import Template
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SurveyStatus
+from app.surveys.templates import REMINDER
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "surveys_skipped": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.skipped),
         "surveys_planned": _count(Survey.brand_id, brand_id, Survey.status == SurveyStatus.planned),
         "reminders": _count(
-            Message.brand_id, brand_id, Message.template == Template.reminder, Message.sent_at.is_not(None)
+            Message.brand_id, brand_id, Message.template == REMINDER.name, Message.sent_at.is_not(None)
         ),
         "answered": _count(Response.brand_id, brand_id),
         "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
@@ -106,7 +107,7 @@ async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
             Referrer, (Referrer.brand_id == Message.brand_id) & (Referrer.customer_id == Message.customer_id)
         )
         .join(Response, (Response.brand_id == Referrer.brand_id) & (Response.survey_id == Referrer.survey_id))
-        .where(Message.brand_id == brand_id, Message.template == Template.offer)
+        .where(Message.brand_id == brand_id, Message.template == OFFER.name)
         .group_by(Message.customer_id)
     )
     return sorted(float(seconds) for seconds in await session.scalars(waited))

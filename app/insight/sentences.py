@@ -51,9 +51,11 @@ _MESSAGES = {
     MessageStatus.accepted: "was handed to the provider",
     MessageStatus.delivered: "was delivered",
     MessageStatus.unknown: "may or may not have been sent; we wait for the provider's word",
+    MessageStatus.review: "may or may not have been sent; a person has to decide",
     MessageStatus.failed: "failed",
     MessageStatus.suppressed: "was not sent",
     MessageStatus.cancelled: "was cancelled",
+    MessageStatus.dismissed: "is not sent again, as a person decided",
     MessageStatus.bounced: "came back",
     MessageStatus.complained: "was reported as unwanted",
 }

@@ -1,23 +1,24 @@
-"""Show a message as it was sent, for staff: rendered again from what was kept, with every link's token masked."""
+"""Show a message as it was sent, for staff: its own template version and parameters, its links masked."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.errors import NotFound
 from app.base.web.context import AppContext
-from app.brands.models import Brand, Shop
+from app.brands.find import load_brand, load_shops
 from app.brands.programme import Channel
-from app.messaging.models import Message
-from app.messaging.render import Item, Links, branding_of, render
-from app.messaging.templates import read_params
+from app.messaging.models import Message, TemplateVersion
+from app.messaging.render import Links, render
+from app.messaging.templates import find_template
+from app.messaging.translate import language_of
+from app.messaging.versions import VersionContent, branding_of, current_version
 
 
 @dataclass(frozen=True, slots=True)
 class AsSent:
-    """A letter's parts; None for a part that the channel has not, and for all of them once the person was erased."""
+    """A message's parts; None for a part that the channel does not have, and for all after an erasure."""
 
     subject: str | None
     html: str | None
@@ -25,31 +26,32 @@ class AsSent:
 
 
 async def as_sent(session: AsyncSession, context: AppContext, brand_id: int, message_id: UUID) -> AsSent:
-    """The message in its template's present version and the brand's present look; `NotFound` for one that is not the brand's."""
-    found = await session.execute(
-        select(Message, Brand, Shop)
-        .join(Brand, Brand.id == Message.brand_id)
-        .join(Shop, (Shop.brand_id == Message.brand_id) & (Shop.id == Message.shop_id))
-        .where(Message.brand_id == brand_id, Message.id == message_id)
-    )
-    row = found.first()
-    if row is None:
+    """The message as its latest attempt had it; before the first, as it would be sent now.
+
+    `NotFound` for a message that is not the brand's.
+    """
+    message = await session.get(Message, (brand_id, message_id))
+    if message is None:
         raise NotFound
-    message, brand, shop = row
-    template_params = read_params(message.template, message.template_params)
-    if template_params is None:
+    version = await _version_of(session, message)
+    if version is None or not message.template_params:
         return AsSent(subject=None, html=None, text=None)
-    item = Item(
-        brand_id,
-        message.customer_id,
-        message.subject_id,
-        message.template,
-        message.channel,
-        message.locale,
-        template_params,
-    )
-    links = Links(context.tokens, context.settings.public_url, masked=True)
-    filled = render(item, branding_of(brand, shop), links)
+    links = Links(context.tokens, context.settings.public_url, brand_id, masked=True)
+    filled = render(version, message, links)
     if message.channel is Channel.sms:
         return AsSent(subject=None, html=None, text=filled.text)
     return AsSent(subject=filled.subject, html=filled.html, text=filled.text)
+
+
+async def _version_of(session: AsyncSession, message: Message) -> VersionContent | None:
+    """The stored version; for a message without an attempt the present one, None for an unknown template."""
+    if message.template_version_id is not None:
+        key = (message.brand_id, message.template_version_id)
+        return VersionContent.from_json((await session.get_one(TemplateVersion, key)).content)
+    template = find_template(message.template)
+    if template is None:
+        return None
+    brand = await load_brand(session, message.brand_id)
+    shop = (await load_shops(session, message.brand_id))[message.shop_id]
+    language = language_of(message.locale, brand.locale)
+    return current_version(template, message.channel, language, branding_of(brand, shop))

@@ -1,4 +1,4 @@
-"""Forget a person's messages: what they said and where they went is wiped, that there was one stays."""
+"""Erase a person's messages: addresses and contents are deleted, the fact of each message stays."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _LOCK = text("""
-    SELECT FROM messages WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[])) ORDER BY id FOR UPDATE
+    SELECT FROM messages WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
+    ORDER BY id FOR UPDATE
 """)
 _OUTBOX = text("""
     DELETE FROM outbox USING attempts, messages
@@ -17,14 +18,18 @@ _OUTBOX = text("""
 """)
 _MESSAGES = text("""
     UPDATE messages SET address = NULL, template_params = '{}',
-        status = CASE WHEN status = 'planned' THEN 'cancelled' ELSE status END,
-        reason = CASE WHEN status IN ('planned', 'sending', 'unknown') THEN coalesce(reason, 'erased') ELSE reason END
+        status = CASE status WHEN 'planned' THEN 'cancelled' WHEN 'review' THEN 'unknown' ELSE status END,
+        reason = CASE WHEN status IN ('planned', 'sending', 'unknown', 'review')
+                 THEN coalesce(reason, 'erased') ELSE reason END
     WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
 """)
 
 
 async def erase_messages(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Take back what is planned, wipe addresses and values, delete what the outbox kept. One that is just leaving still leaves."""
+    """Cancel what is planned, delete addresses and parameters, and what the outbox kept.
+
+    A message that is being sent at this moment is still sent.
+    """
     given = {"brand_id": brand_id, "customer_ids": list(customer_ids)}
     await session.execute(_LOCK, given)
     await session.execute(_OUTBOX, given)

@@ -1,23 +1,46 @@
-"""Tables of messages, attempts, provider events and the outbox."""
+"""Tables of template versions, messages, attempts, provider events and the outbox."""
 
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
-from app.messaging.rules import AttemptStatus, MessageStatus, Priority, ProviderEventKind, Template
+from app.messaging.rules import AttemptStatus, MessageStatus, Priority, ProviderEventKind
+
+
+class TemplateVersion(Base):
+    """The content of a template as messages were sent with it; see `VersionContent`. Never changed."""
+
+    __tablename__ = "template_versions"
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """SHA-256 of the content."""
+    content: Mapped[dict[str, Any]]
+    created_at: Mapped[Created]
 
 
 class Message(Base):
-    """One sending of a template to a person by a channel; what may be sent once has a unique key."""
+    """One sending of a template to a person on a channel; unique by template, subject, step and channel."""
 
     __tablename__ = "messages"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(
+            ["brand_id", "template_version_id"], ["template_versions.brand_id", "template_versions.id"]
+        ),
         UniqueConstraint("brand_id", "template", "subject_id", "step", "channel"),
         Index(
             "ix_messages_due", "brand_id", "priority", "due_at", postgresql_where=text("status = 'planned'")
@@ -29,29 +52,31 @@ class Message(Base):
             postgresql_where=text("status IN ('sending', 'unknown')"),
         ),
         Index("ix_messages_customer", "brand_id", "customer_id"),
+        Index("ix_messages_status", "brand_id", "status", "id"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     customer_id: Mapped[UUID]
     shop_id: Mapped[UUID]
-    template: Mapped[Template] = mapped_column(enum_text(Template))
+    template: Mapped[str]
+    """The name of a registered template."""
     subject_id: Mapped[UUID]
-    """The row it speaks of: a survey, a code, a reward."""
+    """The row it is about: a survey, a code, a reward."""
     step: Mapped[int] = mapped_column(SmallInteger, default=0)
     """0 for the first message about the subject, 1 … for reminders."""
     channel: Mapped[Channel] = mapped_column(enum_text(Channel))
     priority: Mapped[Priority] = mapped_column(enum_text(Priority))
     status: Mapped[MessageStatus] = mapped_column(enum_text(MessageStatus), default=MessageStatus.planned)
     reason: Mapped[str | None]
-    """Why it was not sent, in a word or two."""
+    """Why it was not sent, as one word; on an unknown one, why it is not sent again."""
     address: Mapped[str | None]
-    """Where it goes, as known when queued; gone after an erasure."""
+    """As known when queued, then as sent to; null after an erasure."""
     locale: Mapped[str]
     template_params: Mapped[dict[str, Any]]
-    """The values the template is filled with, without link tokens: "as sent" is rendered again from these."""
-    template_hash: Mapped[str | None]
-    """The template's version it was sent with."""
+    """By name, without link tokens; empty after an erasure."""
+    template_version_id: Mapped[bytes | None]
+    """What the latest attempt was rendered with; null before the first."""
     at_once: Mapped[bool] = mapped_column(Boolean, default=False)
     """Due whatever time a sweep is run at."""
     due_at: Mapped[Moment]
@@ -66,18 +91,15 @@ class Message(Base):
 
 
 class Attempt(Base):
-    """One try to send a message, written before anything leaves the machine. Its id is all that a provider learns of us."""
+    """One try to send a message, committed before anything leaves the machine.
+
+    Its id, in a token, is the only id of ours that a provider gets.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "message_id"], ["messages.brand_id", "messages.id"]),
         UniqueConstraint("brand_id", "message_id", "number"),
-        Index(
-            "ix_attempts_provider_ref",
-            "brand_id",
-            "provider_ref",
-            postgresql_where=text("provider_ref IS NOT NULL"),
-        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -95,7 +117,7 @@ class Attempt(Base):
 
 
 class ProviderEvent(Base):
-    """One thing a provider told of an attempt, kept once however often it is told."""
+    """One event that a provider reported of an attempt, kept once however often it is reported."""
 
     __tablename__ = "provider_events"
     __table_args__ = (
@@ -111,12 +133,13 @@ class ProviderEvent(Base):
     attempt_id: Mapped[UUID]
     kind: Mapped[ProviderEventKind] = mapped_column(enum_text(ProviderEventKind))
     detail: Mapped[str | None]
+    """The provider's own words or code, without addresses."""
     at: Mapped[Moment]
     created_at: Mapped[Created]
 
 
 class OutboxItem(Base):
-    """What the `outbox` provider kept instead of sending it."""
+    """A message that the `outbox` provider kept instead of sending it."""
 
     __tablename__ = "outbox"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""A person who texts STOP hears from no brand behind that number any more."""
+"""Suppress texts to a person who replied STOP, for every brand that uses the number."""
 
 from datetime import datetime
 
@@ -14,9 +14,9 @@ from app.customers.rules import SuppressionReason
 
 
 async def stop_texts(session: AsyncSession, tokens: Tokens, phone: str, *, now: datetime) -> None:
-    """Suppress texts to this number (E.164) for every brand that knows it: one messaging service serves them all.
+    """Suppress texts to this number (E.164) for every brand that has it: they share one messaging service.
 
-    A brand that gets to know the number later is refused by the carrier, which keeps the STOP too.
+    For a brand that gets the number later the provider refuses the text, since it keeps the STOP too.
     """
     knows = select(Customer.id).where(Customer.brand_id == Brand.id, Customer.phone == phone)
     brands = await session.scalars(select(Brand.id).where(knows.exists()).order_by(Brand.id))

@@ -1,4 +1,4 @@
-"""The outbox as pages: what the `outbox` provider kept, for development only."""
+"""The outbox as pages: the messages that the `outbox` provider kept, for development only."""
 
 from typing import Annotated
 from uuid import UUID
@@ -18,8 +18,8 @@ from app.messaging.models import OutboxItem
 AT_ONCE = 100
 _ID = "att"
 _PAGE = {"Content-Security-Policy": CSP + "; frame-src 'self'"}
-# The letter's own styles are inline; it stands in a sandbox and may load nothing and run nothing.
-_LETTER = {
+# A mail's styles are inline; it is shown in a sandbox and may load nothing and run nothing.
+_MAIL = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -65,11 +65,11 @@ async def show_item(session: SessionDep, shown_id: str) -> Response:
 
 @router.get("/{shown_id}/html")
 async def show_html(session: SessionDep, shown_id: str) -> Response:
-    """A mail's HTML as it would have gone out; links open a window of their own."""
+    """A mail's HTML as it would have been sent; links open in a new window."""
     item = await _find(session, shown_id)
     if item.html is None:
         raise NotFound
-    return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_LETTER)
+    return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_MAIL)
 
 
 async def _find(session: SessionDep, shown_id: str) -> OutboxItem:

@@ -1,17 +1,20 @@
-"""Pure decisions about what providers tell: what a receipt makes of a message, who gets nothing any more, what STOP looks like.
+"""Pure decisions about provider events: the message's new state, suppressions, and replies that mean STOP.
 
-What is known of a message is the highest of all its receipts, so order, lateness and repetition cannot matter.
+A message's state is the highest that any of its events proves, so their order, lateness and
+repetition cannot matter.
 """
 
 import re
 
 from app.customers.rules import SuppressionReason
-from app.messaging.rules import MessageStatus, ProviderEventKind
+from app.messaging.rules import FailureCause, MessageStatus, ProviderEventKind
 
 _RANK = {
     MessageStatus.planned: 0,
     MessageStatus.sending: 0,
     MessageStatus.unknown: 0,
+    MessageStatus.review: 0,
+    MessageStatus.dismissed: 0,
     MessageStatus.cancelled: 0,
     MessageStatus.suppressed: 0,
     MessageStatus.accepted: 1,
@@ -20,10 +23,10 @@ _RANK = {
     MessageStatus.bounced: 4,
     MessageStatus.complained: 5,
 }
-"""A message goes up only. What we believed or planned (0) yields to any proof that it went out; a mail may bounce after the server
-took it, and a person complains of what they got."""
+"""A message's status only rises. What we planned or believed (0) yields to any proof that it went out.
+A mail may bounce after the server accepted it, and people complain about what was delivered."""
 
-_SAYS = {
+_PROVES = {
     ProviderEventKind.accepted: MessageStatus.accepted,
     ProviderEventKind.deferred: MessageStatus.accepted,
     ProviderEventKind.opened: MessageStatus.accepted,
@@ -36,65 +39,55 @@ _SAYS = {
     ProviderEventKind.bounced: MessageStatus.bounced,
     ProviderEventKind.complained: MessageStatus.complained,
 }
-"""Every kind proves that the provider had accepted the attempt. Machines open mails, so an opened one is not yet delivered."""
+"""Every kind proves that the provider had accepted the attempt. Machines open mails too, so an opened
+mail does not count as delivered."""
 
-_DROPPED_FOR = {
-    "bounced address": SuppressionReason.bounced,
-    "invalid": SuppressionReason.bounced,
-    "unsubscribed address": SuppressionReason.unsubscribed,
-    "spam reporting address": SuppressionReason.complained,
+_SUPPRESSIONS = {
+    FailureCause.invalid_address: SuppressionReason.bounced,
+    FailureCause.recipient_opted_out: SuppressionReason.stopped,
+    FailureCause.recipient_unsubscribed: SuppressionReason.unsubscribed,
+    FailureCause.recipient_complained: SuppressionReason.complained,
 }
-OPTED_OUT_DETAIL = "21610"
-"""Twilio's code for a recipient who said STOP."""
+_FAILURES = frozenset(
+    {
+        ProviderEventKind.bounced,
+        ProviderEventKind.blocked,
+        ProviderEventKind.dropped,
+        ProviderEventKind.failed,
+        ProviderEventKind.complained,
+    }
+)
 
 
 def status_after(current: MessageStatus, kind: ProviderEventKind) -> MessageStatus:
-    """What a message is once a receipt of this kind is known."""
-    told = _SAYS[kind]
-    return told if _RANK[told] > _RANK[current] else current
+    """The status of a message once an event of this kind is known."""
+    proved = _PROVES[kind]
+    return proved if _RANK[proved] > _RANK[current] else current
 
 
-def reason_of(kind: ProviderEventKind, detail: str | None) -> str | None:
-    """Why a message did not arrive, in a word or two; None for a kind that says no such thing."""
-    match kind:
-        case ProviderEventKind.failed if detail == OPTED_OUT_DETAIL:
-            return "opted_out"
-        case ProviderEventKind.dropped if (known := dropped_for(detail)) is not None:
-            return known.value
-        case (
-            ProviderEventKind.failed
-            | ProviderEventKind.bounced
-            | ProviderEventKind.blocked
-            | ProviderEventKind.dropped
-            | ProviderEventKind.complained
-        ):
-            return kind.value
-        case _:
-            return None
+def reason_of(kind: ProviderEventKind, cause: FailureCause | None) -> str | None:
+    """Why a message did not arrive, as one word; None for a kind that is no failure."""
+    if kind not in _FAILURES:
+        return None
+    if cause is not None and kind in (ProviderEventKind.failed, ProviderEventKind.dropped):
+        return cause.value
+    return kind.value
 
 
-def suppression_for(
-    kind: ProviderEventKind, detail: str | None, *, permanent: bool
-) -> SuppressionReason | None:
-    """Why the address gets nothing any more, or None: blocked, deferred and passing failures suppress nobody."""
+def suppression_for(kind: ProviderEventKind, cause: FailureCause | None) -> SuppressionReason | None:
+    """Why the address must get nothing any more, or None.
+
+    Blocked and deferred messages and failures without a cause suppress nobody.
+    """
     match kind:
         case ProviderEventKind.complained:
             return SuppressionReason.complained
         case ProviderEventKind.unsubscribed:
             return SuppressionReason.unsubscribed
-        case ProviderEventKind.dropped if permanent:
-            return dropped_for(detail)
-        case ProviderEventKind.failed if permanent and detail == OPTED_OUT_DETAIL:
-            return SuppressionReason.stopped
-        case ProviderEventKind.bounced if permanent:
-            return SuppressionReason.bounced
+        case ProviderEventKind.bounced | ProviderEventKind.dropped | ProviderEventKind.failed if cause:
+            return _SUPPRESSIONS[cause]
         case _:
             return None
-
-
-def dropped_for(reason: str | None) -> SuppressionReason | None:
-    """What a drop's reason says about the address; None where the mail or our account was at fault."""
-    return _DROPPED_FOR.get((reason or "").strip().casefold())
 
 
 _STOP_WORDS = frozenset(
@@ -112,25 +105,24 @@ _STOP_WORDS = frozenset(
         "abbestellen",
     }
 )
-"""Twilio's and the FCC's keywords, and German ones."""
+"""The keywords that the FCC and US carriers name, and German ones."""
 _STOP_PHRASES = re.compile(
     r"\b(?:unsubscribe|opt(?:ed)?[ -]?(?:me )?out|stop (?:text|messag|send|contact|writing|sms|this|it\b|all\b)\w*"
     r"|(?:do not|don'?t|never) (?:text|message|contact|write|sms)\w*|no more (?:text|message|sms)\w*"
     r"|(?:remove|delete) me|take me off|leave me alone|revoke\b.*\bconsent|keine (?:sms|nachrichten) mehr|bitte abmelden)"
 )
 _STOP_EVEN_AMONG_OTHERS = frozenset({"stop", "stopp", "unsubscribe", "quit", "abmelden", "abbestellen"})
-"""First or last in a few words ("please stop"); the other keywords are talk there ("cancel my order")."""
+"""Count first or last among a few words ("please stop"), where the others do not ("cancel my order")."""
 _SCORE_FIRST = re.compile(r"(?:10|\d)\b")
 _FEW_WORDS = 4
 
 
-def wants_stop(body: str, opt_out_type: str | None = None) -> bool:
-    """Whether a reply asks for no more texts: by keyword, by Twilio's own finding, or in free words (any reasonable wording counts).
+def wants_stop(body: str) -> bool:
+    """Whether a reply asks for no more texts, by a keyword or in any reasonable wording.
 
-    A reply that begins with a score is an answer, and "stop" within its comment is talk; a clear phrase counts even there.
+    A reply that begins with a score is an answer, and "stop" within its comment does not count; a
+    clear phrase counts even there.
     """
-    if opt_out_type is not None and opt_out_type.strip().upper() == "STOP":
-        return True
     plain = " ".join(re.sub(r"[^\w\s'-]", " ", body.replace("\u2019", "'").casefold()).split())
     words = [word.strip("'-") for word in plain.split()]
     if not words:

@@ -1,4 +1,4 @@
-"""Receipts: what providers tell of our attempts, kept once and folded into attempts, messages and suppressions."""
+"""Provider events: kept once, and applied to attempts, messages and suppressions."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,32 +18,34 @@ from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
 from app.messaging import provider_event_rules
 from app.messaging.models import Attempt, Message, ProviderEvent
-from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
+from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
 
 _AT_ONCE = 1_000
-"""Receipts folded together; SendGrid posts hundreds at a time."""
+"""Events recorded in one set of statements; a provider posts hundreds at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedProviderEvent:
-    """One thing a provider told of one attempt. `detail` holds no address; `permanent`: the address itself is at fault."""
+    """One event of one attempt, in our words."""
 
     brand_id: int
     attempt_id: UUID
     provider: str
     external_id: str
-    """The provider's own id of this telling: it is kept once, however often it is told."""
+    """The provider's own id of the event: it is kept once, however often it is reported."""
     kind: ProviderEventKind
     detail: str | None
+    """The provider's own words or code, without addresses."""
     at: datetime
-    permanent: bool = False
+    cause: FailureCause | None = None
+    """Set where the address itself is the cause of a failure."""
     provider_ref: str | None = None
-    """The provider's id of the letter, where the event names it."""
+    """The provider's id of the message, where the event names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The attempt a receipt speaks of, and the message it tried to send."""
+    """Of an event's attempt: its message, and where that was sent."""
 
     message_id: UUID
     channel: Channel
@@ -53,25 +55,25 @@ class _Known:
 async def record_provider_events(
     session: AsyncSession, tokens: Tokens, events: Sequence[ParsedProviderEvent], *, now: datetime
 ) -> None:
-    """Keep what is new and raise attempts and messages to what it proves; tell suppressed addresses to the customers' room.
+    """Keep new events, raise attempts and messages to what they prove, and suppress addresses.
 
-    Order, repetition and lateness cannot matter. Receipts of attempts that are not there are dropped. Brands may be mixed. Rows are
-    locked in id order, messages before attempts.
+    Order, repetition and lateness cannot matter. Events of unknown attempts are left out. Brands may be
+    mixed. Rows are locked in the order of their ids, messages before attempts.
     """
     by_brand: dict[int, dict[tuple[str, str], ParsedProviderEvent]] = defaultdict(dict)
     for event in events:
         by_brand[event.brand_id].setdefault((event.provider, event.external_id), event)
     for brand_id in sorted(by_brand):
-        told = sorted(by_brand[brand_id].values(), key=lambda event: (event.provider, event.external_id))
-        for start in range(0, len(told), _AT_ONCE):
-            await _record_of_brand(session, tokens, brand_id, told[start : start + _AT_ONCE], now)
+        ordered = sorted(by_brand[brand_id].values(), key=lambda event: (event.provider, event.external_id))
+        for start in range(0, len(ordered), _AT_ONCE):
+            await _record_of_brand(session, tokens, brand_id, ordered[start : start + _AT_ONCE], now)
 
 
 async def _record_of_brand(
-    session: AsyncSession, tokens: Tokens, brand_id: int, told: Sequence[ParsedProviderEvent], now: datetime
+    session: AsyncSession, tokens: Tokens, brand_id: int, events: Sequence[ParsedProviderEvent], now: datetime
 ) -> None:
-    known = await _known_attempts(session, brand_id, {event.attempt_id for event in told})
-    fresh = await _keep(session, brand_id, [event for event in told if event.attempt_id in known])
+    known = await _known_attempts(session, brand_id, {event.attempt_id for event in events})
+    fresh = await _keep(session, brand_id, [event for event in events if event.attempt_id in known])
     if not fresh:
         return
     await _suppress(session, tokens, brand_id, fresh, known, now)
@@ -89,10 +91,10 @@ async def _known_attempts(session: AsyncSession, brand_id: int, attempt_ids: set
 
 
 async def _keep(
-    session: AsyncSession, brand_id: int, told: Sequence[ParsedProviderEvent]
+    session: AsyncSession, brand_id: int, events: Sequence[ParsedProviderEvent]
 ) -> list[ParsedProviderEvent]:
-    """Write the receipts that were not yet known, and answer those."""
-    if not told:
+    """Write the events that were not yet known; returns those."""
+    if not events:
         return []
     rows = [
         {
@@ -104,7 +106,7 @@ async def _keep(
             "detail": event.detail,
             "at": event.at,
         }
-        for event in told
+        for event in events
     ]
     statement = (
         insert(ProviderEvent)
@@ -112,7 +114,7 @@ async def _keep(
         .returning(ProviderEvent.provider, ProviderEvent.external_id)
     )
     written = {tuple(row) for row in await session.execute(statement, rows)}
-    return [event for event in told if (event.provider, event.external_id) in written]
+    return [event for event in events if (event.provider, event.external_id) in written]
 
 
 async def _suppress(
@@ -125,7 +127,7 @@ async def _suppress(
 ) -> None:
     addresses: dict[tuple[Channel, SuppressionReason], set[str]] = defaultdict(set)
     for event in fresh:
-        reason = provider_event_rules.suppression_for(event.kind, event.detail, permanent=event.permanent)
+        reason = provider_event_rules.suppression_for(event.kind, event.cause)
         attempt = known[event.attempt_id]
         if reason is not None and attempt.address is not None:
             addresses[attempt.channel, reason].add(attempt.address)
@@ -148,41 +150,41 @@ async def _raise_messages(
         .with_for_update(key_share=True)
     )
     changes = [_change(row.id, row.status, row.reason, of_message[row.id]) for row in rows]
-    told = recordset(
+    raised = recordset(
         changes, [Message.id, Message.status, Message.reason, Message.sent_at, Message.delivered_at]
     )
     await session.execute(
         update(Message)
-        .where(Message.brand_id == brand_id, Message.id == told.c.id)
+        .where(Message.brand_id == brand_id, Message.id == raised.c.id)
         .values(
-            status=told.c.status,
-            reason=told.c.reason,
-            sent_at=func.coalesce(Message.sent_at, told.c.sent_at),
-            delivered_at=func.least(Message.delivered_at, told.c.delivered_at),
+            status=raised.c.status,
+            reason=raised.c.reason,
+            sent_at=func.coalesce(Message.sent_at, raised.c.sent_at),
+            delivered_at=func.least(Message.delivered_at, raised.c.delivered_at),
         )
         .execution_options(synchronize_session=False)
     )
 
 
 def _change(
-    message_id: UUID, status: MessageStatus, because: str | None, events: Sequence[ParsedProviderEvent]
+    message_id: UUID, status: MessageStatus, reason: str | None, events: Sequence[ParsedProviderEvent]
 ) -> dict[str, Any]:
     for event in events:
         raised = provider_event_rules.status_after(status, event.kind)
         if raised is not status:
-            status, because = raised, provider_event_rules.reason_of(event.kind, event.detail)
-    came = [event.at for event in events if event.kind is ProviderEventKind.delivered]
+            status, reason = raised, provider_event_rules.reason_of(event.kind, event.cause)
+    delivered = [event.at for event in events if event.kind is ProviderEventKind.delivered]
     return {
         "id": message_id,
         "status": status,
-        "reason": because,
+        "reason": reason,
         "sent_at": min(event.at for event in events),
-        "delivered_at": min(came, default=None),
+        "delivered_at": min(delivered, default=None),
     }
 
 
 async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[ParsedProviderEvent]) -> None:
-    """Whatever we believed of an attempt: a provider that tells of it has accepted it."""
+    """Whatever we believed of an attempt: a provider that reports an event of it has accepted it."""
     first: dict[UUID, dict[str, Any]] = {}
     for event in fresh:
         proof = first.setdefault(

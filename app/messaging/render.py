@@ -1,187 +1,167 @@
-"""From templates and values to letters: one frame a batch, each person's own values in place of its tags.
+"""Turn template versions and parameters into messages.
 
-A template is rendered once for all letters that have the same look, language and shape; what differs from person to person stands
-as a tag in the frame and as a value in the letter.
+A template is rendered once for all messages that share a version and a variant. Where one person's
+values differ from another's, the result has tags; a provider or `fill` puts each person's values in
+their place.
 """
 
-import hashlib
 import html
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any, Protocol
 from uuid import UUID
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
+from jinja2 import Template, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
-from app.base.colour import DEFAULT_ACCENT, text_colour_on
-from app.base.paths import ROOT
-from app.base.templates import make_environment
-from app.base.text import one_line
 from app.base.tokens import Tokens, tag_prefix
-from app.brands.models import Brand, Shop
-from app.brands.programme import Channel
-from app.brands.rules import accent_of
-from app.messaging.providers.protocol import Skeleton
-from app.messaging.rules import Template
-from app.messaging.templates import (
-    EMAIL_PARTS,
-    TemplateParams,
-    email_source,
-    language_of,
-    names_of,
-    sms_source,
-)
+from app.messaging.providers.protocol import Content
+from app.messaging.templates import LinkRow, ParamLink, TokenLink
+from app.messaging.translate import make_environment
+from app.messaging.versions import VersionContent
 
-_HTML = make_environment("emails")
-_TEXT = make_environment("emails", autoescape=False)
-_SMS = make_environment("sms", autoescape=False)
-_DATES = frozenset({"ordered_on", "expires_on"})
-_LINKS: Mapping[str, tuple[str, str]] = {
-    "survey_link": ("survey", "/s/"),
-    "page_link": ("referrer", "/p/"),
-    "unsubscribe_link": ("unsubscribe", "/u/"),
-}
-"""Token purpose and path of each link that opens something; a survey's token speaks of the subject, the others of the customer."""
+_PLAIN = make_environment(autoescape=False)
+_HTML = make_environment(autoescape=True)
 MASK = "•••"
+Params = Mapping[str, str | None]
+Tags = Mapping[str, tuple[str, bool]]
+"""What each tag stands for: the name of a value, and whether the value is escaped for HTML."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branding:
-    """What every letter of a brand's shop shows."""
-
-    brand: str
-    shop: str
-    postal_address: str
-    accent: str
-    accent_ink: str
-
-
-def branding_of(brand: Brand, shop: Shop) -> Branding:
-    """The look as the brand has it now, made fit for one line each."""
-    accent = accent_of(brand.branding) or DEFAULT_ACCENT
-    names = (
-        one_line(brand.name, limit=80, ellipsis=True),
-        one_line(shop.name, limit=80, ellipsis=True),
-        one_line(", ".join(brand.postal_address.splitlines()), limit=300, ellipsis=True),
-    )
-    return Branding(*names, f"#{accent}", f"#{text_colour_on(accent)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One message to be rendered."""
-
-    brand_id: int
-    customer_id: UUID
-    subject_id: UUID
-    template: Template
-    channel: Channel
-    locale: str
-    template_params: TemplateParams
+class Renderable(Protocol):
+    """What rendering reads of one message; a `ClaimedMessage` and a row both have it."""
 
     @property
-    def shape(self) -> tuple[str, ...]:
-        """The values that are there: only items of one shape have the same sentences and can share a frame."""
-        return tuple(
-            name for name in names_of(self.template) if getattr(self.template_params, name) is not None
-        )
+    def customer_id(self) -> UUID: ...  # noqa: D102
+    @property
+    def subject_id(self) -> UUID: ...  # noqa: D102
+    @property
+    def locale(self) -> str: ...  # noqa: D102
+    @property
+    def template_params(self) -> Params: ...  # noqa: D102
 
 
 class Links:
-    """Derives the links of a letter; `masked` ones open nothing, for staff, who could otherwise answer for customers."""
+    """Makes the links of a brand's messages.
 
-    def __init__(self, tokens: Tokens, public_url: str, *, masked: bool = False) -> None:
+    `masked` links open nothing: they are for staff, who could otherwise answer in a customer's name.
+    """
+
+    def __init__(self, tokens: Tokens, public_url: str, brand_id: int, *, masked: bool = False) -> None:
         self._tokens = tokens
         self._public_url = public_url
+        self._brand_id = brand_id
         self._masked = masked
 
-    def link(self, name: str, item: Item) -> str:
-        """The whole address of the link with this name."""
-        purpose, path = _LINKS[name]
-        row_id = item.subject_id if purpose == "survey" else item.customer_id
-        token = MASK if self._masked else self._tokens.link(purpose, item.brand_id, row_id)
-        return f"{self._public_url}{path}{token}"
-
-    def share(self, slug: str) -> str:
-        """The link that a promoter hands on; it is no secret."""
-        return f"{self._public_url}/r/{slug}"
+    def url(self, link: TokenLink | ParamLink, message: Renderable) -> str:
+        """The whole address of a link in this message."""
+        if isinstance(link, ParamLink):
+            return f"{self._public_url}{link.path}{message.template_params[link.param] or ''}"
+        row_id = message.subject_id if link.row is LinkRow.subject else message.customer_id
+        token = MASK if self._masked else self._tokens.link(link.purpose, self._brand_id, row_id)
+        return f"{self._public_url}{link.path}{token}"
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A frame and what its tags stand for."""
+def variant_of(version: VersionContent, params: Params) -> tuple[str | bool, ...]:
+    """What a template's conditions depend on: which parameters have a value, and the words of choices.
 
-    skeleton: Skeleton
-    tags: Mapping[str, tuple[str, bool]]
-    """Name of the value, and whether it is escaped for HTML."""
-
-
-def tagged_skeleton(item: Item, branding: Branding) -> Tagged:
-    """Render the template of an item for everybody of its shape."""
-    prefix = tag_prefix()
-    names = [*item.shape, *_LINKS, "share_link"]
-    plain_tags = {name: f"-{prefix}{place:02}t-" for place, name in enumerate(names)}
-    html_tags = {name: f"-{prefix}{place:02}h-" for place, name in enumerate(names)}
-    language = language_of(item.locale)
-    absent = dict.fromkeys(names_of(item.template))
-    common: dict[str, object] = (
-        {name: getattr(branding, name) for name in branding.__slots__} | {"language": language} | absent
+    Conditions are resolved when the template is rendered, before any person's values are known to it.
+    Only messages of one variant read alike but for their values, so only they may share a batch.
+    """
+    return tuple(
+        (value or "") if name in version.choices else value is not None for name, value in params.items()
     )
-    if item.channel is Channel.sms:
-        skeleton = Skeleton(
-            text=_SMS.get_template(sms_source(item.template, language)).render(common | plain_tags)
-        )
-    else:
-        subject, text, page = (email_source(item.template, part, language) for part in EMAIL_PARTS)
-        skeleton = Skeleton(
-            text=_TEXT.get_template(text).render(common | plain_tags),
-            subject=_TEXT.get_template(subject).render(common | plain_tags),
-            # Tags hold letters, digits and dashes alone.
-            html=_HTML.get_template(page).render(common | html_tags),
-        )
-    whole = skeleton.subject + skeleton.text + skeleton.html
-    tags = {tag: (name, False) for name, tag in plain_tags.items()} | {
-        tag: (name, True) for name, tag in html_tags.items()
-    }
-    return Tagged(skeleton, {tag: meaning for tag, meaning in tags.items() if tag in whole})
+
+
+def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, Tags]:
+    """Render a version for all messages of one variant, with tags in place of their values.
+
+    `params` are those of any message of the variant. Tags begin with a prefix drawn anew each time.
+    """
+    names = [name for name, value in params.items() if value is not None and name not in version.choices]
+    prefix = tag_prefix()
+    # Letters, digits and dashes alone: nothing that HTML escapes or a header folds.
+    plain = {name: f"-{prefix}{place:02}t-" for place, name in enumerate([*names, *version.links])}
+    escaped = {name: f"-{prefix}{place:02}h-" for place, name in enumerate([*names, *version.links])}
+    branding = version.branding
+    common: dict[str, str | None] = {name: getattr(branding, name) for name in branding.__slots__}
+    # Choices keep their words, absent parameters stay None: conditions are decided here.
+    common |= {"language": version.language, **params}
+    parts = _compiled(version)
+    text = parts["text"].render(common | plain)
+    subject, body = "", ""
+    if "html" in parts:
+        subject, body = parts["subject"].render(common | plain), parts["html"].render(common | escaped)
+    whole = subject + text + body
+    tags = {tag: (name, False) for name, tag in plain.items()}
+    tags |= {tag: (name, True) for name, tag in escaped.items()}
+    return Content(text, subject, body), {tag: value for tag, value in tags.items() if tag in whole}
+
+
+@lru_cache(maxsize=512)
+def _compile(part: str, source: str, translations: tuple[tuple[str, str], ...]) -> Template:
+    environment = _HTML if part == "html" else _PLAIN
+    return environment.from_string(source, globals={"gettext": _gettext(dict(translations))})
+
+
+def _compiled(version: VersionContent) -> dict[str, Template]:
+    translations = tuple(version.translations.items())
+    return {part: _compile(part, source, translations) for part, source in version.parts.items()}
+
+
+def _gettext(translations: Mapping[str, str]) -> Callable[..., str]:
+    """The function behind `{% trans %}`: the version's own translation, else the string as written."""
+
+    @pass_context
+    def gettext(context: Context, message: str, /, **values: Any) -> str:
+        translated = translations.get(message, message)
+        if context.eval_ctx.autoescape:
+            translated = Markup(translated)  # noqa: S704  # catalogs are ours; values are escaped by `%`
+        return translated % values
+
+    return gettext
 
 
 def recipient_values(
-    tagged: Tagged, item: Item, links: Links, known: Mapping[str, str] = MappingProxyType({})
+    tags: Tags,
+    version: VersionContent,
+    message: Renderable,
+    links: Links,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """What stands in place of each tag for one person; `known` values are not derived again."""
+    """One person's value for each tag; `known` values are not computed again."""
     plain = dict(known)
     values = {}
-    for tag, (name, escaped) in tagged.tags.items():
+    for tag, (name, escaped) in tags.items():
         value = plain.get(name)
         if value is None:
-            value = plain[name] = _value(name, item, links)
+            value = plain[name] = _value(name, version, message, links)
         # `markupsafe` takes twice as long for a short text.
         values[tag] = html.escape(value) if escaped else value
     return values
 
 
-def _value(name: str, item: Item, links: Links) -> str:
-    if name in _LINKS:
-        return links.link(name, item)
-    if name == "share_link":
-        return links.share(getattr(item.template_params, "slug", ""))
-    value = str(getattr(item.template_params, name))
-    return _long_date(value, item.locale) if name in _DATES else value
+def _value(name: str, version: VersionContent, message: Renderable, links: Links) -> str:
+    link = version.links.get(name)
+    if link is not None:
+        return links.url(link, message)
+    value = message.template_params[name] or ""
+    return _long_date(value, message.locale, version.language) if name in version.dates else value
 
 
 @lru_cache(maxsize=4096)
-def _long_date(iso: str, locale: str) -> str:
-    """A date in the words of the language that the letter is in, in the order the reader's country has it."""
+def _long_date(iso: str, locale: str, language: str) -> str:
+    """A date in the message's language, in the form that the reader's country uses."""
     try:
         day = date.fromisoformat(iso)
     except ValueError:
         return iso
-    language = language_of(locale)
     try:
         known = Locale.parse(locale.replace("_", "-"), sep="-")
     except (UnknownLocaleError, ValueError):
@@ -189,45 +169,28 @@ def _long_date(iso: str, locale: str) -> str:
     return format_date(day, format="long", locale=known if known.language == language else Locale(language))
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A letter as its reader gets it. A text message has `text` alone."""
+def fill(content: Content, values: Mapping[str, str]) -> Content:
+    """Put one person's values in place of the tags.
 
-    subject: str
-    text: str
-    html: str
-
-
-def fill(skeleton: Skeleton, values: Mapping[str, str]) -> Filled:
-    """Put a person's values in place of a frame's tags, in one pass: a value that looks like a tag stays what it is."""
+    In one pass, so a value that looks like a tag stays as it is.
+    """
     if not values:
-        return Filled(skeleton.subject, skeleton.text, skeleton.html)
-    # The longest first, should one tag begin like another.
+        return content
+    # The longest first, in case one tag begins like another.
     tags = re.compile("|".join(re.escape(tag) for tag in sorted(values, key=len, reverse=True)))
 
     def value_of(match: re.Match[str]) -> str:
         return values[match.group()]
 
-    return Filled(
-        tags.sub(value_of, skeleton.subject),
-        tags.sub(value_of, skeleton.text),
-        tags.sub(value_of, skeleton.html),
+    return Content(
+        tags.sub(value_of, content.text),
+        tags.sub(value_of, content.subject),
+        tags.sub(value_of, content.html),
     )
 
 
-def render(item: Item, branding: Branding, links: Links) -> Filled:
-    """One message as its reader gets it."""
-    tagged = tagged_skeleton(item, branding)
-    return fill(tagged.skeleton, recipient_values(tagged, item, links))
-
-
-@lru_cache
-def template_hash(template: Template, channel: Channel, language: str) -> str:
-    """The version of a template: 16 hex digits over its sources."""
-    folder, sources = (
-        ("sms", [sms_source(template, language)])
-        if channel is Channel.sms
-        else ("emails", [email_source(template, part, language) for part in EMAIL_PARTS])
-    )
-    texts = [(ROOT / "templates" / folder / source).read_bytes() for source in sources]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+def render(version: VersionContent, message: Renderable, links: Links) -> Content:
+    """One message as its reader gets it; a parameter that its row does not have is absent."""
+    params = {name: message.template_params.get(name) for name in version.params}
+    content, tags = render_skeleton(version, params)
+    return fill(content, recipient_values(tags, version, message, links))

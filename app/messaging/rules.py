@@ -1,4 +1,4 @@
-"""Pure words and decisions of sending: what state a message is in and what an outcome makes of it."""
+"""States of messages and attempts, and pure decisions about what an attempt's outcome makes of them."""
 
 import re
 from dataclasses import dataclass
@@ -6,47 +6,37 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.base.errors import Outcome, OutsideError
-from app.brands.programme import Channel
-
-
-class Template(StrEnum):
-    """What can be sent."""
-
-    survey = "survey"
-    reminder = "reminder"
-    offer = "offer"
-    reward = "reward"
 
 
 class Priority(StrEnum):
-    """Urgent ones are claimed first: a promoter waits for them with the page open."""
+    """Urgent messages are claimed first: a promoter waits for them with the page open."""
 
     urgent = "urgent"
     normal = "normal"
 
 
-def waits_for_day(template: Template, channel: Channel) -> bool:
-    """Whether quiet hours hold for it: a question never comes at night, nor any text; an offer or reward may lie in the inbox."""
-    return channel is Channel.sms or template in (Template.survey, Template.reminder)
-
-
 class MessageStatus(StrEnum):
-    """Where a message stands."""
+    """State of a message."""
 
     planned = "planned"
     sending = "sending"
     accepted = "accepted"
     delivered = "delivered"
     unknown = "unknown"
+    """Nobody knows whether it was sent. Without a reason it is sent once more after the grace."""
+    review = "review"
+    """Unknown for the last time: a person decides whether it is sent again."""
     failed = "failed"
     suppressed = "suppressed"
     cancelled = "cancelled"
+    dismissed = "dismissed"
+    """A person decided that it is not sent again."""
     bounced = "bounced"
     complained = "complained"
 
 
 class AttemptStatus(StrEnum):
-    """Where one try to send stands."""
+    """State of one try to send."""
 
     sending = "sending"
     accepted = "accepted"
@@ -70,34 +60,56 @@ class ProviderEventKind(StrEnum):
     clicked = "clicked"
 
 
+class FailureCause(StrEnum):
+    """Why an address cannot or must not be written to, in our words.
+
+    Each provider's adapter maps its vendor's codes and phrases to these.
+    """
+
+    invalid_address = "invalid_address"
+    """No such mailbox or telephone number."""
+    recipient_opted_out = "recipient_opted_out"
+    """The recipient told the provider STOP; it blocks further texts to them."""
+    recipient_unsubscribed = "recipient_unsubscribed"
+    recipient_complained = "recipient_complained"
+
+
+class RecipientRefused(OutsideError):
+    """A provider refused a message for good because of its address; `cause` names why."""
+
+    def __init__(self, cause: FailureCause) -> None:
+        super().__init__(Outcome.refused, cause.value, permanent=True)
+        self.cause = cause
+
+
 _WEB_ADDRESS = re.compile(r"//|www\.|@|\w\.\w{2,}", re.IGNORECASE)
 
 
 def is_name(text: str) -> bool:
-    """Whether we greet somebody so. Web addresses entered as a name at a checkout would make our letters carry their link."""
+    """Whether a text can stand in a greeting.
+
+    A web address entered as a name at a checkout would make our messages carry its link.
+    """
     return not _WEB_ADDRESS.search(text)
 
 
 MOST_REFUSALS = 10
-"""A message refused this often has failed: by then some nine hours have gone by."""
+"""A message refused this often has failed; that takes some nine hours."""
 MOST_UNKNOWNS = 2
 """After the second send of unknown outcome a person decides; a third would risk a third copy."""
-OPTED_OUT = "opted_out"
-"""The reason by which an adapter says that the carrier blocks texts to this number, since its owner said STOP."""
-REVIEW = "review"
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(hours=2)
 
 
 def wait_after(refusals: int, retry_after: float | None) -> timedelta:
-    """How long to wait after the n-th passing refusal: three times longer each time, and never less than the other side asked."""
+    """Wait after the n-th passing refusal: three times longer each time, at least `retry_after` seconds."""
     wait = min(_FIRST_WAIT * int(3 ** (refusals - 1)), _LONGEST_WAIT)
     return max(wait, timedelta(seconds=retry_after or 0))
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptDecision:
-    """What an attempt's outcome makes of attempt and message."""
+    """The states that an attempt's outcome gives to attempt and message."""
 
     attempt: AttemptStatus
     message: MessageStatus
@@ -107,18 +119,17 @@ class AttemptDecision:
 
 
 def decide_attempt(outcome: OutsideError | None, *, attempts: int, unknowns: int) -> AttemptDecision:
-    """Judge one attempt, None being acceptance. `attempts` counts this one, `unknowns` the earlier ones whose outcome is unknown.
+    """Decide about one attempt; an `outcome` of None is acceptance.
 
-    A message of unknown outcome with a reason is sent no more.
+    `attempts` counts this attempt, `unknowns` the earlier ones of unknown outcome.
     """
     if outcome is None:
         return AttemptDecision(AttemptStatus.accepted, MessageStatus.accepted)
     if outcome.outcome is Outcome.unknown:
-        return AttemptDecision(
-            AttemptStatus.unknown, MessageStatus.unknown, REVIEW if unknowns + 1 >= MOST_UNKNOWNS else None
-        )
-    if OPTED_OUT in outcome.reason:
-        return AttemptDecision(AttemptStatus.refused, MessageStatus.suppressed, OPTED_OUT)
+        last = unknowns + 1 >= MOST_UNKNOWNS
+        return AttemptDecision(AttemptStatus.unknown, MessageStatus.review if last else MessageStatus.unknown)
+    if isinstance(outcome, RecipientRefused) and outcome.cause is FailureCause.recipient_opted_out:
+        return AttemptDecision(AttemptStatus.refused, MessageStatus.suppressed, outcome.cause.value)
     refusals = attempts - unknowns
     if outcome.permanent or refusals >= MOST_REFUSALS:
         return AttemptDecision(AttemptStatus.refused, MessageStatus.failed, outcome.reason)

@@ -1,147 +1,188 @@
-"""What can be sent: each template with the values it is filled with, the channels it has, and a sample.
+"""The registry of message templates. Each package registers the ones it sends; none is known here by name.
 
-Fillings hold neither links nor tokens: those are derived when a message is rendered, so that a leaked table opens nothing.
+Parameters hold neither links nor tokens: these are derived when a message is rendered, so a leaked
+table opens nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+
+from pydantic import AfterValidator
 
 from app.base.text import one_line
 from app.brands.programme import Channel
-from app.messaging.rules import Template, is_name
+from app.messaging.rules import Priority, is_name
 
-LANGUAGES = ("en",)
-"""Languages that every template has; the first one serves everybody else."""
-
-Part = Literal["subject.txt", "body.txt", "body.html"]
-EMAIL_PARTS: tuple[Part, ...] = ("subject.txt", "body.txt", "body.html")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyParams:
-    """Values of `survey` and `reminder`, whose subject is a survey."""
+class ParamKind(StrEnum):
+    """How a parameter's value is cleaned and shown."""
 
-    first_name: str | None
-    item_title: str | None
-    """One thing of the order, to remind of it."""
-    order_number: str
-    ordered_on: str
-    """ISO date in the shop's zone."""
+    text = "text"
+    person_name = "person_name"
+    """Left out of the greeting where it is a web address."""
+    date = "date"
+    """Stored as an ISO date, shown in the reader's language."""
+    choice = "choice"
+    """One of a few words that the template compares; never shown itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class OfferParams:
-    """Values of `offer`, whose subject is a code."""
+class ParamType:
+    """Annotation of a parameter: `first_name: Annotated[str | None, PERSON_NAME]`."""
 
-    first_name: str | None
-    code: str
-    """As shown: `ANA-7K4QX`."""
-    slug: str
-    """Of the share link."""
-    discount: str
-    """What a friend gets off: `10 %` or `10.00 EUR`."""
-    reward: str | None
-    """What the referrer gets for a friend's order; None where there is only thanks."""
-    minimum: str | None
-    """The least a friend's order must come to."""
-    expires_on: str
-    """ISO date, the last day."""
+    kind: ParamKind = ParamKind.text
+    max_length: int = 120
+    """Characters; longer values are cut, so a message's values stay far below 10,000 bytes."""
+
+
+PERSON_NAME = ParamType(ParamKind.person_name, 40)
+SHORT_TEXT = ParamType(ParamKind.text, 80)
+DATE = ParamType(ParamKind.date)
+CHOICE = ParamType(ParamKind.choice)
 
 
 @dataclass(frozen=True, slots=True)
-class RewardParams:
-    """Values of `reward`, whose subject is a reward."""
+class Param:
+    """One field of a template's parameters."""
 
-    first_name: str | None
-    amount: str
-    """`10.00 EUR`."""
-    kind: str
-    """A `RewardKind`: `code` or `credit`."""
-    code: str | None
-    """The referrer's own code, for a reward of kind `code`."""
+    name: str
+    type: ParamType
+    optional: bool
 
 
-TemplateParams = SurveyParams | OfferParams | RewardParams
+class LinkRow(StrEnum):
+    """Which row of a message a link's token names."""
+
+    subject = "subject"
+    customer = "customer"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One template of the catalogue."""
+class TokenLink:
+    """A link with the token of `purpose` for one row after `path`; whoever has it may open it."""
 
-    template_params: type[TemplateParams]
-    sample: TemplateParams
+    path: str
+    purpose: str
+    row: LinkRow
+
+
+@dataclass(frozen=True, slots=True)
+class ParamLink:
+    """A public link: the value of a parameter after `path`."""
+
+    path: str
+    param: str
+
+
+Link = TokenLink | ParamLink
+UNSUBSCRIBE = "unsubscribe_link"
+"""The link that every template has, and every mail's List-Unsubscribe header."""
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateSpec:
+    """One template: its files in `templates/`, its parameters and its rules of sending."""
+
+    name: str
+    """Unique. Names `templates/emails/<name>/` and `templates/sms/<name>.txt`."""
+    params: type["DataclassInstance"]
+    """A frozen dataclass of `str` and `str | None` fields, annotated with a `ParamType` where needed."""
+    sample: "DataclassInstance"
+    subject_prefix: str
+    """Public id prefix of the row that a message of this template is about, such as `sur`."""
+    links: Mapping[str, Link] = field(default_factory=dict)
+    """By the name used in the template's files, besides `unsubscribe_link`."""
     channels: frozenset[Channel] = frozenset(Channel)
+    priority: Priority = Priority.normal
+    quiet_hours: frozenset[Channel] = frozenset(Channel)
+    """Channels on which a message waits for the end of the quiet hours."""
+
+    @cached_property
+    def param_list(self) -> tuple[Param, ...]:
+        """The parameters in order."""
+        hints = get_type_hints(self.params, include_extras=True)
+        return tuple(_param(each.name, hints[each.name]) for each in fields(self.params))
+
+    @cached_property
+    def all_links(self) -> Mapping[str, Link]:
+        """The template's links and the unsubscribe link."""
+        unsubscribe = TokenLink("/u/", "unsubscribe", LinkRow.customer)
+        return MappingProxyType({**self.links, UNSUBSCRIBE: unsubscribe})
+
+    def names_of(self, kind: ParamKind) -> tuple[str, ...]:
+        """Names of the parameters of one kind."""
+        return tuple(param.name for param in self.param_list if param.type.kind is kind)
 
 
-_SURVEY = SurveyParams(
-    first_name="Ana", item_title="Linen shirt", order_number="1001", ordered_on="2026-03-03"
-)
-CATALOGUE: Mapping[Template, Kind] = {
-    Template.survey: Kind(SurveyParams, _SURVEY),
-    Template.reminder: Kind(SurveyParams, _SURVEY),
-    Template.offer: Kind(
-        OfferParams,
-        OfferParams(
-            first_name="Ana",
-            code="ANA-7K4QX",
-            slug="27k4qx9wm",
-            discount="10 %",
-            reward="10.00 EUR",
-            minimum="50.00 EUR",
-            expires_on="2026-09-01",
-        ),
-    ),
-    Template.reward: Kind(
-        RewardParams, RewardParams(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA")
-    ),
-}
+def _param(name: str, hint: Any) -> Param:
+    declared, *extras = get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
+    kind = next((extra for extra in extras if isinstance(extra, ParamType)), ParamType())
+    return Param(name, kind, type(None) in get_args(declared))
 
 
-_MOST = {"first_name": 40, "item_title": 80}
-"""Characters; what is longer is cut, so that a letter's values stay far below the 10,000 bytes that SendGrid takes."""
+_REGISTRY: dict[str, TemplateSpec] = {}
 
 
-def stored(template_params: TemplateParams) -> dict[str, str | None]:
-    """The template_params as its row keeps it: every value one printable line, no empty ones, no name that is a web address."""
-    values = {
-        name: one_line(value, limit=_MOST.get(name, 120), ellipsis=True) if value else None
-        for name, value in asdict(template_params).items()
-    }
-    if values["first_name"] and not is_name(values["first_name"]):
-        values["first_name"] = None
-    return {name: value or None for name, value in values.items()}
+def register(spec: TemplateSpec) -> TemplateSpec:
+    """Add a template; `ValueError` for a name that is taken or a sample of another type."""
+    if spec.name in _REGISTRY:
+        raise ValueError(f"the template {spec.name!r} is registered twice")
+    if not is_dataclass(spec.params) or not isinstance(spec.sample, spec.params):
+        raise ValueError(f"the sample of the template {spec.name!r} is of another type")
+    _REGISTRY[spec.name] = spec
+    return spec
 
 
-def read_params(template: Template, values: Mapping[str, Any]) -> TemplateParams | None:
-    """The template_params of a row; None where a value is missing, as after an erasure. Values of former versions are passed over."""
-    try:
-        return CATALOGUE[template].template_params(*[values[name] for name in names_of(template)])
-    except KeyError:
+def registered() -> list[TemplateSpec]:
+    """All registered templates by name."""
+    return [_REGISTRY[name] for name in sorted(_REGISTRY)]
+
+
+def find_template(name: str) -> TemplateSpec | None:
+    """The template with this name, None for one that no package registers (any more)."""
+    return _REGISTRY.get(name)
+
+
+def _check_name(name: str) -> str:
+    if name not in _REGISTRY:
+        raise ValueError("must be one of: " + ", ".join(sorted(_REGISTRY)))
+    return name
+
+
+TemplateName = Annotated[str, AfterValidator(_check_name)]
+"""The name of a registered template, as a query parameter or a field."""
+
+
+def stored_params(spec: TemplateSpec, params: "DataclassInstance") -> dict[str, str | None]:
+    """The parameters as a message row keeps them: each one printable line, None where nothing is left.
+
+    `TypeError` for parameters of another template.
+    """
+    if not isinstance(params, spec.params):
+        raise TypeError(f"the template {spec.name!r} takes {spec.params.__name__}")
+    return {param.name: _stored(param.type, getattr(params, param.name)) for param in spec.param_list}
+
+
+def _stored(declared: ParamType, value: str | None) -> str | None:
+    line = one_line(value, limit=declared.max_length, ellipsis=True) if value else None
+    if line and declared.kind is ParamKind.person_name and not is_name(line):
         return None
+    return line or None
 
 
-@cache
-def names_of(template: Template) -> tuple[str, ...]:
-    """The values that a template is filled with, in order."""
-    return tuple(field.name for field in fields(CATALOGUE[template].template_params))
+def read_params(spec: TemplateSpec, stored: Mapping[str, str | None]) -> dict[str, str | None] | None:
+    """A row's parameters with exactly the template's present names.
 
-
-def language_of(locale: str) -> str:
-    """The language that a locale such as `de-AT` is written to in."""
-    language = locale.replace("_", "-").split("-")[0].lower()
-    return language if language in LANGUAGES else LANGUAGES[0]
-
-
-def email_source(template: Template, part: Part, language: str) -> str:
-    """Path below `templates/emails`; languages besides the first one have a folder of their own in the template's."""
-    folder = Path(template) if language == LANGUAGES[0] else Path(template) / language
-    return str(folder / part)
-
-
-def sms_source(template: Template, language: str) -> str:
-    """Path below `templates/sms`."""
-    folder = Path() if language == LANGUAGES[0] else Path(language)
-    return str(folder / f"{template}.txt")
+    None where one that the template needs is missing, as after an erasure. Names of former versions
+    of the template are left out.
+    """
+    values = {param.name: stored.get(param.name) for param in spec.param_list}
+    complete = all(param.optional or param.name in stored for param in spec.param_list)
+    return values if complete and stored else None

@@ -17,11 +17,11 @@ from app.brands.rules import country_quiet_hours, next_daytime, zone_or
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage, queue_messages
-from app.messaging.rules import Priority, Template
-from app.messaging.templates import OfferParams, RewardParams
+from app.messaging.templates import TemplateSpec
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.rules import amount_text
 from app.referrals.share import discount_text, reward_text
+from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ async def announce_codes(
             for channel in programme.offer.channels:
                 if channel in person.addresses:
                     due_at = send_time(channel, person, shop, brand, programme.survey.quiet_hours, now=now)
-                    wanted.append(
-                        _letter(Template.offer, code.id, person, shop, channel, template_params, due_at)
-                    )
+                    wanted.append(_letter(OFFER, code.id, person, shop, channel, template_params, due_at))
     await queue_messages(session, brand.id, wanted)
 
 
@@ -81,9 +79,7 @@ async def announce_rewards(
             amount = str(Money(one.net, reward.currency))
             template_params = RewardParams(person.first_name, amount, reward.kind.value, reward.code)
             due_at = send_time(channel, person, one.shop, brand, programme.survey.quiet_hours, now=now)
-            wanted.append(
-                _letter(Template.reward, reward.id, person, one.shop, channel, template_params, due_at)
-            )
+            wanted.append(_letter(REWARD, reward.id, person, one.shop, channel, template_params, due_at))
     await queue_messages(session, brand.id, wanted)
 
 
@@ -127,7 +123,7 @@ def send_time(
 
 
 def _letter(
-    template: Template,
+    template: TemplateSpec,
     subject_id: UUID,
     person: ContactOptions,
     shop: Shop,
@@ -135,7 +131,6 @@ def _letter(
     template_params: OfferParams | RewardParams,
     due_at: datetime,
 ) -> NewMessage:
-    urgent = template is Template.offer
     return NewMessage(
         template=template,
         subject_id=subject_id,
@@ -146,6 +141,5 @@ def _letter(
         locale=person.locale or shop.locale,
         template_params=template_params,
         due_at=due_at,
-        priority=Priority.urgent if urgent else Priority.normal,
-        at_once=urgent and channel is Channel.email,
+        at_once=template is OFFER and channel is Channel.email,
     )

@@ -11,7 +11,6 @@ from app.base.errors import AppError, NotFound
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.messaging.queue import cancel_messages
-from app.messaging.rules import Template
 from app.orders.models import Order
 from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
@@ -27,6 +26,7 @@ from app.referrals.reverse import (
 )
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
+from app.referrals.templates import OFFER
 
 
 async def approve_redemption(
@@ -110,7 +110,7 @@ async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: d
         row.disabled_at = now
         row.active = False
         await session.flush()
-        await cancel_messages(session, brand.id, [row.id], [Template.offer], reason="disabled")
+        await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
     return row
 
 

@@ -14,10 +14,10 @@ from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.messaging.queue import cancel_messages
-from app.messaging.rules import Template
 from app.referrals.issue import NewReferrer, issue_offers
 from app.surveys.models import Response, Survey
 from app.surveys.rules import Band, SurveyStatus, band_of
+from app.surveys.templates import REMINDER, SURVEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ async def record_response(
         await issue_offers(
             session, tokens, brand, [NewReferrer(survey.customer_id, survey.shop_id, survey.id)], now=now
         )
-    await cancel_messages(
-        session, brand.id, [survey.id], [Template.survey, Template.reminder], reason="answered"
-    )
+    await cancel_messages(session, brand.id, [survey.id], [SURVEY, REMINDER], reason="answered")
     return outcome
 
 

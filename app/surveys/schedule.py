@@ -16,11 +16,11 @@ from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
-from app.messaging.rules import Template
 from app.surveys import rules
 from app.surveys.gather import Gathered, gather_inputs
 from app.surveys.models import Survey
 from app.surveys.rules import Planned, Skipped, SkipReason, SurveyStatus
+from app.surveys.templates import REMINDER, SURVEY
 
 _WRITTEN = [
     Survey.brand_id,
@@ -152,6 +152,4 @@ async def _stop_following_up(session: AsyncSession, brand_id: int, gathered: Ite
     await session.execute(
         update(Survey).where(Survey.brand_id == brand_id, in_ids(Survey.id, ids)).values(reminder_due_at=None)
     )
-    await cancel_messages(
-        session, brand_id, ids, [Template.survey, Template.reminder], reason="order_taken_back"
-    )
+    await cancel_messages(session, brand_id, ids, [SURVEY, REMINDER], reason="order_taken_back")

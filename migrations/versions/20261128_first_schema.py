@@ -38,6 +38,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
+        "template_versions",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_template_versions")),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -323,7 +336,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("template_params", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("template_hash", sa.Text(), nullable=True),
+        sa.Column("template_version_id", sa.LargeBinary(), nullable=True),
         sa.Column("at_once", sa.Boolean(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
@@ -347,6 +360,11 @@ def upgrade() -> None:
             ["brand_id", "shop_id"],
             ["shops.brand_id", "shops.id"],
             name=op.f("fk_messages_shops_brand_id_shop_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "template_version_id"],
+            ["template_versions.brand_id", "template_versions.id"],
+            name=op.f("fk_messages_template_versions_brand_id_template_version_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_messages")),
         sa.UniqueConstraint(
@@ -373,6 +391,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status IN ('sending', 'unknown')"),
     )
+    op.create_index("ix_messages_status", "messages", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "order_facts",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -525,13 +544,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id", "message_id", "number", name=op.f("uq_attempts_brand_id_message_id_number")
         ),
-    )
-    op.create_index(
-        "ix_attempts_provider_ref",
-        "attempts",
-        ["brand_id", "provider_ref"],
-        unique=False,
-        postgresql_where=sa.text("provider_ref IS NOT NULL"),
     )
     op.create_table(
         "codes",
@@ -931,11 +943,6 @@ def downgrade() -> None:
     op.drop_table("surveys")
     op.drop_index("uq_codes_active", table_name="codes", postgresql_where=sa.text("active"))
     op.drop_table("codes")
-    op.drop_index(
-        "ix_attempts_provider_ref",
-        table_name="attempts",
-        postgresql_where=sa.text("provider_ref IS NOT NULL"),
-    )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
     op.drop_table("referrers")
@@ -943,6 +950,7 @@ def downgrade() -> None:
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_table("orders")
     op.drop_table("order_facts")
+    op.drop_index("ix_messages_status", table_name="messages")
     op.drop_index(
         "ix_messages_sending",
         table_name="messages",
@@ -976,5 +984,6 @@ def downgrade() -> None:
     )
     op.drop_table("customers")
     op.drop_table("api_keys")
+    op.drop_table("template_versions")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

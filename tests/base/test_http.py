@@ -1,5 +1,4 @@
-"""The outgoing client over real sockets: limits, redirects, refused addresses, and what a failure
-proves."""
+"""The outgoing client over real sockets: limits, redirects, refused addresses, and what a failure proves."""
 
 import asyncio
 import socket

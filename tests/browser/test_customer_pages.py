@@ -1,5 +1,4 @@
-"""The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they
-are light."""
+"""The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they are light."""
 
 import gzip
 from collections.abc import AsyncIterator

@@ -1,5 +1,4 @@
-"""Mails as a real Chromium lays them out: keys large enough for a thumb, nothing to scroll
-sideways, readable in the dark."""
+"""Mails as a real Chromium lays them out: keys large enough for a thumb, nothing to scroll sideways, readable in the dark."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,16 +8,16 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from app.brands.programme import Channel
-from app.messaging.render import render
-from app.messaging.rules import Template
+from app.messaging.templates import TemplateSpec, registered
+from app.surveys.templates import SURVEY
 from tests.support.browser import needs_chromium
-from tests.support.rendering import LINKS, LOOK, item
+from tests.support.rendering import item, rendered
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
 
 @asynccontextmanager
-async def shown(browser: Browser, template: Template, width: int, scheme: str) -> AsyncIterator[Page]:
+async def shown(browser: Browser, template: TemplateSpec, width: int, scheme: str) -> AsyncIterator[Page]:
     """A page that shows the e-mail and has loaded nothing from anywhere."""
     context = await browser.new_context(
         viewport={"width": width, "height": 740},
@@ -27,7 +26,7 @@ async def shown(browser: Browser, template: Template, width: int, scheme: str) -
     page = await context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    await page.set_content(render(item(template, Channel.email), LOOK, LINKS).html or "")
+    await page.set_content(rendered(item(template, Channel.email)).html)
     assert requests == []
     yield page
     await context.close()
@@ -35,7 +34,7 @@ async def shown(browser: Browser, template: Template, width: int, scheme: str) -
 
 @pytest.mark.parametrize("width", [320, 360, 600])
 async def test_the_eleven_keys_fit_a_thumb(browser: Browser, width: int) -> None:
-    async with shown(browser, Template.survey, width, "light") as page:
+    async with shown(browser, SURVEY, width, "light") as page:
         boxes = [await key.bounding_box() for key in await page.locator('a[href*="score="]').all()]
     assert len(boxes) == 11
     for box in boxes:
@@ -48,7 +47,7 @@ async def test_the_eleven_keys_fit_a_thumb(browser: Browser, width: int) -> None
     assert len(rows) == (1 if width == 600 else 2), "on a phone, 0-5 and 6-10 are in two rows"
 
 
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", registered(), ids=lambda spec: spec.name)
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [
@@ -60,7 +59,7 @@ async def test_the_eleven_keys_fit_a_thumb(browser: Browser, width: int) -> None
     ],
 )
 async def test_every_mail_is_accessible_and_fits_the_window(
-    browser: Browser, template: Template, width: int, scheme: str
+    browser: Browser, template: TemplateSpec, width: int, scheme: str
 ) -> None:
     async with shown(browser, template, width, scheme) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") <= width

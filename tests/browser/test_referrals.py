@@ -1,5 +1,4 @@
-"""The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are
-light."""
+"""The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are light."""
 
 import gzip
 from collections.abc import AsyncIterator

@@ -7,9 +7,10 @@ from app.brands.programme import Channel
 from app.insight.funnel import funnel, funnel_facts
 from app.insight.periods import Period, before, id_binds, last_days, read_period
 from app.insight.scores import By, count_groups, nps_facts
-from app.messaging.rules import MessageStatus, Template
+from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
+from app.surveys.templates import SURVEY
 from tests.support.insight_rows import START, Rows
 
 ALL = Period()
@@ -137,7 +138,7 @@ async def test_the_rate_is_of_what_arrived_where_receipts_come(session, brand, r
     for status in (MessageStatus.delivered, MessageStatus.bounced, MessageStatus.accepted):
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person))
-        await rows.message(Template.survey, person.id, survey.id, status=status)
+        await rows.message(SURVEY, person.id, survey.id, status=status)
     facts = await nps_facts(session, brand, ALL)
     assert (facts["answered"], facts["delivered"], facts["response_rate"]) == (1, 2, 0.5)
     assert facts["response_rate_interval"]["low"] < 0.5 < facts["response_rate_interval"]["high"]
@@ -149,7 +150,7 @@ async def test_the_rate_is_of_what_was_accepted_where_no_receipts_come(session, 
         survey = await rows.survey(await rows.order(person))
         sent_at = None if number == 0 else START
         status = MessageStatus.failed if number == 0 else MessageStatus.accepted
-        await rows.message(Template.survey, person.id, survey.id, status=status, sent_at=sent_at)
+        await rows.message(SURVEY, person.id, survey.id, status=status, sent_at=sent_at)
     facts = await nps_facts(session, brand, ALL)
     assert (facts["answered"], facts["delivered"], facts["response_rate"]) == (0, 3, 0.0)
 

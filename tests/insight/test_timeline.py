@@ -10,13 +10,14 @@ from app.insight import sentences
 from app.insight.invariants import RULES, check
 from app.insight.timeline import timeline
 from app.messaging.models import Attempt, ProviderEvent
-from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind, Template
+from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
 from app.orders.models import Order, OrderFact
 from app.orders.rules import FactKind, OrderStatus
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
 from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.templates import SURVEY
 from tests.support.insight_rows import START, Rows
 
 
@@ -133,7 +134,7 @@ async def test_a_friend_sees_the_code_they_used(context, session, brand, rows):
 async def test_a_providers_reason_is_told_without_the_address(context, session, brand, rows):
     person = await rows.customer()
     survey = await rows.survey(await rows.order(person))
-    message = await rows.message(Template.survey, person.id, survey.id, status=MessageStatus.bounced)
+    message = await rows.message(SURVEY, person.id, survey.id, status=MessageStatus.bounced)
     attempt = (
         await session.scalars(
             Attempt.__table__.select().with_only_columns(Attempt.id).where(Attempt.message_id == message.id)
@@ -231,12 +232,12 @@ async def test_each_broken_promise_names_its_rows(context, session, brand, shop,
     async def unsent():
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person))
-        await rows.message(Template.survey, person.id, survey.id, attempts=0, status=MessageStatus.accepted)
+        await rows.message(SURVEY, person.id, survey.id, attempts=0, status=MessageStatus.accepted)
 
     async def sent_twice():
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person))
-        message = await rows.message(Template.survey, person.id, survey.id)
+        message = await rows.message(SURVEY, person.id, survey.id)
         session.add(
             Attempt(
                 brand_id=brand.id,
@@ -252,7 +253,7 @@ async def test_each_broken_promise_names_its_rows(context, session, brand, shop,
     async def history_asked():
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person, history=True))
-        await rows.message(Template.survey, person.id, survey.id)
+        await rows.message(SURVEY, person.id, survey.id)
 
     async def suppressed_sent():
         key = context.tokens.address_key("ana@example.com")

@@ -26,8 +26,9 @@ from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import cancel_messages, queue_messages
 from app.messaging.render import fill
-from app.messaging.rules import MOST_REFUSALS, AttemptStatus, MessageStatus, Priority, Template
-from app.messaging.templates import OfferParams
+from app.messaging.rules import MOST_REFUSALS, AttemptStatus, FailureCause, MessageStatus, RecipientRefused
+from app.referrals.templates import OFFER, OfferParams
+from app.surveys.templates import SURVEY
 from tests.support.constants import NOW
 from tests.support.sending import (
     GRACE,
@@ -52,7 +53,7 @@ async def test_a_due_message_is_sent_once_and_its_attempt_recorded(
     assert await sweep_once(both(context, provider), NOW + GRACE * 2) == 0
     message = await the_message(context)
     assert (message.status, message.sent_at, message.attempts) == (MessageStatus.accepted, NOW, 1)
-    assert message.template_hash
+    assert message.template_version_id
     (attempt,) = await attempts(context)
     assert (attempt.status, attempt.provider, attempt.provider_ref) == (
         AttemptStatus.accepted,
@@ -108,7 +109,7 @@ async def test_everybody_gets_their_own_values(context: AppContext, brand: Brand
     (batch,) = provider.calls
     links = set()
     for letter in batch.recipients:
-        filled = fill(batch.skeleton, letter.values)
+        filled = fill(batch.content, letter.values)
         mine = next(one for one in wanted if one.address == letter.to)
         link = f"http://127.0.0.1:8000/s/{context.tokens.link('survey', brand.id, mine.subject_id)}"
         assert f'{link}?score=10"' in filled.html
@@ -200,7 +201,7 @@ async def test_a_send_of_unknown_outcome_waits_and_is_repeated_once(
     assert await sweep_once(both(context, provider), NOW + GRACE - timedelta(seconds=1)) == 0
     assert await sweep_once(both(context, provider), NOW + GRACE) == 1
     message = await the_message(context)
-    assert (message.status, message.reason, message.unknowns) == (MessageStatus.unknown, "review", 2)
+    assert (message.status, message.reason, message.unknowns) == (MessageStatus.review, None, 2)
     assert message.possible_duplicate
     assert await sweep_once(both(context, provider), NOW + GRACE * 100) == 0
     assert len(provider.calls) == 2
@@ -253,7 +254,7 @@ async def test_a_cancelled_one_is_not_repeated_whatever_came_of_it(
     async def cancel_now(_batch: OutgoingBatch) -> None:
         async with context.sessions.begin() as session:
             await cancel_messages(
-                session, brand.id, [one.subject_id for one in wanted], [Template.survey], reason="refunded"
+                session, brand.id, [one.subject_id for one in wanted], [SURVEY], reason="refunded"
             )
 
     class Cancelled(Scripted):
@@ -295,8 +296,7 @@ async def test_what_a_crash_left_is_sent_once_more_after_the_grace(
     assert {message.status for message in await messages(context)} == {MessageStatus.sending}
     provider = Scripted()
     assert await sweep_once(both(context, provider), NOW + GRACE - timedelta(seconds=1)) == 0
-    # By the simulated time the grace is over, but the attempt is only just written: its call may be
-    # under way elsewhere.
+    # By the simulated time the grace is over, but the attempt is only just written: its call may be under way elsewhere.
     assert await sweep_once(both(context, provider), NOW + GRACE) == 0
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE attempts SET created_at = created_at - interval '61 seconds'"))
@@ -396,14 +396,16 @@ async def test_a_number_that_said_stop_to_the_carrier_is_suppressed(
                 brand_id=brand.id, customer_id=wanted.customer_id, channel=Channel.sms, given=True, at=NOW
             )
         )
-    provider = Scripted([refuse(permanent=True, reason="opted_out")])
+    provider = Scripted(
+        [lambda batch: [RecipientRefused(FailureCause.recipient_opted_out)] * len(batch.recipients)]
+    )
     await sweep_once(both(context, provider), NOW)
     message = await the_message(context)
-    assert (message.status, message.reason) == (MessageStatus.suppressed, "opted_out")
+    assert (message.status, message.reason) == (MessageStatus.suppressed, "recipient_opted_out")
     async with context.sessions() as session:
         (suppression,) = (await session.scalars(select(Suppression))).all()
     assert (suppression.channel, suppression.reason) == (Channel.sms, SuppressionReason.stopped)
-    assert provider.calls[0].skeleton.text.endswith("Reply STOP to stop.")
+    assert provider.calls[0].content.text.endswith("Reply STOP to stop.")
     assert not provider.calls[0].recipients[0].headers
 
 
@@ -426,10 +428,9 @@ async def test_urgent_messages_go_first(context: AppContext, brand: Brand, shop:
     async with context.sessions.begin() as session:
         urgent = replace(
             wanted[0],
-            template=Template.offer,
+            template=OFFER,
             subject_id=new_id(),
             template_params=offer,
-            priority=Priority.urgent,
         )
         await queue_messages(session, brand.id, [urgent])
     provider = Scripted()
@@ -486,7 +487,7 @@ async def test_without_a_grace_an_unknown_outcome_is_looked_after_at_once_and_st
     hasty = replace(context, settings=context.settings.model_copy(update={"unknown_grace_seconds": 0}))
     provider = Scripted([lose, lose, lose])
     assert await sweep_once(both(hasty, provider), NOW) == 2
-    assert (await the_message(context)).reason == "review"
+    assert (await the_message(context)).status is MessageStatus.review
 
 
 async def test_a_sweep_later_than_the_queueing_uses_its_own_time(

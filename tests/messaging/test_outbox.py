@@ -27,7 +27,7 @@ from app.messaging.outbox_routes import router
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.queue import queue_messages
 from app.messaging.rules import MessageStatus
-from app.messaging.templates import SurveyParams
+from app.surveys.templates import SurveyParams
 from tests.support.constants import NOW
 from tests.support.sending import Scripted, lose, queue
 

@@ -1,10 +1,11 @@
-"""The providers' doors over HTTP: signatures, vendors' own bodies, garbage."""
+"""The providers' webhook endpoints over HTTP: signatures, vendors' own bodies, garbage."""
 
 import json
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
@@ -23,9 +24,10 @@ from app.brands.programme import Channel
 from app.customers.models import Suppression
 from app.messaging.models import Message, ProviderEvent
 from app.messaging.provider_routes import router
-from app.messaging.providers.sendgrid.events import is_from_sendgrid
+from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
+from app.messaging.providers.sendgrid.events import is_from_sendgrid, read_events
 from app.messaging.providers.twilio.events import is_from_twilio, read_form
-from app.messaging.rules import MessageStatus, ProviderEventKind
+from app.messaging.rules import FailureCause, MessageStatus, ProviderEventKind
 from tests.support.constants import NOW
 from tests.support.fakes.sendgrid import FakeSendGrid, Mail
 from tests.support.fakes.sent import put_message
@@ -407,6 +409,36 @@ async def test_stop_is_obeyed_for_every_brand_that_knows_the_number(
         (shop.brand_id, Channel.sms, "stopped"),
         (others[0].brand_id, Channel.sms, "stopped"),
     ]
+
+
+async def test_twilios_own_keyword_is_obeyed(context: AppContext, shop: Shop, client: AsyncClient) -> None:
+    await put(context, shop, "+15558675310", Channel.sms)
+    body, headers = reply("genug jetzt", OptOutType="HELP")
+    await client.post(INBOUND, content=body, headers=headers)
+    assert await suppressed(context) == []
+    body, headers = reply("genug jetzt", OptOutType="STOP")
+    await client.post(INBOUND, content=body, headers=headers)
+    assert await suppressed(context) == [(shop.brand_id, Channel.sms, "stopped")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("Bounced Address", FailureCause.invalid_address),
+        ("Invalid", FailureCause.invalid_address),
+        ("Unsubscribed Address", FailureCause.recipient_unsubscribed),
+        ("spam reporting address ", FailureCause.recipient_complained),
+        ("Invalid SMTPAPI header", None),
+        (None, None),
+    ],
+)
+def test_sendgrids_reasons_for_a_drop_become_our_causes(
+    context: AppContext, reason: str | None, cause: FailureCause | None
+) -> None:
+    token = context.tokens.link("attempt", 1, uuid4())
+    event = {"event": "dropped", "reason": reason, ATTEMPT_ARGUMENT: token, "sg_event_id": "1"}
+    (parsed,) = read_events(context.tokens, orjson.dumps([event]), now=NOW)
+    assert (parsed.kind, parsed.cause) == (ProviderEventKind.dropped, cause)
 
 
 @pytest.mark.parametrize("text", ["10", "START", "9 never stop baking that bread"])

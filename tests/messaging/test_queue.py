@@ -17,8 +17,9 @@ from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging.models import Message
 from app.messaging.queue import NewMessage, cancel_messages, queue_messages
-from app.messaging.rules import MessageStatus, Priority, Template
-from app.messaging.templates import SurveyParams
+from app.messaging.rules import MessageStatus
+from app.referrals.templates import OFFER
+from app.surveys.templates import REMINDER, SURVEY, SurveyParams
 from tests.support.constants import NOW
 
 
@@ -34,7 +35,7 @@ async def customer_id(context: AppContext, brand: Brand) -> UUID:
 def wanted_survey(shop: Shop, customer_id: UUID, *, due_at: datetime = NOW) -> NewMessage:
     template_params = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
     return NewMessage(
-        Template.survey,
+        SURVEY,
         new_id(),
         customer_id,
         shop.id,
@@ -89,12 +90,14 @@ async def test_queueing_wakes_the_sender_only_with_the_commit(
         assert await session.scalar(wake_ups) == 1
 
 
-async def test_an_urgent_message_wakes_the_sweep_of_its_lane(
+async def test_an_urgent_message_wakes_the_sweep_of_its_priority(
     context: AppContext, brand: Brand, shop: Shop, customer_id: UUID
 ) -> None:
     async with context.sessions.begin() as session:
         await queue_messages(
-            session, brand.id, [replace(wanted_survey(shop, customer_id), priority=Priority.urgent)]
+            session,
+            brand.id,
+            [replace(wanted_survey(shop, customer_id), template=OFFER, template_params=OFFER.sample)],
         )
         assert (await session.scalars(text("SELECT entrypoint FROM pgqueuer"))).all() == ["urgent"]
 
@@ -145,8 +148,8 @@ async def test_cancelling_takes_back_what_is_planned_and_keeps_the_rest_from_bei
         message.status = status
     await session.flush()
     subjects = [one.subject_id for one in wanted]
-    assert await cancel_messages(session, brand.id, subjects, [Template.reminder], reason="refunded") == 0
-    assert await cancel_messages(session, brand.id, subjects, [Template.survey], reason="refunded") == 1
+    assert await cancel_messages(session, brand.id, subjects, [REMINDER], reason="refunded") == 0
+    assert await cancel_messages(session, brand.id, subjects, [SURVEY], reason="refunded") == 1
     session.expire_all()
     after = [(message.status, message.reason) for message in await all_messages(session)]
     assert after == [

@@ -1,5 +1,4 @@
-"""The last look at the clock before a message leaves: whatever held it up, nobody is asked at
-night."""
+"""The last look at the clock before a message leaves: whatever held it up, nobody is asked at night."""
 
 import asyncio
 from dataclasses import replace
@@ -15,8 +14,9 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
 from app.customers.models import Consent, Customer
 from app.messaging.queue import NewMessage, queue_messages
-from app.messaging.rules import MessageStatus, Template, waits_for_day
-from app.messaging.templates import OfferParams, RewardParams, TemplateParams
+from app.messaging.rules import MessageStatus
+from app.messaging.templates import TemplateSpec, registered
+from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from tests.support.sending import Scripted, both, lose, messages, queue, refuse, the_message
 
 EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
@@ -24,8 +24,8 @@ EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
 NIGHT = EVENING + timedelta(minutes=15)
 MORNING = datetime(2026, 3, 11, 8, tzinfo=UTC)
 """Nine in Berlin, when they end."""
-OFFER = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01")
-REWARD = RewardParams("Ana", "10.00 EUR", "credit", None)
+OFFER_PARAMS = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01")
+REWARD_PARAMS = RewardParams("Ana", "10.00 EUR", "credit", None)
 
 
 async def queue_texts(
@@ -113,11 +113,13 @@ async def test_what_an_outage_held_up_waits_for_the_morning(
     assert set(provider.reached.values()) == {1}
 
 
-@pytest.mark.parametrize(
-    ("template", "template_params"), [(Template.offer, OFFER), (Template.reward, REWARD)]
-)
+@pytest.mark.parametrize(("template", "template_params"), [(OFFER, OFFER_PARAMS), (REWARD, REWARD_PARAMS)])
 async def test_offers_and_rewards_go_at_night_by_mail_and_in_the_morning_by_text(
-    context: AppContext, brand: Brand, shop: Shop, template: Template, template_params: TemplateParams
+    context: AppContext,
+    brand: Brand,
+    shop: Shop,
+    template: TemplateSpec,
+    template_params: OfferParams | RewardParams,
 ) -> None:
     (text,) = await queue_texts(
         context, brand, shop, template=template, template_params=template_params, at_once=True
@@ -139,7 +141,7 @@ async def test_a_lost_offer_due_at_once_is_sent_again_whatever_time_the_sweep_is
 ) -> None:
     later = NIGHT + timedelta(days=90)
     await queue(
-        context, brand, shop, template=Template.offer, template_params=OFFER, at_once=True, due_at=later
+        context, brand, shop, template=OFFER, template_params=OFFER_PARAMS, at_once=True, due_at=later
     )
     provider = Scripted([lose])
     await sweep_once(both(context, provider), EVENING)
@@ -210,10 +212,9 @@ async def test_who_may_not_be_written_to_is_dropped_at_night_too(
 
 
 def test_only_offers_and_rewards_by_mail_go_at_any_hour() -> None:
-    awake = {
-        (template, channel)
-        for template in Template
-        for channel in Channel
-        if not waits_for_day(template, channel)
+    any_hour = {
+        (template.name, channel)
+        for template in registered()
+        for channel in template.channels - template.quiet_hours
     }
-    assert awake == {(Template.offer, Channel.email), (Template.reward, Channel.email)}
+    assert any_hour == {("offer", Channel.email), ("reward", Channel.email)}

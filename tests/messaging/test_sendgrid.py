@@ -10,14 +10,14 @@ import pytest
 from app.base.errors import Outcome, OutsideError
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Skeleton
+from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient
 from app.messaging.providers.sendgrid.client import SendGrid
 from tests.support.constants import SECRET_KEY
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid
 from tests.support.fakes.server import Call, Fault
 
 TOKENS = Tokens(SECRET_KEY)
-FRAME = Skeleton(
+FRAME = Content(
     subject="Hello -t7s-name-", text="Dear -t7t-name-, rate: -t7t-link-", html="<p>Dear -t7h-name-</p>"
 )
 
@@ -37,7 +37,7 @@ def letter(number: int = 1, *, name: str = "Ana", **more: str) -> Recipient:
     return Recipient(uuid4(), f"person{number}@example.com", values, one_click)
 
 
-def batch(*letters: Recipient, frame: Skeleton = FRAME) -> OutgoingBatch:
+def batch(*letters: Recipient, frame: Content = FRAME) -> OutgoingBatch:
     return OutgoingBatch(7, Channel.email, "survey", "hi@acme.example", "Acme", frame, letters)
 
 
@@ -113,7 +113,7 @@ async def test_an_address_twice_goes_in_two_calls(fake: FakeSendGrid, provider: 
 @pytest.mark.parametrize("size", [9_000, 10_000, 11_000, 40_000])
 async def test_long_values_are_filled_in_by_us(fake: FakeSendGrid, provider: SendGrid, size: int) -> None:
     long = letter(2, **{"-t7t-long-": "ä" * (size // 2)})
-    frame = Skeleton(subject=FRAME.subject, text="-t7t-name-: -t7t-long-", html=FRAME.html)
+    frame = Content(subject=FRAME.subject, text="-t7t-name-: -t7t-long-", html=FRAME.html)
     results = await provider.send(batch(letter(1, **{"-t7t-long-": "short"}), long, frame=frame))
     assert results[1] == Accepted(next(mail.message_id for mail in fake.mail if mail.to == long.to))
     assert {mail.to: mail.text for mail in fake.mail}[long.to] == "Ana: " + "ä" * (size // 2)

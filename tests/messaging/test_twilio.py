@@ -9,14 +9,14 @@ import pytest
 from app.base.errors import Outcome, OutsideError
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Skeleton
+from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient
 from app.messaging.providers.twilio.client import Twilio
 from tests.support.constants import SECRET_KEY
 from tests.support.fakes.server import Fault
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
 
 TOKENS = Tokens(SECRET_KEY)
-FRAME = Skeleton(text="-t7-name-, how was it? -t7-link- Reply STOP to opt out")
+FRAME = Content(text="-t7-name-, how was it? -t7-link- Reply STOP to opt out")
 
 
 def letter(number: int = 1, *, to: str | None = None, name: str = "Ana ✓") -> Recipient:
@@ -100,7 +100,7 @@ async def test_who_opted_out_is_told_apart(fake: FakeTwilio, provider: Twilio) -
     results = await provider.send(batch(letter(1), letter(2)))
     error = results[0]
     assert isinstance(error, OutsideError)
-    assert (error.outcome, error.reason, error.permanent) == (Outcome.refused, "opted_out", True)
+    assert (error.outcome, error.reason, error.permanent) == (Outcome.refused, "recipient_opted_out", True)
     assert isinstance(results[1], Accepted)
 
 

@@ -14,7 +14,6 @@ from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.models import Message
-from app.messaging.rules import Template
 from app.orders.models import Order
 from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
@@ -23,6 +22,7 @@ from app.referrals.models import Code, Redemption
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.referrals.settle import sweep
+from app.referrals.templates import REWARD
 from tests.support.constants import NOW
 from tests.support.referring import (
     balances,
@@ -42,7 +42,7 @@ from tests.support.referring import (
 
 async def reward_messages(context: AppContext, brand: Brand) -> list[Message]:
     async with context.sessions() as session:
-        query = select(Message).where(Message.brand_id == brand.id, Message.template == Template.reward)
+        query = select(Message).where(Message.brand_id == brand.id, Message.template == REWARD.name)
         return list(await session.scalars(query))
 
 

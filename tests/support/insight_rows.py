@@ -13,13 +13,16 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.customers.models import Customer
 from app.messaging.models import Attempt, Message
-from app.messaging.rules import AttemptStatus, MessageStatus, Priority, Template
+from app.messaging.rules import AttemptStatus, MessageStatus, Priority
+from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, LedgerEntry, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.templates import SURVEY
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """A Monday."""
@@ -91,11 +94,13 @@ class Rows:
             values["reason"] = SkipReason.no_consent
         return await self._add(Survey(brand_id=self.brand.id, **(values | said)))
 
-    async def message(self, template: Template, customer_id: UUID, subject_id: UUID, **said: Any) -> Message:
+    async def message(
+        self, template: TemplateSpec, customer_id: UUID, subject_id: UUID, **said: Any
+    ) -> Message:
         values = {
             "customer_id": customer_id,
             "shop_id": self.shop.id,
-            "template": template,
+            "template": template.name,
             "subject_id": subject_id,
             "channel": Channel.email,
             "priority": Priority.normal,
@@ -141,7 +146,7 @@ class Rows:
         bought = await self.order(person, **(order or {}))
         survey = await self.survey(bought, SurveyStatus.answered)
         at = said.get("answered_at", START)
-        await self.message(Template.survey, person.id, survey.id, created_at=at)
+        await self.message(SURVEY, person.id, survey.id, created_at=at)
         values = {"channel": Channel.email, "score": score, "answered_at": at, "first_answered_at": at}
         return await self._add(
             Response(
@@ -177,7 +182,7 @@ class Rows:
             "expires_at": datetime(2099, 1, 1, tzinfo=UTC),
         }
         code = await self._add(Code(brand_id=self.brand.id, customer_id=customer_id, **(values | said)))
-        await self.message(Template.offer, customer_id, code.id)
+        await self.message(OFFER, customer_id, code.id)
         return code
 
     async def visit(self, customer_id: UUID) -> None:
@@ -186,8 +191,7 @@ class Rows:
     async def redemption(
         self, code: Code, status: RedemptionStatus = RedemptionStatus.approved, **order: Any
     ) -> Redemption:
-        """A friend's order of 80.00 with the code, 8.00 off, and 10.00 of reward where it is
-        approved."""
+        """A friend's order of 80.00 with the code, 8.00 off, and 10.00 of reward where it is approved."""
         friend = await self.customer()
         bought = await self.order(friend, discount_codes=[code.display], total=7200, **order)
         await self.survey(bought, SurveyStatus.planned)

@@ -1,25 +1,46 @@
-"""E-mails and texts to render: a brand's look, its links, and one item of every template."""
+"""E-mails and texts to render: a brand's look, its links, and one message of every template."""
 
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import app.models  # noqa: F401  # registers every template
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
-from app.messaging.render import Branding, Item, Links
-from app.messaging.rules import Template
-from app.messaging.templates import CATALOGUE, TemplateParams, read_params, stored
+from app.messaging.providers.protocol import Content
+from app.messaging.render import Links, render
+from app.messaging.templates import TemplateSpec, read_params, stored_params
+from app.messaging.translate import language_of
+from app.messaging.versions import Branding, VersionContent, current_version
 
 ID = UUID(int=7)
 LOOK = Branding("Acme Goods", "Acme", "1 Main St, Berlin", "#0f5fa8", "#ffffff")
-LINKS = Links(Tokens("a key for tests alone, of no worth"), "https://nps.example.com")
+LINKS = Links(Tokens("a key for tests alone, of no worth"), "https://nps.example.com", 1)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A message that can be rendered."""
+
+    version: VersionContent
+    template_params: dict[str, str | None]
+    locale: str
+    customer_id: UUID = ID
+    subject_id: UUID = ID
 
 
 def item(
-    template: Template,
+    template: TemplateSpec,
     channel: Channel,
-    template_params: TemplateParams | None = None,
+    template_params: Any = None,
     *,
     locale: str = "en-GB",
+    look: Branding = LOOK,
 ) -> Item:
-    kept = read_params(template, stored(template_params or CATALOGUE[template].sample))
-    assert kept is not None
-    return Item(1, ID, ID, template, channel, locale, kept)
+    params = read_params(template, stored_params(template, template_params or template.sample))
+    assert params is not None
+    return Item(current_version(template, channel, language_of(locale), look), params, locale)
+
+
+def rendered(one: Item, links: Links = LINKS) -> Content:
+    return render(one.version, one, links)

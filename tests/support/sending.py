@@ -19,8 +19,7 @@ from app.messaging.deliver import sweep
 from app.messaging.models import Attempt, Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import NewMessage, queue_messages
-from app.messaging.rules import Template
-from app.messaging.templates import SurveyParams
+from app.surveys.templates import SURVEY, SurveyParams
 from tests.support.constants import NOW
 
 GRACE = timedelta(seconds=900)
@@ -93,7 +92,7 @@ async def queue(
     wanted = [
         replace(
             NewMessage(
-                Template.survey,
+                SURVEY,
                 new_id(),
                 one.id,
                 shop.id,

@@ -18,7 +18,8 @@ from app.brands.find import load_brand
 from app.insight.periods import Period, read_period
 from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent
-from app.messaging.rules import MessageStatus, Template
+from app.messaging.rules import MessageStatus
+from app.messaging.templates import TemplateName
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.surveys.models import Response, Survey
@@ -107,7 +108,7 @@ async def list_messages(
     caller: Reader,
     page: PageDep,
     session: SessionDep,
-    template: Template | None = None,
+    template: TemplateName | None = None,
     status: MessageStatus | None = None,
     customer: Plain | None = None,
 ) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Single values out of a provider's event, made fit to be kept. Pure."""
+"""Single values of a provider's event, made fit for the database. Pure."""
 
 from datetime import UTC, datetime, timedelta
 

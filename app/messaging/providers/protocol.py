@@ -1,4 +1,4 @@
-"""What every provider's adapter promises: carry a batch, and say of each letter whether it was accepted, refused, or nobody knows."""
+"""What every provider's adapter promises: send a batch, and report of each message whether it was accepted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,12 @@ from app.brands.programme import Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Skeleton:
-    """What all letters of a batch have in common, with tags where each person's own values go.
+class Content:
+    """Text, subject and HTML of one message, or of a whole batch. An SMS has `text` alone.
 
-    Tags begin with a prefix drawn at random for the batch, so a customer named like a tag is none. HTML and text have tags of
-    their own, since values are escaped for the one and plain in the other. A text message has `text` alone.
+    A batch's content has tags where each recipient's own values go. Tags begin with a prefix drawn at
+    random for the batch, so no customer's name can be one. HTML and text have tags of their own,
+    since values are escaped for the one and plain in the other.
     """
 
     text: str
@@ -24,7 +25,7 @@ class Skeleton:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person's share of a batch: `values` maps every tag of the frame to what stands there, HTML values already escaped."""
+    """One recipient of a batch. `values` has every tag of the content; HTML values are escaped."""
 
     attempt_id: UUID
     to: str
@@ -35,41 +36,48 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingBatch:
-    """Letters of one brand, template version, language and sender; each address at most once."""
+    """Messages of one brand, template version, variant and sender; each address at most once."""
 
     brand_id: int
     channel: Channel
     template: str
     sender: str
-    """The From address; for texts the carrier's own service decides and this is empty."""
+    """The From address; empty for texts, whose sender the provider's own service chooses."""
     sender_name: str
-    skeleton: Skeleton
+    content: Content
     recipients: Sequence[Recipient]
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the letter; `provider_ref` is its own id for it."""
+    """The provider accepted the message; `provider_ref` is its own id for it."""
 
     provider_ref: str | None
 
 
 Result = Accepted | OutsideError
-"""What became of one letter. An `OutsideError` says refused or unknown, and is returned, not raised: others of the batch may differ."""
+"""Outcome of one message.
+
+An `OutsideError` (a `RecipientRefused` where the address is the cause) is returned and not raised:
+other messages of the batch may have another outcome.
+"""
 
 
 class Provider(Protocol):
     """An adapter to one provider."""
 
     name: str
-    """As it stands in attempt rows: `outbox`, `sendgrid`, `twilio`."""
+    """As kept in attempt rows: `outbox`, `sendgrid`, `twilio`."""
     most: int
-    """The most letters that one `send` takes."""
+    """The most recipients of one `send`."""
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Carry the batch; answers one result a letter, in order. Never raises for what the outside world does."""
+        """Send the batch; returns one result per recipient, in order.
+
+        Raises nothing for failures of the outside world.
+        """
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         ...

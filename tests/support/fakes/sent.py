@@ -1,4 +1,4 @@
-"""Messages that have left, straight into the database, for tests of what comes back."""
+"""Messages that were sent, straight into the database, for tests of provider events."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,8 @@ from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging.models import Attempt, Message
-from app.messaging.rules import AttemptStatus, MessageStatus, Priority, Template
+from app.messaging.rules import AttemptStatus, MessageStatus, Priority
+from app.surveys.templates import SURVEY
 
 
 async def put_message(
@@ -23,8 +24,7 @@ async def put_message(
     status: MessageStatus = MessageStatus.sending,
     attempts: int = 1,
 ) -> tuple[UUID, list[UUID]]:
-    """A customer, a message to them, and attempts in the state `sending`; answers the message's and
-    the attempts' ids."""
+    """A customer, a message to them, and attempts in the state `sending`; returns the ids of message and attempts."""
     customer = Customer(brand_id=shop.brand_id, id=new_id(), email=None, phone=None)
     setattr(customer, "email" if channel is Channel.email else "phone", address)
     session.add(customer)
@@ -34,7 +34,7 @@ async def put_message(
         id=new_id(),
         customer_id=customer.id,
         shop_id=shop.id,
-        template=Template.survey,
+        template=SURVEY.name,
         subject_id=new_id(),
         channel=channel,
         priority=Priority.normal,

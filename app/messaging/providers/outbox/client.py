@@ -1,4 +1,4 @@
-"""The carrier that sends nothing: it keeps each rendered message in the database, to be read at `/outbox`."""
+"""The provider that sends nothing: it keeps each rendered message in the database, to be read at `/outbox`."""
 
 from email.utils import formataddr
 from typing import Any
@@ -13,7 +13,7 @@ from app.messaging.render import fill
 
 
 class Outbox:
-    """Carries e-mail and texts into a table. A letter carried twice under one attempt is kept once."""
+    """Writes e-mail and texts into a table; a message written twice under one attempt is kept once."""
 
     name = "outbox"
     most = 1_000
@@ -22,18 +22,18 @@ class Outbox:
         self._context = context
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Keep the batch, all of it or nothing; accepts every letter."""
+        """Keep the batch, all of it or nothing; accepts every message."""
         rows = [_row(batch, recipient) for recipient in batch.recipients]
         async with self._context.sessions.begin() as session:
             await session.execute(insert(OutboxItem).on_conflict_do_nothing(), rows)
         return [Accepted(f"outbox-{recipient.attempt_id}") for recipient in batch.recipients]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 def _row(batch: OutgoingBatch, recipient: Recipient) -> dict[str, Any]:
-    filled = fill(batch.skeleton, recipient.values)
+    filled = fill(batch.content, recipient.values)
     is_email = batch.channel is Channel.email
     return {
         "brand_id": batch.brand_id,

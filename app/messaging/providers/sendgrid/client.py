@@ -1,7 +1,7 @@
-"""E-mail by SendGrid: one call carries up to a thousand letters of one frame, each with its own substitutions and headers.
+"""E-mail by SendGrid: one call has up to 1,000 recipients, each with substitutions and headers of their own.
 
-Of us SendGrid learns an opaque attempt token per letter; it comes back in every event. The SDK's transport is not used: it opens a
-connection per call and knows no time limit.
+SendGrid gets an opaque attempt token for each message and returns it in every event. The SDK's
+transport is not used: it opens a connection for each call and has no time limit.
 """
 
 import asyncio
@@ -16,39 +16,41 @@ from app.base import clock
 from app.base.errors import Outcome, OutsideError
 from app.base.http import of_exception, open_session, retry_wait
 from app.base.tokens import Tokens
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result, Skeleton
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
 from app.messaging.render import fill
 
 ATTEMPT_ARGUMENT = "tenfold_attempt"
-"""The custom argument that carries the attempt token; prefixed, since SendGrid overwrites reserved names."""
-LETTERS_A_CALL = 1_000
-PERSON_BYTES = 10_000
-"""SendGrid's limit on one person's substitutions; counted here with their quotation marks, so a little early."""
+"""The custom argument with the attempt token; prefixed, since SendGrid overwrites reserved names."""
+RECIPIENTS_PER_CALL = 1_000
+RECIPIENT_BYTES = 10_000
+"""SendGrid's limit on one recipient's substitutions; counted here with quotation marks, so a little early."""
 CALL_BYTES = 28_000_000
-"""SendGrid's limit is 30 MB a request; the rest is room for the frame and its envelope."""
+"""SendGrid's limit is 30 MB per request; the rest is for the content and the envelope."""
 _CALLS_AT_ONCE = 8
 _TOTAL_SECONDS = 60.0
-_NOT_THE_LETTERS_FAULT = {
+_OPERATOR_ERRORS = {
     401: "the API key was not accepted",
     403: "the API key may not send",
     404: "wrong address",
     405: "wrong address",
 }
-"""Refusals that the operator can mend: the same letter may go through later."""
+"""Refusals that the operator can mend: the same message may be accepted later."""
 
 
 @dataclass
 class _Call:
-    """One request to be: personalizations, and where in the batch their results belong."""
+    """One request: its personalizations, and the places of their recipients in the batch."""
 
     places: list[int] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
     addresses: set[str] = field(default_factory=set)
     size: int = 0
 
-    def takes(self, address: str, size: int, budget: int) -> bool:
+    def fits(self, address: str, size: int, budget: int) -> bool:
         return (
-            len(self.people) < LETTERS_A_CALL and address not in self.addresses and self.size + size <= budget
+            len(self.people) < RECIPIENTS_PER_CALL
+            and address not in self.addresses
+            and self.size + size <= budget
         )
 
     def add(self, place: int, address: str, person: dict[str, Any], size: int) -> None:
@@ -59,10 +61,10 @@ class _Call:
 
 
 class SendGrid:
-    """A `Carrier` for e-mail. Make it inside the running loop; `close` gives its connections back."""
+    """The `Provider` for e-mail. Create it inside the running loop; `close` closes its connections."""
 
     name = "sendgrid"
-    most = LETTERS_A_CALL
+    most = RECIPIENTS_PER_CALL
 
     def __init__(
         self,
@@ -76,10 +78,10 @@ class SendGrid:
         self._url = f"{base_url}/v3/mail/send"
         self._session = open_session(connections=32, total_seconds=total_seconds, trusted=True)
         self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
-        self._gate = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Carry the batch in as few calls as the limits allow. All letters of one call share its outcome."""
+        """Send the batch in as few calls as the limits allow. All messages of one call share its outcome."""
         results: list[Result] = [OutsideError(Outcome.refused, "not sent")] * len(batch.recipients)
         calls = [(_body(batch, call.people), call.places) for call in self._shared(batch)]
         calls += [(body, [place]) for place, body in self._alone(batch)]
@@ -90,12 +92,12 @@ class SendGrid:
         return results
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         await self._session.close()
 
     def _shared(self, batch: OutgoingBatch) -> list[_Call]:
         budget = CALL_BYTES - len(
-            orjson.dumps([batch.skeleton.text, batch.skeleton.html, batch.skeleton.subject])
+            orjson.dumps([batch.content.text, batch.content.html, batch.content.subject])
         )
         calls: list[_Call] = []
         for place, recipient in enumerate(batch.recipients):
@@ -103,7 +105,7 @@ class SendGrid:
                 continue
             person = {**self._person(batch.brand_id, recipient), "substitutions": dict(recipient.values)}
             address, size = recipient.to.casefold(), len(orjson.dumps(person)) + 1
-            call = next((call for call in calls if call.takes(address, size, budget)), None)
+            call = next((call for call in calls if call.fits(address, size, budget)), None)
             if call is None:
                 call = _Call()
                 calls.append(call)
@@ -111,13 +113,10 @@ class SendGrid:
         return calls
 
     def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Letters with more values than SendGrid substitutes: a call of their own each, filled in by us."""
+        """Messages with more values than SendGrid substitutes: a call each, with the values filled in here."""
         for place, recipient in enumerate(batch.recipients):
             if _is_long(recipient):
-                whole = fill(batch.skeleton, recipient.values)
-                own = replace(
-                    batch, skeleton=Skeleton(subject=whole.subject, text=whole.text, html=whole.html)
-                )
+                own = replace(batch, content=fill(batch.content, recipient.values))
                 yield place, _body(own, [self._person(batch.brand_id, recipient)])
 
     def _person(self, brand_id: int, recipient: Recipient) -> dict[str, Any]:
@@ -130,7 +129,7 @@ class SendGrid:
         return person
 
     async def _post(self, body: dict[str, Any]) -> Result:
-        async with self._gate:
+        async with self._calls:
             try:
                 async with self._session.post(
                     self._url, data=orjson.dumps(body), headers=self._headers, allow_redirects=False
@@ -141,20 +140,20 @@ class SendGrid:
 
 
 def _is_long(recipient: Recipient) -> bool:
-    return len(orjson.dumps(dict(recipient.values))) > PERSON_BYTES
+    return len(orjson.dumps(dict(recipient.values))) > RECIPIENT_BYTES
 
 
 def _body(batch: OutgoingBatch, people: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    content = [{"type": "text/plain", "value": batch.skeleton.text}]
-    if batch.skeleton.html:
-        content.append({"type": "text/html", "value": batch.skeleton.html})
+    content = [{"type": "text/plain", "value": batch.content.text}]
+    if batch.content.html:
+        content.append({"type": "text/html", "value": batch.content.html})
     sender = {"email": batch.sender, **({"name": batch.sender_name} if batch.sender_name else {})}
     return {
         "from": sender,
-        "subject": batch.skeleton.subject,
+        "subject": batch.content.subject,
         "personalizations": list(people),
         "content": content,
-        # Rewritten links would put another host, and one more thing that opens links by itself, before every answer.
+        # Rewritten links would send every reader over another host, which opens links by itself.
         "tracking_settings": {
             "click_tracking": {"enable": False, "enable_text": False},
             "open_tracking": {"enable": False},
@@ -175,10 +174,10 @@ async def _outcome(response: aiohttp.ClientResponse) -> Result:
         )
         return OutsideError(Outcome.refused, "SendGrid: too many requests", retry_after=wait)
     if status >= 500 or status == 408:
-        return OutsideError(Outcome.unknown, f"SendGrid answered {status}")
-    if status < 400 or status in _NOT_THE_LETTERS_FAULT:
+        return OutsideError(Outcome.unknown, f"SendGrid: status {status}")
+    if status < 400 or status in _OPERATOR_ERRORS:
         return OutsideError(
-            Outcome.refused, f"SendGrid {status}: {_NOT_THE_LETTERS_FAULT.get(status, 'unexpected answer')}"
+            Outcome.refused, f"SendGrid {status}: {_OPERATOR_ERRORS.get(status, 'unexpected status')}"
         )
     return OutsideError(
         Outcome.refused, f"SendGrid {status}: {await _faulty_field(response)}", permanent=True
@@ -186,7 +185,7 @@ async def _outcome(response: aiohttp.ClientResponse) -> Result:
 
 
 async def _faulty_field(response: aiohttp.ClientResponse) -> str:
-    """The name of the field complained about. The complaint's own words may quote an address, so they are not kept."""
+    """The name of the field at fault. The error's own words may quote an address, so they are not kept."""
     try:
         field_name = orjson.loads(await response.read())["errors"][0]["field"]
     except (ValueError, LookupError, TypeError, aiohttp.ClientError, TimeoutError):

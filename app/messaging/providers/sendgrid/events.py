@@ -1,4 +1,4 @@
-"""SendGrid's event webhook: are these bytes really SendGrid's, and what do they say in our words."""
+"""SendGrid's event webhook: check its signature, and read its events in our words."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,11 +11,10 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from app.base.errors import AppError
 from app.base.log import scrub
 from app.base.tokens import Tokens
-from app.messaging.provider_event_rules import dropped_for
 from app.messaging.provider_events import ParsedProviderEvent
 from app.messaging.providers.event_fields import clean, moment
 from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
-from app.messaging.rules import ProviderEventKind
+from app.messaging.rules import FailureCause, ProviderEventKind
 
 SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
@@ -30,13 +29,21 @@ _KINDS = {
     "open": ProviderEventKind.opened,
     "click": ProviderEventKind.clicked,
 }
-"""What each event is to us; `bounce` is told apart by its type, and what is not listed is none of our business."""
+"""Our word for each event; `bounce` is two of ours by its type. Events that are not listed are not used."""
+_DROP_CAUSES = {
+    "bounced address": FailureCause.invalid_address,
+    "invalid": FailureCause.invalid_address,
+    "unsubscribed address": FailureCause.recipient_unsubscribed,
+    "spam reporting address": FailureCause.recipient_complained,
+}
+"""SendGrid's reasons for a drop that speak of the address, case-folded."""
 
 
 def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp: str) -> bool:
-    """Whether the raw body carries a valid ECDSA signature of the webhook's key.
+    """Whether the raw body has a valid ECDSA signature of the webhook's key.
 
-    The timestamp is part of what is signed; its age proves nothing, since SendGrid tries again for a day and events are kept once.
+    The timestamp is part of what is signed. Its age is not checked: SendGrid tries again for a day, and
+    events are kept once.
     """
     if not timestamp.isdecimal():
         return False
@@ -59,9 +66,9 @@ def _verifier(public_key: str) -> EventWebhook:
 
 
 def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[ParsedProviderEvent]:
-    """The receipts in a post: those of our own attempts and of types that we know; the rest is left out.
+    """The events in a post that are of our attempts and of known types; the rest is left out.
 
-    `AppError` `bad_events` (400) for a body that is no JSON array.
+    Raises `AppError` `bad_events` (400) for a body that is no JSON array.
     """
     try:
         events = orjson.loads(body)
@@ -72,11 +79,11 @@ def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[ParsedPro
     return [
         parsed
         for event in events
-        if isinstance(event, dict) and (parsed := _receipt(tokens, event, now)) is not None
+        if isinstance(event, dict) and (parsed := _parse(tokens, event, now)) is not None
     ]
 
 
-def _receipt(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedProviderEvent | None:
+def _parse(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedProviderEvent | None:
     token, name = event.get(ATTEMPT_ARGUMENT), event.get("event")
     subject = tokens.read_link("attempt", token) if isinstance(token, str) else None
     kind = _kind(event)
@@ -91,7 +98,7 @@ def _receipt(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedP
         kind=kind,
         detail=detail,
         at=moment(event.get("timestamp"), now=now),
-        permanent=_is_permanent(kind, event),
+        cause=_cause(kind, event),
         provider_ref=(clean(event.get("sg_message_id")) or "").partition(".")[0] or None,
     )
 
@@ -104,7 +111,7 @@ def _kind(event: Mapping[str, Any]) -> ProviderEventKind | None:
 
 
 def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:
-    """What the event says beyond its kind. Receiving servers like to quote the address, so it is taken out."""
+    """SendGrid's words beyond the kind. Receiving servers may quote the address, so it is taken out."""
     match kind:
         case ProviderEventKind.bounced | ProviderEventKind.blocked:
             words = [clean(event.get(name)) for name in ("bounce_classification", "status", "reason")]
@@ -118,11 +125,13 @@ def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:
     return scrub(text) or None
 
 
-def _is_permanent(kind: ProviderEventKind, event: Mapping[str, Any]) -> bool:
+def _cause(kind: ProviderEventKind, event: Mapping[str, Any]) -> FailureCause | None:
+    """Set for a drop and a hard bounce whose cause is the address; None where the mail or we may be at fault."""
     if kind is ProviderEventKind.dropped:
-        return dropped_for(clean(event.get("reason"))) is not None
+        return _DROP_CAUSES.get((clean(event.get("reason")) or "").casefold())
     if kind is not ProviderEventKind.bounced:
-        return False
+        return None
     classification = clean(event.get("bounce_classification")) or "Unclassified"
     hard = (clean(event.get("status")) or "").startswith("5")
-    return classification == "Invalid Address" or (classification == "Unclassified" and hard)
+    invalid = classification == "Invalid Address" or (classification == "Unclassified" and hard)
+    return FailureCause.invalid_address if invalid else None

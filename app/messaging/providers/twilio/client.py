@@ -1,7 +1,8 @@
-"""Texts by Twilio: one call a letter, several open at once.
+"""Texts by Twilio: one call for each message, several open at once.
 
-The SDK makes the calls over a transport of ours, since its own ignores its time limit and sends a POST again on 503. Of us Twilio
-learns an opaque attempt token, in the path of the status callback: any callback proves that the text was taken.
+The SDK makes the calls over a transport of ours, since its own ignores its time limit and sends a POST
+again on 503. Twilio gets an opaque attempt token in the path of the status callback: any callback
+proves that the text was accepted.
 """
 
 import asyncio
@@ -18,21 +19,22 @@ from app.base.errors import Outcome, OutsideError
 from app.base.http import of_exception, open_session, retry_wait
 from app.base.tokens import Tokens
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
+from app.messaging.providers.twilio.codes import OPTED_OUT
 from app.messaging.render import fill
+from app.messaging.rules import FailureCause, RecipientRefused
 
 STATUS_PATH = "/hooks/twilio/status/"
-"""Below the public address; the attempt token follows."""
+"""Below the public URL; the attempt token follows."""
 VALIDITY_SECONDS = 3600
-"""How long a text may queue at Twilio. A text handed over at the last minute before quiet hours (20:00) then cannot leave after
-21:00, where the law of most countries draws its line."""
+"""How long a text may queue at Twilio. A text accepted in the last minute before the quiet hours (20:00)
+then cannot leave after 21:00, from when most countries forbid it."""
 _CALLS_AT_ONCE = 32
 _TOTAL_SECONDS = 20.0
-_OPTED_OUT = 21610
 _AUTH = 20003
 _TOO_MANY_STATUS = 429
 _MENDABLE = frozenset({21408, 21606, 21608, 21611, 21703, 21704, 21705})
-"""400s that speak of the account and not of the number (region not enabled, sender cannot text, trial account, sender's queue full,
-messaging service without senders): the same text may go through later."""
+"""400s that concern the account and not the number (region not enabled, sender cannot text, trial
+account, sender's queue full, messaging service without senders): the same text may be accepted later."""
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
@@ -53,21 +55,24 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
         timeout: float | None = None,  # noqa: ARG002, ASYNC109  # the SDK's signature; the session has limits of its own
         allow_redirects: bool = False,  # noqa: ARG002  # a POST sent on to elsewhere could be done twice
     ) -> Response:
-        """One call, once. Raises aiohttp's errors, and an `OutsideError` for 429, whose wish to wait the SDK would drop."""
+        """One call, made once.
+
+        Raises aiohttp's errors, and `OutsideError` for 429, whose Retry-After the SDK would drop.
+        """
         sent = dict(headers or {})
         if auth is not None:
             sent["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
         async with self._session.request(
             method, uri, params=_plain(params), data=_plain(data), headers=sent, allow_redirects=False
-        ) as answer:
-            if answer.status == _TOO_MANY_STATUS:
-                wait = retry_wait(answer.headers.get("Retry-After"), None, now=0.0)
+        ) as response:
+            if response.status == _TOO_MANY_STATUS:
+                wait = retry_wait(response.headers.get("Retry-After"), None, now=0.0)
                 raise OutsideError(Outcome.refused, "Twilio: too many requests", retry_after=wait)
-            return Response(answer.status, await answer.text(errors="replace"), answer.headers)
+            return Response(response.status, await response.text(errors="replace"), response.headers)
 
 
 class Twilio:
-    """A `Carrier` for texts. Make it inside the running loop; `close` gives its connections back."""
+    """The `Provider` for texts. Create it inside the running loop; `close` closes its connections."""
 
     name = "twilio"
     most = 128
@@ -89,25 +94,25 @@ class Twilio:
         self._session = open_session(connections=_CALLS_AT_ONCE, total_seconds=total_seconds, trusted=True)
         self._client = Client(account_sid, auth_token, http_client=_Transport(self._session))
         self._client.api.base_url = base_url
-        self._gate = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Carry each letter by a call of its own; each has its own outcome."""
+        """Send each message by a call of its own; each has its own outcome."""
         return list(
             await asyncio.gather(*(self._send_one(batch, recipient) for recipient in batch.recipients))
         )
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         await self._session.close()
 
     async def _send_one(self, batch: OutgoingBatch, recipient: Recipient) -> Result:
-        async with self._gate:
+        async with self._calls:
             try:
                 message = await self._client.messages.create_async(
                     to=recipient.to,
                     messaging_service_sid=self._service,
-                    body=fill(batch.skeleton, recipient.values).text,
+                    body=fill(batch.content, recipient.values).text,
                     status_callback=self._status_url
                     + self._tokens.link("attempt", batch.brand_id, recipient.attempt_id),
                     validity_period=VALIDITY_SECONDS,
@@ -120,7 +125,7 @@ class Twilio:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 return of_exception(error)
             except (ValueError, LookupError, TypeError, AttributeError):
-                return OutsideError(Outcome.unknown, "Twilio's answer could not be read")
+                return OutsideError(Outcome.unknown, "Twilio's response could not be read")
 
 
 def _plain(values: dict[str, object] | None) -> dict[str, str] | None:
@@ -128,12 +133,12 @@ def _plain(values: dict[str, object] | None) -> dict[str, str] | None:
 
 
 def _refusal(error: TwilioException) -> OutsideError:
-    """What an error answer means. Its own words are left out: they quote the number and the account."""
+    """The outcome of an error response. Its own words are left out: they quote the number and the account."""
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     if not isinstance(status, int) or status >= 500 or status == 408:
-        return OutsideError(Outcome.unknown, f"Twilio answered {status}")
-    if code == _OPTED_OUT:
-        return OutsideError(Outcome.refused, "opted_out", permanent=True)
+        return OutsideError(Outcome.unknown, f"Twilio: status {status}")
+    if code == OPTED_OUT:
+        return RecipientRefused(FailureCause.recipient_opted_out)
     if code == _AUTH or status in (401, 403):
         return OutsideError(Outcome.refused, "Twilio: the account's credentials were not accepted")
     permanent = status in (400, 422) and code not in _MENDABLE

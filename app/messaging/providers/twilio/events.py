@@ -1,4 +1,4 @@
-"""Twilio's callbacks: are these forms really Twilio's, and what does a status say in our words."""
+"""Twilio's callbacks: check their signature, and read a status in our words."""
 
 from datetime import datetime
 from urllib.parse import parse_qsl
@@ -8,10 +8,10 @@ from twilio.request_validator import RequestValidator
 
 from app.base.errors import AppError
 from app.base.tokens import Tokens
-from app.messaging.provider_event_rules import OPTED_OUT_DETAIL
 from app.messaging.provider_events import ParsedProviderEvent
 from app.messaging.providers.event_fields import clean
-from app.messaging.rules import ProviderEventKind
+from app.messaging.providers.twilio.codes import NO_SUCH_NUMBER, OPTED_OUT
+from app.messaging.rules import FailureCause, ProviderEventKind
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 _KINDS = {
@@ -26,13 +26,14 @@ _KINDS = {
     "failed": ProviderEventKind.failed,
     "canceled": ProviderEventKind.failed,
 }
-_NO_SUCH_PHONE = frozenset({"21211", "21614", "30005", "30006"})
-"""Not a number, not a mobile, unknown handset, landline: asking again cannot help. 30003 (switched off) and the rest may pass."""
 _MOST_FIELDS = 200
 
 
 def read_form(body: bytes) -> FormData:
-    """A urlencoded body with every value, blank and repeated ones too: all are part of what is signed."""
+    """A urlencoded body with every value, blank and repeated ones included: all of them are signed.
+
+    Raises `AppError` `bad_form` (400) for a body that is none.
+    """
     try:
         fields: list[tuple[str, str | UploadFile]] = [
             *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
@@ -43,31 +44,41 @@ def read_form(body: bytes) -> FormData:
 
 
 def is_from_twilio(auth_token: str, url: str, form: FormData | str, signature: str) -> bool:
-    """Whether a request to this public URL carries a valid signature of the account. `form` is a text for a JSON body."""
+    """Whether a request to this public URL has a valid signature of the account; `form` is the text of a JSON body."""
     return bool(RequestValidator(auth_token).validate(url, form, signature))
 
 
 def read_status(tokens: Tokens, token: str, form: FormData, *, now: datetime) -> ParsedProviderEvent | None:
-    """The receipt in a status callback; None for a token that is none of ours and a status that we do not know.
+    """The event in a status callback; None for a token that is not ours and for an unknown status.
 
-    A callback carries no time of its own, so it is as of `now`.
+    A callback has no time of its own, so the event's time is `now`.
     """
     subject = tokens.read_link("attempt", token)
     sid, status = clean(form.get("MessageSid")), clean(form.get("MessageStatus"))
     kind = _KINDS.get(status or "")
     if subject is None or kind is None or sid is None:
         return None
-    detail = clean(form.get("ErrorCode")) or ("canceled" if status == "canceled" else None)
-    gone = detail in _NO_SUCH_PHONE
-    failed = kind is ProviderEventKind.failed
+    cause, detail = None, None
+    if kind is ProviderEventKind.failed:
+        detail = clean(form.get("ErrorCode")) or ("canceled" if status == "canceled" else None)
+        cause = _cause(detail)
+        if cause is FailureCause.invalid_address:
+            kind = ProviderEventKind.bounced
     return ParsedProviderEvent(
         brand_id=subject.brand_id,
         attempt_id=subject.row_id,
         provider="twilio",
         external_id=f"{sid}:{status}",
-        kind=ProviderEventKind.bounced if failed and gone else kind,
-        detail=detail if failed else None,
+        kind=kind,
+        detail=detail,
         at=now,
-        permanent=failed and (gone or detail == OPTED_OUT_DETAIL),
+        cause=cause,
         provider_ref=sid,
     )
+
+
+def _cause(code: str | None) -> FailureCause | None:
+    number = int(code) if code and code.isdecimal() else 0
+    if number in NO_SUCH_NUMBER:
+        return FailureCause.invalid_address
+    return FailureCause.recipient_opted_out if number == OPTED_OUT else None

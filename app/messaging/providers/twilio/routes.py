@@ -1,0 +1,62 @@
+"""The endpoints that Twilio posts statuses and replies to."""
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from app.base import clock
+from app.base.errors import AppError
+from app.base.web.context import AppContext, ContextDep, SessionDep
+from app.base.web.middleware import read_body
+from app.messaging.opt_out import stop_texts
+from app.messaging.provider_event_rules import wants_stop
+from app.messaging.provider_events import record_provider_events
+from app.messaging.providers.twilio import events
+
+router = APIRouter(tags=["providers"])
+BODY_LIMIT = 64 * 1024
+_EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@router.post("/hooks/twilio/status/{attempt}")
+async def receive_twilio_status(
+    attempt: str, request: Request, context: ContextDep, session: SessionDep
+) -> Response:
+    """Keep Twilio's status of one text. 204 also for an attempt that is not ours."""
+    form = await _signed_form(context, request)
+    now = clock.now()
+    parsed = events.read_status(context.tokens, attempt, form, now=now)
+    if parsed is not None:
+        await record_provider_events(session, context.tokens, [parsed], now=now)
+    return Response(status_code=204)
+
+
+@router.post("/hooks/twilio/inbound")
+async def receive_twilio_reply(request: Request, context: ContextDep, session: SessionDep) -> Response:
+    """A person's text to us.
+
+    STOP in any wording suppresses texts for every brand. Twilio itself confirms it, so the response is
+    empty. START changes nothing here: no text lifts a suppression. Scores by text are not read yet.
+    """
+    form = await _signed_form(context, request)
+    phone, body, opt_out = (str(form.get(name) or "").strip() for name in ("From", "Body", "OptOutType"))
+    if phone and (opt_out.upper() == "STOP" or wants_stop(body)):
+        await stop_texts(session, context.tokens, phone, now=clock.now())
+    return Response(_EMPTY_TWIML, media_type="text/xml")
+
+
+async def _signed_form(context: AppContext, request: Request) -> FormData:
+    """The form, once its signature is verified.
+
+    It signs the public URL; the address that a proxy forwards to does not matter. Raises `AppError`
+    `bad_signature` (401).
+    """
+    body = await read_body(request, limit=BODY_LIMIT, drop_up_to=16 * BODY_LIMIT)
+    token = context.settings.twilio_auth_token
+    query = f"?{request.url.query}" if request.url.query else ""
+    url = context.settings.public_url + request.url.path + query
+    form = events.read_form(body)
+    signature = request.headers.get(events.SIGNATURE_HEADER, "")
+    if token is None or not events.is_from_twilio(token.get_secret_value(), url, form, signature):
+        raise AppError("bad_signature", "The request has no valid signature of Twilio.", status=401)
+    return form

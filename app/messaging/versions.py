@@ -1,0 +1,152 @@
+"""Template versions: the exact content that a message was sent with, addressed by its hash.
+
+A version holds everything that rendering needs besides a message's own row: the Jinja2 sources, the
+translated strings that they use, what their names mean, and the brand's look. So a message can be
+shown as sent after the files, the translations or the brand have changed.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Self
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.colour import DEFAULT_ACCENT, text_colour_on
+from app.base.paths import ROOT
+from app.base.text import one_line
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.brands.rules import accent_of
+from app.messaging.templates import Link, LinkRow, ParamKind, ParamLink, TemplateSpec, TokenLink
+from app.messaging.translate import translations_of
+
+FOLDER = ROOT / "templates"
+_EMAIL_FILES = {"subject": "subject.txt", "text": "body.txt", "html": "body.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """What every message of a brand's shop shows."""
+
+    brand: str
+    shop: str
+    postal_address: str
+    accent: str
+    accent_ink: str
+
+
+def branding_of(brand: Brand, shop: Shop) -> Branding:
+    """The present look of a brand's shop, one line each."""
+    accent = accent_of(brand.branding) or DEFAULT_ACCENT
+    return Branding(
+        one_line(brand.name, limit=80, ellipsis=True),
+        one_line(shop.name, limit=80, ellipsis=True),
+        one_line(", ".join(brand.postal_address.splitlines()), limit=300, ellipsis=True),
+        f"#{accent}",
+        f"#{text_colour_on(accent)}",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class VersionContent:
+    """The content of one template version. Stored as JSON; equal content has an equal id."""
+
+    template: str
+    channel: Channel
+    language: str
+    parts: Mapping[str, str]
+    """Jinja2 sources: `subject`, `text` and `html` of an e-mail, `text` of an SMS."""
+    translations: Mapping[str, str]
+    """The messages that the parts use, in the version's language; the rest is as written in the parts."""
+    params: tuple[str, ...]
+    """Names of the parameters, those that may be absent included."""
+    links: Mapping[str, Link]
+    dates: tuple[str, ...]
+    """Parameters that are ISO dates."""
+    choices: tuple[str, ...]
+    """Parameters that the parts compare with a word."""
+    branding: Branding
+
+    @cached_property
+    def id(self) -> bytes:
+        """SHA-256 of the whole content."""
+        return hashlib.sha256(orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)).digest()
+
+    def to_json(self) -> dict[str, Any]:
+        """The content as its row keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The content of a row."""
+        return cls(
+            template=stored["template"],
+            channel=Channel(stored["channel"]),
+            language=stored["language"],
+            parts=stored["parts"],
+            translations=stored["translations"],
+            params=tuple(stored["params"]),
+            links={name: _link(link) for name, link in stored["links"].items()},
+            dates=tuple(stored["dates"]),
+            choices=tuple(stored["choices"]),
+            branding=Branding(**stored["branding"]),
+        )
+
+
+def _link(stored: Mapping[str, str]) -> Link:
+    if "purpose" in stored:
+        return TokenLink(stored["path"], stored["purpose"], LinkRow(stored["row"]))
+    return ParamLink(stored["path"], stored["param"])
+
+
+@lru_cache(maxsize=512)
+def current_version(
+    spec: TemplateSpec, channel: Channel, language: str, branding: Branding
+) -> VersionContent:
+    """The version that a message sent now gets. Files and translations are read once per process."""
+    parts = template_parts(spec.name, channel)
+    return VersionContent(
+        template=spec.name,
+        channel=channel,
+        language=language,
+        parts=parts,
+        translations=translations_of(parts.values(), language),
+        params=tuple(param.name for param in spec.param_list),
+        links=dict(spec.all_links),
+        dates=spec.names_of(ParamKind.date),
+        choices=spec.names_of(ParamKind.choice),
+        branding=branding,
+    )
+
+
+def template_parts(name: str, channel: Channel) -> dict[str, str]:
+    """The sources of a template's files for a channel."""
+    if channel is Channel.sms:
+        return {"text": (FOLDER / "sms" / f"{name}.txt").read_text()}
+    folder = FOLDER / "emails" / name
+    return {part: (folder / file).read_text() for part, file in _EMAIL_FILES.items()}
+
+
+_STORE = text("""
+    INSERT INTO template_versions (brand_id, id, content)
+    SELECT :brand_id, id, content::jsonb
+    FROM unnest(CAST(:ids AS bytea[]), CAST(:contents AS text[])) AS new (id, content)
+    ON CONFLICT (brand_id, id) DO NOTHING
+""")
+
+
+async def store_versions(session: AsyncSession, brand_id: int, versions: Collection[VersionContent]) -> None:
+    """Keep versions that messages of this transaction will point at; those already kept stay."""
+    if not versions:
+        return
+    # In one order everywhere: two transactions that store the same versions wait, but never deadlock.
+    ordered = sorted(versions, key=lambda version: version.id)
+    given = {
+        "ids": [version.id for version in ordered],
+        "contents": [orjson.dumps(version.to_json()).decode() for version in ordered],
+    }
+    await session.execute(_STORE, {"brand_id": brand_id, **given})

@@ -1,0 +1,82 @@
+"""The message templates that referrals send: a referrer's offer, and the reward they earned."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from app.brands.programme import Channel
+from app.messaging.rules import Priority
+from app.messaging.templates import (
+    CHOICE,
+    DATE,
+    PERSON_NAME,
+    LinkRow,
+    ParamLink,
+    TemplateSpec,
+    TokenLink,
+    register,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferParams:
+    """Parameters of `offer`, which is about a code."""
+
+    first_name: Annotated[str | None, PERSON_NAME]
+    code: str
+    """As shown: `ANA-7K4QX`."""
+    slug: str
+    """Of the share link."""
+    discount: str
+    """The friend's discount: `10 %` or `10.00 EUR`."""
+    reward: str | None
+    """What the referrer gets for a friend's order; None where there is no reward."""
+    minimum: str | None
+    """The least total that a friend's order must have."""
+    expires_on: Annotated[str, DATE]
+    """ISO date, the last day."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardParams:
+    """Parameters of `reward`, which is about a reward."""
+
+    first_name: Annotated[str | None, PERSON_NAME]
+    amount: str
+    """`10.00 EUR`."""
+    kind: Annotated[str, CHOICE]
+    """A `RewardKind`: `code` or `credit`."""
+    code: str | None
+    """The referrer's own code, for a reward of kind `code`."""
+
+
+_PAGE = {"page_link": TokenLink("/p/", "referrer", LinkRow.customer)}
+
+OFFER = register(
+    TemplateSpec(
+        "offer",
+        OfferParams,
+        OfferParams(
+            first_name="Ana",
+            code="ANA-7K4QX",
+            slug="27k4qx9wm",
+            discount="10 %",
+            reward="10.00 EUR",
+            minimum="50.00 EUR",
+            expires_on="2026-09-01",
+        ),
+        subject_prefix="cod",
+        links={**_PAGE, "share_link": ParamLink("/r/", "slug")},
+        priority=Priority.urgent,
+        quiet_hours=frozenset({Channel.sms}),
+    )
+)
+REWARD = register(
+    TemplateSpec(
+        "reward",
+        RewardParams,
+        RewardParams(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA"),
+        subject_prefix="rwd",
+        links=_PAGE,
+        quiet_hours=frozenset({Channel.sms}),
+    )
+)

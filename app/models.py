@@ -6,6 +6,7 @@ from app.customers import models as customers
 from app.ingest import models as ingest
 from app.messaging import models as messaging
 from app.orders import models as orders
+from app.platforms import models as platforms
 from app.referrals import models as referrals
 from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
@@ -18,6 +19,7 @@ __all__ = [
     "ingest",
     "messaging",
     "orders",
+    "platforms",
     "referral_templates",
     "referrals",
     "survey_templates",

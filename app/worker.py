@@ -15,7 +15,7 @@ from app.base.config import Settings, load_settings
 from app.base.due import Sweep
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
-from app.ingest import process
+from app.ingest import fetch, process
 from app.messaging import deliver
 from app.referrals import settle
 from app.surveys import advance
@@ -32,6 +32,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     context = parts.context
     return [
         process.sweep(context),
+        fetch.sweep(context),
         advance.sweep(context),
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),

@@ -1,10 +1,10 @@
-"""How many deliveries a second one server process takes in, against the two things it lies between.
+"""How many deliveries a second one server process stores, against a lower and an upper bound.
 
-Three doors of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory of its own, asked in turn by an
-aiohttp client in another process:
+Three endpoints of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory of its
+own, called in turn by an aiohttp client in another process:
 
-    verify   reads the body, finds the shop, checks the signature, answers; stores nothing
-    ingest   the product's door: the same, and committed with what arrived beside it before it is answered
+    verify   reads the body, finds the shop, checks the signature; stores nothing
+    ingest   the product's endpoint: the same, and committed with what arrived beside it before the response
     orm      the same, with one SQLAlchemy session and transaction a request
 
 Run: uv run python benchmarks/ingest.py [--seconds 4] [--rounds 3] [--connections 64]
@@ -33,6 +33,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from app.base import clock, due
+from app.base.batch import as_row
 from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
@@ -45,16 +46,17 @@ from app.base.web.middleware import RequestMiddleware, read_body
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.ingest.models import Delivery
-from app.ingest.routes import BODY_LIMIT, DROP_LIMIT, _verified, inbox_of, router
+from app.ingest.routes import BODY_LIMIT, DROP_LIMIT, get_inbox, router
+from app.ingest.verify import verify_delivery
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 KEY = "a key for benchmarks alone, of no worth to anyone"
 TARGET_OF_VERIFY = 0.45
 TARGET_OF_ORM = 3.0
-DOORS = {"verify": "/bench/shop/verify", "ingest": "/hooks/shop/checkout", "orm": "/bench/shop/orm"}
+ENDPOINTS = {"verify": "/bench/shop/verify", "ingest": "/hooks/shop/checkout", "orm": "/bench/shop/orm"}
 
 
-def ground_of(url: str) -> AppContext:
+def open_context(url: str) -> AppContext:
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
     engine = make_engine(url, pool_size=15)
     return AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
@@ -62,7 +64,7 @@ def ground_of(url: str) -> AppContext:
 
 def serve(url: str, port: int) -> None:
     """The server process: the product's router and the two it is measured against."""
-    context = ground_of(url)
+    context = open_context(url)
     configure_logs(context.settings.log_format)
     tune_garbage_collector()  # as the web does when it begins
     app = FastAPI()
@@ -74,25 +76,18 @@ def serve(url: str, port: int) -> None:
     @app.post("/bench/{shop}/verify")
     async def verify(request: Request, shop: str) -> Response:
         raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
-        await _verified(inbox_of(request), request, raw, shop, "checkout")
+        await verify_delivery(get_inbox(request), "checkout", shop, request.headers, raw, now=clock.now())
         return Response(b'{"received": true}', media_type="application/json")
 
     @app.post("/bench/{shop}/orm")
     async def orm(request: Request, shop: str) -> Response:
         raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
-        known, delivery = await _verified(inbox_of(request), request, raw, shop, "checkout")
+        delivery = await verify_delivery(
+            get_inbox(request), "checkout", shop, request.headers, raw, now=clock.now()
+        )
+        assert delivery is not None
         async with context.sessions.begin() as session:
-            session.add(
-                Delivery(
-                    brand_id=known.brand_id,
-                    shop_id=known.shop_id,
-                    source="checkout",
-                    topic=delivery.topic,
-                    external_id=delivery.external_id,
-                    body=raw,
-                    received_at=clock.now(),
-                )
-            )
+            session.add(Delivery(**as_row(delivery)))
             await due.wake(session, "ingest")
         return Response(b'{"received": true}', media_type="application/json")
 
@@ -176,7 +171,7 @@ async def load(
 
 async def prepare(url: str) -> None:
     await migrate(url)
-    context = ground_of(url)
+    context = open_context(url)
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "shop", name="Shop")
         await add_shop(session, context.tokens, brand, "shop", name="Shop", webhook_secret=SECRET)
@@ -186,16 +181,16 @@ async def prepare(url: str) -> None:
 async def measure(url: str, home: Path, server: int, port: int, options: argparse.Namespace) -> bool:
     base = f"http://127.0.0.1:{port}"
     numbers = count(1)
-    rates: dict[str, list[float]] = {name: [] for name in DOORS}
-    slow: dict[str, list[float]] = {name: [] for name in DOORS}
-    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in DOORS}
+    rates: dict[str, list[float]] = {name: [] for name in ENDPOINTS}
+    slow: dict[str, list[float]] = {name: [] for name in ENDPOINTS}
+    costs: dict[str, list[tuple[float, float]]] = {name: [] for name in ENDPOINTS}
     connector = aiohttp.TCPConnector(limit=options.connections)
     async with aiohttp.ClientSession(connector=connector) as client:
         await reachable(client, base)
-        for path in DOORS.values():
+        for path in ENDPOINTS.values():
             await load(client, base + path, 1.0, options.connections, numbers)
         for _ in range(options.rounds):
-            for name, path in DOORS.items():
+            for name, path in ENDPOINTS.items():
                 before = process_seconds(server), database_seconds(home)
                 began = time.perf_counter()
                 rate, p99 = await load(client, base + path, options.seconds, options.connections, numbers)

@@ -1,7 +1,8 @@
-"""How many paid orders a second one worker takes from raw delivery to customer, order, survey and redemption.
+"""How many paid orders a second one worker processes to customer, order, survey and redemption.
 
-The product's own sweep over an embedded PostgreSQL in a directory of its own, in this process; one order in twenty carries a code
-of one of fifty referrers. Batches of the product's size against batches of one, side by side in one run.
+The product's own sweep over an embedded PostgreSQL in a directory of its own, in this process; one order
+in twenty carries a code of one of fifty referrers. Batches of the product's size against batches of one,
+side by side in one run.
 
 Run: uv run python benchmarks/processing.py [--orders 2000]
 """
@@ -30,8 +31,8 @@ from app.base.tokens import Tokens
 from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
-from app.customers.contact import Person
 from app.customers.identify import identify
+from app.customers.person import Person
 from app.ingest import process
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
@@ -123,7 +124,7 @@ async def fill(context: AppContext, shop: Shop, codes: list[str], numbers: range
         async with context.sessions.begin() as session:
             await store_deliveries(session, incoming)
     async with context.sessions.begin() as session:
-        # As autovacuum does every minute; a fresh database that grows faster than that plans by what it knew when empty.
+        # As autovacuum does every minute: a fresh database would plan by its statistics from when it was empty.
         await session.execute(text("ANALYZE"))
 
 
@@ -149,7 +150,7 @@ async def measure(url: str, home: Path, orders: int) -> bool:
     event.listen(engine.sync_engine, "before_cursor_execute", lambda *_: next(queries))
     brand, shop, codes = await prepare(context)
     single = max(20, orders // 100)
-    # The first batches warm connections, statements and the planner up.
+    # The first batches warm up connections, prepared statements and the planner.
     tune_garbage_collector()  # as a worker does when it begins
     await fill(context, shop, codes, range(1, 501))
     await drain(context, brand, process.BATCH, queries)
@@ -165,7 +166,7 @@ async def measure(url: str, home: Path, orders: int) -> bool:
             used = time.process_time() - before, database_seconds(home) - database
             found.append((amount / seconds, used[0] / amount * 1000, used[1] / amount * 1000))
         rates[name], ours, theirs = (statistics.median(each) for each in zip(*found, strict=True))
-        # On a busy machine only the processor's time says something; worker and database take turns.
+        # On a busy machine only the processor's time is comparable; worker and database take turns.
         print(
             f"batches of {limit:4}: {rates[name]:8,.0f} orders/s   ({', '.join(f'{one[0]:,.0f}' for one in found)})   "
             f"{a_batch:5.1f} queries a batch   processor ms an order: worker {ours:.2f}, database {theirs:.2f}"

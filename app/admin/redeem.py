@@ -17,10 +17,10 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Shop
 from app.ingest.models import Delivery
-from app.ingest.process import Work, process_events
+from app.ingest.process import Batch, process_events
 from app.ingest.rules import DeliveryStatus, ParsedEvent
 from app.orders.models import Order
-from app.platforms.checkout import read_order
+from app.platforms.checkout.parse import read_order
 from app.platforms.events import OrderPaid
 from app.platforms.fields import Fields
 from app.referrals.models import Code, Redemption
@@ -68,19 +68,19 @@ async def redeem_code(
     paid = read_order(order, now)
     others = tuple(each for each in paid.discount_codes if plain_code(each) != plain_code(code))
     paid = replace(paid, discount_codes=(code, *others))
-    work = Work(session, tokens, brand, shops, now)
-    await _retried(work, shop, paid)
-    await _keep(session, shop, paid, order, now)
+    batch = Batch(session, tokens, brand, shops, now)
+    delivery_id = await _keep(session, shop, paid, order, now)
+    await _retried(batch, shop, delivery_id, paid)
     return await _outcome(session, shop, paid, code)
 
 
-async def _retried(work: Work, shop: Shop, paid: OrderPaid) -> None:
+async def _retried(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) -> None:
     """A deadlock with another transaction gives its locks back at the savepoint; the next try finds the way free."""
     for left in reversed(range(_TRIES)):
         try:
-            async with work.session.begin_nested():
-                await _add_code(work.session, shop, paid)
-                await process_events(work, [ParsedEvent(new_id(), 0, 0, shop.id, paid)])
+            async with batch.session.begin_nested():
+                await _add_code(batch.session, shop, paid)
+                await process_events(batch, [ParsedEvent(delivery_id, 0, shop.id, paid)])
             return
         except DBAPIError as error:
             if left == 0 or not str(getattr(error.orig, "sqlstate", "")).startswith("40"):
@@ -106,8 +106,8 @@ async def _add_code(session: AsyncSession, shop: Shop, paid: OrderPaid) -> None:
     await session.execute(update(Order).where(*known, ~decided).values(discount_codes=codes))
 
 
-async def _keep(session: AsyncSession, shop: Shop, paid: OrderPaid, order: Fields, now: datetime) -> None:
-    """The delivery stands in the inbox like every other."""
+async def _keep(session: AsyncSession, shop: Shop, paid: OrderPaid, order: Fields, now: datetime) -> UUID:
+    """Store the call as a delivery, once per order; returns its id."""
     data: dict[str, Any] = {**order.values, "discount_codes": list(paid.discount_codes)}
     event = {
         "brand_id": shop.brand_id,
@@ -121,7 +121,21 @@ async def _keep(session: AsyncSession, shop: Shop, paid: OrderPaid, order: Field
         "received_at": now,
         "processed_at": now,
     }
-    await session.execute(insert(Delivery).values(event).on_conflict_do_nothing())
+    made: UUID | None = await session.scalar(
+        insert(Delivery).values(event).on_conflict_do_nothing().returning(Delivery.id)
+    )
+    if made is not None:
+        return made
+    known: UUID | None = await session.scalar(
+        select(Delivery.id).where(
+            Delivery.brand_id == shop.brand_id,
+            Delivery.shop_id == shop.id,
+            Delivery.source == event["source"],
+            Delivery.external_id == event["external_id"],
+        )
+    )
+    assert known is not None  # noqa: S101  # the insert met it
+    return known
 
 
 async def _outcome(session: AsyncSession, shop: Shop, paid: OrderPaid, code: str) -> Redeemed:

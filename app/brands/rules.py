@@ -19,13 +19,10 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
 class Platform(StrEnum):
-    """What speaks to us at a shop's door."""
+    """The shop platforms that exist here: each has an adapter."""
 
-    shopify = "shopify"
-    woocommerce = "woocommerce"
-    stripe = "stripe"
-    bigcommerce = "bigcommerce"
     checkout = "checkout"
+    shopify = "shopify"
 
 
 def is_slug(slug: str) -> bool:

@@ -53,9 +53,7 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     brand: Annotated[
         str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")
     ] = None,
-    platform: Annotated[
-        str, typer.Option(help="shopify, woocommerce, stripe, bigcommerce or checkout.")
-    ] = "checkout",
+    platform: Annotated[str, typer.Option(help="checkout or shopify.")] = "checkout",
     webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
     time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,

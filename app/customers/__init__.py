@@ -1,1 +1,1 @@
-"""Who: people of a brand, how they may be reached, and what they allowed."""
+"""People of a brand: who they are, how they may be contacted, and what they consented to."""

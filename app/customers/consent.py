@@ -1,4 +1,4 @@
-"""What may be sent to whom: consent, the brand's basis, and addresses that get nothing any more."""
+"""How customers may be contacted (consent, the brand's basis), and suppressed addresses."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -23,41 +23,41 @@ _Person = Row[UUID, str | None, str | None, str | None, str | None, str | None, 
 async def load_contact_options(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Collection[UUID]
 ) -> dict[UUID, ContactOptions]:
-    """How each of these customers may be reached, by what is known now: consent, the brand's basis and suppressions.
+    """How each of these customers may be contacted: by consent, the brand's basis and suppressions.
 
-    Customers of another brand are left out. Who was erased is there, without an address.
+    Customers of another brand are left out. An erased customer is included, without an address.
     """
     ids = list(set(customer_ids))
     if not ids:
         return {}
-    people = await _people(session, brand.id, ids)
-    said = await _said(session, brand.id, ids)
-    suppressed = await _suppressed(session, tokens, brand.id, people)
-    return {person.id: _reach_of(person, said, suppressed, brand) for person in people}
+    people = await _load_people(session, brand.id, ids)
+    consents = await _load_consents(session, brand.id, ids)
+    suppressed = await _load_suppressed(session, tokens, brand.id, people)
+    return {person.id: _contact_options(person, consents, suppressed, brand) for person in people}
 
 
-def _reach_of(
+def _contact_options(
     person: _Person,
-    said: Mapping[tuple[UUID, Channel], bool],
+    consents: Mapping[tuple[UUID, Channel], bool],
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
     brand: Brand,
 ) -> ContactOptions:
-    # A row's values are unpacked at once: asked for one by one they cost more than the decision.
+    # A row is unpacked at once: reading its values one by one costs more than the decision.
     customer_id, email, phone, first_name, last_name, locale, time_zone, country = person
     addresses: dict[Channel, str] = {}
     refusals: dict[Channel, NoContactReason] = {}
     basis = rules.email_basis(brand.countries, country)
     for channel, address in ((Channel.email, email), (Channel.sms, phone)):
         reason = suppressed.get((channel, address or ""))
-        no = rules.refusal(channel, address, reason, said.get((customer_id, channel)), basis)
-        if no is not None:
-            refusals[channel] = no
+        refusal = rules.refusal(channel, address, reason, consents.get((customer_id, channel)), basis)
+        if refusal is not None:
+            refusals[channel] = refusal
         elif address is not None:
             addresses[channel] = address
     return ContactOptions(customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country)
 
 
-async def _people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> Sequence[_Person]:
+async def _load_people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> Sequence[_Person]:
     columns = (Customer.first_name, Customer.last_name, Customer.locale, Customer.time_zone, Customer.country)
     found = await session.execute(
         select(Customer.id, Customer.email, Customer.phone, *columns).where(
@@ -67,7 +67,7 @@ async def _people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> 
     return found.all()
 
 
-async def _said(
+async def _load_consents(
     session: AsyncSession, brand_id: int, ids: Sequence[UUID]
 ) -> dict[tuple[UUID, Channel], bool]:
     found = await session.execute(
@@ -78,7 +78,7 @@ async def _said(
     return {(row.customer_id, row.channel): row.given for row in found}
 
 
-async def _suppressed(
+async def _load_suppressed(
     session: AsyncSession, tokens: Tokens, brand_id: int, people: Sequence[_Person]
 ) -> dict[tuple[Channel, str], SuppressionReason]:
     keyed = {
@@ -114,11 +114,11 @@ async def suppress(
     *,
     now: datetime,
 ) -> None:
-    """Send nothing to these addresses on this channel any more; the first reason stays, so a repeat changes nothing.
+    """Send nothing to these addresses on this channel any more; the first reason stays. Idempotent.
 
-    Addresses may come as a provider spells them. Nothing but the person's own undo ever lifts a suppression.
+    Addresses may come in a provider's spelling. Only the person's own undo lifts a suppression.
     """
-    # One order of keys for everybody: two calls with the same addresses wait for each other rather than lock each other out.
+    # Sorted keys: two calls with the same addresses wait for each other and never deadlock.
     keys = sorted({tokens.address_key(plain_address(channel, address)) for address in addresses})
     rows = [{"channel": channel, "address_key": key, "reason": reason, "at": now} for key in keys]
     if not rows:
@@ -139,7 +139,7 @@ async def suppress(
 async def lift_unsubscribe(
     session: AsyncSession, tokens: Tokens, brand_id: int, channel: Channel, address: str
 ) -> None:
-    """Undo an unsubscription that the person takes back; any other suppression of the address stays."""
+    """Undo the person's own unsubscription; any other suppression of the address stays."""
     await session.execute(
         delete(Suppression).where(
             Suppression.brand_id == brand_id,
@@ -153,8 +153,8 @@ async def lift_unsubscribe(
 async def suppressions_of(
     session: AsyncSession, tokens: Tokens, brand_id: int, email: str | None, phone: str | None
 ) -> list[tuple[Channel, SuppressionReason, datetime]]:
-    """Which of one person's addresses get nothing any more, why and since when; e-mail first."""
-    found_suppressions = []
+    """The suppressions of one person's addresses, with reason and time; e-mail first."""
+    suppressions = []
     for channel, address in ((Channel.email, email), (Channel.sms, phone)):
         if address is None:
             continue
@@ -165,11 +165,14 @@ async def suppressions_of(
                 Suppression.address_key == tokens.address_key(plain_address(channel, address)),
             )
         )
-        found_suppressions += [(channel, row.reason, row.at) for row in found]
-    return found_suppressions
+        suppressions += [(channel, row.reason, row.at) for row in found]
+    return suppressions
 
 
 def plain_address(channel: Channel, address: str) -> str:
-    """The address as customers keep it, so that its keyed hash is found again; what is unusable is only trimmed and lowered."""
-    known = email_identity(address) if channel is Channel.email else phone_e164(address, [])
-    return known or address.strip().lower()
+    """The address as customers store it, so that its keyed hash matches.
+
+    An unusable address is only trimmed and lowered.
+    """
+    normalized = email_identity(address) if channel is Channel.email else phone_e164(address, [])
+    return normalized or address.strip().lower()

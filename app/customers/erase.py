@@ -1,4 +1,4 @@
-"""Forget a person, and keep nothing but a surrogate that amounts can stay with."""
+"""Erase customers: nothing stays of them but an id for the amounts."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -20,10 +20,10 @@ _PERSONAL = ("email", "email_key", "phone", "first_name", "last_name", "locale",
 async def erase_customer(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
 ) -> None:
-    """Wipe these customers' own data, the shops' names for them and their consents; what others hold is theirs to erase.
+    """Delete these customers' details, the shops' ids of them and their consents. Idempotent.
 
-    The row stays without a name, so that orders and the ledger keep adding up. The addresses are suppressed as `erased`, by their
-    keyed hash: an order that comes late makes a new customer who is never written to. Erasing again changes nothing.
+    The empty row stays, so that orders and the ledger still add up. The addresses are suppressed as
+    `erased`, by their keyed hash: a late order creates a new customer who is never written to.
     """
     ids = sorted(set(customer_ids))
     if not ids:

@@ -1,4 +1,4 @@
-"""What this room holds about one person, for the person to have."""
+"""The customer's own part in the export of a person's data."""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,10 @@ from app.customers.models import Consent, Customer, CustomerReference
 async def export_customer(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID
 ) -> dict[str, Any]:
-    """One customer's own data as plain JSON: name and addresses, the shops' ids, consents, suppressions; empty for nobody."""
+    """One customer's own data as JSON: name and addresses, the shops' ids, consents, suppressions.
+
+    Empty where the brand has no such customer.
+    """
     found = await session.execute(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
     )

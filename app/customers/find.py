@@ -1,4 +1,4 @@
-"""Look people up by what others call them."""
+"""Find customers by their addresses and the shops' ids."""
 
 from uuid import UUID
 
@@ -18,26 +18,27 @@ async def find_customers(
     shop_id: UUID | None = None,
     external_id: str | None = None,
 ) -> list[UUID]:
-    """The brand's customers with this address, this number (in international form) or this id at this shop, oldest first.
+    """The brand's customers with this address, this number (E.164) or this id at this shop, oldest first.
 
-    Several, where the address and the id belong to different rows; none for what is unusable. Erased customers are not found.
+    Several, where the address and the id belong to different rows; none for unusable values. Erased
+    customers are not found.
     """
     identity, number = email_identity(email), phone_e164(phone, [])
-    ways = []
+    conditions = []
     if identity:
-        ways.append(Customer.email == identity)
+        conditions.append(Customer.email == identity)
     if number:
-        ways.append(Customer.phone == number)
+        conditions.append(Customer.phone == number)
     if shop_id and external_id:
         referred = select(CustomerReference.customer_id).where(
             CustomerReference.brand_id == brand_id,
             CustomerReference.shop_id == shop_id,
             CustomerReference.external_id == external_id.strip(),
         )
-        ways.append(Customer.id.in_(referred))
-    if not ways:
+        conditions.append(Customer.id.in_(referred))
+    if not conditions:
         return []
     found = await session.scalars(
-        select(Customer.id).where(Customer.brand_id == brand_id, or_(*ways)).order_by(Customer.id)
+        select(Customer.id).where(Customer.brand_id == brand_id, or_(*conditions)).order_by(Customer.id)
     )
     return list(found)

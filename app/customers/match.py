@@ -1,28 +1,28 @@
-"""Which customer a person is, decided over what is known of a batch. Pure.
+"""Decide which customer each person of a batch is. Pure.
 
-The e-mail address is the identity; for who gives none, the shop's own id where it does not contradict, else the phone number.
-A shop's id follows: an id known under one customer and now used with another address moves to that address's customer, since an
-address is what we write to and what a friend is judged by. A customer who had no address yet gets it.
+The e-mail address is the identity. A person without one is recognised by the shop's id where nothing
+contradicts it, else by the phone number. A shop's id that is used with another e-mail address moves to
+that address's customer, since the address is what we write to and what a friend is checked by. A customer
+who had no address yet gets it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from app.base.text import one_line_or_none
-from app.brands.programme import Channel
 from app.brands.rules import is_zone
-from app.customers import contact
-from app.customers.contact import ConsentStatement, Person
+from app.customers.contact import email_identity, phone_e164
+from app.customers.person import Person
+from app.customers.places import country_code, locale_tag, zone_of_country
 
 DETAILS = ("first_name", "last_name", "locale", "country")
-"""What the newest word replaces and silence leaves."""
+"""Details that a newer value replaces and an absent one leaves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A person with comparable addresses; everything may be absent."""
+class ComparablePerson:
+    """A person with normalised addresses; everything may be absent."""
 
     external_id: str | None
     email: str | None
@@ -35,14 +35,14 @@ class Named:
     agrees_to_texts: bool
 
     @property
-    def nobody(self) -> bool:
-        """Whether nothing is left by which they could be found again."""
+    def is_anonymous(self) -> bool:
+        """Whether there is nothing by which they could be recognised again."""
         return self.email is None and self.phone is None and self.external_id is None
 
 
 @dataclass(slots=True)
-class Known:
-    """A customer as the database has them, and what this batch adds in `changes` (names of columns and their new values)."""
+class KnownCustomer:
+    """A customer as stored, with what this batch adds: `changes` are new values by column name."""
 
     id: UUID
     email: str | None = None
@@ -56,34 +56,34 @@ class Known:
     new: bool = False
     changes: dict[str, str] = field(default_factory=dict)
 
-    def learn(self, name: str, value: str | None) -> None:
-        """Take a newer value; silence changes nothing."""
+    def set(self, name: str, value: str | None) -> None:
+        """Set a column to a newer value; None changes nothing."""
         if value is not None and getattr(self, name) != value:
             setattr(self, name, value)
             self.changes[name] = value
 
     @property
     def identity_changed(self) -> bool:
-        """Whether a unique key of a customer who stands already would change: somebody else may have taken it meanwhile."""
+        """Whether a unique key of a stored customer changes, which another batch may have taken meanwhile."""
         return not self.new and ("email" in self.changes or ("phone" in self.changes and self.email is None))
 
 
 @dataclass(slots=True)
-class Book:
-    """The customers that a batch may speak of. `place` goes through the batch in order, so each sees what came before."""
+class CustomerIndex:
+    """The customers that a batch may name. Call `resolve` in the order of the batch: each sees those before."""
 
-    by_email: dict[str, Known]
-    by_phone: dict[str, Known]
-    by_reference: dict[str, Known]
-    new_references: dict[str, Known] = field(default_factory=dict)
-    moved_references: dict[str, Known] = field(default_factory=dict)
+    by_email: dict[str, KnownCustomer]
+    by_phone: dict[str, KnownCustomer]
+    by_reference: dict[str, KnownCustomer]
+    new_references: dict[str, KnownCustomer] = field(default_factory=dict)
+    moved_references: dict[str, KnownCustomer] = field(default_factory=dict)
 
-    def place(self, person: Named, new_id: Callable[[], UUID]) -> Known | None:
-        """The customer this person is, made where there is none; None for nobody."""
-        if person.nobody:
+    def resolve(self, person: ComparablePerson, new_id: Callable[[], UUID]) -> KnownCustomer | None:
+        """The customer that this person is, a new one where none is known; None for an anonymous person."""
+        if person.is_anonymous:
             return None
-        known = self._find(person) or Known(new_id(), new=True)
-        learn_all(known, person)
+        known = self._find(person) or KnownCustomer(new_id(), new=True)
+        update_details(known, person)
         if known.email:
             self.by_email.setdefault(known.email, known)
         if known.phone:
@@ -92,7 +92,7 @@ class Book:
             self._refer(person.external_id, known)
         return known
 
-    def _find(self, person: Named) -> Known | None:
+    def _find(self, person: ComparablePerson) -> KnownCustomer | None:
         referred = self.by_reference.get(person.external_id or "")
         if person.email:
             addressless = referred if referred and referred.email is None else None
@@ -106,7 +106,7 @@ class Book:
             return referred
         return by_phone
 
-    def _refer(self, external_id: str, known: Known) -> None:
+    def _refer(self, external_id: str, known: KnownCustomer) -> None:
         before = self.by_reference.get(external_id)
         self.by_reference[external_id] = known
         if before is None or external_id in self.new_references:
@@ -115,15 +115,15 @@ class Book:
             self.moved_references[external_id] = known
 
 
-def named(person: Person, shop_regions: Sequence[str]) -> Named:
-    """A person made comparable; national phone numbers are read in their country, their language's, then the shop's."""
-    locale = contact.locale_tag(person.locale)
-    country = contact.country_code(person.country)
-    spoken = locale.rpartition("-")[2] if locale and "-" in locale else None
-    return Named(
+def comparable(person: Person, shop_regions: Sequence[str]) -> ComparablePerson:
+    """The person normalised. A national phone number is read in their country, their locale's, the shop's."""
+    locale = locale_tag(person.locale)
+    country = country_code(person.country)
+    locale_country = locale.rpartition("-")[2] if locale and "-" in locale else None
+    return ComparablePerson(
         external_id=_external_id(person.external_id),
-        email=contact.email_identity(person.email),
-        phone=contact.phone_e164(person.phone, (country, spoken, *shop_regions)),
+        email=email_identity(person.email),
+        phone=phone_e164(person.phone, (country, locale_country, *shop_regions)),
         first_name=one_line_or_none(person.first_name, limit=100),
         last_name=one_line_or_none(person.last_name, limit=100),
         locale=locale,
@@ -134,66 +134,28 @@ def named(person: Person, shop_regions: Sequence[str]) -> Named:
 
 
 def _external_id(text: str | None) -> str | None:
-    """A shop's id for a customer; WooCommerce calls every guest `0`."""
+    """A shop's id for a customer; WooCommerce gives every guest the id `0`."""
     plain = one_line_or_none(text, limit=256)
     return None if plain in (None, "0") or len(plain) > 255 else plain
 
 
-def learn_all(known: Known, person: Named) -> None:
-    """Let a customer take over what a person says.
+def update_details(known: KnownCustomer, person: ComparablePerson) -> None:
+    """Set what the person adds to the customer.
 
-    A number that agreed to texts is kept until its owner agrees for another: consent belongs to a number. A customer known by
-    their number alone keeps it, since it is who they are. A zone is guessed from a country that has but one.
+    A number with consent to texts stays until there is consent for another, since consent belongs to a
+    number. A customer without an e-mail address keeps the number, which is their identity. The time zone
+    is taken from a country that has only one.
     """
-    guess = contact.zone_of_country(known.country)
+    guess = zone_of_country(known.country)
     if known.email is None:
-        known.learn("email", person.email)
+        known.set("email", person.email)
     if known.phone is None or (
         known.email is not None and (person.agrees_to_texts or not known.agreed_to_texts)
     ):
-        known.learn("phone", person.phone)
+        known.set("phone", person.phone)
     known.agreed_to_texts = known.agreed_to_texts or person.agrees_to_texts
     for name in DETAILS:
-        known.learn(name, getattr(person, name))
-    known.learn("time_zone", person.time_zone)
+        known.set(name, getattr(person, name))
+    known.set("time_zone", person.time_zone)
     if person.time_zone is None and known.time_zone in (None, guess):
-        known.learn("time_zone", contact.zone_of_country(known.country))
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a customer said about a channel, at a time."""
-
-    customer_id: UUID
-    channel: Channel
-    given: bool
-    opt_in_level: str | None
-    source: str | None
-    at: datetime
-
-    def outdoes(self, other: "Said") -> bool:
-        """The later word counts; of two at one time, the no. So the order in which they arrive cannot matter."""
-        return (self.at, not self.given) > (other.at, not other.given)
-
-
-def last_words(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[Said]:
-    """The last word of each customer on each channel, in key order; a word without a time counts from `now`."""
-    last: dict[tuple[UUID, Channel], Said] = {}
-    for customer_id, person in people:
-        for channel, consent in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent)):
-            said = _said(customer_id, channel, consent, now)
-            if said is None:
-                continue
-            before = last.get((said.customer_id, channel))
-            if before is None or said.outdoes(before):
-                last[said.customer_id, channel] = said
-    return [last[key] for key in sorted(last)]
-
-
-def _said(
-    customer_id: UUID | None, channel: Channel, consent: ConsentStatement, now: datetime
-) -> Said | None:
-    if customer_id is None or consent.given is None:
-        return None
-    level, source = one_line_or_none(consent.opt_in_level), one_line_or_none(consent.source)
-    return Said(customer_id, channel, consent.given, level, source, consent.at or now)
+        known.set("time_zone", zone_of_country(known.country))

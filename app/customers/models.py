@@ -11,7 +11,7 @@ from app.customers.rules import SuppressionReason
 
 
 class Customer(Base):
-    """One person of a brand. Identity is the e-mail address; for who has none, the phone number."""
+    """One person of a brand. The identity is the e-mail address; without one, the phone number."""
 
     __tablename__ = "customers"
     __table_args__ = (
@@ -35,9 +35,9 @@ class Customer(Base):
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     email: Mapped[str | None]
-    """Case-folded, otherwise as given."""
+    """In lower case, an international domain in its ASCII form."""
     email_key: Mapped[str | None]
-    """The address without aliases (plus-tag, dots of known providers): for "new customer" and fraud only, never written to."""
+    """The address without aliases, as `contact.email_key` makes it; never written to."""
     phone: Mapped[str | None]
     """E.164."""
     first_name: Mapped[str | None]
@@ -50,7 +50,7 @@ class Customer(Base):
 
 
 class CustomerReference(Base):
-    """The name a shop's platform has for a customer."""
+    """The id that a shop's platform has for a customer."""
 
     __tablename__ = "customer_references"
     __table_args__ = (
@@ -66,7 +66,7 @@ class CustomerReference(Base):
 
 
 class Consent(Base):
-    """What a customer last said about a channel, by the time they said it. No row: nothing is known."""
+    """A customer's latest consent or refusal for a channel. No row: nothing is known."""
 
     __tablename__ = "consents"
     __table_args__ = (
@@ -84,7 +84,7 @@ class Consent(Base):
 
 
 class Suppression(Base):
-    """An address that gets nothing any more, kept as a keyed hash so that it outlives an erasure."""
+    """An address to which nothing is sent any more, as a keyed hash, so that it survives an erasure."""
 
     __tablename__ = "suppressions"
     __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)

@@ -1,27 +1,30 @@
-"""Pure words and decisions of consent, suppression and reach."""
+"""Pure decisions about consent, suppression and how a customer may be contacted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, assert_never
 from uuid import UUID
 
+from app.base.text import one_line_or_none
 from app.brands.programme import Channel
+from app.customers.person import ConsentStatement, Person
 
 
 class SuppressionReason(StrEnum):
-    """Why an address gets nothing any more; no order ever lifts one."""
+    """Why nothing is sent to an address any more; no order ever lifts a suppression."""
 
     unsubscribed = "unsubscribed"
     bounced = "bounced"
     complained = "complained"
     stopped = "stopped"
-    """A text said STOP, or the carrier says that it did."""
+    """A STOP by text message, from the person or reported by the provider."""
     erased = "erased"
 
 
 class NoContactReason(StrEnum):
-    """Why nothing may be sent to a customer on a channel; also the words a skipped survey carries."""
+    """Why nothing may be sent to a customer on a channel; also the reasons of skipped surveys."""
 
     no_address = "no_address"
     no_consent = "no_consent"
@@ -29,19 +32,19 @@ class NoContactReason(StrEnum):
 
 
 class EmailBasis(StrEnum):
-    """On what ground a brand writes to customers of a country who never said yes or no."""
+    """The legal basis on which a brand writes to customers of a country whose consent is unknown."""
 
     existing_customer = "existing_customer"
     consent = "consent"
 
 
 CONSENT_COUNTRIES = frozenset({"DE"})
-"""Where a survey by e-mail is advertising that needs consent unless the brand says otherwise (BGH VI ZR 225/17)."""
+"""Where a survey by e-mail is advertising that needs consent, by default (BGH VI ZR 225/17)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContactOptions:
-    """How a customer may be reached now: every channel stands either in `addresses` or in `refusals`."""
+    """How a customer may be contacted: every channel is in `addresses` or in `refusals`."""
 
     customer_id: UUID
     addresses: Mapping[Channel, str]
@@ -54,11 +57,11 @@ class ContactOptions:
 
 
 def email_basis(countries: Mapping[str, Any], country: str | None) -> EmailBasis:
-    """The brand's basis in a country, from `Brand.countries`; a word that is none counts as unset."""
-    said = countries.get(country or "")
-    word = said.get("email_basis") if isinstance(said, dict) else None
-    if word in tuple(EmailBasis):
-        return EmailBasis(word)
+    """The brand's basis in a country, from `Brand.countries`; an unknown value counts as unset."""
+    settings = countries.get(country or "")
+    basis = settings.get("email_basis") if isinstance(settings, dict) else None
+    if basis in tuple(EmailBasis):
+        return EmailBasis(basis)
     return EmailBasis.consent if country in CONSENT_COUNTRIES else EmailBasis.existing_customer
 
 
@@ -66,20 +69,21 @@ def refusal(
     channel: Channel,
     address: str | None,
     suppressed: SuppressionReason | None,
-    said: bool | None,
+    consent: bool | None,
     basis: EmailBasis,
 ) -> NoContactReason | None:
     """Why nothing may go to this address, or None where it may.
 
-    A bounced address is as good as none; every other suppression is the person's own wish. `said` is what the customer last said
-    about the channel: no is never, yes is yes; where nothing is known the basis decides for e-mail, and a text needs a yes.
+    A bounced address counts as none; every other suppression is the person's own decision. `consent` is
+    the customer's latest for the channel. Where it is unknown, the basis decides for e-mail, and a text
+    message needs consent.
     """
     if address is None or suppressed is SuppressionReason.bounced:
         return NoContactReason.no_address
     if suppressed is not None:
         return NoContactReason.unsubscribed
-    if said is not None:
-        return None if said else NoContactReason.no_consent
+    if consent is not None:
+        return None if consent else NoContactReason.no_consent
     match channel:
         case Channel.email:
             return None if basis is EmailBasis.existing_customer else NoContactReason.no_consent
@@ -87,3 +91,48 @@ def refusal(
             return NoContactReason.no_consent
         case _:
             assert_never(channel)
+
+
+@dataclass(frozen=True, slots=True)
+class StatedConsent:
+    """A customer's consent or refusal for a channel, at a time."""
+
+    customer_id: UUID
+    channel: Channel
+    given: bool
+    opt_in_level: str | None
+    source: str | None
+    at: datetime
+
+    def supersedes(self, other: "StatedConsent") -> bool:
+        """The later one counts; of two at one time, the refusal. So the order of arrival cannot matter."""
+        return (self.at, not self.given) > (other.at, not other.given)
+
+
+def latest_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
+    """The latest consent of each customer for each channel, in key order; one without a time counts as `now`."""
+    latest: dict[tuple[UUID, Channel], StatedConsent] = {}
+    for customer_id, person in people:
+        for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent)):
+            stated = _stated(customer_id, channel, statement, now)
+            if stated is None:
+                continue
+            before = latest.get((stated.customer_id, channel))
+            if before is None or stated.supersedes(before):
+                latest[stated.customer_id, channel] = stated
+    return [latest[key] for key in sorted(latest)]
+
+
+def _stated(
+    customer_id: UUID | None, channel: Channel, statement: ConsentStatement, now: datetime
+) -> StatedConsent | None:
+    if customer_id is None or statement.given is None:
+        return None
+    return StatedConsent(
+        customer_id,
+        channel,
+        statement.given,
+        one_line_or_none(statement.opt_in_level),
+        one_line_or_none(statement.source),
+        statement.at or now,
+    )

@@ -1,1 +1,1 @@
-"""The shops' door: takes every delivery in, keeps it raw, and works it off in batches."""
+"""Incoming deliveries: stored raw, acknowledged, then processed in batches in the order of their arrival."""

@@ -1,4 +1,4 @@
-"""One process's inbox: which shop a hook belongs to, and the group commit of what arrives together."""
+"""One process's inbox: a cache of the shops and their secrets, and the group commit of deliveries."""
 
 import asyncio
 from collections import deque
@@ -17,22 +17,22 @@ from app.ingest.store import NewDelivery, store_deliveries
 
 log = logger(__name__)
 
-FRESH_SECONDS = 5.0
-"""How long a shop's secrets are believed; a changed one is in force everywhere after that."""
+CACHE_SECONDS = 5.0
+"""How long a shop's secrets are cached; a changed one is in force everywhere after that."""
 SECRETS_RECHECK_SECONDS = 1.0
-"""A wrong signature looks the secrets up again, since they may just have been exchanged, but not more often than this."""
+"""After a wrong signature the secrets are read again, since they may have changed, at most this often."""
 GROUP_ROWS = 500
 GROUP_BYTES = 8 * 1024 * 1024
-"""What one transaction takes at most; a single body is at most 1 MiB."""
+"""The most that one transaction stores; a single body is at most 1 MiB."""
 WAITING_BYTES = 64 * 1024 * 1024
 WAITING_ROWS = 10_000
-"""What may wait in memory; beyond it the shop is told to come again."""
+"""The most that waits in memory; beyond it the shop gets 503 and repeats the delivery."""
 COMMIT_SECONDS = 10.0
-"""After that the database is taken to be away: platforms give up waiting sooner or later than that, and come again."""
+"""After that the delivery gets 503: platforms wait about as long themselves, and repeat it."""
 
 
 class Unavailable(AppError):
-    """It could not be committed; nothing was acknowledged, and the shop should come again."""
+    """The delivery was not committed: 503, so that the platform repeats it."""
 
     def __init__(self) -> None:
         detail = "We cannot store anything right now; try again in a moment."
@@ -41,7 +41,7 @@ class Unavailable(AppError):
 
 @dataclass(frozen=True, slots=True)
 class KnownShop:
-    """What a hook needs to know of its shop."""
+    """What a webhook endpoint needs of its shop."""
 
     brand_id: int
     shop_id: UUID
@@ -51,10 +51,11 @@ class KnownShop:
 
 
 class Inbox:
-    """Takes deliveries in for one process.
+    """Stores the deliveries of one process.
 
-    One writer commits all that waits in one transaction; what arrives meanwhile waits for the next. So a group is as large as the
-    load makes it, a lone delivery waits for nobody, and an idle process has no task to stop.
+    One writer commits all that waits in one transaction; what arrives meanwhile waits for the next one.
+    So groups grow with the load, a single delivery is written at once, and an idle process has no task
+    to stop.
     """
 
     def __init__(self, context: AppContext) -> None:
@@ -65,15 +66,15 @@ class Inbox:
         self._waiting_bytes = 0
         self._writer: asyncio.Task[None] | None = None
 
-    async def shop(self, slug: str, *, fresher_than: float = FRESH_SECONDS) -> KnownShop | None:
-        """The shop with this slug, as it was at most `fresher_than` seconds ago; None where there is none."""
+    async def shop(self, slug: str, *, max_age: float = CACHE_SECONDS) -> KnownShop | None:
+        """The shop with this slug, as it was at most `max_age` seconds ago, or None."""
         known = self._shops.get(slug)
-        if known is not None and clock.monotonic() - known.read_at < fresher_than:
+        if known is not None and clock.monotonic() - known.read_at < max_age:
             return known
-        # One look-up at a time: when an entry ages, all requests of a busy shop would ask at once.
+        # One look-up at a time: when an entry expires, all requests of a busy shop would query at once.
         async with self._looking_up:
             known = self._shops.get(slug)
-            if known is not None and clock.monotonic() - known.read_at < fresher_than:
+            if known is not None and clock.monotonic() - known.read_at < max_age:
                 return known
             return await self._look_up(slug)
 
@@ -90,16 +91,16 @@ class Inbox:
         known = self._shops[slug] = KnownShop(brand.id, shop.id, secrets, clock.monotonic())
         return known
 
-    async def keep(self, incoming: NewDelivery) -> None:
-        """Answer when the delivery is committed; `Unavailable` when it cannot be."""
-        if len(self._waiting) >= WAITING_ROWS or self._waiting_bytes + len(incoming.body) > WAITING_BYTES:
+    async def store(self, delivery: NewDelivery) -> None:
+        """Return when the delivery is committed. Raises `Unavailable` when it cannot be."""
+        if len(self._waiting) >= WAITING_ROWS or self._waiting_bytes + len(delivery.body) > WAITING_BYTES:
             raise Unavailable
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((incoming, kept))
-        self._waiting_bytes += len(incoming.body)
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, stored))
+        self._waiting_bytes += len(delivery.body)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
-        await kept
+        await stored
 
     async def _write_all(self) -> None:
         try:
@@ -123,29 +124,29 @@ class Inbox:
 
     async def _write(self, group: list[tuple[NewDelivery, asyncio.Future[None]]]) -> None:
         try:
-            await self._commit([incoming for incoming, _ in group])
+            await self._commit([delivery for delivery, _ in group])
         except (DataError, IntegrityError) as error:
-            # Something about one of them (its shop was just removed): the others must not suffer for it.
+            # One of them cannot be stored (its shop was just removed); the others must be all the same.
             if len(group) > 1:
                 for each in group:
                     await self._write([each])
                 return
             _fail(group, error)
-        except Exception as error:  # noqa: BLE001  # whatever it was, nothing is acknowledged that is not committed
+        except Exception as error:  # noqa: BLE001  # nothing is acknowledged that is not committed
             _fail(group, error)
         else:
-            for _, kept in group:
-                if not kept.done():
-                    kept.set_result(None)
+            for _, stored in group:
+                if not stored.done():
+                    stored.set_result(None)
 
-    async def _commit(self, incoming: list[NewDelivery]) -> None:
+    async def _commit(self, deliveries: list[NewDelivery]) -> None:
         async with asyncio.timeout(COMMIT_SECONDS):
             async with self._context.sessions.begin() as session:
-                await store_deliveries(session, incoming)
+                await store_deliveries(session, deliveries)
 
 
 def _fail(group: list[tuple[NewDelivery, asyncio.Future[None]]], error: Exception) -> None:
-    log.error("deliveries could not be kept", count=len(group), error=type(error).__name__)
-    for _, kept in group:
-        if not kept.done():
-            kept.set_exception(Unavailable())
+    log.error("deliveries could not be stored", count=len(group), error=type(error).__name__)
+    for _, stored in group:
+        if not stored.done():
+            stored.set_exception(Unavailable())

@@ -1,4 +1,4 @@
-"""The inbox: every delivery a shop made, raw, once."""
+"""Tables of raw deliveries, what is fetched for them, and which customers they name."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from app.ingest.rules import DeliveryStatus
 
 
 class Delivery(Base):
-    """One delivery of a shop, kept as it came; a repeated one is the same row."""
+    """One delivery of a shop, stored as it came; a repeated one is the same row."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -26,7 +26,7 @@ class Delivery(Base):
     """Order of arrival."""
     shop_id: Mapped[UUID]
     source: Mapped[str]
-    """The platform whose door it came through, `api`, or `import`."""
+    """The platform whose webhook endpoint it came through, `api`, or `import`."""
     topic: Mapped[str]
     external_id: Mapped[str]
     """The delivery's id as the platform gives it."""
@@ -36,3 +36,44 @@ class Delivery(Base):
     received_at: Mapped[Moment]
     processed_at: Mapped[Moment | None]
     created_at: Mapped[Created]
+
+
+class DeliveryFetch(Base):
+    """The content of a delivery that only names what changed: wanted, or fetched."""
+
+    __tablename__ = "delivery_fetches"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "delivery_id"], ["deliveries.brand_id", "deliveries.id"], ondelete="CASCADE"
+        ),
+        Index("ix_delivery_fetches_due", "brand_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    brand_id: Mapped[BrandKey]
+    delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
+    resource: Mapped[str]
+    """What to fetch, in the adapter's own terms."""
+    due_at: Mapped[Moment | None]
+    """When the next attempt is due; None once it was fetched or given up."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Attempts that were begun."""
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What was fetched."""
+    created_at: Mapped[Created]
+
+
+class DeliveryCustomer(Base):
+    """A customer whom a processed delivery names."""
+
+    __tablename__ = "deliveries_customers"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "delivery_id"], ["deliveries.brand_id", "deliveries.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        Index("ix_deliveries_customers_customer", "brand_id", "customer_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)

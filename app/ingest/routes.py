@@ -1,4 +1,6 @@
-"""The shops' door: 200 once the raw delivery is committed, never before."""
+"""The webhook endpoints for shops: 200 once the raw delivery is committed, never before."""
+
+from collections.abc import Iterable
 
 import asyncpg
 from fastapi import APIRouter, Request
@@ -6,22 +8,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from app.base import clock
-from app.base.errors import AppError
 from app.base.web.middleware import read_body
-from app.ingest.inbox import SECRETS_RECHECK_SECONDS, Inbox, KnownShop, Unavailable
-from app.ingest.store import NewDelivery
-from app.platforms.events import Refused, VerifiedDelivery
+from app.ingest.inbox import Inbox, Unavailable
+from app.ingest.verify import verify_delivery
 from app.platforms.registry import PLATFORMS
 
 BODY_LIMIT = 1024 * 1024
 DROP_LIMIT = 8 * 1024 * 1024
 _RECEIVED = b'{"received": true}'
-_AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-
-router = APIRouter(tags=["shops"])
+_DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-def inbox_of(request: Request) -> Inbox:
+def get_inbox(request: Request) -> Inbox:
     """The process's inbox, made with its first delivery."""
     state = request.app.state
     if not hasattr(state, "inbox"):
@@ -29,61 +27,33 @@ def inbox_of(request: Request) -> Inbox:
     return state.inbox  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-async def take_delivery(request: Request, shop: str, platform: str) -> Response:
-    """Check a delivery and keep it. What it says is understood later, so a duplicate and an unused topic get 200 too."""
+async def receive_delivery(request: Request, shop: str, platform: str) -> Response:
+    """Verify and store one delivery. It is parsed later, so a repeated one and an unused topic get 200 too."""
     raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
-    inbox = inbox_of(request)
+    inbox = get_inbox(request)
     try:
-        known, delivery = await _verified(inbox, request, raw, shop, platform)
-        await inbox.keep(
-            NewDelivery(
-                known.brand_id,
-                known.shop_id,
-                platform,
-                delivery.topic,
-                delivery.external_id,
-                raw,
-                received_at=clock.now(),
-            )
-        )
-    except _AWAY:
+        delivery = await verify_delivery(inbox, platform, shop, request.headers, raw, now=clock.now())
+        if delivery is not None:
+            await inbox.store(delivery)
+    except _DATABASE_ERRORS:
         raise Unavailable from None
     return Response(_RECEIVED, media_type="application/json")
 
 
-async def _verified(
-    inbox: Inbox, request: Request, raw: bytes, slug: str, platform: str
-) -> tuple[KnownShop, VerifiedDelivery]:
-    known = await inbox.shop(slug)
-    if known is None:
-        raise AppError(
-            "unknown_shop",
-            "There is no shop with this address; copy the hook's address from the shop's settings.",
-            status=404,
-        )
-    door = PLATFORMS[platform]
-    try:
-        return known, door.verify(request.headers, raw, known.secrets, now=clock.now())
-    except Refused:
-        pass
-    # The secret may have been exchanged a moment ago.
-    again = await inbox.shop(slug, fresher_than=SECRETS_RECHECK_SECONDS)
-    try:
-        if again is not None and again.secrets != known.secrets:
-            return again, door.verify(request.headers, raw, again.secrets, now=clock.now())
-    except Refused:
-        pass
-    detail = "The signature is missing or wrong, or the delivery's time is off by more than five minutes; nothing was kept."
-    raise AppError("bad_signature", detail, status=401)
+def make_router(platforms: Iterable[str]) -> APIRouter:
+    """A router with one endpoint for each platform."""
+    made = APIRouter(tags=["shops"])
+    for platform in platforms:
+        _add_endpoint(made, platform)
+    return made
 
 
-def _door(platform: str) -> None:
+def _add_endpoint(router: APIRouter, platform: str) -> None:
     @router.post(
-        f"/hooks/{{shop}}/{platform}", summary=f"Take a {platform} delivery in", name=f"{platform}_delivery"
+        f"/hooks/{{shop}}/{platform}", summary=f"Receive a {platform} delivery", name=f"{platform}_delivery"
     )
-    async def take(request: Request, shop: str) -> Response:
-        return await take_delivery(request, shop, platform)
+    async def receive(request: Request, shop: str) -> Response:
+        return await receive_delivery(request, shop, platform)
 
 
-for _platform in PLATFORMS:
-    _door(_platform)
+router = make_router(PLATFORMS)

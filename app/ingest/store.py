@@ -1,4 +1,4 @@
-"""Keep deliveries raw, each once, and replay those that came to nothing."""
+"""Store deliveries raw, each once, and replay those that came to nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SWEEP_NAME = "ingest"
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A delivery before it is kept. `external_id` is what repeats with it; a repeated one is the same row."""
+    """A delivery before it is stored. A repetition has the same `external_id` and is the same row."""
 
     brand_id: int
     shop_id: UUID
@@ -33,17 +33,18 @@ class NewDelivery:
 _INSERT = """
 INSERT INTO deliveries (brand_id, id, shop_id, source, topic, external_id, body, status, received_at)
 SELECT u.brand_id, u.id, u.shop_id, u.source, u.topic, u.external_id, u.body, 'new', u.received_at
-FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[])
-    AS u (brand_id, id, shop_id, source, topic, external_id, body, received_at)
+FROM unnest(
+        $1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[]
+    ) AS u (brand_id, id, shop_id, source, topic, external_id, body, received_at)
 ON CONFLICT (brand_id, shop_id, source, external_id) DO NOTHING
 """
 
 
 async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery]) -> None:
-    """Keep deliveries, in one statement, and wake the room once; those known already change nothing.
+    """Insert deliveries in one statement and wake the sweep once; known ones change nothing.
 
-    They are written in the order of their key: two processes that were sent the same deliveries in another order would otherwise
-    wait for each other. What arrives together has no first, so nothing is lost by it.
+    Rows are written in the order of their key. Otherwise two processes that got the same deliveries in
+    different orders would wait for each other.
     """
     rows = sorted(incoming, key=lambda each: (each.brand_id, each.shop_id, each.source, each.external_id))
     values = (
@@ -62,11 +63,12 @@ async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery
 
 
 async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> None:
-    """Take a failed or ignored delivery up once more, at its old place in the order of arrival.
+    """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 
-    `NotFound` for none of the brand's, `not_replayable` for one that was processed or still waits.
+    Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one that
+    was processed or still waits.
     """
-    moved = await session.execute(
+    replayed = await session.execute(
         update(Delivery)
         .where(
             Delivery.brand_id == brand_id,
@@ -76,16 +78,16 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> Non
         .values(status=DeliveryStatus.new, reason=None, processed_at=None)
         .returning(Delivery.id)
     )
-    if moved.first() is not None:
+    if replayed.first() is not None:
         await due.wake(session, SWEEP_NAME)
         return
-    known = await session.scalar(
+    status = await session.scalar(
         select(Delivery.status).where(Delivery.brand_id == brand_id, Delivery.id == delivery_id)
     )
-    if known is None:
+    if status is None:
         raise NotFound
     raise AppError(
         "not_replayable",
-        f"This delivery is {known}; only a failed or ignored one can be replayed.",
+        f"This delivery is {status}; only a failed or ignored one can be replayed.",
         status=409,
     )

@@ -1,1 +1,1 @@
-"""What they bought: orders, and the facts that came about them, in whatever order."""
+"""Orders, and the facts that are reported about them in any order."""

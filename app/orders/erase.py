@@ -1,4 +1,4 @@
-"""Forget where and how a person's orders were sent and paid; the amounts stay."""
+"""Erase where and how a person's orders were sent and paid; the amounts stay."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -11,7 +11,7 @@ from app.orders.models import Order
 
 
 async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Wipe the keyed hashes of these customers' addresses and means of payment. Erasing again changes nothing."""
+    """Delete the keyed hashes of these customers' addresses and means of payment. Idempotent."""
     await session.execute(
         update(Order)
         .values(address_key=None, payment_key=None)

@@ -1,4 +1,4 @@
-"""What this room holds about one person, for the person to have."""
+"""The orders in the export of a person's data."""
 
 from typing import Any
 from uuid import UUID

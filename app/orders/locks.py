@@ -1,8 +1,9 @@
-"""A paid order and what is reported about it may arrive in two transactions at once; the gate lets neither miss the other.
+"""A lock per shop, so that a paid order and a fact about it in two transactions do not miss each other.
 
-Who writes orders of a shop walks through its gate, many beside each other. Who has a report about an order that is not there shuts
-the gate for a moment: that waits for the orders under way, after which the order is either seen, or comes later and sees the report.
-Whoever does both in one transaction is alone in that: deliveries of a brand are processed one batch at a time.
+Whoever inserts orders of a shop holds the lock shared. Whoever has a fact about an order that is not
+there takes it exclusively for the rest of the transaction: that waits for the orders being inserted,
+after which the order is either visible, or comes later and sees the fact. One transaction that does both
+cannot deadlock with another, since deliveries of a brand are processed one batch at a time.
 """
 
 import hashlib
@@ -13,16 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def lock_shared(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Until the transaction ends, nobody shuts the gate; waits while somebody has."""
+    """Hold the shop's lock shared until the transaction ends; waits while somebody holds it exclusively."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(_key(brand_id, shop_id))))
 
 
 async def lock_exclusive(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Wait for all who are writing orders of the shop; until the transaction ends, nobody else begins to."""
+    """Hold the shop's lock alone until the transaction ends; waits for everybody who inserts its orders."""
     await session.execute(select(func.pg_advisory_xact_lock(_key(brand_id, shop_id))))
 
 
 def _key(brand_id: int, shop_id: UUID) -> int:
-    """The gate's number among the database's advisory locks: 64 bits, signed."""
-    digest = hashlib.sha256(b"tenfold/orders/gate" + brand_id.to_bytes(8) + shop_id.bytes).digest()
+    """The number of the advisory lock: 64 bits, signed."""
+    digest = hashlib.sha256(b"tenfold/orders/lock" + brand_id.to_bytes(8) + shop_id.bytes).digest()
     return int.from_bytes(digest[:8], signed=True)

@@ -1,4 +1,4 @@
-"""Tables of orders and of the facts about them."""
+"""Tables of orders and of what was reported about them."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from app.orders.rules import FactKind, OrderStatus
 
 
 class Order(Base):
-    """One paid order of a shop. What came later (`fulfilled_at` … `refunded`) is a fold of its facts."""
+    """One paid order of a shop. Its state (`fulfilled_at` to `status`) is a fold of its facts."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -29,13 +29,13 @@ class Order(Base):
     external_id: Mapped[str]
     number: Mapped[str]
     customer_id: Mapped[UUID | None]
-    """None where the shop told us nobody: neither e-mail nor phone nor a customer's id."""
+    """None where the order names nobody: no e-mail, no phone number, no id of a customer."""
     currency: Mapped[str]
     subtotal: Mapped[Minor]
     total: Mapped[Minor]
     discount_total: Mapped[Minor]
     discount_codes: Mapped[list[str]]
-    """As the shop wrote them, in its order."""
+    """As the shop wrote them, in the order of the shop."""
     referral: Mapped[str | None]
     """The share slug the friend came with."""
     source: Mapped[str | None]
@@ -61,10 +61,10 @@ class Order(Base):
 
 
 class OrderFact(Base):
-    """One thing that was reported about an order, once, perhaps before the order itself.
+    """One fact about an order, once, perhaps before the order itself.
 
-    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row. `amount` is in major units,
-    since a refund may come before its order and with it the currency.
+    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row. `amount`
+    is in major units, since a refund may come before its order and its currency.
     """
 
     __tablename__ = "order_facts"

@@ -11,6 +11,9 @@ from enum import StrEnum
 from fractions import Fraction
 
 from app.base.money import MAX_MINOR, exponent
+from app.base.text import one_line
+
+_MAX_ID = 255
 
 
 class FactKind(StrEnum):
@@ -34,22 +37,25 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
-    """One thing reported about an order. `key` is a refund's id, `amount` its major units; both empty otherwise."""
+    """One thing that was reported about an order.
+
+    `key` is a refund's id and empty otherwise; `amount` is a refund's, in major units.
+    """
 
     kind: FactKind
     at: datetime
     key: str = ""
     amount: Decimal | None = None
 
-    def joined(self, other: "ReportedFact") -> "ReportedFact":
-        """Two reports of one thing: it happened when it was first seen, and a refund is as large as it was ever said to be."""
+    def merged(self, other: "ReportedFact") -> "ReportedFact":
+        """Two reports of one fact: the earliest time and the largest amount count."""
         amounts = [amount for amount in (self.amount, other.amount) if amount is not None]
         return ReportedFact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
 
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """What has become of an order, as its row keeps it."""
+    """The state of an order, as its row stores it. `refunded` is in minor units."""
 
     fulfilled_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -58,12 +64,17 @@ class OrderState:
     status: OrderStatus = OrderStatus.paid
 
 
+def external_order_id(given: str) -> str:
+    """A shop's id of an order or refund as it is stored: one line of at most 255 characters."""
+    return one_line(given, limit=_MAX_ID)
+
+
 def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderState:
-    """The state that all facts of one order make: the earliest time of each kind, each refund counted once, in minor units."""
+    """The state that the facts of one order make: the earliest time of each kind, each refund once."""
     once: dict[tuple[FactKind, str], ReportedFact] = {}
     for fact in facts:
         known = once.get((fact.kind, fact.key))
-        once[fact.kind, fact.key] = fact if known is None else known.joined(fact)
+        once[fact.kind, fact.key] = fact if known is None else known.merged(fact)
     if not once:
         return OrderState()
     at = {
@@ -90,8 +101,9 @@ def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderSt
 def refund_minor(amount: Decimal, currency: str) -> int:
     """A refund in minor units of its order's currency.
 
-    Never negative, at most `MAX_MINOR`. Decimals that the currency has not are rounded down: a refund may come before its order,
-    so it cannot be refused for them, and nobody loses a reward to a fraction that cannot have been paid.
+    Never negative, at most `MAX_MINOR`. Decimals beyond the currency's are cut off: a refund may come
+    before its order, so it cannot be refused for them, and nobody loses a reward to a fraction that
+    cannot have been paid.
     """
     minor = math.floor(Fraction(amount) * Fraction(10) ** exponent(currency))
     return max(0, min(minor, MAX_MINOR))
@@ -116,10 +128,10 @@ def order_status(
 
 
 def comparable_address(parts: Sequence[str]) -> str | None:
-    """A shipping address on one line, the same however it was typed; None for what names no house.
+    """A shipping address on one line, the same however it was typed, or None for what names no house.
 
-    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by many honest people, so an address
-    needs a part that is more than a number and holds one, or four parts at least.
+    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by many
+    people, so an address needs a first part that holds a number and more, or at least four parts.
     """
     plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts if part]
     plain = [part for part in plain if part]
@@ -129,7 +141,7 @@ def comparable_address(parts: Sequence[str]) -> str | None:
 
 
 def _folded(text: str) -> str:
-    """Case folded, accents taken off."""
+    """Case folded, without accents."""
     if text.isascii():
         return text.casefold()
     apart = unicodedata.normalize("NFKD", text.casefold())

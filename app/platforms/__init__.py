@@ -1,1 +1,1 @@
-"""What a shop says, in our words: one file a platform, which verifies and parses."""
+"""The shop platforms: one folder each, which turns that platform's bytes into our events. Also the shops' connections."""

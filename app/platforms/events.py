@@ -1,14 +1,14 @@
-"""What a shop tells us, in our words. Each platform's file turns its bytes into these and knows nothing else of us."""
+"""The events that all platforms' deliveries are parsed into."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from app.customers.contact import Person
+from app.customers.person import Person
 
 
 class Unparseable(Exception):
-    """A delivery that is genuine but cannot be understood; the message is the reason people read and may hold no address."""
+    """A genuine delivery that cannot be parsed. The message is shown to people and holds no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class OrderPaid:
     discount_total: int
     person: Person
     paid_at: datetime | None = None
-    """None: take `placed_at`."""
+    """None: at `placed_at`."""
     discount_codes: tuple[str, ...] = ()
     referral: str | None = None
     source: str | None = None
@@ -42,7 +42,7 @@ class OrderPaid:
     test: bool = False
     items: tuple[Item, ...] = ()
     shipping_address: tuple[str, ...] = field(default=())
-    """Its parts as given, most special first, for a keyed hash only."""
+    """Its parts as given, the most specific first; for a keyed hash only."""
     shipping_country: str | None = None
     payment_fingerprint: str | None = None
 
@@ -65,7 +65,7 @@ class OrderDelivered:
 
 @dataclass(frozen=True, slots=True)
 class OrderCancelled:
-    """The order is off."""
+    """The order was cancelled."""
 
     order_id: str
     at: datetime
@@ -73,7 +73,7 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRefunded:
-    """Money went back; `amount` in major units of the order's currency, which this event may not know. Not negative."""
+    """Money went back. `amount` is in major units of the order's currency and not negative."""
 
     order_id: str
     refund_id: str
@@ -91,31 +91,13 @@ class CustomerUpdated:
 
 @dataclass(frozen=True, slots=True)
 class CustomerErased:
-    """A customer must be forgotten; found by the shop's id or the address."""
+    """A customer must be erased: whoever has the shop's id, the e-mail address or the phone number."""
 
     external_id: str | None
     email: str | None
     phone: str | None = None
 
 
-PlatformEvent = (
-    OrderPaid
-    | OrderFulfilled
-    | OrderDelivered
-    | OrderCancelled
-    | OrderRefunded
-    | CustomerUpdated
-    | CustomerErased
-)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedDelivery:
-    """A delivery whose signature was right: what it is about and the id that repeats with it."""
-
-    topic: str
-    external_id: str
-
-
-class Refused(Exception):
-    """The delivery's signature is missing or wrong, or its time too far off."""
+FactEvent = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded
+"""What can be reported about an order besides that it was paid."""
+PlatformEvent = OrderPaid | FactEvent | CustomerUpdated | CustomerErased

@@ -1,4 +1,7 @@
-"""A delivery's JSON, read field by field: exact numbers, aware times, text the database can hold, and reasons that name the field."""
+"""Reading a delivery's JSON field by field: exact numbers, aware times, text that PostgreSQL can store.
+
+Every error names the field.
+"""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +22,7 @@ _YEARS = range(1970, 2201)
 
 
 def load(raw: bytes) -> "Fields":
-    """The JSON object in a body, its decimals exact; `Unparseable` for everything else."""
+    """The JSON object in a body, its decimals exact. Raises `Unparseable` for anything else."""
     try:
         body = json.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_number)
     except UnicodeDecodeError:
@@ -39,7 +42,11 @@ def _no_number(name: str) -> object:
 
 
 class Fields:
-    """One JSON object of a delivery. A field that is null, absent or blank is None; one of the wrong kind is `Unparseable`."""
+    """One JSON object of a delivery.
+
+    A field that is null, absent or blank is None; one of the wrong kind raises `Unparseable`, from every
+    method here.
+    """
 
     __slots__ = ("path", "values")
 
@@ -47,12 +54,12 @@ class Fields:
         self.values = values
         self.path = path
 
-    def wrong(self, name: str, says: str) -> Unparseable:
-        """The refusal of a field, for raising: `data.total must …`."""
-        return Unparseable(f"{self.path}{name} {says}.")
+    def wrong(self, name: str, problem: str) -> Unparseable:
+        """The error about a field, to be raised: `data.total must …`."""
+        return Unparseable(f"{self.path}{name} {problem}.")
 
     def text(self, name: str, *, limit: int = 200) -> str | None:
-        """One line of text; numbers are taken as written."""
+        """One line of text; a number is taken as it is written."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -63,7 +70,7 @@ class Fields:
         return str(value)[:limit]
 
     def id_or_none(self, name: str) -> str | None:
-        """An id as text, untouched: one that could not be stored as it came is refused, never bent into another."""
+        """An id as text, unchanged: one that cannot be stored as it came is an error."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -75,7 +82,7 @@ class Fields:
         return given
 
     def id(self, name: str) -> str:
-        """An id that must be there."""
+        """An id, which is required."""
         value = self.id_or_none(name)
         if value is None:
             raise self.wrong(name, "is missing")
@@ -97,7 +104,7 @@ class Fields:
         return at.astimezone(UTC)
 
     def currency(self, name: str) -> str:
-        """An ISO 4217 code, which must be there."""
+        """An ISO 4217 code, which is required."""
         value = self.values.get(name)
         code = value.strip().upper() if isinstance(value, str) else ""
         try:
@@ -120,14 +127,14 @@ class Fields:
         return minor
 
     def amount(self, name: str, currency: str) -> int:
-        """An amount that must be there."""
+        """An amount in minor units, which is required."""
         value = self.amount_or_none(name, currency)
         if value is None:
             raise self.wrong(name, "is missing")
         return value
 
     def decimal(self, name: str) -> Decimal:
-        """An amount in major units, not negative, of a currency not known here; it must be there."""
+        """An amount in major units of a currency that is not known here; required, not negative."""
         try:
             value = money.parse_decimal(self.values.get(name))  # type: ignore[arg-type]  # refuses other kinds itself
         except money.MoneyError as error:
@@ -137,7 +144,7 @@ class Fields:
         return value
 
     def country(self, name: str) -> str | None:
-        """An ISO 3166 code; a country's name or anything else is None, since it is a hint only."""
+        """An ISO 3166 code; anything else is None, since a country is a hint only."""
         code = (self.text(name) or "").upper()
         return code if len(code) == 2 and code.isascii() and code.isalpha() else None
 
@@ -155,7 +162,7 @@ class Fields:
         return self.object_(name) or Fields({}, f"{self.path}{name}.")
 
     def list_(self, name: str) -> list[Any]:
-        """A list inside this object; none is an empty one."""
+        """A list inside this object, empty where it is absent; at most `LIST_LIMIT` entries."""
         value = self.values.get(name)
         if value is None:
             return []

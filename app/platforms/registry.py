@@ -1,26 +1,25 @@
-"""Which platform's file reads which door."""
+"""The platforms that exist, and which adapter parses a stored delivery."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Mapping
 
-from app.platforms import checkout, shopify
-from app.platforms.events import PlatformEvent, VerifiedDelivery
+from app.brands.rules import Platform
+from app.platforms.checkout.adapter import CheckoutAdapter
+from app.platforms.protocol import PlatformAdapter
+from app.platforms.shopify.adapter import ShopifyAdapter
+
+PLATFORMS: Mapping[str, PlatformAdapter] = {
+    Platform.checkout.value: CheckoutAdapter(),
+    Platform.shopify.value: ShopifyAdapter(),
+}
+"""Every platform's adapter, by the name in its webhook endpoint `/hooks/{shop}/{platform}`."""
+PARSERS: Mapping[str, PlatformAdapter] = {
+    **PLATFORMS,
+    "api": PLATFORMS[Platform.checkout],
+    "import": PLATFORMS[Platform.checkout],
+}
+"""The adapter that parses a delivery, by its source; the API and imports write a checkout's bodies."""
 
 
-class PlatformAdapter(Protocol):
-    """What one platform's file offers."""
-
-    def verify(
-        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
-    ) -> VerifiedDelivery:
-        """What a genuine delivery is about; `Refused` for any other. Header names match in any case."""
-
-    def parse(self, topic: str, raw: bytes, /, *, received_at: datetime) -> list[PlatformEvent]:
-        """What it says, in our words; nothing for a topic we do not use; `Unparseable` with a reason people can read."""
-
-
-PLATFORMS: Mapping[str, PlatformAdapter] = {"checkout": checkout, "shopify": shopify}
-"""The doors below `/hooks/{shop}/`, by name."""
-PARSERS: Mapping[str, PlatformAdapter] = {**PLATFORMS, "api": checkout, "import": checkout}
-"""Who reads a kept delivery, by its source: what came by the API or from a file is written as a checkout writes it."""
+def adapter_of(platform: str) -> PlatformAdapter:
+    """The adapter of a shop's platform; the checkout's for a name that this version does not know."""
+    return PLATFORMS.get(platform, PLATFORMS[Platform.checkout])

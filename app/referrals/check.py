@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.tokens import plain_code
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind
-from app.customers.contact import Person, email_identity, email_key, phone_e164
+from app.customers.contact import email_identity, email_key, phone_e164
 from app.customers.models import Customer
+from app.customers.person import Person
 from app.referrals import rules
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.gather import find_codes, gather

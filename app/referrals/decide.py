@@ -11,8 +11,8 @@ from app.base.errors import AppError, NotFound
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.messaging.queue import cancel_messages
+from app.orders.facts import record_facts
 from app.orders.models import Order
-from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
 from app.referrals.ledger import post_entries
 from app.referrals.models import Code, Redemption
@@ -170,5 +170,5 @@ async def _refund(
         await session.scalars(select(Shop).where(Shop.brand_id == brand.id, Shop.id == order.shop_id))
     ).one()
     fact = OrderRefunded(order.external_id, f"rollback:{key}", money.to_decimal(minor, order.currency), now)
-    await record_facts(session, brand, shop, [fact], now=now)
+    await record_facts(session, brand, shop, [fact])
     await reverse_orders(session, brand, [order.id], now=now)

@@ -5,12 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from app.base import money
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
-from app.brands.rules import Platform
 from app.orders.rules import remaining_total
 
 
@@ -265,16 +263,3 @@ def period_of(at: datetime, period: str, zone: ZoneInfo) -> tuple[datetime, date
             return day.replace(month=1, day=1), day.replace(year=day.year + 1, month=1, day=1)
         case _:
             return None
-
-
-def shop_link(platform: Platform, url: str, code: str, slug: str) -> str:
-    """Where a friend's button leads: the shop, with the code applied where its platform can do that by a link.
-
-    Shopify applies `/discount/CODE` and then redirects; elsewhere the shop reads `discount` and `ref` from the query.
-    """
-    scheme, host, path, query, _ = urlsplit(url)
-    if platform is Platform.shopify:
-        back = f"{path or '/'}?{urlencode({'ref': slug})}"
-        return urlunsplit((scheme, host, f"/discount/{quote(code)}", urlencode({"redirect": back}), ""))
-    added = urlencode({"ref": slug, "discount": code})
-    return urlunsplit((scheme, host, path or "/", f"{query}&{added}" if query else added, ""))

@@ -15,8 +15,9 @@ from app.base.tokens import slug_brand
 from app.brands.find import load_programme, load_programme_versions
 from app.brands.models import Brand, Shop
 from app.customers.models import Customer
+from app.platforms.registry import adapter_of
 from app.referrals.models import Code, Referrer, Visit
-from app.referrals.rules import CodeStatus, amount_text, shop_link
+from app.referrals.rules import CodeStatus, amount_text
 from app.referrals.share import discount_text, reward_text, status_of
 
 _MACHINES = re.compile(
@@ -90,7 +91,7 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
         new_customers_only=terms.offer.new_customers_only,
         last_day=code.expires_at - timedelta(microseconds=1),
         shop_name=shop.name,
-        link=None if shop.url is None else shop_link(shop.platform, shop.url, code.display, slug),
+        link=None if shop.url is None else adapter_of(shop.platform).shop_link(shop.url, code.display, slug),
     )
 
 

@@ -498,6 +498,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")),
     )
     op.create_table(
+        "shop_connections",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("sealed_credentials", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_connections_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_connections")),
+    )
+    op.create_table(
         "staff_sessions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -585,6 +605,58 @@ def upgrade() -> None:
         ["brand_id", "customer_id"],
         unique=True,
         postgresql_where=sa.text("active"),
+    )
+    op.create_table(
+        "deliveries_customers",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_deliveries_customers_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "delivery_id"],
+            ["deliveries.brand_id", "deliveries.id"],
+            name=op.f("fk_deliveries_customers_deliveries_brand_id_delivery_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "brand_id", "delivery_id", "customer_id", name=op.f("pk_deliveries_customers")
+        ),
+    )
+    op.create_index(
+        "ix_deliveries_customers_customer", "deliveries_customers", ["brand_id", "customer_id"], unique=False
+    )
+    op.create_table(
+        "delivery_fetches",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "delivery_id"],
+            ["deliveries.brand_id", "deliveries.id"],
+            name=op.f("fk_delivery_fetches_deliveries_brand_id_delivery_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "delivery_id", name=op.f("pk_delivery_fetches")),
+    )
+    op.create_index(
+        "ix_delivery_fetches_due",
+        "delivery_fetches",
+        ["brand_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_table(
         "surveys",
@@ -941,10 +1013,19 @@ def downgrade() -> None:
     op.drop_index("ix_surveys_due", table_name="surveys", postgresql_where=sa.text("status = 'planned'"))
     op.drop_index("ix_surveys_customer", table_name="surveys")
     op.drop_table("surveys")
+    op.drop_index(
+        "ix_delivery_fetches_due",
+        table_name="delivery_fetches",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.drop_table("delivery_fetches")
+    op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
+    op.drop_table("deliveries_customers")
     op.drop_index("uq_codes_active", table_name="codes", postgresql_where=sa.text("active"))
     op.drop_table("codes")
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
+    op.drop_table("shop_connections")
     op.drop_table("referrers")
     op.drop_index("ix_orders_placed_at", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")

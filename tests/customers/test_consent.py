@@ -13,11 +13,11 @@ from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import load_contact_options, suppress
-from app.customers.contact import ConsentStatement, Person
 from app.customers.erase import erase_customer
 from app.customers.export import export_customer
 from app.customers.identify import identify
 from app.customers.models import Consent, Customer, CustomerReference, Suppression
+from app.customers.person import ConsentStatement, Person
 from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
 from tests.support.constants import NOW
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.customers import contact
+from app.customers import contact, places
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_no_text_breaks_the_reading_of_addresses(text: str) -> None:
     identity = contact.email_identity(text)
     assert identity is None or contact.email_identity(identity) == identity
     contact.phone_e164(text, ["DE", None, "US"])
-    contact.locale_tag(text)
-    contact.country_code(text)
+    places.locale_tag(text)
+    places.country_code(text)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_phone_number_is_read_in_the_first_region_where_it_is_valid(
 def test_a_shop_tells_where_its_phone_numbers_belong(
     locale: str, zone: str, currency: str, regions: tuple[str, ...]
 ) -> None:
-    assert contact.shop_regions(locale, zone, currency) == regions
+    assert places.shop_regions(locale, zone, currency) == regions
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_shop_tells_where_its_phone_numbers_belong(
     ],
 )
 def test_a_zone_is_guessed_only_where_a_country_has_one_time(country: str | None, zone: str | None) -> None:
-    assert contact.zone_of_country(country) == zone
+    assert places.zone_of_country(country) == zone
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_zone_is_guessed_only_where_a_country_has_one_time(country: str | None
     ],
 )
 def test_a_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> None:
-    assert contact.locale_tag(written) == tag
+    assert places.locale_tag(written) == tag
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_a_locale_becomes_a_language_tag(written: str | None, tag: str | None) -
     ],
 )
 def test_a_country_is_an_iso_code_or_nothing(written: str | None, code: str | None) -> None:
-    assert contact.country_code(written) == code
+    assert places.country_code(written) == code

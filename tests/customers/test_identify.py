@@ -13,10 +13,10 @@ from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.customers.contact import ConsentStatement, Person
 from app.customers.find import find_customers
 from app.customers.identify import identify
 from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.person import ConsentStatement, Person
 from tests.support.constants import NOW
 
 PHONE = "+491701234567"

@@ -16,10 +16,10 @@ from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.contact import ConsentStatement, Person
 from app.customers.erase import erase_customer
 from app.customers.identify import identify
 from app.customers.models import Suppression
+from app.customers.person import ConsentStatement, Person
 from app.customers.routes import router
 from app.customers.rules import SuppressionReason
 from tests.support.constants import NOW

@@ -8,10 +8,10 @@ from sqlalchemy import func, select, text
 
 from app.base import due
 from app.brands.add import add_brand, add_shop
-from app.customers.contact import Person
 from app.customers.identify import identify
 from app.customers.models import Customer, CustomerReference, Suppression
-from app.ingest import process
+from app.customers.person import Person
+from app.ingest import claim, process
 from app.ingest.models import Delivery
 from app.ingest.rules import NOTHING_USED, DeliveryStatus
 from app.ingest.store import NewDelivery, replay, store_deliveries
@@ -79,7 +79,7 @@ async def rows(context, table, *where):
         return list(await session.scalars(select(table).where(*where).order_by(table.id)))
 
 
-async def events(context) -> list[Delivery]:
+async def deliveries(context) -> list[Delivery]:
     async with context.sessions() as session:
         return list(await session.scalars(select(Delivery).order_by(Delivery.sequence)))
 
@@ -90,7 +90,7 @@ async def count(context, table) -> int:
 
 
 async def code_of(context, brand, shop, name: str = "referrer") -> str:
-    """The code of somebody who has recommended us."""
+    """The code of a referrer."""
     async with context.sessions.begin() as session:
         (customer,) = await identify(
             session, brand, shop, [Person(email=f"{name}@example.com", first_name="Rea")], now=NOW
@@ -105,11 +105,11 @@ async def code_of(context, brand, shop, name: str = "referrer") -> str:
         return await session.scalar(select(Code.code).where(Code.customer_id == customer))
 
 
-async def test_a_paid_order_becomes_a_customer_an_order_and_a_survey(context, shop):
+async def test_paid_order_becomes_a_customer_an_order_and_a_survey(context, shop):
     await deliver(context, shop, paid(1))
     assert await run(context) == 1
-    (event,) = await events(context)
-    assert (event.status, event.reason, event.processed_at) == (DeliveryStatus.processed, None, NOW)
+    (delivery,) = await deliveries(context)
+    assert (delivery.status, delivery.reason, delivery.processed_at) == (DeliveryStatus.processed, None, NOW)
     (customer,) = await rows(context, Customer)
     assert customer.email == "person1@example.com"
     (made,) = await rows(context, Order)
@@ -119,17 +119,17 @@ async def test_a_paid_order_becomes_a_customer_an_order_and_a_survey(context, sh
     assert await run(context) == 0
 
 
-async def test_what_is_reported_before_its_order_is_folded_in(context, shop):
+async def test_fact_that_is_reported_before_its_order_counts(context, shop):
     await deliver(context, shop, fact("delivered", 1), fact("refunded", 1, refund_id="r", amount="80.00"))
     assert await run(context) == 2
     await deliver(context, shop, paid(1))
     await run(context)
     (made,) = await rows(context, Order)
     assert (made.refunded, made.status) == (8000, OrderStatus.refunded)
-    assert {event.status for event in await events(context)} == {DeliveryStatus.processed}
+    assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
 
 
-async def test_a_fact_beside_its_order_in_one_batch_counts(context, shop):
+async def test_fact_in_the_batch_of_its_order_counts(context, shop):
     await deliver(
         context, shop, fact("fulfilled", 1), paid(1), fact("delivered", 1), paid(2), fact("cancelled", 2)
     )
@@ -138,7 +138,7 @@ async def test_a_fact_beside_its_order_in_one_batch_counts(context, shop):
     assert states == {"1": OrderStatus.delivered, "2": OrderStatus.cancelled}
 
 
-async def test_an_order_told_several_times_is_one_order(context, shop, brand):
+async def test_repeated_order_is_one_order(context, shop, brand):
     code = await code_of(context, brand, shop)
     await deliver(context, shop, paid(1, discount_codes=[code]), paid(1, discount_codes=[code]))
     await run(context)
@@ -147,7 +147,7 @@ async def test_an_order_told_several_times_is_one_order(context, shop, brand):
     assert [await count(context, table) for table in (Order, Survey, Redemption)] == [1, 1, 1]
 
 
-async def test_an_order_with_nobody_in_it_is_kept(context, shop):
+async def test_order_without_a_customer_is_recorded(context, shop):
     await deliver(
         context, shop, paid(1, customer=None), paid(2, customer={"email": "no address", "phone": "12"})
     )
@@ -159,7 +159,7 @@ async def test_an_order_with_nobody_in_it_is_kept(context, shop):
 # Bad input
 
 
-async def test_bad_deliveries_say_why_and_delay_nobody(context, shop):
+async def test_bad_deliveries_fail_with_a_reason_and_delay_no_other(context, shop):
     bad = [
         b"", b"{", b"\xff", b"[" * 50_000, b'{"type":"order.paid","data":{"id":NaN}}', json.dumps(paid(2, currency="XXQ")).encode(),
         json.dumps(paid(3, total="-1.00")).encode(), json.dumps(paid(4, total="1.005")).encode(), json.dumps(paid("a\0b")).encode(),
@@ -178,47 +178,49 @@ async def test_bad_deliveries_say_why_and_delay_nobody(context, shop):
     await deliver(context, shop, *bad[:5], paid(1), *bad[5:], odd)
     assert await run(context) == 12
     by_status: dict = {}
-    for event in await events(context):
-        by_status.setdefault(event.status, []).append(event)
+    for delivery in await deliveries(context):
+        by_status.setdefault(delivery.status, []).append(delivery)
     assert len(by_status[DeliveryStatus.failed]) == len(bad)
-    assert all(event.reason and event.reason.endswith(".") for event in by_status[DeliveryStatus.failed])
+    assert all(
+        delivery.reason and delivery.reason.endswith(".") for delivery in by_status[DeliveryStatus.failed]
+    )
     assert {made.external_id for made in await rows(context, Order)} == {"1", "5"}
     assert "عبد الله" in {
         customer.last_name.strip("\u202b") for customer in await rows(context, Customer) if customer.last_name
     }
 
 
-async def test_a_topic_we_do_not_use_is_ignored(context, shop):
+async def test_unused_topic_is_ignored(context, shop):
     await deliver(context, shop, {"type": "cart.abandoned", "data": {}})
     assert await run(context) == 1
-    (event,) = await events(context)
-    assert (event.status, event.reason) == (DeliveryStatus.ignored, NOTHING_USED)
+    (delivery,) = await deliveries(context)
+    assert (delivery.status, delivery.reason) == (DeliveryStatus.ignored, NOTHING_USED)
 
 
-async def poison(context, *, errcode: str = "22000", only: str = "TRUE") -> None:
-    """From now on the database breaks on orders named poison…."""
+async def break_on_poison(context, *, errcode: str = "22000", only: str = "TRUE") -> None:
+    """From now on the database raises an error for orders named poison…."""
     body = f"IF NEW.external_id LIKE 'poison%' AND {only} THEN RAISE EXCEPTION 'person@example.com' USING ERRCODE = '{errcode}'; END IF;"
     async with context.sessions.begin() as session:
         await session.execute(
             text(
-                f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$"
+                f"CREATE FUNCTION break_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$"
             )
         )
         await session.execute(
-            text("CREATE TRIGGER spoil BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION spoil()")
+            text("CREATE TRIGGER break_it BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION break_it()")
         )
 
 
-async def test_one_that_breaks_us_stands_alone_and_can_be_replayed(context, shop):
-    await poison(context)
+async def test_delivery_that_cannot_be_processed_fails_alone_and_can_be_replayed(context, shop):
+    await break_on_poison(context)
     bodies = [paid(number) for number in range(40)]
     bodies[7], bodies[30] = paid("poison1"), paid("poison2")
     await deliver(context, shop, *bodies)
     assert await run(context) == 40
-    found = await events(context)
-    assert [event.status for event in found].count(DeliveryStatus.processed) == 38
-    failed = [event for event in found if event.status is DeliveryStatus.failed]
-    assert [found.index(event) for event in failed] == [7, 30]
+    found = await deliveries(context)
+    assert [delivery.status for delivery in found].count(DeliveryStatus.processed) == 38
+    failed = [delivery for delivery in found if delivery.status is DeliveryStatus.failed]
+    assert [found.index(delivery) for delivery in failed] == [7, 30]
     assert "@" not in failed[0].reason
     assert failed[0].reason.endswith(".")
     assert await count(context, Order) == 38
@@ -226,35 +228,35 @@ async def test_one_that_breaks_us_stands_alone_and_can_be_replayed(context, shop
     assert await count(context, Customer) == 38
 
     async with context.sessions.begin() as session:
-        await session.execute(text("DROP TRIGGER spoil ON orders"))
-        for event in failed:
-            await replay(session, shop.brand_id, event.id)
+        await session.execute(text("DROP TRIGGER break_it ON orders"))
+        for delivery in failed:
+            await replay(session, shop.brand_id, delivery.id)
     assert await run(context) == 2
-    assert {event.status for event in await events(context)} == {DeliveryStatus.processed}
+    assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
     assert await count(context, Order) == 40
 
 
-async def test_a_deadlock_is_nobodys_fault_and_tried_again(context, shop):
+async def test_batch_is_tried_again_after_a_deadlock(context, shop):
     async with context.sessions.begin() as session:
         await session.execute(text("CREATE SEQUENCE tries"))
-    await poison(context, errcode="40P01", only="nextval('tries') < 3")
+    await break_on_poison(context, errcode="40P01", only="nextval('tries') < 3")
     await deliver(context, shop, paid("poison"), paid(1))
     assert await run(context) == 2
-    assert {event.status for event in await events(context)} == {DeliveryStatus.processed}
+    assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
 
 
-async def test_a_database_in_trouble_fails_no_delivery(context, shop):
-    await poison(context, errcode="53100")
+async def test_full_disk_of_the_database_fails_no_delivery(context, shop):
+    await break_on_poison(context, errcode="53100")
     await deliver(context, shop, paid("poison"), paid(1))
     with pytest.raises(Exception, match="person"):
         await run(context)
-    assert {event.status for event in await events(context)} == {DeliveryStatus.new}
+    assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.new}
 
 
 # Order of arrival, and many at once
 
 
-async def test_the_first_to_arrive_wins_the_last_use_whatever_shop_it_came_to(context, brand, shop):
+async def test_first_order_to_arrive_wins_the_last_use_in_whatever_shop(context, brand, shop):
     async with context.sessions.begin() as session:
         other, _ = await add_shop(session, context.tokens, brand, "other", name="Other")
     code = await code_of(context, brand, shop)
@@ -271,7 +273,7 @@ async def test_the_first_to_arrive_wins_the_last_use_whatever_shop_it_came_to(co
     assert outcome == {"z": "pending", "a": "refused"}
 
 
-async def test_processors_side_by_side_take_each_delivery_once_and_in_order(context, brand, shop):
+async def test_concurrent_processors_take_each_delivery_once_and_in_order(context, brand, shop):
     code = await code_of(context, brand, shop)
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE codes SET max_uses = 3"))
@@ -280,7 +282,7 @@ async def test_processors_side_by_side_take_each_delivery_once_and_in_order(cont
         *(process.process_waiting(context, shop.brand_id, now=NOW, limit=4) for _ in range(16))
     )
     assert sum(moved) == 40
-    assert {event.status for event in await events(context)} == {DeliveryStatus.processed}
+    assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
     async with context.sessions() as session:
         winners = await session.scalars(
             select(Order.external_id)
@@ -290,7 +292,7 @@ async def test_processors_side_by_side_take_each_delivery_once_and_in_order(cont
         assert sorted(winners, key=int) == ["0", "1", "2"]
 
 
-async def test_brands_take_turns_and_do_not_see_each_other(context, brand, shop):
+async def test_brands_with_the_same_order_id_are_separate(context, brand, shop):
     async with context.sessions.begin() as session:
         second = await add_brand(session, "second", name="Second")
         theirs, _ = await add_shop(session, context.tokens, second, "second", name="Second")
@@ -301,15 +303,15 @@ async def test_brands_take_turns_and_do_not_see_each_other(context, brand, shop)
     assert await count(context, Customer) == 2
 
 
-async def test_a_batch_of_large_bodies_is_cut_by_size(context, shop, monkeypatch):
-    monkeypatch.setattr(process, "BATCH_BYTES", 3000)
+async def test_batch_of_large_bodies_is_limited_by_size(context, shop, monkeypatch):
+    monkeypatch.setattr(claim, "BATCH_BYTES", 3000)
     await deliver(context, shop, *(paid(number, payment_fingerprint="x" * 1000) for number in range(6)))
     assert 1 <= await process.process_waiting(context, shop.brand_id, now=NOW) < 6
     await run(context)
     assert await count(context, Order) == 6
 
 
-async def test_a_large_batch_asks_the_database_no_more_often_than_a_small_one(context, brand, shop):
+async def test_large_batch_needs_no_more_statements_than_a_small_one(context, brand, shop):
     code = await code_of(context, brand, shop)
     statements = []
     sa_event.listen(
@@ -327,7 +329,7 @@ async def test_a_large_batch_asks_the_database_no_more_often_than_a_small_one(co
     assert many <= few
 
 
-# Forgetting
+# Erasure
 
 
 def erased(number: object) -> dict:
@@ -338,7 +340,7 @@ def erased(number: object) -> dict:
     }
 
 
-async def test_forgetting_parts_what_came_before_from_what_comes_after(context, brand, shop):
+async def test_erasure_erases_what_came_before_and_not_what_comes_after(context, brand, shop):
     await deliver(
         context,
         shop,
@@ -353,7 +355,7 @@ async def test_forgetting_parts_what_came_before_from_what_comes_after(context, 
     orders = {made.external_id: made.customer_id for made in await rows(context, Order)}
     assert orders["1"] == people[None].id
     assert orders["3"] == people["person1@example.com"].id
-    bodies = [event.body for event in await events(context)]
+    bodies = [delivery.body for delivery in await deliveries(context)]
     assert [bool(body) for body in bodies] == [False, True, False, True]
     surveys = {survey.order_id: survey for survey in await rows(context, Survey)}
     for made in await rows(context, Order):
@@ -362,7 +364,7 @@ async def test_forgetting_parts_what_came_before_from_what_comes_after(context, 
     assert await run(context) == 0
 
 
-async def test_an_address_nobody_has_is_suppressed_before_its_order_comes(context, brand, shop):
+async def test_unknown_erased_address_is_suppressed_before_its_order_comes(context, brand, shop):
     await deliver(context, shop, erased(9))
     await run(context)
     assert await count(context, Customer) == 0
@@ -373,10 +375,10 @@ async def test_an_address_nobody_has_is_suppressed_before_its_order_comes(contex
     assert survey.status is SurveyStatus.skipped
 
 
-async def test_a_failed_delivery_that_names_them_is_emptied(context, brand, shop):
+async def test_failed_delivery_of_an_erased_person_is_emptied(context, brand, shop):
     await deliver(context, shop, paid(1, currency="XXQ"), paid(1), erased(1))
     await run(context)
-    first = (await events(context))[0]
+    first = (await deliveries(context))[0]
     assert (first.body, first.status) == (b"", DeliveryStatus.failed)
     await deliver(context, shop, erased(1))
     await run(context)
@@ -384,11 +386,11 @@ async def test_a_failed_delivery_that_names_them_is_emptied(context, brand, shop
         assert await session.scalar(select(func.count()).select_from(CustomerReference)) == 0
 
 
-def test_every_source_has_a_reader():
+def test_every_source_has_a_parser():
     assert set(PARSERS) == {"checkout", "shopify", "api", "import"}
 
 
-async def test_a_yes_that_is_worked_off_late_does_not_undo_a_later_no(context, brand, shop):
+async def test_consent_that_is_processed_late_does_not_undo_a_later_refusal(context, brand, shop):
     person = {"id": "c1", "email": "person1@example.com"}
     early = json.dumps(paid(1, customer=person | {"email_consent": True})).encode()
     later = json.dumps(
@@ -409,7 +411,7 @@ async def test_a_yes_that_is_worked_off_late_does_not_undo_a_later_no(context, b
             ],
         )
     await run(context, NOW + timedelta(minutes=2))
-    (failed,) = [each for each in await events(context) if each.status is DeliveryStatus.failed]
+    (failed,) = [each for each in await deliveries(context) if each.status is DeliveryStatus.failed]
     async with context.sessions.begin() as session:
         await replay(session, brand.id, failed.id)
     await run(context, NOW + timedelta(days=3))

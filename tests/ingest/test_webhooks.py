@@ -67,7 +67,7 @@ async def post(
     return await client.post(f"/hooks/{shop}/checkout", content=raw, headers=signed(raw, message_id, secret))
 
 
-async def kept(context) -> list[Delivery]:
+async def stored(context) -> list[Delivery]:
     async with context.sessions() as session:
         return list(await session.scalars(select(Delivery).order_by(Delivery.sequence)))
 
@@ -77,31 +77,31 @@ async def wake_ups(context) -> int:
         return await session.scalar(text("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'ingest'"))
 
 
-async def test_a_signed_delivery_is_kept_raw_and_wakes_the_room(client, context, shop):
-    answer = await post(client)
-    assert (answer.status_code, answer.json()) == (200, {"received": True})
-    (event,) = await kept(context)
-    assert (event.body, event.topic, event.external_id, event.source, event.status) == (
+async def test_signed_delivery_is_stored_raw_and_wakes_the_sweep(client, context, shop):
+    response = await post(client)
+    assert (response.status_code, response.json()) == (200, {"received": True})
+    (delivery,) = await stored(context)
+    assert (delivery.body, delivery.topic, delivery.external_id, delivery.source, delivery.status) == (
         RAW,
         "order.paid",
         "msg_1",
         "checkout",
         DeliveryStatus.new,
     )
-    assert (event.brand_id, event.shop_id) == (shop.brand_id, shop.id)
+    assert (delivery.brand_id, delivery.shop_id) == (shop.brand_id, shop.id)
     assert await wake_ups(context) == 1
 
 
-async def test_our_own_signature_is_the_librarys(client, shop):
+async def test_signature_in_these_tests_is_the_one_of_the_library(client, shop):
     headers = signed(RAW)
     at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
     assert headers["webhook-signature"] == Webhook(SECRET).sign("msg_1", at, RAW.decode())
 
 
-async def test_a_repeated_delivery_is_received_and_kept_once(client, context, shop):
-    answers = await asyncio.gather(*(post(client) for _ in range(20)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len(await kept(context)) == 1
+async def test_repeated_delivery_is_acknowledged_and_stored_once(client, context, shop):
+    responses = await asyncio.gather(*(post(client) for _ in range(20)))
+    assert {response.status_code for response in responses} == {200}
+    assert len(await stored(context)) == 1
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ async def test_a_repeated_delivery_is_received_and_kept_once(client, context, sh
         {"webhook-timestamp": "1"},
     ],
 )
-async def test_a_wrong_signature_is_refused_and_nothing_kept(client, context, shop, changed):
-    answer = await client.post("/hooks/acme/checkout", content=RAW, headers=signed(RAW) | changed)
-    assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
+async def test_wrong_signature_is_refused_and_nothing_is_stored(client, context, shop, changed):
+    response = await client.post("/hooks/acme/checkout", content=RAW, headers=signed(RAW) | changed)
+    assert (response.status_code, response.json()["code"]) == (401, "bad_signature")
     assert (await client.post("/hooks/acme/checkout", content=RAW)).status_code == 401
     assert (await client.post("/hooks/acme/shopify", content=RAW)).status_code == 401
-    assert await kept(context) == []
+    assert await stored(context) == []
 
 
-async def test_another_shops_secret_opens_nothing(client, context, brand, shop):
+async def test_secret_of_another_shop_is_refused(client, context, brand, shop):
     async with context.sessions.begin() as session:
         _, other = await add_shop(session, context.tokens, brand, "other", name="Other")
     assert (await post(client, secret=other)).status_code == 401
@@ -129,12 +129,12 @@ async def test_another_shops_secret_opens_nothing(client, context, brand, shop):
 
 
 @pytest.mark.parametrize("slug", ["nobody", "Acme", "%00", "a" * 500, "ac%ed%a0%80me"])
-async def test_an_unknown_shop_is_404(client, shop, slug):
-    answer = await client.post(f"/hooks/{slug}/checkout", content=RAW, headers=signed(RAW))
-    assert answer.status_code == 404
+async def test_unknown_shop_is_404(client, shop, slug):
+    response = await client.post(f"/hooks/{slug}/checkout", content=RAW, headers=signed(RAW))
+    assert response.status_code == 404
 
 
-async def test_a_large_body_gets_its_answer(client, context, shop):
+async def test_body_over_the_limit_gets_413(client, context, shop):
     for size, status in (
         (1024 * 1024, 200),
         (1024 * 1024 + 1, 413),
@@ -143,7 +143,7 @@ async def test_a_large_body_gets_its_answer(client, context, shop):
     ):
         raw = b'"' + b"x" * (size - 2) + b'"'
         assert (await post(client, raw, f"msg_{size}")).status_code == status
-    assert len(await kept(context)) == 1
+    assert len(await stored(context)) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,19 +159,19 @@ async def test_a_large_body_gets_its_answer(client, context, shop):
         "{'type':'🎉'}".encode(),
     ],
 )
-async def test_what_cannot_be_understood_is_kept_all_the_same(client, context, shop, raw):
+async def test_unparseable_body_is_stored_too(client, context, shop, raw):
     assert (await post(client, raw)).status_code == 200
-    (event,) = await kept(context)
-    assert (event.body, event.topic) == (raw, "unreadable")
+    (delivery,) = await stored(context)
+    assert (delivery.body, delivery.topic) == (raw, "unreadable")
 
 
-async def test_an_odd_delivery_id_is_kept(client, context, shop):
+async def test_unusual_delivery_id_is_stored(client, context, shop):
     for message_id in ("m" * 3000, "a.b", "a b"):
         assert (await post(client, message_id=message_id)).status_code == 200
-    assert len(await kept(context)) == 3
+    assert len(await stored(context)) == 3
 
 
-async def test_shopify_is_answered_at_its_own_door(client, context, shop):
+async def test_shopify_has_its_own_endpoint(client, context, shop):
     raw = b'{"id":1}'
     signature = base64.b64encode(hmac.digest(SECRET.encode(), raw, "sha256")).decode()
     for prefix in ("X-", ""):
@@ -180,33 +180,35 @@ async def test_shopify_is_answered_at_its_own_door(client, context, shop):
             f"{prefix}Shopify-Topic": "carts/update",
             f"{prefix}Shopify-Webhook-Id": f"w{prefix}",
         }
-        answer = await client.post("/hooks/acme/shopify", content=raw, headers=headers)
-        assert (answer.status_code, answer.json()) == (200, {"received": True})
-    assert [(event.source, event.topic) for event in await kept(context)] == [("shopify", "carts/update")] * 2
+        response = await client.post("/hooks/acme/shopify", content=raw, headers=headers)
+        assert (response.status_code, response.json()) == (200, {"received": True})
+    assert [(delivery.source, delivery.topic) for delivery in await stored(context)] == [
+        ("shopify", "carts/update")
+    ] * 2
 
 
-async def test_what_arrives_together_is_committed_together(client, context, shop):
+async def test_deliveries_that_arrive_together_are_committed_together(client, context, shop):
     await post(client)
-    answers = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(300)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len(await kept(context)) == 301
+    responses = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(300)))
+    assert {response.status_code for response in responses} == {200}
+    assert len(await stored(context)) == 301
     assert await wake_ups(context) < 100
 
 
-async def test_no_answer_before_the_commit_and_503_when_it_fails(client, context, shop):
+async def test_failing_commit_gets_503_and_stores_nothing(client, context, shop):
     await post(client)
     async with context.sessions.begin() as session:
         await session.execute(text("ALTER TABLE deliveries RENAME TO gone"))
-    answer = await post(client, message_id="m2")
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = await post(client, message_id="m2")
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
     async with context.sessions.begin() as session:
         await session.execute(text("ALTER TABLE gone RENAME TO deliveries"))
     assert (await post(client, message_id="m2")).status_code == 200
-    assert len(await kept(context)) == 2
+    assert len(await stored(context)) == 2
 
 
-async def test_a_database_that_hangs_is_503(client, context, shop, monkeypatch):
+async def test_hanging_database_gets_503(client, context, shop, monkeypatch):
     await post(client)
     monkeypatch.setattr(inbox_module, "COMMIT_SECONDS", 0.3)
     async with context.sessions.begin() as session:
@@ -215,7 +217,7 @@ async def test_a_database_that_hangs_is_503(client, context, shop, monkeypatch):
     assert (await post(client, message_id="m2")).status_code == 200
 
 
-async def test_a_lost_database_is_503_and_found_again(client, context, shop):
+async def test_lost_database_gets_503_until_it_is_back(client, context, shop):
     await post(client)
     async with context.sessions.begin() as session:
         await session.execute(
@@ -223,36 +225,36 @@ async def test_a_lost_database_is_503_and_found_again(client, context, shop):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-    answers = [await post(client, message_id=f"m{n}") for n in range(3)]
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    assert answers[-1].status_code == 200
+    responses = [await post(client, message_id=f"m{n}") for n in range(3)]
+    assert {response.status_code for response in responses} <= {200, 503}
+    assert responses[-1].status_code == 200
 
 
-async def test_a_full_inbox_asks_to_come_again(client, context, shop, monkeypatch):
+async def test_full_inbox_gets_503(client, context, shop, monkeypatch):
     monkeypatch.setattr(inbox_module, "WAITING_ROWS", 2)
-    answers = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(40)))
-    statuses = [answer.status_code for answer in answers]
+    responses = await asyncio.gather(*(post(client, message_id=f"m{n}") for n in range(40)))
+    statuses = [response.status_code for response in responses]
     assert set(statuses) == {200, 503}
-    assert len(await kept(context)) == statuses.count(200)
+    assert len(await stored(context)) == statuses.count(200)
 
 
-async def test_one_that_cannot_be_kept_does_not_spoil_its_group(context, shop):
+async def test_delivery_that_cannot_be_stored_fails_alone(context, shop):
     inbox = Inbox(context)
 
-    def delivery(name: str, brand_id: int) -> NewDelivery:
+    def named(name: str, brand_id: int) -> NewDelivery:
         return NewDelivery(brand_id, shop.id, "checkout", "order.paid", name, RAW, NOW)
 
     outcomes = await asyncio.gather(
-        inbox.keep(delivery("a", shop.brand_id)),
-        inbox.keep(delivery("b", 999)),
-        inbox.keep(delivery("c", shop.brand_id)),
+        inbox.store(named("a", shop.brand_id)),
+        inbox.store(named("b", 999)),
+        inbox.store(named("c", shop.brand_id)),
         return_exceptions=True,
     )
     assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "Unavailable", "NoneType"]
-    assert {event.external_id for event in await kept(context)} == {"a", "c"}
+    assert {delivery.external_id for delivery in await stored(context)} == {"a", "c"}
 
 
-async def test_an_exchanged_secret_is_in_force_within_a_second(client, context, shop, monkeypatch):
+async def test_exchanged_secret_is_in_force_within_a_second(client, context, shop, monkeypatch):
     assert (await post(client)).status_code == 200
     fresh = new_webhook_secret()
     async with context.sessions.begin() as session:
@@ -261,13 +263,13 @@ async def test_an_exchanged_secret_is_in_force_within_a_second(client, context, 
             .where(Shop.id == shop.id)
             .values(sealed_secrets=[context.tokens.seal(fresh), context.tokens.seal(SECRET)])
         )
-    monkeypatch.setattr("app.ingest.routes.SECRETS_RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr("app.ingest.verify.SECRETS_RECHECK_SECONDS", 0.0)
     assert (await post(client, message_id="m2", secret=fresh)).status_code == 200
     assert (await post(client, message_id="m3")).status_code == 200
     assert (await post(client, message_id="m4", secret=new_webhook_secret())).status_code == 401
 
 
-async def test_two_processes_sent_the_same_in_another_order_do_not_lock_each_other(context, shop):
+async def test_two_processes_with_the_same_deliveries_do_not_deadlock(context, shop):
     def group(names):
         return [NewDelivery(shop.brand_id, shop.id, "checkout", "t", name, RAW, NOW) for name in names]
 
@@ -279,15 +281,15 @@ async def test_two_processes_sent_the_same_in_another_order_do_not_lock_each_oth
     for turn in range(5):
         here = [f"{turn}{name}" for name in names]
         await asyncio.gather(keep(here), keep(here[::-1]), keep(here[100:] + here[:100]))
-    assert len(await kept(context)) == 1000
+    assert len(await stored(context)) == 1000
 
 
 # Replay
 
 
-async def test_only_a_failed_or_ignored_delivery_is_replayed(client, context, shop):
+async def test_only_failed_and_ignored_deliveries_are_replayed(client, context, shop):
     await post(client)
-    (event,) = await kept(context)
+    (delivery,) = await stored(context)
     for status, possible in (
         (DeliveryStatus.failed, True),
         (DeliveryStatus.ignored, True),
@@ -298,16 +300,16 @@ async def test_only_a_failed_or_ignored_delivery_is_replayed(client, context, sh
             await session.execute(update(Delivery).values(status=status, reason="why"))
         if possible:
             async with context.sessions.begin() as session:
-                await replay(session, shop.brand_id, event.id)
-            (now_is,) = await kept(context)
-            assert (now_is.status, now_is.reason) == (DeliveryStatus.new, None)
+                await replay(session, shop.brand_id, delivery.id)
+            (replayed,) = await stored(context)
+            assert (replayed.status, replayed.reason) == (DeliveryStatus.new, None)
         else:
             async with context.sessions() as session:
                 with pytest.raises(AppError, match="can be replayed"):
-                    await replay(session, shop.brand_id, event.id)
+                    await replay(session, shop.brand_id, delivery.id)
     async with context.sessions() as session:
-        for brand_id, event_id in ((shop.brand_id + 1, event.id), (shop.brand_id, shop.id)):
+        for brand_id, event_id in ((shop.brand_id + 1, delivery.id), (shop.brand_id, shop.id)):
             with pytest.raises(NotFound):
                 await replay(session, brand_id, event_id)
     assert await wake_ups(context) == 3
-    assert clock.now() > event.received_at
+    assert clock.now() > delivery.received_at

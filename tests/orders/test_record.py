@@ -14,14 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
-from app.customers.contact import Person
 from app.customers.identify import identify
+from app.customers.person import Person
 from app.orders.erase import erase_orders
 from app.orders.export import export_orders
+from app.orders.facts import record_facts
 from app.orders.models import Order, OrderFact
-from app.orders.record import Reported, record_facts, record_orders
+from app.orders.record import record_orders
 from app.orders.rules import OrderStatus
 from app.platforms.events import (
+    FactEvent,
     Item,
     OrderCancelled,
     OrderDelivered,
@@ -47,7 +49,7 @@ PAID = OrderPaid(
     shipping_country="DE",
     payment_fingerprint="card_1",
 )
-FACTS: list[Reported] = [
+FACTS: list[FactEvent] = [
     OrderFulfilled("1001", NOW + HOUR),
     OrderDelivered("1001", NOW + 2 * HOUR),
     OrderRefunded("1001", "r1", Decimal("30.00"), NOW + 3 * HOUR),
@@ -61,14 +63,14 @@ async def paid(
     """The ids of orders, recorded in a transaction of its own."""
     async with context.sessions.begin() as session:
         return await record_orders(
-            session, context.tokens, brand, shop, [(order, customer_id) for order in orders], now=NOW
+            session, context.tokens, brand, shop, [(order, customer_id) for order in orders]
         )
 
 
-async def reported(context: AppContext, brand: Brand, shop: Shop, *facts: Reported) -> list[UUID]:
+async def reported(context: AppContext, brand: Brand, shop: Shop, *facts: FactEvent) -> list[UUID]:
     """The orders touched by facts, recorded in a transaction of its own."""
     async with context.sessions.begin() as session:
-        return await record_facts(session, brand, shop, facts, now=NOW)
+        return await record_facts(session, brand, shop, facts)
 
 
 async def order_of(session: AsyncSession, external_id: str = "1001") -> Order:
@@ -151,7 +153,7 @@ async def test_an_order_of_nobody_a_test_and_history_are_marked(
     assert (order.customer_id, order.test) == (None, True)
     async with context.sessions.begin() as own:
         old = replace(PAID, order_id="old")
-        await record_orders(own, context.tokens, brand, shop, [(old, None)], now=NOW, history=True)
+        await record_orders(own, context.tokens, brand, shop, [(old, None)], history=True)
     assert (await order_of(session, "old")).history is True
 
 
@@ -258,7 +260,7 @@ async def test_a_report_waits_for_the_order_under_way(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as writing:
-        [order_id] = await record_orders(writing, context.tokens, brand, shop, [(PAID, None)], now=NOW)
+        [order_id] = await record_orders(writing, context.tokens, brand, shop, [(PAID, None)])
         report = asyncio.create_task(reported(context, brand, shop, FACTS[2]))
         await asyncio.sleep(0.3)
         assert not report.done()
@@ -270,7 +272,7 @@ async def test_an_order_waits_for_the_report_under_way(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as reporting:
-        assert await record_facts(reporting, brand, shop, [FACTS[2]], now=NOW) == []
+        assert await record_facts(reporting, brand, shop, [FACTS[2]]) == []
         order = asyncio.create_task(paid(context, brand, shop, PAID))
         await asyncio.sleep(0.3)
         assert not order.done()
@@ -282,7 +284,7 @@ async def test_a_report_that_is_taken_back_leaves_nothing(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions() as own:
-        await record_facts(own, brand, shop, [FACTS[2]], now=NOW)
+        await record_facts(own, brand, shop, [FACTS[2]])
         await own.rollback()
     await paid(context, brand, shop, PAID)
     assert (await order_of(session)).refunded == 0
@@ -292,10 +294,8 @@ async def test_order_and_facts_in_one_transaction_see_each_other(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as own:
-        [order_id] = await record_orders(own, context.tokens, brand, shop, [(PAID, None)], now=NOW)
-        assert await record_facts(own, brand, shop, [*FACTS, OrderDelivered("unknown", NOW)], now=NOW) == [
-            order_id
-        ]
+        [order_id] = await record_orders(own, context.tokens, brand, shop, [(PAID, None)])
+        assert await record_facts(own, brand, shop, [*FACTS, OrderDelivered("unknown", NOW)]) == [order_id]
     assert (await order_of(session)).status is OrderStatus.cancelled
 
 

@@ -40,6 +40,8 @@ WEB_MODULES = {
 UPWARD = {("app.admin.export", "app.admin.listing"), ("app.admin.rows", "app.admin.listing")}
 """Imports inside a package that still go up."""
 PURE_NAMES = {"rules", "programme"}
+PURE_MODULES = {"app.customers.contact", "app.customers.person", "app.customers.places"}
+"""Modules of the lowest level that are not named `rules`."""
 
 
 class Level(IntEnum):
@@ -57,7 +59,7 @@ def level_of(module: str) -> Level:
         return Level.routes
     if last.endswith(("_routes", "_pages")):
         return Level.routes
-    if last in PURE_NAMES or last.endswith("_rules"):
+    if last in PURE_NAMES or last.endswith("_rules") or module in PURE_MODULES:
         return Level.rules
     if last in ("models", "schemas"):
         return Level.models

@@ -13,7 +13,7 @@ from app.base.ids import new_id
 from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
-from app.customers.contact import Person
+from app.customers.person import Person
 from app.referrals.check import check_code
 from app.referrals.decide import disable_code
 from app.referrals.models import Code, Redemption, Referrer

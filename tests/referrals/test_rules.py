@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
-from app.brands.rules import Platform
 from app.referrals import rules
 from app.referrals.rules import CodeStatus, EligibilityInput, RedemptionStatus, RefusalReason
 from tests.support.constants import NOW
@@ -188,23 +187,3 @@ def test_budget_periods_follow_the_brands_calendar(period: str, start: str, end:
     assert found is not None
     assert [moment.isoformat(timespec="minutes") for moment in found] == [start, end]
     assert rules.period_of(NOW, "total", ZoneInfo("UTC")) is None
-
-
-@pytest.mark.parametrize(
-    ("platform", "url", "link"),
-    [
-        (Platform.checkout, "https://shop.example", "https://shop.example/?ref=3abc&discount=ANA-7K4QX"),
-        (
-            Platform.woocommerce,
-            "https://shop.example/de/?a=1#top",
-            "https://shop.example/de/?a=1&ref=3abc&discount=ANA-7K4QX",
-        ),
-        (
-            Platform.shopify,
-            "https://shop.example",
-            "https://shop.example/discount/ANA-7K4QX?redirect=%2F%3Fref%3D3abc",
-        ),
-    ],
-)
-def test_link_to_the_shop_applies_the_code(platform: Platform, url: str, link: str) -> None:
-    assert rules.shop_link(platform, url, "ANA-7K4QX", "3abc") == link

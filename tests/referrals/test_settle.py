@@ -14,8 +14,8 @@ from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.models import Message
+from app.orders.facts import record_facts
 from app.orders.models import Order
-from app.orders.record import record_facts
 from app.platforms.events import OrderRefunded
 from app.referrals.decide import approve_redemption, reject_redemption, rollback_redemption
 from app.referrals.models import Code, Redemption
@@ -314,9 +314,7 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
                 select(Order).where(Order.brand_id == brand.id, Order.id == redemption.order_id)
             )
         ).one()
-        await record_facts(
-            session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)], now=NOW
-        )
+        await record_facts(session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)])
         beside = asyncio.create_task(roll_back())
         await somebody_waits(context)
         await reverse_orders(session, brand, [order.id], now=NOW)

@@ -17,7 +17,7 @@ from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand, load_shops
-from app.platforms.checkout import read_person
+from app.platforms.checkout.parse import read_person
 from app.platforms.events import Unparseable
 from app.platforms.fields import Fields, load
 from app.referrals.check import Checked, check_code

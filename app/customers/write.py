@@ -1,0 +1,174 @@
+"""Write the customers that a batch creates or changes, and the shops' ids of them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Uuid, delete, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids, recordset
+from app.customers.contact import email_key
+from app.customers.match import CustomerIndex, KnownCustomer
+from app.customers.models import Customer, CustomerReference
+
+_OWN = (
+    Customer.id,
+    Customer.email,
+    Customer.phone,
+    Customer.first_name,
+    Customer.last_name,
+    Customer.locale,
+    Customer.time_zone,
+    Customer.country,
+)
+_WRITTEN = [*_OWN, Customer.email_key]
+_REFERENCE = [CustomerReference.external_id, CustomerReference.customer_id]
+
+
+async def write_customers(
+    session: AsyncSession,
+    brand_id: int,
+    shop_id: UUID,
+    index: CustomerIndex,
+    customers: Sequence[KnownCustomer | None],
+) -> bool:
+    """Write what the batch adds; False where another batch was first, and this one must start anew.
+
+    Every batch writes in the same order (new rows, changed rows, references, each sorted), so that two
+    of them wait for each other and never deadlock.
+    """
+    unique = {customer.id: customer for customer in customers if customer}
+    new = [customer for customer in unique.values() if customer.new]
+    changed = [customer for customer in unique.values() if customer.changes and not customer.new]
+    done = (
+        await _insert(session, brand_id, new)
+        and await _update(session, brand_id, changed)
+        and await _refer(session, brand_id, shop_id, index.new_references)
+    )
+    if done:
+        await _move(session, brand_id, shop_id, index.moved_references)
+    else:
+        await _drop_unreachable(session, brand_id, new)
+    return done
+
+
+async def _insert(session: AsyncSession, brand_id: int, new: Sequence[KnownCustomer]) -> bool:
+    if not new:
+        return True
+    given = recordset([_row(customer) for customer in new], _WRITTEN)
+    made = await session.execute(
+        insert(Customer)
+        .from_select(
+            ["brand_id", *given.c.keys()],
+            select(literal(brand_id), *given.c).order_by(given.c.email, given.c.phone, given.c.id),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing()
+        .returning(Customer.id)
+    )
+    return len(made.all()) == len(new)
+
+
+def _row(customer: KnownCustomer) -> dict[str, object]:
+    key = email_key(customer.email) if customer.email else None
+    return {**{column.key: getattr(customer, column.key) for column in _OWN}, "email_key": key}
+
+
+class _OvertakenError(Exception):
+    """Another batch gave a customer another identity first, so this one's changes are rolled back."""
+
+
+async def _update(session: AsyncSession, brand_id: int, changed: Sequence[KnownCustomer]) -> bool:
+    """Write only the changes, so that those of another batch stay; an erased row stays empty."""
+    if not changed:
+        return True
+    if not any(customer.identity_changed for customer in changed):
+        return await _update_rows(session, brand_id, changed)
+    try:
+        async with session.begin_nested():
+            if not await _update_rows(session, brand_id, changed):
+                raise _OvertakenError
+    except (IntegrityError, _OvertakenError):
+        return False
+    return True
+
+
+async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[KnownCustomer]) -> bool:
+    ids = [customer.id for customer in changed]
+    of_these = (Customer.brand_id == brand_id, in_ids(Customer.id, ids))
+    await session.execute(
+        select(Customer.id).where(*of_these).order_by(Customer.id).with_for_update(key_share=True)
+    )
+    rows = [{"id": customer.id, **customer.changes, **_key_of(customer.changes)} for customer in changed]
+    given = recordset(rows, _WRITTEN)
+    newest = {
+        column.key: func.coalesce(given.c[column.key], column)
+        for column in _WRITTEN
+        if column.key not in ("id", "email")
+    }
+    written = await session.execute(
+        update(Customer)
+        .values(newest | {"email": func.coalesce(Customer.email, given.c.email)})
+        .where(*of_these, Customer.id == given.c.id, Customer.erased_at.is_(None))
+        .returning(Customer.id, Customer.email)
+        .execution_options(synchronize_session=False)
+    )
+    emails = {row.id: row.email for row in written}
+    return all(emails.get(customer.id, "") == customer.email for customer in changed)
+
+
+def _key_of(changes: dict[str, str]) -> dict[str, str]:
+    return {"email_key": email_key(changes["email"])} if "email" in changes else {}
+
+
+async def _refer(
+    session: AsyncSession, brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]
+) -> bool:
+    if not references:
+        return True
+    made = await session.execute(
+        _references(brand_id, shop_id, references)
+        .on_conflict_do_nothing()
+        .returning(CustomerReference.external_id)
+    )
+    return len(made.all()) == len(references)
+
+
+async def _move(
+    session: AsyncSession, brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]
+) -> None:
+    if references:
+        statement = _references(brand_id, shop_id, references)
+        moved = statement.on_conflict_do_update(
+            index_elements=["brand_id", "shop_id", "external_id"],
+            set_={"customer_id": statement.excluded.customer_id},
+        )
+        await session.execute(moved)
+
+
+def _references(brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]) -> Insert:
+    rows = [
+        {"external_id": external_id, "customer_id": customer.id}
+        for external_id, customer in references.items()
+    ]
+    given = recordset(rows, _REFERENCE)
+    values = select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(given.c.external_id)
+    return insert(CustomerReference).from_select(
+        ["brand_id", "shop_id", *given.c.keys()], values, include_defaults=False
+    )
+
+
+async def _drop_unreachable(session: AsyncSession, brand_id: int, new: Sequence[KnownCustomer]) -> None:
+    """Delete new customers without an address whose reference went to another: nothing would find them."""
+    ids = [customer.id for customer in new if customer.email is None and customer.phone is None]
+    referred = exists().where(
+        CustomerReference.brand_id == brand_id, CustomerReference.customer_id == Customer.id
+    )
+    if ids:
+        await session.execute(
+            delete(Customer)
+            .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids), ~referred)
+            .execution_options(synchronize_session=False)
+        )

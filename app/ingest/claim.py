@@ -1,0 +1,86 @@
+"""Read the deliveries that wait for processing, and write what became of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import recordset
+from app.ingest.models import Delivery, DeliveryFetch
+from app.ingest.rules import DeliveryStatus, ProcessingResult
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""The most that the bodies of one batch take in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDelivery:
+    """A delivery that is to be processed."""
+
+    id: UUID
+    sequence: int
+    shop_id: UUID
+    source: str
+    topic: str
+    received_at: datetime
+    body: bytes
+    fetched: bytes | None
+
+
+async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list[WaitingDelivery]:
+    """The brand's oldest `limit` new deliveries in the order of arrival, or fewer of `BATCH_BYTES` together."""
+    oldest = (
+        select(
+            Delivery.id,
+            Delivery.sequence,
+            Delivery.shop_id,
+            Delivery.source,
+            Delivery.topic,
+            Delivery.received_at,
+            Delivery.body,
+        )
+        .where(Delivery.brand_id == brand_id, Delivery.status == DeliveryStatus.new)
+        .order_by(Delivery.sequence)
+        .limit(limit)
+        .subquery()
+    )
+    fetched = (
+        select(DeliveryFetch.body)
+        .where(DeliveryFetch.brand_id == brand_id, DeliveryFetch.delivery_id == oldest.c.id)
+        .scalar_subquery()
+    )
+    bodies = select(oldest, fetched.label("fetched")).subquery()
+    size = func.octet_length(bodies.c.body, type_=BigInteger) + func.coalesce(
+        func.octet_length(bodies.c.fetched), 0
+    )
+    before = (func.sum(size).over(order_by=bodies.c.sequence) - size).label("before")
+    measured = select(bodies, before).subquery()
+    rows = await session.execute(
+        select(*measured.c).where(measured.c.before < BATCH_BYTES).order_by(measured.c.sequence)
+    )
+    return [WaitingDelivery(*row[:-1]) for row in rows]
+
+
+async def write_results(
+    session: AsyncSession, brand_id: int, results: Mapping[UUID, ProcessingResult], *, now: datetime
+) -> None:
+    """Write each delivery's status and reason; `processed_at` becomes `now` unless it is `fetching`."""
+    rows = [
+        {
+            "id": delivery_id,
+            "status": result.status,
+            "reason": result.reason,
+            "processed_at": None if result.status is DeliveryStatus.fetching else now,
+        }
+        for delivery_id, result in results.items()
+    ]
+    given = recordset(rows, [Delivery.id, Delivery.status, Delivery.reason, Delivery.processed_at])
+    await session.execute(
+        update(Delivery)
+        .where(and_(Delivery.brand_id == brand_id, Delivery.id == given.c.id))
+        .values(status=given.c.status, reason=given.c.reason, processed_at=given.c.processed_at)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,89 @@
+"""Fetch the content of deliveries that only name what changed, outside any transaction.
+
+Such a delivery is `fetching` while the brand's others are processed; once its content is stored it is
+`new` again, at its old place in the order of arrival. A failed fetch is retried, then given up.
+"""
+
+import asyncio
+from datetime import datetime
+
+import aiohttp
+from sqlalchemy import select
+
+from app.base.due import Sweep
+from app.base.errors import OutsideError
+from app.base.http import open_session
+from app.base.log import logger, scrub
+from app.base.web.context import AppContext
+from app.ingest.fetch_store import (
+    FETCH_SWEEP_NAME,
+    ClaimedFetch,
+    FetchResult,
+    claim_fetches,
+    write_fetch_results,
+)
+from app.ingest.models import DeliveryFetch
+from app.platforms.registry import PLATFORMS
+
+log = logger(__name__)
+
+BATCH = 20
+"""Fetches that run side by side."""
+FETCH_SECONDS = 30.0
+"""The longest that one fetch may take."""
+FETCHED_LIMIT = 8 * 1024 * 1024
+"""Bytes; content that is larger is refused for good."""
+NOT_CONNECTED = "The shop is not connected to its platform; connect it, then replay the delivery."
+TOO_LARGE = "What the platform returned is larger than 8 MiB."
+
+
+async def fetch_due(context: AppContext, brand_id: int, *, now: datetime) -> int:
+    """Do at most `BATCH` of the brand's due fetches; returns how many were begun."""
+    async with context.sessions.begin() as session:
+        claimed = await claim_fetches(session, context.tokens, brand_id, BATCH, now=now)
+    if not claimed:
+        return 0
+    async with open_session(connections=BATCH, total_seconds=FETCH_SECONDS) as http:
+        results = await asyncio.gather(*(_fetch(http, each) for each in claimed))
+    async with context.sessions.begin() as session:
+        await write_fetch_results(session, brand_id, results, now=now)
+    return len(claimed)
+
+
+async def _fetch(http: aiohttp.ClientSession, fetch: ClaimedFetch) -> FetchResult:
+    """One attempt. It never raises: an adapter that breaks must not spoil the others' attempts."""
+    if fetch.connection is None:
+        return FetchResult(fetch, error=NOT_CONNECTED, permanent=True)
+    try:
+        async with asyncio.timeout(FETCH_SECONDS):
+            body = await PLATFORMS[fetch.source].fetch(http, fetch.connection, fetch.resource)
+    except OutsideError as error:
+        return FetchResult(
+            fetch, error=scrub(error.reason), permanent=error.permanent, retry_after=error.retry_after
+        )
+    except Exception as error:  # noqa: BLE001  # as above
+        kind = type(error).__name__
+        log.error("a fetch broke", delivery=str(fetch.delivery_id), error=kind)  # noqa: TRY400  # its text may hold personal data
+        return FetchResult(fetch, error=f"The fetch broke ({type(error).__name__}).")
+    if len(body) > FETCHED_LIMIT:
+        return FetchResult(fetch, error=TOO_LARGE, permanent=True)
+    return FetchResult(fetch, body=body)
+
+
+def sweep(context: AppContext) -> Sweep:
+    """Does the fetches that are due, brand by brand."""
+
+    async def brands(now: datetime) -> list[int]:
+        async with context.sessions() as session:
+            rows = await session.scalars(
+                select(DeliveryFetch.brand_id)
+                .where(DeliveryFetch.due_at <= now)
+                .distinct()
+                .order_by(DeliveryFetch.brand_id)
+            )
+            return list(rows)
+
+    async def work(brand_id: int, now: datetime) -> int:
+        return await fetch_due(context, brand_id, now=now)
+
+    return Sweep(FETCH_SWEEP_NAME, brands, work)

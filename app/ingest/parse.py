@@ -1,0 +1,64 @@
+"""Parse the deliveries of a batch, each by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.customers.person import with_consent_times
+from app.ingest.claim import WaitingDelivery
+from app.ingest.failures import failed
+from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult
+from app.platforms.events import CustomerUpdated, OrderPaid, PlatformEvent
+from app.platforms.protocol import NeedsFetch, RawDelivery
+from app.platforms.registry import PARSERS
+
+FETCHED_IN_VAIN = "What was fetched for it does not hold what it names."
+
+
+@dataclass(slots=True)
+class ParsedBatch:
+    """Every delivery of a batch is in exactly one of these."""
+
+    events: list[list[ParsedEvent]] = field(default_factory=list)
+    """Of each delivery that has any, in the order of arrival."""
+    fetches: dict[UUID, NeedsFetch] = field(default_factory=dict)
+    results: dict[UUID, ProcessingResult] = field(default_factory=dict)
+    """Deliveries without events: ignored, or failed with a reason."""
+
+    def add_fetch(self, delivery: WaitingDelivery, needed: NeedsFetch) -> None:
+        """Keep what must be fetched; a delivery that asks for it twice fails, else it never ended."""
+        if delivery.fetched is None:
+            self.fetches[delivery.id] = needed
+        else:
+            self.results[delivery.id] = ProcessingResult(DeliveryStatus.failed, FETCHED_IN_VAIN)
+
+
+def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
+    """Parse each delivery; one that breaks the parser fails, and the others are parsed all the same."""
+    batch = ParsedBatch()
+    for delivery in waiting:
+        raw = RawDelivery(delivery.topic, delivery.body, delivery.received_at, delivery.fetched)
+        try:
+            parsed = PARSERS[delivery.source].parse(raw)
+        except Exception as error:  # noqa: BLE001  # no delivery may hold up the others
+            batch.results[delivery.id] = failed(delivery.id, error)
+            continue
+        if isinstance(parsed, NeedsFetch):
+            batch.add_fetch(delivery, parsed)
+        elif parsed:
+            batch.events.append([_parsed_event(delivery, event) for event in parsed])
+        else:
+            batch.results[delivery.id] = ProcessingResult(DeliveryStatus.ignored, NOTHING_USED)
+    return batch
+
+
+def _parsed_event(delivery: WaitingDelivery, event: PlatformEvent) -> ParsedEvent:
+    dated = _with_consent_times(event, delivery.received_at)
+    return ParsedEvent(delivery.id, delivery.sequence, delivery.shop_id, dated)
+
+
+def _with_consent_times(event: PlatformEvent, received_at: datetime) -> PlatformEvent:
+    if isinstance(event, (OrderPaid, CustomerUpdated)):
+        return replace(event, person=with_consent_times(event.person, received_at))
+    return event

@@ -1,0 +1,172 @@
+"""Record what is reported about orders, each fact once and in whatever order they come."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import assert_never
+from uuid import UUID
+
+from sqlalchemy import Uuid, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import as_row, in_ids, in_texts, recordset
+from app.base.ids import new_id
+from app.brands.models import Brand, Shop
+from app.orders.locks import lock_exclusive
+from app.orders.models import Order, OrderFact
+from app.orders.rules import FactKind, OrderState, ReportedFact, external_order_id, fold
+from app.platforms.events import FactEvent, OrderCancelled, OrderDelivered, OrderFulfilled, OrderRefunded
+
+_STATE = (Order.fulfilled_at, Order.delivered_at, Order.cancelled_at, Order.refunded, Order.status)
+_FACT = [
+    OrderFact.id,
+    OrderFact.order_external_id,
+    OrderFact.kind,
+    OrderFact.key,
+    OrderFact.amount,
+    OrderFact.at,
+]
+_Facts = dict[tuple[str, FactKind, str], ReportedFact]
+"""By the order's external id, the kind, and the refund's id (else empty)."""
+
+
+async def record_facts(
+    session: AsyncSession, brand: Brand, shop: Shop, events: Sequence[FactEvent]
+) -> list[UUID]:
+    """Record these facts and update their orders; returns the known orders among them, in order.
+
+    A fact about an order that is not known yet is stored and counts once the order comes. A repeated
+    one changes nothing.
+    """
+    if not events:
+        return []
+    facts = _merged(events)
+    await _write(session, brand.id, shop.id, facts)
+    orders = list(dict.fromkeys(external_id for external_id, _, _ in facts))
+    known = await _lock(session, brand.id, shop.id, orders)
+    if len(known) < len(orders):
+        await lock_exclusive(session, brand.id, shop.id)
+        missing = [external_id for external_id in orders if external_id not in known]
+        known |= await _lock(session, brand.id, shop.id, missing)
+    await _update_orders(session, brand.id, shop.id, known)
+    return [known[external_id] for external_id in orders if external_id in known]
+
+
+def _merged(events: Sequence[FactEvent]) -> _Facts:
+    facts: _Facts = {}
+    for event in events:
+        fact = _fact(event)
+        key = (external_order_id(event.order_id), fact.kind, fact.key)
+        facts[key] = facts[key].merged(fact) if key in facts else fact
+    return facts
+
+
+def _fact(event: FactEvent) -> ReportedFact:
+    match event:
+        case OrderFulfilled():
+            return ReportedFact(FactKind.fulfilled, event.at)
+        case OrderDelivered():
+            return ReportedFact(FactKind.delivered, event.at)
+        case OrderCancelled():
+            return ReportedFact(FactKind.cancelled, event.at)
+        case OrderRefunded():
+            return ReportedFact(FactKind.refunded, event.at, external_order_id(event.refund_id), event.amount)
+        case _:
+            assert_never(event)
+
+
+async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Facts) -> None:
+    """Insert the facts; the row of one that is known becomes `ReportedFact.merged` of both."""
+    rows = [
+        {
+            "id": new_id(),
+            "order_external_id": external_id,
+            "kind": kind,
+            "key": key,
+            "amount": None if fact.amount is None else str(fact.amount),
+            "at": fact.at,
+        }
+        for (external_id, kind, key), fact in facts.items()
+    ]
+    given = recordset(rows, _FACT)
+    statement = insert(OrderFact).from_select(
+        ["brand_id", "shop_id", *given.c.keys()],
+        select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(
+            given.c.order_external_id, given.c.kind, given.c.key
+        ),
+        include_defaults=False,
+    )
+    new = statement.excluded
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
+            set_={
+                "at": func.least(OrderFact.at, new.at),
+                "amount": func.greatest(OrderFact.amount, new.amount),
+            },
+            where=or_(new.at < OrderFact.at, new.amount > OrderFact.amount),
+        )
+    )
+
+
+async def load_facts(
+    session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]
+) -> defaultdict[str, list[ReportedFact]]:
+    """What was reported about these orders of a shop, by the orders' external ids."""
+    found = await session.execute(
+        select(
+            OrderFact.order_external_id, OrderFact.kind, OrderFact.at, OrderFact.key, OrderFact.amount
+        ).where(
+            OrderFact.brand_id == brand_id,
+            OrderFact.shop_id == shop_id,
+            in_texts(OrderFact.order_external_id, list(external_ids)),
+        )
+    )
+    facts: defaultdict[str, list[ReportedFact]] = defaultdict(list)
+    for row in found:
+        facts[row.order_external_id].append(ReportedFact(row.kind, row.at, row.key, row.amount))
+    return facts
+
+
+async def _lock(
+    session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Sequence[str]
+) -> dict[str, UUID]:
+    """The known ones of these orders, locked in the order of their ids until the transaction ends."""
+    found = await session.execute(
+        select(Order.external_id, Order.id)
+        .where(
+            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, external_ids)
+        )
+        .order_by(Order.id)
+        .with_for_update(key_share=True)
+    )
+    return {row.external_id: row.id for row in found}
+
+
+async def _update_orders(
+    session: AsyncSession, brand_id: int, shop_id: UUID, orders: dict[str, UUID]
+) -> None:
+    """Fold all facts of these locked orders; only rows whose state changes are written."""
+    if not orders:
+        return
+    facts = await load_facts(session, brand_id, shop_id, orders.keys())
+    found = await session.execute(
+        select(Order.id, Order.external_id, Order.total, Order.currency, *_STATE).where(
+            Order.brand_id == brand_id, in_ids(Order.id, list(orders.values()))
+        )
+    )
+    changed = []
+    for row in found:
+        before = OrderState(row.fulfilled_at, row.delivered_at, row.cancelled_at, row.refunded, row.status)
+        state = fold(facts[row.external_id], total=row.total, currency=row.currency)
+        if state != before:
+            changed.append({"id": row.id, **as_row(state)})
+    if not changed:
+        return
+    given = recordset(changed, [Order.id, *_STATE])
+    await session.execute(
+        update(Order)
+        .values({column.key: given.c[column.key] for column in _STATE})
+        .where(Order.brand_id == brand_id, Order.id == given.c.id)
+        .execution_options(synchronize_session=False)
+    )

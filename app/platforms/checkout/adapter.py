@@ -1,0 +1,28 @@
+"""The adapter of checkouts of one's own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.platforms.checkout.parse import parse
+from app.platforms.checkout.verify import verify
+from app.platforms.events import PlatformEvent
+from app.platforms.links import with_query
+from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery, VerifiedDelivery
+
+
+class CheckoutAdapter(PlatformAdapter):
+    """Deliveries are complete and codes work at once, since such a checkout validates them with us."""
+
+    def verify(
+        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
+    ) -> VerifiedDelivery | RefusedDelivery:
+        """Accept what Standard Webhooks accepts."""
+        return verify(headers, raw, secrets, now=now)
+
+    def parse(self, delivery: RawDelivery, /) -> list[PlatformEvent]:
+        """One event, or none for a type that is not used. Raises `Unparseable`."""
+        return parse(delivery)
+
+    def shop_link(self, url: str, code: str, slug: str) -> str:
+        """The shop reads `ref` and `discount` from the query."""
+        return with_query(url, ref=slug, discount=code)

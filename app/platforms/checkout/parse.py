@@ -1,0 +1,183 @@
+"""The events in a checkout's own bodies."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from app.customers.person import ConsentStatement, Person
+from app.platforms.events import (
+    CustomerErased,
+    CustomerUpdated,
+    Item,
+    OrderCancelled,
+    OrderDelivered,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    PlatformEvent,
+)
+from app.platforms.fields import Fields, load
+from app.platforms.protocol import RawDelivery
+
+_YES = frozenset(
+    {"subscribed", "granted", "given", "confirmed", "accepted", "opted_in", "opt_in", "yes", "true"}
+)
+_NO = frozenset(
+    {
+        "unsubscribed",
+        "denied",
+        "refused",
+        "declined",
+        "withdrawn",
+        "revoked",
+        "opted_out",
+        "opt_out",
+        "no",
+        "false",
+    }
+)
+
+
+def parse(delivery: RawDelivery) -> list[PlatformEvent]:
+    """One event, or none for a type that is not used. Raises `Unparseable`.
+
+    A fact without a time of its own took place at the envelope's `timestamp`, else when the delivery
+    was received.
+    """
+    body = load(delivery.body)
+    kind = body.text("type")
+    if kind is None:
+        raise body.wrong("type", "is missing; it says what the delivery is about, such as order.paid")
+    if kind not in _READERS:
+        return []
+    data = body.object_("data")
+    if data is None:
+        raise body.wrong("data", "is missing")
+    return [_READERS[kind](data, body.moment("timestamp") or delivery.received_at)]
+
+
+def read_order(data: Fields, default_time: datetime) -> OrderPaid:
+    """An order as `order.paid` and the redeem API carry it. Raises `Unparseable`.
+
+    `default_time` is when it was placed where `placed_at` is absent.
+    """
+    order_id = data.id("id")
+    currency = data.currency("currency")
+    total = data.amount("total", currency)
+    subtotal = data.amount_or_none("subtotal", currency)
+    address = data.object_or_empty("shipping_address")
+    country = address.country("country")
+    parts = (address.text(name) for name in ("line1", "line2", "postal_code", "city", "country"))
+    return OrderPaid(
+        order_id=order_id,
+        number=data.text("number", limit=64) or order_id,
+        placed_at=data.moment("placed_at") or default_time,
+        currency=currency,
+        subtotal=total if subtotal is None else subtotal,
+        total=total,
+        discount_total=data.amount_or_none("discount_total", currency) or 0,
+        person=read_person(data.object_or_empty("customer"), country),
+        discount_codes=data.texts("discount_codes"),
+        referral=data.text("referral", limit=64),
+        source=data.text("source", limit=64),
+        tags=data.texts("tags"),
+        test=data.values.get("test") is True,
+        items=tuple(_item(line, currency) for line in data.objects("items")),
+        shipping_address=tuple(part for part in parts if part),
+        shipping_country=country,
+        payment_fingerprint=data.text("payment_fingerprint"),
+    )
+
+
+def _item(line: Fields, currency: str) -> Item:
+    quantity = line.values.get("quantity")
+    if quantity is None:
+        quantity = 1
+    if isinstance(quantity, bool) or not isinstance(quantity, int) or not 0 <= quantity <= 10**9:
+        raise line.wrong("quantity", "must be a whole number, not negative")
+    return Item(
+        title=line.text("title") or line.text("sku") or "",
+        quantity=quantity,
+        sku=line.text("sku", limit=100),
+        unit_price=line.amount_or_none("unit_price", currency),
+    )
+
+
+def read_person(customer: Fields, shipping_country: str | None = None) -> Person:
+    """A customer object; without a country of its own it gets the one the order is shipped to.
+
+    Raises `Unparseable`.
+    """
+    return Person(
+        external_id=customer.id_or_none("id"),
+        email=customer.text("email", limit=320),
+        phone=customer.text("phone", limit=64),
+        first_name=customer.text("first_name", limit=100),
+        last_name=customer.text("last_name", limit=100),
+        locale=customer.text("locale", limit=35),
+        time_zone=customer.text("time_zone", limit=64),
+        country=customer.country("country") or shipping_country,
+        email_consent=_consent(customer, "email_consent"),
+        sms_consent=_consent(customer, "sms_consent"),
+    )
+
+
+def _consent(customer: Fields, name: str) -> ConsentStatement:
+    """True, false, null, or an object with a `state`; an unknown state is no statement."""
+    value = customer.values.get(name)
+    if value is None:
+        return ConsentStatement()
+    if isinstance(value, bool):
+        return ConsentStatement(given=value)
+    statement = customer.object_(name)
+    if statement is None:
+        return ConsentStatement()
+    state = statement.values.get("state")
+    text = (str(state) if isinstance(state, bool) else statement.text("state") or "").lower()
+    return ConsentStatement(
+        given=True if text in _YES else False if text in _NO else None,
+        opt_in_level=statement.text("opt_in_level", limit=64),
+        source=statement.text("source", limit=64),
+        at=statement.moment("at"),
+    )
+
+
+def _fulfilled(data: Fields, default_time: datetime) -> OrderFulfilled:
+    return OrderFulfilled(data.id("order_id"), data.moment("at") or default_time)
+
+
+def _delivered(data: Fields, default_time: datetime) -> OrderDelivered:
+    return OrderDelivered(data.id("order_id"), data.moment("at") or default_time)
+
+
+def _cancelled(data: Fields, default_time: datetime) -> OrderCancelled:
+    return OrderCancelled(data.id("order_id"), data.moment("at") or default_time)
+
+
+def _refunded(data: Fields, default_time: datetime) -> OrderRefunded:
+    return OrderRefunded(
+        data.id("order_id"), data.id("refund_id"), data.decimal("amount"), data.moment("at") or default_time
+    )
+
+
+def _updated(data: Fields, default_time: datetime) -> CustomerUpdated:
+    return CustomerUpdated(read_person(data), default_time)
+
+
+def _erased(data: Fields, _default_time: datetime) -> CustomerErased:
+    erased = CustomerErased(
+        data.id_or_none("id"), data.text("email", limit=320), data.text("phone", limit=64)
+    )
+    if not (erased.external_id or erased.email or erased.phone):
+        raise data.wrong("id", "or email must say who is to be erased")
+    return erased
+
+
+_READERS: Mapping[str, Callable[[Fields, datetime], PlatformEvent]] = {
+    "order.paid": read_order,
+    "order.fulfilled": _fulfilled,
+    "order.delivered": _delivered,
+    "order.refunded": _refunded,
+    "order.cancelled": _cancelled,
+    "customer.updated": _updated,
+    "customer.erased": _erased,
+}

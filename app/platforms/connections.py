@@ -1,0 +1,65 @@
+"""Save, load and remove the shops' connections. Credentials are stored sealed and never logged."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.base.tokens import Tokens
+from app.platforms.models import ShopConnection
+from app.platforms.protocol import Connection
+
+
+async def save_connection(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    shop_id: UUID,
+    connection: Connection,
+    *,
+    now: datetime,
+) -> None:
+    """Store the shop's connection in place of the one before."""
+    values = {
+        "account": connection.account,
+        "sealed_credentials": tokens.seal(orjson.dumps(dict(connection.credentials)).decode()),
+        "updated_at": now,
+    }
+    await session.execute(
+        insert(ShopConnection)
+        .values(brand_id=brand_id, shop_id=shop_id, **values)
+        .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
+    )
+
+
+async def load_connections(
+    session: AsyncSession, tokens: Tokens, brand_id: int, shop_ids: Collection[UUID]
+) -> dict[UUID, Connection]:
+    """The connections of these shops, by shop; a shop without one is left out.
+
+    Raises `ValueError` where one was sealed under another secret key.
+    """
+    found = await session.execute(
+        select(ShopConnection.shop_id, ShopConnection.account, ShopConnection.sealed_credentials).where(
+            ShopConnection.brand_id == brand_id, in_ids(ShopConnection.shop_id, list(shop_ids))
+        )
+    )
+    return {
+        row.shop_id: Connection(row.account, orjson.loads(tokens.open(row.sealed_credentials)))
+        for row in found
+    }
+
+
+async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID) -> bool:
+    """Delete the shop's connection; False where it had none."""
+    removed = await session.execute(
+        delete(ShopConnection)
+        .where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
+        .returning(ShopConnection.shop_id)
+    )
+    return removed.first() is not None

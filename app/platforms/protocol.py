@@ -1,0 +1,137 @@
+"""What a platform's adapter offers to the rest of the product, and the values that go in and out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+import aiohttp
+
+from app.base.errors import Outcome, OutsideError
+from app.brands.programme import DiscountKind
+from app.platforms.events import PlatformEvent
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedDelivery:
+    """A request with a right signature: its topic, and the id that a repetition of it carries too."""
+
+    topic: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDelivery:
+    """The signature is missing or wrong, or the time of the request too far from ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """An unsigned request by which a platform tests the address: it gets 200 and nothing is stored."""
+
+
+Verification = VerifiedDelivery | RefusedDelivery | Ping
+
+
+@dataclass(frozen=True, slots=True)
+class RawDelivery:
+    """A stored delivery as an adapter parses it."""
+
+    topic: str
+    body: bytes
+    received_at: datetime
+    fetched: bytes | None = None
+    """What `fetch` returned for it; None as long as nothing was fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsFetch:
+    """The delivery only names what changed; its content must be fetched from the platform."""
+
+    resource: str
+    """What to fetch, in the adapter's own terms (`orders/118`). It is stored, so no personal data."""
+
+
+ParseResult = list[PlatformEvent] | NeedsFetch
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to call a platform for one shop. The credentials are left out of its `repr`."""
+
+    account: str
+    """The shop's name at the platform: a domain, a store hash, an account id."""
+    credentials: Mapping[str, str] = field(repr=False)
+    """By the adapter's own names, such as `access_token`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeToPublish:
+    """A discount code that must work in a shop."""
+
+    code: str
+    discount_kind: DiscountKind
+    discount_value: Decimal
+    """Percent, or major units of `currency`, as `discount_kind` says."""
+    currency: str
+    minimum_subtotal: int | None = None
+    """Minor units of `currency`; None: no minimum."""
+    max_uses: int | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCode:
+    """A code that works in the shop now."""
+
+    code: str
+    remote_id: str | None = None
+    """The platform's id of the discount; None where the code works without being published."""
+
+
+class PlatformAdapter(Protocol):
+    """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
+
+    def verify(
+        self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
+    ) -> Verification:
+        """Whether a request is genuine, by the shop's webhook secrets; header names match in any case."""
+
+    def parse(self, delivery: RawDelivery, /) -> ParseResult:
+        """The delivery's events, none for a topic that is not used, or what must be fetched first.
+
+        With `delivery.fetched` it never returns `NeedsFetch`. Raises `Unparseable` with a reason for
+        people.
+        """
+
+    def shop_link(self, url: str, code: str, slug: str) -> str:
+        """The address of the shop for a friend, with the code applied where the platform can do that.
+
+        `url` is the shop's own address, `slug` the share slug, which comes back with the order.
+        """
+
+    async def fetch(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms that must be called
+        connection: Connection,  # noqa: ARG002
+        resource: str,  # noqa: ARG002
+    ) -> bytes:
+        """The content that `NeedsFetch` named. Raises `OutsideError`.
+
+        Default: a platform whose deliveries are complete has nothing to fetch, which is a permanent
+        refusal.
+        """
+        raise OutsideError(Outcome.refused, "The platform offers nothing to fetch.", permanent=True)
+
+    async def publish_codes(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms that must be called
+        connection: Connection | None,  # noqa: ARG002
+        codes: Sequence[CodeToPublish],
+    ) -> list[PublishedCode]:
+        """Make the codes work in the shop, in the order given. Raises `OutsideError`.
+
+        Default: the shop asks us at its checkout, so nothing is published and every code works at once.
+        """
+        return [PublishedCode(each.code) for each in codes]

@@ -1,0 +1,1 @@
+"""Shopify: signed by the client secret of the app over the body alone."""

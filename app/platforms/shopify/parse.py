@@ -1,0 +1,82 @@
+"""The events in Shopify's bodies, by topic.
+
+The signature covers the body alone, so facts are read from the body and the topic only says its kind: a
+body replayed under another topic or delivery id adds nothing. An order comes again whenever it changes;
+each time all that it shows becomes events, and events that are known already change nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from app.platforms.events import (
+    CustomerErased,
+    CustomerUpdated,
+    OrderDelivered,
+    OrderFulfilled,
+    PlatformEvent,
+    Unparseable,
+)
+from app.platforms.fields import Fields, load
+from app.platforms.protocol import RawDelivery
+from app.platforms.shopify.order import ORDER_TOPICS, read_order
+from app.platforms.shopify.people import read_customer
+from app.platforms.shopify.refunds import read_refund
+from app.platforms.shopify.verify import NO_TOPIC
+
+
+def parse(delivery: RawDelivery) -> list[PlatformEvent]:
+    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+    if delivery.topic == NO_TOPIC:
+        raise Unparseable("The delivery's headers name no topic.")
+    if delivery.topic in ORDER_TOPICS:
+        return read_order(delivery, load(delivery.body))
+    reader = _READERS.get(delivery.topic)
+    return [] if reader is None else reader(load(delivery.body), delivery.received_at)
+
+
+def _fulfillment(parcel: Fields, received_at: datetime) -> list[PlatformEvent]:
+    if parcel.text("status") != "success":
+        return []
+    order_id = parcel.id("order_id")
+    events: list[PlatformEvent] = [OrderFulfilled(order_id, parcel.moment("created_at") or received_at)]
+    if parcel.text("shipment_status") == "delivered":
+        events.append(OrderDelivered(order_id, parcel.moment("updated_at") or received_at))
+    return events
+
+
+def _fulfillment_event(event: Fields, received_at: datetime) -> list[PlatformEvent]:
+    if event.text("status") != "delivered":
+        return []
+    at = event.moment("happened_at") or event.moment("created_at") or received_at
+    return [OrderDelivered(event.id("order_id"), at)]
+
+
+def _refund(refund: Fields, received_at: datetime) -> list[PlatformEvent]:
+    return [*read_refund(refund, refund.id("order_id"), received_at)]
+
+
+def _customer_updated(customer: Fields, received_at: datetime) -> list[PlatformEvent]:
+    return [CustomerUpdated(read_customer(customer), customer.moment("updated_at") or received_at)]
+
+
+def _customer_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:
+    # A request for data has the same customer object; only this list shows that it is an erasure.
+    if not isinstance(body.values.get("orders_to_redact"), list):
+        raise body.wrong("orders_to_redact", "is missing")
+    customer = body.object_or_empty("customer")
+    erased = CustomerErased(
+        customer.id_or_none("id"), customer.text("email", limit=320), customer.text("phone", limit=64)
+    )
+    if not (erased.external_id or erased.email or erased.phone):
+        raise body.wrong("customer", "must say who is to be erased")
+    return [erased]
+
+
+_READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {
+    "fulfillments/create": _fulfillment,
+    "fulfillments/update": _fulfillment,
+    "fulfillment_events/create": _fulfillment_event,
+    "refunds/create": _refund,
+    "customers/update": _customer_updated,
+    "customers/redact": _customer_erased,
+}

@@ -1,0 +1,47 @@
+"""The platforms that exist, and what an adapter does by default."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import aiohttp
+import pytest
+
+from app.base.errors import Outcome, OutsideError
+from app.brands.programme import DiscountKind
+from app.brands.rules import Platform
+from app.platforms.protocol import CodeToPublish, Connection, PublishedCode
+from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
+
+
+def test_every_platform_has_an_adapter():
+    assert set(PLATFORMS) == {platform.value for platform in Platform}
+
+
+def test_every_source_of_deliveries_has_a_parser():
+    assert set(PARSERS) == {*PLATFORMS, "api", "import"}
+
+
+def test_unknown_platform_gets_the_checkouts_adapter():
+    assert adapter_of("a platform of a later version") is PLATFORMS["checkout"]
+    assert adapter_of(Platform.shopify) is PLATFORMS["shopify"]
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORMS))
+async def test_codes_work_at_once_where_nothing_is_published(name):
+    codes = [
+        CodeToPublish(
+            code, DiscountKind.percent, Decimal(10), "EUR", expires_at=datetime(2027, 1, 1, tzinfo=UTC)
+        )
+        for code in ("ANA-7K4QX", "BEN-2M3NP")
+    ]
+    async with aiohttp.ClientSession() as http:
+        published = await PLATFORMS[name].publish_codes(http, None, codes)
+    assert published == [PublishedCode("ANA-7K4QX"), PublishedCode("BEN-2M3NP")]
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORMS))
+async def test_fetch_is_refused_for_good_where_deliveries_are_complete(name):
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(OutsideError) as refusal:
+            await PLATFORMS[name].fetch(http, Connection("acme", {}), "orders/1")
+    assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)

@@ -79,14 +79,14 @@ def test_a_link_opens_its_own_row_for_its_own_purpose_only():
         assert tokens.read_link("survey", wrong) is None
 
 
-def test_a_slug_tells_its_brand():
+def test_a_slug_contains_its_brand():
     for brand in (1, 29, 30, 31, 12345, 2**31 - 1):
         assert slug_brand(new_slug(brand)) == brand
     for wrong in ("", "abc", "00000000000", "x" * 40, "é2345678"):
         assert slug_brand(wrong) is None
 
 
-def test_codes_have_no_look_alikes_and_compare_as_people_type_them():
+def test_codes_have_no_similar_characters_and_compare_as_people_type_them():
     for _ in range(500):
         assert not set(random_code()) & set("01OIL")
     assert plain_code(" ana-7k4 qx ") == "ANA7K4QX"

@@ -176,7 +176,7 @@ async def test_redirects_are_not_followed(status):
             assert (len(first.requests), second.connections) == (1, 0)
 
 
-async def test_a_server_that_does_not_answer_is_given_up_in_time_and_the_outcome_is_unknown():
+async def test_a_silent_server_times_out_and_the_outcome_is_unknown():
     async with (
         serving(Server(OK, silent=True)) as server,
         http.open_session(connections=2, total_seconds=0.3, trusted=True) as session,
@@ -216,7 +216,7 @@ async def test_a_body_is_read_up_to_the_limit():
         assert await http.read_limited(response, limit=1000) == b"x" * 1000
 
 
-async def test_cookies_are_not_kept():
+async def test_cookies_are_not_stored():
     with_cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: id=1\r\nContent-Length: 2\r\n\r\nok"
     async with (
         serving(Server(with_cookie)) as server,

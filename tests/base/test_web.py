@@ -61,7 +61,7 @@ async def client(context):
         yield client
 
 
-async def test_a_commit_that_fails_is_never_answered_200(client, context):
+async def test_a_failing_commit_never_returns_200(client, context):
     answer = await client.post("/fails-at-commit")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -70,7 +70,7 @@ async def test_a_commit_that_fails_is_never_answered_200(client, context):
 
 
 @pytest.mark.parametrize("query", ["host=/nowhere-at-all", "host=127.0.0.1&port=1"])
-async def test_a_database_that_is_away_is_answered_503_on_every_door(client, context, query):
+async def test_an_unreachable_database_is_503_on_every_endpoint(client, context, query):
     engine = create_async_engine(f"postgresql+asyncpg://postgres@/postgres?{query}")
     away = replace(context, engine=engine, sessions=async_sessionmaker(engine))
     client._transport.app.state.context = away
@@ -83,7 +83,7 @@ async def test_a_missing_file_is_our_own_mistake(client):
     assert (await client.get("/looks-for-a-file")).status_code == 500
 
 
-async def test_a_mistake_is_answered_as_a_problem_with_a_stable_code(client):
+async def test_an_error_is_a_problem_with_a_stable_code(client):
     answer = await client.post("/mistake")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_such_thing")
 
@@ -94,7 +94,7 @@ async def test_a_refused_body_is_not_echoed(client):
     assert "top secret" not in answer.text
 
 
-async def test_every_answer_has_a_request_id_and_safe_headers(client):
+async def test_every_response_has_a_request_id_and_safe_headers(client):
     answer = await client.post("/mistake", headers={"x-request-id": "from-our-proxy"})
     assert answer.headers["x-request-id"] == "from-our-proxy"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -111,7 +111,7 @@ async def test_a_body_is_read_up_to_its_limit(client, size, status):
         assert answer.json() == size
 
 
-async def test_a_body_that_no_door_waits_for_is_refused_before_it_is_read(client):
+async def test_a_body_without_an_endpoint_is_refused_before_it_is_read(client):
     answer = await client.post("/typed", content=b'{"number": 1, "x": "' + b"x" * 3000 + b'"}')
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 

@@ -41,32 +41,32 @@ async def answer(site: Site, score: int, comment: str = "") -> None:
         await page.wait_for_url("**/thanks")
 
 
-async def test_the_survey_is_open_to_everybody(site, views):
+async def test_the_survey_page_is_accessible(site, views):
     await check_page(site, "survey", site.link, views)
 
 
-async def test_a_chosen_score_is_open_to_everybody(site, views):
+async def test_a_survey_with_a_chosen_score_is_accessible(site, views):
     await check_page(site, "survey_chosen", f"{site.link}?score=9", views)
 
 
-async def test_an_answered_survey_is_open_to_everybody(site, views):
+async def test_an_answered_survey_is_accessible(site, views):
     await answer(site, 6, "The sleeves are a little short.")
     await check_page(site, "survey_answered", site.link, views)
     await check_page(site, "thanks_detractor", f"{site.link}/thanks", views)
 
 
-async def test_a_promoters_thanks_are_open_to_everybody(site, views):
+async def test_a_promoters_thanks_page_is_accessible(site, views):
     await answer(site, 10)
     await check_page(site, "thanks_promoter", f"{site.link}/thanks", views)
 
 
-async def test_an_answer_that_stands_is_open_to_everybody(context, brand, site, views):
+async def test_a_closed_survey_is_accessible(context, brand, site, views):
     await set_terms(context, brand, {"survey": {"change_minutes": 0}})
     await answer(site, 8)
     await check_page(site, "survey_closed", site.link, views)
 
 
-async def test_the_missing_page_is_open_to_everybody(site, views):
+async def test_the_not_found_and_rate_limit_pages_are_accessible(site, views):
     await check_page(site, "not_found", "/s/nothing", views, status=404)
     site.app.state.lookup_limit = LookupRateLimit(per_address=1)
     async with site.page() as page:
@@ -124,7 +124,7 @@ async def test_a_survey_is_answered_by_keyboard_alone(context, brand, site):
     assert [(one.score, one.comment) for one in await responses_of(context, brand)] == [(9, "Good.")]
 
 
-async def test_the_missing_number_is_said_where_the_browser_does_not(site):
+async def test_a_missing_score_is_reported_where_the_browser_does_not(site):
     async with site.page(width=320) as page:
         await page.goto(site.url + site.link)
         await page.evaluate("document.querySelector('form').noValidate = true")

@@ -33,7 +33,7 @@ async def shown(browser: Browser, template: TemplateSpec, width: int, scheme: st
 
 
 @pytest.mark.parametrize("width", [320, 360, 600])
-async def test_the_eleven_keys_fit_a_thumb(browser: Browser, width: int) -> None:
+async def test_the_eleven_score_buttons_are_large_enough_to_tap(browser: Browser, width: int) -> None:
     async with shown(browser, SURVEY, width, "light") as page:
         boxes = [await key.bounding_box() for key in await page.locator('a[href*="score="]').all()]
     assert len(boxes) == 11

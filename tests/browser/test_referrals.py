@@ -48,17 +48,17 @@ async def friend_path(context: AppContext, code: Code) -> str:
     return f"/r/{slug}"
 
 
-async def test_the_referrers_page_is_open_to_everybody(site: Site, views: list[View]) -> None:
+async def test_the_referrers_page_is_accessible(site: Site, views: list[View]) -> None:
     await check_page(site, "referrer", site.link, views)
 
 
-async def test_the_friends_page_is_open_to_everybody(
+async def test_the_friends_page_is_accessible(
     site: Site, context: AppContext, code: Code, views: list[View]
 ) -> None:
     await check_page(site, "friend", await friend_path(context, code), views)
 
 
-async def test_the_page_of_a_worn_out_code_is_open_to_everybody(
+async def test_the_page_of_an_expired_code_is_accessible(
     site: Site, context: AppContext, views: list[View]
 ) -> None:
     async with context.sessions.begin() as session:

@@ -1,4 +1,4 @@
-"""What operators and browsers ask of the web besides its doors and pages."""
+"""What operators and browsers request beside webhooks, pages and the API."""
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
@@ -20,7 +20,7 @@ async def test_a_migrated_database_is_ready_without_a_worker(client):
     assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_a_schema_that_is_behind_is_not_ready_and_says_how_to_mend_it(client, context):
+async def test_a_schema_that_is_behind_is_not_ready_and_names_the_command(client, context):
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     answer = await client.get("/readyz")
@@ -28,7 +28,7 @@ async def test_a_schema_that_is_behind_is_not_ready_and_says_how_to_mend_it(clie
     assert "tenfold migrate" in answer.json()["detail"]
 
 
-async def test_figures_are_told_by_route_and_never_by_path(client):
+async def test_metrics_are_labelled_by_route_and_never_by_path(client):
     await client.get("/s/some-token-that-nobody-made")
     figures = (await client.get("/metrics")).text
     assert 'route="/s/{token}"' in figures
@@ -36,7 +36,7 @@ async def test_figures_are_told_by_route_and_never_by_path(client):
     assert "tenfold_queue_lag_seconds" in figures
 
 
-async def test_the_api_page_comes_from_us_alone_and_stands_in_nobodys_frame(client):
+async def test_the_api_page_loads_own_files_only_and_cannot_be_framed(client):
     page = await client.get("/docs")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert "https://" not in page.text

@@ -22,7 +22,7 @@ def test_score_and_interval_match_the_published_vectors(counts, score, low, high
     assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
-def test_thirteen_points_are_noise_at_a_hundred_answers():
+def test_thirteen_points_are_noise_at_a_hundred_responses():
     moved = change(Counts(50, 30, 20), Counts(58, 27, 15))
     assert moved is not None
     assert (moved.points, moved.z, moved.p) == (
@@ -39,7 +39,7 @@ def test_response_rate_has_the_wilson_interval():
     assert (found.low, found.high) == (pytest.approx(0.09832, abs=5e-6), pytest.approx(0.16377, abs=5e-6))
 
 
-def test_no_answer_gives_no_score():
+def test_no_response_gives_no_score():
     assert nps(Counts()) is None
     assert interval(Counts()) is None
     assert change(Counts(), Counts(1, 0, 0)) is None

@@ -21,7 +21,7 @@ def rows(session, brand, shop):
     return Rows(session, brand, shop)
 
 
-async def test_without_an_answer_the_score_is_null(session, brand, shop):
+async def test_without_a_response_the_score_is_null(session, brand, shop):
     facts = await nps_facts(session, brand, ALL)
     assert (facts["responses"], facts["nps"], facts["interval"], facts["response_rate"]) == (
         0,
@@ -41,7 +41,7 @@ async def test_score_and_interval_come_from_the_bands(session, brand, rows):
     assert facts["interval"]["level"] == 0.95
 
 
-async def test_a_persons_latest_answer_in_the_window_counts(session, brand, rows):
+async def test_a_customers_latest_response_in_the_window_counts(session, brand, rows):
     person = await rows.customer()
     await rows.answer(10, customer=person, answered_at=START)
     await rows.answer(2, customer=person, answered_at=START + timedelta(days=20))
@@ -115,7 +115,7 @@ async def test_each_week_is_a_window_of_its_own(session, brand, rows):
     assert [(group.key, group.counts.responses) for group in months] == [("2026-03", 1)]
 
 
-async def test_answers_group_by_what_was_bought_and_where(session, brand, rows):
+async def test_responses_group_by_product_and_shop(session, brand, rows):
     basket = [{"sku": "MUG", "title": "Mug"}, {"sku": "MUG", "title": "Mug"}, {"sku": None, "title": "Tea"}]
     await rows.answer(9, order={"items": basket, "country": "FR"}, channel=Channel.sms)
     await rows.answer(3, order={"items": [], "country": None})
@@ -133,7 +133,7 @@ async def test_answers_group_by_what_was_bought_and_where(session, brand, rows):
     assert await by(By.locale) == {"de": (1, 1)}
 
 
-async def test_the_rate_is_of_what_arrived_where_receipts_come(session, brand, rows):
+async def test_the_rate_is_of_delivered_messages_where_the_provider_reports_delivery(session, brand, rows):
     await rows.answer(9)
     for status in (MessageStatus.delivered, MessageStatus.bounced, MessageStatus.accepted):
         person = await rows.customer()
@@ -144,7 +144,7 @@ async def test_the_rate_is_of_what_arrived_where_receipts_come(session, brand, r
     assert facts["response_rate_interval"]["low"] < 0.5 < facts["response_rate_interval"]["high"]
 
 
-async def test_the_rate_is_of_what_was_accepted_where_no_receipts_come(session, brand, rows):
+async def test_the_rate_is_of_accepted_messages_where_no_delivery_is_reported(session, brand, rows):
     for number in range(4):
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person))

@@ -37,7 +37,7 @@ def brand_id_of_nobody(person):
     return type(person.id)(int=person.id.int ^ 1)
 
 
-async def test_a_story_tells_facts_and_decisions_in_order(context, session, brand, shop, rows):
+async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, brand, shop, rows):
     happy = await rows.answer(10, comment="Lovely!")
     me = happy.customer_id
     code = await rows.code(me, happy.survey_id)
@@ -110,7 +110,7 @@ def _customer():
     return Customer
 
 
-async def test_a_comment_is_told_without_addresses_unless_people_are_seen(context, session, brand, rows):
+async def test_a_comment_is_shown_without_addresses_unless_people_are_seen(context, session, brand, rows):
     happy = await rows.answer(10, comment="Mail <ana@example.com>!")
     for pii, words in ((False, "Mail <…>!"), (True, "Mail <ana@example.com>!")):
         story = await timeline(session, context.tokens, brand.id, happy.customer_id, pii=pii)
@@ -131,7 +131,7 @@ async def test_a_friend_sees_the_code_they_used(context, session, brand, rows):
     assert any("it does not count (minimum not met)" in each.text for each in story)
 
 
-async def test_a_providers_reason_is_told_without_the_address(context, session, brand, rows):
+async def test_a_providers_reason_is_shown_without_the_address(context, session, brand, rows):
     person = await rows.customer()
     survey = await rows.survey(await rows.order(person))
     message = await rows.message(SURVEY, person.id, survey.id, status=MessageStatus.bounced)
@@ -185,7 +185,7 @@ async def _broken(session, tokens):
     return {each.name: each.rows for each in await check(session, tokens)}
 
 
-async def test_sound_rows_keep_every_promise(context, session, rows):
+async def test_sound_rows_violate_no_invariant(context, session, rows):
     await _whole(rows)
     assert await _broken(session, context.tokens) == {}
     assert len(RULES) >= 12
@@ -207,7 +207,7 @@ async def _set(session, table, row, **values):
     )
 
 
-async def test_each_broken_promise_names_its_rows(context, session, brand, shop, rows):
+async def test_each_violated_invariant_names_its_rows(context, session, brand, shop, rows):
     happy, code, won = await _whole(rows)
     await session.commit()
     # Rolling back would expire what is kept here to speak of the rows.

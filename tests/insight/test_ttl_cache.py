@@ -14,7 +14,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(("took", "kept_for"), [(0.05, 0), (1.0, 30), (60.0, LONGEST_SECONDS)])
-async def test_what_took_long_is_kept_for_long(took, kept_for):
+async def test_what_took_long_is_cached_for_long(took, kept_for):
     clock = Clock()
     kept, gathered = TtlCache(clock), []
 
@@ -46,7 +46,7 @@ async def test_who_asks_meanwhile_waits_and_does_not_gather_too():
     assert len(gathered) == 1
 
 
-async def test_a_failure_is_not_kept():
+async def test_a_failure_is_not_cached():
     kept = TtlCache(Clock())
 
     async def fail():

@@ -1,7 +1,6 @@
-"""The house itself: what the papers say is what the code does."""
+"""The project: its documents agree with its code."""
 
 import re
-from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -10,16 +9,17 @@ from app.base.config import Settings, load_settings
 from app.base.errors import AppError
 from app.base.log import scrub
 from app.cli import console, diagnostics, manage, run  # noqa: F401  # each import adds its commands
+from tests.support.constants import PROJECT
 
-HOUSE = Path(__file__).resolve().parent.parent.parent
-README = (HOUSE / "README.md").read_text()
+README = (PROJECT / "README.md").read_text()
 
 
 def test_every_setting_is_documented_and_no_other():
     names = {f"TENFOLD_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"TENFOLD_[A-Z_]+[A-Z]", README)) == names
     assert (
-        set(re.findall(r"^#?(TENFOLD_[A-Z_]+)=", (HOUSE / ".env.example").read_text(), re.MULTILINE)) == names
+        set(re.findall(r"^#?(TENFOLD_[A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+        == names
     )
 
 
@@ -37,8 +37,8 @@ def test_the_readme_is_short():
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/api.md", "docs/operations.md", "docs/scaling.md"])
-def test_links_between_papers_lead_somewhere(path):
-    paper = HOUSE / path
+def test_links_between_documents_exist(path):
+    paper = PROJECT / path
     for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text()):
         assert (paper.parent / target).exists(), f"{path} links to {target}"
 

@@ -29,7 +29,7 @@ async def survey_link_of(story: Story, number: int = 1, **more) -> str:
     return survey_link((await story.mails(order["customer"]["email"]))[-1])
 
 
-async def test_opening_a_link_with_a_score_answers_nothing(story) -> None:
+async def test_opening_a_link_with_a_score_records_nothing(story) -> None:
     link = await survey_link_of(story)
     for opened in (await story.client.get(f"{link}?score=9"), await story.client.head(f"{link}?score=9")):
         assert opened.status_code == 200
@@ -79,7 +79,7 @@ async def test_who_would_not_recommend_gets_thanks_and_no_offer(story, score) ->
     assert len(await story.mails(ANA)) == 1, "the survey alone"
 
 
-async def test_form_sent_many_times_at_once_is_one_answer_and_one_code(story) -> None:
+async def test_form_sent_many_times_at_once_is_one_response_and_one_code(story) -> None:
     link = await survey_link_of(story)
     responses = await asyncio.gather(*[story.client.post(link, data={"score": "9"}) for _ in range(8)])
     assert {response.status_code for response in responses} == {303}
@@ -121,7 +121,7 @@ async def test_promoter_with_consent_gets_a_text_besides(story) -> None:
 
 
 @pytest.mark.parametrize("form", [{}, {"score": ""}, {"score": "11"}, {"score": "-1"}, {"score": "nine"}])
-async def test_form_without_a_score_is_asked_again(story, form) -> None:
+async def test_form_without_a_score_is_shown_again(story, form) -> None:
     response = await story.client.post(await survey_link_of(story), data=form)
     assert response.status_code == 422
     assert await story.api("/responses") == []

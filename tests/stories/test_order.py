@@ -28,7 +28,7 @@ async def only_survey(story: Story) -> dict:
     return survey
 
 
-async def test_delivered_order_is_asked_about_three_days_later(story) -> None:
+async def test_delivered_order_is_surveyed_three_days_later(story) -> None:
     assert (await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))).json() == {
         "received": True
     }
@@ -41,7 +41,7 @@ async def test_delivered_order_is_asked_about_three_days_later(story) -> None:
     assert survey["due_at"] == (NOW + timedelta(hours=72)).isoformat().replace("+00:00", "Z")
 
 
-async def test_order_that_is_told_three_times_is_one_order(story) -> None:
+async def test_order_reported_three_times_is_one_order(story) -> None:
     order = an_order(1, NOW)
     for delivery in ("one", "one", "two"):
         assert (await story.deliver("order.paid", order, delivery=delivery)).status_code == 200
@@ -51,7 +51,7 @@ async def test_order_that_is_told_three_times_is_one_order(story) -> None:
     assert len(await story.api("/deliveries")) == 2, "one delivery under one id is kept once"
 
 
-async def test_delivery_told_before_its_order_counts_all_the_same(story) -> None:
+async def test_delivery_reported_before_its_order_counts(story) -> None:
     await story.deliver("order.delivered", delivered(1))
     await story.at(LATER)
     assert await story.api("/orders") == []
@@ -62,7 +62,7 @@ async def test_delivery_told_before_its_order_counts_all_the_same(story) -> None
     assert (await only_survey(story))["due_at"].startswith("2026-03-13T12:00")
 
 
-async def test_survey_that_would_fall_into_the_night_waits_for_the_morning(story) -> None:
+async def test_survey_due_in_quiet_hours_waits_for_the_morning(story) -> None:
     await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))
     await story.deliver("order.delivered", delivered(1, NOW.replace(hour=21)))
     await story.at(LATER)
@@ -70,7 +70,7 @@ async def test_survey_that_would_fall_into_the_night_waits_for_the_morning(story
     assert (await only_survey(story))["due_at"].startswith("2026-03-14T08:00")
 
 
-async def test_cancelled_order_is_not_asked_about_and_says_why(story) -> None:
+async def test_cancelled_order_is_not_surveyed_and_has_a_reason(story) -> None:
     await story.deliver("order.cancelled", {"order_id": "order-1", "at": NOW.isoformat()})
     await story.deliver("order.paid", an_order(1, NOW - timedelta(days=4)))
     await story.deliver("order.delivered", delivered(1))
@@ -82,7 +82,7 @@ async def test_cancelled_order_is_not_asked_about_and_says_why(story) -> None:
     assert await story.mails("ana@example.com") == []
 
 
-async def test_order_of_nobody_is_kept_and_says_that_nobody_can_be_asked(story) -> None:
+async def test_order_without_a_customer_is_stored_and_skipped_for_no_address(story) -> None:
     nobody = {"id": None, "email": None, "phone": None, "email_consent": None}
     await story.deliver("order.paid", an_order(1, NOW, email=None, customer=nobody))
     await story.at(LATER)
@@ -100,7 +100,7 @@ async def test_forged_delivery_leaves_no_trace(story) -> None:
     assert await story.api("/deliveries") == []
 
 
-async def test_delivery_that_cannot_be_understood_is_kept_with_its_reason(story) -> None:
+async def test_delivery_that_cannot_be_parsed_is_stored_with_its_reason(story) -> None:
     assert (await story.deliver("order.paid", an_order(1, NOW) | {"total": "80.001"})).status_code == 200
     assert (await story.deliver("order.paid", an_order(2, NOW))).status_code == 200
     await story.at(LATER)
@@ -111,7 +111,7 @@ async def test_delivery_that_cannot_be_understood_is_kept_with_its_reason(story)
     )
 
 
-async def test_topic_we_do_not_use_is_taken_and_ignored(story) -> None:
+async def test_unused_topic_is_accepted_and_ignored(story) -> None:
     assert (await story.deliver("cart.updated", {"id": 1})).json() == {"received": True}
     await story.at(LATER)
     assert [event["status"] for event in await story.api("/deliveries")] == ["ignored"]

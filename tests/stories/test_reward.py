@@ -84,7 +84,7 @@ async def test_referrer_is_rewarded_when_the_hold_is_over(story) -> None:
     assert "10.00" in own_page.text
 
 
-async def test_reward_comes_once_however_often_things_are_told(story) -> None:
+async def test_reward_is_granted_once_however_often_events_repeat(story) -> None:
     code = await code_of_ana(story)
     for _ in range(3):
         await friend_orders(story, code)
@@ -127,7 +127,7 @@ async def test_late_refunds_take_the_reward_back_bit_by_bit(story) -> None:
     )
 
 
-async def test_refund_told_before_the_order_counts(story) -> None:
+async def test_refund_reported_before_the_order_counts(story) -> None:
     code = await code_of_ana(story)
     await refund(story, "36.00")
     await story.at(FRIEND)
@@ -184,7 +184,7 @@ async def test_last_use_has_one_winner_and_losers_hear_why(story) -> None:
 
 
 @pytest.mark.parametrize(("email", "reason"), [(ANA, "own_order"), ("old@example.com", "existing_customer")])
-async def test_who_is_no_new_customer_earns_nobody_anything(story, email, reason) -> None:
+async def test_existing_customer_earns_the_referrer_nothing(story, email, reason) -> None:
     await story.deliver("order.paid", an_order(9, NOW - timedelta(days=300), email="old@example.com"))
     code = await code_of_ana(story)
     await friend_orders(story, code, email=email)

@@ -43,7 +43,7 @@ async def test_survey_comes_when_it_is_due_and_not_before(story) -> None:
     assert (message["status"], message["sent_at"][:16]) == ("accepted", "2026-03-13T12:00")
 
 
-async def test_mail_offers_all_eleven_answers_and_one_click_to_unsubscribe(story) -> None:
+async def test_mail_offers_all_eleven_scores_and_one_click_unsubscribe(story) -> None:
     await delivered(story)
     await story.at(DUE)
     (mail,) = await story.mails(ANA)
@@ -55,7 +55,7 @@ async def test_mail_offers_all_eleven_answers_and_one_click_to_unsubscribe(story
     assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-async def test_nobody_is_asked_twice_however_many_look(story) -> None:
+async def test_no_customer_is_surveyed_twice_by_concurrent_sweeps(story) -> None:
     await delivered(story)
     await asyncio.gather(*[story.at(DUE) for _ in range(4)])
     await story.at(DUE + timedelta(hours=1))
@@ -70,7 +70,7 @@ async def test_silent_customers_are_reminded_once_with_the_same_link(story) -> N
     assert survey_link(first) == survey_link(reminder)
 
 
-async def test_who_has_answered_is_not_reminded(story) -> None:
+async def test_customer_who_responded_is_not_reminded(story) -> None:
     await delivered(story)
     await story.at(DUE)
     (mail,) = await story.mails(ANA)
@@ -79,7 +79,7 @@ async def test_who_has_answered_is_not_reminded(story) -> None:
     assert len(await story.mails(ANA)) == 1
 
 
-async def test_order_sent_back_before_it_is_asked_about_is_not(story) -> None:
+async def test_order_refunded_before_its_survey_is_not_surveyed(story) -> None:
     await delivered(story)
     await story.deliver(
         "order.refunded", {"order_id": "order-1", "refund_id": "r1", "amount": "80.00", "at": NOW.isoformat()}
@@ -89,7 +89,7 @@ async def test_order_sent_back_before_it_is_asked_about_is_not(story) -> None:
     assert await story.mails(ANA) == []
 
 
-async def test_partly_refunded_order_is_asked_about(story) -> None:
+async def test_partly_refunded_order_is_surveyed(story) -> None:
     await delivered(story)
     await story.deliver(
         "order.refunded", {"order_id": "order-1", "refund_id": "r1", "amount": "10.00", "at": NOW.isoformat()}
@@ -131,7 +131,7 @@ async def test_who_unsubscribes_by_the_mail_hears_no_more(story) -> None:
     assert len(await story.mails(ANA)) == 1
 
 
-async def test_who_said_no_is_never_written_to(story) -> None:
+async def test_customer_who_refused_consent_gets_no_message(story) -> None:
     await delivered(story, customer={"email_consent": False})
     await story.at(DUE)
     assert (await survey_of(story))["reason"] == "no_consent"

@@ -144,6 +144,6 @@ def demo(
     ] = False,
 ) -> None:
     """Run the main job end to end in a home of its own, and leave it open in the browser."""
-    from app.demo import show
+    from app.demo import run as demo_run
 
-    console.run(show.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))
+    console.run(demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))

@@ -1,1 +1,1 @@
-"""The demo shop and its time travel."""
+"""The demo shop and its time simulated."""

@@ -1,4 +1,4 @@
-"""The outside world of the demo: a shop that signs its deliveries, and customers who answer, over real HTTP."""
+"""The demo's HTTP client: the shop that signs its deliveries, and the customers who open pages and answer."""
 
 import asyncio
 import json
@@ -13,14 +13,17 @@ from app.base.errors import AppError
 
 AT_ONCE = 16
 """Requests open at the same time."""
-_PATIENCE_SECONDS = 30
+_TIMEOUT_SECONDS = 30
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 T = TypeVar("T")
 
 
-class Outside:
-    """Speaks to the doors like anybody outside: one signed delivery, one form, one page at a time, `AT_ONCE` of them together."""
+class DemoClient:
+    """Sends real requests to the demo's web server, at most `AT_ONCE` open at the same time.
+
+    Every method raises AppError where a reply is not the expected one or does not come in time.
+    """
 
     def __init__(self, base_url: str, *, shop: str, secret: str) -> None:
         self._base = base_url
@@ -28,34 +31,33 @@ class Outside:
         self._signer = Webhook(secret)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=AT_ONCE),
-            timeout=aiohttp.ClientTimeout(total=_PATIENCE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
         )
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._session.close()
 
     async def deliver(self, deliveries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[float]:
-        """Make signed deliveries (their id and body), in order as far as sixteen at once allow; answers the seconds each took.
-
-        An `AppError` when one is not accepted: the shop would have to send it again.
-        """
+        """Send signed deliveries (id and body), started in this order; return the seconds of each."""
         return await self._at_once(self._deliver_one, deliveries)
 
-    async def answer(self, answers: Sequence[tuple[str, int, str]]) -> list[float]:
-        """Send the forms of survey pages (token, score, comment); answers the seconds each took."""
-        return await self._at_once(self._answer_one, answers)
+    async def respond(self, responses: Sequence[tuple[str, int, str]]) -> list[float]:
+        """Post survey forms (token, score, comment); return the seconds of each."""
+        return await self._at_once(self._respond_one, responses)
 
     async def visit(self, paths: Sequence[str]) -> None:
         """Open pages as a person's browser does."""
         await self._at_once(self._visit_one, paths)
 
-    async def ask(self, path: str, *, key: str) -> Any:
-        """What the API says at a path, with this key."""
-        async with self._session.get(self._base + path, headers={"Authorization": f"Bearer {key}"}) as answer:
-            if answer.status != 200:
-                raise _surprise(path, answer.status)
-            return await answer.json()
+    async def get_json(self, path: str, *, key: str) -> Any:
+        """GET a path of the API with this key and return the parsed JSON."""
+        async with self._session.get(
+            self._base + path, headers={"Authorization": f"Bearer {key}"}
+        ) as response:
+            if response.status != 200:
+                raise _unexpected(path, response.status)
+            return await response.json()
 
     async def _deliver_one(self, delivery: tuple[str, Mapping[str, Any]]) -> None:
         delivery_id, body = delivery
@@ -67,48 +69,51 @@ class Outside:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._signer.sign(delivery_id, now, raw),
         }
-        async with self._session.post(self._hook, data=raw.encode(), headers=headers) as answer:
-            await answer.read()
-            if answer.status != 200:
-                raise _surprise("the checkout hook", answer.status)
+        async with self._session.post(self._hook, data=raw.encode(), headers=headers) as response:
+            await response.read()
+            if response.status != 200:
+                raise _unexpected("the checkout hook", response.status)
 
     async def _visit_one(self, path: str) -> None:
-        async with self._session.get(self._base + path, headers={"user-agent": _BROWSER}) as answer:
-            await answer.read()
-            if answer.status != 200:
-                raise _surprise("the friend's page", answer.status)
+        async with self._session.get(self._base + path, headers={"user-agent": _BROWSER}) as response:
+            await response.read()
+            if response.status != 200:
+                raise _unexpected("the friend's page", response.status)
 
-    async def _answer_one(self, given: tuple[str, int, str]) -> None:
+    async def _respond_one(self, given: tuple[str, int, str]) -> None:
         token, score, comment = given
         form = {"score": str(score), "comment": comment}
-        async with self._session.post(f"{self._base}/s/{token}", data=form, allow_redirects=False) as answer:
-            await answer.read()
-            if answer.status != 303:
-                raise _surprise("the survey page", answer.status)
+        async with self._session.post(
+            f"{self._base}/s/{token}", data=form, allow_redirects=False
+        ) as response:
+            await response.read()
+            if response.status != 303:
+                raise _unexpected("the survey page", response.status)
 
-    async def _at_once(self, act: Callable[[T], Awaitable[None]], things: Sequence[T]) -> list[float]:
-        took = [0.0] * len(things)
-        waiting = iter(enumerate(things))
+    async def _at_once(self, send: Callable[[T], Awaitable[None]], items: Sequence[T]) -> list[float]:
+        took = [0.0] * len(items)
+        waiting = iter(enumerate(items))
 
-        async def hand() -> None:
-            for place, thing in waiting:
+        async def work() -> None:
+            for index, item in waiting:
                 began = clock.monotonic()
                 try:
-                    await act(thing)
+                    await send(item)
                 except (aiohttp.ClientError, TimeoutError) as error:
                     raise AppError(
-                        "demo_failed", f"The demo stopped: the web did not answer ({type(error).__name__})."
+                        "demo_failed",
+                        f"The demo stopped: the web server did not response ({type(error).__name__}).",
                     ) from error
-                took[place] = clock.monotonic() - began
+                took[index] = clock.monotonic() - began
 
         try:
-            async with asyncio.TaskGroup() as hands:
-                for _ in range(min(AT_ONCE, len(things))):
-                    hands.create_task(hand())
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(AT_ONCE, len(items))):
+                    tasks.create_task(work())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return took
 
 
-def _surprise(where: str, status: int) -> AppError:
-    return AppError("demo_failed", f"The demo stopped: {where} answered {status}.")
+def _unexpected(where: str, status: int) -> AppError:
+    return AppError("demo_failed", f"The demo stopped: {where} returned {status}.")

@@ -1,4 +1,4 @@
-"""How a demo is told: lines on a terminal, one line of JSON elsewhere."""
+"""The demo's output: lines on a terminal, one line of JSON elsewhere."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,36 +9,36 @@ from rich.console import Console
 from rich.table import Table
 
 from app.demo.figures import percentile
-from app.demo.play import Span
+from app.demo.runner import PhaseResult
 
 
-class Teller:
-    """Tells the steps as they are done. Without a terminal it keeps quiet until the end."""
+class Reporter:
+    """Prints the steps as they are done; without a terminal, nothing but the summary."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
-        self._aloud = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty()
 
     def line(self, text: str, *, seconds: float | None = None, remark: str = "") -> None:
         """One step that was done, and how long it took."""
-        if self._aloud:
+        if self._terminal:
             took = "" if seconds is None else f"[dim]{seconds:7.2f} s[/]"
             self._console.print(f"[green]✓[/] {text:<48}{took}  [dim]{remark}[/]".rstrip(), soft_wrap=True)
 
-    def act(self, title: str, gained: Mapping[str, int], span: Span, *, seconds: float) -> None:
-        """One act of the story: what it brought, and how quickly the doors answered."""
+    def phase(self, title: str, gained: Mapping[str, int], result: PhaseResult, *, seconds: float) -> None:
+        """One phase: what changed, and how long the requests took."""
         parts = [f"{count:+d} {name.replace('_', ' ')}" for name, count in gained.items()]
-        parts += [_door("webhooks", span.deliveries), _door("answers", span.answers)]
+        parts += [_durations("webhooks", result.deliveries), _durations("answers", result.responses)]
         self.line(title, seconds=seconds, remark=" · ".join(part for part in parts if part))
 
-    def summary(self, told: Mapping[str, Any], links: Mapping[str, str | None]) -> None:
-        """What it has come to, and where to look at it."""
-        if not self._aloud:
-            sys.stdout.write(orjson.dumps({**told, "links": links}).decode() + "\n")
+    def summary(self, summary: Mapping[str, Any], links: Mapping[str, str | None]) -> None:
+        """The final numbers and the links to open."""
+        if not self._terminal:
+            sys.stdout.write(orjson.dumps({**summary, "links": links}).decode() + "\n")
             sys.stdout.flush()
             return
         table = Table(box=None, show_header=False, pad_edge=False)
-        for name, value in told.items():
+        for name, value in summary.items():
             table.add_row(name.replace("_", " "), _shown(value))
         self._console.print()
         self._console.print(table)
@@ -48,12 +48,12 @@ class Teller:
                 self._console.print(f"{name.replace('_', ' '):<16} {link}", soft_wrap=True)
 
     def close(self, text: str) -> None:
-        """A last word."""
-        if self._aloud:
+        """A closing line, on a terminal alone."""
+        if self._terminal:
             self._console.print(f"\n{text}", soft_wrap=True)
 
 
-def _door(what: str, seconds: Sequence[float]) -> str:
+def _durations(what: str, seconds: Sequence[float]) -> str:
     if not seconds:
         return ""
     ordered = sorted(seconds)

@@ -1,4 +1,4 @@
-"""The house a demo lives in: a home, an empty database and a web server of its own."""
+"""The demo's environment: a home directory, an empty database and a web server of its own."""
 
 import asyncio
 import socket
@@ -15,13 +15,13 @@ from app.main import create_app
 from app.wiring import Parts, database_url_of
 
 HOME = Path(".tenfold-demo")
-"""Where the demo's database lies, below the present directory. `TENFOLD_HOME=.tenfold-demo tenfold invariants` looks at it."""
+"""Where the demo's database is, below the current directory. `TENFOLD_HOME=.tenfold-demo tenfold invariants` checks it."""
 _ONE_DEMO = 0x7E4FDE40
-"""Advisory lock: a second demo in the same home would pull the ground from under the first."""
+"""Key of an advisory lock: a second demo in the same home would drop the tables of the first."""
 
 
 def demo_settings(port: int) -> Settings:
-    """Settings of the demo's own: nothing of the installation's, above all none of its providers."""
+    """The demo's own settings: none of the installation's, above all none of its providers."""
     return load_settings(
         _env_file=None,
         home=HOME,
@@ -36,7 +36,7 @@ def demo_settings(port: int) -> Settings:
 
 @contextmanager
 def listening(port: int) -> Iterator[socket.socket]:
-    """A socket bound to the port, here alone; an `AppError` where it is taken."""
+    """Bind a socket to the port on the loopback address; raise AppError where the port is taken."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -47,8 +47,11 @@ def listening(port: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def only_demo(settings: Settings) -> AsyncIterator[None]:
-    """An empty database that is this demo's alone for as long as the block lasts."""
+async def exclusive_database(settings: Settings) -> AsyncIterator[None]:
+    """Empty the database and keep it for this demo alone while the block lasts.
+
+    Raises AppError where another demo runs in the same home.
+    """
     connection = await asyncpg.connect(database_url_of(settings))
     try:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _ONE_DEMO):
@@ -62,7 +65,7 @@ async def only_demo(settings: Settings) -> AsyncIterator[None]:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the demo, which has more than this server to end."""
+    """Leaves the signals to the demo, which has more than this server to stop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -71,7 +74,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(parts: Parts, listener: socket.socket) -> AsyncIterator[None]:
-    """The real web application at a bound socket, in this process, for as long as the block lasts."""
+    """Serve the real web application on a bound socket, in this process, while the block lasts."""
     server = _Server(uvicorn.Config(create_app(parts), log_config=None, access_log=False))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not running.done():  # noqa: ASYNC110  # uvicorn offers nothing to wait for

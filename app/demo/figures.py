@@ -1,4 +1,4 @@
-"""What a demo has come to: counts of everything, and how long a promoter waited for their code."""
+"""The demo's results: counts of every kind of row, and how long promoters waited for their code."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from app.surveys.templates import REMINDER
 
 @dataclass(frozen=True)
 class Figures:
-    """How many there are of what, at a moment."""
+    """Counts at one moment."""
 
     orders: int = 0
     orders_cancelled: int = 0
@@ -43,14 +43,14 @@ class Figures:
     """Redemptions reversed, and rewards taken back in part or whole."""
     messages: int = 0
 
-    def less(self, before: Self) -> dict[str, int]:
-        """What has come about since `before`; what has not changed is left out."""
+    def since(self, before: Self) -> dict[str, int]:
+        """The differences from `before`, without those that are zero."""
         gained = {item.name: getattr(self, item.name) - getattr(before, item.name) for item in fields(self)}
         return {name: count for name, count in gained.items() if count}
 
 
 async def count_all(session: AsyncSession, brand_id: int) -> Figures:
-    """All counts of a brand, one look."""
+    """Count everything of a brand in two queries."""
     counts: dict[str, Any] = {
         "orders": _count(Order.brand_id, brand_id),
         "orders_cancelled": _count(Order.brand_id, brand_id, Order.status == OrderStatus.cancelled),
@@ -97,7 +97,7 @@ async def _reversals(session: AsyncSession, brand_id: int) -> int:
 
 
 async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
-    """Seconds from a promoter's answer to their offer's lying in the outbox, by the database's own clock; sorted."""
+    """Seconds from a promoter's response to their offer in the outbox, by the database's clock; sorted."""
     waited = (
         select(extract("epoch", func.min(OutboxItem.created_at) - func.min(Response.created_at)))
         .select_from(Message)
@@ -114,5 +114,5 @@ async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile of sorted values; None of none."""
+    """The nearest-rank percentile of sorted values; None for no values."""
     return values[max(0, math.ceil(share * len(values)) - 1)] if values else None

@@ -1,10 +1,10 @@
-"""Made-up people of many tongues, drawn by a seed. Every address lies below `example.com`, where nobody lives."""
+"""Generated people of many languages, drawn by a seed. Every address is below `example.com`, which takes no mail."""
 
 import random
 from dataclasses import dataclass
 from typing import Any
 
-_PEOPLES: tuple[tuple[str, str, str, str, str, str], ...] = (
+_NAMES: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "de",
         "DE",
@@ -29,7 +29,7 @@ _PEOPLES: tuple[tuple[str, str, str, str, str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """A made-up customer; `number` tells two of the same name apart."""
+    """A generated customer; `number` tells two of the same name apart."""
 
     number: int
     first_name: str
@@ -43,7 +43,7 @@ class Buyer:
     sms_consent: bool | None = None
 
     def as_customer(self) -> dict[str, Any]:
-        """The customer object of the checkout door."""
+        """The customer object of a checkout delivery."""
         return {
             "id": f"buyer-{self.number}",
             "email": self.email,
@@ -58,20 +58,20 @@ class Buyer:
         }
 
 
-def chance_of(seed: int) -> random.Random:
-    """The demo's own chance: the same seed makes the same shop. Nothing secret hangs on it."""
+def make_random(seed: int) -> random.Random:
+    """The demo's random numbers: the same seed gives the same shop. No secret is made from them."""
     return random.Random(seed)  # noqa: S311
 
 
-def make_buyer(chance: random.Random, number: int, *, reachable: bool = True) -> Buyer:
-    """A person by chance. All of them may be written to unless `reachable` is false: then consent or address is missing."""
-    locale, country, time_zone, prefix, firsts, lasts = chance.choice(_PEOPLES)
-    texts = reachable and chance.random() < 0.3
-    missing = None if reachable else chance.choice(("consent", "address"))
+def make_buyer(rng: random.Random, number: int, *, contactable: bool = True) -> Buyer:
+    """A random person. Without `contactable` either consent or address is missing."""
+    locale, country, time_zone, prefix, firsts, lasts = rng.choice(_NAMES)
+    texts = contactable and rng.random() < 0.3
+    missing = None if contactable else rng.choice(("consent", "address"))
     return Buyer(
         number=number,
-        first_name=chance.choice(firsts.split()),
-        last_name=chance.choice(lasts.split()),
+        first_name=rng.choice(firsts.split()),
+        last_name=rng.choice(lasts.split()),
         locale=locale,
         country=country,
         time_zone=time_zone,
@@ -108,11 +108,11 @@ _WORDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "el": (("Πολύ ωραίο, ευχαριστώ!", ""), ("Καλό, αλλά άργησε.", ""), ("Ήρθε σπασμένο.", "")),
     "uk": (("Дуже гарна якість!", ""), ("Непогано, але довго чекали.", ""), ("Прийшло пошкоджене.", "")),
 }
-"""What people write, by language (English where we have none): promoters, the content, detractors."""
+"""Comments by language (English where we have none): of promoters, passives, detractors."""
 _SCORES = ((9, 10), (7, 8), (2, 3, 4, 5, 6))
 
 
-def make_answer(chance: random.Random, buyer: Buyer) -> tuple[int, str]:
-    """A score and a comment that goes with it: of ten people six promote, two are content and two are not."""
-    band = chance.choices((0, 1, 2), (60, 22, 18))[0]
-    return chance.choice(_SCORES[band]), chance.choice(_WORDS.get(buyer.locale, _WORDS["en"])[band])
+def make_answer(rng: random.Random, buyer: Buyer) -> tuple[int, str]:
+    """A score and a comment that goes with it: 60 % promoters, 22 % passives, 18 % detractors."""
+    band = rng.choices((0, 1, 2), (60, 22, 18))[0]
+    return rng.choice(_SCORES[band]), rng.choice(_WORDS.get(buyer.locale, _WORDS["en"])[band])

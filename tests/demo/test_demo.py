@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.demo import shop
-from app.demo.script import with_code
+from app.demo import generated_shop
+from app.demo.scenario import with_code
 
 TODAY = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -45,8 +45,8 @@ def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_
     (tmp_path / ".env").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1, "one line of JSON where no terminal listens"
-    told = json.loads(done.stdout)
-    assert told["orders"] == 40
+    summary = json.loads(done.stdout)
+    assert summary["orders"] == 40
     for what in (
         "surveys_sent",
         "answered",
@@ -57,10 +57,10 @@ def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_
         "rewards",
         "reversals",
     ):
-        assert told[what] > 0, what
-    assert told["answered"] <= told["surveys_sent"] <= told["orders"]
-    assert told["nps_interval"]["low"] <= told["nps"] <= told["nps_interval"]["high"]
-    assert told["first_code_after_seconds"] < 60
+        assert summary[what] > 0, what
+    assert summary["answered"] <= summary["surveys_sent"] <= summary["orders"]
+    assert summary["nps_interval"]["low"] <= summary["nps"] <= summary["nps_interval"]["high"]
+    assert summary["first_code_after_seconds"] < 60
     looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
     assert looked.returncode == 0, looked.stdout + looked.stderr
     assert json.loads(looked.stdout)["broken"] == []
@@ -86,39 +86,42 @@ def test_folder_without_data_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orders", [1, 2, 7, 60, 300])
 def test_script_has_as_many_orders_as_asked_for(orders: int) -> None:
-    script = shop.make_script(orders=orders, seed=1, today=TODAY)
-    ids = {fact.data["id"] for fact in script.facts if fact.topic == "order.paid"}
+    scenario = generated_shop.make_scenario(orders=orders, seed=1, today=TODAY)
+    ids = {delivery.data["id"] for delivery in scenario.deliveries if delivery.topic == "order.paid"}
     assert len(ids) == orders
-    assert all(earlier.at <= later.at for earlier, later in zip(script.facts, script.facts[1:], strict=False))
-    assert script.facts[-1].at <= TODAY
+    assert all(
+        earlier.at <= later.at
+        for earlier, later in zip(scenario.deliveries, scenario.deliveries[1:], strict=False)
+    )
+    assert scenario.deliveries[-1].at <= TODAY
 
 
 def test_same_seed_makes_the_same_shop_and_another_seed_another() -> None:
-    one, same, other = (shop.make_script(orders=30, seed=seed, today=TODAY) for seed in (4, 4, 5))
-    assert (one.facts, one.replies) == (same.facts, same.replies)
-    assert one.facts != other.facts
+    one, same, other = (generated_shop.make_scenario(orders=30, seed=seed, today=TODAY) for seed in (4, 4, 5))
+    assert (one.deliveries, one.responses) == (same.deliveries, same.responses)
+    assert one.deliveries != other.deliveries
 
 
 def test_script_holds_what_happens_to_real_shops() -> None:
-    script = shop.make_script(orders=120, seed=1, today=TODAY)
-    topics = Counter(fact.topic for fact in script.facts)
-    deliveries = Counter(fact.delivery_id for fact in script.facts)
-    people = [fact.data["customer"] for fact in script.facts if fact.topic == "order.paid"]
+    scenario = generated_shop.make_scenario(orders=120, seed=1, today=TODAY)
+    topics = Counter(delivery.topic for delivery in scenario.deliveries)
+    deliveries = Counter(delivery.delivery_id for delivery in scenario.deliveries)
+    people = [delivery.data["customer"] for delivery in scenario.deliveries if delivery.topic == "order.paid"]
     assert topics["order.refunded"] > 3
     assert topics["order.cancelled"] > 3
     assert max(deliveries.values()) == 2, "some deliveries come twice"
     assert any(person["email"] is None for person in people)
     assert any(person["email_consent"] is False for person in people)
     assert len({person["locale"] for person in people}) > 6
-    assert any(fact.luck is not None for fact in script.facts)
+    assert any(delivery.code_choice is not None for delivery in scenario.deliveries)
 
 
 def test_clock_stands_at_ticks_only() -> None:
-    script = shop.make_script(orders=5, seed=1, today=TODAY)
-    tick = script.tick(TODAY)
-    assert timedelta(0) <= tick - TODAY < script.grain
-    assert script.tick(tick) == tick
-    assert script.begin < script.facts[0].at
+    scenario = generated_shop.make_scenario(orders=5, seed=1, today=TODAY)
+    tick = scenario.tick(TODAY)
+    assert timedelta(0) <= tick - TODAY < scenario.grain
+    assert scenario.tick(tick) == tick
+    assert scenario.begin < scenario.deliveries[0].at
 
 
 def test_friends_pay_less_by_the_percentage_of_the_subtotal() -> None:

@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from app.base.errors import AppError
 from app.brands.programme import Channel
-from app.demo import replay
-from app.demo.client import Outside
+from app.demo.client import DemoClient
 from app.demo.environment import serving
 from app.demo.figures import count_all, offer_delays
-from app.demo.play import Player
-from app.demo.show import SLUG, set_stage
-from app.demo.travel import Travel
+from app.demo.olist import make_scenario
+from app.demo.run import SLUG, create_shop
+from app.demo.runner import ScenarioRunner
+from app.demo.simulated_clock import SimulatedClock
 from app.insight.invariants import check
 from app.messaging.providers.outbox.client import Outbox
 from app.orders.models import Order
@@ -45,26 +45,28 @@ async def test_replayed_orders_come_to_what_the_files_say(context, olist: Path) 
     expected = expect(olist, ORDERS)
     assert min(expected.sent, expected.planned, expected.skipped["cancelled"], expected.detractors) > 0
     assert expected.persons < expected.orders, "some buy twice, so that the recontact rule has work"
-    script = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
+    scenario = make_scenario(olist, seed=1, today=NOW, most=ORDERS)
     parts = Parts(context, {channel: Outbox(context) for channel in Channel})
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with serving(parts, listener):
-            stage = await set_stage(context, script.stage)
-            outside = Outside(base, shop=SLUG, secret=stage.secret)
+            created = await create_shop(context, scenario.setup)
+            client = DemoClient(base, shop=SLUG, secret=created.secret)
             try:
-                travel = Travel(context, sweeps_of(parts), script.begin)
-                player = Player(context, stage.brand, script, outside, travel)
-                async with travel.worker("messages"):
-                    friends = sum([(await player.play_until(act.until)).friends for act in script.acts])
-                nps = await outside.ask("/api/v1/nps", key=stage.api_key)
+                simulated = SimulatedClock(context, sweeps_of(parts), scenario.begin)
+                runner = ScenarioRunner(context, created.brand, scenario, client, simulated)
+                async with simulated.worker("messages"):
+                    friends = sum(
+                        [(await runner.run_until(phase.until)).friends for phase in scenario.phases]
+                    )
+                nps = await client.get_json("/api/v1/nps", key=created.api_key)
             finally:
-                await outside.close()
+                await client.close()
 
     async with context.sessions() as session:
-        figures = await count_all(session, stage.brand.id)
-        delays = await offer_delays(session, stage.brand.id)
+        figures = await count_all(session, created.brand.id)
+        delays = await offer_delays(session, created.brand.id)
         reasons = dict(
             (
                 await session.execute(
@@ -115,14 +117,17 @@ async def test_replayed_orders_come_to_what_the_files_say(context, olist: Path) 
 
 def test_replay_of_a_folder_without_data_is_refused(tmp_path) -> None:
     with pytest.raises(AppError, match=r"orders\.csv"):
-        replay.make_script(tmp_path, seed=1, today=NOW)
+        make_scenario(tmp_path, seed=1, today=NOW)
 
 
 def test_replayed_times_keep_their_hour_and_end_the_day_before(olist: Path) -> None:
-    script = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
-    again = replay.make_script(olist, seed=1, today=NOW, most=ORDERS)
-    last = max([fact.at for fact in script.facts] + [reply.not_before for reply in script.replies.values()])
-    assert script.facts == again.facts
+    scenario = make_scenario(olist, seed=1, today=NOW, most=ORDERS)
+    again = make_scenario(olist, seed=1, today=NOW, most=ORDERS)
+    last = max(
+        [delivery.at for delivery in scenario.deliveries]
+        + [response.not_before for response in scenario.responses.values()]
+    )
+    assert scenario.deliveries == again.deliveries
     assert 1 <= (NOW - last).total_seconds() / 86400 < 2
-    order = next(fact for fact in script.facts if fact.data.get("id") == NIGHT_ORDER)
-    assert f"{order.at.astimezone(replay.BRASILIA):%H:%M:%S}" == "02:46:17"
+    order = next(delivery for delivery in scenario.deliveries if delivery.data.get("id") == NIGHT_ORDER)
+    assert f"{order.at.astimezone(olist.BRASILIA):%H:%M:%S}" == "02:46:17"

@@ -1,4 +1,4 @@
-"""Time travel: the sweeps run at a simulated time, while the doors keep to the wall clock."""
+"""Time travel: the sweeps run at a simulated time, while web requests use the wall clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -19,12 +19,12 @@ from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 
 
-class Travel:
-    """A clock for the sweeps alone, moved by hand, never back.
+class SimulatedClock:
+    """A clock for the sweeps alone, moved explicitly and never back.
 
-    A worker may run beside it on the same clock, so that wake-ups are answered as they are in earnest: that is how offers leave
-    in the demo, and what their delay is measured by. Each room is swept by one
-    hand at a time: when a journey has ended, nothing of it is still under way.
+    A worker may run on the same clock and serve wake-ups as in production: this is how the demo
+    sends offers, and how their delay is measured. Each sweep runs one call at a time, so when
+    `to` returns, nothing that it started is still running.
     """
 
     def __init__(self, context: AppContext, sweeps: Sequence[Sweep], now: datetime) -> None:
@@ -33,13 +33,13 @@ class Travel:
         self.now = now
 
     async def to(self, moment: datetime) -> None:
-        """Stand at a time and do all that is due then."""
+        """Move to a time and do everything that is due by then."""
         self.now = max(self.now, moment)
         await due.run_until_idle(self._sweeps, self.now)
 
     async def next_due(self) -> datetime | None:
-        """The earliest time at which something waits that has not been done yet; None where nothing waits."""
-        waits = union_all(
+        """The earliest time at which unfinished work is due; None where none is."""
+        due_times = union_all(
             select(func.min(Survey.due_at).label("at")).where(Survey.status == SurveyStatus.planned),
             select(func.min(Survey.reminder_due_at)).where(Survey.status == SurveyStatus.sent),
             select(func.min(Survey.expires_at)).where(Survey.status == SurveyStatus.sent),
@@ -47,12 +47,12 @@ class Travel:
             select(func.min(Redemption.hold_until)).where(Redemption.status == RedemptionStatus.pending),
         ).subquery()
         async with self._context.sessions() as session:
-            earliest: datetime | None = await session.scalar(select(func.min(waits.c.at)))
+            earliest: datetime | None = await session.scalar(select(func.min(due_times.c.at)))
             return earliest
 
     @asynccontextmanager
     async def worker(self, *names: str) -> AsyncIterator[None]:
-        """A worker that answers wake-ups of these rooms (of all, where none is named) at this clock's time, while the block lasts."""
+        """Serve wake-ups of these sweeps (of all, where none is named) at this clock's time while the block lasts."""
         stop, ready = asyncio.Event(), asyncio.Event()
         sweeps = [sweep for sweep in self._sweeps if not names or sweep.name in names]
         working = asyncio.create_task(due.run_worker(self._context.database_url, sweeps, stop, ready=ready))
@@ -66,19 +66,19 @@ class Travel:
             await working
 
     async def settle(self) -> None:
-        """Take the wake-ups that nobody has answered, and do all that they could have asked for."""
+        """Discard wake-ups that no worker took, and do everything that is due."""
         await due.discard_wake_ups(self._context.sessions)
         await self.to(self.now)
 
     def _on_this_clock(self, sweep: Sweep) -> Sweep:
-        turn = asyncio.Lock()
+        lock = asyncio.Lock()
 
         async def brands(_now: datetime) -> Sequence[int]:
-            async with turn:
+            async with lock:
                 return await sweep.brands(self.now)
 
         async def work(brand_id: int, _now: datetime) -> int:
-            async with turn:
+            async with lock:
                 return await sweep.work(brand_id, self.now)
 
         return replace(sweep, brands=brands, work=work)

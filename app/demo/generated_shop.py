@@ -1,4 +1,4 @@
-"""A made-up shop and eight weeks of its life, drawn by a seed: what its people buy, return and answer."""
+"""A generated shop and eight weeks of its orders, drawn by a seed: what its customers buy, return and answer."""
 
 import random
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from app.brands.programme import CodeStyle, OfferTerms, Programme, SurveyTerms
-from app.demo.people import Buyer, chance_of, make_answer, make_buyer
-from app.demo.script import CENT, Act, Fact, Reply, Script, Stage, with_code
+from app.demo.people import Buyer, make_answer, make_buyer, make_random
+from app.demo.scenario import CENT, Phase, PlannedDelivery, PlannedResponse, Scenario, ShopSetup, with_code
 
-STAGE = Stage(
+SETUP = ShopSetup(
     name="Harbour & Pine",
     postal_address="Musterstraße 1, 10115 Berlin",
     currency="EUR",
@@ -39,45 +39,51 @@ _EARLY, _APPROVED, _LATE = 38, 29, 18
 
 @dataclass
 class _Shop:
-    """What is drawn so far."""
+    """The scenario drawn so far."""
 
-    chance: random.Random
+    rng: random.Random
     today: datetime
-    facts: list[Fact] = field(default_factory=list)
-    replies: dict[str, Reply] = field(default_factory=dict)
+    deliveries: list[PlannedDelivery] = field(default_factory=list)
+    responses: dict[str, PlannedResponse] = field(default_factory=dict)
     buyers: list[Buyer] = field(default_factory=list)
 
     def when(self, days_ago: float, *, spread: float = 1.5) -> datetime:
-        """A moment of the past, whole seconds, spread over some days by chance."""
-        moment = self.today - timedelta(days=days_ago - spread * self.chance.random())
+        """A moment of the past, whole seconds, at random within `spread` days."""
+        moment = self.today - timedelta(days=days_ago - spread * self.rng.random())
         return moment.replace(microsecond=0)
 
-    def tell(self, at: datetime, topic: str, data: dict[str, Any], *, luck: float | None = None) -> None:
-        self.facts.append(Fact(at, f"demo-{len(self.facts) + 1}", topic, data, luck))
+    def add(
+        self, at: datetime, topic: str, data: dict[str, Any], *, code_choice: float | None = None
+    ) -> None:
+        self.deliveries.append(
+            PlannedDelivery(at, f"demo-{len(self.deliveries) + 1}", topic, data, code_choice)
+        )
 
-    def buyer(self, *, reachable: bool = True) -> Buyer:
-        person = make_buyer(self.chance, len(self.buyers) + 1, reachable=reachable)
+    def buyer(self, *, contactable: bool = True) -> Buyer:
+        person = make_buyer(self.rng, len(self.buyers) + 1, contactable=contactable)
         self.buyers.append(person)
         return person
 
-    def order(self, number: int, buyer: Buyer, at: datetime, *, luck: float | None = None) -> dict[str, Any]:
-        data = _order(self.chance, number, buyer, at)
-        self.tell(at, "order.paid", data, luck=luck)
+    def order(
+        self, number: int, buyer: Buyer, at: datetime, *, code_choice: float | None = None
+    ) -> dict[str, Any]:
+        data = _order(self.rng, number, buyer, at)
+        self.add(at, "order.paid", data, code_choice=code_choice)
         return data
 
     def deliver(self, order: dict[str, Any], at: datetime) -> None:
-        self.tell(
+        self.add(
             at - timedelta(hours=20),
             "order.fulfilled",
             {"order_id": order["id"], "at": _iso(at - timedelta(hours=20))},
         )
-        self.tell(at, "order.delivered", {"order_id": order["id"], "at": _iso(at)})
+        self.add(at, "order.delivered", {"order_id": order["id"], "at": _iso(at)})
 
     def cancel(self, order: dict[str, Any], at: datetime) -> None:
-        self.tell(at, "order.cancelled", {"order_id": order["id"], "at": _iso(at)})
+        self.add(at, "order.cancelled", {"order_id": order["id"], "at": _iso(at)})
 
     def refund(self, order: dict[str, Any], at: datetime, share: str) -> None:
-        """Pay a share of what the order cost back; a friend had the discount off."""
+        """Refund a share of the price that was paid, which for a friend is the discounted one."""
         amount = (Decimal(order["total"]) * Decimal(share)).quantize(CENT, ROUND_DOWN)
         data = {
             "order_id": order["id"],
@@ -85,33 +91,33 @@ class _Shop:
             "amount": str(amount),
             "at": _iso(at),
         }
-        self.tell(at, "order.refunded", data)
+        self.add(at, "order.refunded", data)
 
 
-def make_script(*, orders: int, seed: int, today: datetime) -> Script:
-    """The story of `orders` orders that ends `today`; the same seed makes the same one.
+def make_scenario(*, orders: int, seed: int, today: datetime) -> Scenario:
+    """A scenario of `orders` orders that ends `today`; the same seed makes the same one.
 
     About a sixth are friends' orders with a code, and a tenth are so young that their surveys are still to come.
     """
-    shop = _Shop(chance_of(seed), today)
+    shop = _Shop(make_random(seed), today)
     friends = orders // 6 or int(orders > 1)
     young = orders // 10
     _first_orders(shop, orders - friends - young)
     _friends_orders(shop, orders - friends - young, friends)
     _young_orders(shop, orders - young, young)
-    facts = sorted(shop.facts, key=lambda fact: fact.at)
-    return Script(
-        STAGE,
-        facts,
-        shop.replies,
-        _acts(today),
+    deliveries = sorted(shop.deliveries, key=lambda delivery: delivery.at)
+    return Scenario(
+        SETUP,
+        deliveries,
+        shop.responses,
+        _phases(today),
         grain=timedelta(hours=6),
         note="People and orders are generated.",
     )
 
 
-def _acts(today: datetime) -> list[Act]:
-    told = (
+def _phases(today: datetime) -> list[Phase]:
+    summary = (
         ("Orders are paid", _PAID - 2),
         ("Parcels arrive", _DELIVERED - 2),
         ("Surveys go out at a decent hour", _ANSWERED + 0.1),
@@ -122,7 +128,7 @@ def _acts(today: datetime) -> list[Act]:
         ("Late refunds take back what was given", _LATE - 4),
         ("Until today", 0),
     )
-    return [Act(title, today - timedelta(days=days)) for title, days in told]
+    return [Phase(title, today - timedelta(days=days)) for title, days in summary]
 
 
 def _first_orders(shop: _Shop, count: int) -> None:
@@ -139,30 +145,30 @@ def _first_orders(shop: _Shop, count: int) -> None:
             case _:
                 shop.deliver(order, shop.when(_DELIVERED))
         if place % 12 == 5:
-            shop.facts.append(shop.facts[-1])  # the same delivery twice, as shops do
+            shop.deliveries.append(shop.deliveries[-1])  # the same delivery twice, as shops do
         if place == 0:
-            shop.replies[order["id"]] = Reply(
+            shop.responses[order["id"]] = PlannedResponse(
                 10, "Arrived early and wrapped with care.", shop.when(_ANSWERED, spread=0.1)
             )
-        elif shop.chance.random() < 0.75:
-            score, comment = make_answer(shop.chance, buyer)
-            shop.replies[order["id"]] = Reply(score, comment, shop.when(_ANSWERED, spread=4))
+        elif shop.rng.random() < 0.75:
+            score, comment = make_answer(shop.rng, buyer)
+            shop.responses[order["id"]] = PlannedResponse(score, comment, shop.when(_ANSWERED, spread=4))
 
 
 def _first_buyer(shop: _Shop, place: int) -> Buyer:
-    """The first can be reached for certain; later some cannot, and some have bought before."""
+    """A buyer; the first one can be contacted for certain, later some cannot, and some have bought before."""
     if place and place % 13 == 0:
-        return shop.chance.choice(shop.buyers)
-    return shop.buyer(reachable=place % 10 != 9)
+        return shop.rng.choice(shop.buyers)
+    return shop.buyer(contactable=place % 10 != 9)
 
 
 def _friends_orders(shop: _Shop, before: int, count: int) -> None:
     regulars = list(shop.buyers)
     for place in range(count):
         # One of nine is no new customer at all.
-        buyer = shop.chance.choice(regulars) if place % 9 == 8 else shop.buyer()
-        order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), luck=shop.chance.random())
-        paid = with_code(order, "", slug=None, percent=STAGE.programme.offer.friend_discount.value)
+        buyer = shop.rng.choice(regulars) if place % 9 == 8 else shop.buyer()
+        order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), code_choice=shop.rng.random())
+        paid = with_code(order, "", slug=None, percent=SETUP.programme.offer.friend_discount.value)
         match place % 8:
             case 1:
                 shop.refund(paid, shop.when(_EARLY), "0.5")
@@ -174,10 +180,10 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
             case 5:
                 shop.refund(paid, shop.when(_LATE), "1")
         shop.deliver(order, shop.when(_FRIENDS_DELIVERED))
-        if shop.chance.random() < 0.5:
-            score, comment = make_answer(shop.chance, buyer)
-            shop.replies[order["id"]] = Reply(
-                score, comment, after=timedelta(hours=shop.chance.randint(1, 40))
+        if shop.rng.random() < 0.5:
+            score, comment = make_answer(shop.rng, buyer)
+            shop.responses[order["id"]] = PlannedResponse(
+                score, comment, after=timedelta(hours=shop.rng.randint(1, 40))
             )
 
 
@@ -188,13 +194,13 @@ def _young_orders(shop: _Shop, before: int, count: int) -> None:
             shop.deliver(order, shop.when(1.5))
 
 
-def _order(chance: random.Random, number: int, buyer: Buyer, at: datetime) -> dict[str, Any]:
-    goods = chance.sample(_GOODS, chance.randint(1, 3))
+def _order(rng: random.Random, number: int, buyer: Buyer, at: datetime) -> dict[str, Any]:
+    goods = rng.sample(_GOODS, rng.randint(1, 3))
     items: list[dict[str, Any]] = [
         {
             "sku": f"HP-{_GOODS.index(good):02d}",
             "title": good[0],
-            "quantity": chance.choice((1, 1, 2)),
+            "quantity": rng.choice((1, 1, 2)),
             "unit_price": good[1],
         }
         for good in goods
@@ -204,7 +210,7 @@ def _order(chance: random.Random, number: int, buyer: Buyer, at: datetime) -> di
         "id": f"order-{number}",
         "number": f"HP-{1000 + number}",
         "placed_at": _iso(at),
-        "currency": STAGE.currency,
+        "currency": SETUP.currency,
         "subtotal": str(subtotal),
         "total": str(subtotal + _SHIPPING),
         "discount_total": "0.00",

@@ -1,4 +1,4 @@
-"""What a demo plays: facts a shop tells, answers people give, and the acts it is told in. Pure."""
+"""A scenario: the deliveries of a shop, the responses of its customers, and the phases it is reported in. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One delivery to the checkout door, made once its time `at` has come.
+class PlannedDelivery:
+    """One webhook delivery of the checkout platform, sent at the time `at`.
 
-    `luck` in [0, 1) marks a friend's order: it picks which of the codes alive by then the order carries.
+    `code_choice` in [0, 1) marks a friend's order: it picks one of the codes active by then.
     """
 
     at: datetime
     delivery_id: str
     topic: str
     data: Mapping[str, Any]
-    luck: float | None = None
+    code_choice: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What the customer of an order answers, if asked: not before a time, and not sooner than `after` the survey was sent."""
+class PlannedResponse:
+    """The response of an order's customer, if surveyed: not before a time and not sooner than `after` the survey was sent."""
 
     score: int
     comment: str
@@ -35,22 +35,22 @@ class Reply:
     after: timedelta = timedelta(0)
 
     def due(self, sent_at: datetime) -> datetime:
-        """When it is given to a survey that was sent at a time."""
+        """When a survey sent at this time is answered."""
         soonest = sent_at + self.after
         return max(soonest, self.not_before) if self.not_before else soonest
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A span of the story, told in one line when its time is over."""
+class Phase:
+    """A part of the scenario, reported in one line when its time is over."""
 
     title: str
     until: datetime
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The brand and shop that the story plays in."""
+class ShopSetup:
+    """The brand and shop of a scenario."""
 
     name: str
     postal_address: str
@@ -62,34 +62,34 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Script:
-    """A whole story. `facts` are sorted by time; `replies` go by the shop's order id.
+class Scenario:
+    """Everything that happens. `deliveries` are sorted by time; `responses` are keyed by the shop's order id.
 
-    The simulated clock only ever stands at `offset` past a multiple of `grain`, counted from the epoch.
+    The simulated clock stops only at `offset` past a multiple of `grain`, counted from the epoch.
     """
 
-    stage: Stage
-    facts: Sequence[Fact]
-    replies: Mapping[str, Reply]
-    acts: Sequence[Act]
+    setup: ShopSetup
+    deliveries: Sequence[PlannedDelivery]
+    responses: Mapping[str, PlannedResponse]
+    phases: Sequence[Phase]
     grain: timedelta
     offset: timedelta = timedelta(0)
     note: str | None = None
-    """What is made up or assumed in it."""
+    """What is generated or assumed in it."""
 
     @property
     def begin(self) -> datetime:
-        """A tick before the first fact."""
-        return self.tick(self.facts[0].at) - self.grain
+        """One tick before the first delivery."""
+        return self.tick(self.deliveries[0].at) - self.grain
 
     def tick(self, moment: datetime) -> datetime:
-        """The first time at or after `moment` at which the simulated clock may stand."""
+        """The first time at or after `moment` at which the simulated clock may stop."""
         epoch = datetime(1970, 1, 1, tzinfo=UTC) + self.offset
         return epoch + -((epoch - moment) // self.grain) * self.grain
 
 
 def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent: Decimal) -> dict[str, Any]:
-    """The order as a friend places it who came by a share link: the code on it, and that percentage of the subtotal off."""
+    """The order as placed by a friend who came by a share link: with the code, and that percentage of the subtotal off."""
     off = (Decimal(order["subtotal"]) * percent / 100).quantize(CENT, ROUND_DOWN)
     total = Decimal(order["total"]) - off
     return {

@@ -1,0 +1,192 @@
+"""The demo from start to end: its own database and web server, a scenario run over real HTTP, and the summary."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.admin import keys, staff
+from app.admin.rules import Role, Scope
+from app.base import clock, schema
+from app.base.log import configure_logs
+from app.base.web.context import AppContext
+from app.brands.add import add_brand, add_shop, change_programme
+from app.brands.models import Brand
+from app.demo import figures, generated_shop, olist
+from app.demo.client import DemoClient
+from app.demo.console import Reporter
+from app.demo.environment import HOME, demo_settings, exclusive_database, listening, serving
+from app.demo.figures import Figures, percentile
+from app.demo.runner import ScenarioRunner
+from app.demo.scenario import Scenario, ShopSetup
+from app.demo.simulated_clock import SimulatedClock
+from app.referrals.models import Code, Referrer
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
+from app.wiring import Parts, open_parts
+from app.worker import sweeps_of, work
+
+SLUG = "demo"
+STAFF = "demo@example.com"
+
+
+async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: bool) -> None:
+    """Run the demo: a generated shop of `orders` orders, or the real ones in `data`; then, with `stay`, keep serving until stopped.
+
+    Every run starts from an empty database. Raises AppError where the port is taken, the data cannot
+    be read, or a demo is running already.
+    """
+    began = clock.monotonic()
+    today = clock.now()
+    scenario = (
+        generated_shop.make_scenario(orders=orders, seed=seed, today=today)
+        if data is None
+        else olist.make_scenario(data, seed=seed, today=today)
+    )
+    reporter = Reporter()
+    with listening(port) as listener:
+        settings = demo_settings(port)
+        configure_logs(settings.log_format, level=logging.WARNING)
+        async with exclusive_database(settings), open_parts(settings, pool_size=15) as parts:
+            reporter.line("PostgreSQL runs", seconds=clock.monotonic() - began, remark=str(HOME / "postgres"))
+            await schema.migrate(parts.context.database_url)
+            reporter.line("Schema is at head", seconds=clock.monotonic() - began)
+            async with serving(parts, listener):
+                reporter.line("Web listens", seconds=clock.monotonic() - began, remark=settings.public_url)
+                await _until_stopped(_run_scenario(parts, scenario, reporter, began=began, stay=stay))
+
+
+async def _run_scenario(
+    parts: Parts, scenario: Scenario, reporter: Reporter, *, began: float, stay: bool
+) -> None:
+    created = await create_shop(parts.context, scenario.setup)
+    client = DemoClient(parts.context.settings.public_url, shop=SLUG, secret=created.secret)
+    try:
+        if scenario.note:
+            reporter.line(scenario.note)
+        first_code = await _run_phases(parts, created.brand, scenario, client, reporter)
+        summary = await _summary(parts.context, created, client)
+        summary["seconds"] = round(clock.monotonic() - began, 2)
+        summary["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
+        summary["note"] = scenario.note
+        reporter.summary(summary, await _links(parts.context, created.brand))
+        reporter.close(f"Check every invariant of these data: TENFOLD_HOME={HOME} tenfold invariants")
+    finally:
+        await client.close()
+    if stay:
+        reporter.close("Web and worker go on; stop them with Ctrl-C.")
+        stop = asyncio.Event()
+        try:
+            await work(parts, stop)
+        finally:
+            stop.set()
+
+
+async def _run_phases(
+    parts: Parts, brand: Brand, scenario: Scenario, client: DemoClient, reporter: Reporter
+) -> float | None:
+    """Run all phases; return when the first code was seen, on the monotonic clock."""
+    simulated = SimulatedClock(parts.context, sweeps_of(parts), scenario.begin)
+    runner = ScenarioRunner(parts.context, brand, scenario, client, simulated)
+    before = Figures()
+    async with simulated.worker("messages"):
+        for phase in scenario.phases:
+            phase_began = clock.monotonic()
+            result = await runner.run_until(phase.until)
+            async with parts.context.sessions() as session:
+                after = await figures.count_all(session, brand.id)
+            reporter.phase(phase.title, after.since(before), result, seconds=clock.monotonic() - phase_began)
+            before = after
+    await simulated.settle()
+    return runner.first_code_at
+
+
+@dataclass(frozen=True)
+class DemoShop:
+    """The demo's brand as created, with its webhook secret and an API key that may read."""
+
+    brand: Brand
+    secret: str
+    api_key: str
+
+
+async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
+    """Create brand, shop, programme, one staff member and an API key that may read."""
+    async with context.sessions.begin() as session:
+        brand = await add_brand(
+            session,
+            SLUG,
+            name=setup.name,
+            time_zone=setup.time_zone,
+            locale=setup.locale,
+            postal_address=setup.postal_address,
+        )
+        _, secret = await add_shop(
+            session, context.tokens, brand, SLUG, name=setup.name, currency=setup.currency, url=setup.url
+        )
+        await change_programme(session, brand.id, setup.programme, author="demo")
+        await staff.add_staff(session, brand.id, STAFF, Role.admin)
+        return DemoShop(brand, secret, await keys.add_key(session, brand.id, [Scope.read]))
+
+
+async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -> dict[str, Any]:
+    async with context.sessions() as session:
+        counts = await figures.count_all(session, created.brand.id)
+        delays = await figures.offer_delays(session, created.brand.id)
+    nps = await client.get_json("/api/v1/nps", key=created.api_key)
+    shown = {name: getattr(counts, name) for name in Figures.__dataclass_fields__}
+    delays_by_name = {"p50": percentile(delays, 0.5), "p99": percentile(delays, 0.99)}
+    return {
+        **shown,
+        "nps": nps["nps"],
+        "nps_interval": nps["interval"],
+        "answer_to_offer_ms": {
+            name: None if wait is None else round(wait * 1000, 1) for name, wait in delays_by_name.items()
+        },
+    }
+
+
+async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
+    """The links to open: a one-time sign-in link for the dashboard, customers' own links for their pages."""
+    base, tokens = context.settings.public_url, context.tokens
+    async with context.sessions.begin() as session:
+        # One that still waits for its response, if there is one, else an answered one.
+        survey = await session.scalar(
+            select(Survey.id)
+            .where(Survey.brand_id == brand.id, Survey.status.in_([SurveyStatus.sent, SurveyStatus.answered]))
+            .order_by(Survey.status == SurveyStatus.answered, Survey.sent_at.desc())
+        )
+        referrer = (
+            await session.execute(
+                select(Referrer.customer_id, Referrer.slug)
+                .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id))
+                .where(Referrer.brand_id == brand.id)
+                .order_by(Code.uses.desc())
+            )
+        ).first()
+        login = await staff.make_login_link(session, context, STAFF, now=clock.now())
+    return {
+        "dashboard": login,
+        "outbox": f"{base}/outbox",
+        "survey_page": None if survey is None else f"{base}/s/{tokens.link('survey', brand.id, survey)}",
+        "referrers_page": None
+        if referrer is None
+        else f"{base}/p/{tokens.link('referrer', brand.id, referrer.customer_id)}",
+        "friends_page": None if referrer is None else f"{base}/r/{referrer.slug}",
+    }
+
+
+async def _until_stopped(steps: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or until SIGINT or SIGTERM, which is not a failure."""
+    task = asyncio.create_task(steps)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.errors import AppError
 from app.base.ids import new_id
+from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens, plain_code
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Shop
@@ -75,16 +75,14 @@ async def redeem_code(
 
 
 async def _retried(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) -> None:
-    """A deadlock with another transaction gives its locks back at the savepoint; the next try finds the way free."""
-    for left in reversed(range(_TRIES)):
-        try:
-            async with batch.session.begin_nested():
-                await _add_code(batch.session, shop, paid)
-                await process_events(batch, [ParsedEvent(delivery_id, 0, shop.id, paid)])
-            return
-        except DBAPIError as error:
-            if left == 0 or not str(getattr(error.orig, "sqlstate", "")).startswith("40"):
-                raise
+    """Process the order; a deadlock rolls back to the savepoint and the work is repeated."""
+
+    async def once() -> None:
+        async with batch.session.begin_nested():
+            await _add_code(batch.session, shop, paid)
+            await process_events(batch, [ParsedEvent(delivery_id, 0, shop.id, paid)])
+
+    await retry_conflicts(once, name="redeem", tries=_TRIES)
 
 
 async def _add_code(session: AsyncSession, shop: Shop, paid: OrderPaid) -> None:

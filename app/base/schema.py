@@ -1,4 +1,4 @@
-"""The schema's version: bring a database to head, and say whether it is there."""
+"""The schema's revision: upgrade a database to head, and check whether it is at head."""
 
 from alembic import command
 from alembic.config import Config
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.base import due
 from app.base.db import make_engine
+from app.base.errors import AppError
 from app.base.paths import ROOT
 
 _MIGRATION_LOCK = 0x7E4F01D
@@ -28,13 +29,18 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(url: str) -> None:
-    """Bring our schema and the queue engine's tables to head; does nothing where they are. Safe to call from many processes."""
+    """Bring our schema and the queue engine's tables to head; does nothing where they are.
+
+    Safe to call from many processes at once. Raises `AppError` (`unknown_revision`) where the
+    database has a revision that this version of the code does not have.
+    """
     engine = make_engine(url, pool_size=2, name="tenfold migrate")
     try:
         async with engine.connect() as guard:
             await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
             try:
                 async with engine.connect() as connection:
+                    await _check_known(connection)
                     await connection.run_sync(_upgrade)
                     await connection.commit()
                 await due.install(url)
@@ -44,13 +50,25 @@ async def migrate(url: str) -> None:
         await engine.dispose()
 
 
+async def _check_known(connection: AsyncConnection) -> None:
+    present = await current(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if present is not None and present not in known:
+        raise AppError(
+            "unknown_revision",
+            f"The database has the schema revision {present!r}, which this version cannot upgrade; "
+            "use the version that made it, or an empty database.",
+            status=500,
+        )
+
+
 def head() -> str | None:
-    """The newest version that the code knows."""
+    """The newest revision that the code has."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 async def current(connection: AsyncConnection) -> str | None:
-    """The version that the database is at; None for an empty one."""
+    """The revision of the database; None for an empty one."""
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 

@@ -38,10 +38,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     import uvloop
     from sqlalchemy.exc import DBAPIError
 
+    from app.base.retry import sqlstate_of
+
     try:
         return uvloop.run(work)
     except (OSError, DBAPIError, asyncpg.PostgresError) as error:
-        if isinstance(error, OSError) or _sqlstate(error)[:2] in _AWAY:
+        if isinstance(error, OSError) or sqlstate_of(error)[:2] in _AWAY:
             raise AppError(
                 "no_database",
                 f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?",
@@ -51,10 +53,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 _AWAY = ("08", "28", "3D", "53", "57")
 """SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going down."""
-
-
-def _sqlstate(error: Exception) -> str:
-    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 def with_context(

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.base.log import logger, scrub
 from app.base.money import MoneyError
+from app.base.retry import sqlstate_of
 from app.ingest.rules import DeliveryStatus, ProcessingResult
 from app.platforms.events import Unparseable
 
@@ -37,14 +38,5 @@ def failed(delivery_id: UUID, error: Exception) -> ProcessingResult:
 def is_transient(error: Exception) -> bool:
     """Whether the failure has nothing to do with the delivery, so that the batch is tried again later."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _sqlstate(error)[:2] in _TRANSIENT
+        return error.connection_invalidated or sqlstate_of(error)[:2] in _TRANSIENT
     return isinstance(error, OSError)
-
-
-def is_deadlock(error: DBAPIError) -> bool:
-    """Whether PostgreSQL rolled the transaction back because of others, so that a retry succeeds."""
-    return _sqlstate(error)[:2] == "40"
-
-
-def _sqlstate(error: DBAPIError) -> str:
-    return getattr(error.orig, "sqlstate", None) or ""

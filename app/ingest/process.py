@@ -7,11 +7,10 @@ from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.due import Sweep
-from app.base.log import logger
+from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens
 from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_shops
@@ -19,7 +18,6 @@ from app.brands.models import Brand, Shop
 from app.customers.identify import identify
 from app.ingest.claim import load_waiting, write_results
 from app.ingest.erase import erase_requested
-from app.ingest.failures import is_deadlock
 from app.ingest.fetch_store import request_fetches
 from app.ingest.isolate import process_isolated
 from app.ingest.links import link_customers
@@ -41,8 +39,6 @@ from app.platforms.events import CustomerErased, CustomerUpdated
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
-
-log = logger(__name__)
 
 BATCH = 500
 """Deliveries that are processed in one transaction."""
@@ -175,13 +171,8 @@ def sweep(context: AppContext) -> Sweep:
             return list(rows)
 
     async def work(brand_id: int, now: datetime) -> int:
-        for _ in range(_TRIES - 1):
-            try:
-                return await process_waiting(context, brand_id, now=now)
-            except DBAPIError as error:
-                if not is_deadlock(error):
-                    raise
-                log.warning("a batch met a deadlock and is tried again", name=SWEEP_NAME)
-        return await process_waiting(context, brand_id, now=now)
+        return await retry_conflicts(
+            lambda: process_waiting(context, brand_id, now=now), name=SWEEP_NAME, tries=_TRIES
+        )
 
     return Sweep(SWEEP_NAME, brands, work)

@@ -1,0 +1,175 @@
+"""The schema itself: models and migration agree, keys carry the brand, unknown words are read."""
+
+import re
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    UniqueConstraint,
+    inspect,
+    text,
+)
+
+import app.models  # noqa: F401  # adds every table to the metadata
+from app.base import schema
+from app.base.db import Base, EnumText, make_engine
+from app.base.errors import AppError
+
+TABLES = Base.metadata.tables
+KEYS_WITHOUT_BRAND = {
+    ("brands", ("id",)),
+    ("brands", ("slug",)),
+    ("shop_slugs", ("slug",)),
+}
+"""Unique in the installation by intention: brands themselves, and the slugs that name them in paths."""
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_name": lambda name, kind, _parents: not (kind == "table" and name.startswith("pgqueuer")),
+    }
+    found = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+    return [each for each in found if not (isinstance(each, tuple) and "alembic_version" in str(each))]
+
+
+async def test_a_migrated_database_is_what_the_models_say(context):
+    async with context.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_comparison_finds_what_differs(context):
+    async with context.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE shops ADD COLUMN forgotten text"))
+        assert "forgotten" in str(await connection.run_sync(differences))
+
+
+async def test_the_migration_goes_up_down_and_up_again(context):
+    engine = make_engine(context.database_url, pool_size=1)
+
+    def run(connection: Connection, name: str, target: str) -> None:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        getattr(command, name)(config, target)
+
+    def left(connection: Connection) -> tuple[list[str], int]:
+        tables = [name for name in inspect(connection).get_table_names() if not name.startswith("pgqueuer")]
+        ours = "SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace"
+        return tables, connection.scalar(
+            text(f"{ours} WHERE nspname = 'public' AND proname NOT LIKE '%pgqueuer%'")
+        )
+
+    async with engine.connect() as connection:
+        _, functions = await connection.run_sync(left)
+        await connection.run_sync(run, "downgrade", "base")
+        await connection.commit()
+        assert await connection.run_sync(left) == (["alembic_version"], 0)
+        await connection.run_sync(run, "upgrade", "head")
+        await connection.commit()
+        tables, again = await connection.run_sync(left)
+        assert set(tables) == {*TABLES, "alembic_version"}
+        assert again == functions
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["0001", "ffff"])
+async def test_a_database_of_an_unknown_revision_is_one_sentence(context, revision):
+    async with context.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+    with pytest.raises(AppError, match=revision) as raised:
+        await schema.migrate(context.database_url)
+    assert raised.value.code == "unknown_revision"
+    assert "\n" not in raised.value.detail
+
+
+def unique_keys(table: Table) -> list[tuple[str, ...]]:
+    keys = [tuple(column.name for column in table.primary_key)]
+    constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    keys += [tuple(column.name for column in each.columns) for each in constraints]
+    return keys + [
+        tuple(getattr(column, "name", str(column)) for column in index.expressions)
+        for index in table.indexes
+        if index.unique
+    ]
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_unique_key_carries_the_brand(table):
+    for key in unique_keys(table):
+        assert "brand_id" in key or (table.name, key) in KEYS_WITHOUT_BRAND, key
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_foreign_key_carries_the_brand(table):
+    for each in table.constraints:
+        if isinstance(each, ForeignKeyConstraint):
+            pairs = [
+                (column.name, element.column.name)
+                for column, element in zip(each.columns, each.elements, strict=True)
+            ]
+            at = "id" if each.referred_table.name == "brands" else "brand_id"
+            assert ("brand_id", at) in pairs, pairs
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_row_belongs_to_a_brand(table):
+    assert table.name == "brands" or not table.columns["brand_id"].nullable
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_no_check_in_the_database_lists_the_words_of_an_enum(table):
+    enums = [column.name for column in table.columns if isinstance(column.type, EnumText)]
+    for each in table.constraints:
+        if isinstance(each, CheckConstraint):
+            for name in enums:
+                listed = re.search(
+                    rf"\b{name}\s*(::\w+)?\)?\s*(IN\b|=\s*ANY)", str(each.sqltext), re.IGNORECASE
+                )
+                assert listed is None, f"{each.name} limits {name}"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table, column)
+        for table in TABLES.values()
+        for column in table.columns
+        if isinstance(column.type, EnumText)
+    ],
+    ids=str,
+)
+def test_a_word_that_the_code_does_not_know_is_read_as_text_and_never_written(table, column):
+    read = column.type.process_result_value("word of a later version", None)
+    assert read == "word of a later version"
+    for word in column.type.words:
+        assert column.type.process_result_value(word.value, None) is word
+    with pytest.raises(ValueError, match="later"):
+        column.type.process_bind_param("word of a later version", None)
+
+
+async def test_a_row_with_an_unknown_word_is_loaded(context, shop):
+    async with context.engine.begin() as connection:
+        await connection.execute(text("UPDATE shops SET platform = 'teleport'"))
+    async with context.sessions() as session:
+        row = await session.get_one(type(shop), (shop.brand_id, shop.id))
+        assert row.platform == "teleport"
+
+
+def test_index_names_are_unique_and_short_enough_for_the_database():
+    names = [
+        str(each.name)
+        for table in TABLES.values()
+        for each in [*table.indexes, *table.constraints]
+        if isinstance(each, Index | ForeignKeyConstraint | UniqueConstraint | CheckConstraint)
+    ]
+    assert len(names) == len(set(names))
+    assert max(map(len, names)) <= 63

@@ -18,7 +18,7 @@ from app.base.memory import tune_garbage_collector
 from app.ingest import fetch, process
 from app.messaging import deliver
 from app.referrals import settle
-from app.surveys import advance
+from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
 log = logger(__name__)
@@ -33,7 +33,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     return [
         process.sweep(context),
         fetch.sweep(context),
-        advance.sweep(context),
+        surveys.sweep(context),
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),

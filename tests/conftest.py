@@ -1,4 +1,5 @@
-"""The house the tests live in: one embedded PostgreSQL, one migrated template database, a fresh copy of it for each test."""
+"""One embedded PostgreSQL for the run, one migrated template database, a copy of it for each
+test."""
 
 import asyncio
 import os
@@ -36,9 +37,10 @@ def on(url: str, database: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the run; its workers inherit the name.
+    """Make the run's directory; its workers inherit the path.
 
-    The run's server does not live below pytest's own directory: each run closes that to others, also to another run's server.
+    It is not below pytest's own directory, which each run closes to other users, also to the server
+    of another run.
     """
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = tempfile.mkdtemp(prefix="tenfold-tests-")
@@ -46,14 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Clear up when the run ends. Its server has been stopped by the last worker, or has nothing that anybody wants."""
+    """Remove the run's directory; the last worker has stopped the server."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[RUN], ignore_errors=True)
 
 
 async def _make_template(url: str) -> None:
     connection = await asyncpg.connect(url)
-    # The data of a test are thrown away anyhow, so nothing waits for the disk.
+    # The data of a test are dropped anyway, so nothing waits for the disk.
     for setting in (
         "fsync = off",
         "synchronous_commit = off",
@@ -70,7 +72,7 @@ async def _make_template(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> str:
-    """The embedded server, started by the first worker and shared by all; stopped when the last one leaves."""
+    """The embedded server: started by the first worker, shared by all, stopped by the last one."""
     shared = Path(os.environ[RUN])
     with FileLock(shared / "server.lock"):
         url = start_embedded(shared / "home")
@@ -82,7 +84,7 @@ def server_url() -> str:
 
 @pytest.fixture
 def tmp_path() -> Path:
-    """A folder of the test's own that an embedded server can live in: below the run's place, for the same reason."""
+    """A directory in which an embedded server can run: below the run's, for the same reason."""
     folder = Path(tempfile.mkdtemp(dir=os.environ[RUN]))
     folder.chmod(0o755)
     return folder
@@ -103,13 +105,13 @@ async def database_url(server_url: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    """Settings as a test wants them: nothing from the environment or a `.env` file but what is said here."""
+    """The settings of a test: nothing comes from the environment or a `.env` file."""
     return load_settings(_env_file=None, database_url=database_url, secret_key=SECRET_KEY, home=tmp_path)
 
 
 @pytest.fixture
 async def context(settings: Settings, database_url: str) -> AsyncIterator[AppContext]:
-    """What every room stands on, over the test's own database."""
+    """The process-wide context, over the test's own database."""
     engine = make_engine(database_url, pool_size=8)
     yield AppContext(settings, engine, make_sessions(engine), Tokens(SECRET_KEY), database_url)
     await engine.dispose()

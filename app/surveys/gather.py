@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,11 +13,15 @@ from app.base.money import to_decimal
 from app.base.tokens import Tokens
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
 from app.brands.rules import country_quiet_hours, zone_or
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
+from app.messaging.queue import NewMessage
+from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import remaining_total
+from app.surveys.models import Survey
 from app.surveys.rules import SurveyInput
 from app.surveys.templates import SurveyParams
 
@@ -85,8 +90,38 @@ def _fact(
     )
 
 
+def survey_message(
+    survey: Survey,
+    gathered: Gathered,
+    template: TemplateSpec,
+    channel: Channel,
+    *,
+    now: datetime,
+    step: int = 0,
+) -> NewMessage:
+    """The message that asks the survey's customer, due at `now`; `step` 1 … is a reminder's number.
+
+    Raises `RuntimeError` for a survey without a customer who can be reached.
+    """
+    contact = gathered.fact.contact
+    if contact is None or survey.customer_id is None:
+        raise RuntimeError("rules send to nobody who cannot be reached")
+    return NewMessage(
+        template=template,
+        subject_id=survey.id,
+        customer_id=survey.customer_id,
+        shop_id=survey.shop_id,
+        channel=channel,
+        address=contact.addresses[channel],
+        locale=contact.locale or gathered.shop.locale,
+        template_params=survey_params(gathered),
+        due_at=now,
+        step=step,
+    )
+
+
 def survey_params(gathered: Gathered) -> SurveyParams:
-    """What a survey's message says of its order."""
+    """The template parameters of a survey's messages."""
     order, shop, customer = gathered.order, gathered.shop, gathered.fact.contact
     return SurveyParams(
         first_name=customer.first_name if customer else None,

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.brands.programme import Channel, Exclude, Programme, QuietHours, SurveyTerms, Trigger
-from app.brands.rules import quiet_until
+from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
 
 _UTC = ZoneInfo("UTC")
@@ -165,7 +165,7 @@ def plan(fact: SurveyInput, programme: Programme, *, now: datetime) -> Planned |
         return Planned(channel, None, None)
     if is_too_late(start, programme.survey, now=now):
         return Skipped(SkipReason.too_late)
-    due_at = daytime(start.due_at, fact, programme.survey)
+    due_at = _daytime(start.due_at, fact, programme.survey)
     return Planned(
         channel, start.triggered_at, due_at, Deferral.quiet_hours if due_at != start.due_at else None
     )
@@ -197,11 +197,11 @@ def recheck(
         triggered_at = fact.paid_at if start is None else start.triggered_at
         if free_at > triggered_at + timedelta(days=survey.expires_days):
             return Skipped(SkipReason.recontact)
-        return Deferred(daytime(free_at, fact, survey), Deferral.recontact)
-    awake_at = daytime(now, fact, survey)
+        return Deferred(_daytime(free_at, fact, survey), Deferral.recontact)
+    awake_at = _daytime(now, fact, survey)
     if awake_at > now:
         return Deferred(awake_at, Deferral.quiet_hours)
-    return Deferred(daytime(next_day, fact, survey), Deferral.max_per_day) if is_day_full else Send(channel)
+    return Deferred(_daytime(next_day, fact, survey), Deferral.max_per_day) if is_day_full else Send(channel)
 
 
 def recheck_reminder(
@@ -221,7 +221,7 @@ def recheck_reminder(
     )
     if unasked or reminders_sent >= programme.survey.max_reminders:
         return None
-    awake_at = daytime(now, fact, programme.survey)
+    awake_at = _daytime(now, fact, programme.survey)
     if awake_at >= expires_at:
         return None
     return Deferred(awake_at, Deferral.quiet_hours) if awake_at > now else Send(channel)
@@ -276,23 +276,10 @@ def is_off(fact: SurveyInput, programme: Programme, *, now: datetime) -> SkipRea
     return None if programme.surveys_enabled and programme.runs_at(now) else SkipReason.surveys_disabled
 
 
+def _daytime(at: datetime, fact: SurveyInput, survey: SurveyTerms) -> datetime:
+    return next_daytime(at, fact.zone, survey.quiet_hours, fact.country_quiet_hours)
+
+
 def is_too_late(start: Start, survey: SurveyTerms, *, now: datetime) -> bool:
     """Whether it fell due more than `expires_days` ago."""
     return start.due_at + timedelta(days=survey.expires_days) < now
-
-
-def daytime(at: datetime, fact: SurveyInput, survey: SurveyTerms) -> datetime:
-    """The first moment from `at` on that lies outside the programme's quiet hours and the country's, by the customer's clock.
-
-    Should both together leave nothing of the day, the country's alone are kept.
-    """
-    both = [hours for hours in (survey.quiet_hours, fact.country_quiet_hours) if hours is not None]
-    moment = at
-    for _ in range(4):
-        later = moment
-        for hours in both:
-            later = quiet_until(later, fact.zone, hours)
-        if later == moment:
-            return moment
-        moment = later
-    return quiet_until(at, fact.zone, fact.country_quiet_hours)

@@ -127,28 +127,58 @@ async def test_a_key_may_do_only_what_its_scopes_say(open_client, brand, shop):
     assert (await admin.patch("/brand", json={"name": "New"})).status_code == 200
 
 
-async def test_another_brands_rows_cannot_be_reached(context, session, rows, open_client):
+LISTS = (
+    "customers",
+    "orders",
+    "surveys",
+    "responses",
+    "messages",
+    "codes",
+    "redemptions",
+    "rewards",
+    "ledger",
+    "deliveries",
+    "shops",
+)
+
+
+async def fill_every_list(rows):
+    """Rows for each list of the API; returns a customer's id."""
     happy = await rows.answer(9)
-    await session.commit()
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    rows.session.add(
+        Delivery(
+            brand_id=rows.brand.id,
+            shop_id=rows.shop.id,
+            source="checkout",
+            topic="order.paid",
+            external_id="d-1",
+            body=b"{}",
+            status=DeliveryStatus.processed,
+            received_at=START,
+        )
+    )
+    return happy.customer_id
+
+
+async def test_another_brands_rows_cannot_be_reached(context, session, rows, brand, open_client):
     async with context.sessions.begin() as other:
         rival = await add_brand(other, "rival", name="Rival")
-    client = await open_client(rival, *EVERYTHING)
-    for path in (
-        "customers",
-        "orders",
-        "surveys",
-        "responses",
-        "messages",
-        "codes",
-        "redemptions",
-        "rewards",
-        "ledger",
-        "deliveries",
-        "shops",
-    ):
-        assert (await client.get(f"/{path}")).json() == {"data": [], "next_cursor": None}
-    assert (await client.get(f"/customers/{public_id('cus', happy.customer_id)}")).status_code == 404
-    assert (await client.get("/nps")).json()["responses"] == 0
+        shop, _ = await add_shop(other, context.tokens, rival, "rival", name="Rival")
+    ours = await fill_every_list(rows)
+    theirs = await fill_every_list(Rows(session, rival, shop))
+    await session.commit()
+    mine, foreign = await open_client(brand, *EVERYTHING), await open_client(rival, *EVERYTHING)
+    for path in LISTS:
+        pages = [(await client.get(f"/{path}")).json()["data"] for client in (mine, foreign)]
+        own, other = ({row["id"] for row in page} for page in pages)
+        assert own, path
+        assert other, path
+        assert not own & other, path
+    for client, own, other in ((mine, ours, theirs), (foreign, theirs, ours)):
+        assert (await client.get(f"/customers/{public_id('cus', own)}")).status_code == 200
+        assert (await client.get(f"/customers/{public_id('cus', other)}")).status_code == 404
+        assert (await client.get("/nps")).json()["responses"] == 1
 
 
 async def test_brand_fields_change_and_stay(client):

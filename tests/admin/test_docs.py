@@ -1,4 +1,5 @@
-"""docs/api.md says what the program does: every route of the API stands there, and every route there is one."""
+"""docs/api.md says what the program does: every route of the API stands there, and every route
+there is one."""
 
 import re
 from pathlib import Path

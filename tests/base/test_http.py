@@ -1,4 +1,5 @@
-"""The outgoing client over real sockets: limits, redirects, refused addresses, and what a failure proves."""
+"""The outgoing client over real sockets: limits, redirects, refused addresses, and what a failure
+proves."""
 
 import asyncio
 import socket

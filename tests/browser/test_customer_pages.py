@@ -1,4 +1,5 @@
-"""The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they are light."""
+"""The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they
+are light."""
 
 import gzip
 from collections.abc import AsyncIterator

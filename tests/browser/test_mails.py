@@ -1,4 +1,5 @@
-"""Mails as a real Chromium lays them out: keys large enough for a thumb, nothing to scroll sideways, readable in the dark."""
+"""Mails as a real Chromium lays them out: keys large enough for a thumb, nothing to scroll
+sideways, readable in the dark."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,5 @@
-"""The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are light."""
+"""The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are
+light."""
 
 import gzip
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-"""The demo as somebody runs it: one command, the real doors, a summary that adds up, and data that keep every promise."""
+"""The demo as somebody runs it: one command, the real doors, a summary that adds up, and data that
+keep every promise."""
 
 import json
 import os
@@ -34,7 +35,8 @@ def tenfold(folder: Path, *words: str, **more: str) -> subprocess.CompletedProce
 
 
 def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_path: Path) -> None:
-    # What an installation here is set to must not be used, least of all its database and its providers.
+    # What an installation here is set to must not be used, least of all its database and its
+    # providers.
     others = {
         "TENFOLD_EMAIL_PROVIDER": "nobody",
         "TENFOLD_DATABASE_URL": "postgresql://nowhere.invalid/none",

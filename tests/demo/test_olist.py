@@ -1,4 +1,5 @@
-"""Orders in the Olist format, replayed through the webhook endpoint, and an expectation from the files alone."""
+"""Orders in the Olist format, replayed through the webhook endpoint, and an expectation from the
+files alone."""
 
 import socket
 from pathlib import Path

@@ -296,7 +296,8 @@ async def test_what_a_crash_left_is_sent_once_more_after_the_grace(
     assert {message.status for message in await messages(context)} == {MessageStatus.sending}
     provider = Scripted()
     assert await sweep_once(both(context, provider), NOW + GRACE - timedelta(seconds=1)) == 0
-    # By the simulated time the grace is over, but the attempt is only just written: its call may be under way elsewhere.
+    # By the simulated time the grace is over, but the attempt is only just written: its call may be
+    # under way elsewhere.
     assert await sweep_once(both(context, provider), NOW + GRACE) == 0
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE attempts SET created_at = created_at - interval '61 seconds'"))

@@ -1,4 +1,5 @@
-"""The last look at the clock before a message leaves: whatever held it up, nobody is asked at night."""
+"""The last look at the clock before a message leaves: whatever held it up, nobody is asked at
+night."""
 
 import asyncio
 from dataclasses import replace

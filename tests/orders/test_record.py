@@ -190,7 +190,8 @@ async def test_text_that_no_database_takes_is_cleaned(
 async def test_every_order_of_arrival_makes_the_same_row(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop, place: int
 ) -> None:
-    """All 120 orders in which five things can arrive, each step in a transaction of its own; `place` is when the order comes."""
+    """All 120 orders in which five things can arrive, each step in a transaction of its own;
+    `place` is when the order comes."""
     arrivals = {
         str(number): [replace(fact, order_id=str(number)) for fact in facts]
         for number, facts in enumerate(permutations(FACTS))

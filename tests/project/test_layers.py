@@ -1,7 +1,8 @@
-"""Inside each package imports go `routes > steps > models > rules`, and only routes know the web framework.
+"""Inside each package imports go `routes > steps > models > rules`, and only routes know the web
+framework.
 
-Layers between packages are import-linter's; these are the layers inside them, read from the import statements.
-"""
+Layers between packages are import-linter's; these are the layers inside them, read from the import
+statements."""
 
 import ast
 from enum import IntEnum
@@ -72,7 +73,10 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports. `from package import module` counts as the module where it is one."""
+    """Every module that a file imports.
+
+    `from package import module` counts as the module where it is one.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,5 @@
-"""Advisory locks of one brand are told apart by their class: two rooms with one class would wait for each other."""
+"""Advisory locks of one brand are told apart by their class: two rooms with one class would wait
+for each other."""
 
 import ast
 from collections import Counter
@@ -10,7 +11,7 @@ from app.base.schema import _MIGRATION_LOCK
 from app.demo.environment import _ONE_DEMO
 from app.ingest.process import _TURN
 from app.referrals.gather import _BUDGET_LOCK
-from app.surveys.advance import _DAY_LOCK
+from app.surveys.send import _DAY_LOCK
 
 
 def test_every_advisory_lock_has_a_class_of_its_own() -> None:
@@ -24,7 +25,8 @@ def test_every_advisory_lock_has_a_class_of_its_own() -> None:
 
 
 def lock_classes() -> Iterator[int]:
-    """The first of the two keys of every advisory lock that the app takes, once for each module that takes it."""
+    """The first of the two keys of every advisory lock that the app takes, once for each module
+    that takes it."""
     for path in sorted(Path(app.__path__[0]).rglob("*.py")):
         source = path.read_text()
         if "advisory" not in source:
@@ -45,7 +47,8 @@ def lock_classes() -> Iterator[int]:
 
 
 def is_lock(call: ast.Call) -> bool:
-    """Whether this takes a lock by a class and a second key; those by one number are another space of the database's."""
+    """Whether this takes a lock by a class and a second key; those by one number are another space
+    of the database's."""
     return isinstance(call.func, ast.Attribute) and "advisory" in call.func.attr and len(call.args) == 2
 
 

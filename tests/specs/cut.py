@@ -1,11 +1,12 @@
-"""Cuts the vendors' OpenAPI documents down to the operations that this project calls, for the strict fakes of the tests.
+"""Cuts the vendors' OpenAPI documents down to the operations that this project calls, for the
+strict fakes of the tests.
 
     uv run python tests/specs/cut.py tsg_mail_v3.json twilio_api_v2010.json
 
-Each argument is a document as the vendor publishes it; `README.md` beside this file lists where they are. A cut document
-keeps the vendor's `info` (with the licence) and, of the operation, all that validation reads: parameters, bodies,
-responses, and the components they refer to. Descriptions, examples and vendor extensions are dropped.
-"""
+Each argument is a document as the vendor publishes it; `README.md` beside this file lists where
+they are. A cut document keeps the vendor's `info` (with the licence) and, of the operation, all
+that validation reads: parameters, bodies, responses, and the components they refer to.
+Descriptions, examples and vendor extensions are dropped."""
 
 import json
 import sys
@@ -24,7 +25,10 @@ MAPS = {"properties", "patternProperties", "responses", "headers", "securitySche
 
 
 def cut(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:
-    """Return the document with this operation alone. Raises `KeyError` where it does not have the operation."""
+    """Return the document with this operation alone.
+
+    Raises `KeyError` where it does not have the operation.
+    """
     whole = document["paths"][path]
     shared = {"parameters": whole["parameters"]} if "parameters" in whole else {}
     operation = without_prose({**shared, method: whole[method]})
@@ -47,10 +51,11 @@ def cut(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:
 
 
 def without_prose(node: Any, parent: str = "") -> Any:
-    """Return a copy without prose and extensions; `parent` is the key that the node has in its own parent.
+    """Return a copy without prose and extensions; `parent` is the key that the node has in its own
+    parent.
 
-    The keys below `MAPS` are names and are all kept. OpenAPI requires a response's description: it stays, empty.
-    """
+    The keys below `MAPS` are names and are all kept. OpenAPI requires a response's description: it
+    stays, empty."""
     if isinstance(node, list):
         return [without_prose(each) for each in node]
     if not isinstance(node, dict):

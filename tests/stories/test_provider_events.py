@@ -1,4 +1,5 @@
-"""From queue to delivered through real HTTP, also when the provider loses answers and our own process is killed."""
+"""From queue to delivered through real HTTP, also when the provider loses answers and our own
+process is killed."""
 
 import asyncio
 import random
@@ -109,8 +110,9 @@ async def statuses(context: AppContext) -> dict[MessageStatus, int]:
 async def tell_mails(
     door: AsyncClient, fake: FakeSendGrid, *names: str, chance: random.Random | None = None
 ) -> None:
-    """Signed events of every mail that was not told yet; in any order and some of them twice where there is a `chance`."""
-    events = fake.untold(*names)
+    """Signed events of every mail that was not told yet; in any order and some of them twice where
+    there is a `chance`."""
+    events = fake.unreported(*names)
     if chance is not None:
         events += chance.sample(events, len(events) // 4)
         chance.shuffle(events)
@@ -119,7 +121,7 @@ async def tell_mails(
 
 
 async def tell_texts(door: AsyncClient, fake: FakeTwilio, *names: str) -> None:
-    for path, body, headers in fake.untold(*names):
+    for path, body, headers in fake.unreported(*names):
         assert (await door.post(path, content=body, headers=headers)).status_code == 204
 
 
@@ -210,7 +212,8 @@ async def test_nothing_is_sent_again_before_the_grace_is_over(
 async def run_and_kill(
     context: AppContext, provider: Provider, channel: Channel, now: datetime, seconds: float
 ) -> None:
-    """A worker that dies after so many seconds, wherever it is; the next one knows nothing of it."""
+    """A worker that dies after so many seconds, wherever it is; the next one knows nothing of
+    it."""
     task = asyncio.create_task(sweep_once(sweep(context, {channel: provider}), now))
     await asyncio.wait([task], timeout=seconds)
     task.cancel()
@@ -234,7 +237,8 @@ async def run_and_kill_in_a_call(
 
 @dataclass
 class Losses:
-    """Of every seven calls one whose answer is lost, by chance; beside them calls that stay open for a kill."""
+    """Of every seven calls one whose answer is lost, by chance; beside them calls that stay open
+    for a kill."""
 
     chance: random.Random
     lost: int = 0
@@ -249,7 +253,10 @@ class Losses:
         return self.opened
 
     def fault_of(self, _number: int) -> Fault | None:
-        """What becomes of the next call. The number is not used: calls beside each other may share one."""
+        """What becomes of the next call.
+
+        The number is not used: calls beside each other may share one.
+        """
         if self._calls % 7 == 0:
             self._lost_of_seven = self.chance.randrange(7)
         turn, self._calls = self._calls % 7, self._calls + 1
@@ -267,6 +274,7 @@ async def let_a_minute_pass(context: AppContext) -> None:
         await session.execute(text("UPDATE attempts SET created_at = created_at - interval '2 minutes'"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
     context: AppContext,
@@ -312,6 +320,7 @@ async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
     assert await statuses(context) == {MessageStatus.delivered: 300}
 
 
+@pytest.mark.slow
 async def test_60_texts_with_lost_answers_and_kills_reach_each_person_once(
     context: AppContext, shop: Shop, door: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
-"""The whole way with real carriers: settings name SendGrid and Twilio, both are strict doubles over HTTP, callbacks are signed."""
+"""The whole way with real carriers: settings name SendGrid and Twilio, both are strict doubles over
+HTTP, callbacks are signed."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-"""The fourth flow: a friend orders with the code, the referrer is rewarded once the hold is over, and refunds take it back."""
+"""The fourth flow: a friend orders with the code, the referrer is rewarded once the hold is over,
+and refunds take it back."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-"""A real Chromium for page tests: one process per worker, a site on a free port, and what every page must fulfil."""
+"""A real Chromium for page tests: one process per worker, a site on a free port, and what every
+page must fulfil."""
 
 import asyncio
 import os
@@ -80,7 +81,8 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
     params=[pytest.param(PHONE, id="phone"), pytest.param(MATRIX, id="matrix", marks=pytest.mark.slow)]
 )
 def views(request: pytest.FixtureRequest) -> list[View]:
-    """The views a page is checked in: a phone by default, every width and colour scheme with `-m slow`."""
+    """The views a page is checked in: a phone by default, every width and colour scheme with `-m
+    slow`."""
     return request.param
 
 
@@ -127,7 +129,8 @@ async def serve(app: FastAPI, browser: Browser, link: str = "") -> AsyncIterator
 
 
 def app_of(context: AppContext, router: APIRouter) -> FastAPI:
-    """An application of one package's pages, with the middleware and the static files of the whole one."""
+    """An application of one package's pages, with the middleware and the static files of the whole
+    one."""
     app = FastAPI()
     app.state.context = context
     app.add_middleware(RequestMiddleware)
@@ -165,7 +168,8 @@ async def small_targets(page: Page, least: int = 44) -> list[str]:
 
 
 async def check_page(site: Site, name: str, path: str, views: list[View], *, status: int = 200) -> None:
-    """Assert that a page is accessible, fits every view, loads from its own host alone and obeys its own policy."""
+    """Assert that a page is accessible, fits every view, loads from its own host alone and obeys
+    its own policy."""
     for width, scheme in views:
         async with site.page(width=width, scheme=scheme) as page:
             errors: list[str] = []

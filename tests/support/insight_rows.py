@@ -191,7 +191,8 @@ class Rows:
     async def redemption(
         self, code: Code, status: RedemptionStatus = RedemptionStatus.approved, **order: Any
     ) -> Redemption:
-        """A friend's order of 80.00 with the code, 8.00 off, and 10.00 of reward where it is approved."""
+        """A friend's order of 80.00 with the code, 8.00 off, and 10.00 of reward where it is
+        approved."""
         friend = await self.customer()
         bought = await self.order(friend, discount_codes=[code.display], total=7200, **order)
         await self.survey(bought, SurveyStatus.planned)

@@ -14,7 +14,8 @@ from locales.extract import extract
 
 @pytest.fixture
 def add_language(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
-    """Add a language for this test: its folder's name and the entries of its catalog, as in a .po file."""
+    """Add a language for this test: its folder's name and the entries of its catalog, as in a .po
+    file."""
 
     def add(folder: str, entries: str) -> None:
         path = tmp_path / folder / "LC_MESSAGES" / "tenfold.po"

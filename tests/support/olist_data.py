@@ -1,7 +1,7 @@
-"""A small generated shop in the CSV format of the Olist data set: orders, customers, items, payments and reviews.
+"""A small generated shop in the CSV format of the Olist data set: orders, customers, items,
+payments and reviews.
 
-The columns and their meaning are the data set's own; every value is made up from a seed.
-"""
+The columns and their meaning are the data set's own; every value is made up from a seed."""
 
 import csv
 import gzip

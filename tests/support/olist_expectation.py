@@ -1,10 +1,11 @@
-"""What a replay of data in the Olist format must come to, computed from the files alone, without the application.
+"""What a replay of data in the Olist format must come to, computed from the files alone, without
+the application.
 
-It applies the same rules in plain Python. Time moves from noon to noon in São Paulo. The survey of an order is due 72 hours
-after delivery, else 30 days after shipping, else 45 days after payment, between 9:00 and 20:00; a customer who was surveyed
-in the last 90 days is deferred until these are over; cancelled orders are not surveyed. A customer responds at the time of
-their review, or at once where that is in the past.
-"""
+It applies the same rules in plain Python. Time moves from noon to noon in São Paulo. The survey of
+an order is due 72 hours after delivery, else 30 days after shipping, else 45 days after payment,
+between 9:00 and 20:00; a customer who was surveyed in the last 90 days is deferred until these are
+over; cancelled orders are not surveyed. A customer responds at the time of their review, or at once
+where that is in the past."""
 
 import csv
 import gzip

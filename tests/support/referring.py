@@ -154,7 +154,10 @@ async def reward_of(context: AppContext, brand: Brand, redemption_id: UUID) -> R
 
 
 async def balances(context: AppContext, brand: Brand) -> dict[str, int]:
-    """What each account holds; accounts at zero are left out. Every transaction must add up to nothing."""
+    """What each account holds; accounts at zero are left out.
+
+    Every transaction must add up to nothing.
+    """
     async with context.sessions() as session:
         sums = await session.scalars(
             select(func.sum(LedgerEntry.amount))

@@ -15,9 +15,9 @@ from app.brands.programme import Channel, Programme
 from app.customers.models import Consent, Customer
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.surveys.advance import sweep
 from app.surveys.models import Response, Survey
 from app.surveys.schedule import schedule_surveys
+from app.surveys.sweep import sweep
 from tests.support.constants import NOW
 
 
@@ -50,7 +50,8 @@ async def make_order(
     plan: bool = True,
     **given: Any,
 ) -> UUID:
-    """A paid order of 80.00, delivered four days ago, so that its survey is due; planned at once."""
+    """A paid order of 80.00, delivered four days ago, so that its survey is due; planned at
+    once."""
     order_id = new_id()
     values: dict[str, Any] = {
         "external_id": order_id.hex,

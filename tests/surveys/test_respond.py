@@ -245,7 +245,7 @@ async def test_an_answer_stops_the_reminder(context, brand, web, link, survey):
 
 
 async def test_an_answer_and_a_reminder_at_once_do_not_deadlock(context, brand, shop):
-    from app.surveys.advance import remind_due
+    from app.surveys.remind import remind_due
     from app.surveys.respond import NewResponse, record_response
 
     surveys = [await sent_survey(context, brand, shop) for _ in range(6)]

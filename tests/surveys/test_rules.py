@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.brands.programme import Channel, Programme, QuietHours
+from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
+from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
 from app.surveys.form import MAX_COMMENT, read_form, read_score
 from app.surveys.rules import (
@@ -20,7 +21,6 @@ from app.surveys.rules import (
     SkipReason,
     SurveyInput,
     band_of,
-    daytime,
     plan,
     recheck,
     recheck_reminder,
@@ -42,6 +42,10 @@ FACT = SurveyInput(ROW, paid_at=NOON, contact=contact(Channel.email), zone=BERLI
 
 def terms(**survey) -> Programme:
     return Programme.model_validate({"survey": {"quiet_hours": None} | survey})
+
+
+def daytime(at: datetime, fact: SurveyInput, survey: SurveyTerms) -> datetime:
+    return next_daytime(at, fact.zone, survey.quiet_hours, fact.country_quiet_hours)
 
 
 def planned(fact: SurveyInput, programme: Programme, now: datetime = NOON) -> Planned:
@@ -175,7 +179,8 @@ def hours(start: int, end: int, half: int = 0) -> QuietHours:
         (wall("2026-03-11T09:00"), hours(20, 9), wall("2026-03-11T09:00")),
         (wall("2026-03-10T12:30"), hours(12, 14), wall("2026-03-10T14:00")),
         (wall("2026-03-10T11:59"), hours(12, 14), wall("2026-03-10T11:59")),
-        # The night of 29 March is an hour short, that of 25 October an hour long; nine o'clock is nine o'clock.
+        # The night of 29 March is an hour short, that of 25 October an hour long; nine o'clock is
+        # nine o'clock.
         (wall("2026-03-28T21:00"), hours(20, 9), datetime(2026, 3, 29, 7, tzinfo=UTC)),
         (wall("2026-10-24T21:00"), hours(20, 9), datetime(2026, 10, 25, 8, tzinfo=UTC)),
         # Half past two does not come on 29 March: the first moment that is later by the clock.

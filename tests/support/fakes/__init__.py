@@ -1,1 +1,2 @@
-"""Strict doubles of the providers: real HTTP servers that refuse what the real ones refuse, and lose answers on demand."""
+"""Strict fakes of the providers: HTTP servers that refuse what the real ones refuse and lose
+replies on demand."""

@@ -1,4 +1,4 @@
-"""A strict double of SendGrid's Mail Send and Event Webhook: limits, recursive substitution, signed events."""
+"""A strict fake of SendGrid's Mail Send and Event Webhook: limits, substitution, signed events."""
 
 import base64
 import itertools
@@ -59,7 +59,7 @@ MOST_NESTED = 4
 
 @dataclass
 class Mail:
-    """One person's mail, as they get it."""
+    """One recipient's e-mail as delivered."""
 
     to: str
     sender: str
@@ -69,7 +69,7 @@ class Mail:
     headers: dict[str, str]
     arguments: dict[str, str]
     message_id: str
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
 
 class FakeSendGrid(FakeProvider):
@@ -89,7 +89,7 @@ class FakeSendGrid(FakeProvider):
         )
         return base64.b64encode(spki).decode()
 
-    def error_answer(self, status: int) -> web.Response:
+    def error_response(self, status: int) -> web.Response:
         words = {
             400: "invalid request for someone@example.com",
             401: "authorization required",
@@ -102,13 +102,13 @@ class FakeSendGrid(FakeProvider):
         headers = {"X-RateLimit-Reset": str(int(time.time()) + 7)} if status == 429 else {}
         return web.json_response({"errors": [error]}, status=status, headers=headers)
 
-    def answer(self, request: web.Request, call: Call) -> web.Response:
+    def respond(self, request: web.Request, call: Call) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {KEY}":
-            return self.error_answer(401)
+            return self.error_response(401)
         if (request.method, call.path) != ("POST", "/v3/mail/send"):
-            return self.error_answer(404)
+            return self.error_response(404)
         if len(call.body) > MOST_BYTES:
-            return self.error_answer(413)
+            return self.error_response(413)
         body = json.loads(call.body)
         wrong = list(violations(body))
         if wrong:
@@ -120,7 +120,7 @@ class FakeSendGrid(FakeProvider):
         return web.Response(status=202, headers={"X-Message-Id": message_id})
 
     def events(self, *names: str, of: Sequence[Mail] | None = None, **more: Any) -> list[dict[str, Any]]:
-        """The events of these types for all mails accepted so far, with the arguments they were sent with."""
+        """The events of these types for all accepted mails, with the arguments of each."""
         return [
             {
                 "email": mail.to,
@@ -138,17 +138,18 @@ class FakeSendGrid(FakeProvider):
             for name in names
         ]
 
-    def untold(self, *names: str) -> list[dict[str, Any]]:
+    def unreported(self, *names: str) -> list[dict[str, Any]]:
         """As `events`, each type of each mail once."""
         found = []
         for mail in self.mail:
-            new = [name for name in names if name not in mail.told]
-            mail.told.update(new)
+            new = [name for name in names if name not in mail.reported]
+            mail.reported.update(new)
             found += self.events(*new, of=[mail])
         return found
 
     def signed(self, events: Iterable[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
-        """A post as SendGrid makes it: elements on lines of their own, `<` escaped, a line end that is signed too."""
+        """A request as SendGrid makes it: one event a line, `<` escaped, the last line end signed
+        too."""
         lines = [json.dumps(event, separators=(",", ":")).replace("<", "\\u003c") for event in events]
         body = ("[" + ",\r\n".join(lines) + "]\r\n").encode()
         timestamp = str(int(time.time()))
@@ -161,7 +162,7 @@ class FakeSendGrid(FakeProvider):
 
 
 def violations(body: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Everything that the real one refuses, or would do wrong with."""
+    """Everything that SendGrid refuses or would deliver wrongly."""
     for name in body.keys() - TOP_LEVEL:
         yield name, "unknown field"
     people = body.get("personalizations") or []

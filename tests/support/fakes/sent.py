@@ -24,7 +24,8 @@ async def put_message(
     status: MessageStatus = MessageStatus.sending,
     attempts: int = 1,
 ) -> tuple[UUID, list[UUID]]:
-    """A customer, a message to them, and attempts in the state `sending`; returns the ids of message and attempts."""
+    """A customer, a message to them, and attempts in the state `sending`; returns the message's id
+    and the attempts' ids."""
     customer = Customer(brand_id=shop.brand_id, id=new_id(), email=None, phone=None)
     setattr(customer, "email" if channel is Channel.email else "phone", address)
     session.add(customer)

@@ -1,4 +1,5 @@
-"""What both doubles share: a real HTTP server in the test's own loop, recorded requests, scripted faults, the vendor's OpenAPI."""
+"""What both fakes share: an HTTP server in the test's loop, recorded requests, faults, the vendor's
+OpenAPI."""
 
 import asyncio
 import json
@@ -30,7 +31,7 @@ class Fault(StrEnum):
     reset_after = "connection reset after accepting"
     reset = "connection reset"
     redirect = "302"
-    garbage_after = "unreadable answer after accepting"
+    garbage_after = "unreadable response after accepting"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class Call:
 
 
 class FakeProvider:
-    """Use as `async with`; `url` is its address. `fail` scripts the next calls, `fault_of` decides by the call's number."""
+    """Use as `async with`; `url` is its address.
+
+    `fail` scripts the next calls, `fault_of` decides by the call's number.
+    """
 
     spec = ""
 
@@ -91,23 +95,27 @@ class FakeProvider:
 
     async def _with_fault(self, request: web.Request, call: Call, fault: Fault | None) -> web.StreamResponse:
         if fault in (Fault.too_many, Fault.refused, Fault.unauthorised, Fault.broken):
-            return self.error_answer(int(fault.value))
+            return self.error_response(int(fault.value))
         if fault is Fault.redirect:
             return web.Response(status=302, headers={"Location": self.url})
         if fault is Fault.reset:
             return self._reset(request)
-        answer = self.answer(request, call)
-        return answer if fault is None or answer.status >= 400 else await self._lose(request, answer, fault)
+        response = self.respond(request, call)
+        return (
+            response
+            if fault is None or response.status >= 400
+            else await self._lose(request, response, fault)
+        )
 
-    async def _lose(self, request: web.Request, answer: web.Response, fault: Fault) -> web.Response:
+    async def _lose(self, request: web.Request, response: web.Response, fault: Fault) -> web.Response:
         if fault is Fault.broken_after:
-            return self.error_answer(500)
+            return self.error_response(500)
         if fault is Fault.reset_after:
             return self._reset(request)
         if fault is Fault.hang_after:
             await self._closing.wait()
         return web.Response(
-            status=answer.status, text="<html>not what you expect</html>", content_type="text/html"
+            status=response.status, text="<html>not what you expect</html>", content_type="text/html"
         )
 
     def _reset(self, request: web.Request) -> web.Response:
@@ -115,10 +123,10 @@ class FakeProvider:
         request.transport.abort()
         return web.Response()
 
-    def answer(self, request: web.Request, call: Call) -> web.Response:
+    def respond(self, request: web.Request, call: Call) -> web.Response:
         raise NotImplementedError
 
-    def error_answer(self, status: int) -> web.Response:
+    def error_response(self, status: int) -> web.Response:
         raise NotImplementedError
 
     def spec_faults(self) -> list[str]:
@@ -130,7 +138,8 @@ class FakeProvider:
 def _load(name: str) -> OpenAPI:
     spec: dict[str, Any] = json.loads((SPECS / name).read_text())
     if name == "sendgrid_mail_send.json":
-        # A known fault of the document: the real interface takes an object here, as it does per personalization.
+        # A known fault of the document: the real interface takes an object here, as it does per
+        # personalization.
         schema = spec["components"]["requestBodies"]["PostMailSend"]["content"]["application/json"]["schema"]
         schema["properties"]["custom_args"] = {"type": "object"}
     for path in spec["paths"].values():

@@ -1,4 +1,5 @@
-"""A strict double of Twilio's Messages resource: limits, its error codes, signed status callbacks and replies."""
+"""A strict fake of Twilio's Messages resource: limits, error codes, signed callbacks and
+replies."""
 
 import base64
 import hashlib
@@ -17,19 +18,19 @@ ACCOUNT = "AC" + "0" * 32
 AUTH_TOKEN = "a token for tests alone"
 SERVICE = "MG" + "1" * 32
 KNOWN = {"To", "MessagingServiceSid", "Body", "StatusCallback", "ValidityPeriod"}
-"""What we send; anything else is a mistake of ours."""
+"""The parameters we send; any other is an error of ours."""
 MAGIC = {"+15005550001": 21211, "+15005550009": 21614, "+15005550004": 21610}
 
 
 @dataclass
 class Text:
-    """One text, as its reader gets it."""
+    """One text message as delivered."""
 
     sid: str
     to: str
     body: str
     callback: str
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
 
 class FakeTwilio(FakeProvider):
@@ -41,16 +42,16 @@ class FakeTwilio(FakeProvider):
         self.stopped: set[str] = set()
         self._numbers = itertools.count(1)
 
-    def error_answer(self, status: int) -> web.Response:
+    def error_response(self, status: int) -> web.Response:
         code = {400: 21211, 401: 20003, 429: 20429, 500: 20500, 404: 20404}[status]
         return _error(status, code)
 
-    def answer(self, request: web.Request, call: Call) -> web.Response:
+    def respond(self, request: web.Request, call: Call) -> web.Response:
         login = base64.b64encode(f"{ACCOUNT}:{AUTH_TOKEN}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {login}":
-            return self.error_answer(401)
+            return self.error_response(401)
         if (request.method, call.path) != ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"):
-            return self.error_answer(404)
+            return self.error_response(404)
         form = {
             name: values[0] for name, values in parse_qs(call.body.decode(), keep_blank_values=True).items()
         }
@@ -103,20 +104,22 @@ class FakeTwilio(FakeProvider):
         }
         return urlsplit(text.callback).path, *signed(text.callback, form)
 
-    def untold(self, *statuses: str) -> list[tuple[str, bytes, dict[str, str]]]:
+    def unreported(self, *statuses: str) -> list[tuple[str, bytes, dict[str, str]]]:
         """Each status of each text once."""
         found = []
         for text in self.texts:
-            new = [status for status in statuses if status not in text.told]
-            text.told.update(new)
+            new = [status for status in statuses if status not in text.reported]
+            text.reported.update(new)
             found += [self.status(text, status) for status in new]
         return found
 
 
 def signed(url: str, form: dict[str, str], token: str = AUTH_TOKEN) -> tuple[bytes, dict[str, str]]:
     """Body and headers of a request to a public URL, signed by hand as the documentation says."""
-    said = url + "".join(name + form[name] for name in sorted(form))
-    signature = base64.b64encode(hmac.new(token.encode(), said.encode(), hashlib.sha1).digest()).decode()
+    signed_text = url + "".join(name + form[name] for name in sorted(form))
+    signature = base64.b64encode(
+        hmac.new(token.encode(), signed_text.encode(), hashlib.sha1).digest()
+    ).decode()
     headers = {
         "X-Twilio-Signature": signature,
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",

@@ -6,8 +6,8 @@ from sqlalchemy import func, select
 
 from app.brands.programme import Channel
 from app.customers.models import Consent
-from app.surveys.advance import send_due
 from app.surveys.models import Survey
+from app.surveys.send import send_due
 from tests.support.constants import NOW
 from tests.support.surveying import (
     advance,

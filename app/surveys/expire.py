@@ -1,0 +1,39 @@
+"""Close surveys that nobody answered in time."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.base.tokens import Tokens
+from app.brands.models import Brand
+from app.messaging.queue import cancel_messages
+from app.surveys.claim import BATCH
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
+from app.surveys.templates import REMINDER, SURVEY
+
+
+def is_over(now: datetime) -> ColumnElement[bool]:
+    """Condition: the survey can no longer be answered at `now`."""
+    return and_(Survey.status == SurveyStatus.sent, Survey.expires_at <= now)
+
+
+async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+    """Expire a batch of surveys and cancel their messages; returns how many."""
+    over = (
+        select(Survey.id)
+        .where(Survey.brand_id == brand.id, is_over(now))
+        .order_by(Survey.expires_at)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    ids = (await session.scalars(over)).all()
+    await session.execute(
+        update(Survey)
+        .where(Survey.brand_id == brand.id, in_ids(Survey.id, ids))
+        .values(status=SurveyStatus.expired, reminder_due_at=None)
+    )
+    await cancel_messages(session, brand.id, ids, [SURVEY, REMINDER], reason="expired")
+    return len(ids)

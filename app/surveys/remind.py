@@ -1,0 +1,62 @@
+"""Remind customers who did not answer, a few times per survey at most."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.tokens import Tokens
+from app.brands.find import load_programme
+from app.brands.models import Brand
+from app.messaging.queue import NewMessage, queue_messages
+from app.surveys import rules
+from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
+from app.surveys.gather import gather_inputs, survey_message
+from app.surveys.models import Survey
+from app.surveys.rules import Deferred, Send, SurveyStatus
+from app.surveys.templates import REMINDER
+
+
+def is_reminder_due(now: datetime) -> ColumnElement[bool]:
+    """Condition: the survey's next reminder is to be sent at `now`."""
+    return and_(Survey.status == SurveyStatus.sent, Survey.reminder_due_at <= now)
+
+
+async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+    """Queue, defer or drop the next reminder of a batch of surveys; returns how many were decided.
+
+    Raises `RuntimeError` for a sent survey without customer, channel or end.
+    """
+    surveys = await claim(session, brand.id, is_reminder_due(now), Survey.reminder_due_at)
+    if not surveys:
+        return 0
+    programme = (await load_programme(session, brand.id)).programme
+    inputs = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
+    states: list[SurveyState] = []
+    messages: list[NewMessage] = []
+    for survey in surveys:
+        if survey.channel is None or survey.expires_at is None:
+            raise RuntimeError("a sent survey has a channel and an end")
+        gathered, number = inputs[survey.order_id], survey.reminders_sent + 1
+        decision = rules.recheck_reminder(
+            gathered.fact,
+            programme,
+            channel=survey.channel,
+            reminders_sent=survey.reminders_sent,
+            expires_at=survey.expires_at,
+            now=now,
+        )
+        state = replace(
+            state_of(survey), reminder_due_at=decision.until if isinstance(decision, Deferred) else None
+        )
+        if isinstance(decision, Send):
+            messages.append(
+                survey_message(survey, gathered, REMINDER, decision.channel, step=number, now=now)
+            )
+            next_at = next_reminder_at(programme, number, now=now)
+            state = replace(state, reminders_sent=number, reminder_due_at=next_at)
+        states.append(state)
+    await write_states(session, brand.id, states)
+    await queue_messages(session, brand.id, messages)
+    return len(surveys)

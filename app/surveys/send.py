@@ -1,0 +1,131 @@
+"""Send due surveys: check each once more, then queue its message, defer it or skip it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.base.tokens import Tokens
+from app.brands.find import load_programme
+from app.brands.models import Brand
+from app.brands.programme import Programme
+from app.brands.rules import zone_or
+from app.messaging.queue import NewMessage, queue_messages
+from app.surveys import rules
+from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
+from app.surveys.gather import gather_inputs, survey_message
+from app.surveys.models import Survey
+from app.surveys.rules import Deferred, Send, Skipped, SurveyStatus
+from app.surveys.templates import SURVEY
+
+_DAY_LOCK = 0x5D4A
+"""Advisory lock by brand, for `max_per_day`: two sweeps must not both count the same free places."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """The brand's day that `now` is in."""
+
+    next_midnight: datetime
+    places: int | None
+    """How many surveys may still be sent today; None for any number."""
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Condition: the survey is to be sent at `now`."""
+    return and_(Survey.status == SurveyStatus.planned, Survey.due_at <= now)
+
+
+async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+    """Queue, defer or skip a batch of due surveys; returns how many were decided.
+
+    At most one survey per customer in `recontact_days` and `max_per_day` per brand; both hold under
+    concurrent calls: customers are locked while their latest survey is read, the brand's day while
+    its places are counted.
+    """
+    programme = (await load_programme(session, brand.id)).programme
+    day = await _open_day(session, brand, programme, now=now)
+    surveys = await claim(session, brand.id, is_due(now), Survey.due_at)
+    if not surveys:
+        return 0
+    inputs = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
+    last_sent = await _last_sent(session, brand.id, [it.customer_id for it in surveys if it.customer_id])
+    places = day.places
+    states: list[SurveyState] = []
+    messages: list[NewMessage] = []
+    for survey in surveys:
+        gathered, customer_id = inputs[survey.order_id], survey.customer_id
+        decision = rules.recheck(
+            gathered.fact,
+            programme,
+            now=now,
+            last_sent_at=last_sent.get(customer_id) if customer_id else None,
+            next_day=day.next_midnight,
+            is_day_full=places is not None and places <= 0,
+        )
+        states.append(_decided(survey, decision, programme, now=now))
+        if isinstance(decision, Send) and customer_id:
+            messages.append(survey_message(survey, gathered, SURVEY, decision.channel, now=now))
+            last_sent[customer_id] = now
+            places = None if places is None else places - 1
+    await write_states(session, brand.id, states)
+    await queue_messages(session, brand.id, messages)
+    return len(surveys)
+
+
+async def _last_sent(
+    session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
+) -> dict[UUID, datetime | None]:
+    """When each of these customers was last sent a survey; customers without one are left out."""
+    rows = await session.execute(
+        select(Survey.customer_id, func.max(Survey.sent_at))
+        .where(
+            Survey.brand_id == brand_id, in_ids(Survey.customer_id, customer_ids), Survey.sent_at.is_not(None)
+        )
+        .group_by(Survey.customer_id)
+    )
+    return {customer_id: sent_at for customer_id, sent_at in rows if customer_id is not None}
+
+
+async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:
+    zone = zone_or(brand.time_zone, "UTC")
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    # By the clock on the wall: a day of 23 or 25 hours ends at its own midnight.
+    next_midnight = (midnight + timedelta(days=1)).astimezone(UTC)
+    max_per_day = programme.survey.max_per_day
+    if max_per_day is None:
+        return _Day(next_midnight, None)
+    await session.execute(select(func.pg_advisory_xact_lock(_DAY_LOCK, brand.id)))
+    sent = await session.scalar(
+        select(func.count()).where(
+            Survey.brand_id == brand.id, Survey.sent_at >= midnight, Survey.sent_at < next_midnight
+        )
+    )
+    return _Day(next_midnight, max_per_day - (sent or 0))
+
+
+def _decided(
+    survey: Survey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
+) -> SurveyState:
+    state = state_of(survey)
+    match decision:
+        case Send():
+            return replace(
+                state,
+                status=SurveyStatus.sent,
+                channel=decision.channel,
+                sent_at=now,
+                expires_at=now + timedelta(days=programme.survey.expires_days),
+                reminder_due_at=next_reminder_at(programme, 0, now=now),
+            )
+        case Deferred():
+            return replace(state, due_at=decision.until, deferred_reason=decision.why)
+        case Skipped():
+            return replace(state, status=SurveyStatus.skipped, reason=decision.reason)
+        case _:
+            assert_never(decision)

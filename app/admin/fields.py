@@ -1,6 +1,5 @@
-"""Kinds of text that the API takes, and how it writes times."""
+"""Kinds of text that the API accepts."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -38,8 +37,3 @@ Address = Annotated[
     str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)
 ]
 Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\"<>]+$"), AfterValidator(_plain)]
-
-
-def moment(at: datetime | None) -> str | None:
-    """ISO 8601 in UTC, with `Z`."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from pydantic import BaseModel
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,15 +23,21 @@ _UNFINISHED = 0
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What a write answers; one that is returned, not raised, is committed and remembered, a "no" too."""
+    """What a write returns. A returned result, a refusal too, is committed and stored; a raised one is not."""
 
-    body: dict[str, Any]
+    body: BaseModel
     status: int = 200
+    only_set: bool = False
+    """Leaves out the fields that were never set."""
 
-    def response(self) -> JSONResponse:
-        """As it goes over the wire: problems in their own media type."""
-        kind = "application/problem+json" if self.status >= 400 else "application/json"
-        return JSONResponse(self.body, self.status, media_type=kind)
+    def as_json(self) -> dict[str, Any]:
+        """The body as JSON values."""
+        return self.body.model_dump(mode="json", by_alias=True, exclude_unset=self.only_set)
+
+
+def _response(body: dict[str, Any], status: int) -> JSONResponse:
+    kind = "application/problem+json" if status >= 400 else "application/json"
+    return JSONResponse(body, status, media_type=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class IdempotentWrite:
         Of two at the same time the second waits for the first. A write that failed is not remembered: nothing of it was kept.
         """
         if self.key is None:
-            return (await act()).response()
+            result = await act()
+            return _response(result.as_json(), result.status)
         row = {"brand_id": caller.brand_id, "api_key_id": caller.key_id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
@@ -57,13 +65,14 @@ class IdempotentWrite:
         )
         if claimed.first() is None:
             return await self._again(caller)
-        answer = await act()
+        result = await act()
+        body = result.as_json()
         await self.session.execute(
             update(IdempotencyKey)
             .where(*(getattr(IdempotencyKey, name) == value for name, value in row.items()))
-            .values(status=answer.status, answer=answer.body)
+            .values(status=result.status, answer=body)
         )
-        return answer.response()
+        return _response(body, result.status)
 
     async def _again(self, caller: Caller) -> JSONResponse:
         found = await self.session.scalar(
@@ -78,7 +87,7 @@ class IdempotentWrite:
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request; take a fresh one.",
             )
-        return WriteResult(found.answer, found.status).response()
+        return _response(found.answer, found.status)
 
 
 async def _once(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
@@ -13,33 +13,44 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.admin.auth import Caller
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
+from app.base.schemas import Page, RowModel
 from app.base.tokens import Tokens
 from app.base.web.context import ContextDep
 
+M = TypeVar("M", bound=RowModel)
+M_co = TypeVar("M_co", bound=RowModel, covariant=True)
+
+
+class Shape(Protocol[M_co]):
+    """Turns a row into what the API shows; personal fields are masked unless `pii`."""
+
+    def __call__(self, row: Row[Any], /, *, pii: bool) -> M_co:
+        """The row's shape."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Generic[M_co]):
     """A kind of rows that can be listed.
 
-    `rows` selects a brand's, with the row's id labelled `id`; `key` is the column of that id; `shape` turns a row into what the
-    API shows, its flag says whether personal fields are shown.
+    `rows` selects a brand's, with the row's id labelled `id`; `key` is the column of that id.
     """
 
     rows: Callable[[int], Select[Any]]
     key: InstrumentedAttribute[UUID]
-    shape: Callable[[Any, bool], dict[str, Any]]
+    shape: Shape[M_co]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Where in a list a caller is; ids sort by time, so the cursor is the last id of the page before."""
+class PageRequest:
+    """The page that is wanted; ids sort by time, so the cursor is the last id of the page before."""
 
     tokens: Tokens
     limit: int
     cursor: str | None
 
     def after(self, brand_id: int) -> UUID | None:
-        """The id the page begins behind; a cursor that is not one of this brand's own is an `AppError`."""
+        """The id that the page begins behind; `bad_cursor` where the cursor is not of this brand."""
         if not self.cursor:
             return None
         subject = self.tokens.read_link("cursor", self.cursor)
@@ -50,48 +61,55 @@ class Page:
         return subject.row_id
 
 
-def _page(
+def _page_request(
     context: ContextDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Rows a page.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=100, description="`next_cursor` of the page before.")
     ] = None,
-) -> Page:
-    return Page(context.tokens, limit, cursor)
+) -> PageRequest:
+    return PageRequest(context.tokens, limit, cursor)
 
 
-PageDep = Annotated[Page, Depends(_page)]
+PageDep = Annotated[PageRequest, Depends(_page_request)]
 
 
-async def listing(
-    session: AsyncSession, page: Page, caller: Caller, resource: Resource, *conditions: ColumnElement[bool]
-) -> dict[str, Any]:
-    """One page of the caller's own rows that fulfil the conditions, newest first, by one query."""
-    after = page.after(caller.brand_id)
-    wanted = resource.rows(caller.brand_id).where(*conditions)
+async def list_page(
+    session: AsyncSession,
+    wanted: PageRequest,
+    caller: Caller,
+    resource: Resource[M],
+    *conditions: ColumnElement[bool],
+) -> Page[M]:
+    """One page of the caller's own rows that fulfil the conditions, newest first, by one query.
+
+    Raises `bad_cursor` for a cursor of another brand.
+    """
+    after = wanted.after(caller.brand_id)
+    query = resource.rows(caller.brand_id).where(*conditions)
     if after is not None:
-        wanted = wanted.where(resource.key < after)
-    found: list[Row[Any]] = list(
-        (await session.execute(wanted.order_by(resource.key.desc()).limit(page.limit + 1))).all()
-    )
-    shown = found[: page.limit]
-    cursor = page.tokens.link("cursor", caller.brand_id, shown[-1].id) if len(found) > page.limit else None
-    return {"data": [resource.shape(row, caller.sees_people) for row in shown], "next_cursor": cursor}
+        query = query.where(resource.key < after)
+    result = await session.execute(query.order_by(resource.key.desc()).limit(wanted.limit + 1))
+    rows = result.all()
+    shown = rows[: wanted.limit]
+    more = len(rows) > wanted.limit
+    cursor = wanted.tokens.link("cursor", caller.brand_id, shown[-1].id) if more else None
+    return Page(data=[resource.shape(row, pii=caller.sees_people) for row in shown], next_cursor=cursor)
 
 
-async def single(session: AsyncSession, caller: Caller, resource: Resource, row_id: UUID) -> dict[str, Any]:
+async def get_row(session: AsyncSession, caller: Caller, resource: Resource[M], row_id: UUID) -> M:
     """One row of the caller's; `NotFound` for a missing one and for another brand's."""
     row = (await session.execute(resource.rows(caller.brand_id).where(resource.key == row_id))).first()
     if row is None:
         raise NotFound
-    return resource.shape(row, caller.sees_people)
+    return resource.shape(row, pii=caller.sees_people)
 
 
 def matches(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[bool]:
-    """The condition of a filter; a filter that was not given lets all through."""
+    """The condition of a filter; true for every row where no value is given."""
     return true() if value is None else column == value
 
 
-def names(column: InstrumentedAttribute[Any], prefix: str, shown_id: str | None) -> ColumnElement[bool]:
-    """The condition of a filter by a shown id; an id of another kind is as unknown as any."""
+def matches_id(column: InstrumentedAttribute[Any], prefix: str, shown_id: str | None) -> ColumnElement[bool]:
+    """The condition of a filter by a public id; `NotFound` for an id of another kind."""
     return true() if shown_id is None else column == parse_public_id(prefix, shown_id)

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.admin.rows import CUSTOMERS, customer
-from app.admin.rules import mask_email, mask_name, sees_people
+from app.admin.rows import CUSTOMERS
+from app.admin.rules import sees_people
 from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sign_out, who_is
 from app.admin.view import moment_text, overview_values
 from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import N_, SOURCE, long_date, translate
 from app.base.ids import parse_public_id, public_id
+from app.base.masking import mask_email, mask_name
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
@@ -158,7 +159,7 @@ async def show_person(id: str, person: Person, context: ContextDep, session: Ses
         }
         for each in events
     ]
-    shape = customer(row, sees_people(person.role))
+    shape = CUSTOMERS.shape(row, pii=sees_people(person.role))
     return page(
         "admin/person.html", {**_layout_values(brand, person, "person"), "person": shape, "story": story}
     )

@@ -1,4 +1,4 @@
-"""Pure words of who may do what, and how personal fields look to those who may not see them."""
+"""Who may do what: scopes of API keys, roles of staff. Pure."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -35,18 +35,3 @@ def allows(scopes: Collection[str], wanted: Scope) -> bool:
 def sees_people(role: Role) -> bool:
     """Whether this role sees names and addresses."""
     return role is not Role.viewer
-
-
-def mask_email(email: str | None) -> str | None:
-    """`a***@***`: enough to tell two people of one list apart, too little to write to one."""
-    return None if email is None else f"{email[:1]}***@***"
-
-
-def mask_phone(phone: str | None) -> str | None:
-    """`***67`: the last two digits."""
-    return None if phone is None else f"***{phone[-2:]}"
-
-
-def mask_name(name: str | None) -> str | None:
-    """`A***`: the first letter."""
-    return f"{name[:1]}***" if name else None

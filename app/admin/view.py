@@ -10,12 +10,12 @@ from babel.dates import format_skeleton
 from app.admin.chart import FEWEST, line_chart
 from app.base import money
 from app.base.i18n import N_, SOURCE, regional_locale, translate, translate_plural
+from app.base.masking import without_addresses
 from app.brands.models import Brand
 from app.insight.funnel import STAGES, Account
 from app.insight.nps import Interval, interval, nps
 from app.insight.overview import Overview
 from app.insight.scores import By, Group, Rate
-from app.insight.sentences import without_addresses
 from app.surveys.rules import Band, band_of
 
 _LABELS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from app.cli import console
 
 if TYPE_CHECKING:
     from app.base.web.context import AppContext
+    from app.insight.schemas import PersonExport
 
 Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
 OfBrand = Annotated[str, typer.Option(help="Slug of the brand.")]
@@ -22,15 +23,15 @@ def export_person(email: Email, brand: OfBrand) -> None:
     from app.brands import find
     from app.insight import person
 
-    async def work(context: AppContext) -> dict[str, Any] | None:
+    async def work(context: AppContext) -> PersonExport | None:
         async with context.sessions() as session:
             owner = await find.find_brand(session, brand)
             return await person.export_person(session, context.tokens, owner, email)
 
-    told = console.with_context(work)
-    if told is None:
+    exported = console.with_context(work)
+    if exported is None:
         raise _nobody(brand)
-    console.print_json(told)
+    console.print_json(exported.model_dump(mode="json", exclude_unset=True))
 
 
 @console.person.command("erase")

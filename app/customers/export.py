@@ -1,6 +1,5 @@
 """The customer's own part in the export of a person's data."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,64 +10,61 @@ from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.customers.consent import suppressions_of
 from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.schemas import ConsentExport, CustomerExport, ReferenceExport, SuppressionExport
 
 
 async def export_customer(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID
-) -> dict[str, Any]:
-    """One customer's own data as JSON: name and addresses, the shops' ids, consents, suppressions.
-
-    Empty where the brand has no such customer.
-    """
-    found = await session.execute(
+) -> CustomerExport | None:
+    """One customer's own data: names, addresses, the shops' ids, consents, suppressions; None for nobody."""
+    customer = await session.scalar(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
     )
-    customer = found.scalar_one_or_none()
     if customer is None:
-        return {}
-    own = ("email", "phone", "first_name", "last_name", "locale", "time_zone", "country")
-    times = {
-        "created_at": customer.created_at.isoformat(),
-        "erased_at": customer.erased_at and customer.erased_at.isoformat(),
-    }
-    return {
-        "id": public_id("cus", customer.id),
-        **{name: getattr(customer, name) for name in own},
-        **times,
-        "references": await _references(session, brand_id, customer_id),
-        "consents": await _consents(session, brand_id, customer_id),
-        "suppressions": [
-            {"channel": channel, "reason": reason, "at": at.isoformat()}
-            for channel, reason, at in await suppressions_of(
-                session, tokens, brand_id, customer.email, customer.phone
-            )
+        return None
+    suppressions = await suppressions_of(session, tokens, brand_id, customer.email, customer.phone)
+    return CustomerExport(
+        id=public_id("cus", customer.id),
+        email=customer.email,
+        phone=customer.phone,
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        locale=customer.locale,
+        time_zone=customer.time_zone,
+        country=customer.country,
+        created_at=customer.created_at,
+        erased_at=customer.erased_at,
+        references=await _references(session, brand_id, customer_id),
+        consents=await _consents(session, brand_id, customer_id),
+        suppressions=[
+            SuppressionExport(channel=channel, reason=reason, at=at) for channel, reason, at in suppressions
         ],
-    }
+    )
 
 
-async def _references(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[dict[str, Any]]:
-    found = await session.execute(
+async def _references(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ReferenceExport]:
+    rows = await session.execute(
         select(Shop.slug, CustomerReference.external_id)
         .join(Shop, (Shop.brand_id == CustomerReference.brand_id) & (Shop.id == CustomerReference.shop_id))
         .where(CustomerReference.brand_id == brand_id, CustomerReference.customer_id == customer_id)
         .order_by(Shop.slug, CustomerReference.external_id)
     )
-    return [{"shop": row.slug, "external_id": row.external_id} for row in found]
+    return [ReferenceExport(shop=row.slug, external_id=row.external_id) for row in rows]
 
 
-async def _consents(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[dict[str, Any]]:
-    found = await session.scalars(
+async def _consents(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ConsentExport]:
+    consents = await session.scalars(
         select(Consent)
         .where(Consent.brand_id == brand_id, Consent.customer_id == customer_id)
         .order_by(Consent.channel)
     )
     return [
-        {
-            "channel": consent.channel,
-            "given": consent.given,
-            "opt_in_level": consent.opt_in_level,
-            "source": consent.source,
-            "at": consent.at.isoformat(),
-        }
-        for consent in found
+        ConsentExport(
+            channel=consent.channel,
+            given=consent.given,
+            opt_in_level=consent.opt_in_level,
+            source=consent.source,
+            at=consent.at,
+        )
+        for consent in consents
     ]

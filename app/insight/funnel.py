@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import money
 from app.brands.find import load_shops
 from app.insight.periods import Period, binds, within
+from app.insight.schemas import AccountFigures, FunnelReport, StageCount
 
 STAGES = (
     "orders",
@@ -229,33 +230,34 @@ def _money(period: Period) -> str:
     """
 
 
-def funnel_facts(found: Funnel) -> dict[str, Any]:
-    """The funnel as the API shows it: amounts are decimal strings.
+def funnel_report(found: Funnel) -> FunnelReport:
+    """The funnel as the API shows it.
 
-    Amounts of several currencies are never added up: then the single fields are null and `by_currency` has them all.
+    Amounts of several currencies are never added up: then the single fields are null and
+    `by_currency` has them all.
     """
-    shown = [_account_facts(account) for account in found.accounts]
-    single = shown[0] if len(shown) == 1 else dict.fromkeys(shown[0])
+    figures = [_account_figures(account) for account in found.accounts]
+    single = figures[0].__dict__ if len(figures) == 1 else dict.fromkeys(AccountFigures.model_fields)
     stages = asdict(found.stages)
-    return {
-        "stages": [{"stage": stage, "count": stages[stage]} for stage in STAGES],
-        **stages,
+    return FunnelReport(
         **single,
-        "by_currency": shown,
-    }
+        **stages,
+        stages=[StageCount(stage=stage, count=stages[stage]) for stage in STAGES],
+        by_currency=figures,
+    )
 
 
-def _account_facts(account: Account) -> dict[str, Any]:
-    def said(minor: int | None) -> str | None:
-        return None if minor is None else money.to_text(minor, account.currency)
+def _account_figures(account: Account) -> AccountFigures:
+    def amount(minor: int) -> str:
+        return money.to_text(minor, account.currency)
 
     roi = account.roi
-    return {
-        "currency": account.currency,
-        "revenue": said(account.revenue),
-        "discount_cost": said(account.discount_cost),
-        "leaked_discount": said(account.leaked_discount),
-        "reward_cost": said(account.reward_cost),
-        "message_cost": said(account.message_cost),
-        "roi": None if roi is None else float(round(Decimal(roi), 4)),
-    }
+    return AccountFigures(
+        currency=account.currency,
+        revenue=amount(account.revenue),
+        discount_cost=amount(account.discount_cost),
+        leaked_discount=amount(account.leaked_discount),
+        reward_cost=amount(account.reward_cost),
+        message_cost=None if account.message_cost is None else amount(account.message_cost),
+        roi=None if roi is None else float(round(Decimal(roi), 4)),
+    )

@@ -8,8 +8,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
-from app.insight.nps import LEVEL, Counts, Interval, interval, nps, wilson
+from app.insight.nps import Counts, Interval, wilson
 from app.insight.periods import Period, about, binds, id_binds, within
+from app.insight.schemas import IntervalShape, NpsReport, Score, ScoreGroup
 
 MOST_GROUPS = 500
 """Groups answered at most: the latest weeks or months, else those with the most answers."""
@@ -132,40 +133,22 @@ async def response_rate(session: AsyncSession, brand_id: int, period: Period) ->
     return Rate(sum(answered for answered, _ in totals), sum(arrived for _, arrived in totals))
 
 
-def score_facts(counts: Counts) -> dict[str, Any]:
-    """Counts, score and interval as the API shows them."""
-    found = interval(counts)
-    return {
-        "responses": counts.responses,
-        "promoters": counts.promoters,
-        "passives": counts.passives,
-        "detractors": counts.detractors,
-        "nps": _rounded(nps(counts)),
-        "interval": _interval_facts(found),
-    }
-
-
-async def nps_facts(
-    session: AsyncSession, brand: Brand, period: Period, by: By | None = None
-) -> dict[str, Any]:
-    """All that `GET /nps` answers: rates are fractions of 1, `nps` is null without an answer."""
+async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By | None = None) -> NpsReport:
+    """The score of a period with its response rate, and of each group where `by` is given."""
     rate = await response_rate(session, brand.id, period)
-    facts = score_facts(await count_bands(session, brand.id, period))
-    facts |= {
-        "response_rate": _rounded(rate.value, 6),
-        "response_rate_interval": _interval_facts(rate.interval, 6),
-        "answered": rate.answered,
-        "delivered": rate.delivered,
-        "from": period.start.isoformat() if period.start else None,
-        "to": period.end.isoformat() if period.end else None,
-    }
-    if by is not None:
-        facts["by"] = by.value
-        facts["groups"] = [
-            {"key": group.key, **score_facts(group.counts)}
-            for group in await count_groups(session, brand, period, by)
-        ]
-    return facts
+    counts = await count_bands(session, brand.id, period)
+    groups = None if by is None else await count_groups(session, brand, period, by)
+    return NpsReport(
+        **Score.values(counts),
+        response_rate=None if rate.value is None else round(rate.value, 6),
+        response_rate_interval=IntervalShape.of(rate.interval, 6),
+        answered=rate.answered,
+        delivered=rate.delivered,
+        from_=period.start,
+        to=period.end,
+        by=by,
+        groups=groups and [ScoreGroup(key=group.key, **Score.values(group.counts)) for group in groups],
+    )
 
 
 def _latest(period: Period, columns: str = "", windows: str = "") -> str:
@@ -186,15 +169,3 @@ def _counted(score: str) -> str:
 
 def _counts(row: Row[Any]) -> Counts:
     return Counts(row.promoters, row.passives, row.detractors)
-
-
-def _interval_facts(found: Interval | None, places: int = 4) -> dict[str, float] | None:
-    return (
-        None
-        if found is None
-        else {"low": round(found.low, places), "high": round(found.high, places), "level": LEVEL}
-    )
-
-
-def _rounded(value: float | None, places: int = 4) -> float | None:
-    return None if value is None else round(value, places)

@@ -1,10 +1,10 @@
 """What happened, in a sentence for the marketing team. Pure; no sentence names a person or an address."""
 
-import re
 from datetime import UTC, datetime
 from typing import assert_never
 
 from app.base import money
+from app.base.masking import without_addresses
 from app.brands.programme import Channel, RewardKind
 from app.customers.models import Consent, Suppression
 from app.customers.rules import SuppressionReason
@@ -17,9 +17,6 @@ from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SkipReason, SurveyStatus, band_of
 
-# Only from where a word begins: a long word without an @ is then looked at once.
-_ADDRESS = re.compile(r"(?<![^\s<>\"'])[^\s<>\"']+@[^\s<>\"']+")
-_LONG_NUMBER = re.compile(r"\+?\d{7,}")
 _CHANNELS = {Channel.email: "e-mail", Channel.sms: "text message"}
 _SKIPS = {
     SkipReason.no_consent: "they did not agree to be asked",
@@ -201,11 +198,6 @@ def reward(it: Reward) -> str:
         f", of which {money.Money(it.net_amount, it.currency)} are left" if it.net_amount != it.amount else ""
     )
     return f"Given {amount} as {it.kind}{left} for a friend's order ({it.status.replace('_', ' ')})."
-
-
-def without_addresses(said: str) -> str:
-    """The same with … for every e-mail address and long number: providers repeat them in reasons, customers write them in comments."""
-    return _LONG_NUMBER.sub("…", _ADDRESS.sub("…", said))
 
 
 def _day(at: datetime) -> str:

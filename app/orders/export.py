@@ -1,6 +1,5 @@
 """The orders in the export of a person's data."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,47 +9,49 @@ from app.base.ids import public_id
 from app.base.money import to_text
 from app.brands.models import Shop
 from app.orders.models import Order
+from app.orders.schemas import ItemExport, OrderExport
 
 
-async def export_orders(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[dict[str, Any]]:
-    """One customer's orders as plain JSON, oldest first; amounts are decimal strings."""
-    found = await session.execute(
+async def export_orders(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[OrderExport]:
+    """One customer's orders with their lines, oldest first."""
+    rows = await session.execute(
         select(Order, Shop.slug)
         .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
         .where(Order.brand_id == brand_id, Order.customer_id == customer_id)
         .order_by(Order.placed_at, Order.id)
     )
-    return [_order(order, shop) for order, shop in found]
+    return [_order(order, shop) for order, shop in rows]
 
 
-def _order(order: Order, shop: str) -> dict[str, Any]:
-    amounts = ("subtotal", "total", "discount_total", "refunded")
-    times = ("placed_at", "paid_at", "fulfilled_at", "delivered_at", "cancelled_at")
-    plain = (
-        "external_id",
-        "number",
-        "currency",
-        "status",
-        "discount_codes",
-        "referral",
-        "source",
-        "tags",
-        "country",
-        "test",
+def _order(order: Order, shop: str) -> OrderExport:
+    return OrderExport(
+        id=public_id("ord", order.id),
+        shop=shop,
+        external_id=order.external_id,
+        number=order.number,
+        currency=order.currency,
+        status=order.status,
+        discount_codes=order.discount_codes,
+        referral=order.referral,
+        source=order.source,
+        tags=order.tags,
+        country=order.country,
+        test=order.test,
+        subtotal=to_text(order.subtotal, order.currency),
+        total=to_text(order.total, order.currency),
+        discount_total=to_text(order.discount_total, order.currency),
+        refunded=to_text(order.refunded, order.currency),
+        placed_at=order.placed_at,
+        paid_at=order.paid_at,
+        fulfilled_at=order.fulfilled_at,
+        delivered_at=order.delivered_at,
+        cancelled_at=order.cancelled_at,
+        items=[_item(item, order.currency) for item in order.items],
     )
-    moments = {name: getattr(order, name) for name in times}
-    items = [
-        {
-            **item,
-            "unit_price": None if item["unit_price"] is None else to_text(item["unit_price"], order.currency),
-        }
-        for item in order.items
-    ]
-    return {
-        "id": public_id("ord", order.id),
-        "shop": shop,
-        **{name: getattr(order, name) for name in plain},
-        **{name: to_text(getattr(order, name), order.currency) for name in amounts},
-        **{name: moment and moment.isoformat() for name, moment in moments.items()},
-        "items": items,
-    }
+
+
+def _item(item: dict[str, object], currency: str) -> ItemExport:
+    price = item["unit_price"]
+    return ItemExport.model_validate(
+        {**item, "unit_price": to_text(price, currency) if isinstance(price, int) else None}
+    )

@@ -4,9 +4,9 @@ import pytest
 
 from app.base.errors import AppError
 from app.brands.programme import Channel
-from app.insight.funnel import funnel, funnel_facts
+from app.insight.funnel import funnel, funnel_report
 from app.insight.periods import Period, before, id_binds, last_days, read_period
-from app.insight.scores import By, count_groups, nps_facts
+from app.insight.scores import By, count_groups, nps_report
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
@@ -22,7 +22,7 @@ def rows(session, brand, shop):
 
 
 async def test_without_a_response_the_score_is_null(session, brand, shop):
-    facts = await nps_facts(session, brand, ALL)
+    facts = (await nps_report(session, brand, ALL)).model_dump()
     assert (facts["responses"], facts["nps"], facts["interval"], facts["response_rate"]) == (
         0,
         None,
@@ -34,7 +34,7 @@ async def test_without_a_response_the_score_is_null(session, brand, shop):
 async def test_score_and_interval_come_from_the_bands(session, brand, rows):
     for score in (10, 9, 9, 8, 7, 6, 0):
         await rows.answer(score)
-    facts = await nps_facts(session, brand, ALL)
+    facts = (await nps_report(session, brand, ALL)).model_dump()
     assert (facts["promoters"], facts["passives"], facts["detractors"]) == (3, 2, 2)
     assert facts["nps"] == pytest.approx(100 / 7, abs=1e-3)
     assert facts["interval"]["low"] < facts["nps"] < facts["interval"]["high"]
@@ -45,17 +45,19 @@ async def test_a_customers_latest_response_in_the_window_counts(session, brand, 
     person = await rows.customer()
     await rows.answer(10, customer=person, answered_at=START)
     await rows.answer(2, customer=person, answered_at=START + timedelta(days=20))
-    assert (await nps_facts(session, brand, ALL))["nps"] == -100
+    assert (await nps_report(session, brand, ALL)).model_dump()["nps"] == -100
     early = Period(START - timedelta(days=1), START + timedelta(days=1))
-    assert (await nps_facts(session, brand, early))["nps"] == 100
+    assert (await nps_report(session, brand, early)).model_dump()["nps"] == 100
 
 
 async def test_the_window_is_half_open_in_the_brands_zone(session, brand, rows):
     midnight = datetime(2026, 3, 9, 23, 0, tzinfo=UTC)  # 10 March 0:00 in Berlin
     await rows.answer(10, answered_at=midnight - timedelta(microseconds=1))
     await rows.answer(0, answered_at=midnight)
-    on_tenth = await nps_facts(session, brand, read_period("2026-03-10", "2026-03-11", brand.time_zone))
-    before = await nps_facts(session, brand, read_period(None, "2026-03-10", brand.time_zone))
+    on_tenth = (
+        await nps_report(session, brand, read_period("2026-03-10", "2026-03-11", brand.time_zone))
+    ).model_dump()
+    before = (await nps_report(session, brand, read_period(None, "2026-03-10", brand.time_zone))).model_dump()
     assert (on_tenth["responses"], on_tenth["nps"], before["nps"]) == (1, -100, 100)
 
 
@@ -139,7 +141,7 @@ async def test_the_rate_is_of_delivered_messages_where_the_provider_reports_deli
         person = await rows.customer()
         survey = await rows.survey(await rows.order(person))
         await rows.message(SURVEY, person.id, survey.id, status=status)
-    facts = await nps_facts(session, brand, ALL)
+    facts = (await nps_report(session, brand, ALL)).model_dump()
     assert (facts["answered"], facts["delivered"], facts["response_rate"]) == (1, 2, 0.5)
     assert facts["response_rate_interval"]["low"] < 0.5 < facts["response_rate_interval"]["high"]
 
@@ -151,7 +153,7 @@ async def test_the_rate_is_of_accepted_messages_where_no_delivery_is_reported(se
         sent_at = None if number == 0 else START
         status = MessageStatus.failed if number == 0 else MessageStatus.accepted
         await rows.message(SURVEY, person.id, survey.id, status=status, sent_at=sent_at)
-    facts = await nps_facts(session, brand, ALL)
+    facts = (await nps_report(session, brand, ALL)).model_dump()
     assert (facts["answered"], facts["delivered"], facts["response_rate"]) == (0, 3, 0.0)
 
 
@@ -167,7 +169,7 @@ async def test_the_funnel_follows_orders_to_approved_redemptions(session, brand,
     await rows.redemption(code)
     await rows.redemption(code, RedemptionStatus.pending, refunded=7200 // 2)
     await rows.redemption(code, RedemptionStatus.refused)
-    facts = funnel_facts(await funnel(session, brand.id, ALL))
+    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
     assert [(stage["stage"], stage["count"]) for stage in facts["stages"]] == [
         ("orders", 6),
         ("surveyed", 2),
@@ -210,7 +212,7 @@ async def test_amounts_of_several_currencies_are_never_added_up(session, brand, 
     code = await rows.code(happy.customer_id, happy.survey_id)
     await rows.redemption(code)
     await rows.redemption(code, currency="JPY")
-    facts = funnel_facts(await funnel(session, brand.id, ALL))
+    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
     assert (facts["revenue"], facts["currency"]) == (None, None)
     assert {each["currency"]: each["revenue"] for each in facts["by_currency"]} == {
         "EUR": "72.00",
@@ -219,7 +221,7 @@ async def test_amounts_of_several_currencies_are_never_added_up(session, brand, 
 
 
 async def test_an_empty_brand_has_a_funnel_of_zeros(session, brand, shop):
-    facts = funnel_facts(await funnel(session, brand.id, ALL))
+    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
     assert (facts["orders"], facts["approved"], facts["revenue"], facts["roi"], facts["currency"]) == (
         0,
         0,

@@ -8,16 +8,18 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from app.admin.auth import Caller, Reader, Writer
-from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone, moment
+from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
 from app.base.errors import AppError, NotFound
 from app.base.ids import public_id
+from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.brands.add import change_programme
 from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme, QuietHours
+from app.brands.schemas import BrandShape, ShopShape
 
 router = APIRouter(tags=["brand"])
 
@@ -72,13 +74,13 @@ class ShopChange(_Change):
     url: Url | None = None
 
 
-@router.get("/brand")
-async def show_brand(caller: Reader, session: SessionDep) -> dict[str, Any]:
+@router.get("/brand", response_model_exclude_unset=True)
+async def show_brand(caller: Reader, session: SessionDep) -> BrandShape:
     """The key's brand: look, sender, postal address, rules a country."""
-    return _brand_shape(await load_brand(session, caller.brand_id))
+    return BrandShape.of(await load_brand(session, caller.brand_id))
 
 
-@router.patch("/brand")
+@router.patch("/brand", response_model=BrandShape)
 async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Change some fields. A colour that cannot be read is refused with the nearest one that can."""
 
@@ -92,19 +94,19 @@ async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWrit
         for name, value in said.items():
             setattr(brand, name, value)
         await once.session.flush()
-        return WriteResult(_brand_shape(brand))
+        return WriteResult(BrandShape.of(brand), only_set=True)
 
     return await once.run(caller, act)
 
 
 @router.get("/shops")
-async def list_shops(caller: Reader, session: SessionDep) -> dict[str, Any]:
+async def list_shops(caller: Reader, session: SessionDep) -> Page[ShopShape]:
     """All shops of the brand."""
     shops = await load_shops(session, caller.brand_id)
-    return {"data": [_shop_shape(shop) for shop in shops.values()], "next_cursor": None}
+    return Page(data=[ShopShape.of(shop) for shop in shops.values()], next_cursor=None)
 
 
-@router.patch("/shops/{shop}")
+@router.patch("/shops/{shop}", response_model=ShopShape)
 async def change_shop(
     shop: Plain, change: ShopChange, caller: Writer, once: IdempotentWriteDep
 ) -> JSONResponse:
@@ -118,25 +120,25 @@ async def change_shop(
         for name, value in change.model_dump(exclude_unset=True).items():
             setattr(found, name, value)
         await once.session.flush()
-        return WriteResult(_shop_shape(found))
+        return WriteResult(ShopShape.of(found))
 
     return await once.run(caller, act)
 
 
-@router.get("/programme")
+@router.get("/programme", response_model=Programme)
 async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
     """The terms in force, ready to be changed and put back; the version stands in `ETag`."""
     terms = await load_programme(session, caller.brand_id)
     return JSONResponse(terms.programme.as_json(), headers={"ETag": f'"{terms.version}"'})
 
 
-@router.put("/programme")
+@router.put("/programme", response_model=Programme)
 async def put_programme(programme: Programme, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Put new terms in force, as a new version where they differ; a field left out takes its default."""
 
     async def act() -> WriteResult:
         terms = await change_programme(once.session, caller.brand_id, programme, author=_author(caller))
-        return WriteResult(terms.programme.as_json())
+        return WriteResult(terms.programme)
 
     return await once.run(caller, act)
 
@@ -157,17 +159,3 @@ def _readable(branding: dict[str, Any]) -> dict[str, Any]:
             f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_readable(colour)}.",
         )
     return {**branding, "accent": f"#{colour}"}
-
-
-def _brand_shape(brand: Brand) -> dict[str, Any]:
-    fields = ("slug", "name", "time_zone", "locale", "postal_address", "email_from", "branding", "countries")
-    return {name: getattr(brand, name) for name in fields} | {"created_at": moment(brand.created_at)}
-
-
-def _shop_shape(shop: Shop) -> dict[str, Any]:
-    fields = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
-    return {
-        "id": public_id("shp", shop.id),
-        **{name: getattr(shop, name) for name in fields},
-        "created_at": moment(shop.created_at),
-    }

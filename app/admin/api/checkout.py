@@ -15,6 +15,7 @@ from app.admin.redeem import choose_shop, redeem_code
 from app.base import clock, money
 from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
+from app.base.schemas import RedemptionProblem
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand, load_shops
 from app.platforms.checkout.parse import read_person
@@ -23,6 +24,7 @@ from app.platforms.fields import Fields, load
 from app.referrals.check import Checked, check_code
 from app.referrals.decide import rollback_redemption
 from app.referrals.rules import RefusalReason
+from app.referrals.schemas import CodeCheck, DiscountShape, RedemptionRow
 
 router = APIRouter(tags=["checkout"])
 
@@ -115,7 +117,7 @@ class Rollback(_Said):
 @router.post("/codes/validate")
 async def validate_code(
     question: Question, request: Request, caller: Checkout, session: SessionDep
-) -> dict[str, Any]:
+) -> CodeCheck:
     """Whether a code would count now, why not, and what it would take off. Changes nothing and promises nothing."""
     brand = await load_brand(session, caller.brand_id)
     try:
@@ -131,10 +133,10 @@ async def validate_code(
     checked = await check_code(
         session, brand, question.code, person, subtotal=subtotal, currency=currency, now=clock.now()
     )
-    return _checked_shape(checked, currency)
+    return _code_check(checked, currency)
 
 
-@router.post("/codes/redeem", status_code=201)
+@router.post("/codes/redeem", status_code=201, response_model=RedemptionRow)
 async def redeem(
     purchase: Purchase, request: Request, caller: Checkout, context: ContextDep, once: IdempotentWriteDep
 ) -> JSONResponse:
@@ -162,7 +164,7 @@ async def redeem(
     return await once.run(caller, act)
 
 
-@router.post("/redemptions/{id}/rollback")
+@router.post("/redemptions/{id}/rollback", response_model=RedemptionRow)
 async def roll_back(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Checkout,
@@ -217,30 +219,24 @@ def _refuse_unknown_in_order(order: Fields) -> None:
         _refuse_unknown(item, _ITEM)
 
 
-def _checked_shape(checked: Checked, currency: str) -> dict[str, Any]:
-    discount = None
-    if checked.discount is not None:
-        kind, value, code_currency = checked.discount
-        discount = {"kind": kind, "value": f"{value:f}", "currency": code_currency}
-    return {
-        "valid": checked.reason is None,
-        "reason": checked.reason,
-        "discount": discount,
-        "amount_off": money.to_text(checked.amount_off, currency),
-    }
+def _code_check(checked: Checked, currency: str) -> CodeCheck:
+    return CodeCheck(
+        valid=checked.reason is None,
+        reason=checked.reason,
+        discount=None if checked.discount is None else DiscountShape.of(*checked.discount),
+        amount_off=money.to_text(checked.amount_off, currency),
+    )
 
 
 def _refusal(reason: str, redemption: str | None) -> WriteResult:
     """A problem that is an answer all the same: the order was recorded and is kept."""
     known = RefusalReason(reason) if reason in set(RefusalReason) else None
-    detail = _SAID[known] if known else "The order's redemption does not count."
-    body = {
-        "type": "about:blank",
-        "title": reason.replace("_", " "),
-        "status": 409,
-        "code": reason if known else "not_redeemed",
-        "detail": detail,
-        "reason": reason,
-        "redemption": redemption,
-    }
-    return WriteResult(body, 409)
+    problem = RedemptionProblem(
+        title=reason.replace("_", " "),
+        status=409,
+        code=reason if known else "not_redeemed",
+        detail=_SAID[known] if known else "The order's redemption does not count.",
+        reason=reason,
+        redemption=redemption,
+    )
+    return WriteResult(problem, 409)

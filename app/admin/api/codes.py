@@ -1,7 +1,5 @@
 """Codes, friends' redemptions of them, rewards, and the ledger behind both."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
@@ -9,16 +7,18 @@ from starlette.responses import JSONResponse
 from app.admin.auth import Caller, Reader, Writer
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
-from app.admin.listing import PageDep, listing, matches, names, single
+from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
 from app.base import clock
 from app.base.ids import parse_public_id
+from app.base.schemas import Page
 from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
 from app.referrals.models import Code, LedgerEntry, Redemption, Reward
 from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.schemas import CodeRow, LedgerEntryRow, RedemptionRow, RewardRow
 
 router = APIRouter(tags=["codes"])
 
@@ -46,15 +46,20 @@ async def list_codes(
     session: SessionDep,
     referrer: Plain | None = None,
     code: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[CodeRow]:
     """Codes with their uses, newest first."""
     entered = None if code is None else plain_code(code)
-    return await listing(
-        session, page, caller, CODES, names(Code.customer_id, "cus", referrer), matches(Code.code, entered)
+    return await list_page(
+        session,
+        page,
+        caller,
+        CODES,
+        matches_id(Code.customer_id, "cus", referrer),
+        matches(Code.code, entered),
     )
 
 
-@router.post("/codes/{code}/disable")
+@router.post("/codes/{code}/disable", response_model=CodeRow)
 async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Take a code out of use; a second call changes nothing."""
 
@@ -62,7 +67,7 @@ async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSON
         brand = await load_brand(once.session, caller.brand_id)
         disabled = await disable_code(once.session, brand, code, now=clock.now())
         await once.session.flush()
-        return WriteResult(await single(once.session, caller, CODES, disabled.id))
+        return WriteResult(await get_row(once.session, caller, CODES, disabled.id))
 
     return await once.run(caller, act)
 
@@ -74,13 +79,13 @@ async def list_redemptions(
     session: SessionDep,
     status: RedemptionStatus | None = None,
     referrer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[RedemptionRow]:
     """Friends' orders with a code of ours, also those that do not count and why."""
-    chosen = (matches(Redemption.status, status), names(Redemption.referrer_id, "cus", referrer))
-    return await listing(session, page, caller, REDEMPTIONS, *chosen)
+    chosen = (matches(Redemption.status, status), matches_id(Redemption.referrer_id, "cus", referrer))
+    return await list_page(session, page, caller, REDEMPTIONS, *chosen)
 
 
-@router.post("/redemptions/{id}/approve")
+@router.post("/redemptions/{id}/approve", response_model=RedemptionRow)
 async def approve(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Writer,
@@ -100,7 +105,7 @@ async def approve(
     return await once.run(caller, act)
 
 
-@router.post("/redemptions/{id}/reject")
+@router.post("/redemptions/{id}/reject", response_model=RedemptionRow)
 async def reject(id: Plain, objection: Objection, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
     """Let a held redemption not count."""
 
@@ -120,7 +125,7 @@ async def shown_redemption(
     await once.session.flush()
     once.session.expire_all()
     return WriteResult(
-        await single(once.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
+        await get_row(once.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
     )
 
 
@@ -131,10 +136,10 @@ async def list_rewards(
     session: SessionDep,
     status: RewardStatus | None = None,
     referrer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[RewardRow]:
     """Rewards as granted and what clawbacks left of them."""
-    chosen = (matches(Reward.status, status), names(Reward.referrer_id, "cus", referrer))
-    return await listing(session, page, caller, REWARDS, *chosen)
+    chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "cus", referrer))
+    return await list_page(session, page, caller, REWARDS, *chosen)
 
 
 @router.get("/ledger")
@@ -144,7 +149,7 @@ async def list_ledger(
     session: SessionDep,
     account: LedgerAccount | None = None,
     redemption: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[LedgerEntryRow]:
     """The double-entry ledger, line by line; each transaction adds up to zero."""
-    chosen = (matches(LedgerEntry.account, account), names(LedgerEntry.redemption_id, "red", redemption))
-    return await listing(session, page, caller, LEDGER, *chosen)
+    chosen = (matches(LedgerEntry.account, account), matches_id(LedgerEntry.redemption_id, "red", redemption))
+    return await list_page(session, page, caller, LEDGER, *chosen)

@@ -1,6 +1,6 @@
 """Orders, the surveys about them, the answers, and the messages they were asked by."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -8,22 +8,26 @@ from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.auth import Reader
-from app.admin.fields import Plain, moment
-from app.admin.listing import PageDep, listing, matches, names, single
+from app.admin.fields import Plain
+from app.admin.listing import PageDep, list_page, matches, matches_id
 from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
-from app.base.errors import AppError
-from app.base.ids import parse_public_id, public_id
+from app.base.errors import AppError, NotFound
+from app.base.ids import parse_public_id
+from app.base.schemas import Page
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
 from app.insight.periods import Period, read_period
 from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.messaging.rules import MessageStatus
+from app.messaging.schemas import AttemptRow, MessageDetail, MessageRow, ProviderEventRow
 from app.messaging.templates import TemplateName
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
+from app.orders.schemas import OrderRow
 from app.surveys.models import Response, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus
+from app.surveys.schemas import ResponseRow, SurveyRow
 
 router = APIRouter(tags=["surveys"])
 
@@ -37,15 +41,15 @@ async def list_orders(
     session: SessionDep,
     status: OrderStatus | None = None,
     customer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[OrderRow]:
     """Orders, latest arrived first."""
-    return await listing(
+    return await list_page(
         session,
         page,
         caller,
         ORDERS,
         matches(Order.status, status),
-        names(Order.customer_id, "cus", customer),
+        matches_id(Order.customer_id, "cus", customer),
     )
 
 
@@ -57,14 +61,14 @@ async def list_surveys(
     status: SurveyStatus | None = None,
     reason: SkipReason | None = None,
     customer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[SurveyRow]:
     """Surveys, also those skipped with their reason."""
     chosen = (
         matches(Survey.status, status),
         matches(Survey.reason, reason),
-        names(Survey.customer_id, "cus", customer),
+        matches_id(Survey.customer_id, "cus", customer),
     )
-    return await listing(session, page, caller, SURVEYS, *chosen)
+    return await list_page(session, page, caller, SURVEYS, *chosen)
 
 
 @router.get("/responses")
@@ -79,22 +83,22 @@ async def list_responses(
     end: Annotated[str | None, Query(alias="to", description="Where it ends, excluded.")] = None,
     q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
     customer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[ResponseRow]:
     """Answers, newest first; `q` wants the scope `pii`, since an address could be guessed letter by letter."""
     if q and not caller.sees_people:
         raise AppError("missing_scope", "Finding words in comments wants the scope 'pii'.", status=403)
     brand = await load_brand(session, caller.brand_id)
     low, high = _SCORES[band] if band else (0, 10)
-    said = true() if not q else Response.comment.icontains(q, autoescape=True)
-    return await listing(
+    with_words = true() if not q else Response.comment.icontains(q, autoescape=True)
+    return await list_page(
         session,
         page,
         caller,
         RESPONSES,
         Response.score.between(low, high),
         _answered_in(read_period(start, end, brand.time_zone)),
-        said,
-        names(Response.customer_id, "cus", customer),
+        with_words,
+        matches_id(Response.customer_id, "cus", customer),
     )
 
 
@@ -111,56 +115,47 @@ async def list_messages(
     template: TemplateName | None = None,
     status: MessageStatus | None = None,
     customer: Plain | None = None,
-) -> dict[str, Any]:
+) -> Page[MessageRow]:
     """Messages, also those that were not sent and why."""
     chosen = (
         matches(Message.template, template),
         matches(Message.status, status),
-        names(Message.customer_id, "cus", customer),
+        matches_id(Message.customer_id, "cus", customer),
     )
-    return await listing(session, page, caller, MESSAGES, *chosen)
+    return await list_page(session, page, caller, MESSAGES, *chosen)
 
 
 @router.get("/messages/{id}")
-async def show_message(id: Plain, caller: Reader, context: ContextDep, session: SessionDep) -> dict[str, Any]:  # noqa: A002  # the path's own word
-    """One message as it was sent (its links masked), every attempt, and what the providers told.
+async def show_message(id: Plain, caller: Reader, context: ContextDep, session: SessionDep) -> MessageDetail:  # noqa: A002  # the path's own word
+    """One message as it was sent (its links masked), every attempt, and what the providers reported.
 
     Without the scope `pii` subject, html and text are null: they name the person.
     """
     message_id = parse_public_id("msg", id)
-    message = await single(session, caller, MESSAGES, message_id)
-    sent = await as_sent(session, context, caller.brand_id, message_id) if caller.sees_people else None
-    message["subject"] = sent and sent.subject
-    message["html"] = sent and sent.html
-    message["text"] = sent and sent.text
-    message["attempts"] = await _attempts(session, caller.brand_id, message_id)
-    message["provider_events"] = await _provider_events(session, caller.brand_id, message_id)
-    return message
+    rows = await session.execute(MESSAGES.rows(caller.brand_id).where(MESSAGES.key == message_id))
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    content: tuple[str | None, str | None, str | None] = (None, None, None)
+    if caller.sees_people:
+        sent = await as_sent(session, context, caller.brand_id, message_id)
+        content = (sent.subject, sent.html, sent.text)
+    attempts = await _attempts(session, caller.brand_id, message_id)
+    events = await _provider_events(session, caller.brand_id, message_id)
+    return MessageDetail.of(row, content, attempts, events)
 
 
-async def _attempts(session: AsyncSession, brand_id: int, message_id: UUID) -> list[dict[str, Any]]:
-    found = await session.scalars(
+async def _attempts(session: AsyncSession, brand_id: int, message_id: UUID) -> list[AttemptRow]:
+    attempts = await session.scalars(
         select(Attempt)
         .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
         .order_by(Attempt.number)
     )
-    return [
-        {
-            "id": public_id("att", each.id),
-            "number": each.number,
-            "provider": each.provider,
-            "status": each.status,
-            "provider_ref": each.provider_ref,
-            "error": each.error,
-            "started_at": moment(each.started_at),
-            "finished_at": moment(each.finished_at),
-        }
-        for each in found
-    ]
+    return [AttemptRow.of(attempt) for attempt in attempts]
 
 
-async def _provider_events(session: AsyncSession, brand_id: int, message_id: UUID) -> list[dict[str, Any]]:
-    found = await session.execute(
+async def _provider_events(session: AsyncSession, brand_id: int, message_id: UUID) -> list[ProviderEventRow]:
+    rows = await session.execute(
         select(ProviderEvent, Attempt.number)
         .join(
             Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
@@ -168,13 +163,4 @@ async def _provider_events(session: AsyncSession, brand_id: int, message_id: UUI
         .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
         .order_by(ProviderEvent.at, ProviderEvent.id)
     )
-    return [
-        {
-            "attempt": number,
-            "provider": it.provider,
-            "kind": it.kind,
-            "detail": it.detail,
-            "at": moment(it.at),
-        }
-        for it, number in found
-    ]
+    return [ProviderEventRow.of(event, number) for event, number in rows]

@@ -1,0 +1,82 @@
+"""What the API shows of brands and shops; the programme's own model is its shape."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from app.base.ids import public_id
+from app.base.schemas import ApiModel
+from app.brands.models import Brand, Shop
+from app.brands.programme import QuietHours
+from app.brands.rules import Platform
+
+
+class BrandingShape(ApiModel):
+    """How pages and messages look."""
+
+    accent: str | None = None
+    logo_url: str | None = None
+
+
+class CountryShape(ApiModel):
+    """What holds in one country: the basis of survey mail, and narrower quiet hours."""
+
+    email_basis: Literal["existing_customer", "consent"] | None = None
+    quiet_hours: QuietHours | None = None
+
+
+class BrandShape(ApiModel):
+    """The key's brand; `countries` holds rules by ISO 3166 code."""
+
+    slug: str
+    name: str
+    time_zone: str
+    locale: str
+    postal_address: str
+    email_from: str | None
+    branding: BrandingShape
+    countries: dict[str, CountryShape]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, brand: Brand) -> Self:
+        """The shape of a brand."""
+        return cls(
+            slug=brand.slug,
+            name=brand.name,
+            time_zone=brand.time_zone,
+            locale=brand.locale,
+            postal_address=brand.postal_address,
+            email_from=brand.email_from,
+            branding=BrandingShape.model_validate(brand.branding),
+            countries={code: CountryShape.model_validate(rules) for code, rules in brand.countries.items()},
+            created_at=brand.created_at,
+        )
+
+
+class ShopShape(ApiModel):
+    """A shop, without its secrets."""
+
+    id: str
+    slug: str
+    name: str
+    platform: Platform | str
+    currency: str
+    time_zone: str
+    locale: str
+    url: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, shop: Shop) -> Self:
+        """The shape of a shop."""
+        return cls(
+            id=public_id("shp", shop.id),
+            slug=shop.slug,
+            name=shop.name,
+            platform=shop.platform,
+            currency=shop.currency,
+            time_zone=shop.time_zone,
+            locale=shop.locale,
+            url=shop.url,
+            created_at=shop.created_at,
+        )

@@ -1,0 +1,158 @@
+"""What the API shows of numbers and of a person's timeline."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import Field
+
+from app.base.schemas import ApiModel
+from app.brands.programme import Channel
+from app.customers.schemas import CustomerExport, CustomerRow
+from app.insight.nps import LEVEL, Counts, Interval, interval, nps
+from app.insight.timeline import Happening
+from app.orders.schemas import OrderExport
+
+
+class IntervalShape(ApiModel):
+    """Where the true value lies with the probability `level`."""
+
+    low: float
+    high: float
+    level: float
+
+    @classmethod
+    def of(cls, found: Interval | None, places: int = 4) -> Self | None:
+        """The shape of an interval, rounded to `places` decimals; None for none."""
+        if found is None:
+            return None
+        return cls(low=round(found.low, places), high=round(found.high, places), level=LEVEL)
+
+
+class Score(ApiModel):
+    """Counts, score and interval; `nps` and `interval` are null without a response."""
+
+    responses: int
+    promoters: int
+    passives: int
+    detractors: int
+    nps: float | None
+    interval: IntervalShape | None
+
+    @classmethod
+    def values(cls, counts: Counts) -> dict[str, Any]:
+        """The fields of a score, for it and for the shapes that hold one."""
+        value = nps(counts)
+        return {
+            "responses": counts.responses,
+            "promoters": counts.promoters,
+            "passives": counts.passives,
+            "detractors": counts.detractors,
+            "nps": None if value is None else round(value, 4),
+            "interval": IntervalShape.of(interval(counts)),
+        }
+
+
+class ScoreGroup(Score):
+    """The score of one group: a week's key is its Monday, a month's is `2026-03`."""
+
+    key: str | None
+
+
+class NpsReport(Score):
+    """The score with the response rate of a window; rates are fractions of 1."""
+
+    response_rate: float | None
+    response_rate_interval: IntervalShape | None
+    answered: int
+    delivered: int
+    from_: datetime | None = Field(alias="from")
+    to: datetime | None
+    by: str | None = None
+    groups: list[ScoreGroup] | None = Field(default=None, description="Only where `by` is given.")
+
+
+class StageCount(ApiModel):
+    """How many came as far as one stage."""
+
+    stage: str
+    count: int
+
+
+class AccountFigures(ApiModel):
+    """What referred orders brought and cost in one currency; amounts are decimal strings."""
+
+    currency: str | None
+    revenue: str | None
+    discount_cost: str | None
+    leaked_discount: str | None
+    reward_cost: str | None
+    message_cost: str | None = Field(description="Null while no provider reports it.")
+    roi: float | None = Field(description="(revenue - cost) / cost; null where nothing was spent.")
+
+
+class FunnelReport(AccountFigures):
+    """How far the orders of a window came; the amounts are null where there are several currencies."""
+
+    stages: list[StageCount]
+    orders: int
+    surveyed: int
+    delivered: int
+    answered: int
+    promoters: int
+    offers_delivered: int
+    shared: int
+    friend_visits: int
+    redemptions: int
+    approved: int
+    by_currency: list[AccountFigures]
+
+
+class TimelineEntry(ApiModel):
+    """One fact or decision about a person; the fields after `text` stand where they apply."""
+
+    at: datetime
+    kind: str
+    text: str
+    channel: Channel | str | None = None
+    given: bool | None = None
+    status: str | None = None
+    reason: str | None = None
+    order: str | None = None
+    survey: str | None = None
+    message: str | None = None
+    template: str | None = None
+    response: str | None = None
+    score: int | None = None
+    code: str | None = None
+    redemption: str | None = None
+    reward: str | None = None
+
+    @classmethod
+    def of(cls, happening: Happening) -> Self:
+        """The shape of a happening."""
+        return cls(at=happening.at, kind=happening.kind, text=happening.text, **happening.facts)
+
+
+class CustomerDetail(CustomerRow):
+    """One person with everything that happened, oldest first."""
+
+    timeline: list[TimelineEntry]
+
+    @classmethod
+    def of(cls, customer: CustomerRow, happened: list[Happening]) -> Self:
+        """A customer's row with their timeline."""
+        return cls(**customer.__dict__, timeline=[TimelineEntry.of(each) for each in happened])
+
+
+class PersonCustomer(CustomerExport):
+    """One of a person's customer rows, with orders and timeline."""
+
+    orders: list[OrderExport]
+    timeline: list[TimelineEntry]
+
+
+class PersonExport(ApiModel):
+    """All that a brand holds of one person."""
+
+    brand: str
+    customers: list[PersonCustomer]

@@ -1,0 +1,212 @@
+"""What the API shows of referrers, codes, redemptions, rewards and the ledger."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from sqlalchemy import Row
+
+from app.base import clock, money
+from app.base.ids import public_id, public_id_or_none
+from app.base.schemas import ApiModel, RowModel
+from app.brands.programme import DiscountKind, RewardKind
+from app.customers.schemas import CustomerRow
+from app.referrals.models import Code, LedgerEntry, Redemption, Referrer, Reward
+from app.referrals.rules import CodeStatus, LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.share import status_of
+
+
+class DiscountShape(ApiModel):
+    """What a code takes off: percent of the subtotal, or an amount of `currency`."""
+
+    kind: DiscountKind | str
+    value: str
+    currency: str
+
+    @classmethod
+    def of(cls, kind: DiscountKind, value: Decimal, currency: str) -> Self:
+        """The shape of a discount."""
+        return cls(kind=kind, value=f"{value:f}", currency=currency)
+
+
+def code_status(code: Code, now: datetime) -> CodeStatus:
+    """What a code is good for at a time."""
+    status = status_of(code, now=now)
+    return CodeStatus.disabled if status is CodeStatus.active and not code.active else status
+
+
+class CodeRow(RowModel):
+    """A code and what it is good for now."""
+
+    created_at: datetime
+    code: str
+    referrer: str
+    uses: int
+    max_uses: int
+    expires_at: datetime
+    status: CodeStatus | str
+    discount: DiscountShape
+    minimum_subtotal: str | None
+    live_at: datetime | None
+    disabled_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """From a row of `Code`."""
+        code: Code = row.Code
+        return cls(
+            id=public_id("cod", code.id),
+            created_at=code.created_at,
+            code=code.display,
+            referrer=public_id("cus", code.customer_id),
+            uses=code.uses,
+            max_uses=code.max_uses,
+            expires_at=code.expires_at,
+            status=code_status(code, clock.now()),
+            discount=DiscountShape.of(code.discount_kind, code.discount_value, code.currency),
+            minimum_subtotal=None if code.minimum_subtotal is None else f"{code.minimum_subtotal:f}",
+            live_at=code.live_at,
+            disabled_at=code.disabled_at,
+        )
+
+
+class RedemptionRow(RowModel):
+    """A friend's order and whether its code counts."""
+
+    created_at: datetime
+    code: str
+    referrer: str
+    friend: str | None
+    order: str
+    order_number: str
+    amount_off: str
+    currency: str
+    status: RedemptionStatus | str
+    reason: str | None
+    hold_until: datetime | None
+    approved_at: datetime | None
+    reversed_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """From a row of `Redemption`, `code` (as shown) and `order_number`."""
+        redemption: Redemption = row.Redemption
+        return cls(
+            id=public_id("red", redemption.id),
+            created_at=redemption.created_at,
+            code=row.code,
+            referrer=public_id("cus", redemption.referrer_id),
+            friend=public_id_or_none("cus", redemption.friend_id),
+            order=public_id("ord", redemption.order_id),
+            order_number=row.order_number,
+            amount_off=money.to_text(redemption.amount_off, redemption.currency),
+            currency=redemption.currency,
+            status=redemption.status,
+            reason=redemption.reason,
+            hold_until=redemption.hold_until,
+            approved_at=redemption.approved_at,
+            reversed_at=redemption.reversed_at,
+        )
+
+
+class RewardRow(RowModel):
+    """A reward as granted (`amount`), and what reversals left of it (`net_amount`)."""
+
+    created_at: datetime
+    redemption: str
+    referrer: str
+    kind: RewardKind | str
+    amount: str
+    net_amount: str
+    currency: str
+    code: str | None
+    status: RewardStatus | str
+    granted_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """From a row of `Reward`."""
+        reward: Reward = row.Reward
+        return cls(
+            id=public_id("rwd", reward.id),
+            created_at=reward.created_at,
+            redemption=public_id("red", reward.redemption_id),
+            referrer=public_id("cus", reward.referrer_id),
+            kind=reward.kind,
+            amount=money.to_text(reward.amount, reward.currency),
+            net_amount=money.to_text(reward.net_amount, reward.currency),
+            currency=reward.currency,
+            code=reward.code,
+            status=reward.status,
+            granted_at=reward.granted_at,
+        )
+
+
+class LedgerEntryRow(RowModel):
+    """One line of the ledger; those of a transaction add up to zero."""
+
+    created_at: datetime
+    transaction: str
+    transaction_key: str
+    account: LedgerAccount | str
+    amount: str
+    currency: str
+    redemption: str
+    referrer: str
+    at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """From a row of `LedgerEntry`."""
+        entry: LedgerEntry = row.LedgerEntry
+        return cls(
+            id=public_id("led", entry.id),
+            created_at=entry.created_at,
+            transaction=public_id("txn", entry.transaction_id),
+            transaction_key=entry.transaction_key,
+            account=entry.account,
+            amount=money.to_text(entry.amount, entry.currency),
+            currency=entry.currency,
+            redemption=public_id("red", entry.redemption_id),
+            referrer=public_id("cus", entry.referrer_id),
+            at=entry.at,
+        )
+
+
+class ReferrerRow(CustomerRow):
+    """Who owns a code, with what came of it; the id is the customer's."""
+
+    slug: str
+    shop: str
+    survey: str | None
+    revoked_at: datetime | None
+    codes: int
+    visits: int
+    redemptions: int
+    approved: int
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
+        """From a row of `Customer`, `Referrer`, `shop` and the four counts."""
+        referrer: Referrer = row.Referrer
+        customer = CustomerRow.from_row(row, pii=pii)
+        return cls(
+            **customer.__dict__ | {"created_at": referrer.created_at},
+            slug=referrer.slug,
+            shop=row.shop,
+            survey=public_id_or_none("sur", referrer.survey_id),
+            revoked_at=referrer.revoked_at,
+            codes=row.codes,
+            visits=row.visits,
+            redemptions=row.redemptions,
+            approved=row.approved,
+        )
+
+
+class CodeCheck(ApiModel):
+    """Whether a code would count; `reason` is null where it would."""
+
+    valid: bool
+    reason: str | None
+    discount: DiscountShape | None
+    amount_off: str

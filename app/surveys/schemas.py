@@ -1,0 +1,86 @@
+"""What the API shows of surveys and responses."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import Row
+
+from app.base.ids import public_id, public_id_or_none
+from app.base.masking import without_addresses
+from app.base.schemas import RowModel
+from app.brands.programme import Channel
+from app.surveys.models import Response, Survey
+from app.surveys.rules import Band, SkipReason, SurveyStatus, band_of
+
+
+class SurveyRow(RowModel):
+    """A survey, and why it was skipped or deferred."""
+
+    created_at: datetime
+    shop: str
+    order: str
+    customer: str | None
+    status: SurveyStatus | str
+    reason: SkipReason | str | None
+    deferred_reason: str | None
+    due_at: datetime | None
+    channel: Channel | str | None
+    sent_at: datetime | None
+    expires_at: datetime | None
+    reminders_sent: int
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """From a row of `Survey` and `shop`, the shop's slug."""
+        survey: Survey = row.Survey
+        return cls(
+            id=public_id("sur", survey.id),
+            created_at=survey.created_at,
+            shop=row.shop,
+            order=public_id("ord", survey.order_id),
+            customer=public_id_or_none("cus", survey.customer_id),
+            status=survey.status,
+            reason=survey.reason,
+            deferred_reason=survey.deferred_reason,
+            due_at=survey.due_at,
+            channel=survey.channel,
+            sent_at=survey.sent_at,
+            expires_at=survey.expires_at,
+            reminders_sent=survey.reminders_sent,
+        )
+
+
+class ResponseRow(RowModel):
+    """A response as it stands; its comment is without addresses unless the scope is `pii`."""
+
+    created_at: datetime
+    survey: str
+    order: str
+    customer: str
+    score: int
+    band: Band | str
+    comment: str | None
+    channel: Channel | str
+    testimonial_consent: bool
+    answered_at: datetime
+    changes: int
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
+        """From a row of `Response`."""
+        response: Response = row.Response
+        comment = response.comment
+        return cls(
+            id=public_id("rsp", response.id),
+            created_at=response.created_at,
+            survey=public_id("sur", response.survey_id),
+            order=public_id("ord", response.order_id),
+            customer=public_id("cus", response.customer_id),
+            score=response.score,
+            band=band_of(response.score),
+            comment=comment if pii or comment is None else without_addresses(comment),
+            channel=response.channel,
+            testimonial_consent=response.testimonial_consent,
+            answered_at=response.answered_at,
+            changes=response.changes,
+        )

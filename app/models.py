@@ -4,6 +4,7 @@ from app.admin import models as admin
 from app.brands import models as brands
 from app.customers import models as customers
 from app.ingest import models as ingest
+from app.ledger import models as ledger
 from app.messaging import models as messaging
 from app.orders import models as orders
 from app.platforms import models as platforms
@@ -17,6 +18,7 @@ __all__ = [
     "brands",
     "customers",
     "ingest",
+    "ledger",
     "messaging",
     "orders",
     "platforms",

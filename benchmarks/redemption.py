@@ -116,14 +116,19 @@ async def in_batches(context: AppContext, brand: Brand, order_ids: list[UUID], s
 
 
 _LEDGER = text("""
-    INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, currency, redemption_id, referrer_id, at)
-    VALUES (:b, :first, :t, :key, 'discount_cost', 800, 'EUR', :r, :referrer, :now),
-           (:b, :second, :t, :key, 'friends', -800, 'EUR', :r, :referrer, :now)
+    INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, currency, cause_kind,
+                                cause_id, referrer_id, occurred_at, posted_on)
+    VALUES (:b, :first, :t, :key, 'discount_cost', 800, 'EUR', 'redemption', :r, :referrer, :now, :today),
+           (:b, :second, :t, :key, 'friends', -800, 'EUR', 'redemption', :r, :referrer, :now, :today)
 """)
 _REDEMPTION = text("""
     INSERT INTO redemptions (brand_id, id, order_id, code_id, referrer_id, friend_id, friend_email_key, one_per_friend, status,
-                             amount_off, currency, programme_version, holds_use, hold_until)
-    VALUES (:b, :r, :o, :code, :referrer, :friend, :email, true, 'pending', 800, 'EUR', 2, true, :now)
+                             amount_off, currency, terms_id, holds_use, hold_until)
+    VALUES (:b, :r, :o, :code, :referrer, :friend, :email, true, 'pending', 800, 'EUR', :terms, true, :now)
+""")
+_REWARD = text("""
+    INSERT INTO rewards (brand_id, id, redemption_id, referrer_id, kind, amount, net_amount, currency, status)
+    VALUES (:b, :w, :r, :referrer, 'credit', 1000, 1000, 'EUR', 'pending')
 """)
 _EARLIER = text(
     "SELECT count(*) FROM orders o JOIN customers c ON c.brand_id = o.brand_id AND c.id = o.customer_id "
@@ -138,7 +143,7 @@ async def by_statements(context: AppContext, brand: Brand, order_ids: list[UUID]
 
 
 async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
-    given = {"b": brand.id, "o": order_id, "r": new_id(), "now": clock.now()}
+    given = {"b": brand.id, "o": order_id, "r": new_id(), "now": clock.now(), "today": clock.now().date()}
     order = (
         await session.execute(
             text(
@@ -150,7 +155,7 @@ async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
     ).one()
     code = (
         await session.execute(
-            text("SELECT id, customer_id FROM codes WHERE brand_id = :b AND code = :c"),
+            text("SELECT id, referrer_id, terms_id FROM codes WHERE brand_id = :b AND code = :c"),
             given | {"c": order.code},
         )
     ).one()
@@ -159,7 +164,9 @@ async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
         "placed": order.placed_at,
         "friend": order.customer_id,
         "code": code.id,
-        "referrer": code.customer_id,
+        "referrer": code.referrer_id,
+        "terms": code.terms_id,
+        "w": new_id(),
     }
     given |= friend
     await session.execute(_EARLIER, given)
@@ -171,6 +178,7 @@ async def one_by_statements(session, brand: Brand, order_id: UUID) -> None:
         text("UPDATE codes SET uses = uses + 1 WHERE brand_id = :b AND id = :code AND uses < max_uses"), given
     )
     await session.execute(_REDEMPTION, given)
+    await session.execute(_REWARD, given)
     await session.execute(
         _LEDGER,
         given | {"first": new_id(), "second": new_id(), "t": new_id(), "key": f"discount:{given['r']}"},

@@ -15,6 +15,7 @@ from filelock import FileLock
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
+import app.models  # noqa: F401  # foreign keys name tables of packages that a test may not import
 from app.base.config import Settings, load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded

@@ -11,13 +11,16 @@ from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
 from app.ingest.models import Delivery
 from app.ingest.schemas import DeliveryRow
+from app.ledger.models import LedgerEntry
+from app.ledger.schemas import LedgerEntryRow
 from app.messaging.models import Message
 from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
-from app.referrals.models import Code, LedgerEntry, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import RedemptionStatus
-from app.referrals.schemas import CodeRow, LedgerEntryRow, RedemptionRow, ReferrerRow, RewardRow
+from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow
+from app.referrals.share import in_home_shop
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
 
@@ -72,7 +75,12 @@ def messages(brand_id: int) -> Select[Any]:
 
 def codes(brand_id: int) -> Select[Any]:
     """Codes, the past ones too."""
-    return _select(Code.id, Code).where(Code.brand_id == brand_id)
+    return (
+        _select(Code.id, Code, CodePublication.live_at)
+        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .join(CodePublication, in_home_shop(), isouter=True)
+        .where(Code.brand_id == brand_id)
+    )
 
 
 def redemptions(brand_id: int) -> Select[Any]:
@@ -96,17 +104,17 @@ def ledger(brand_id: int) -> Select[Any]:
 
 
 def referrers(brand_id: int) -> Select[Any]:
-    """Who owns a code, with the number of codes, visits and redemptions; the id is the customer's."""
-    mine = (Referrer.brand_id, Referrer.customer_id)
+    """Referrers with their numbers of codes, visits and redemptions."""
+    mine = (Referrer.brand_id, Referrer.id)
     codes = (
-        select(func.count()).where(Code.brand_id == mine[0], Code.customer_id == mine[1]).scalar_subquery()
+        select(func.count()).where(Code.brand_id == mine[0], Code.referrer_id == mine[1]).scalar_subquery()
     )
     visits = (
-        select(func.count()).where(Visit.brand_id == mine[0], Visit.customer_id == mine[1]).scalar_subquery()
+        select(func.count()).where(Visit.brand_id == mine[0], Visit.referrer_id == mine[1]).scalar_subquery()
     )
     used = select(func.count()).where(Redemption.brand_id == mine[0], Redemption.referrer_id == mine[1])
     return (
-        select(Referrer.customer_id.label("id"), Referrer, Customer, Shop.slug.label("shop"))
+        select(Referrer.id.label("id"), Referrer, Customer, Shop.slug.label("shop"))
         .add_columns(codes.label("codes"), visits.label("visits"))
         .add_columns(
             used.where(Redemption.status != RedemptionStatus.refused).scalar_subquery().label("redemptions")
@@ -114,7 +122,11 @@ def referrers(brand_id: int) -> Select[Any]:
         .add_columns(
             used.where(Redemption.status == RedemptionStatus.approved).scalar_subquery().label("approved")
         )
-        .join(Customer, (Customer.brand_id == mine[0]) & (Customer.id == mine[1]))
+        .join(
+            Customer,
+            (Customer.brand_id == mine[0]) & (Customer.id == Referrer.customer_id),
+            isouter=True,
+        )
         .join(Shop, (Shop.brand_id == mine[0]) & (Shop.id == Referrer.shop_id))
         .where(Referrer.brand_id == brand_id)
     )
@@ -130,4 +142,4 @@ CODES = Resource(codes, Code.id, CodeRow.from_row)
 REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row)
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row)
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
-REFERRERS = Resource(referrers, Referrer.customer_id, ReferrerRow.from_row)
+REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row)

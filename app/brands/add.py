@@ -13,6 +13,7 @@ from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.programme import Programme
 from app.brands.rules import Platform
+from app.brands.terms import store_terms
 
 
 async def add_brand(
@@ -43,10 +44,7 @@ async def add_brand(
     brand = row.scalar_one_or_none()
     if brand is None:
         raise AppError("slug_taken", f"There is a brand {slug!r} already; choose another slug.", status=409)
-    session.add(
-        ProgrammeVersion(brand_id=brand.id, version=1, terms=Programme().as_json(), author="defaults")
-    )
-    await session.flush()
+    await _add_version(session, brand.id, 1, Programme(), author="defaults")
     return brand
 
 
@@ -131,13 +129,20 @@ async def change_programme(
     present = await load_programme(session, brand_id)
     if present.programme == programme:
         return present
+    return await _add_version(session, brand_id, present.version + 1, programme, author=author)
+
+
+async def _add_version(
+    session: AsyncSession, brand_id: int, version: int, programme: Programme, *, author: str
+) -> ProgrammeInForce:
+    terms_id = await store_terms(session, brand_id, programme)
     session.add(
         ProgrammeVersion(
-            brand_id=brand_id, version=present.version + 1, terms=programme.as_json(), author=author
+            brand_id=brand_id, version=version, terms_id=terms_id, terms=programme.as_json(), author=author
         )
     )
     await session.flush()
-    return ProgrammeInForce(present.version + 1, programme)
+    return ProgrammeInForce(version, programme, terms_id)
 
 
 def _check(slug: str, time_zone: str) -> None:

@@ -18,6 +18,8 @@ class ProgrammeInForce:
 
     version: int
     programme: Programme
+    terms_id: UUID
+    """Its offer and reward terms."""
 
 
 async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | None:
@@ -64,12 +66,12 @@ async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInFor
     )
     row = (
         await session.execute(
-            select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
+            select(ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id).where(
                 ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version == newest
             )
         )
     ).one()
-    return ProgrammeInForce(row.version, Programme.model_validate(row.terms))
+    return ProgrammeInForce(row.version, Programme.model_validate(row.terms), row.terms_id)
 
 
 async def load_programme_versions(

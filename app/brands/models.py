@@ -62,14 +62,36 @@ class ShopSlug(Base):
     shop_id: Mapped[UUID]
 
 
-class ProgrammeVersion(Base):
-    """The terms as they stood from one change to the next. Rows are added, never changed."""
+class TermsVersion(Base):
+    """Offer and reward terms that were in force at some time; rows are added, never changed.
 
-    __tablename__ = "programmes"
+    The id is a hash of the content, so that the same terms are one row however often they come back.
+    """
+
+    __tablename__ = "terms"
     __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
 
     brand_id: Mapped[BrandKey]
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    offer: Mapped[dict[str, Any]]
+    reward: Mapped[dict[str, Any]]
+    created_at: Mapped[Created]
+
+
+class ProgrammeVersion(Base):
+    """A programme as it stood from one change to the next. Rows are added, never changed."""
+
+    __tablename__ = "programmes"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        ForeignKeyConstraint(["brand_id", "terms_id"], ["terms.brand_id", "terms.id"]),
+    )
+
+    brand_id: Mapped[BrandKey]
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    terms_id: Mapped[UUID]
+    """Its offer and reward terms, which several versions may share."""
     terms: Mapped[dict[str, Any]]
+    """The whole programme."""
     author: Mapped[str]
     created_at: Mapped[Created]

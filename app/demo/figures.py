@@ -12,7 +12,7 @@ from app.messaging.models import Attempt, Message, OutboxItem
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
-from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.rules import RedemptionStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SurveyStatus
@@ -68,7 +68,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "redemptions": _count(Redemption.brand_id, brand_id),
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
         "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),
-        "rewards": _count(Reward.brand_id, brand_id),
+        "rewards": _count(Reward.brand_id, brand_id, Reward.granted_at.is_not(None)),
         "messages": _count(Message.brand_id, brand_id, Message.sent_at.is_not(None)),
     }
     row = (
@@ -84,7 +84,7 @@ def _count(key: Any, brand_id: int, *conditions: Any) -> Any:
 
 
 async def _reversals(session: AsyncSession, brand_id: int) -> int:
-    taken = (Reward.net_amount < Reward.amount) | (Reward.status == RewardStatus.reversed)
+    taken = Reward.granted_at.is_not(None) & (Reward.net_amount < Reward.amount)
     touched = (
         select(func.count(Redemption.id))
         .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))

@@ -164,8 +164,8 @@ async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
         )
         referrer = (
             await session.execute(
-                select(Referrer.customer_id, Referrer.slug)
-                .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id))
+                select(Referrer.id, Referrer.slug)
+                .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
                 .where(Referrer.brand_id == brand.id)
                 .order_by(Code.uses.desc())
             )
@@ -177,7 +177,7 @@ async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
         "survey_page": None if survey is None else f"{base}/s/{tokens.link('survey', brand.id, survey)}",
         "referrers_page": None
         if referrer is None
-        else f"{base}/p/{tokens.link('referrer', brand.id, referrer.customer_id)}",
+        else f"{base}/p/{tokens.link('referrer', brand.id, referrer.id)}",
         "friends_page": None if referrer is None else f"{base}/r/{referrer.slug}",
     }
 

@@ -150,8 +150,8 @@ class ScenarioRunner:
         """Load the active codes in an order that every run repeats: by their owners' addresses."""
         active = (
             select(Code.display, Referrer.slug)
-            .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.customer_id == Code.customer_id))
-            .join(Customer, (Customer.brand_id == Code.brand_id) & (Customer.id == Code.customer_id))
+            .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
             .where(Code.brand_id == self._brand_id, Code.active, Code.uses < Code.max_uses)
             .order_by(Customer.email)
         )

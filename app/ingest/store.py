@@ -6,9 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
+from app.base.batch import as_row
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
 from app.ingest.models import Delivery
@@ -60,6 +62,30 @@ async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery
     connection = await session.connection()
     await connection.exec_driver_sql(_INSERT, values)
     await due.wake(session, SWEEP_NAME)
+
+
+async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: datetime) -> UUID:
+    """Store a delivery that is processed in this transaction, or find the same one; returns its id."""
+    values = {
+        **as_row(delivery),
+        "id": new_id(),
+        "status": DeliveryStatus.processed,
+        "processed_at": now,
+    }
+    made: UUID | None = await session.scalar(
+        insert(Delivery).values(values).on_conflict_do_nothing().returning(Delivery.id)
+    )
+    if made is not None:
+        return made
+    known = await session.scalars(
+        select(Delivery.id).where(
+            Delivery.brand_id == delivery.brand_id,
+            Delivery.shop_id == delivery.shop_id,
+            Delivery.source == delivery.source,
+            Delivery.external_id == delivery.external_id,
+        )
+    )
+    return known.one()
 
 
 async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> None:

@@ -108,7 +108,7 @@ def _cohort(period: Period) -> str:
 def _chosen(period: Period) -> str:
     """The referrers whom the cohort's answers made; without a period all referrers."""
     made = "JOIN surveys s ON s.brand_id = f.brand_id AND s.id = f.survey_id JOIN cohort ON cohort.id = s.order_id"
-    return f"chosen AS (SELECT f.customer_id FROM referrers f {'' if period == Period() else made} WHERE f.brand_id = :brand)"
+    return f"chosen AS (SELECT f.id, f.customer_id FROM referrers f {'' if period == Period() else made} WHERE f.brand_id = :brand)"
 
 
 async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
@@ -191,16 +191,16 @@ def _referred(period: Period) -> str:
     return f"""
         WITH {_cohort(period)}, {_chosen(period)},
         visited AS (
-            SELECT v.customer_id, count(*) AS visits FROM chosen
-            JOIN visits v ON v.brand_id = :brand AND v.customer_id = chosen.customer_id GROUP BY v.customer_id
+            SELECT v.referrer_id, count(*) AS visits FROM chosen
+            JOIN visits v ON v.brand_id = :brand AND v.referrer_id = chosen.id GROUP BY v.referrer_id
         ),
         used AS (
-            SELECT d.referrer_id AS customer_id, count(*) FILTER (WHERE d.status <> 'refused') AS redemptions,
+            SELECT d.referrer_id, count(*) FILTER (WHERE d.status <> 'refused') AS redemptions,
                 count(*) FILTER (WHERE d.status = 'approved') AS approved
-            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.customer_id
+            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.id
             JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id AND NOT o.test GROUP BY d.referrer_id
         )
-        SELECT (SELECT count(*) FROM visited FULL JOIN used USING (customer_id)) AS shared,
+        SELECT (SELECT count(*) FROM visited FULL JOIN used USING (referrer_id)) AS shared,
             (SELECT coalesce(sum(visits), 0)::bigint FROM visited) AS friend_visits,
             (SELECT coalesce(sum(redemptions), 0)::bigint FROM used) AS redemptions,
             (SELECT coalesce(sum(approved), 0)::bigint FROM used) AS approved
@@ -213,7 +213,7 @@ def _money(period: Period) -> str:
         friends AS (
             SELECT d.id, d.status, o.currency,
                 CASE WHEN o.cancelled_at IS NULL THEN greatest(0, o.total - o.refunded) ELSE 0 END AS remaining
-            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.customer_id
+            FROM chosen JOIN redemptions d ON d.brand_id = :brand AND d.referrer_id = chosen.id
             JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id AND NOT o.test
         ),
         lines AS (
@@ -222,7 +222,7 @@ def _money(period: Period) -> str:
             UNION ALL
             SELECT l.currency, 0, CASE l.account WHEN 'discount_cost' THEN l.amount ELSE 0 END,
                 CASE l.account WHEN 'leaked_discount' THEN l.amount ELSE 0 END, CASE l.account WHEN 'reward_cost' THEN l.amount ELSE 0 END
-            FROM friends JOIN ledger_entries l ON l.brand_id = :brand AND l.redemption_id = friends.id
+            FROM friends JOIN ledger_entries l ON l.brand_id = :brand AND l.cause_kind = 'redemption' AND l.cause_id = friends.id
         )
         SELECT currency, sum(revenue)::bigint AS revenue, sum(discount_cost)::bigint AS discount_cost,
             sum(leaked_discount)::bigint AS leaked_discount, sum(reward_cost)::bigint AS reward_cost

@@ -132,10 +132,10 @@ INVARIANT_QUERIES = (
     ),
     Invariant(
         "one_active_code",
-        "a customer has one active code at most, and a disabled code is not active",
-        "cus",
+        "a referrer has one active share code at most, and a disabled code is not active",
+        "ref",
         """
-        SELECT brand_id, customer_id AS row FROM codes WHERE active GROUP BY 1, 2
+        SELECT brand_id, referrer_id AS row FROM codes WHERE active AND kind = 'share' GROUP BY 1, 2
         HAVING count(*) > 1 OR bool_or(disabled_at IS NOT NULL)
         """,
     ),
@@ -145,7 +145,7 @@ INVARIANT_QUERIES = (
         "red",
         """
         SELECT d.brand_id, d.id AS row FROM redemptions d JOIN codes c ON c.brand_id = d.brand_id AND c.id = d.code_id
-        WHERE c.customer_id <> d.referrer_id
+        WHERE c.referrer_id <> d.referrer_id
             OR (SELECT count(*) FROM redemptions e WHERE e.brand_id = d.brand_id AND e.order_id = d.order_id) > 1
         """,
     ),
@@ -153,7 +153,11 @@ INVARIANT_QUERIES = (
         "no_own_order",
         "nobody is credited for an order of their own",
         "red",
-        "SELECT brand_id, id AS row FROM redemptions WHERE friend_id = referrer_id AND status <> 'refused'",
+        """
+        SELECT d.brand_id, d.id AS row FROM redemptions d
+        JOIN referrers f ON f.brand_id = d.brand_id AND f.id = d.referrer_id
+        WHERE d.friend_id = f.customer_id AND d.status <> 'refused'
+        """,
     ),
     Invariant(
         "refusal_has_known_reason",
@@ -182,34 +186,81 @@ INVARIANT_QUERIES = (
     ),
     Invariant(
         "rewards_are_booked",
-        "what is left of a reward is what the ledger says, and nothing else is booked as one",
+        "what is left of a granted reward is in the ledger, and nothing else is posted as one",
         "red",
         """
         SELECT d.brand_id, d.id AS row FROM redemptions d
         LEFT JOIN rewards w ON w.brand_id = d.brand_id AND w.redemption_id = d.id
-        WHERE coalesce(w.net_amount, 0) <> (
+        WHERE coalesce(w.net_amount * (w.granted_at IS NOT NULL)::int, 0) <> (
             SELECT coalesce(sum(l.amount), 0) FROM ledger_entries l
-            WHERE l.brand_id = d.brand_id AND l.redemption_id = d.id AND l.account = 'reward_cost')
+            WHERE l.brand_id = d.brand_id AND l.cause_kind = 'redemption' AND l.cause_id = d.id
+                AND l.account = 'reward_cost')
         """,
     ),
     Invariant(
         "approved_is_rewarded",
-        "an approved redemption has its reward, unless its terms give none",
+        "a redemption that counts or may yet count has its reward, unless its terms give none",
         "red",
         """
         SELECT d.brand_id, d.id AS row FROM redemptions d
-        JOIN programmes p ON p.brand_id = d.brand_id AND p.version = d.programme_version
-        WHERE d.status = 'approved' AND p.terms #>> '{reward,kind}' <> 'none' AND (p.terms #>> '{reward,value}')::numeric >= 1
+        JOIN terms t ON t.brand_id = d.brand_id AND t.id = d.terms_id
+        WHERE d.status IN ('pending', 'in_review', 'approved')
+            AND t.reward ->> 'kind' <> 'none' AND (t.reward ->> 'value')::numeric >= 1
             AND NOT EXISTS (SELECT FROM rewards w WHERE w.brand_id = d.brand_id AND w.redemption_id = d.id)
         """,
     ),
     Invariant(
         "only_approved_is_rewarded",
-        "a redemption that does not count has no reward left",
+        "a reward's status follows its redemption's, and one that does not count has nothing left",
         "red",
         """
-        SELECT d.brand_id, d.id AS row FROM redemptions d JOIN rewards w ON w.brand_id = d.brand_id AND w.redemption_id = d.id
-        WHERE d.status <> 'approved' AND w.net_amount <> 0
+        SELECT d.brand_id, d.id AS row FROM redemptions d
+        JOIN rewards w ON w.brand_id = d.brand_id AND w.redemption_id = d.id
+        WHERE CASE d.status
+            WHEN 'pending' THEN w.status <> 'pending'
+            WHEN 'in_review' THEN w.status <> 'pending'
+            WHEN 'approved' THEN w.status IN ('pending', 'cancelled')
+            WHEN 'rejected' THEN w.status <> 'cancelled' OR w.net_amount <> 0
+            WHEN 'reversed' THEN w.status NOT IN ('cancelled', 'reversed') OR w.net_amount <> 0
+            ELSE true END
+        """,
+    ),
+    Invariant(
+        "ledger_is_append_only",
+        "a transaction is two opposite lines of one key, currency and cause; no key is posted twice",
+        "txn",
+        """
+        SELECT brand_id, transaction_id AS row FROM ledger_entries GROUP BY 1, 2
+        HAVING count(*) <> 2 OR sum(amount) <> 0 OR bool_or(amount = 0) OR count(DISTINCT account) <> 2
+            OR count(DISTINCT (transaction_key, currency, cause_kind, cause_id, occurred_at)) <> 1
+        UNION ALL
+        SELECT l.brand_id, min(l.transaction_id::text)::uuid FROM ledger_entries l
+        GROUP BY l.brand_id, l.transaction_key HAVING count(DISTINCT l.transaction_id) > 1
+        """,
+    ),
+    Invariant(
+        "discounts_are_posted",
+        "the ledger has each friend's discount once, and not that of an order that was undone",
+        "red",
+        """
+        SELECT d.brand_id, d.id AS row FROM redemptions d
+        JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id
+        WHERE CASE WHEN o.cancelled_at IS NOT NULL OR (d.status = 'reversed' AND NOT d.holds_use)
+                THEN 0 ELSE d.amount_off END <> (
+            SELECT coalesce(sum(l.amount), 0) FROM ledger_entries l
+            WHERE l.brand_id = d.brand_id AND l.cause_kind = 'redemption' AND l.cause_id = d.id
+                AND l.account IN ('discount_cost', 'leaked_discount'))
+        """,
+    ),
+    Invariant(
+        "codes_are_published",
+        "an active share code has its publication in the referrer's shop",
+        "cod",
+        """
+        SELECT c.brand_id, c.id AS row FROM codes c
+        JOIN referrers f ON f.brand_id = c.brand_id AND f.id = c.referrer_id
+        WHERE c.active AND c.kind = 'share' AND NOT EXISTS (SELECT FROM code_publications p
+            WHERE p.brand_id = c.brand_id AND p.code_id = c.id AND p.shop_id = f.shop_id)
         """,
     ),
     Invariant(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import money
 from app.base.ids import public_id
 from app.base.tokens import Tokens
-from app.brands.programme import Programme
+from app.brands.terms import Terms
 from app.insight.invariant_queries import INVARIANT_QUERIES, Invariant
 from app.referrals.rules import is_undone, minor_of, net_reward
 
@@ -97,11 +97,11 @@ def _is_sum(told: Decimal, refunded: int, currency: str) -> bool:
 
 
 async def _rewards_follow_the_order(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
-    terms: dict[tuple[int, int], Programme] = {}
-    for row in await session.execute(text("SELECT brand_id, version, terms FROM programmes")):
-        terms[row.brand_id, row.version] = Programme.model_validate(row.terms)
+    terms: dict[tuple[int, UUID], Terms] = {}
+    for row in await session.execute(text("SELECT brand_id, id, offer, reward FROM terms")):
+        terms[row.brand_id, row.id] = Terms.model_validate({"offer": row.offer, "reward": row.reward})
     query = """
-        SELECT w.brand_id, w.id, w.amount, w.net_amount, d.status, d.programme_version,
+        SELECT w.brand_id, w.id, w.amount, w.net_amount, d.status, d.terms_id,
             o.total, o.refunded, o.currency, o.cancelled_at IS NOT NULL AS cancelled
         FROM rewards w JOIN redemptions d ON d.brand_id = w.brand_id AND d.id = w.redemption_id
         JOIN orders o ON o.brand_id = d.brand_id AND o.id = d.order_id
@@ -109,13 +109,15 @@ async def _rewards_follow_the_order(session: AsyncSession, _tokens: Tokens) -> l
     return [
         (row.brand_id, row.id)
         async for row in _stream(session, query)
-        if row.net_amount != _net(row, terms[row.brand_id, row.programme_version])
+        if row.net_amount != _net(row, terms[row.brand_id, row.terms_id])
     ]
 
 
-def _net(row: Any, terms: Programme) -> int:
-    """What the order's facts leave of a reward; nothing of a reversed one."""
-    if row.status == "reversed" or is_undone(row.total, row.refunded, cancelled=row.cancelled):
+def _net(row: Any, terms: Terms) -> int:
+    """What the order's facts leave of a reward; 0 for a redemption that does not count."""
+    if row.status not in ("pending", "in_review", "approved") or is_undone(
+        row.total, row.refunded, cancelled=row.cancelled
+    ):
         return 0
     minimum = terms.offer.minimum_subtotal
     return net_reward(

@@ -192,6 +192,10 @@ def reward(it: Reward) -> str:
     if it.kind is RewardKind.none:
         return "Thanked for a friend's order."
     amount = money.Money(it.amount, it.currency)
+    if it.status is RewardStatus.pending:
+        return f"A reward of {amount} is pending for a friend's order."
+    if it.status is RewardStatus.cancelled:
+        return f"The reward of {amount} was not granted, since the friend's order does not count."
     if it.status is RewardStatus.reversed:
         return f"The reward of {amount} was taken back, since the friend's order was undone."
     left = (

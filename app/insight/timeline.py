@@ -106,6 +106,12 @@ async def _known(person: _Person) -> list[Happening]:
     return happened
 
 
+def _owns(table: Any) -> ColumnElement[bool]:
+    """Joins a table of the referrals package to its referrers."""
+    joined: ColumnElement[bool] = (Referrer.brand_id == table.brand_id) & (Referrer.id == table.referrer_id)
+    return joined
+
+
 def _of(person: _Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return table.brand_id == person.brand_id, table.customer_id == person.customer.id
 
@@ -233,7 +239,8 @@ async def _responses(person: _Person) -> list[Happening]:
 
 async def _codes(person: _Person) -> list[Happening]:
     happened = []
-    for code in await person.session.scalars(select(Code).where(*_of(person, Code))):
+    codes = select(Code).join(Referrer, _owns(Code)).where(*_of(person, Referrer))
+    for code in await person.session.scalars(codes):
         facts = {"code": code.display}
         happened.append(Happening(code.starts_at, "code", sentences.code(code), facts))
         if code.disabled_at is not None:
@@ -248,7 +255,13 @@ async def _codes(person: _Person) -> list[Happening]:
 
 
 async def _visits(person: _Person) -> list[Happening]:
-    latest = select(Visit.at).where(*_of(person, Visit)).order_by(Visit.id.desc()).limit(MOST_VISITS)
+    latest = (
+        select(Visit.at)
+        .join(Referrer, _owns(Visit))
+        .where(*_of(person, Referrer))
+        .order_by(Visit.id.desc())
+        .limit(MOST_VISITS)
+    )
     return [
         Happening(at, "visit", "A friend opened their share link.")
         for at in await person.session.scalars(latest)
@@ -258,18 +271,19 @@ async def _visits(person: _Person) -> list[Happening]:
 async def _redemptions(person: _Person) -> list[Happening]:
     me = person.customer.id
     found = await person.session.execute(
-        select(Redemption, Code.display, Order.number, Order.placed_at)
+        select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+        .join(Referrer, _owns(Redemption))
         .where(
             Redemption.brand_id == person.brand_id,
-            or_(Redemption.referrer_id == me, Redemption.friend_id == me),
+            or_(Referrer.customer_id == me, Redemption.friend_id == me),
         )
     )
     happened = []
-    for it, code, number, placed_at in found:
+    for it, code, number, placed_at, owner in found:
         facts = {"redemption": public_id("red", it.id), "status": it.status, "reason": it.reason}
-        said = sentences.redemption(it, code, number, mine=it.referrer_id == me)
+        said = sentences.redemption(it, code, number, mine=owner == me)
         happened.append(Happening(placed_at, "redemption", said, facts))
         for at, kind in ((it.approved_at, "approved"), (it.reversed_at, "reversed")):
             if at is not None:
@@ -283,7 +297,7 @@ async def _redemptions(person: _Person) -> list[Happening]:
 
 async def _rewards(person: _Person) -> list[Happening]:
     found = await person.session.scalars(
-        select(Reward).where(Reward.brand_id == person.brand_id, Reward.referrer_id == person.customer.id)
+        select(Reward).join(Referrer, _owns(Reward)).where(*_of(person, Referrer))
     )
     return [
         Happening(

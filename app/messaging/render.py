@@ -63,9 +63,16 @@ class Links:
         """The whole address of a link in this message."""
         if isinstance(link, ParamLink):
             return f"{self._public_url}{link.path}{message.template_params[link.param] or ''}"
-        row_id = message.subject_id if link.row is LinkRow.subject else message.customer_id
-        token = MASK if self._masked else self._tokens.link(link.purpose, self._brand_id, row_id)
+        token = MASK
+        if not self._masked:
+            token = self._tokens.link(link.purpose, self._brand_id, _row_id(link, message))
         return f"{self._public_url}{link.path}{token}"
+
+
+def _row_id(link: TokenLink, message: Renderable) -> UUID:
+    if isinstance(link.row, LinkRow):
+        return message.subject_id if link.row is LinkRow.subject else message.customer_id
+    return UUID(message.template_params[link.row])
 
 
 def variant_of(version: VersionContent, params: Params) -> tuple[str | bool, ...]:

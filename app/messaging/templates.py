@@ -70,7 +70,8 @@ class TokenLink:
 
     path: str
     purpose: str
-    row: LinkRow
+    row: LinkRow | str
+    """Of the message; or the name of a parameter that holds the id of another row."""
 
 
 @dataclass(frozen=True, slots=True)

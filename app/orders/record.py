@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, literal, select
+from sqlalchemy import Uuid, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, in_texts, recordset
 from app.base.ids import new_id
 from app.base.text import one_line_or_none
-from app.base.tokens import Tokens
+from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.customers.places import country_code
 from app.orders.facts import load_facts
@@ -142,6 +142,45 @@ async def _insert(
         .returning(Order.external_id, Order.id)
     )
     return {row.external_id: row.id for row in made}
+
+
+async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str) -> bool:
+    """Lock the order that the shop knows by this id until the commit; False where there is none."""
+    found = await session.execute(
+        select(Order.id)
+        .where(
+            Order.brand_id == brand_id,
+            Order.shop_id == shop_id,
+            Order.external_id == external_order_id(external_id),
+        )
+        .with_for_update(key_share=True)
+    )
+    return found.first() is not None
+
+
+async def lock_order_by_id(session: AsyncSession, brand_id: int, order_id: UUID) -> Order | None:
+    """The order as it is once it is locked until the commit; None where there is none."""
+    return await session.scalar(
+        select(Order)
+        .where(Order.brand_id == brand_id, Order.id == order_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def add_discount_code(
+    session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str, code: str
+) -> None:
+    """Put a code first among those of a recorded order, unless the order has it."""
+    key = (
+        Order.brand_id == brand_id,
+        Order.shop_id == shop_id,
+        Order.external_id == external_order_id(external_id),
+    )
+    codes = await session.scalar(select(Order.discount_codes).where(*key))
+    if codes is None or plain_code(code) in {plain_code(each) for each in codes}:
+        return
+    await session.execute(update(Order).where(*key).values(discount_codes=[code, *codes]))
 
 
 async def _load_ids(

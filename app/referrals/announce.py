@@ -1,19 +1,22 @@
-"""The messages of this room: a referrer's offer, and the reward they earned."""
+"""The messages of this package: a referrer's offer, and the reward they were granted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import in_ids
 from app.base.money import Money
 from app.base.tokens import Tokens
-from app.brands.find import load_programme, load_programme_versions
+from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, Shop
-from app.brands.programme import Channel, Programme, QuietHours
+from app.brands.programme import Channel, QuietHours
 from app.brands.rules import country_quiet_hours, next_daytime, zone_or
+from app.brands.terms import Terms, load_terms, terms_of
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage, queue_messages
@@ -26,11 +29,38 @@ from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 
 @dataclass(frozen=True, slots=True)
 class GrantedReward:
-    """A reward, what refunds have left of it in minor units, and the shop of the friend's order."""
+    """A reward, what refunds leave of it in minor units, and the shop of the friend's order."""
 
     reward: Reward
     net: int
     shop: Shop
+
+
+@dataclass(frozen=True, slots=True)
+class _Announcement:
+    """What every message to one person about one code or reward has in common."""
+
+    template: TemplateSpec
+    subject_id: UUID
+    person: ContactOptions
+    shop: Shop
+    template_params: OfferParams | RewardParams
+
+    def message(
+        self, channel: Channel, brand: Brand, quiet_hours: QuietHours | None, *, now: datetime
+    ) -> NewMessage:
+        return NewMessage(
+            template=self.template,
+            subject_id=self.subject_id,
+            customer_id=self.person.customer_id,
+            shop_id=self.shop.id,
+            channel=channel,
+            address=self.person.addresses[channel],
+            locale=self.person.locale or self.shop.locale,
+            template_params=self.template_params,
+            due_at=send_time(channel, self.person, self.shop, brand, quiet_hours, now=now),
+            at_once=self.template is OFFER and channel is Channel.email,
+        )
 
 
 async def announce_codes(
@@ -40,53 +70,81 @@ async def announce_codes(
     referrers: Mapping[UUID, Referrer],
     codes: Sequence[Code],
     shops: Mapping[UUID, Shop],
+    in_force: ProgrammeInForce,
     *,
     now: datetime,
 ) -> None:
-    """Queue the offer of each code to every channel that the terms name and the referrer's consent allows, in the urgent lane.
+    """Queue the offer of each code, which must be live, on every channel of its terms that consent allows.
 
-    An e-mail goes out at any hour, at once; a text waits for the end of the quiet hours where the referrer lives.
+    An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
+    lives. A referrer who is no customer gets none.
     """
-    live = [code for code in codes if code.live_at is not None]
-    versions = await load_programme_versions(session, brand.id, {code.programme_version for code in live})
-    reached = await load_contact_options(session, tokens, brand, {code.customer_id for code in live})
-    wanted = []
-    for code in live:
-        referrer, programme = referrers[code.customer_id], versions[code.programme_version]
-        shop, person = shops[referrer.shop_id], reached.get(code.customer_id)
-        if person is not None:
-            template_params = offer_params(person, referrer, code, programme, zone_of(person, shop))
-            for channel in programme.offer.channels:
-                if channel in person.addresses:
-                    due_at = send_time(channel, person, shop, brand, programme.survey.quiet_hours, now=now)
-                    wanted.append(_letter(OFFER, code.id, person, shop, channel, template_params, due_at))
-    await queue_messages(session, brand.id, wanted)
+    terms = {in_force.terms_id: terms_of(in_force.programme)}
+    terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())
+    customer_ids = {referrers[code.referrer_id].customer_id for code in codes}
+    people = await load_contact_options(session, tokens, brand, _known(customer_ids))
+    messages = []
+    for code in codes:
+        referrer, under = referrers[code.referrer_id], terms[code.terms_id]
+        shop = shops[referrer.shop_id]
+        person = None if referrer.customer_id is None else people.get(referrer.customer_id)
+        if person is None:
+            continue
+        params = offer_params(person, referrer, code, under, zone_of(person, shop))
+        announcement = _Announcement(OFFER, code.id, person, shop, params)
+        messages += [
+            announcement.message(channel, brand, in_force.programme.survey.quiet_hours, now=now)
+            for channel in under.offer.channels
+            if channel in person.addresses
+        ]
+    await queue_messages(session, brand.id, messages)
 
 
 async def announce_rewards(
     session: AsyncSession, tokens: Tokens, brand: Brand, granted: Sequence[GrantedReward], *, now: datetime
 ) -> None:
-    """Tell each referrer of their reward, on the first channel of the offer's that reaches them."""
+    """Queue the message about each reward, on the first channel of the offer terms that reaches the referrer."""
+    if not granted:
+        return
     programme = (await load_programme(session, brand.id)).programme
-    reached = await load_contact_options(session, tokens, brand, {one.reward.referrer_id for one in granted})
-    wanted = []
-    for one in granted:
-        reward, person = one.reward, reached.get(one.reward.referrer_id)
-        channel = next(
-            (each for each in programme.offer.channels if person and each in person.addresses), None
+    customers = await _customers(session, brand.id, {each.reward.referrer_id for each in granted})
+    people = await load_contact_options(session, tokens, brand, _known(customers.values()))
+    messages = []
+    for each in granted:
+        reward, customer_id = each.reward, customers[each.reward.referrer_id]
+        person = None if customer_id is None else people.get(customer_id)
+        if customer_id is None or person is None:
+            continue
+        channel = next((one for one in programme.offer.channels if one in person.addresses), None)
+        if channel is not None:
+            amount = str(Money(each.net, reward.currency))
+            params = RewardParams(
+                person.first_name, amount, reward.kind.value, reward.code, str(reward.referrer_id)
+            )
+            announcement = _Announcement(REWARD, reward.id, person, each.shop, params)
+            messages.append(announcement.message(channel, brand, programme.survey.quiet_hours, now=now))
+    await queue_messages(session, brand.id, messages)
+
+
+async def _customers(
+    session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]
+) -> dict[UUID, UUID | None]:
+    rows = await session.execute(
+        select(Referrer.id, Referrer.customer_id).where(
+            Referrer.brand_id == brand_id, in_ids(Referrer.id, list(referrer_ids))
         )
-        if person is not None and channel is not None:
-            amount = str(Money(one.net, reward.currency))
-            template_params = RewardParams(person.first_name, amount, reward.kind.value, reward.code)
-            due_at = send_time(channel, person, one.shop, brand, programme.survey.quiet_hours, now=now)
-            wanted.append(_letter(REWARD, reward.id, person, one.shop, channel, template_params, due_at))
-    await queue_messages(session, brand.id, wanted)
+    )
+    return {row.id: row.customer_id for row in rows}
+
+
+def _known(customer_ids: Iterable[UUID | None]) -> set[UUID]:
+    return {customer_id for customer_id in customer_ids if customer_id is not None}
 
 
 def offer_params(
-    person: ContactOptions, referrer: Referrer, code: Code, programme: Programme, zone: ZoneInfo
+    person: ContactOptions, referrer: Referrer, code: Code, terms: Terms, zone: ZoneInfo
 ) -> OfferParams:
-    """What the offer says; the last day is the one on which the code still works where the referrer lives."""
+    """The values of an offer; its last day is the one on which the code still works where the referrer lives."""
     minimum = None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency)
     last_moment = code.expires_at.astimezone(zone) - timedelta(microseconds=1)
     return OfferParams(
@@ -94,14 +152,15 @@ def offer_params(
         code=code.display,
         slug=referrer.slug,
         discount=discount_text(code.discount_kind, code.discount_value, code.currency),
-        reward=reward_text(programme, code.currency),
+        reward=reward_text(terms, code.currency),
         minimum=minimum,
         expires_on=last_moment.date().isoformat(),
+        referrer_id=str(referrer.id),
     )
 
 
 def zone_of(person: ContactOptions, shop: Shop) -> ZoneInfo:
-    """The clock on the person's wall: their own zone, else their shop's."""
+    """The person's own time zone, else their shop's."""
     return zone_or(person.time_zone, shop.time_zone)
 
 
@@ -114,32 +173,12 @@ def send_time(
     *,
     now: datetime,
 ) -> datetime:
-    """When an offer or reward goes out: e-mail at any hour, a text outside the quiet hours, which a country may only narrow."""
+    """When an offer or reward is due: e-mail at `now`, a text message outside the quiet hours.
+
+    The rules of the person's country may narrow the daytime, never widen it.
+    """
     if channel is Channel.email:
         return now
     return next_daytime(
         now, zone_of(person, shop), quiet_hours, country_quiet_hours(brand.countries, person.country)
-    )
-
-
-def _letter(
-    template: TemplateSpec,
-    subject_id: UUID,
-    person: ContactOptions,
-    shop: Shop,
-    channel: Channel,
-    template_params: OfferParams | RewardParams,
-    due_at: datetime,
-) -> NewMessage:
-    return NewMessage(
-        template=template,
-        subject_id=subject_id,
-        customer_id=person.customer_id,
-        shop_id=shop.id,
-        channel=channel,
-        address=person.addresses[channel],
-        locale=person.locale or shop.locale,
-        template_params=template_params,
-        due_at=due_at,
-        at_once=template is OFFER and channel is Channel.email,
     )

@@ -1,4 +1,4 @@
-"""A friend's order with codes, and all that is known when it is decided; no query in here."""
+"""A friend's order with codes, and all that is known when its redemption is decided; no query in here."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -8,13 +8,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.brands.programme import Programme, RewardKind
+from app.brands.terms import Terms
 from app.referrals.models import Code
 from app.referrals.rules import EligibilityInput, minor_of, period_of
 
 
 @dataclass(frozen=True, slots=True)
 class RedemptionCandidate:
-    """A friend's order, placed or about to be, and the codes it carries. Amounts are minor units of `currency`."""
+    """A friend's order, placed or about to be, and its codes. Amounts are minor units of `currency`."""
 
     key: UUID
     """The order's id; of two orders placed at one time the smaller is the earlier."""
@@ -28,31 +29,39 @@ class RedemptionCandidate:
     subtotal: int
     currency: str
     shop_currency: str
-    """What rewards and the budget are reckoned in."""
+    """The currency of rewards and of the budget."""
     discounted: int = 0
     payment_key: bytes | None = None
+    paid_at: datetime | None = None
+    delivered_at: datetime | None = None
 
 
 @dataclass(slots=True)
 class RedemptionContext:
-    """What is known about a batch; the decisions of the batch itself are counted in as they fall (`take`)."""
+    """What is known about a batch; `take` adds each decision of the batch itself."""
 
     programme: Programme
-    versions: Mapping[int, Programme]
+    """The newest version: its switches, dates and budget hold for every code."""
+    terms: Mapping[UUID, Terms]
     zone: ZoneInfo
     codes: Mapping[UUID, Code]
-    owners: Mapping[UUID, "Owner"]
+    owners: Mapping[UUID, "CodeOwner"]
+    """By referrer."""
     existing: Collection[UUID]
+    """Keys of candidates whose person has ordered before."""
     emails: set[str]
     phones: set[str]
-    granted: Counter[UUID]
+    counted: Counter[UUID]
+    """Redemptions of each referrer that are rewarded or may yet be."""
     spent: dict[tuple[datetime | None, str], int]
+    """What rewards cost so far, by budget."""
     payments: Collection[tuple[UUID, bytes]]
+    """The payment keys of the owners' own orders, by customer."""
     uses: Counter[UUID] = field(default_factory=Counter)
 
     def eligibility_of(self, candidate: RedemptionCandidate, code: Code) -> EligibilityInput:
-        """What decides whether this code counts for this order, as things stand within the batch."""
-        terms, owner = self.versions[code.programme_version], self.owners[code.customer_id]
+        """Everything that decides whether this code counts for this order, decisions of the batch included."""
+        terms, owner = self.terms[code.terms_id], self.owners[code.referrer_id]
         budget = self.programme.reward.budget
         return EligibilityInput(
             redemptions_enabled=self.programme.redemptions_enabled
@@ -70,61 +79,61 @@ class RedemptionContext:
             minimum_subtotal=code.minimum_subtotal,
             new_customers_only=terms.offer.new_customers_only,
             one_per_friend=terms.offer.one_per_friend,
-            granted=self.granted[code.customer_id],
+            granted=self.counted[code.referrer_id],
             cap=terms.reward.cap_per_referrer,
-            reward=reward_of(terms, candidate.shop_currency),
-            spent=self.spent.get(self._budget_key(candidate), 0),
+            reward=reward_amount(terms, candidate.shop_currency),
+            spent=self.spent.get(self._budget_of(candidate), 0),
             budget=None if budget is None else minor_of(budget.amount, candidate.shop_currency),
         )
 
     def take(self, candidate: RedemptionCandidate, code: Code) -> None:
-        """Count in that this order won a use of this code."""
-        terms = self.versions[code.programme_version]
+        """Add that this order won a use of this code."""
+        terms, budget = self.terms[code.terms_id], self._budget_of(candidate)
         self.uses[code.id] += 1
-        self.granted[code.customer_id] += 1
-        budget_key = self._budget_key(candidate)
-        self.spent[budget_key] = self.spent.get(budget_key, 0) + reward_of(terms, candidate.shop_currency)
+        self.counted[code.referrer_id] += 1
+        self.spent[budget] = self.spent.get(budget, 0) + reward_amount(terms, candidate.shop_currency)
         if terms.offer.one_per_friend:
             self.emails.update(filter(None, (candidate.email_key,)))
             self.phones.update(filter(None, (candidate.phone,)))
 
     def is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
-        """Whether the friend paid as the referrer pays: a person has to look at it."""
-        return (
-            candidate.payment_key is not None and (code.customer_id, candidate.payment_key) in self.payments
-        )
+        """Whether the friend paid as the referrer pays, so that a person must decide."""
+        customer_id = self.owners[code.referrer_id].customer_id
+        if customer_id is None or candidate.payment_key is None:
+            return False
+        return (customer_id, candidate.payment_key) in self.payments
 
-    def _budget_key(self, candidate: RedemptionCandidate) -> tuple[datetime | None, str]:
-        return budget_key_of(self.programme, candidate, self.zone)
+    def _budget_of(self, candidate: RedemptionCandidate) -> tuple[datetime | None, str]:
+        return budget_of(self.programme, candidate, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """A code's referrer, as far as it takes to know their own orders."""
+class CodeOwner:
+    """What identifies a code's referrer, so that their own orders are recognised."""
 
-    customer_id: UUID
+    customer_id: UUID | None
     email_key: str | None
     phone: str | None
     revoked: bool
 
     def is_same(self, candidate: RedemptionCandidate) -> bool:
-        """Whether the buyer is the referrer: by the customer's row, the address without aliases, or the phone."""
+        """Whether the buyer is the referrer: the same customer, e-mail without aliases, or phone."""
         return (
-            candidate.customer_id == self.customer_id
+            (self.customer_id is not None and candidate.customer_id == self.customer_id)
             or (self.email_key is not None and candidate.email_key == self.email_key)
             or (self.phone is not None and candidate.phone == self.phone)
         )
 
 
-def reward_of(terms: Programme, currency: str) -> int:
-    """What one redemption earns its referrer under these terms, in minor units of the shop's currency; 0 for thanks alone."""
+def reward_amount(terms: Terms, currency: str) -> int:
+    """The reward of one redemption in minor units of the shop's currency; 0 for thanks alone."""
     return 0 if terms.reward.kind is RewardKind.none else minor_of(terms.reward.value, currency)
 
 
-def budget_key_of(
+def budget_of(
     programme: Programme, candidate: RedemptionCandidate, zone: ZoneInfo
 ) -> tuple[datetime | None, str]:
-    """Which period's budget, in which currency, pays for this order's reward."""
+    """The budget that pays for this order's reward: the start of its period (None: `total`) and its currency."""
     budget = programme.reward.budget
     period = None if budget is None else period_of(candidate.placed_at, budget.period, zone)
     return (None if period is None else period[0]), candidate.shop_currency

@@ -1,4 +1,4 @@
-"""Forget a person here: as a referrer, and as a friend."""
+"""Erase a person in this package's tables: as a referrer, and as a friend."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,18 +15,19 @@ from app.referrals.models import Code, Redemption, Referrer
 async def erase_referrals(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
 ) -> None:
-    """Close these customers' links and codes, and keep amounts without a name.
+    """Revoke these customers' share links and codes, and keep amounts without a name.
 
-    A code may hold a first name, so a surrogate takes its place. A friend's address becomes a keyed hash, which still keeps one use
-    from becoming two rows' but can be read by nobody. Erasing again changes nothing.
+    A code may hold a first name, so a surrogate takes its place. A friend's address becomes a keyed
+    hash: it still keeps one use from becoming two, but nobody can read it. Idempotent.
     """
     ids = sorted(set(customer_ids))
-    quietly = {"synchronize_session": False}
-    await session.execute(
+    unsynchronized = {"synchronize_session": False}
+    revoked = await session.scalars(
         update(Referrer)
         .values(revoked_at=func.coalesce(Referrer.revoked_at, now))
         .where(Referrer.brand_id == brand_id, in_ids(Referrer.customer_id, ids))
-        .execution_options(**quietly)
+        .returning(Referrer.id)
+        .execution_options(**unsynchronized)
     )
     surrogate = func.upper(func.replace(cast(Code.id, Text), "-", ""))
     await session.execute(
@@ -34,8 +35,8 @@ async def erase_referrals(
         .values(
             code=surrogate, display=surrogate, active=False, disabled_at=func.coalesce(Code.disabled_at, now)
         )
-        .where(Code.brand_id == brand_id, in_ids(Code.customer_id, ids))
-        .execution_options(**quietly)
+        .where(Code.brand_id == brand_id, in_ids(Code.referrer_id, revoked.all()))
+        .execution_options(**unsynchronized)
     )
     await _erase_friends(session, tokens, brand_id, ids)
 

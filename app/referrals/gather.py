@@ -1,40 +1,40 @@
-"""Everything that decides whether codes count for orders, gathered for a whole batch in a few queries."""
+"""Everything that decides whether codes count for orders, read for a whole batch in a few queries."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids, in_texts
 from app.base.tokens import slug_brand
-from app.brands.find import load_programme, load_programme_versions
-from app.brands.models import Brand, Shop
+from app.brands.find import load_programme
+from app.brands.models import Brand
 from app.brands.programme import Programme
+from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.candidates import Owner, RedemptionCandidate, RedemptionContext, budget_key_of, reward_of
+from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext, budget_of
 from app.referrals.models import Code, Redemption, Referrer, Reward
-from app.referrals.rules import RedemptionStatus, period_of
+from app.referrals.rules import COUNTED, CodeKind, period_of
 
-COMMITTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
-"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the budget."""
 _BUDGET_LOCK = 0x7E51
-"""The class of an advisory lock; with a brand's id as second key it must be no other room's."""
+"""Class of the advisory lock on a brand's budget; the brand's id is the second key."""
 
 
 async def find_codes(
     session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
 ) -> dict[UUID, list[UUID]]:
-    """The ids of our codes that each case carries, as they were entered and then by the share link; cases without any are left out.
+    """The ids of our codes that each candidate carries: as entered, then by the share link.
 
-    A share link stands for its referrer's present code, or without one for the last they had: so it is told why it does not count,
-    and the order is decided for good instead of winning a later code when it is told again.
+    Candidates without any are left out. A share link stands for its referrer's present share code,
+    else for their last one: so the order is refused with that code's reason, and decided for good
+    instead of winning a later code when it is reported again.
     """
     entered = {code for candidate in candidates for code in candidate.entered}
     slugs = {
@@ -53,8 +53,12 @@ async def find_codes(
         rows = await session.execute(
             select(Referrer.slug, Code.id)
             .ext(distinct_on(Referrer.slug))
-            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.customer_id == Referrer.customer_id))
-            .where(Referrer.brand_id == brand_id, in_texts(Referrer.slug, list(slugs)))
+            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
+            .where(
+                Referrer.brand_id == brand_id,
+                in_texts(Referrer.slug, list(slugs)),
+                Code.kind == CodeKind.share,
+            )
             .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
         )
         by_slug = {row.slug: row.id for row in rows}
@@ -75,60 +79,49 @@ async def gather(
     *,
     lock: bool = True,
 ) -> RedemptionContext:
-    """The facts about these cases and codes.
+    """Everything known about these candidates and codes.
 
-    With `lock` whoever decides next about one of these codes waits for our commit. Locks are taken in one order everywhere: the
-    brand's budget, referrers, codes, redemptions, each by id.
+    With `lock`, concurrent decisions about one of these codes wait for our commit. Locks are taken in
+    one order everywhere: the brand's budget, referrers, codes, redemptions, each by id.
     """
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:
         await session.execute(select(func.pg_advisory_xact_lock(_BUDGET_LOCK, brand.id)))
     rows = await session.execute(
-        select(Code.programme_version, Code.customer_id)
+        select(Code.terms_id, Code.referrer_id)
         .where(Code.brand_id == brand.id, in_ids(Code.id, list(code_ids)))
         .distinct()
     )
     pairs = rows.all()
-    owner_ids = {row.customer_id for row in pairs}
-    versions = await load_programme_versions(session, brand.id, {row.programme_version for row in pairs})
-    if lock and any(terms.reward.cap_per_referrer is not None for terms in versions.values()):
-        await _lock_referrers(session, brand.id, owner_ids)
+    referrer_ids = {row.referrer_id for row in pairs}
+    terms = await load_terms(session, brand.id, {row.terms_id for row in pairs})
+    if lock and any(each.reward.cap_per_referrer is not None for each in terms.values()):
+        await _lock_referrers(session, brand.id, referrer_ids)
     zone = ZoneInfo(brand.time_zone)
+    codes = await _load_codes(session, brand.id, code_ids, lock=lock)
+    owners = await _load_owners(session, brand.id, referrer_ids)
+    emails = {candidate.email_key for candidate in candidates if candidate.email_key}
+    phones = {candidate.phone for candidate in candidates if candidate.phone}
     return RedemptionContext(
         programme=programme,
-        versions=versions,
+        terms=terms,
         zone=zone,
-        codes=await _load_codes(session, brand.id, code_ids, lock=lock),
-        owners=await _load_owners(session, brand.id, owner_ids),
+        codes=codes,
+        owners=owners,
         existing=await _existing(session, brand.id, candidates),
-        emails=await _used(
-            session,
-            brand.id,
-            Redemption.friend_email_key,
-            {candidate.email_key for candidate in candidates if candidate.email_key},
-        ),
-        phones=await _used(
-            session,
-            brand.id,
-            Redemption.friend_phone,
-            {candidate.phone for candidate in candidates if candidate.phone},
-        ),
-        granted=await _granted(session, brand.id, owner_ids),
+        emails=await _used(session, brand.id, Redemption.friend_email_key, emails),
+        phones=await _used(session, brand.id, Redemption.friend_phone, phones),
+        counted=await _counted(session, brand.id, referrer_ids),
         spent=await _spent(session, brand.id, programme, candidates, zone),
-        payments=await _payments(
-            session,
-            brand.id,
-            owner_ids,
-            {candidate.payment_key for candidate in candidates if candidate.payment_key},
-        ),
+        payments=await _payments(session, brand.id, owners.values(), candidates),
     )
 
 
-async def _lock_referrers(session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]) -> None:
+async def _lock_referrers(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> None:
     await session.execute(
-        select(Referrer.customer_id)
-        .where(Referrer.brand_id == brand_id, in_ids(Referrer.customer_id, list(owner_ids)))
-        .order_by(Referrer.customer_id)
+        select(Referrer.id)
+        .where(Referrer.brand_id == brand_id, in_ids(Referrer.id, list(referrer_ids)))
+        .order_by(Referrer.id)
         .with_for_update(key_share=True)
     )
 
@@ -144,17 +137,24 @@ async def _load_codes(
 
 
 async def _load_owners(
-    session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]
-) -> dict[UUID, Owner]:
+    session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]
+) -> dict[UUID, CodeOwner]:
     rows = await session.execute(
-        select(Customer.id, Customer.email_key, Customer.phone, Referrer.revoked_at)
-        .join(Referrer, (Referrer.brand_id == Customer.brand_id) & (Referrer.customer_id == Customer.id))
-        .where(Customer.brand_id == brand_id, in_ids(Customer.id, list(owner_ids)))
+        select(Referrer.id, Referrer.customer_id, Referrer.revoked_at, Customer.email_key, Customer.phone)
+        .join(
+            Customer,
+            (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
+            isouter=True,
+        )
+        .where(Referrer.brand_id == brand_id, in_ids(Referrer.id, list(referrer_ids)))
     )
-    return {row.id: Owner(row.id, row.email_key, row.phone, row.revoked_at is not None) for row in rows}
+    return {
+        row.id: CodeOwner(row.customer_id, row.email_key, row.phone, row.revoked_at is not None)
+        for row in rows
+    }
 
 
-# A person is a customer's row, an address without aliases, or a phone; each finds its rows by an index of its own.
+# A person is a customer, an e-mail without aliases, or a phone; each is found by an index of its own.
 _EXISTING = text("""
     SELECT friend.key
     FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]), CAST(:phones AS text[]),
@@ -175,9 +175,9 @@ _EXISTING = text("""
 async def _existing(
     session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
 ) -> set[UUID]:
-    """Cases whose person has an earlier paid order with the brand, in any shop, imported history included.
+    """Keys of candidates whose person has an earlier paid order with the brand, in any shop.
 
-    A test order is none, and one that was cancelled has made nobody a customer.
+    Imported history counts; test orders and cancelled ones do not.
     """
     rows = await session.scalars(
         _EXISTING,
@@ -210,13 +210,13 @@ async def _used(
     return {value for value in rows if value is not None}
 
 
-async def _granted(session: AsyncSession, brand_id: int, owner_ids: Collection[UUID]) -> Counter[UUID]:
+async def _counted(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> Counter[UUID]:
     rows = await session.execute(
         select(Redemption.referrer_id, func.count())
         .where(
             Redemption.brand_id == brand_id,
-            in_ids(Redemption.referrer_id, list(owner_ids)),
-            Redemption.status.in_(COMMITTED),
+            in_ids(Redemption.referrer_id, list(referrer_ids)),
+            Redemption.status.in_(COUNTED),
         )
         .group_by(Redemption.referrer_id)
     )
@@ -230,57 +230,47 @@ async def _spent(
     candidates: Sequence[RedemptionCandidate],
     zone: ZoneInfo,
 ) -> dict[tuple[datetime | None, str], int]:
-    """What rewards of each purse cost so far: granted ones what is left of them, waiting ones what they would be."""
+    """What the rewards of each budget cost so far, pending ones included, after refunds."""
     budget = programme.reward.budget
     if budget is None:
         return {}
     spent = {}
-    for budget_key, candidate in {
-        budget_key_of(programme, candidate, zone): candidate for candidate in candidates
-    }.items():
+    by_budget = {budget_of(programme, candidate, zone): candidate for candidate in candidates}
+    for key, candidate in by_budget.items():
         period = period_of(candidate.placed_at, budget.period, zone)
         within = [Order.placed_at >= period[0], Order.placed_at < period[1]] if period else []
-        rows = await session.execute(
-            select(
-                Redemption.programme_version,
-                Reward.id.is_(None).label("waits"),
-                func.count(),
-                func.sum(Reward.net_amount),
+        total = await session.scalar(
+            select(func.sum(Reward.net_amount))
+            .join(
+                Redemption,
+                (Redemption.brand_id == Reward.brand_id) & (Redemption.id == Reward.redemption_id),
             )
             .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-            .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
-            .join(
-                Reward,
-                (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id),
-                isouter=True,
-            )
             .where(
-                Redemption.brand_id == brand_id,
-                Redemption.status.in_(COMMITTED),
-                or_(Reward.id.is_not(None), Redemption.status != RedemptionStatus.approved),
-                Shop.currency == candidate.shop_currency,
+                Reward.brand_id == brand_id,
+                Reward.currency == candidate.shop_currency,
+                Redemption.status.in_(COUNTED),
                 *within,
             )
-            .group_by(Redemption.programme_version, Reward.id.is_(None))
         )
-        found = rows.all()
-        versions = await load_programme_versions(session, brand_id, {row[0] for row in found})
-        spent[budget_key] = sum(
-            count * reward_of(versions[version], candidate.shop_currency) if waits else int(net)
-            for version, waits, count, net in found
-        )
+        spent[key] = int(total or 0)
     return spent
 
 
 async def _payments(
-    session: AsyncSession, brand_id: int, owner_ids: Collection[UUID], keys: Collection[bytes]
+    session: AsyncSession,
+    brand_id: int,
+    owners: Iterable[CodeOwner],
+    candidates: Sequence[RedemptionCandidate],
 ) -> set[tuple[UUID, bytes]]:
-    """Which referrer paid an order of their own in which of these ways."""
-    if not keys:
+    """Which of these payment keys the owners used for orders of their own, by customer."""
+    keys = {candidate.payment_key for candidate in candidates if candidate.payment_key}
+    customer_ids = {owner.customer_id for owner in owners if owner.customer_id is not None}
+    if not keys or not customer_ids:
         return set()
     rows = await session.execute(
         select(Order.customer_id, Order.payment_key).where(
-            Order.brand_id == brand_id, Order.customer_id.in_(owner_ids), Order.payment_key.in_(keys)
+            Order.brand_id == brand_id, Order.customer_id.in_(customer_ids), Order.payment_key.in_(keys)
         )
     )
     return {(row.customer_id, row.payment_key) for row in rows}

@@ -1,6 +1,6 @@
-"""A promoter becomes a referrer: a share slug, one active code, and the offer that tells them of it."""
+"""A promoter becomes a referrer: a share slug, one active share code, and the offer that announces it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,17 +17,17 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import CodeStyle
 from app.customers.models import Customer
 from app.referrals.announce import announce_codes
-from app.referrals.models import Code, Referrer
-from app.referrals.rules import CodeStatus
-from app.referrals.share import status_of
+from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
+from app.referrals.share import in_home_shop, status_of
 
 _TRIES = 8
-"""Draws of a slug or code before we give up: with about 49 bits one clash is rare and two a fault of ours."""
+"""Draws of a slug or code: with about 49 bits one clash is rare and eight are a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewReferrer:
-    """A customer whose latest answer is 9 or 10; without `survey_id` an imported advocate."""
+    """A customer whose latest answer is 9 or 10; an imported one has no `survey_id`."""
 
     customer_id: UUID
     shop_id: UUID
@@ -37,34 +37,60 @@ class NewReferrer:
 async def issue_offers(
     session: AsyncSession, tokens: Tokens, brand: Brand, promoters: Sequence[NewReferrer], *, now: datetime
 ) -> None:
-    """Give each promoter a referrer row, one active code and the offer messages their consent allows, in this transaction.
+    """Give each promoter a referrer row, one active share code and the offer messages that consent allows.
 
-    Idempotent: who has an active code that works keeps it, and a message about a code is queued once. Nothing is issued while
-    the programme does not offer, nor to the holdout share, to the erased and to the revoked.
+    All in this transaction. Idempotent: an active code that works is kept, and a message about a code
+    is queued once. A code that its shop does not know yet is not announced. Nothing is issued while
+    the programme makes no offers, nor to the holdout share, to erased people and revoked referrers.
     """
-    terms = await load_programme(session, brand.id)
-    if not terms.programme.offers_enabled or not terms.programme.runs_at(now):
+    in_force = await load_programme(session, brand.id)
+    if not in_force.programme.offers_enabled or not in_force.programme.runs_at(now):
         return
-    chosen = {one.customer_id: one for one in promoters if not _held_out(tokens, one.customer_id, terms)}
+    chosen = {
+        each.customer_id: each for each in promoters if not _is_held_out(tokens, each.customer_id, in_force)
+    }
     names = await _first_names(session, brand.id, chosen)
     chosen = {customer_id: chosen[customer_id] for customer_id in sorted(names)}
     referrers = await _make_referrers(session, brand.id, chosen)
     shops = await load_shops(session, brand.id)
     kept = await _keep_codes(session, brand.id, referrers, now=now)
-    missing = [referrer for customer_id, referrer in referrers.items() if customer_id not in kept]
-    made = await _make_codes(session, missing, names, shops, terms, now=now)
-    await announce_codes(session, tokens, brand, referrers, [*kept.values(), *made], shops, now=now)
+    missing = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in kept]
+    made = await _make_codes(session, missing, names, shops, in_force, now=now)
+    live = [code for code, is_live in (*kept.values(), *made) if is_live]
+    await announce_codes(session, tokens, brand, referrers, live, shops, in_force, now=now)
 
 
-def _held_out(tokens: Tokens, customer_id: UUID, terms: ProgrammeInForce) -> bool:
-    percent = terms.programme.offer.holdout_percent
+async def add_referrer(
+    session: AsyncSession, brand: Brand, shop_id: UUID, *, now: datetime
+) -> tuple[Referrer, Code]:
+    """Make a referrer who is no customer of the brand, with a share code under the terms in force.
+
+    They have no address, so no message announces the code.
+    """
+    for _ in range(_TRIES):
+        referrer = await session.scalar(
+            insert(Referrer)
+            .values(_referrer_values(brand.id, shop_id=shop_id, customer_id=None, survey_id=None))
+            .on_conflict_do_nothing()
+            .returning(Referrer)
+        )
+        if referrer is not None:
+            in_force = await load_programme(session, brand.id)
+            shops = await load_shops(session, brand.id)
+            [(code, _)] = await _make_codes(session, [referrer], {}, shops, in_force, now=now)
+            return referrer, code
+    raise RuntimeError("no free share slug was found")
+
+
+def _is_held_out(tokens: Tokens, customer_id: UUID, in_force: ProgrammeInForce) -> bool:
+    percent = in_force.programme.offer.holdout_percent
     return percent > 0 and tokens.share("holdout", customer_id) * 100 < percent
 
 
 async def _first_names(
     session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]
 ) -> dict[UUID, str | None]:
-    """First names of those who are there and not erased."""
+    """First names by customer; erased and unknown customers are left out."""
     rows = await session.execute(
         select(Customer.id, Customer.first_name).where(
             Customer.brand_id == brand_id,
@@ -78,7 +104,10 @@ async def _first_names(
 async def _make_referrers(
     session: AsyncSession, brand_id: int, chosen: Mapping[UUID, NewReferrer]
 ) -> dict[UUID, Referrer]:
-    """The promoters' referrer rows, locked in the order of their ids, so that nobody else issues them a code meanwhile."""
+    """The promoters' referrer rows by id, locked in the order of customers; revoked ones are left out.
+
+    The locks keep concurrent calls from issuing them a code.
+    """
     for _ in range(_TRIES):
         locked = await session.scalars(
             select(Referrer)
@@ -89,47 +118,58 @@ async def _make_referrers(
         known = {referrer.customer_id: referrer for referrer in locked}
         missing = [promoter for customer_id, promoter in chosen.items() if customer_id not in known]
         if not missing:
-            return {
-                customer_id: referrer
-                for customer_id, referrer in known.items()
-                if referrer.revoked_at is None
-            }
+            return {referrer.id: referrer for referrer in known.values() if referrer.revoked_at is None}
+        values = [
+            _referrer_values(
+                brand_id, shop_id=each.shop_id, customer_id=each.customer_id, survey_id=each.survey_id
+            )
+            for each in missing
+        ]
         # A clash of slugs leaves the row out; the next turn draws again.
-        await session.execute(
-            insert(Referrer).on_conflict_do_nothing(), [_referrer_values(brand_id, one) for one in missing]
-        )
+        await session.execute(insert(Referrer).on_conflict_do_nothing(), values)
     raise RuntimeError("no free share slug was found")
 
 
-def _referrer_values(brand_id: int, promoter: NewReferrer) -> dict[str, object]:
+def _referrer_values(
+    brand_id: int, *, shop_id: UUID, customer_id: UUID | None, survey_id: UUID | None
+) -> dict[str, object]:
     return {
         "brand_id": brand_id,
-        "customer_id": promoter.customer_id,
+        "id": new_id(),
+        "customer_id": customer_id,
         "slug": new_slug(brand_id),
-        "shop_id": promoter.shop_id,
-        "survey_id": promoter.survey_id,
+        "shop_id": shop_id,
+        "survey_id": survey_id,
     }
 
 
 async def _keep_codes(
-    session: AsyncSession, brand_id: int, customer_ids: Collection[UUID], *, now: datetime
-) -> dict[UUID, Code]:
-    """The active codes that work, by customer; those that do not work any more cease to be the present ones."""
-    rows = await session.scalars(
-        select(Code).where(
-            Code.brand_id == brand_id, in_ids(Code.customer_id, list(customer_ids)), Code.active
+    session: AsyncSession, brand_id: int, referrers: Mapping[UUID, Referrer], *, now: datetime
+) -> dict[UUID, tuple[Code, bool]]:
+    """The active share codes that work, by referrer, and whether each is live in the referrer's shop.
+
+    Codes that no longer work cease to be active.
+    """
+    rows = await session.execute(
+        select(Code, Referrer.id, CodePublication.state)
+        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .join(CodePublication, in_home_shop(), isouter=True)
+        .where(
+            Code.brand_id == brand_id,
+            in_ids(Code.referrer_id, list(referrers)),
+            Code.active,
+            Code.kind == CodeKind.share,
         )
     )
-    active = {code.customer_id: code for code in rows}
-    working = {
-        customer_id: code
-        for customer_id, code in active.items()
-        if status_of(code, now=now) is CodeStatus.active
-    }
-    worn_out = [code.id for customer_id, code in active.items() if customer_id not in working]
-    if worn_out:
+    working, useless = {}, []
+    for code, referrer_id, state in rows:
+        if status_of(code, now=now) is CodeStatus.active:
+            working[referrer_id] = (code, state is PublicationState.live)
+        else:
+            useless.append(code.id)
+    if useless:
         await session.execute(
-            update(Code).where(Code.brand_id == brand_id, in_ids(Code.id, worn_out)).values(active=False)
+            update(Code).where(Code.brand_id == brand_id, in_ids(Code.id, useless)).values(active=False)
         )
     return working
 
@@ -139,43 +179,68 @@ async def _make_codes(
     referrers: Sequence[Referrer],
     names: Mapping[UUID, str | None],
     shops: Mapping[UUID, Shop],
-    terms: ProgrammeInForce,
+    in_force: ProgrammeInForce,
     *,
     now: datetime,
-) -> list[Code]:
-    """Fresh codes under the terms in force; one that exists already is drawn again."""
-    waiting = {referrer.customer_id: referrer for referrer in referrers}
+) -> list[tuple[Code, bool]]:
+    """New share codes under the terms in force, and whether each is live in its referrer's shop already."""
+    waiting = {referrer.id: referrer for referrer in referrers}
     made: list[Code] = []
     for _ in range(_TRIES):
         if not waiting:
-            return made
+            break
         values = [
-            _code_values(referrer, names[referrer.customer_id], shops[referrer.shop_id], terms, now=now)
+            _code_values(referrer, _name_of(referrer, names), shops[referrer.shop_id], in_force, now=now)
             for referrer in waiting.values()
         ]
+        # A code that exists already is left out; the next turn draws again.
         rows = (await session.scalars(insert(Code).on_conflict_do_nothing().returning(Code), values)).all()
         made += rows
-        _drop(waiting, (row.customer_id for row in rows))
-    raise RuntimeError("no free code was found")
+        for row in rows:
+            del waiting[row.referrer_id]
+    if waiting:
+        raise RuntimeError("no free code was found")
+    return await _publish(session, made, {each.id: shops[each.shop_id] for each in referrers}, now=now)
 
 
-def _drop(waiting: dict[UUID, Referrer], customer_ids: Iterable[UUID]) -> None:
-    for customer_id in customer_ids:
-        del waiting[customer_id]
+async def _publish(
+    session: AsyncSession, codes: Sequence[Code], home: Mapping[UUID, Shop], *, now: datetime
+) -> list[tuple[Code, bool]]:
+    """Write the publication of each new code in its referrer's shop; whether it is live already."""
+    states = [first_publication_state(home[code.referrer_id].platform) for code in codes]
+    values = [
+        {
+            "brand_id": code.brand_id,
+            "code_id": code.id,
+            "shop_id": home[code.referrer_id].id,
+            "state": state,
+            "attempt": 0,
+            "live_at": now if state is PublicationState.live else None,
+        }
+        for code, state in zip(codes, states, strict=True)
+    ]
+    if values:
+        await session.execute(insert(CodePublication), values)
+    return [(code, state is PublicationState.live) for code, state in zip(codes, states, strict=True)]
+
+
+def _name_of(referrer: Referrer, names: Mapping[UUID, str | None]) -> str | None:
+    return None if referrer.customer_id is None else names[referrer.customer_id]
 
 
 def _code_values(
-    referrer: Referrer, first_name: str | None, shop: Shop, terms: ProgrammeInForce, *, now: datetime
+    referrer: Referrer, first_name: str | None, shop: Shop, in_force: ProgrammeInForce, *, now: datetime
 ) -> dict[str, object]:
-    offer = terms.programme.offer
+    offer = in_force.programme.offer
     display = named_code(first_name or "") if offer.code_style is CodeStyle.named else random_code()
     return {
         "brand_id": referrer.brand_id,
         "id": new_id(),
-        "customer_id": referrer.customer_id,
+        "referrer_id": referrer.id,
+        "kind": CodeKind.share,
         "code": plain_code(display),
         "display": display,
-        "programme_version": terms.version,
+        "terms_id": in_force.terms_id,
         "discount_kind": offer.friend_discount.kind,
         "discount_value": offer.friend_discount.value,
         "currency": shop.currency,
@@ -185,6 +250,4 @@ def _code_values(
         "active": True,
         "starts_at": now,
         "expires_at": now + timedelta(days=offer.valid_days),
-        # Every platform of today asks us, or hears of a code by the order; one that must be told first sets this when it knows.
-        "live_at": now,
     }

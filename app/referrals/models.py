@@ -1,4 +1,4 @@
-"""Tables of referrers, codes, visits, redemptions, rewards and the ledger."""
+"""Tables of referrers, codes and where they work, visits, redemptions and rewards."""
 
 from decimal import Decimal
 from uuid import UUID
@@ -11,58 +11,81 @@ from sqlalchemy import (
     Integer,
     Numeric,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.brands.programme import DiscountKind, RewardKind
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.rules import CodeKind, PublicationState, RedemptionStatus, RewardStatus
 
 _HOLDS_USE = "holds_use AND one_per_friend"
 """A redemption that counts in its code's uses keeps its friend from another one."""
+_REFERRER = (["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"])
+_TERMS = (["brand_id", "terms_id"], ["terms.brand_id", "terms.id"])
 
 
 class Referrer(Base):
-    """A customer who owns a code, and the slug of their share link. The row's key is the customer's."""
+    """Somebody who owns a share link and codes: a customer, or with no customer somebody else."""
 
     __tablename__ = "referrers"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        # By the table's name alone: surveys belong to a package above this one.
+        ForeignKeyConstraint(["brand_id", "survey_id"], ["surveys.brand_id", "surveys.id"]),
+        # A customer is one referrer at most; any number of referrers have no customer.
+        UniqueConstraint("brand_id", "customer_id"),
         UniqueConstraint("brand_id", "slug"),
+        Index("ix_referrers_survey", "brand_id", "survey_id"),
     )
 
     brand_id: Mapped[BrandKey]
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[RowKey]
+    customer_id: Mapped[UUID | None]
     slug: Mapped[str]
+    """Of the share link `/r/{slug}`; it names its brand."""
     shop_id: Mapped[UUID]
-    """The shop their answer was about: where a friend is led."""
+    """The shop to which the share link leads."""
     survey_id: Mapped[UUID | None]
-    """The survey whose answer made them one; none for an imported advocate."""
+    """The survey whose response made them a referrer; None for an imported one."""
     revoked_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 
 class Code(Base):
-    """A personal promo code with the terms it was issued under. A customer has one active code at a time."""
+    """A promo code with the terms it was issued under. A referrer has one active `share` code at a time."""
 
     __tablename__ = "codes"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "customer_id"], ["referrers.brand_id", "referrers.customer_id"]),
+        ForeignKeyConstraint(*_REFERRER),
+        ForeignKeyConstraint(*_TERMS),
+        ForeignKeyConstraint(["brand_id", "parent_id"], ["codes.brand_id", "codes.id"]),
         UniqueConstraint("brand_id", "code"),
-        Index("uq_codes_active", "brand_id", "customer_id", unique=True, postgresql_where=text("active")),
+        Index(
+            "uq_codes_active_share",
+            "brand_id",
+            "referrer_id",
+            unique=True,
+            postgresql_where=text("active AND kind = 'share'"),
+        ),
+        Index("ix_codes_referrer", "brand_id", "referrer_id"),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_within_max"),
+        CheckConstraint("(kind = 'friend') = (parent_id IS NOT NULL)", name="friend_has_parent"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
-    customer_id: Mapped[UUID]
-    """The referrer."""
+    referrer_id: Mapped[UUID]
+    kind: Mapped[CodeKind] = mapped_column(enum_text(CodeKind), default=CodeKind.share)
+    parent_id: Mapped[UUID | None]
+    """The share code from whose link a `friend` code was made."""
     code: Mapped[str]
     """As compared: case folded, without dashes and spaces."""
     display: Mapped[str]
     """As shown: `ANA-7K4QX`."""
-    programme_version: Mapped[int] = mapped_column(Integer)
+    terms_id: Mapped[UUID] = mapped_column(Uuid)
     discount_kind: Mapped[DiscountKind] = mapped_column(enum_text(DiscountKind))
     discount_value: Mapped[Decimal] = mapped_column(Numeric)
     """Percent, or an amount in major units of `currency`."""
@@ -71,39 +94,61 @@ class Code(Base):
     max_uses: Mapped[int] = mapped_column(Integer)
     uses: Mapped[int] = mapped_column(Integer, default=0)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
-    """Whether it is the customer's present code; a disabled or superseded one is not."""
+    """Whether it is the present code of its kind; a disabled or superseded one is not."""
     starts_at: Mapped[Moment]
     expires_at: Mapped[Moment]
-    live_at: Mapped[Moment | None]
-    """When the shop knew it; at once where the shop asks us."""
     disabled_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 
+class CodePublication(Base):
+    """Whether a shop knows a code. A code that is not live in its referrer's shop is neither shown nor mailed."""
+
+    __tablename__ = "code_publications"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        Index("ix_code_publications_wanted", "brand_id", postgresql_where=text("state = 'wanted'")),
+    )
+
+    brand_id: Mapped[BrandKey]
+    code_id: Mapped[UUID] = mapped_column(primary_key=True)
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[PublicationState] = mapped_column(enum_text(PublicationState))
+    remote_id: Mapped[str | None]
+    """The platform's own id of the discount."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    """How often publishing was tried."""
+    live_at: Mapped[Moment | None]
+    created_at: Mapped[Created]
+
+
 class Visit(Base):
-    """A friend's opening of a share link; holds nothing that tells who."""
+    """One opening of a share link; nothing about who opened it."""
 
     __tablename__ = "visits"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "customer_id"], ["referrers.brand_id", "referrers.customer_id"]),
-        Index("ix_visits_customer", "brand_id", "customer_id"),
+        ForeignKeyConstraint(*_REFERRER),
+        Index("ix_visits_referrer", "brand_id", "referrer_id"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
-    customer_id: Mapped[UUID]
-    """The referrer."""
+    referrer_id: Mapped[UUID]
     at: Mapped[Moment]
     created_at: Mapped[Created]
 
 
 class Redemption(Base):
-    """A friend's order that carried a code of ours; an order has at most one."""
+    """A friend's order that carried a code of ours; an order has one at most."""
 
     __tablename__ = "redemptions"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "order_id"], ["orders.brand_id", "orders.id"]),
         ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
+        ForeignKeyConstraint(["brand_id", "friend_id"], ["customers.brand_id", "customers.id"]),
+        ForeignKeyConstraint(*_REFERRER),
+        ForeignKeyConstraint(*_TERMS),
         UniqueConstraint("brand_id", "order_id"),
         Index(
             "uq_redemptions_friend_email",
@@ -122,7 +167,9 @@ class Redemption(Base):
         CheckConstraint("(status = 'refused') <= (reason IS NOT NULL)", name="refusal_has_reason"),
         Index("ix_redemptions_hold", "brand_id", "hold_until", postgresql_where=text("status = 'pending'")),
         Index("ix_redemptions_referrer", "brand_id", "referrer_id"),
+        Index("ix_redemptions_friend", "brand_id", "friend_id"),
         Index("ix_redemptions_code", "brand_id", "code_id"),
+        Index("ix_redemptions_status", "brand_id", "status", "id"),
     )
 
     brand_id: Mapped[BrandKey]
@@ -137,69 +184,45 @@ class Redemption(Base):
     one_per_friend: Mapped[bool] = mapped_column(Boolean)
     status: Mapped[RedemptionStatus] = mapped_column(enum_text(RedemptionStatus))
     reason: Mapped[str | None]
-    """A `RefusalReason`, or a person's words at a rejection, or what reversed it."""
+    """A `RefusalReason`, a person's words at a rejection, or what reversed it."""
     amount_off: Mapped[Minor]
     currency: Mapped[str]
-    programme_version: Mapped[int] = mapped_column(Integer)
+    terms_id: Mapped[UUID]
     holds_use: Mapped[bool] = mapped_column(Boolean)
-    """Whether it counts in the code's `uses`: from winning until a cancellation or full rollback gives the use back."""
+    """Whether it counts in the code's `uses`: until a cancellation or full rollback gives the use back."""
     hold_until: Mapped[Moment | None]
-    """When it may be approved; none while it waits for a delivery."""
+    """The end of the holding period; None while it waits for a delivery."""
     approved_at: Mapped[Moment | None]
     reversed_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 
 class Reward(Base):
-    """What a referrer is given for an approved redemption."""
+    """What a referrer gets for a redemption: there from the redemption on, theirs when it is granted."""
 
     __tablename__ = "rewards"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "redemption_id"], ["redemptions.brand_id", "redemptions.id"]),
+        ForeignKeyConstraint(*_REFERRER),
         UniqueConstraint("brand_id", "redemption_id"),
         CheckConstraint("net_amount BETWEEN 0 AND amount", name="net_within_amount"),
         Index("ix_rewards_referrer", "brand_id", "referrer_id"),
+        Index("ix_rewards_status", "brand_id", "status", "id"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
-    redemption_id: Mapped[UUID]
+    redemption_id: Mapped[UUID | None]
+    """None for a reward that no redemption earned, such as goodwill."""
     referrer_id: Mapped[UUID]
     kind: Mapped[RewardKind] = mapped_column(enum_text(RewardKind))
     amount: Mapped[Minor]
-    """As granted."""
+    """What is granted, or is to be granted after the holding period."""
     net_amount: Mapped[Minor]
-    """What is left after clawbacks."""
+    """What refunds leave of `amount`; 0 once it is reversed or cancelled."""
     currency: Mapped[str]
     code: Mapped[str | None]
-    """The referrer's own code, for a reward of kind `code`."""
+    """The referrer's own code, for a granted reward of kind `code`."""
     status: Mapped[RewardStatus] = mapped_column(enum_text(RewardStatus))
     granted_at: Mapped[Moment | None]
-    created_at: Mapped[Created]
-
-
-class LedgerEntry(Base):
-    """One line of the double-entry ledger: append-only, each transaction adds up to zero.
-
-    `transaction_key` says what was booked (`grant:…`, `clawback:…:total`), so nothing can be booked twice.
-    """
-
-    __tablename__ = "ledger_entries"
-    __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "redemption_id"], ["redemptions.brand_id", "redemptions.id"]),
-        UniqueConstraint("brand_id", "transaction_key", "account"),
-        Index("ix_ledger_entries_redemption", "brand_id", "redemption_id"),
-    )
-
-    brand_id: Mapped[BrandKey]
-    id: Mapped[RowKey]
-    transaction_id: Mapped[UUID]
-    transaction_key: Mapped[str]
-    account: Mapped[LedgerAccount] = mapped_column(enum_text(LedgerAccount))
-    amount: Mapped[Minor]
-    """Signed: what an account gains."""
-    currency: Mapped[str]
-    redemption_id: Mapped[UUID]
-    referrer_id: Mapped[UUID]
-    at: Mapped[Moment]
     created_at: Mapped[Created]

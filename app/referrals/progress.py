@@ -1,4 +1,4 @@
-"""A referrer's own page: their code, how often the link was opened, and what came of each friend's order."""
+"""A referrer's own page: the code, the visits of the link, and the state of each friend's order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.money import Money
-from app.brands.find import load_programme_versions
 from app.brands.models import Brand, Shop
+from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
-from app.referrals.rules import CodeStatus
+from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
+from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
 from app.referrals.sentences import CODE_STATES, day_of, describe_redemption
-from app.referrals.share import Share, make_share, status_of
+from app.referrals.share import Share, in_home_shop, make_share, status_of
 
 SHOWN = 50
 """Friends' orders on the page, the newest first."""
@@ -25,7 +25,7 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class FriendOrder:
-    """One friend's order, with nothing that tells whose: the day, and what came of it in a sentence."""
+    """One friend's order without the friend: the day, and its state in a sentence."""
 
     placed_on: str
     said: str
@@ -36,6 +36,8 @@ class Progress:
     """Everything on a referrer's own page."""
 
     brand: Brand
+    customer_id: UUID | None
+    """None for a referrer who is no customer."""
     first_name: str | None
     share: Share | None
     """None while there is no code that works; `code_said` says why."""
@@ -43,23 +45,27 @@ class Progress:
     clicks: int
     uses: int
     earned: Sequence[str]
-    """What rewards come to after clawbacks, one amount a currency."""
+    """The sum of granted rewards after clawbacks, one amount a currency."""
     orders: Sequence[FriendOrder]
     reward: str | None
 
 
 async def find_progress(
-    session: AsyncSession, public_url: str, brand: Brand, customer_id: UUID, *, now: datetime
+    session: AsyncSession, public_url: str, brand: Brand, referrer_id: UUID, *, now: datetime
 ) -> Progress | None:
-    """How a referrer's recommendations have fared at `now`; None for who is none, was revoked or erased."""
+    """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
     row = (
         await session.execute(
             select(Referrer, Customer.first_name, Shop)
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+            .join(
+                Customer,
+                (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
+                isouter=True,
+            )
             .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
             .where(
                 Referrer.brand_id == brand.id,
-                Referrer.customer_id == customer_id,
+                Referrer.id == referrer_id,
                 Referrer.revoked_at.is_(None),
                 Customer.erased_at.is_(None),
             )
@@ -67,62 +73,71 @@ async def find_progress(
     ).first()
     if row is None:
         return None
-    code = await _latest_code(session, brand.id, customer_id)
-    share, said, reward = None, "You have no code yet.", None
-    if code is not None:
-        status = status_of(code, now=now)
-        programme = (await load_programme_versions(session, brand.id, [code.programme_version]))[
-            code.programme_version
-        ]
-        made = make_share(public_url, brand.name, row.Referrer, code, programme)
-        share, said, reward = made if status is CodeStatus.active else None, CODE_STATES[status], made.reward
+    status, made = await _latest_share(session, public_url, brand, row.Referrer, now=now)
     return Progress(
         brand=brand,
+        customer_id=row.Referrer.customer_id,
         first_name=row.first_name,
-        share=share,
-        code_said=said,
-        clicks=await _clicks(session, brand.id, customer_id),
-        uses=await _uses(session, brand.id, customer_id),
-        earned=await _earned(session, brand.id, customer_id),
-        orders=await _orders(session, brand.id, customer_id, ZoneInfo(row.Shop.time_zone)),
-        reward=reward,
+        share=made if status is CodeStatus.active else None,
+        code_said="You have no code yet." if status is None else CODE_STATES[status],
+        clicks=await _clicks(session, brand.id, referrer_id),
+        uses=await _uses(session, brand.id, referrer_id),
+        earned=await _earned(session, brand.id, referrer_id),
+        orders=await _orders(session, brand.id, referrer_id, ZoneInfo(row.Shop.time_zone)),
+        reward=None if made is None else made.reward,
     )
 
 
-async def _latest_code(session: AsyncSession, brand_id: int, customer_id: UUID) -> Code | None:
-    """The present code, else the last one that was."""
-    rows = await session.scalars(
-        select(Code)
-        .where(Code.brand_id == brand_id, Code.customer_id == customer_id)
+async def _latest_share(
+    session: AsyncSession, public_url: str, brand: Brand, referrer: Referrer, *, now: datetime
+) -> tuple[CodeStatus | None, Share | None]:
+    """The present share code, else the last one there was: its status and what it shares."""
+    rows = await session.execute(
+        select(Code, CodePublication.state)
+        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .join(CodePublication, in_home_shop(), isouter=True)
+        .where(Code.brand_id == brand.id, Code.referrer_id == referrer.id, Code.kind == CodeKind.share)
         .order_by(Code.active.desc(), Code.id.desc())
         .limit(1)
     )
-    return rows.first()
+    row = rows.first()
+    if row is None:
+        return None, None
+    code = row.Code
+    terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
+    live = row.state is PublicationState.live
+    share = make_share(public_url, brand.name, referrer, code, terms, live=live)
+    return status_of(code, now=now), share
 
 
-async def _clicks(session: AsyncSession, brand_id: int, customer_id: UUID) -> int:
+async def _clicks(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
     query = (
         select(func.count())
         .select_from(Visit)
-        .where(Visit.brand_id == brand_id, Visit.customer_id == customer_id)
+        .where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
     )
     return (await session.execute(query)).scalar_one()
 
 
-async def _uses(session: AsyncSession, brand_id: int, customer_id: UUID) -> int:
+async def _uses(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
     """Friends' orders that carried a code of theirs, counted or not."""
     query = (
         select(func.count())
         .select_from(Redemption)
-        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == customer_id)
+        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
     )
     return (await session.execute(query)).scalar_one()
 
 
-async def _earned(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[str]:
+async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID) -> list[str]:
     rows = await session.execute(
         select(Reward.currency, func.sum(Reward.net_amount))
-        .where(Reward.brand_id == brand_id, Reward.referrer_id == customer_id, Reward.net_amount > 0)
+        .where(
+            Reward.brand_id == brand_id,
+            Reward.referrer_id == referrer_id,
+            Reward.status.in_(EARNED),
+            Reward.net_amount > 0,
+        )
         .group_by(Reward.currency)
         .order_by(Reward.currency)
     )
@@ -130,7 +145,7 @@ async def _earned(session: AsyncSession, brand_id: int, customer_id: UUID) -> li
 
 
 async def _orders(
-    session: AsyncSession, brand_id: int, customer_id: UUID, zone: ZoneInfo
+    session: AsyncSession, brand_id: int, referrer_id: UUID, zone: ZoneInfo
 ) -> list[FriendOrder]:
     rows = await session.execute(
         select(Redemption, Order.placed_at, Reward)
@@ -140,7 +155,7 @@ async def _orders(
             (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id),
             isouter=True,
         )
-        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == customer_id)
+        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
         .order_by(Order.placed_at.desc(), Redemption.id.desc())
         .limit(SHOWN)
     )

@@ -1,8 +1,8 @@
-"""Friends' orders that carry a code of ours: who wins a limited use is decided here, on arrival, once."""
+"""Friends' orders that carry a code of ours: who wins a limited use is decided on arrival, once."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,24 +16,26 @@ from app.base.ids import new_id
 from app.base.tokens import plain_code
 from app.brands.models import Brand, Shop
 from app.customers.models import Customer
+from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
 from app.referrals import rules
-from app.referrals.candidates import RedemptionCandidate, RedemptionContext
+from app.referrals.candidates import RedemptionCandidate, RedemptionContext, reward_amount
 from app.referrals.gather import find_codes, gather
-from app.referrals.ledger import LedgerTransaction, post_entries
-from app.referrals.models import Code, Redemption
+from app.referrals.models import Code, Redemption, Reward
 from app.referrals.reverse import reverse_orders
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RefusalReason
+from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 
 
 @dataclass(frozen=True, slots=True)
 class RedemptionDecision:
-    """What became of an order's codes: the one that won, or the first one and why it was refused."""
+    """The code of an order that won, or its first code and the reason why it was refused."""
 
     candidate: RedemptionCandidate
     code: Code
     reason: RefusalReason | None
     suspect: bool = False
+    redemption_id: UUID = field(default_factory=new_id)
 
 
 async def redeem_orders(
@@ -41,9 +43,11 @@ async def redeem_orders(
 ) -> None:
     """Decide the redemption of each recorded order, `order_ids` in the order of their arrival.
 
-    Idempotent: an order that has its redemption keeps it. An order with none of our codes gets no row; one whose codes are all
-    refused gets a `refused` row with the first reason. Test orders and imported history redeem nothing. Facts that came before
-    the order are folded in at once. A code's expiry is judged by when the order was placed, so a late webhook costs nobody.
+    Idempotent: an order that has its redemption keeps it. An order with none of our codes gets no
+    row; one whose codes are all refused gets a `refused` row with the first reason. A redemption that
+    counts has its reward, `pending`. Test orders and imported history redeem nothing. Facts that came
+    before the order are folded in. A code's expiry is judged by when the order was placed, so that a
+    late webhook costs nobody.
     """
     candidates = await _candidates(session, brand.id, order_ids)
     carried = await find_codes(session, brand.id, candidates)
@@ -58,7 +62,8 @@ async def redeem_orders(
         for candidate in candidates
     ]
     decisions = await _write(session, brand.id, context, decisions)
-    await _book(session, brand.id, decisions, now=now)
+    await _write_rewards(session, brand.id, context, decisions)
+    await post_entries(session, brand, [_discount(each) for each in decisions], now=now)
     await reverse_orders(session, brand, [decision.candidate.key for decision in decisions], now=now)
     await due.wake(session, "referrals")
 
@@ -66,7 +71,7 @@ async def redeem_orders(
 def decide(
     context: RedemptionContext, candidate: RedemptionCandidate, codes: Sequence[Code]
 ) -> RedemptionDecision:
-    """The first of the codes that may win, counted into the facts; else the first one with its reason."""
+    """The first of the codes that may win, added to the context; else the first code with its reason."""
     refused: RedemptionDecision | None = None
     for code in codes:
         reason = rules.may_redeem(context.eligibility_of(candidate, code))
@@ -94,7 +99,8 @@ async def _candidates(
                 Order.subtotal,
                 Order.currency,
             ),
-            *(Order.discount_total, Order.payment_key, Customer.email_key, Customer.phone),
+            *(Order.discount_total, Order.payment_key, Order.paid_at, Order.delivered_at),
+            *(Customer.email_key, Customer.phone),
             Shop.currency.label("shop_currency"),
         )
         .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
@@ -130,6 +136,8 @@ async def _candidates(
             shop_currency=row.shop_currency,
             discounted=row.discount_total,
             payment_key=row.payment_key,
+            paid_at=row.paid_at,
+            delivered_at=row.delivered_at,
         )
         for order_id in dict.fromkeys(order_ids)
         if (row := found.get(order_id)) is not None
@@ -139,36 +147,32 @@ async def _candidates(
 async def _write(
     session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> list[RedemptionDecision]:
-    """Write the redemptions and take the uses; answers what was written, which differs where somebody else was quicker.
+    """Write the redemptions and take the uses; returns what was written.
 
-    Codes are locked, so uses cannot run out in between. But a friend who orders twice at one moment with two codes is seen by the
-    unique key alone: the later order is refused then.
+    Codes are locked, so uses cannot run out in between. But a friend who orders twice at one moment
+    with two codes is noticed by the unique key alone: the later order is refused then. An order that
+    was redeemed concurrently is left out.
     """
     written = await _insert(session, brand_id, context, decisions)
-    won = Counter(
-        decision.code.id
-        for decision in decisions
-        if decision.reason is None and decision.candidate.key in written
-    )
+    won = Counter(each.code.id for each in decisions if each.reason is None and each.candidate.key in written)
     await _take_uses(session, brand_id, won)
-    missed = [decision for decision in decisions if decision.candidate.key not in written]
-    late = [replace(decision, reason=RefusalReason.already_used_by_friend) for decision in missed]
-    # An order that somebody else redeemed meanwhile has its row, and this second insert passes it over.
+    missed = [each for each in decisions if each.candidate.key not in written]
+    late = [replace(each, reason=RefusalReason.already_used_by_friend) for each in missed]
+    # An order that was redeemed concurrently has its row, and this second insert leaves it out.
     written |= await _insert(session, brand_id, context, late)
-    told = {decision.candidate.key: decision for decision in (*decisions, *late)}
-    return [decision for key, decision in told.items() if key in written]
+    final = {each.candidate.key: each for each in (*decisions, *late)}
+    return [each for key, each in final.items() if key in written]
 
 
 async def _insert(
     session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> set[UUID]:
+    """The keys of the orders whose redemptions were written."""
     if not decisions:
         return set()
-    # In the order of the friends' keys, so that two batches with the same friends wait in a line and not for each other.
-    ordered = sorted(
-        decisions, key=lambda decision: (decision.candidate.email_key or "", decision.candidate.phone or "")
-    )
-    values = [_values(brand_id, context, decision) for decision in ordered]
+    # In the order of the friends' keys, so that two batches with the same friends cannot deadlock.
+    ordered = sorted(decisions, key=lambda each: (each.candidate.email_key or "", each.candidate.phone or ""))
+    values = [_values(brand_id, context, each) for each in ordered]
     return set(
         await session.scalars(
             insert(Redemption).on_conflict_do_nothing().returning(Redemption.order_id), values
@@ -178,30 +182,36 @@ async def _insert(
 
 def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecision) -> dict[str, object]:
     candidate, code = decision.candidate, decision.code
-    won = decision.reason is None
+    terms, won = context.terms[code.terms_id], decision.reason is None
     status = RedemptionStatus.in_review if decision.suspect else RedemptionStatus.pending
     reason = RefusalReason.suspected_fraud if decision.suspect and won else decision.reason
+    hold_until = None
+    if won and candidate.paid_at is not None:
+        hold_until = rules.hold_end(
+            candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
+        )
     return {
         "brand_id": brand_id,
-        "id": new_id(),
+        "id": decision.redemption_id,
         "order_id": candidate.key,
         "code_id": code.id,
-        "referrer_id": code.customer_id,
+        "referrer_id": code.referrer_id,
         "friend_id": candidate.customer_id,
         "friend_email_key": candidate.email_key,
         "friend_phone": candidate.phone,
-        "one_per_friend": context.versions[code.programme_version].offer.one_per_friend,
+        "one_per_friend": terms.offer.one_per_friend,
         "status": status if won else RedemptionStatus.refused,
         "reason": reason,
         "amount_off": amount_off_of(decision),
         "currency": candidate.currency,
-        "programme_version": code.programme_version,
+        "terms_id": code.terms_id,
         "holds_use": won,
+        "hold_until": hold_until,
     }
 
 
 def amount_off_of(decision: RedemptionDecision) -> int:
-    """What the code takes off the order, in its minor units; for a refused one what the shop took off all the same."""
+    """What the code takes off the order, in its minor units; for a refused code what the shop took off."""
     candidate, code = decision.candidate, decision.code
     kind, value = code.discount_kind, code.discount_value
     if decision.reason is None:
@@ -227,7 +237,7 @@ _TAKE = text("""
 
 
 async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
-    """Count the uses; the condition repeats what the lock has promised, and failing it undoes the whole batch."""
+    """Count the uses; the condition repeats what the lock guarantees, else the batch is rolled back."""
     if not won:
         return
     taken = await session.scalars(
@@ -237,27 +247,43 @@ async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, in
         raise RuntimeError("a code was used up while it was locked")
 
 
-async def _book(
-    session: AsyncSession, brand_id: int, decisions: Sequence[RedemptionDecision], *, now: datetime
+async def _write_rewards(
+    session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> None:
-    """Book what friends got: as the cost of redemptions that count, or as leaked."""
-    keys = [decision.candidate.key for decision in decisions]
-    rows = await session.execute(
-        select(Redemption.order_id, Redemption.id).where(
-            Redemption.brand_id == brand_id, in_ids(Redemption.order_id, keys)
-        )
+    """Write the pending reward of each redemption that counts, unless its terms give none."""
+    values = []
+    for each in decisions:
+        terms, currency = context.terms[each.code.terms_id], each.candidate.shop_currency
+        amount = reward_amount(terms, currency)
+        if each.reason is None and amount:
+            values.append(
+                {
+                    "brand_id": brand_id,
+                    "id": new_id(),
+                    "redemption_id": each.redemption_id,
+                    "referrer_id": each.code.referrer_id,
+                    "kind": terms.reward.kind,
+                    "amount": amount,
+                    "net_amount": amount,
+                    "currency": currency,
+                    "status": RewardStatus.pending,
+                }
+            )
+    if values:
+        await session.execute(insert(Reward), values)
+
+
+def _discount(decision: RedemptionDecision) -> LedgerTransaction:
+    """What the friend got: a cost of a redemption that counts, else a leaked discount."""
+    counts = decision.reason is None
+    return LedgerTransaction(
+        key=f"discount:{decision.redemption_id}",
+        account=LedgerAccount.discount_cost if counts else LedgerAccount.leaked_discount,
+        other=LedgerAccount.friends,
+        amount=amount_off_of(decision),
+        currency=decision.candidate.currency,
+        cause_kind=CauseKind.redemption,
+        cause_id=decision.redemption_id,
+        referrer_id=decision.code.referrer_id,
+        occurred_at=decision.candidate.placed_at,
     )
-    ids = {row.order_id: row.id for row in rows}
-    bookings = [
-        LedgerTransaction(
-            key=f"discount:{ids[decision.candidate.key]}",
-            account=LedgerAccount.discount_cost if decision.reason is None else LedgerAccount.leaked_discount,
-            other=LedgerAccount.friends,
-            amount=amount_off_of(decision),
-            currency=decision.candidate.currency,
-            redemption_id=ids[decision.candidate.key],
-            referrer_id=decision.code.customer_id,
-        )
-        for decision in decisions
-    ]
-    await post_entries(session, brand_id, bookings, now=now)

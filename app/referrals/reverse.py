@@ -1,4 +1,4 @@
-"""Refunds, cancellations and deliveries, folded into redemptions and rewards by compensating entries only."""
+"""Folds refunds, cancellations and deliveries into redemptions and rewards, by compensating entries."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,32 +10,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids
-from app.brands.find import load_programme_versions
 from app.brands.models import Brand
-from app.brands.programme import Programme
+from app.brands.terms import Terms, load_terms
+from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
 from app.referrals import rules
-from app.referrals.ledger import LedgerTransaction, post_entries
 from app.referrals.models import Redemption, Reward
-from app.referrals.rules import LedgerAccount, RedemptionStatus
+from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RewardStatus
 
 CANCELLED, REFUNDED = "cancelled", "refunded"
 """Reasons of a reversed redemption, besides a person's words."""
-_OPEN = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
 
 
 @dataclass(frozen=True, slots=True)
 class RedemptionState:
-    """A redemption, locked, with what its order and its reward have come to."""
+    """A redemption, locked, with its order, its reward and its terms."""
 
     redemption: Redemption
     order: Order
     reward: Reward | None
-    terms: Programme
+    terms: Terms
 
     @property
     def cancelled(self) -> bool:
-        """Whether the order is off."""
+        """Whether the order was cancelled."""
         return self.order.cancelled_at is not None
 
     @property
@@ -44,8 +43,8 @@ class RedemptionState:
         return rules.is_undone(self.order.total, self.order.refunded, cancelled=self.cancelled)
 
     def net_of(self, amount: int) -> int:
-        """What the order's facts leave of a reward of this amount."""
-        if self.undone or self.redemption.status is RedemptionStatus.reversed:
+        """What the order's facts leave of a reward of this amount; 0 for a redemption that does not count."""
+        if self.undone or self.redemption.status not in COUNTED:
             return 0
         minimum, currency = self.terms.offer.minimum_subtotal, self.order.currency
         return rules.net_reward(
@@ -61,10 +60,10 @@ class RedemptionState:
 async def reverse_orders(
     session: AsyncSession, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Bring the redemptions of these orders, and their rewards, to what the orders' present facts say.
+    """Fold the orders' present facts into their redemptions and rewards.
 
-    A fold: the order, repetition and lateness of facts cannot matter. A cancellation gives the code's use back, a refund does not.
-    Orders without a redemption are passed over.
+    The order, repetition and lateness of facts cannot matter. A cancellation gives the code's use
+    back, a refund does not. Orders without a redemption are left out.
     """
     if not order_ids:
         return
@@ -74,8 +73,9 @@ async def reverse_orders(
         _fold(state, now=now)
     await give_back(session, brand.id, given_back)
     await session.flush()
-    await post_entries(session, brand.id, [line for one in states for line in _discount_back(one)], now=now)
-    await reduce_rewards(session, brand.id, states, now=now)
+    returned = [discount_back(one.redemption, now=now) for one in states if one.cancelled]
+    await post_entries(session, brand, returned, now=now)
+    await reduce_rewards(session, brand, states, now=now)
     if any(
         one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending
         for one in states
@@ -86,7 +86,7 @@ async def reverse_orders(
 async def lock_redemption_states(
     session: AsyncSession, brand_id: int, order_ids: Collection[UUID]
 ) -> list[RedemptionState]:
-    """The redemptions of these orders with their facts, read after everything that may change is locked: codes, then redemptions."""
+    """The redemptions of these orders with their facts, read after codes and redemptions are locked."""
     if not order_ids:
         return []
     await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids)})
@@ -100,11 +100,11 @@ async def lock_redemption_states(
     redemptions = {redemption.id: redemption for redemption in locked}
     if not redemptions:
         return []
-    # Read by later statements than the lock's: that one saw the world as it was before it had to wait.
-    return await _stand(session, brand_id, redemptions)
+    # Read by later statements than the lock's, which sees rows as they were before it waited.
+    return await _load_states(session, brand_id, redemptions)
 
 
-# A use goes back to its code, which is locked before the redemption: redeeming takes its locks in that order too.
+# A use goes back to its code, which is locked before the redemption, as redeeming locks them.
 _LOCK_CODES = text("""
     SELECT codes.id FROM codes
     WHERE codes.brand_id = :brand_id AND codes.id IN (
@@ -117,7 +117,7 @@ _LOCK_CODES = text("""
 """)
 
 
-async def _stand(
+async def _load_states(
     session: AsyncSession, brand_id: int, redemptions: dict[UUID, Redemption]
 ) -> list[RedemptionState]:
     fresh = {"populate_existing": True}
@@ -134,28 +134,26 @@ async def _stand(
         .execution_options(**fresh)
     )
     by_redemption = {reward.redemption_id: reward for reward in rewards}
-    versions = await load_programme_versions(
-        session, brand_id, {redemption.programme_version for redemption in redemptions.values()}
-    )
+    terms = await load_terms(session, brand_id, {redemption.terms_id for redemption in redemptions.values()})
     return [
         RedemptionState(
             redemption,
             by_id[redemption.order_id],
             by_redemption.get(redemption.id),
-            versions[redemption.programme_version],
+            terms[redemption.terms_id],
         )
         for redemption in redemptions.values()
     ]
 
 
 def _fold(state: RedemptionState, *, now: datetime) -> None:
-    """Set the redemption's state to what the facts say; called again it changes nothing."""
+    """Set the redemption's state from the order's facts; idempotent."""
     redemption, order, reward = state.redemption, state.order, state.terms.reward
     if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
         redemption.hold_until = rules.hold_end(
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
-    if redemption.status in _OPEN and state.undone:
+    if redemption.status in COUNTED and state.undone:
         redemption.status = RedemptionStatus.reversed
         redemption.reason = CANCELLED if state.cancelled else REFUNDED
         redemption.reversed_at = now
@@ -174,19 +172,14 @@ _GIVE_BACK = text("""
 
 
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
-    """Give each of these redemptions' use back to its code; once each, which `holds_use` sees to."""
+    """Give the use of each of these redemptions back to its code; the caller clears `holds_use`."""
     codes = [one.redemption.code_id for one in states]
     if codes:
         await session.execute(_GIVE_BACK, {"brand_id": brand_id, "ids": sorted(set(codes)), "all": codes})
 
 
-def _discount_back(state: RedemptionState) -> list[LedgerTransaction]:
-    """A cancelled order cost no discount, counted or leaked; a refunded one did."""
-    return [discount_back(state.redemption)] if state.cancelled else []
-
-
-def discount_back(redemption: Redemption) -> LedgerTransaction:
-    """What takes a friend's discount out of the books again."""
+def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
+    """Takes a friend's discount off the ledger: a cancelled order cost none, counted or leaked."""
     leaked = redemption.status is RedemptionStatus.refused
     return LedgerTransaction(
         key=f"discount_back:{redemption.id}",
@@ -194,37 +187,70 @@ def discount_back(redemption: Redemption) -> LedgerTransaction:
         other=LedgerAccount.friends,
         amount=-redemption.amount_off,
         currency=redemption.currency,
-        redemption_id=redemption.id,
+        cause_kind=CauseKind.redemption,
+        cause_id=redemption.id,
         referrer_id=redemption.referrer_id,
+        occurred_at=now,
     )
 
 
-_LOWER = text("""
-    UPDATE rewards SET net_amount = lower.net, status = CASE WHEN lower.net = 0 THEN 'reversed' ELSE status END
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:nets AS bigint[])) AS lower (id, net)
-    WHERE rewards.brand_id = :brand_id AND rewards.id = lower.id
+_REDUCE = text("""
+    UPDATE rewards SET net_amount = reduced.net, status = reduced.status
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:nets AS bigint[]), CAST(:statuses AS text[]))
+        AS reduced (id, net, status)
+    WHERE rewards.brand_id = :brand_id AND rewards.id = reduced.id
 """)
 
 
 async def reduce_rewards(
-    session: AsyncSession, brand_id: int, states: Sequence[RedemptionState], *, now: datetime
+    session: AsyncSession, brand: Brand, states: Sequence[RedemptionState], *, now: datetime
 ) -> None:
-    """Lower granted rewards to what the facts leave of them; a reward never rises again, since refunds never shrink."""
-    judged = [(one.reward, one.net_of(one.reward.amount)) for one in states if one.reward is not None]
-    lowered = [(reward, net) for reward, net in judged if net < reward.net_amount]
-    if lowered:
-        ids, nets = [reward.id for reward, _ in lowered], [net for _, net in lowered]
-        await session.execute(_LOWER, {"brand_id": brand_id, "ids": ids, "nets": nets})
-        await post_entries(session, brand_id, [_clawback(reward, net) for reward, net in lowered], now=now)
+    """Reduce rewards to what the facts leave of them, granted ones with a compensating transaction.
+
+    A reward whose redemption no longer counts is `cancelled` before it was granted, else `reversed`.
+    A reward is never raised, since refunds are never taken back.
+    """
+    rewarded = [(one, one.reward) for one in states if one.reward is not None]
+    reduced = []
+    for state, reward in rewarded:
+        net, status = state.net_of(reward.amount), _reduced_status(state, reward)
+        if net < reward.net_amount or status is not reward.status:
+            reduced.append((state, reward, net, status))
+    if not reduced:
+        return
+    values = {
+        "brand_id": brand.id,
+        "ids": [reward.id for _, reward, _, _ in reduced],
+        "nets": [net for _, _, net, _ in reduced],
+        "statuses": [str(status) for _, _, _, status in reduced],
+    }
+    await session.execute(_REDUCE, values)
+    clawbacks = [
+        _clawback(state.redemption, reward, net, now=now)
+        for state, reward, net, _ in reduced
+        if reward.granted_at is not None
+    ]
+    await post_entries(session, brand, clawbacks, now=now)
 
 
-def _clawback(reward: Reward, net: int) -> LedgerTransaction:
+def _reduced_status(state: RedemptionState, reward: Reward) -> RewardStatus:
+    if reward.status is RewardStatus.pending:
+        counts = state.redemption.status in COUNTED
+        return RewardStatus.pending if counts else RewardStatus.cancelled
+    if reward.status in EARNED and state.net_of(reward.amount) == 0:
+        return RewardStatus.reversed
+    return reward.status
+
+
+def _clawback(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
     return LedgerTransaction(
-        key=f"clawback:{reward.redemption_id}:{net}",
+        key=f"clawback:{redemption.id}:{net}",
         account=LedgerAccount.reward_cost,
         other=LedgerAccount.referrers,
         amount=net - reward.net_amount,
         currency=reward.currency,
-        redemption_id=reward.redemption_id,
+        cause_kind=CauseKind.redemption,
+        cause_id=redemption.id,
         referrer_id=reward.referrer_id,
+        occurred_at=now,
     )

@@ -1,34 +1,36 @@
-"""Approve redemptions and give their referrers what was promised, once."""
+"""Approve redemptions and grant their rewards, once."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.base.ids import new_id
 from app.base.tokens import Tokens, random_code
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
+from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.candidates import reward_of
-from app.referrals.ledger import LedgerTransaction, post_entries
 from app.referrals.models import Redemption, Reward
 from app.referrals.reverse import RedemptionState, lock_redemption_states, reduce_rewards
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.rules import RedemptionStatus, RewardStatus
+
+_GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
+"""A cancelled reward is granted when the rejection of its redemption is undone."""
 
 
 async def reward_redemptions(
     session: AsyncSession, tokens: Tokens, brand: Brand, redemption_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Approve these redemptions, which the caller has judged, and grant their rewards with ledger entries and messages.
+    """Approve these redemptions, which the caller has judged, and grant their rewards.
 
-    A reward is granted whole and what refunds have already taken is clawed back in the same transaction, so the books read alike
-    whichever came first. A second call grants nothing more.
+    Writes ledger entries and queues the messages. A reward is granted whole and what refunds have
+    already taken is taken back in the same transaction, so the ledger reads alike whichever came
+    first. A second call grants nothing more.
     """
     if not redemption_ids:
         return
@@ -43,55 +45,41 @@ async def reward_redemptions(
         .where(Redemption.brand_id == brand.id, in_ids(Redemption.id, redemption_ids))
         .values(status=RedemptionStatus.approved, approved_at=now, reason=None)
     )
-    shops = await load_shops(session, brand.id)
-    values = []
-    for state in states:
-        amount = reward_of(state.terms, shops[state.order.shop_id].currency)
-        if state.reward is None and amount:
-            values.append(_values(state, amount, shops[state.order.shop_id].currency, now))
-    if not values:
-        return
-    made = (await session.scalars(insert(Reward).on_conflict_do_nothing().returning(Reward), values)).all()
-    await post_entries(session, brand.id, [_grant(reward) for reward in made], now=now)
-    by_redemption = {reward.redemption_id: reward for reward in made}
     granted = [
-        RedemptionState(one.redemption, one.order, by_redemption[one.redemption.id], one.terms)
-        for one in states
-        if one.redemption.id in by_redemption
+        (state, reward)
+        for state in states
+        if (reward := state.reward) is not None and reward.status in _GRANTABLE
     ]
-    await reduce_rewards(session, brand.id, granted, now=now)
-    told = [
-        GrantedReward(one.reward, net, shops[one.order.shop_id])
-        for one in granted
-        if one.reward is not None and (net := one.net_of(one.reward.amount)) > 0
+    for _, reward in granted:
+        _grant(reward, now=now)
+    await session.flush()
+    await post_entries(session, brand, [_transaction(*each, now=now) for each in granted], now=now)
+    await reduce_rewards(session, brand, [state for state, _ in granted], now=now)
+    shops = await load_shops(session, brand.id)
+    announced = [
+        GrantedReward(reward, net, shops[state.order.shop_id])
+        for state, reward in granted
+        if (net := state.net_of(reward.amount)) > 0
     ]
-    await announce_rewards(session, tokens, brand, told, now=now)
+    await announce_rewards(session, tokens, brand, announced, now=now)
 
 
-def _values(state: RedemptionState, amount: int, currency: str, now: datetime) -> dict[str, object]:
-    kind = state.terms.reward.kind
-    return {
-        "brand_id": state.redemption.brand_id,
-        "id": new_id(),
-        "redemption_id": state.redemption.id,
-        "referrer_id": state.redemption.referrer_id,
-        "kind": kind,
-        "amount": amount,
-        "net_amount": amount,
-        "currency": currency,
-        "code": random_code() if kind is RewardKind.code else None,
-        "status": RewardStatus.granted,
-        "granted_at": now,
-    }
+def _grant(reward: Reward, *, now: datetime) -> None:
+    reward.status = RewardStatus.granted
+    reward.granted_at = now
+    reward.net_amount = reward.amount
+    reward.code = random_code() if reward.kind is RewardKind.code else None
 
 
-def _grant(reward: Reward) -> LedgerTransaction:
+def _transaction(state: RedemptionState, reward: Reward, *, now: datetime) -> LedgerTransaction:
     return LedgerTransaction(
-        key=f"grant:{reward.redemption_id}",
+        key=f"grant:{state.redemption.id}",
         account=LedgerAccount.reward_cost,
         other=LedgerAccount.referrers,
         amount=reward.amount,
         currency=reward.currency,
-        redemption_id=reward.redemption_id,
+        cause_kind=CauseKind.redemption,
+        cause_id=state.redemption.id,
         referrer_id=reward.referrer_id,
+        occurred_at=now,
     )

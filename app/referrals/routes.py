@@ -39,7 +39,8 @@ async def show_referrer(
     if subject is None or progress is None:
         lookup_limit.record_failure(request)
         return not_found_page()
-    unsubscribe = f"/u/{context.tokens.link('unsubscribe', subject.brand_id, subject.row_id)}"
+    customer_id = progress.customer_id
+    unsubscribe = customer_id and f"/u/{context.tokens.link('unsubscribe', subject.brand_id, customer_id)}"
     share = {} if progress.share is None else progress.share.values()
     values = {
         **_frame(progress.brand),

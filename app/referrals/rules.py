@@ -9,11 +9,33 @@ from zoneinfo import ZoneInfo
 
 from app.base import money
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.brands.rules import Platform
 from app.orders.rules import remaining_total
 
 
+class CodeKind(StrEnum):
+    """What a code is for."""
+
+    share = "share"
+    """Handed on by a referrer, for several friends."""
+    friend = "friend"
+    """For one friend, made from the share link; its parent is the share code."""
+    reward = "reward"
+    """The referrer's own, which a reward is paid with."""
+
+
+class PublicationState(StrEnum):
+    """Whether a shop knows a code. A code works in a shop where it is `live`."""
+
+    wanted = "wanted"
+    sending = "sending"
+    live = "live"
+    revoked = "revoked"
+    failed = "failed"
+
+
 class CodeStatus(StrEnum):
-    """What a code is good for at a moment; reckoned, not stored."""
+    """Whether a code can be used at a moment; computed, not stored."""
 
     active = "active"
     expired = "expired"
@@ -22,7 +44,7 @@ class CodeStatus(StrEnum):
 
 
 class RedemptionStatus(StrEnum):
-    """Where a friend's use of a code stands."""
+    """The state of a friend's use of a code."""
 
     pending = "pending"
     in_review = "in_review"
@@ -51,49 +73,51 @@ class RefusalReason(StrEnum):
 
 
 class RewardStatus(StrEnum):
-    """Where a referrer's reward stands."""
+    """The state of a referrer's reward."""
 
     pending = "pending"
+    """Its redemption is in the holding period or in review."""
     granted = "granted"
     used = "used"
     expired = "expired"
     reversed = "reversed"
+    """Granted, and taken back wholly."""
+    cancelled = "cancelled"
+    """Never granted: its redemption was reversed or rejected before."""
 
 
-class LedgerAccount(StrEnum):
-    """The ledger's accounts. Every transaction adds up to zero."""
-
-    discount_cost = "discount_cost"
-    """What friends' discounts cost the shop, for redemptions that count."""
-    leaked_discount = "leaked_discount"
-    """What discounts cost on orders whose redemption was refused."""
-    friends = "friends"
-    """The other side of discounts: what friends got."""
-    reward_cost = "reward_cost"
-    """What rewards cost the shop."""
-    referrers = "referrers"
-    """The other side of rewards: what is owed or was given to referrers."""
-
-
-_STEPS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
-    RedemptionStatus.pending: frozenset({RedemptionStatus.approved, RedemptionStatus.reversed}),
+COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
+"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the budget."""
+EARNED = (RewardStatus.granted, RewardStatus.used)
+"""Rewards that a referrer has."""
+_TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
+    RedemptionStatus.pending: frozenset(
+        {RedemptionStatus.approved, RedemptionStatus.rejected, RedemptionStatus.reversed}
+    ),
     RedemptionStatus.in_review: frozenset(
         {RedemptionStatus.approved, RedemptionStatus.rejected, RedemptionStatus.reversed}
     ),
     RedemptionStatus.approved: frozenset({RedemptionStatus.reversed}),
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
+_PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify})
+"""Platforms that ask us about a code, or report it with the order: nothing has to be published there."""
 
 
 def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
-    """Whether a redemption may go from one status to another; `refused` and `reversed` are ends."""
-    return wanted in _STEPS.get(status, frozenset())
+    """Whether a redemption may go from one status to another; `refused` and `reversed` are final."""
+    return wanted in _TRANSITIONS.get(status, frozenset())
+
+
+def first_publication_state(platform: Platform) -> PublicationState:
+    """The state in which the publication of a new code begins: `live` where nothing has to be published."""
+    return PublicationState.live if platform in _PUBLISHED_BY_THEMSELVES else PublicationState.wanted
 
 
 def code_status(
     *, disabled: bool, expires_at: datetime, uses: int, max_uses: int, now: datetime
 ) -> CodeStatus:
-    """What a code is good for at `now`; it no longer works at the very moment it expires."""
+    """Whether a code can be used at `now`; it cannot at the very moment it expires."""
     if disabled:
         return CodeStatus.disabled
     if expires_at <= now:
@@ -105,9 +129,10 @@ def code_status(
 class EligibilityInput:
     """Everything that decides whether a code counts for an order.
 
-    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order was placed, so that a late
-    webhook takes nothing from an honest friend. `granted` counts the referrer's redemptions that are rewarded or may yet be;
-    `spent` is what those of the brand's present budget period cost, `reward` what this one would add.
+    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order was
+    placed, so that a late webhook takes nothing from an honest friend. `granted` counts the
+    referrer's redemptions that are rewarded or may yet be; `spent` is what the rewards of the brand's
+    present budget period cost, `reward` what this one would add.
     """
 
     redemptions_enabled: bool
@@ -132,9 +157,9 @@ class EligibilityInput:
 
 
 def may_redeem(given: EligibilityInput) -> RefusalReason | None:
-    """The first reason against it, from what lies with the code to what lies with the friend, the order and the purse; or None.
+    """The first reason against the redemption, or None: code, friend, order and budget in this order.
 
-    A friend who used a code before is also an existing customer; the more special reason is told.
+    A friend who used a code before is also an existing customer; the more special reason is returned.
     """
     checks = (
         (not given.redemptions_enabled, RefusalReason.not_active),
@@ -159,9 +184,9 @@ def may_redeem(given: EligibilityInput) -> RefusalReason | None:
 
 
 def _currencies_differ(given: EligibilityInput) -> bool:
-    """A percentage without a minimum is the same in every currency; an amount is not, and we convert nothing."""
-    speaks_of_money = given.discount_kind is DiscountKind.amount or given.minimum_subtotal is not None
-    return speaks_of_money and given.currency != given.code_currency
+    """A percentage without a minimum is the same in every currency; amounts are never converted."""
+    has_amount = given.discount_kind is DiscountKind.amount or given.minimum_subtotal is not None
+    return has_amount and given.currency != given.code_currency
 
 
 def _below_minimum(given: EligibilityInput) -> bool:
@@ -176,7 +201,7 @@ def minor_of(value: Decimal, currency: str) -> int:
 
 
 def amount_text(value: Decimal, currency: str) -> str:
-    """A decimal of the terms as people read it: `10.00 EUR`, `800 JPY`."""
+    """A decimal of the terms as text: `10.00 EUR`, `800 JPY`."""
     return str(money.Money(minor_of(value, currency), currency))
 
 
@@ -185,8 +210,9 @@ def amount_off(
 ) -> int:
     """What the terms take off a subtotal, in minor units of `currency`; never more than there is.
 
-    `discounted` is what the shop says it took off the order in all. Where it says anything, we never count more than that: a
-    platform that sends the subtotal after discounts, or took less, knows better. 0 says nothing (our own checkout asks before).
+    `discounted` is what the shop took off the order in all; more than that is never counted, since a
+    platform may send the subtotal after discounts or take less. 0 means unknown: a checkout that asks
+    before the order has no discount yet.
     """
     match kind:
         case DiscountKind.percent:
@@ -201,7 +227,7 @@ def amount_off(
 def leaked(
     kind: DiscountKind, value: Decimal, subtotal: int, discounted: int, *, code_currency: str, currency: str
 ) -> int:
-    """What a refused code took off all the same, as far as the shop reports a discount; 0 where it reports none."""
+    """What a refused code took off nevertheless; 0 where the shop reports no discount."""
     if kind is DiscountKind.amount and code_currency != currency:
         return discounted
     return min(discounted, amount_off(kind, value, subtotal, currency))
@@ -212,8 +238,9 @@ def net_reward(
 ) -> int:
     """What is left of a reward, in minor units, whatever the order in which the facts came.
 
-    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥ `minimum` (none: while anything
-    remains), else 0. An order of nothing earns its reward until it is cancelled.
+    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥ `minimum`
+    (None: while anything remains), else 0. An order with a total of 0 keeps its reward until it is
+    cancelled.
     """
     remaining = remaining_total(total, refunded, cancelled=cancelled)
     if cancelled:
@@ -229,14 +256,14 @@ def net_reward(
 
 
 def is_undone(total: int, refunded: int, *, cancelled: bool) -> bool:
-    """Whether nothing is left of an order: it was cancelled, or all of it refunded. A free order is not refunded by nothing."""
+    """Whether nothing is left of an order: cancelled, or refunded wholly. A free order without refunds is not."""
     return cancelled or (refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0)
 
 
 def hold_end(
     paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFrom, hold_days: int
 ) -> datetime | None:
-    """When a redemption may be approved; None while the fact that its hold is counted from has not come."""
+    """The end of the holding period; None while the fact from which it is counted has not come."""
     match hold_from:
         case HoldFrom.paid:
             start: datetime | None = paid_at
@@ -248,7 +275,10 @@ def hold_end(
 
 
 def period_of(at: datetime, period: str, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-    """The budget's `day week month year` that holds `at`, from its start to before its end, in the brand's zone; None for `total`."""
+    """The budget period that contains `at`, as start and (exclusive) end in the brand's zone.
+
+    `period` is `day week month year`; None for `total`, which has neither.
+    """
     day = at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     match period:
         case "day":

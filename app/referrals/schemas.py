@@ -11,8 +11,8 @@ from app.base.ids import public_id, public_id_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
-from app.referrals.models import Code, LedgerEntry, Redemption, Referrer, Reward
-from app.referrals.rules import CodeStatus, LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.rules import CodeKind, CodeStatus, RedemptionStatus, RewardStatus
 from app.referrals.share import status_of
 
 
@@ -40,7 +40,9 @@ class CodeRow(RowModel):
 
     created_at: datetime
     code: str
+    kind: CodeKind | str
     referrer: str
+    parent: str | None
     uses: int
     max_uses: int
     expires_at: datetime
@@ -52,20 +54,22 @@ class CodeRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
-        """From a row of `Code`."""
+        """From a row of `Code` and `live_at`, of its publication in the referrer's shop."""
         code: Code = row.Code
         return cls(
             id=public_id("cod", code.id),
             created_at=code.created_at,
             code=code.display,
-            referrer=public_id("cus", code.customer_id),
+            kind=code.kind,
+            referrer=public_id("ref", code.referrer_id),
+            parent=public_id_or_none("cod", code.parent_id),
             uses=code.uses,
             max_uses=code.max_uses,
             expires_at=code.expires_at,
             status=code_status(code, clock.now()),
             discount=DiscountShape.of(code.discount_kind, code.discount_value, code.currency),
             minimum_subtotal=None if code.minimum_subtotal is None else f"{code.minimum_subtotal:f}",
-            live_at=code.live_at,
+            live_at=row.live_at,
             disabled_at=code.disabled_at,
         )
 
@@ -95,7 +99,7 @@ class RedemptionRow(RowModel):
             id=public_id("red", redemption.id),
             created_at=redemption.created_at,
             code=row.code,
-            referrer=public_id("cus", redemption.referrer_id),
+            referrer=public_id("ref", redemption.referrer_id),
             friend=public_id_or_none("cus", redemption.friend_id),
             order=public_id("ord", redemption.order_id),
             order_number=row.order_number,
@@ -113,7 +117,7 @@ class RewardRow(RowModel):
     """A reward as granted (`amount`), and what reversals left of it (`net_amount`)."""
 
     created_at: datetime
-    redemption: str
+    redemption: str | None
     referrer: str
     kind: RewardKind | str
     amount: str
@@ -130,8 +134,8 @@ class RewardRow(RowModel):
         return cls(
             id=public_id("rwd", reward.id),
             created_at=reward.created_at,
-            redemption=public_id("red", reward.redemption_id),
-            referrer=public_id("cus", reward.referrer_id),
+            redemption=public_id_or_none("red", reward.redemption_id),
+            referrer=public_id("ref", reward.referrer_id),
             kind=reward.kind,
             amount=money.to_text(reward.amount, reward.currency),
             net_amount=money.to_text(reward.net_amount, reward.currency),
@@ -142,40 +146,14 @@ class RewardRow(RowModel):
         )
 
 
-class LedgerEntryRow(RowModel):
-    """One line of the ledger; those of a transaction add up to zero."""
+class ReferrerRow(RowModel):
+    """A referrer with the numbers of codes, visits and redemptions; `customer` is null for one who is none."""
 
     created_at: datetime
-    transaction: str
-    transaction_key: str
-    account: LedgerAccount | str
-    amount: str
-    currency: str
-    redemption: str
-    referrer: str
-    at: datetime
-
-    @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
-        """From a row of `LedgerEntry`."""
-        entry: LedgerEntry = row.LedgerEntry
-        return cls(
-            id=public_id("led", entry.id),
-            created_at=entry.created_at,
-            transaction=public_id("txn", entry.transaction_id),
-            transaction_key=entry.transaction_key,
-            account=entry.account,
-            amount=money.to_text(entry.amount, entry.currency),
-            currency=entry.currency,
-            redemption=public_id("red", entry.redemption_id),
-            referrer=public_id("cus", entry.referrer_id),
-            at=entry.at,
-        )
-
-
-class ReferrerRow(CustomerRow):
-    """Who owns a code, with what came of it; the id is the customer's."""
-
+    customer: str | None
+    email: str | None
+    phone: str | None
+    name: str | None
     slug: str
     shop: str
     survey: str | None
@@ -187,11 +165,16 @@ class ReferrerRow(CustomerRow):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Customer`, `Referrer`, `shop` and the four counts."""
+        """From a row of `Customer` (or None), `Referrer`, `shop` and the four counts."""
         referrer: Referrer = row.Referrer
-        customer = CustomerRow.from_row(row, pii=pii)
+        customer = None if row.Customer is None else CustomerRow.from_row(row, pii=pii)
         return cls(
-            **customer.__dict__ | {"created_at": referrer.created_at},
+            id=public_id("ref", referrer.id),
+            created_at=referrer.created_at,
+            customer=customer and customer.id,
+            email=customer and customer.email,
+            phone=customer and customer.phone,
+            name=customer and customer.name,
             slug=referrer.slug,
             shop=row.shop,
             survey=public_id_or_none("sur", referrer.survey_id),

@@ -1,4 +1,4 @@
-"""The room's sweep `referrals`: a redemption whose hold is over is approved, and its referrer rewarded."""
+"""The sweep `referrals`: approves redemptions at the end of their holding period and grants rewards."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,11 +19,11 @@ from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus
 
 BATCH = 500
-"""Redemptions settled in one transaction."""
+"""Redemptions per transaction."""
 
 
 def sweep(context: AppContext) -> Sweep:
-    """Approves pending redemptions whose hold is over, batch by batch; held ones wait for a person however long it takes."""
+    """Approves pending redemptions after the holding period, batch by batch; those in review wait for a person."""
 
     async def brands(now: datetime) -> Sequence[int]:
         return await _brands_with_due(context.sessions, now)
@@ -45,7 +45,7 @@ async def _brands_with_due(sessions: Sessions, now: datetime) -> Sequence[int]:
 
 
 async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:
-    """One batch of one brand; answers how many redemptions left `pending`."""
+    """Settle one batch of one brand; returns how many redemptions were looked up."""
     async with context.sessions.begin() as session:
         brand = await load_brand(session, brand_id)
         order_ids = await _claim(session, brand, now)
@@ -53,7 +53,7 @@ async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:
 
 
 async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUID]:
-    """Orders whose redemption is due and which nobody else settles now, the longest waiting first."""
+    """Orders whose redemption is due and not locked by another sweep, the longest waiting first."""
     rows = await session.scalars(
         select(Redemption.order_id)
         .where(
@@ -72,7 +72,7 @@ async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUI
 async def _approve_due(
     session: AsyncSession, context: AppContext, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> int:
-    # What the orders have come to meanwhile comes first: a refund takes away what would be granted.
+    # The orders' present facts come first: a refund takes away what would be granted.
     await reverse_orders(session, brand, order_ids, now=now)
     rows = await session.execute(
         select(Redemption.id, Redemption.status, Redemption.hold_until).where(
@@ -80,11 +80,11 @@ async def _approve_due(
         )
     )
     found = rows.all()
-    ripe = [
+    due_ids = [
         row.id
         for row in found
         if row.status is RedemptionStatus.pending and row.hold_until and row.hold_until <= now
     ]
-    await reward_redemptions(session, context.tokens, brand, ripe, now=now)
-    # A hold that the fold has moved away is as little due any more as one that was reversed or approved.
+    await reward_redemptions(session, context.tokens, brand, due_ids, now=now)
+    # Reversed, approved or with a later end of the holding period: none of them is due any more.
     return len(found)

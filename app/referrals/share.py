@@ -1,4 +1,4 @@
-"""What a referrer hands on: the link, a text that ends with its disclosure, and the link as a QR code."""
+"""What a referrer shares: the link, a text that ends with the disclosure, and the link as a QR code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,27 +8,28 @@ from uuid import UUID
 
 import segno
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.brands.find import load_programme_versions
 from app.brands.models import Brand
-from app.brands.programme import DiscountKind, Programme, RewardKind
-from app.referrals.models import Code, Referrer
-from app.referrals.rules import CodeStatus, amount_text, code_status
+from app.brands.programme import DiscountKind, RewardKind
+from app.brands.terms import Terms, load_terms
+from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState, amount_text, code_status
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The values of `templates/web/_share.html`: give it every field by its name.
+    """The values of `templates/web/_share.html`.
 
-    `code` is None while the shop does not know it yet. `share_text` holds the link and ends with the disclosure, which is shown
-    under the buttons too.
+    `share_text` holds the link and ends with the disclosure, which is shown under the buttons too.
     """
 
+    referrer_id: UUID
     share_url: str
     share_text: str
     code: str | None
+    """None while the shop does not know it."""
     discount: str
     reward: str | None
     """What the referrer gets for a friend's order; None for thanks alone."""
@@ -51,16 +52,12 @@ class Share:
 async def find_share(
     session: AsyncSession, public_url: str, brand: Brand, customer_id: UUID, *, now: datetime
 ) -> Share | None:
-    """What this customer may share at `now`; None for who is no referrer or has no code that works."""
+    """What this customer may share at `now`; None for a customer who is no referrer or has no usable code."""
     row = (
         await session.execute(
-            select(Referrer, Code)
-            .join(
-                Code,
-                (Code.brand_id == Referrer.brand_id)
-                & (Code.customer_id == Referrer.customer_id)
-                & Code.active,
-            )
+            select(Referrer, Code, CodePublication.state)
+            .join(Code, has_present_code())
+            .join(CodePublication, in_home_shop(), isouter=True)
             .where(
                 Referrer.brand_id == brand.id,
                 Referrer.customer_id == customer_id,
@@ -68,19 +65,35 @@ async def find_share(
             )
         )
     ).first()
-    if row is None:
+    if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
         return None
-    referrer, code = row
-    if status_of(code, now=now) is not CodeStatus.active:
-        return None
-    programme = (await load_programme_versions(session, brand.id, [code.programme_version]))[
-        code.programme_version
-    ]
-    return make_share(public_url, brand.name, referrer, code, programme)
+    code = row.Code
+    terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
+    live = row.state is PublicationState.live
+    return make_share(public_url, brand.name, row.Referrer, code, terms, live=live)
+
+
+def has_present_code() -> ColumnElement[bool]:
+    """Joins `Referrer` to the active share code, of which there is one at most."""
+    return and_(
+        Code.brand_id == Referrer.brand_id,
+        Code.referrer_id == Referrer.id,
+        Code.active,
+        Code.kind == CodeKind.share,
+    )
+
+
+def in_home_shop() -> ColumnElement[bool]:
+    """Joins `Code` and `Referrer` to the code's publication in the referrer's shop."""
+    return and_(
+        CodePublication.brand_id == Code.brand_id,
+        CodePublication.code_id == Code.id,
+        CodePublication.shop_id == Referrer.shop_id,
+    )
 
 
 def status_of(code: Code, *, now: datetime) -> CodeStatus:
-    """What a code row is good for at `now`."""
+    """Whether a code can be used at `now`."""
     return code_status(
         disabled=code.disabled_at is not None,
         expires_at=code.expires_at,
@@ -91,16 +104,24 @@ def status_of(code: Code, *, now: datetime) -> CodeStatus:
 
 
 def make_share(
-    public_url: str, brand_name: str, referrer: Referrer, code: Code, programme: Programme
+    public_url: str, brand_name: str, referrer: Referrer, code: Code, terms: Terms, *, live: bool
 ) -> Share:
-    """The share of one referrer's code, under the terms it was issued with."""
+    """The share of one referrer's code under its terms; the code itself is left out unless it is live."""
     url = share_url(public_url, referrer.slug)
     discount = discount_text(code.discount_kind, code.discount_value, code.currency)
-    disclosure = disclosure_text(programme, code.currency)
-    shown = code.display if code.live_at is not None else None
+    disclosure = disclosure_text(terms, code.currency)
+    shown = code.display if live else None
     offer = f"{discount} off at {brand_name}" + (f" with my code {shown}" if shown else "")
-    text = f"{offer}: {url} {disclosure}".rstrip()
-    return Share(url, text, shown, discount, reward_text(programme, code.currency), disclosure, qr_svg(url))
+    return Share(
+        referrer_id=referrer.id,
+        share_url=url,
+        share_text=f"{offer}: {url} {disclosure}".rstrip(),
+        code=shown,
+        discount=discount,
+        reward=reward_text(terms, code.currency),
+        disclosure=disclosure,
+        qr=qr_svg(url),
+    )
 
 
 def share_url(public_url: str, slug: str) -> str:
@@ -113,22 +134,22 @@ def discount_text(kind: DiscountKind, value: Decimal, currency: str) -> str:
     return f"{value.normalize():f} %" if kind is DiscountKind.percent else amount_text(value, currency)
 
 
-def reward_text(programme: Programme, currency: str) -> str | None:
+def reward_text(terms: Terms, currency: str) -> str | None:
     """`10.00 EUR`, or None where a referrer gets thanks alone."""
-    reward = programme.reward
+    reward = terms.reward
     return None if reward.kind is RewardKind.none or not reward.value else amount_text(reward.value, currency)
 
 
-def disclosure_text(programme: Programme, currency: str) -> str:
-    """What a friend has a right to know before they order; empty where the referrer gets nothing."""
-    reward = reward_text(programme, currency)
+def disclosure_text(terms: Terms, currency: str) -> str:
+    """The referrer's interest, which a friend must know before they order; empty where there is none."""
+    reward = reward_text(terms, currency)
     return f"(I get {reward} if you order.)" if reward else ""
 
 
 @lru_cache(maxsize=4096)
 def qr_svg(url: str) -> Markup:
-    """The link as an inline SVG, dark on white in every colour scheme, so that cameras read it; sized by the style sheet."""
+    """The link as an inline SVG, dark on white in every colour scheme, so that cameras read it."""
     made = segno.make(url, error="m", micro=False)
     svg = made.svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff", dark="#000", border=2)
-    # The source is our own link, escaped by the library; the role tells screen readers that it is one picture.
+    # The source is our own link, escaped by the library; for screen readers it is one picture.
     return Markup(svg.replace("<svg ", '<svg role="img" aria-label="QR code of your link" ', 1))  # noqa: S704

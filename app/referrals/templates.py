@@ -9,7 +9,6 @@ from app.messaging.templates import (
     CHOICE,
     DATE,
     PERSON_NAME,
-    LinkRow,
     ParamLink,
     TemplateSpec,
     TokenLink,
@@ -34,6 +33,8 @@ class OfferParams:
     """The least total that a friend's order must have."""
     expires_on: Annotated[str, DATE]
     """ISO date, the last day."""
+    referrer_id: str
+    """Of the referrer's own page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,12 @@ class RewardParams:
     """A `RewardKind`: `code` or `credit`."""
     code: str | None
     """The referrer's own code, for a reward of kind `code`."""
+    referrer_id: str
+    """Of the referrer's own page."""
 
 
-_PAGE = {"page_link": TokenLink("/p/", "referrer", LinkRow.customer)}
+_REFERRER = "01890a5d-ac96-774b-bcce-b302099a8057"
+_PAGE = {"page_link": TokenLink("/p/", "referrer", "referrer_id")}
 
 OFFER = register(
     TemplateSpec(
@@ -63,6 +67,7 @@ OFFER = register(
             reward="10.00 EUR",
             minimum="50.00 EUR",
             expires_on="2026-09-01",
+            referrer_id=_REFERRER,
         ),
         subject_prefix="cod",
         links={**_PAGE, "share_link": ParamLink("/r/", "slug")},
@@ -74,7 +79,9 @@ REWARD = register(
     TemplateSpec(
         "reward",
         RewardParams,
-        RewardParams(first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA"),
+        RewardParams(
+            first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA", referrer_id=_REFERRER
+        ),
         subject_prefix="rwd",
         links=_PAGE,
         quiet_hours=frozenset({Channel.sms}),

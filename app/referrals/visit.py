@@ -6,34 +6,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.tokens import slug_brand
-from app.brands.find import load_programme, load_programme_versions
+from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
+from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.platforms.registry import adapter_of
-from app.referrals.models import Code, Referrer, Visit
-from app.referrals.rules import CodeStatus, amount_text
-from app.referrals.share import discount_text, reward_text, status_of
+from app.referrals.models import Code, CodePublication, Referrer, Visit
+from app.referrals.rules import CodeStatus, PublicationState, amount_text
+from app.referrals.share import discount_text, has_present_code, in_home_shop, reward_text, status_of
 
 _MACHINES = re.compile(
     r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE
 )
-"""Programs that say of themselves that nobody is looking: search engines, and messengers that draw a preview of a link."""
+"""User agents that are no person: search engines, and messengers that render a preview of a link."""
 
 
 @dataclass(frozen=True, slots=True)
 class FriendOffer:
-    """What a friend is shown, in words, and whose link it is."""
+    """What a friend's landing page shows, as text."""
 
     brand: Brand
-    customer_id: UUID
-    """The referrer."""
+    referrer_id: UUID
     first_name: str | None
+    """The referrer's."""
     code: str
     discount: str
     reward: str | None
@@ -43,46 +44,25 @@ class FriendOffer:
     """A moment on the last day, in the shop's zone."""
     shop_name: str
     link: str | None
-    """To the shop with the code applied; none where we know no address."""
+    """To the shop with the code applied; None for a shop without an address."""
 
 
 async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> FriendOffer | None:
-    """The offer behind a share slug; None alike for one that never was, and for a code that does not work now, for whatever reason."""
+    """The offer behind a share slug; None alike for an unknown slug and a code that cannot be used now."""
     brand_id = slug_brand(slug)
     if brand_id is None:
         return None
-    row = (
-        await session.execute(
-            select(Referrer, Code, Brand, Shop, Customer.first_name)
-            .join(
-                Code,
-                (Code.brand_id == Referrer.brand_id)
-                & (Code.customer_id == Referrer.customer_id)
-                & Code.active,
-            )
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .join(Brand, Brand.id == Referrer.brand_id)
-            .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
-            .where(
-                Referrer.brand_id == brand_id,
-                Referrer.slug == slug,
-                Referrer.revoked_at.is_(None),
-                Code.live_at.is_not(None),
-            )
-        )
-    ).first()
+    row = (await session.execute(_live_offer(brand_id, slug))).first()
     if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
         return None
-    present = (await load_programme(session, brand_id)).programme
-    if not present.redemptions_enabled or not present.runs_at(now):
+    programme = (await load_programme(session, brand_id)).programme
+    if not programme.redemptions_enabled or not programme.runs_at(now):
         return None
     code, shop = row.Code, row.Shop
-    terms = (await load_programme_versions(session, brand_id, [code.programme_version]))[
-        code.programme_version
-    ]
+    terms = (await load_terms(session, brand_id, [code.terms_id]))[code.terms_id]
     return FriendOffer(
         brand=row.Brand,
-        customer_id=row.Referrer.customer_id,
+        referrer_id=code.referrer_id,
         first_name=row.first_name,
         code=code.display,
         discount=discount_text(code.discount_kind, code.discount_value, code.currency),
@@ -95,8 +75,31 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
     )
 
 
+def _live_offer(brand_id: int, slug: str) -> Select[Code, Brand, Shop, str | None]:
+    """The present code of the link's referrer, where it is live in their shop."""
+    return (
+        select(Code, Brand, Shop, Customer.first_name)
+        .select_from(Referrer)
+        .join(Code, has_present_code())
+        .join(CodePublication, in_home_shop())
+        .join(Brand, Brand.id == Referrer.brand_id)
+        .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
+        .join(
+            Customer,
+            (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
+            isouter=True,
+        )
+        .where(
+            Referrer.brand_id == brand_id,
+            Referrer.slug == slug,
+            Referrer.revoked_at.is_(None),
+            CodePublication.state == PublicationState.live,
+        )
+    )
+
+
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request is somebody looking: not a HEAD, a browser's prefetch, or a machine that says it is one."""
+    """Whether a request counts as a visit: not a HEAD, a browser's prefetch, or a known machine."""
     purpose = " ".join(
         headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")
     ).lower()
@@ -108,5 +111,5 @@ def is_visit(method: str, headers: Mapping[str, str]) -> bool:
 async def record_visit(session: AsyncSession, offer: FriendOffer, *, now: datetime) -> None:
     """Count one opening of the link; nothing about who opened it is kept."""
     await session.execute(
-        insert(Visit).values(brand_id=offer.brand.id, id=new_id(), customer_id=offer.customer_id, at=now)
+        insert(Visit).values(brand_id=offer.brand.id, id=new_id(), referrer_id=offer.referrer_id, at=now)
     )

@@ -125,7 +125,7 @@ async def show_thanks(
         "score": opened.response.score,
         "minutes_left": opened.minutes_left(now=now),
         "share": share,
-        "referrer_url": f"/p/{context.tokens.link('referrer', opened.brand.id, opened.customer.id)}"
+        "referrer_url": f"/p/{context.tokens.link('referrer', opened.brand.id, share.referrer_id)}"
         if share
         else None,
     }

@@ -11,7 +11,7 @@ depends_on = None
 
 # Rows that are facts are only ever added. On one machine a trigger holds everybody to it; where
 # triggers are refused (Citus), `tenfold invariants` checks it.
-APPEND_ONLY = ("ledger_entries",)
+APPEND_ONLY = ("ledger_entries", "terms")
 
 
 def upgrade() -> None:
@@ -117,21 +117,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("email IS NULL AND phone IS NOT NULL"),
     )
     op.create_table(
-        "programmes",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("author", sa.Text(), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_programmes_brands_brand_id")),
-        sa.PrimaryKeyConstraint("brand_id", "version", name=op.f("pk_programmes")),
-    )
-    op.create_table(
         "shop_slugs",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("brand_id", sa.Integer(), nullable=False),
@@ -193,6 +178,21 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_suppressions_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "channel", "address_key", name=op.f("pk_suppressions")),
+    )
+    op.create_table(
+        "terms",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("offer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reward", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_terms_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_terms")),
     )
     op.create_table(
         "consents",
@@ -476,13 +476,12 @@ def upgrade() -> None:
     op.create_index("ix_orders_customer", "orders", ["brand_id", "customer_id", "placed_at"], unique=False)
     op.create_index("ix_orders_placed_at", "orders", ["brand_id", "placed_at"], unique=False)
     op.create_table(
-        "referrers",
+        "programmes",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("slug", sa.Text(), nullable=False),
-        sa.Column("shop_id", sa.Uuid(), nullable=False),
-        sa.Column("survey_id", sa.Uuid(), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("terms_id", sa.Uuid(), nullable=False),
+        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -490,12 +489,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.ForeignKeyConstraint(
-            ["brand_id", "customer_id"],
-            ["customers.brand_id", "customers.id"],
-            name=op.f("fk_referrers_customers_brand_id_customer_id"),
+            ["brand_id", "terms_id"],
+            ["terms.brand_id", "terms.id"],
+            name=op.f("fk_programmes_terms_brand_id_terms_id"),
         ),
-        sa.PrimaryKeyConstraint("brand_id", "customer_id", name=op.f("pk_referrers")),
-        sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_programmes_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "version", name=op.f("pk_programmes")),
     )
     op.create_table(
         "shop_connections",
@@ -564,47 +563,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id", "message_id", "number", name=op.f("uq_attempts_brand_id_message_id_number")
         ),
-    )
-    op.create_table(
-        "codes",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("display", sa.Text(), nullable=False),
-        sa.Column("programme_version", sa.Integer(), nullable=False),
-        sa.Column("discount_kind", sa.Text(), nullable=False),
-        sa.Column("discount_value", sa.Numeric(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("minimum_subtotal", sa.Numeric(), nullable=True),
-        sa.Column("max_uses", sa.Integer(), nullable=False),
-        sa.Column("uses", sa.Integer(), nullable=False),
-        sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.CheckConstraint("uses BETWEEN 0 AND max_uses", name=op.f("ck_codes_uses_within_max")),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "customer_id"],
-            ["referrers.brand_id", "referrers.customer_id"],
-            name=op.f("fk_codes_referrers_brand_id_customer_id"),
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_codes")),
-        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_codes_brand_id_code")),
-    )
-    op.create_index(
-        "uq_codes_active",
-        "codes",
-        ["brand_id", "customer_id"],
-        unique=True,
-        postgresql_where=sa.text("active"),
     )
     op.create_table(
         "deliveries_customers",
@@ -722,26 +680,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'sent'"),
     )
     op.create_table(
-        "visits",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "customer_id"],
-            ["referrers.brand_id", "referrers.customer_id"],
-            name=op.f("fk_visits_referrers_brand_id_customer_id"),
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
-    )
-    op.create_index("ix_visits_customer", "visits", ["brand_id", "customer_id"], unique=False)
-    op.create_table(
         "outbox",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -797,70 +735,40 @@ def upgrade() -> None:
     )
     op.create_index("ix_provider_events_attempt", "provider_events", ["brand_id", "attempt_id"], unique=False)
     op.create_table(
-        "redemptions",
+        "referrers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("order_id", sa.Uuid(), nullable=False),
-        sa.Column("code_id", sa.Uuid(), nullable=False),
-        sa.Column("referrer_id", sa.Uuid(), nullable=False),
-        sa.Column("friend_id", sa.Uuid(), nullable=True),
-        sa.Column("friend_email_key", sa.Text(), nullable=True),
-        sa.Column("friend_phone", sa.Text(), nullable=True),
-        sa.Column("one_per_friend", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("amount_off", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("programme_version", sa.Integer(), nullable=False),
-        sa.Column("holds_use", sa.Boolean(), nullable=False),
-        sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reversed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("survey_id", sa.Uuid(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint(
-            "(status = 'refused') <= (reason IS NOT NULL)", name=op.f("ck_redemptions_refusal_has_reason")
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_referrers_customers_brand_id_customer_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["brand_id", "code_id"],
-            ["codes.brand_id", "codes.id"],
-            name=op.f("fk_redemptions_codes_brand_id_code_id"),
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_referrers_shops_brand_id_shop_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["brand_id", "order_id"],
-            ["orders.brand_id", "orders.id"],
-            name=op.f("fk_redemptions_orders_brand_id_order_id"),
+            ["brand_id", "survey_id"],
+            ["surveys.brand_id", "surveys.id"],
+            name=op.f("fk_referrers_surveys_brand_id_survey_id"),
         ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_redemptions")),
-        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_redemptions_brand_id_order_id")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_referrers")),
+        sa.UniqueConstraint("brand_id", "customer_id", name=op.f("uq_referrers_brand_id_customer_id")),
+        sa.UniqueConstraint("brand_id", "slug", name=op.f("uq_referrers_brand_id_slug")),
     )
-    op.create_index("ix_redemptions_code", "redemptions", ["brand_id", "code_id"], unique=False)
-    op.create_index(
-        "ix_redemptions_hold",
-        "redemptions",
-        ["brand_id", "hold_until"],
-        unique=False,
-        postgresql_where=sa.text("status = 'pending'"),
-    )
-    op.create_index("ix_redemptions_referrer", "redemptions", ["brand_id", "referrer_id"], unique=False)
-    op.create_index(
-        "uq_redemptions_friend_email",
-        "redemptions",
-        ["brand_id", "friend_email_key"],
-        unique=True,
-        postgresql_where=sa.text("holds_use AND one_per_friend"),
-    )
-    op.create_index(
-        "uq_redemptions_friend_phone",
-        "redemptions",
-        ["brand_id", "friend_phone"],
-        unique=True,
-        postgresql_where=sa.text("holds_use AND one_per_friend"),
-    )
+    op.create_index("ix_referrers_survey", "referrers", ["brand_id", "survey_id"], unique=False)
     op.create_table(
         "responses",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -900,6 +808,62 @@ def upgrade() -> None:
         "ix_responses_customer", "responses", ["brand_id", "customer_id", "answered_at"], unique=False
     )
     op.create_table(
+        "codes",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("display", sa.Text(), nullable=False),
+        sa.Column("terms_id", sa.Uuid(), nullable=False),
+        sa.Column("discount_kind", sa.Text(), nullable=False),
+        sa.Column("discount_value", sa.Numeric(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("minimum_subtotal", sa.Numeric(), nullable=True),
+        sa.Column("max_uses", sa.Integer(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(kind = 'friend') = (parent_id IS NOT NULL)", name=op.f("ck_codes_friend_has_parent")
+        ),
+        sa.CheckConstraint("uses BETWEEN 0 AND max_uses", name=op.f("ck_codes_uses_within_max")),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "parent_id"],
+            ["codes.brand_id", "codes.id"],
+            name=op.f("fk_codes_codes_brand_id_parent_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_codes_referrers_brand_id_referrer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "terms_id"],
+            ["terms.brand_id", "terms.id"],
+            name=op.f("fk_codes_terms_brand_id_terms_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_codes")),
+        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_codes_brand_id_code")),
+    )
+    op.create_index("ix_codes_referrer", "codes", ["brand_id", "referrer_id"], unique=False)
+    op.create_index(
+        "uq_codes_active_share",
+        "codes",
+        ["brand_id", "referrer_id"],
+        unique=True,
+        postgresql_where=sa.text("active AND kind = 'share'"),
+    )
+    op.create_table(
         "ledger_entries",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -908,9 +872,11 @@ def upgrade() -> None:
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("redemption_id", sa.Uuid(), nullable=False),
-        sa.Column("referrer_id", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cause_kind", sa.Text(), nullable=False),
+        sa.Column("cause_id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("posted_on", sa.Date(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -918,9 +884,9 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.ForeignKeyConstraint(
-            ["brand_id", "redemption_id"],
-            ["redemptions.brand_id", "redemptions.id"],
-            name=op.f("fk_ledger_entries_redemptions_brand_id_redemption_id"),
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_ledger_entries_referrers_brand_id_referrer_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_ledger_entries")),
         sa.UniqueConstraint(
@@ -930,14 +896,148 @@ def upgrade() -> None:
             name=op.f("uq_ledger_entries_brand_id_transaction_key_account"),
         ),
     )
+    op.create_index("ix_ledger_entries_cause", "ledger_entries", ["brand_id", "cause_id"], unique=False)
+    op.create_table(
+        "visits",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_visits_referrers_brand_id_referrer_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
+    )
+    op.create_index("ix_visits_referrer", "visits", ["brand_id", "referrer_id"], unique=False)
+    op.create_table(
+        "code_publications",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("code_id", sa.Uuid(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "code_id"],
+            ["codes.brand_id", "codes.id"],
+            name=op.f("fk_code_publications_codes_brand_id_code_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_code_publications_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "code_id", "shop_id", name=op.f("pk_code_publications")),
+    )
     op.create_index(
-        "ix_ledger_entries_redemption", "ledger_entries", ["brand_id", "redemption_id"], unique=False
+        "ix_code_publications_wanted",
+        "code_publications",
+        ["brand_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'wanted'"),
+    )
+    op.create_table(
+        "redemptions",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("code_id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("friend_id", sa.Uuid(), nullable=True),
+        sa.Column("friend_email_key", sa.Text(), nullable=True),
+        sa.Column("friend_phone", sa.Text(), nullable=True),
+        sa.Column("one_per_friend", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("amount_off", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("terms_id", sa.Uuid(), nullable=False),
+        sa.Column("holds_use", sa.Boolean(), nullable=False),
+        sa.Column("hold_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reversed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'refused') <= (reason IS NOT NULL)", name=op.f("ck_redemptions_refusal_has_reason")
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "code_id"],
+            ["codes.brand_id", "codes.id"],
+            name=op.f("fk_redemptions_codes_brand_id_code_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "friend_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_redemptions_customers_brand_id_friend_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "order_id"],
+            ["orders.brand_id", "orders.id"],
+            name=op.f("fk_redemptions_orders_brand_id_order_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_redemptions_referrers_brand_id_referrer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "terms_id"],
+            ["terms.brand_id", "terms.id"],
+            name=op.f("fk_redemptions_terms_brand_id_terms_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_redemptions")),
+        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_redemptions_brand_id_order_id")),
+    )
+    op.create_index("ix_redemptions_code", "redemptions", ["brand_id", "code_id"], unique=False)
+    op.create_index("ix_redemptions_friend", "redemptions", ["brand_id", "friend_id"], unique=False)
+    op.create_index(
+        "ix_redemptions_hold",
+        "redemptions",
+        ["brand_id", "hold_until"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index("ix_redemptions_referrer", "redemptions", ["brand_id", "referrer_id"], unique=False)
+    op.create_index("ix_redemptions_status", "redemptions", ["brand_id", "status", "id"], unique=False)
+    op.create_index(
+        "uq_redemptions_friend_email",
+        "redemptions",
+        ["brand_id", "friend_email_key"],
+        unique=True,
+        postgresql_where=sa.text("holds_use AND one_per_friend"),
+    )
+    op.create_index(
+        "uq_redemptions_friend_phone",
+        "redemptions",
+        ["brand_id", "friend_phone"],
+        unique=True,
+        postgresql_where=sa.text("holds_use AND one_per_friend"),
     )
     op.create_table(
         "rewards",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("redemption_id", sa.Uuid(), nullable=False),
+        sa.Column("redemption_id", sa.Uuid(), nullable=True),
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
@@ -958,10 +1058,16 @@ def upgrade() -> None:
             ["redemptions.brand_id", "redemptions.id"],
             name=op.f("fk_rewards_redemptions_brand_id_redemption_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_rewards_referrers_brand_id_referrer_id"),
+        ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_rewards")),
         sa.UniqueConstraint("brand_id", "redemption_id", name=op.f("uq_rewards_brand_id_redemption_id")),
     )
     op.create_index("ix_rewards_referrer", "rewards", ["brand_id", "referrer_id"], unique=False)
+    op.create_index("ix_rewards_status", "rewards", ["brand_id", "status", "id"], unique=False)
     op.execute(
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -979,13 +1085,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.drop_index("ix_rewards_status", table_name="rewards")
     op.drop_index("ix_rewards_referrer", table_name="rewards")
     op.drop_table("rewards")
-    op.drop_index("ix_ledger_entries_redemption", table_name="ledger_entries")
-    op.drop_table("ledger_entries")
-    op.drop_index("ix_responses_customer", table_name="responses")
-    op.drop_index("ix_responses_answered_at", table_name="responses")
-    op.drop_table("responses")
     op.drop_index(
         "uq_redemptions_friend_phone",
         table_name="redemptions",
@@ -996,18 +1098,38 @@ def downgrade() -> None:
         table_name="redemptions",
         postgresql_where=sa.text("holds_use AND one_per_friend"),
     )
+    op.drop_index("ix_redemptions_status", table_name="redemptions")
     op.drop_index("ix_redemptions_referrer", table_name="redemptions")
     op.drop_index(
         "ix_redemptions_hold", table_name="redemptions", postgresql_where=sa.text("status = 'pending'")
     )
+    op.drop_index("ix_redemptions_friend", table_name="redemptions")
     op.drop_index("ix_redemptions_code", table_name="redemptions")
     op.drop_table("redemptions")
+    op.drop_index(
+        "ix_code_publications_wanted",
+        table_name="code_publications",
+        postgresql_where=sa.text("state = 'wanted'"),
+    )
+    op.drop_table("code_publications")
+    op.drop_index("ix_visits_referrer", table_name="visits")
+    op.drop_table("visits")
+    op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
+    op.drop_table("ledger_entries")
+    op.drop_index(
+        "uq_codes_active_share", table_name="codes", postgresql_where=sa.text("active AND kind = 'share'")
+    )
+    op.drop_index("ix_codes_referrer", table_name="codes")
+    op.drop_table("codes")
+    op.drop_index("ix_responses_customer", table_name="responses")
+    op.drop_index("ix_responses_answered_at", table_name="responses")
+    op.drop_table("responses")
+    op.drop_index("ix_referrers_survey", table_name="referrers")
+    op.drop_table("referrers")
     op.drop_index("ix_provider_events_attempt", table_name="provider_events")
     op.drop_table("provider_events")
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
-    op.drop_index("ix_visits_customer", table_name="visits")
-    op.drop_table("visits")
     op.drop_index("ix_surveys_reminder", table_name="surveys", postgresql_where=sa.text("status = 'sent'"))
     op.drop_index("ix_surveys_expiry", table_name="surveys", postgresql_where=sa.text("status = 'sent'"))
     op.drop_index("ix_surveys_due", table_name="surveys", postgresql_where=sa.text("status = 'planned'"))
@@ -1021,12 +1143,10 @@ def downgrade() -> None:
     op.drop_table("delivery_fetches")
     op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
     op.drop_table("deliveries_customers")
-    op.drop_index("uq_codes_active", table_name="codes", postgresql_where=sa.text("active"))
-    op.drop_table("codes")
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
     op.drop_table("shop_connections")
-    op.drop_table("referrers")
+    op.drop_table("programmes")
     op.drop_index("ix_orders_placed_at", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_table("orders")
@@ -1048,11 +1168,11 @@ def downgrade() -> None:
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")
     op.drop_table("consents")
+    op.drop_table("terms")
     op.drop_table("suppressions")
     op.drop_table("staff")
     op.drop_table("shops")
     op.drop_table("shop_slugs")
-    op.drop_table("programmes")
     op.drop_index(
         "uq_customers_phone_alone",
         table_name="customers",

@@ -312,10 +312,10 @@ async def test_rows_carry_the_contracts_fields(session, rows, client):
         "customers": "email phone name",
         "responses": "survey customer score band comment channel",
         "messages": "customer template channel status due_at sent_at attempts",
-        "codes": "code referrer uses max_uses expires_at status",
+        "codes": "code kind referrer uses max_uses expires_at status",
         "redemptions": "code referrer order_number amount_off status reason",
         "rewards": "redemption referrer kind amount net_amount currency status",
-        "ledger": "transaction account amount currency redemption",
+        "ledger": "transaction account amount currency cause occurred_at posted_on",
     }
     prefixes = {
         "rewards": "rwd",

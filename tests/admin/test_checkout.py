@@ -306,9 +306,10 @@ async def test_an_order_may_say_every_field_that_is_documented(client, code):
 
 async def test_held_ones_are_rejected_and_approved_after_all(context, client, code):
     redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
-    assert (await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "odd"})).json()[
-        "code"
-    ] == "not_allowed"
+    early = await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "odd"})
+    assert (early.json()["status"], early.json()["reason"]) == ("rejected", "odd")
+    again = await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "odd"})
+    assert again.json()["code"] == "not_allowed"
     async with context.sessions.begin() as session:
         await session.execute(update(Redemption).values(status="in_review", reason="suspected_fraud"))
     assert (await client.post(f"/redemptions/{redemption['id']}/reject", json={})).status_code == 422

@@ -184,7 +184,7 @@ async def fill(rows):
             continue
         code = await rows.code(happy.customer_id, happy.survey_id)
         for _ in range(dice.randrange(4)):
-            await rows.visit(happy.customer_id)
+            await rows.visit(code)
         if dice.random() < 0.4:
             await rows.redemption(code, dice.choice([RedemptionStatus.approved, RedemptionStatus.pending]))
 

@@ -38,14 +38,14 @@ async def code(context: AppContext, brand: Brand, shop: Shop) -> Code:
 @pytest.fixture
 async def site(context: AppContext, code: Code, browser: Browser) -> AsyncIterator[Site]:
     """The pages of referrals; the link is the referrer's page."""
-    link = f"/p/{context.tokens.link('referrer', code.brand_id, code.customer_id)}"
+    link = f"/p/{context.tokens.link('referrer', code.brand_id, code.referrer_id)}"
     async with serve(app_of(context, router), browser, link) as site:
         yield site
 
 
 async def friend_path(context: AppContext, code: Code) -> str:
     async with context.sessions() as session:
-        slug = await session.scalar(select(Referrer.slug).where(Referrer.customer_id == code.customer_id))
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.id == code.referrer_id))
     return f"/r/{slug}"
 
 

@@ -19,7 +19,7 @@ from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.platforms.registry import PARSERS
 from app.referrals.issue import NewReferrer, issue_offers
-from app.referrals.models import Code, Redemption
+from app.referrals.models import Code, Redemption, Referrer
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 from tests.support.constants import NOW
@@ -102,7 +102,11 @@ async def code_of(context, brand, shop, name: str = "referrer") -> str:
             [NewReferrer(customer, shop.id, None)],
             now=NOW - timedelta(days=1),
         )
-        return await session.scalar(select(Code.code).where(Code.customer_id == customer))
+        return await session.scalar(
+            select(Code.code)
+            .join(Referrer, Referrer.id == Code.referrer_id)
+            .where(Referrer.customer_id == customer)
+        )
 
 
 async def test_paid_order_becomes_a_customer_an_order_and_a_survey(context, shop):

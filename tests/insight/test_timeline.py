@@ -10,12 +10,13 @@ from app.customers.rules import SuppressionReason
 from app.insight import sentences
 from app.insight.invariants import RULES, check
 from app.insight.timeline import timeline
+from app.ledger.rules import LedgerAccount
 from app.messaging.models import Attempt, ProviderEvent
 from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
 from app.orders.models import Order, OrderFact
 from app.orders.rules import FactKind, OrderStatus
 from app.referrals.models import Code, Redemption, Reward
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY
@@ -42,7 +43,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
     happy = await rows.answer(10, comment="Lovely!")
     me = happy.customer_id
     code = await rows.code(me, happy.survey_id)
-    await rows.visit(me)
+    await rows.visit(code)
     await rows.redemption(code)
     skipped = await rows.order(
         await session.get_one(_customer(), (brand.id, me)),
@@ -274,6 +275,10 @@ async def test_each_violated_invariant_names_its_rows(context, session, brand, s
     async def lopsided():
         await rows.book(won, LedgerAccount.reward_cost, LedgerAccount.referrers, 5)
 
+    async def posted_twice():
+        await rows.book(won, LedgerAccount.reward_cost, LedgerAccount.referrers, 5, key="twice")
+        await rows.book(won, LedgerAccount.discount_cost, LedgerAccount.friends, 5, key="twice")
+
     async def refund_untold():
         await session.execute(update(Order).where(Order.id == won.order_id).values(refunded=10))
 
@@ -289,7 +294,7 @@ async def test_each_violated_invariant_names_its_rows(context, session, brand, s
     await breaks("reward_follows_the_order", refund_untold)
     await breaks("uses_are_redemptions", lambda: _set(session, Code, code, uses=2))
     await breaks("one_active_code", lambda: _set(session, Code, code, disabled_at=START))
-    await breaks("no_own_order", lambda: _set(session, Redemption, won, friend_id=won.referrer_id))
+    await breaks("no_own_order", lambda: _set(session, Redemption, won, friend_id=happy.customer_id))
     await breaks(
         "only_approved_is_rewarded", lambda: _set(session, Redemption, won, status=RedemptionStatus.reversed)
     )
@@ -305,11 +310,20 @@ async def test_each_violated_invariant_names_its_rows(context, session, brand, s
         "undone_order_earns_nothing", lambda: session.execute(text("UPDATE orders SET cancelled_at = now()"))
     )
     await breaks("transactions_balance", lambda: session.execute(text(_ONE_SIDED)))
+    await breaks("ledger_is_append_only", lambda: session.execute(text(_ONE_SIDED)))
+    await breaks("ledger_is_append_only", posted_twice)
+    await breaks("discounts_are_posted", lambda: _set(session, Redemption, won, amount_off=5))
+    await breaks("codes_are_published", lambda: session.execute(text("DELETE FROM code_publications")))
+    await breaks(
+        "only_approved_is_rewarded", lambda: session.execute(text("UPDATE rewards SET status = 'pending'"))
+    )
 
 
 _ONE_SIDED = """
-    INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, currency, redemption_id, referrer_id, at)
-    SELECT brand_id, gen_random_uuid(), gen_random_uuid(), 'x', account, 1, currency, redemption_id, referrer_id, at
+    INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, currency, cause_kind,
+        cause_id, referrer_id, occurred_at, posted_on)
+    SELECT brand_id, gen_random_uuid(), gen_random_uuid(), 'x', account, 1, currency, cause_kind, cause_id,
+        referrer_id, occurred_at, posted_on
     FROM ledger_entries LIMIT 1
 """
 

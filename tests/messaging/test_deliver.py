@@ -29,7 +29,7 @@ from app.messaging.render import fill
 from app.messaging.rules import MOST_REFUSALS, AttemptStatus, FailureCause, MessageStatus, RecipientRefused
 from app.referrals.templates import OFFER, OfferParams
 from app.surveys.templates import SURVEY
-from tests.support.constants import NOW
+from tests.support.constants import NOW, REFERRER_ID
 from tests.support.sending import (
     GRACE,
     Scripted,
@@ -425,7 +425,7 @@ async def test_a_broken_carrier_leaves_us_in_the_dark_and_loses_nothing(
 
 async def test_urgent_messages_go_first(context: AppContext, brand: Brand, shop: Shop) -> None:
     wanted = await queue(context, brand, shop, 3)
-    offer = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01")
+    offer = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01", REFERRER_ID)
     async with context.sessions.begin() as session:
         urgent = replace(
             wanted[0],

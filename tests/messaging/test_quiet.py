@@ -18,6 +18,7 @@ from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus
 from app.messaging.templates import TemplateSpec, registered
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
+from tests.support.constants import REFERRER_ID
 from tests.support.sending import Scripted, both, lose, messages, queue, refuse, the_message
 
 EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
@@ -25,8 +26,8 @@ EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
 NIGHT = EVENING + timedelta(minutes=15)
 MORNING = datetime(2026, 3, 11, 8, tzinfo=UTC)
 """Nine in Berlin, when they end."""
-OFFER_PARAMS = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01")
-REWARD_PARAMS = RewardParams("Ana", "10.00 EUR", "credit", None)
+OFFER_PARAMS = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01", REFERRER_ID)
+REWARD_PARAMS = RewardParams("Ana", "10.00 EUR", "credit", None, REFERRER_ID)
 
 
 async def queue_texts(

@@ -22,6 +22,7 @@ from app.messaging.translate import language_of
 from app.messaging.versions import branding_of
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from app.surveys.templates import REMINDER, SURVEY, SurveyParams
+from tests.support.constants import REFERRER_ID
 from tests.support.rendering import LINKS, LOOK, item, rendered
 
 GSM = set(
@@ -203,8 +204,8 @@ def test_people_are_greeted_by_their_names(name: str) -> None:
 def test_values_stay_below_what_a_provider_substitutes() -> None:
     long = "&👩" * 5_000
     survey = item(SURVEY, Channel.email, SurveyParams(long, long, long, long))
-    offer = item(OFFER, Channel.email, OfferParams(long, long, long, long, long, long, long))
-    reward = item(REWARD, Channel.email, RewardParams(long, long, long, long))
+    offer = item(OFFER, Channel.email, OfferParams(long, long, long, long, long, long, long, REFERRER_ID))
+    reward = item(REWARD, Channel.email, RewardParams(long, long, long, long, REFERRER_ID))
     for one in (survey, offer, reward):
         _, tags = render_skeleton(one.version, one.template_params)
         values = recipient_values(tags, one.version, one, LINKS)

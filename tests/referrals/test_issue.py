@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
@@ -15,10 +16,11 @@ from app.messaging.rules import Priority
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.issue import NewReferrer, issue_offers
-from app.referrals.models import Code, Referrer
+from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW
-from tests.support.referring import code_of, issue, make_customer, make_referrer, set_terms
+from tests.support.referring import code_of, issue, make_customer, make_referrer, owner_of, set_terms
 
 
 async def messages(context: AppContext, brand: Brand) -> list[Message]:
@@ -37,12 +39,23 @@ async def count(context: AppContext, model: type, brand: Brand) -> int:
         ).scalar_one()
 
 
+async def publications(context: AppContext, code: Code) -> list[tuple[UUID, str, datetime | None]]:
+    async with context.sessions() as session:
+        rows = await session.execute(
+            select(CodePublication.shop_id, CodePublication.state, CodePublication.live_at).where(
+                CodePublication.code_id == code.id
+            )
+        )
+        return [tuple(row) for row in rows]
+
+
 async def test_promoter_gets_a_code_under_the_terms_in_force_and_an_urgent_offer(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
     assert len(code.code) == 10
-    assert (code.uses, code.max_uses, code.currency, code.live_at) == (0, 10, "EUR", NOW)
+    assert (code.kind, code.uses, code.max_uses, code.currency) == (CodeKind.share, 0, 10, "EUR")
+    assert await publications(context, code) == [(shop.id, PublicationState.live, NOW)]
     assert code.expires_at == NOW + timedelta(days=180)
     [message] = await messages(context, brand)
     assert (message.template, message.subject_id, message.priority, message.at_once) == (
@@ -60,7 +73,7 @@ async def test_second_answer_reuses_the_code_and_sends_nothing_more(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
-    again = await issue(context, brand, shop, code.customer_id, now=NOW + timedelta(days=100))
+    again = await issue(context, brand, shop, await owner_of(context, code), now=NOW + timedelta(days=100))
     assert again.id == code.id
     assert await count(context, Message, brand) == 1
 
@@ -75,7 +88,7 @@ async def test_a_code_that_no_longer_works_is_superseded(
     ]
     async with context.sessions.begin() as session:
         await session.execute(update(Code).where(Code.id == code.id).values(values))
-    fresh = await issue(context, brand, shop, code.customer_id)
+    fresh = await issue(context, brand, shop, await owner_of(context, code))
     assert fresh.id != code.id
     assert not (await code_of(context, brand, code.id)).active
     assert await count(context, Message, brand) == 2
@@ -144,7 +157,7 @@ async def test_named_code_carries_the_first_name_until_the_person_is_erased(
     assert code.code == code.display.replace("-", "")
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await erase_referrals(session, context.tokens, brand.id, [code.customer_id], now=NOW)
+            await erase_referrals(session, context.tokens, brand.id, [await owner_of(context, code)], now=NOW)
     kept = await code_of(context, brand, code.id)
     assert "ANA" not in kept.code + kept.display or kept.display == code.id.hex.upper()
     assert not kept.active
@@ -176,7 +189,9 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
 ) -> None:
     code = await make_referrer(context, brand, shop)
     async with context.sessions() as session:
-        share = await find_share(session, "https://nps.example", brand, code.customer_id, now=NOW)
+        share = await find_share(
+            session, "https://nps.example", brand, await owner_of(context, code), now=NOW
+        )
     assert share is not None
     assert share.share_url.startswith("https://nps.example/r/")
     assert share.share_text.endswith("(I get 10.00 EUR if you order.)")
@@ -185,7 +200,10 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
     async with context.sessions.begin() as session:
         await disable_code(session, brand, code.display.lower(), now=NOW)
     async with context.sessions() as session:
-        assert await find_share(session, "https://nps.example", brand, code.customer_id, now=NOW) is None
+        assert (
+            await find_share(session, "https://nps.example", brand, await owner_of(context, code), now=NOW)
+            is None
+        )
     [message] = await messages(context, brand)
     assert message.status == "cancelled"
     async with context.sessions.begin() as session:

@@ -17,8 +17,9 @@ from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, Referrer, Visit
+from app.referrals.models import Code, CodePublication, Referrer, Visit
 from app.referrals.routes import router
+from app.referrals.rules import PublicationState
 from tests.support.constants import NOW
 from tests.support.referring import (
     change_order,
@@ -26,6 +27,7 @@ from tests.support.referring import (
     make_customer,
     make_order,
     make_referrer,
+    owner_of,
     redeem,
     set_terms,
     settle,
@@ -56,9 +58,16 @@ async def code(context: AppContext, brand: Brand, shop: Shop) -> Code:
     return code
 
 
-async def slug_of(context: AppContext, customer_id: UUID) -> str:
+async def slug_of(context: AppContext, referrer_id: UUID) -> str:
     async with context.sessions() as session:
-        return (await session.scalars(select(Referrer.slug).where(Referrer.customer_id == customer_id))).one()
+        return (await session.scalars(select(Referrer.slug).where(Referrer.id == referrer_id))).one()
+
+
+async def set_publication(context: AppContext, code: Code, state: PublicationState) -> None:
+    async with context.sessions.begin() as session:
+        await session.execute(
+            update(CodePublication).where(CodePublication.code_id == code.id).values(state=state)
+        )
 
 
 async def visits(context: AppContext) -> int:
@@ -69,7 +78,7 @@ async def visits(context: AppContext) -> int:
 async def test_friend_sees_the_offer_and_a_way_to_the_shop_with_the_code(
     client: AsyncClient, context: AppContext, code: Code
 ) -> None:
-    slug = await slug_of(context, code.customer_id)
+    slug = await slug_of(context, code.referrer_id)
     answer = await client.get(f"/r/{slug.upper()}")
     assert answer.status_code == 200
     text = answer.text.replace("\u00a0", " ")
@@ -82,7 +91,7 @@ async def test_friend_sees_the_offer_and_a_way_to_the_shop_with_the_code(
 
 
 async def test_only_somebody_looking_is_a_visit(client: AsyncClient, context: AppContext, code: Code) -> None:
-    path = f"/r/{await slug_of(context, code.customer_id)}"
+    path = f"/r/{await slug_of(context, code.referrer_id)}"
     assert (await client.head(path)).status_code == 200
     for headers in (
         {"Sec-Purpose": "prefetch;prerender"},
@@ -100,9 +109,9 @@ async def test_unknown_used_and_expired_look_alike(
 ) -> None:
     unknown = await client.get("/r/3abcdefgh")
     assert unknown.status_code == 404
-    slug = await slug_of(context, code.customer_id)
-    spoiled = [{"expires_at": NOW}, {"uses": 10}, {"disabled_at": NOW}, {"live_at": None}, {"active": False}]
-    plain = {"expires_at": FAR, "uses": 0, "disabled_at": None, "live_at": NOW, "active": True}
+    slug = await slug_of(context, code.referrer_id)
+    spoiled = [{"expires_at": NOW}, {"uses": 10}, {"disabled_at": NOW}, {"active": False}]
+    plain = {"expires_at": FAR, "uses": 0, "disabled_at": None, "active": True}
     for values in spoiled:
         async with context.sessions.begin() as session:
             await session.execute(update(Code).where(Code.id == code.id).values(plain | values))
@@ -111,6 +120,9 @@ async def test_unknown_used_and_expired_look_alike(
     async with context.sessions.begin() as session:
         await session.execute(update(Code).where(Code.id == code.id).values(plain))
     assert (await client.get(f"/r/{slug}")).status_code == 200
+    await set_publication(context, code, PublicationState.wanted)
+    assert (await client.get(f"/r/{slug}")).content == unknown.content
+    await set_publication(context, code, PublicationState.live)
     await set_terms(context, brand, {"redemptions_enabled": False})
     assert (await client.get(f"/r/{slug}")).content == unknown.content
     for odd in (
@@ -127,7 +139,7 @@ async def test_unknown_used_and_expired_look_alike(
 
 
 async def test_guessing_is_limited(client: AsyncClient, context: AppContext, code: Code) -> None:
-    slug = await slug_of(context, code.customer_id)
+    slug = await slug_of(context, code.referrer_id)
     for _ in range(PER_ADDRESS):
         await client.get("/r/3abcdefgh")
     answers = {(await client.get(path)).status_code for path in (f"/r/{slug}", "/r/3abcdefgh", "/p/nothing")}
@@ -144,12 +156,14 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
     cancelled = await friend_orders(context, brand, shop, code.code)
     await change_order(context, brand, cancelled.order_id, cancelled_at=NOW)
     await friend_orders(context, brand, shop, code.code)
-    await redeem(context, brand, await make_order(context, brand, shop, code.customer_id, code.code))
+    await redeem(
+        context, brand, await make_order(context, brand, shop, await owner_of(context, code), code.code)
+    )
     assert good.friend_id is not None
-    slug = await slug_of(context, code.customer_id)
+    slug = await slug_of(context, code.referrer_id)
     await client.get(f"/r/{slug}")
 
-    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert answer.status_code == 200
     for expected in (
         code.display,
@@ -180,7 +194,7 @@ async def test_page_of_a_worn_out_code_still_shows_the_rewards(
     await settle(context)
     async with context.sessions.begin() as session:
         await disable_code(session, brand, code.code, now=NOW)
-    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert "Your code has been disabled" in answer.text
     assert "10.00 EUR" in answer.text
     assert code.display not in answer.text
@@ -193,7 +207,7 @@ async def test_every_dead_token_gets_the_one_404(
     dead = [
         "nothing",
         "x" * 44,
-        context.tokens.link("survey", brand.id, code.customer_id),
+        context.tokens.link("survey", brand.id, await owner_of(context, code)),
         context.tokens.link("referrer", brand.id, new_id()),
         context.tokens.link("referrer", brand.id, nobody),
     ]
@@ -202,8 +216,8 @@ async def test_every_dead_token_gets_the_one_404(
     }
     assert len(answers) == 1
     async with context.sessions.begin() as session:
-        await erase_referrals(session, context.tokens, brand.id, [code.customer_id], now=NOW)
-    erased = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+        await erase_referrals(session, context.tokens, brand.id, [await owner_of(context, code)], now=NOW)
+    erased = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert {(erased.status_code, erased.content)} == answers
     assert erased.status_code == 404
 
@@ -211,5 +225,5 @@ async def test_every_dead_token_gets_the_one_404(
 async def test_head_of_the_referrers_page_changes_nothing(
     client: AsyncClient, context: AppContext, brand: Brand, code: Code
 ) -> None:
-    answer = await client.head(f"/p/{context.tokens.link('referrer', brand.id, code.customer_id)}")
+    answer = await client.head(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert (answer.status_code, await visits(context)) == (200, 0)

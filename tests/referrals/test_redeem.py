@@ -13,8 +13,8 @@ from app.base.ids import new_id
 from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
+from app.checkout.validate import validate_code
 from app.customers.person import Person
-from app.referrals.check import check_code
 from app.referrals.decide import disable_code
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.redeem import redeem_orders
@@ -29,6 +29,7 @@ from tests.support.referring import (
     make_customer,
     make_order,
     make_referrer,
+    owner_of,
     redeem,
     redemption_of,
     set_terms,
@@ -47,7 +48,7 @@ async def test_friends_order_takes_a_use_and_waits_out_its_hold(
         None,
         800,
     )
-    assert (redemption.referrer_id, redemption.hold_until) == (code.customer_id, NOW + timedelta(days=14))
+    assert (redemption.referrer_id, redemption.hold_until) == (code.referrer_id, NOW + timedelta(days=14))
     assert (await code_of(context, brand, code.id)).uses == 1
     assert await balances(context, brand) == {"discount_cost": 800, "friends": -800}
 
@@ -83,7 +84,7 @@ async def test_codes_of_others_test_orders_and_history_redeem_nothing(
 async def test_share_link_counts_where_no_code_does(context: AppContext, brand: Brand, shop: Shop) -> None:
     first, second = await make_referrer(context, brand, shop), await make_referrer(context, brand, shop)
     async with context.sessions() as session:
-        slug = await session.scalar(select(Referrer.slug).where(Referrer.customer_id == second.customer_id))
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.id == second.referrer_id))
     by_link = await friend_orders(context, brand, shop, "SUMMER", referral=slug.upper())
     assert by_link.code_id == second.id
     both = await friend_orders(context, brand, shop, first.code, referral=slug)
@@ -95,12 +96,12 @@ async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(
 ) -> None:
     old = await make_referrer(context, brand, shop)
     async with context.sessions.begin() as session:
-        slug = await session.scalar(select(Referrer.slug).where(Referrer.customer_id == old.customer_id))
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.id == old.referrer_id))
         await disable_code(session, brand, old.code, now=NOW)
     order_id = await make_order(context, brand, shop, await make_customer(context, brand), referral=slug)
     [refused] = await redeem(context, brand, order_id)
     assert (refused.code_id, refused.status, refused.reason) == (old.id, RedemptionStatus.refused, "disabled")
-    new = await issue(context, brand, shop, old.customer_id, now=NOW + timedelta(days=1))
+    new = await issue(context, brand, shop, await owner_of(context, old), now=NOW + timedelta(days=1))
     [again] = await redeem(context, brand, order_id)
     assert (again.id, again.status) == (refused.id, RedemptionStatus.refused)
     later = await friend_orders(context, brand, shop, "SUMMER", referral=slug)
@@ -157,7 +158,7 @@ async def test_own_orders_are_refused_by_row_alias_and_phone(
     code = await make_referrer(context, brand, shop, email_key="ana@gmail.com", phone="+33612345678")
     alias = await make_customer(context, brand, email_key="ana@gmail.com")
     same_phone = await make_customer(context, brand, phone="+33612345678")
-    for friend in (code.customer_id, alias, same_phone):
+    for friend in (await owner_of(context, code), alias, same_phone):
         assert await refusal(context, brand, shop, code, friend) == "own_order"
 
 
@@ -175,7 +176,7 @@ async def test_existing_customers_of_any_shop_and_of_history_are_not_new(
     for person in (friend, alias, same_phone):
         assert await refusal(context, brand, shop, code, person) == "existing_customer"
     async with context.sessions() as session:
-        checked = await check_code(
+        checked = await validate_code(
             session,
             brand,
             code.code,
@@ -244,7 +245,7 @@ async def test_codes_keep_the_terms_they_were_issued_under(
     code = await make_referrer(context, brand, shop)
     await set_terms(context, brand, {"offer": {"friend_discount": {"value": "50"}, "max_uses_per_code": 1}})
     redemption = await friend_orders(context, brand, shop, code.code)
-    assert (redemption.amount_off, redemption.programme_version) == (800, 1)
+    assert (redemption.amount_off, redemption.terms_id) == (800, code.terms_id)
 
 
 async def test_cap_and_budget_refuse_what_cannot_be_rewarded(
@@ -270,7 +271,7 @@ async def test_friend_who_pays_like_the_referrer_is_held(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
-    await make_order(context, brand, shop, code.customer_id, payment_key=b"card")
+    await make_order(context, brand, shop, await owner_of(context, code), payment_key=b"card")
     redemption = await friend_orders(context, brand, shop, code.code, payment_key=b"card")
     assert (redemption.status, redemption.reason, redemption.holds_use) == (
         RedemptionStatus.in_review,
@@ -414,7 +415,7 @@ async def test_checking_a_code_promises_nothing_and_changes_nothing(
 ) -> None:
     code = await make_referrer(context, brand, shop)
     async with context.sessions() as session:
-        fine = await check_code(
+        fine = await validate_code(
             session,
             brand,
             f" {code.code.lower()} ",
@@ -423,7 +424,9 @@ async def test_checking_a_code_promises_nothing_and_changes_nothing(
             currency="EUR",
             now=NOW,
         )
-        unknown = await check_code(session, brand, "NOSUCH", Person(), subtotal=8000, currency="EUR", now=NOW)
+        unknown = await validate_code(
+            session, brand, "NOSUCH", Person(), subtotal=8000, currency="EUR", now=NOW
+        )
     assert (fine.reason, fine.amount_off) == (None, 800)
     assert (unknown.reason, unknown.discount, unknown.amount_off) == (RefusalReason.unknown_code, None, 0)
     assert (await code_of(context, brand, code.id)).uses == 0

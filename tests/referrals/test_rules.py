@@ -157,6 +157,7 @@ def test_status_transitions() -> None:
     }
     assert allowed == {
         ("pending", "approved"),
+        ("pending", "rejected"),
         ("pending", "reversed"),
         ("in_review", "approved"),
         ("in_review", "rejected"),

@@ -13,11 +13,13 @@ from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
+from app.checkout.parse import Rollback
+from app.checkout.roll_back import roll_back
 from app.messaging.models import Message
 from app.orders.facts import record_facts
 from app.orders.models import Order
 from app.platforms.events import OrderRefunded
-from app.referrals.decide import approve_redemption, reject_redemption, rollback_redemption
+from app.referrals.decide import approve_redemption, reject_redemption
 from app.referrals.models import Code, Redemption
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
@@ -32,6 +34,7 @@ from tests.support.referring import (
     make_customer,
     make_order,
     make_referrer,
+    owner_of,
     redeem,
     redemption_of,
     reward_of,
@@ -74,12 +77,13 @@ async def test_reward_comes_when_the_hold_is_over_and_not_before(
         "referrers": -1000,
     }
     [message] = await reward_messages(context, brand)
-    assert (message.subject_id, message.customer_id) == (reward.id, code.customer_id)
+    assert (message.subject_id, message.customer_id) == (reward.id, await owner_of(context, code))
     assert message.template_params == {
         "first_name": "Ana",
         "amount": "10.00 EUR",
         "kind": "credit",
         "code": None,
+        "referrer_id": str(code.referrer_id),
     }
 
 
@@ -156,7 +160,7 @@ async def test_text_about_a_reward_waits_for_the_morning(
 
 async def in_review(context: AppContext, brand: Brand, shop: Shop) -> tuple[Code, Redemption]:
     code = await make_referrer(context, brand, shop)
-    await make_order(context, brand, shop, code.customer_id, payment_key=b"card")
+    await make_order(context, brand, shop, await owner_of(context, code), payment_key=b"card")
     return code, await friend_orders(context, brand, shop, code.code, payment_key=b"card")
 
 
@@ -166,7 +170,7 @@ async def test_held_redemption_waits_for_a_person_however_long(
     _, redemption = await in_review(context, brand, shop)
     assert await settle(context, days=1000) == 0
     async with context.sessions.begin() as session:
-        await reject_redemption(session, brand, redemption.id, reason="same household")
+        await reject_redemption(session, brand, redemption.id, reason="same household", now=NOW)
     found = await redemption_of(context, brand, redemption.order_id)
     assert found is not None
     assert (found.status, found.reason) == (RedemptionStatus.rejected, "same household")
@@ -175,7 +179,7 @@ async def test_held_redemption_waits_for_a_person_however_long(
     assert (await balances(context, brand))["reward_cost"] == 1000
     async with context.sessions.begin() as session:
         with pytest.raises(AppError, match="approved cannot become rejected"):
-            await reject_redemption(session, brand, redemption.id, reason="no")
+            await reject_redemption(session, brand, redemption.id, reason="no", now=NOW)
     async with context.sessions.begin() as session:
         with pytest.raises(AppError, match="approved cannot become approved"):
             await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
@@ -211,16 +215,16 @@ async def test_full_rollback_takes_all_out_of_the_books_and_gives_the_use_back(
         await settle(context)
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await rollback_redemption(
-                session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW
-            )
+            await roll_back(session, brand, redemption.id, Rollback(None, "till error"), key="a", now=NOW)
     found, reward = (
         await redemption_of(context, brand, redemption.order_id),
         await reward_of(context, brand, redemption.id),
     )
     assert found is not None
     assert (found.status, found.reason, found.holds_use) == (RedemptionStatus.reversed, "till error", False)
-    assert (reward.status if reward else None) == (RewardStatus.reversed if settled else None)
+    assert (reward.status if reward else None) == (
+        RewardStatus.reversed if settled else RewardStatus.cancelled
+    )
     assert (await code_of(context, brand, code.id)).uses == 0
     assert await balances(context, brand) == {}
     assert await settle(context, days=100) == 0
@@ -234,9 +238,7 @@ async def test_partial_rollback_counts_like_a_refund_once_a_key(
     await settle(context)
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await rollback_redemption(
-                session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW
-            )
+            await roll_back(session, brand, redemption.id, Rollback("36.00", "half"), key="a", now=NOW)
     reward = await reward_of(context, brand, redemption.id)
     assert reward is not None
     assert (reward.amount, reward.net_amount) == (1000, 500)
@@ -244,9 +246,7 @@ async def test_partial_rollback_counts_like_a_refund_once_a_key(
     for wrong in ("0", "-1", "1.005", "much"):
         async with context.sessions.begin() as session:
             with pytest.raises(AppError):
-                await rollback_redemption(
-                    session, brand, redemption.id, amount=wrong, reason="half", key="b", now=NOW
-                )
+                await roll_back(session, brand, redemption.id, Rollback(wrong, "half"), key="b", now=NOW)
 
 
 @pytest.mark.parametrize("settled", [False, True])
@@ -265,9 +265,7 @@ async def test_refund_and_full_rollback_end_alike_in_either_order(
                 await change_order(context, brand, redemption.order_id, refunded=7200)
                 continue
             async with context.sessions.begin() as session:
-                await rollback_redemption(
-                    session, brand, redemption.id, amount=None, reason="till error", key="a", now=NOW
-                )
+                await roll_back(session, brand, redemption.id, Rollback(None, "till error"), key="a", now=NOW)
         found, reward = (
             await redemption_of(context, brand, redemption.order_id),
             await reward_of(context, brand, redemption.id),
@@ -291,8 +289,7 @@ async def test_refund_and_full_rollback_end_alike_in_either_order(
         [again] = await redeem(context, brand, await make_order(context, brand, shop, friend, other.code))
         assert again.status is RedemptionStatus.pending
         await change_order(context, brand, again.order_id, cancelled_at=NOW)
-    net = 0 if settled else None
-    assert ends == [(RedemptionStatus.reversed, "till error", NOW, False, net, 0, {})] * 2
+    assert ends == [(RedemptionStatus.reversed, "till error", NOW, False, 0, 0, {})] * 2
 
 
 async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
@@ -302,11 +299,9 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
     redemption = await friend_orders(context, brand, shop, code.code)
     await settle(context)
 
-    async def roll_back() -> None:
+    async def roll_back_half() -> None:
         async with context.sessions.begin() as session:
-            await rollback_redemption(
-                session, brand, redemption.id, amount="36.00", reason="half", key="a", now=NOW
-            )
+            await roll_back(session, brand, redemption.id, Rollback("36.00", "half"), key="a", now=NOW)
 
     async with context.sessions.begin() as session:
         order = (
@@ -315,7 +310,7 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
             )
         ).one()
         await record_facts(session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)])
-        beside = asyncio.create_task(roll_back())
+        beside = asyncio.create_task(roll_back_half())
         await somebody_waits(context)
         await reverse_orders(session, brand, [order.id], now=NOW)
     await beside

@@ -9,16 +9,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
+from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.customers.models import Customer
+from app.ledger.models import LedgerEntry
+from app.ledger.rules import CauseKind, LedgerAccount
 from app.messaging.models import Attempt, Message
 from app.messaging.rules import AttemptStatus, MessageStatus, Priority
 from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, LedgerEntry, Redemption, Referrer, Reward, Visit
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
+from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
+from app.referrals.rules import PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SkipReason, SurveyStatus
@@ -158,10 +161,14 @@ class Rows:
             )
         )
 
+    async def terms_id(self) -> UUID:
+        """The offer and reward terms in force."""
+        return (await load_programme(self.session, self.brand.id)).terms_id
+
     async def code(self, customer_id: UUID, survey_id: UUID | None = None, **said: Any) -> Code:
         """A referrer, their code, and a delivered offer."""
         self.made += 1
-        await self._add(
+        referrer = await self._add(
             Referrer(
                 brand_id=self.brand.id,
                 customer_id=customer_id,
@@ -173,7 +180,7 @@ class Rows:
         values = {
             "code": f"CODE{self.made}",
             "display": f"CODE{self.made}",
-            "programme_version": 1,
+            "terms_id": await self.terms_id(),
             "discount_kind": DiscountKind.percent,
             "discount_value": Decimal("10.00"),
             "currency": "EUR",
@@ -181,12 +188,22 @@ class Rows:
             "starts_at": START,
             "expires_at": datetime(2099, 1, 1, tzinfo=UTC),
         }
-        code = await self._add(Code(brand_id=self.brand.id, customer_id=customer_id, **(values | said)))
+        code = await self._add(Code(brand_id=self.brand.id, referrer_id=referrer.id, **(values | said)))
+        await self._add(
+            CodePublication(
+                brand_id=self.brand.id,
+                code_id=code.id,
+                shop_id=self.shop.id,
+                state=PublicationState.live,
+                live_at=START,
+            )
+        )
         await self.message(OFFER, customer_id, code.id)
         return code
 
-    async def visit(self, customer_id: UUID) -> None:
-        await self._add(Visit(brand_id=self.brand.id, customer_id=customer_id, at=START))
+    async def visit(self, code: Code) -> None:
+        """An opening of the share link of the code's referrer."""
+        await self._add(Visit(brand_id=self.brand.id, referrer_id=code.referrer_id, at=START))
 
     async def redemption(
         self, code: Code, status: RedemptionStatus = RedemptionStatus.approved, **order: Any
@@ -202,7 +219,7 @@ class Rows:
                 brand_id=self.brand.id,
                 order_id=bought.id,
                 code_id=code.id,
-                referrer_id=code.customer_id,
+                referrer_id=code.referrer_id,
                 friend_id=friend.id,
                 friend_email_key=friend.email,
                 one_per_friend=True,
@@ -210,7 +227,7 @@ class Rows:
                 reason=None if holds else "minimum_not_met",
                 amount_off=800,
                 currency=bought.currency,
-                programme_version=1,
+                terms_id=code.terms_id,
                 holds_use=holds,
                 approved_at=START if status is RedemptionStatus.approved else None,
             )
@@ -222,25 +239,38 @@ class Rows:
             LedgerAccount.friends,
             800,
         )
-        if status is RedemptionStatus.approved:
-            await self._add(
-                Reward(
-                    brand_id=self.brand.id,
-                    redemption_id=made.id,
-                    referrer_id=code.customer_id,
-                    kind=RewardKind.credit,
-                    amount=1000,
-                    net_amount=1000,
-                    currency=bought.currency,
-                    status=RewardStatus.granted,
-                    granted_at=START,
-                )
-            )
-            await self.book(made, LedgerAccount.reward_cost, LedgerAccount.referrers, 1000)
+        await self._reward(made)
         return made
 
+    async def _reward(self, redemption: Redemption) -> None:
+        """10.00 where the redemption counts or may yet count; granted where it is approved."""
+        approved = redemption.status is RedemptionStatus.approved
+        if not approved and redemption.status not in (RedemptionStatus.pending, RedemptionStatus.in_review):
+            return
+        await self._add(
+            Reward(
+                brand_id=self.brand.id,
+                redemption_id=redemption.id,
+                referrer_id=redemption.referrer_id,
+                kind=RewardKind.credit,
+                amount=1000,
+                net_amount=1000,
+                currency=redemption.currency,
+                status=RewardStatus.granted if approved else RewardStatus.pending,
+                granted_at=START if approved else None,
+            )
+        )
+        if approved:
+            await self.book(redemption, LedgerAccount.reward_cost, LedgerAccount.referrers, 1000)
+
     async def book(
-        self, redemption: Redemption, account: LedgerAccount, other: LedgerAccount, amount: int
+        self,
+        redemption: Redemption,
+        account: LedgerAccount,
+        other: LedgerAccount,
+        amount: int,
+        *,
+        key: str | None = None,
     ) -> None:
         transaction = new_id()
         for one, signed in ((account, amount), (other, -amount)):
@@ -248,12 +278,14 @@ class Rows:
                 LedgerEntry(
                     brand_id=self.brand.id,
                     transaction_id=transaction,
-                    transaction_key=f"{account}:{transaction}",
+                    transaction_key=key or f"{account}:{transaction}",
                     account=one,
                     amount=signed,
                     currency=redemption.currency,
-                    redemption_id=redemption.id,
+                    cause_kind=CauseKind.redemption,
+                    cause_id=redemption.id,
                     referrer_id=redemption.referrer_id,
-                    at=START,
+                    occurred_at=START,
+                    posted_on=START.date(),
                 )
             )

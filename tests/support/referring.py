@@ -13,9 +13,10 @@ from app.brands.add import change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme
 from app.customers.models import Consent, Customer
+from app.ledger.models import LedgerEntry
 from app.orders.models import Order
 from app.referrals.issue import NewReferrer, issue_offers
-from app.referrals.models import Code, LedgerEntry, Redemption, Reward
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.referrals.settle import sweep
@@ -92,8 +93,24 @@ async def issue(
     async with context.sessions.begin() as session:
         await issue_offers(session, context.tokens, brand, [NewReferrer(customer_id, shop.id)], now=now)
     async with context.sessions() as session:
-        query = select(Code).where(Code.brand_id == brand.id, Code.customer_id == customer_id, Code.active)
+        query = (
+            select(Code)
+            .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+            .where(Code.brand_id == brand.id, Referrer.customer_id == customer_id, Code.active)
+        )
         return (await session.scalars(query)).one()
+
+
+async def owner_of(context: AppContext, code: Code) -> UUID:
+    """The customer who is the code's referrer."""
+    async with context.sessions() as session:
+        found = await session.scalar(
+            select(Referrer.customer_id).where(
+                Referrer.brand_id == code.brand_id, Referrer.id == code.referrer_id
+            )
+        )
+    assert found is not None
+    return found
 
 
 async def redeem(
@@ -124,7 +141,7 @@ async def friend_orders(context: AppContext, brand: Brand, shop: Shop, code: str
 async def change_order(
     context: AppContext, brand: Brand, order_id: UUID, *, now: datetime = NOW, **values: Any
 ) -> None:
-    """A fact comes: the order changes and its redemption is folded anew."""
+    """Change an order as a fact does, and fold it into its redemption."""
     async with context.sessions.begin() as session:
         order = (
             await session.scalars(select(Order).where(Order.brand_id == brand.id, Order.id == order_id))
@@ -136,7 +153,7 @@ async def change_order(
 
 
 async def settle(context: AppContext, *, days: float = 15) -> int:
-    """Sweep the room as if some days had passed."""
+    """Sweep the redemptions due some days later."""
     return await sweep_once(sweep(context), NOW + timedelta(days=days))
 
 

@@ -203,7 +203,7 @@ async def test_a_promoter_gets_link_and_code_at_once(context, brand, web, link, 
         "mailto:?",
         "sms:?",
         "Copy link",
-        f"/p/{context.tokens.link('referrer', brand.id, survey.customer_id)}",
+        f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}",
     ):
         assert part in thanks
     assert "offer" in [one.template for one in await messages_of(context, brand)]

@@ -15,10 +15,13 @@ from app.base.schemas import Page
 from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
+from app.ledger.models import LedgerEntry
+from app.ledger.rules import LedgerAccount
+from app.ledger.schemas import LedgerEntryRow
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
-from app.referrals.models import Code, LedgerEntry, Redemption, Reward
-from app.referrals.rules import LedgerAccount, RedemptionStatus, RewardStatus
-from app.referrals.schemas import CodeRow, LedgerEntryRow, RedemptionRow, RewardRow
+from app.referrals.models import Code, Redemption, Reward
+from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 
 router = APIRouter(tags=["codes"])
 
@@ -54,7 +57,7 @@ async def list_codes(
         page,
         caller,
         CODES,
-        matches_id(Code.customer_id, "cus", referrer),
+        matches_id(Code.referrer_id, "ref", referrer),
         matches(Code.code, entered),
     )
 
@@ -81,7 +84,7 @@ async def list_redemptions(
     referrer: Plain | None = None,
 ) -> Page[RedemptionRow]:
     """Friends' orders with a code of ours, also those that do not count and why."""
-    chosen = (matches(Redemption.status, status), matches_id(Redemption.referrer_id, "cus", referrer))
+    chosen = (matches(Redemption.status, status), matches_id(Redemption.referrer_id, "ref", referrer))
     return await list_page(session, page, caller, REDEMPTIONS, *chosen)
 
 
@@ -112,7 +115,7 @@ async def reject(id: Plain, objection: Objection, caller: Writer, once: Idempote
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
-        await reject_redemption(once.session, brand, redemption_id, reason=objection.reason)
+        await reject_redemption(once.session, brand, redemption_id, reason=objection.reason, now=clock.now())
         return await shown_redemption(once, caller, id)
 
     return await once.run(caller, act)
@@ -138,7 +141,7 @@ async def list_rewards(
     referrer: Plain | None = None,
 ) -> Page[RewardRow]:
     """Rewards as granted and what clawbacks left of them."""
-    chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "cus", referrer))
+    chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "ref", referrer))
     return await list_page(session, page, caller, REWARDS, *chosen)
 
 
@@ -151,5 +154,5 @@ async def list_ledger(
     redemption: Plain | None = None,
 ) -> Page[LedgerEntryRow]:
     """The double-entry ledger, line by line; each transaction adds up to zero."""
-    chosen = (matches(LedgerEntry.account, account), matches_id(LedgerEntry.redemption_id, "red", redemption))
+    chosen = (matches(LedgerEntry.account, account), matches_id(LedgerEntry.cause_id, "red", redemption))
     return await list_page(session, page, caller, LEDGER, *chosen)

@@ -1,4 +1,4 @@
-"""Would this code count for this basket? Asked by checkouts of one's own before anything is ordered; changes nothing."""
+"""Validate a code for a basket before anything is ordered; changes nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,19 +20,23 @@ from app.referrals.gather import find_codes, gather
 from app.referrals.rules import RefusalReason
 
 _LATEST = UUID(int=(1 << 128) - 1)
-"""The key of an order that is not placed yet: every order there is counts as an earlier one."""
+"""The key of an order that is not placed yet: every other order is an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """The answer: a reason against the code or None; its discount where the code is ours; `amount_off` in minor units, 0 when refused."""
+class Validation:
+    """Whether a code would count: a reason against it or None.
+
+    `discount` is the kind, value and currency of a code of ours; `amount_off` is minor units, 0 for a
+    refused code.
+    """
 
     reason: RefusalReason | None
     discount: tuple[DiscountKind, Decimal, str] | None
     amount_off: int
 
 
-async def check_code(
+async def validate_code(
     session: AsyncSession,
     brand: Brand,
     code: str,
@@ -41,10 +45,10 @@ async def check_code(
     subtotal: int,
     currency: str,
     now: datetime,
-) -> Checked:
-    """Judge a code as `redeem_orders` would at `now`, for a person and a subtotal in minor units of `currency`.
+) -> Validation:
+    """Decide as `redeem_orders` would at `now`, for a subtotal in minor units of `currency`.
 
-    A promise of nothing: who orders first may take the last use.
+    Nothing is reserved: another order may take the last use first.
     """
     identity = email_identity(person.email) if person.email else None
     phone = phone_e164(person.phone, [person.country]) if person.phone else None
@@ -62,13 +66,13 @@ async def check_code(
     )
     carried = await find_codes(session, brand.id, [candidate])
     if not carried:
-        return Checked(RefusalReason.unknown_code, None, 0)
+        return Validation(RefusalReason.unknown_code, None, 0)
     code_id = carried[candidate.key][0]
     context = await gather(session, brand, [candidate], [code_id], lock=False)
     row = context.codes[code_id]
     reason = rules.may_redeem(context.eligibility_of(candidate, row))
     off = 0 if reason else rules.amount_off(row.discount_kind, row.discount_value, subtotal, currency)
-    return Checked(reason, (row.discount_kind, row.discount_value, row.currency), off)
+    return Validation(reason, (row.discount_kind, row.discount_value, row.currency), off)
 
 
 async def _customer_id(

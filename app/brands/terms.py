@@ -1,0 +1,63 @@
+"""Offer and reward terms, kept once per content: what codes and redemptions were made under.
+
+The switches and the dates of a programme are no part of them: those are always read from its newest
+version.
+"""
+
+import hashlib
+from collections.abc import Collection
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.brands.models import TermsVersion
+from app.brands.programme import OfferTerms, Programme, RewardTerms
+
+
+class Terms(BaseModel):
+    """The offer and reward terms of one version of a programme."""
+
+    model_config = ConfigDict(frozen=True)
+
+    offer: OfferTerms
+    reward: RewardTerms
+
+
+def terms_of(programme: Programme) -> Terms:
+    """The part of a programme that codes and redemptions are made under."""
+    return Terms(offer=programme.offer, reward=programme.reward)
+
+
+async def store_terms(session: AsyncSession, brand_id: int, programme: Programme) -> UUID:
+    """Keep the programme's terms unless terms of the same content are kept; returns their id."""
+    content = terms_of(programme).model_dump(mode="json", by_alias=True)
+    terms_id = content_id(content)
+    await session.execute(
+        insert(TermsVersion)
+        .values(brand_id=brand_id, id=terms_id, offer=content["offer"], reward=content["reward"])
+        .on_conflict_do_nothing()
+    )
+    return terms_id
+
+
+def content_id(content: object) -> UUID:
+    """The first 128 bits of the SHA-256 of a JSON value with sorted keys."""
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+    return UUID(bytes=digest[:16])
+
+
+async def load_terms(session: AsyncSession, brand_id: int, ids: Collection[UUID]) -> dict[UUID, Terms]:
+    """Several terms of a brand, by id; no query for none."""
+    if not ids:
+        return {}
+    rows = await session.execute(
+        select(TermsVersion.id, TermsVersion.offer, TermsVersion.reward).where(
+            TermsVersion.brand_id == brand_id, in_ids(TermsVersion.id, list(ids))
+        )
+    )
+    return {row.id: Terms.model_validate({"offer": row.offer, "reward": row.reward}) for row in rows}

@@ -1,0 +1,140 @@
+"""The bodies that a shop's own checkout sends, parsed once: exact numbers, and no unknown fields."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.customers.person import Person
+from app.platforms.checkout.parse import read_order, read_person
+from app.platforms.events import OrderPaid
+from app.platforms.fields import Fields, load
+
+CUSTOMER = frozenset(
+    [
+        "id",
+        "email",
+        "phone",
+        "first_name",
+        "last_name",
+        "locale",
+        "time_zone",
+        "country",
+        "email_consent",
+        "sms_consent",
+    ]
+)
+BASKET = frozenset({"subtotal", "currency"})
+ORDER = frozenset(
+    [
+        "id",
+        "number",
+        "placed_at",
+        "currency",
+        "subtotal",
+        "total",
+        "discount_total",
+        "discount_codes",
+        "referral",
+        "source",
+        "tags",
+        "test",
+        "customer",
+        "items",
+        "shipping_address",
+        "payment_fingerprint",
+    ]
+)
+ITEM = frozenset({"sku", "title", "quantity", "unit_price"})
+ADDRESS = frozenset({"line1", "line2", "city", "postal_code", "country"})
+_CODE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A code, the person who would use it, and what they would order. `currency` None: the shop's."""
+
+    code: str
+    shop: str | None
+    person: Person
+    order: Fields
+    currency: str | None
+
+    def subtotal(self, currency: str) -> int:
+        """In minor units of `currency`; raises `Unparseable`."""
+        return self.order.amount("subtotal", currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An order that was paid with a code."""
+
+    code: str
+    shop: str | None
+    order: Fields
+
+    def paid(self, *, now: datetime) -> OrderPaid:
+        """The order as an event, placed at `now` where it has no time of its own; raises `Unparseable`."""
+        return read_order(self.order, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What is rolled back: everything without an amount. The amount is a decimal as it was sent."""
+
+    amount: str | None
+    reason: str
+
+
+def parse_basket(raw: bytes) -> Basket:
+    """The body of `validate`; raises `Unparseable`."""
+    body = load(raw)
+    refuse_unknown(body, frozenset({"code", "customer", "order", "shop"}))
+    order, customer = body.object_("order"), body.object_or_empty("customer")
+    if order is None:
+        raise body.wrong("order", "is missing")
+    refuse_unknown(order, BASKET)
+    refuse_unknown(customer, CUSTOMER)
+    return Basket(
+        code=_code(body),
+        shop=body.text("shop"),
+        person=read_person(customer),
+        order=order,
+        currency=None if order.values.get("currency") is None else order.currency("currency"),
+    )
+
+
+def parse_purchase(raw: bytes) -> Purchase:
+    """The body of `redeem`; raises `Unparseable`."""
+    body = load(raw)
+    refuse_unknown(body, frozenset({"code", "order", "shop"}))
+    order = body.object_("order")
+    if order is None:
+        raise body.wrong("order", "is missing")
+    refuse_unknown(order, ORDER)
+    refuse_unknown(order.object_or_empty("customer"), CUSTOMER)
+    refuse_unknown(order.object_or_empty("shipping_address"), ADDRESS)
+    for item in order.objects("items"):
+        refuse_unknown(item, ITEM)
+    return Purchase(code=_code(body), shop=body.text("shop"), order=order)
+
+
+def parse_rollback(raw: bytes) -> Rollback:
+    """The body of `rollback`; raises `Unparseable`."""
+    body = load(raw)
+    refuse_unknown(body, frozenset({"amount", "reason"}))
+    return Rollback(amount=body.text("amount", limit=40), reason=body.text("reason") or "rolled_back")
+
+
+def _code(body: Fields) -> str:
+    code = body.text("code", limit=_CODE_LIMIT)
+    if code is None:
+        raise body.wrong("code", "is missing")
+    if not str(body.values["code"]).isprintable():
+        raise body.wrong("code", "may hold no control characters")
+    return code
+
+
+def refuse_unknown(given: Fields, known: frozenset[str]) -> None:
+    """Raises `Unparseable` for a field that is none of `known`."""
+    unknown = sorted(set(given.values) - known)
+    if unknown:
+        raise given.wrong(unknown[0][:40], "is no field that is known here")

@@ -1,0 +1,70 @@
+"""Post transactions to the ledger: two lines each that add up to zero, nothing twice."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.ids import new_id
+from app.brands.models import Brand
+from app.brands.rules import zone_or
+from app.ledger.models import LedgerEntry
+from app.ledger.rules import CauseKind, LedgerAccount
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTransaction:
+    """`amount` minor units onto `account`, and off its `other` side.
+
+    The cost accounts grow by positive amounts, `friends` and `referrers` hold the same below zero; a
+    compensating transaction has a negative amount.
+    """
+
+    key: str
+    """Names what is posted, so that it is posted once: `grant:<redemption>`."""
+    account: LedgerAccount
+    other: LedgerAccount
+    amount: int
+    currency: str
+    cause_kind: CauseKind
+    cause_id: UUID
+    occurred_at: datetime
+    referrer_id: UUID | None = None
+
+
+async def post_entries(
+    session: AsyncSession, brand: Brand, transactions: Sequence[LedgerTransaction], *, now: datetime
+) -> None:
+    """Write the transactions whose keys are not in the ledger yet; those with an amount of 0 are left out."""
+    posted_on = now.astimezone(zone_or(brand.time_zone, "UTC")).date()
+    values = [
+        line
+        for transaction in transactions
+        if transaction.amount
+        for line in _lines(brand.id, transaction, posted_on)
+    ]
+    if values:
+        await session.execute(insert(LedgerEntry).on_conflict_do_nothing(), values)
+
+
+def _lines(brand_id: int, transaction: LedgerTransaction, posted_on: date) -> Iterable[dict[str, object]]:
+    transaction_id = new_id()
+    sides = ((transaction.account, transaction.amount), (transaction.other, -transaction.amount))
+    for account, amount in sides:
+        yield {
+            "brand_id": brand_id,
+            "id": new_id(),
+            "transaction_id": transaction_id,
+            "transaction_key": transaction.key,
+            "account": account,
+            "amount": amount,
+            "currency": transaction.currency,
+            "cause_kind": transaction.cause_kind,
+            "cause_id": transaction.cause_id,
+            "referrer_id": transaction.referrer_id,
+            "occurred_at": transaction.occurred_at,
+            "posted_on": posted_on,
+        }

@@ -12,7 +12,7 @@ from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.web.problems import install_problems
 from app.brands.add import add_shop
-from app.ingest.models import Delivery
+from app.ingest.models import Delivery, DeliveryCustomer
 from app.insight.invariants import check
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
@@ -123,6 +123,9 @@ async def test_redeeming_records_the_order_with_its_survey_and_redemption(contex
         assert await session.scalar(select(func.count()).select_from(Survey)) == 1
         kept = (await session.scalars(select(Delivery))).one()
         assert (kept.source, kept.status, kept.topic) == ("api", "processed", "order.paid")
+        link = (await session.scalars(select(DeliveryCustomer))).one()
+        buyer = await session.scalar(select(Order.customer_id))
+        assert (link.delivery_id, link.customer_id) == (kept.id, buyer)
         assert await check(session, context.tokens) == []
 
 

@@ -77,7 +77,7 @@ async def test_a_customer_is_reached_by_what_they_gave_and_allowed(
     ("country", "said", "refused"),
     [("DE", None, True), ("DE", True, False), ("FR", None, False), ("FR", False, True), (None, None, False)],
 )
-async def test_silence_is_answered_by_the_brands_basis(
+async def test_without_a_consent_the_brands_basis_decides(
     context: AppContext, brand: Brand, shop: Shop, country: str | None, said: bool | None, refused: bool
 ) -> None:
     [ann] = await known(
@@ -214,7 +214,7 @@ async def test_another_brands_customer_cannot_be_erased_or_exported(
     assert await export_customer(session, context.tokens, rival.id, ann) is None
 
 
-async def test_a_person_gets_all_this_room_holds_of_them(
+async def test_a_person_gets_all_data_that_this_package_stores(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     [ann] = await known(context, brand, shop, ANN)

@@ -111,7 +111,7 @@ def test_a_phone_number_is_read_in_the_first_region_where_it_is_valid(
         ("fr", "UTC", "XOF", ()),
     ],
 )
-def test_a_shop_tells_where_its_phone_numbers_belong(
+def test_a_shops_country_completes_its_phone_numbers(
     locale: str, zone: str, currency: str, regions: tuple[str, ...]
 ) -> None:
     assert places.shop_regions(locale, zone, currency) == regions

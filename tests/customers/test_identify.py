@@ -70,7 +70,7 @@ async def test_aliases_are_customers_of_their_own_with_one_key(
     assert {row.email_key for row in rows} == {"ann@gmail.com"}
 
 
-async def test_nobody_is_no_customer(
+async def test_a_person_without_any_identity_is_no_customer(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     people = [
@@ -181,7 +181,7 @@ async def test_the_newest_word_counts_and_silence_changes_nothing(
     assert (row.first_name, row.last_name, row.locale, row.country) == ("Ann", "New", "de-DE", "DE")
 
 
-async def test_a_zone_is_taken_as_said_else_guessed_from_the_country(
+async def test_a_time_zone_is_the_reported_one_else_guessed_from_the_country(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     people = [
@@ -214,7 +214,7 @@ async def test_text_that_no_database_takes_is_cleaned(
     assert await told(context, brand, shop, Person(external_id="x" * 9000)) == [None]
 
 
-async def test_a_number_that_agreed_to_texts_is_kept_until_another_agrees(
+async def test_a_number_with_consent_stays_until_another_one_has_consent(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     yes = ConsentStatement(given=True)
@@ -290,7 +290,7 @@ async def test_customers_are_found_by_what_others_call_them(
     assert await find_customers(session, brand.id, email="nonsense", phone="12") == []
 
 
-async def test_brands_share_nobody(
+async def test_brands_share_no_customers(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as other:

@@ -109,7 +109,7 @@ async def form(client: AsyncClient, path: str, **fields: str) -> Response:
     return await client.post(path, data=fields)
 
 
-async def test_texts_stop_when_asked_and_both_can_be_taken_back(
+async def test_texts_stop_on_request_and_both_can_be_undone(
     client: AsyncClient, session: AsyncSession, path: str
 ) -> None:
     both = await form(client, path, sms="1")
@@ -156,7 +156,7 @@ async def test_who_has_a_phone_alone_stops_texts(
     assert await suppressed(session) == {Channel.sms: SuppressionReason.unsubscribed}
 
 
-async def test_who_was_erased_is_told_that_nothing_comes(
+async def test_an_erased_customer_reads_that_nothing_will_come(
     client: AsyncClient, session: AsyncSession, context: AppContext, brand: Brand, ann: UUID, path: str
 ) -> None:
     async with context.sessions.begin() as own:
@@ -166,7 +166,7 @@ async def test_who_was_erased_is_told_that_nothing_comes(
     assert await suppressed(session) == dict.fromkeys(Channel, SuppressionReason.erased)
 
 
-async def test_links_that_are_none_of_ours_look_alike(
+async def test_foreign_links_get_the_same_page(
     client: AsyncClient, session: AsyncSession, context: AppContext, brand: Brand, ann: UUID, path: str
 ) -> None:
     strange = [

@@ -83,7 +83,7 @@ def state(order: Order) -> tuple[object, ...]:
     return (order.fulfilled_at, order.delivered_at, order.cancelled_at, order.refunded, order.status)
 
 
-async def test_an_order_is_kept_as_it_was_told(
+async def test_an_order_is_stored_as_it_was_reported(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as own:
@@ -145,7 +145,7 @@ async def test_one_id_in_two_shops_is_two_orders(
     assert row.status is OrderStatus.paid
 
 
-async def test_an_order_of_nobody_a_test_and_history_are_marked(
+async def test_orders_without_a_customer_tests_and_history_are_marked(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     await paid(context, brand, shop, replace(PAID, test=True, person=Person()))
@@ -157,7 +157,7 @@ async def test_an_order_of_nobody_a_test_and_history_are_marked(
     assert (await order_of(session, "old")).history is True
 
 
-async def test_address_and_payment_are_kept_as_keyed_hashes_alone(
+async def test_address_and_payment_are_stored_as_keyed_hashes_only(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     respelled = replace(PAID, order_id="2", shipping_address=("1 MAIN ST.", "", "berlin", "10115", "de"))
@@ -281,7 +281,7 @@ async def test_an_order_waits_for_the_report_under_way(
     assert (await order_of(session)).refunded == 3000
 
 
-async def test_a_report_that_is_taken_back_leaves_nothing(
+async def test_a_rolled_back_report_leaves_nothing(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions() as own:
@@ -335,7 +335,7 @@ async def test_five_hundred_orders_take_few_queries(context: AppContext, brand: 
     assert len(statements) <= 5
 
 
-async def test_orders_are_exported_and_forgotten(
+async def test_orders_are_exported_and_erased(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as own:

@@ -6,13 +6,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.errors import NotFound
+from app.base.i18n import language_of
 from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import Channel
 from app.messaging.models import Message, TemplateVersion
 from app.messaging.render import Links, render
 from app.messaging.templates import find_template
-from app.messaging.translate import language_of
 from app.messaging.versions import VersionContent, branding_of, current_version
 
 

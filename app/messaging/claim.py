@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.i18n import language_of
 from app.base.ids import new_id
 from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_programme, load_shops
@@ -23,7 +24,6 @@ from app.messaging.find_work import DUE, DUE_AGAIN, Grace
 from app.messaging.render import Params
 from app.messaging.rules import MessageStatus, Priority
 from app.messaging.templates import TemplateSpec, find_template, read_params
-from app.messaging.translate import language_of
 from app.messaging.versions import VersionContent, branding_of, current_version, store_versions
 
 AT_ONCE = 1_000
@@ -144,6 +144,7 @@ class _Decisions:
         self._quiet_hours = quiet_hours
         self._people = people
         self._now = now
+        self._languages: dict[str, str] = {}
         self.claimed: list[ClaimedMessage] = []
         self.deferred: list[tuple[UUID, datetime]] = []
         self.dropped: list[tuple[UUID, MessageStatus, str]] = []
@@ -179,7 +180,9 @@ class _Decisions:
     def _claimed(
         self, row: _MessageRow, template: TemplateSpec, channel: Channel, params: Params, address: str
     ) -> ClaimedMessage:
-        language = language_of(row.locale, self._brand.locale)
+        language = self._languages.get(row.locale)
+        if language is None:
+            language = self._languages[row.locale] = language_of(row.locale, self._brand.locale)
         return ClaimedMessage(
             message_id=row.id,
             attempt_id=new_id(),

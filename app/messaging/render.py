@@ -14,16 +14,15 @@ from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
 from jinja2 import Template, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from app.base.i18n import long_date
 from app.base.tokens import Tokens, tag_prefix
 from app.messaging.providers.protocol import Content
+from app.messaging.sources import make_environment
 from app.messaging.templates import LinkRow, ParamLink, TokenLink
-from app.messaging.translate import make_environment
 from app.messaging.versions import VersionContent
 
 _PLAIN = make_environment(autoescape=False)
@@ -164,16 +163,12 @@ def _value(name: str, version: VersionContent, message: Renderable, links: Links
 
 @lru_cache(maxsize=4096)
 def _long_date(iso: str, locale: str, language: str) -> str:
-    """A date in the message's language, in the form that the reader's country uses."""
+    """A date in the message's language, as the reader's country writes it; other texts as they are."""
     try:
         day = date.fromisoformat(iso)
     except ValueError:
         return iso
-    try:
-        known = Locale.parse(locale.replace("_", "-"), sep="-")
-    except (UnknownLocaleError, ValueError):
-        known = Locale(language)
-    return format_date(day, format="long", locale=known if known.language == language else Locale(language))
+    return long_date(day, language, locale)
 
 
 def fill(content: Content, values: Mapping[str, str]) -> Content:

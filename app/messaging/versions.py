@@ -21,8 +21,8 @@ from app.base.text import one_line
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.brands.rules import accent_of
+from app.messaging.sources import translated
 from app.messaging.templates import Link, LinkRow, ParamKind, ParamLink, TemplateSpec, TokenLink
-from app.messaging.translate import translations_of
 
 FOLDER = ROOT / "templates"
 _EMAIL_FILES = {"subject": "subject.txt", "text": "body.txt", "html": "body.html"}
@@ -114,7 +114,7 @@ def current_version(
         channel=channel,
         language=language,
         parts=parts,
-        translations=translations_of(parts.values(), language),
+        translations=translated(parts.values(), language),
         params=tuple(param.name for param in spec.param_list),
         links=dict(spec.all_links),
         dates=spec.names_of(ParamKind.date),

@@ -9,6 +9,7 @@ from jinja2 import nodes
 from app.brands.programme import Channel
 from app.messaging import templates
 from app.messaging.render import render_skeleton, variant_of
+from app.messaging.sources import make_environment
 from app.messaging.templates import (
     CHOICE,
     ParamKind,
@@ -18,7 +19,6 @@ from app.messaging.templates import (
     registered,
     stored_params,
 )
-from app.messaging.translate import make_environment
 from app.messaging.versions import VersionContent, template_parts
 from app.referrals.templates import OFFER, REWARD
 from app.surveys.templates import SURVEY, SurveyParams

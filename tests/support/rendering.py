@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import app.models  # noqa: F401  # registers every template
+from app.base.i18n import language_of
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.messaging.providers.protocol import Content
 from app.messaging.render import Links, render
 from app.messaging.templates import TemplateSpec, read_params, stored_params
-from app.messaging.translate import language_of
 from app.messaging.versions import Branding, VersionContent, current_version
 
 ID = UUID(int=7)

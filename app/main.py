@@ -1,4 +1,4 @@
-"""The web process: every door and page in one FastAPI application."""
+"""The web process: every webhook, page and API route in one FastAPI application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     )
     if parts is not None:
         app.state.context = parts.context
-    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, doors="/hooks/")
+    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, exempt="/hooks/")
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     for router in (
@@ -90,7 +90,7 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
 def _add_operations(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
-        """Whether the process answers."""
+        """Whether the process responds."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"])

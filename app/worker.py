@@ -1,4 +1,4 @@
-"""Works off what is due: all rooms' sweeps, woken by the queue and on schedule, in as many processes as wanted."""
+"""Does what is due: the sweeps of all packages, woken by the queue and on schedule, in as many processes as wanted."""
 
 import asyncio
 import multiprocessing
@@ -28,7 +28,7 @@ RESTART_SECONDS = 2.0
 
 
 def sweeps_of(parts: Parts) -> list[Sweep]:
-    """Every room's sweep, in the order in which one order's story goes through them."""
+    """Every package's sweep, in the order in which an order passes through them."""
     context = parts.context
     return [
         process.sweep(context),

@@ -16,7 +16,7 @@ from app.base.tokens import new_secret, secret_hash
 
 _PREFIX = "tf_"
 _HEAD_BYTES = 20
-_HEAD_LETTERS = 27
+_HEAD_LENGTH = 27
 """Base 64 of brand (4 bytes) and row id (16 bytes), without padding."""
 
 
@@ -34,7 +34,7 @@ async def find_key(session: AsyncSession, shown: str) -> ApiKey | None:
     """The key that was shown; None for an unknown, wrong or revoked one, compared in constant time."""
     if not shown.startswith(_PREFIX) or not shown.isascii():
         return None
-    head, secret = shown[len(_PREFIX) :][:_HEAD_LETTERS], shown[len(_PREFIX) :][_HEAD_LETTERS:]
+    head, secret = shown[len(_PREFIX) :][:_HEAD_LENGTH], shown[len(_PREFIX) :][_HEAD_LENGTH:]
     try:
         raw = base64.urlsafe_b64decode(head + "=")
     except (binascii.Error, ValueError):

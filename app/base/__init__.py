@@ -1,1 +1,1 @@
-"""Ground floor: what every room stands on and what knows no business."""
+"""The lowest layer: database, due work, money, tokens and languages; it knows no business."""

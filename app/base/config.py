@@ -138,8 +138,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # values are checked by pydantic
     except ValidationError as error:
-        said = "; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())
-        raise AppError("bad_settings", f"The settings cannot be used: {said}.", status=500) from None
+        text = "; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())
+        raise AppError("bad_settings", f"The settings cannot be used: {text}.", status=500) from None
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:

@@ -1,4 +1,4 @@
-"""The database: one engine a process, sessions, and the column kinds every room's tables are built from.
+"""The database: one engine a process, sessions, and the column types every package's tables are built from.
 
 Every row belongs to a brand, in its key: primary keys are `(brand_id, id)`, foreign and unique keys carry `brand_id`. So one
 brand's row cannot point at another's.

@@ -1,8 +1,8 @@
 """Work that waits: a row with a due time is the truth, PGQueuer wakes the workers that work it off.
 
-A room offers a `Sweep`. A wake-up is a job "sweep this room", written through the session's own connection, so that it exists if
+A package offers a `Sweep`. A wake-up is a job "run this sweep", written through the session's own connection, so that it exists if
 and only if the rows do. It carries no deduplication key: two transactions with the same key would wait for each other, and two
-rooms in opposite order deadlock. A sweep that finds nothing ends at once, so a wake-up too many costs nothing. Every room is also
+sweeps in opposite order deadlock. A sweep that finds nothing ends at once, so a superfluous wake-up costs nothing. Every sweep is also
 swept on a schedule, which finds what has become due by time alone and what a lost wake-up left.
 
 Only this file and `app/worker.py` know the engine.
@@ -32,10 +32,10 @@ log = logger(__name__)
 
 @dataclass(frozen=True)
 class Sweep:
-    """How one room works off what is due.
+    """How one package does what is due.
 
-    `brands` answers the brands with due rows at a time, `work` one batch of one brand: it claims, acts and commits by itself and
-    answers how many rows it moved on; 0 says that nothing of the brand is left that it could take now. So brands take turns, and
+    `brands` returns the brands with due rows at a time, `work` one batch of one brand: it claims, acts and commits by itself and
+    returns how many rows it advanced; 0 means that nothing of the brand is left that it could take now. So brands take turns, and
     one brand's million rows cannot starve another's offer.
     """
 
@@ -46,7 +46,7 @@ class Sweep:
 
 
 async def wake(session: AsyncSession, *names: str) -> None:
-    """Ask for these rooms to be swept as soon as the session's transaction is committed."""
+    """Ask for these sweeps to run as soon as the session's transaction is committed."""
     connection = await session.connection()
     count = len(names)
     nothing: list[None] = [None] * count
@@ -58,19 +58,19 @@ _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
 
 
 async def sweep_once(sweep: Sweep, now: datetime) -> int:
-    """Work off all that is due in one room at a time `now`; answers how many rows were moved on.
+    """Do all that is due for one sweep at a time `now`; return how many rows were advanced.
 
-    As `sweep_by`, with a clock that stands.
+    As `sweep_by`, with a fixed time.
     """
     return await sweep_by(sweep, lambda: now)
 
 
 async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
-    """Work off all that is due in one room, brand by brand in turn; answers how many rows were moved on.
+    """Do all that is due for one sweep, brand by brand in turn; return how many rows were advanced.
 
-    Each round asks anew which brands have something due, and each batch what time it is: a long sweep neither keeps a brand waiting
-    that came later, nor decides by a clock that stood still. A brand whose batch breaks is left out, and the first such error is
-    raised once the others are done.
+    Each round reads again which brands have something due, and each batch the time: a long sweep neither
+    delays a brand that came later nor decides by an old time. A brand whose batch fails is left out, and
+    the first such error is raised once the others are done.
     """
     total = 0
     broken: dict[int, Exception] = {}
@@ -93,9 +93,9 @@ async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
 
 
 async def run_until_idle(
-    sweeps: Sequence[Sweep], now: datetime, *, tell: Callable[[str, int], None] = lambda _room, _count: None
+    sweeps: Sequence[Sweep], now: datetime, *, report: Callable[[str, int], None] = lambda _name, _count: None
 ) -> dict[str, int]:
-    """Sweep all rooms as if it were `now`, again and again until a whole round moves nothing; answers the counts by room."""
+    """Run all sweeps as if it were `now`, until a whole round advances nothing; return the counts by sweep."""
     counts = {sweep.name: 0 for sweep in sweeps}
     moved = True
     while moved:
@@ -105,13 +105,13 @@ async def run_until_idle(
             if count:
                 moved = True
                 counts[sweep.name] += count
-                tell(sweep.name, count)
+                report(sweep.name, count)
     return counts
 
 
 @dataclass
 class _Turnstile:
-    """Lets one sweep of a room run in this process and one wait; further wake-ups are already served by the one that waits."""
+    """Lets one run of a sweep go on in this process and one wait; further wake-ups are already served by the one that waits."""
 
     sweep: Sweep
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

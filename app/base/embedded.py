@@ -29,7 +29,7 @@ _joined: set[Path] = set()
 
 
 def start_embedded(home: Path) -> str:
-    """Start, or join, the server whose data lie in `home`; answers its `postgresql://` address.
+    """Start, or join, the server whose data is in `home`; returns its `postgresql://` address.
 
     The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
     """
@@ -38,7 +38,7 @@ def start_embedded(home: Path) -> str:
     home.mkdir(parents=True, exist_ok=True)
     if data not in _joined:
         with package.PostgresServer._lock:  # noqa: SLF001  # other processes of the home write that list too
-            _forget_the_dead(data)
+            _remove_dead_processes(data)
     deadline = time.monotonic() + RECOVERY_SECONDS
     while True:
         try:
@@ -80,7 +80,7 @@ def _package() -> ModuleType:
     return postgres_server
 
 
-def _forget_the_dead(data: Path) -> None:
+def _remove_dead_processes(data: Path) -> None:
     """Strike processes from the package's list of users that no longer live."""
     path = data / ".handle_pids.json"
     try:

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 
 class AppError(Exception):
-    """A caller's mistake, with the answer they get.
+    """A caller's mistake, with the response they get.
 
-    `code` is stable and machine-readable, `detail` one sentence that says what is wrong and how to mend it. Neither may tell
+    `code` is stable and machine-readable, `detail` one sentence that says what is wrong and how to fix it. Neither may reveal
     whether an address or a token exists.
     """
 

@@ -83,7 +83,7 @@ def translate_plural(language: str, one: str, many: str, count: int, /, **values
 
 
 def regional_locale(language: str, *locales: str | None) -> Locale:
-    """Whose conventions a page in `language` follows: the first of `locales` that speaks it, else its own.
+    """Whose conventions a page in `language` follows: the first of `locales` in that language, else its own.
 
     Plain English writes its dates as most of the world does, `31 December 2026`.
     """

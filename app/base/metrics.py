@@ -6,7 +6,7 @@ REGISTRY = CollectorRegistry()
 REQUESTS = Counter("tenfold_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
 SECONDS = Histogram(
     "tenfold_request_seconds",
-    "Time to answer a request.",
+    "Time to serve a request.",
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,

@@ -1,4 +1,4 @@
-"""Money is whole minor units with a currency; decimals live at the doors only."""
+"""Money is whole minor units with a currency; decimals appear at the edges only."""
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -186,7 +186,7 @@ _NO_DECIMALS = frozenset(
 )
 _THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 MAX_MINOR = 10**15
-"""Largest amount taken, in minor units: fits a 64-bit column with room to add up thousands of them."""
+"""Largest amount taken, in minor units: fits a 64-bit column so that one can add up thousands of them."""
 
 
 class MoneyError(ValueError):
@@ -253,7 +253,7 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 
 def to_text(minor: int, currency: str) -> str:
-    """The amount as a decimal string, as every door of ours writes it: `8.00`, `800` (JPY), `8.000` (KWD)."""
+    """The amount as a decimal string, as the API and our messages write it: `8.00`, `800` (JPY), `8.000` (KWD)."""
     return f"{to_decimal(minor, currency):f}"
 
 

@@ -30,7 +30,7 @@ _BRAND_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a token speaks of."""
+    """What a token is about."""
 
     brand_id: int
     row_id: UUID
@@ -53,12 +53,12 @@ class Tokens:
         return key
 
     def link(self, purpose: str, brand_id: int, row_id: UUID) -> str:
-        """The token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …): 44 URL-safe letters, always the same."""
+        """The token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …): 44 URL-safe characters, always the same."""
         body = bytes([_VERSION]) + brand_id.to_bytes(_BRAND_BYTES) + row_id.bytes
         return base64.urlsafe_b64encode(body + self._mac(purpose, body)).decode().rstrip("=")
 
     def read_link(self, purpose: str, token: str) -> Subject | None:
-        """What a token speaks of, or None for every token we never made; takes the same time for all of one length."""
+        """What a token is about, or None for a token that we never made; takes the same time for all of one length."""
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:

@@ -62,7 +62,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     locale: str | None = None,
     url: str | None = None,
 ) -> tuple[Shop, str]:
-    """Make a shop of the brand; answers it with its webhook secret, which is made where none is given.
+    """Create a shop of the brand; return it with its webhook secret, which is generated where none is given.
 
     Slugs are unique in the installation. A taken or unusable slug, zone or currency is an `AppError`.
     """
@@ -102,7 +102,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
 async def exchange_secret(
     session: AsyncSession, tokens: Tokens, slug: str, *, webhook_secret: str | None = None
 ) -> str:
-    """Give a shop a new webhook secret, made where none is given; answers it.
+    """Give a shop a new webhook secret, generated where none is given, and return it.
 
     The one before stays good beside it, so that no delivery is refused while the shop changes over; an older one goes.
     """

@@ -30,7 +30,7 @@ class Brand(Base):
 
 
 class Shop(Base):
-    """One door of a brand; order ids are unique within it."""
+    """One shop of a brand; order ids are unique within it."""
 
     __tablename__ = "shops"
     __table_args__ = (

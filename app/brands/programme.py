@@ -34,7 +34,7 @@ class Trigger(StrEnum):
 
 
 class DiscountKind(StrEnum):
-    """How a discount is reckoned."""
+    """How a discount is computed."""
 
     percent = "percent"
     amount = "amount"

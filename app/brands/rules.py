@@ -14,7 +14,7 @@ from app.base.colour import parse_colour
 from app.brands.programme import QuietHours
 
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
-"""Shop slugs that would shadow the providers' doors below `/hooks/`."""
+"""Shop slugs that would shadow the providers' webhook paths below `/hooks/`."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
@@ -83,8 +83,8 @@ def next_daytime(
 
 def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> QuietHours | None:
     """The quiet hours a brand keeps in a country, from `Brand.countries`; what cannot be read as such counts as none."""
-    said = countries.get(country or "")
-    hours = said.get("quiet_hours") if isinstance(said, dict) else None
+    rules = countries.get(country or "")
+    hours = rules.get("quiet_hours") if isinstance(rules, dict) else None
     try:
         return None if hours is None else QuietHours.model_validate(hours)
     except ValidationError:

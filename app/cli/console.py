@@ -1,4 +1,4 @@
-"""What all commands share: the command tree, a ground to stand on, answers as JSON."""
+"""What all commands share: the command tree, the application context, output as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 brand = typer.Typer(help="Brands: what customers know.", no_args_is_help=True)
-shop = typer.Typer(help="Shops: the doors of a brand.", no_args_is_help=True)
+shop = typer.Typer(help="The shops of a brand.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
 staff = typer.Typer(help="People of the marketing team.", no_args_is_help=True)
 person = typer.Typer(help="One person's data.", no_args_is_help=True)
@@ -87,7 +87,7 @@ def print_json(value: object) -> None:
 
 
 def print_note(text: str) -> None:
-    """A line for a person: on stderr, so that stdout stays the answer."""
+    """A line for a person: on stderr, so that stdout is the result alone."""
     print(text, file=sys.stderr, flush=True)
 
 

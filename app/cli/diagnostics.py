@@ -49,11 +49,11 @@ def doctor() -> None:
     from app.base.config import load_settings
 
     settings = load_settings()
-    ills = console.with_context(_examine, settings=settings, migrated=False)
-    ills += _examine_providers(settings)
-    for ill in ills:
-        print(f"! {ill}")
-    if ills:
+    problems = console.with_context(_examine, settings=settings, migrated=False)
+    problems += _examine_providers(settings)
+    for problem in problems:
+        print(f"! {problem}")
+    if problems:
         raise SystemExit(1)
     print("Everything looks well.")
 
@@ -77,25 +77,25 @@ async def _examine(context: AppContext) -> list[str]:
         raise AppError(
             "no_database", "The database cannot be reached; is TENFOLD_DATABASE_URL right, and the server up?"
         ) from error
-    ills = []
+    problems = []
     if int(version or 0) < 140000:
-        ills.append("PostgreSQL is older than 14. Upgrade the server.")
+        problems.append("PostgreSQL is older than 14. Upgrade the server.")
     lag = await due.queue_lag_seconds(context.sessions)
     if lag > LAG_SECONDS:
-        ills.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
-    return ills
+        problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
+    return problems
 
 
 def _examine_providers(settings: Settings) -> list[str]:
     from app.base.config import EmailProvider, SmsProvider
 
-    ills = []
+    problems = []
     if settings.email_provider is EmailProvider.outbox and settings.sms_provider is SmsProvider.outbox:
         console.print_note("Nothing leaves this machine: e-mail and texts are kept in the outbox.")
     if settings.email_provider is EmailProvider.sendgrid and not settings.sendgrid_event_public_key:
-        ills.append("SendGrid's events are taken unsigned. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY.")
+        problems.append("SendGrid's events are taken unsigned. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY.")
     if settings.email_provider is EmailProvider.sendgrid and settings.public_url.startswith("http://127."):
-        ills.append(
+        problems.append(
             "Links in messages lead to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
         )
-    return ills
+    return problems

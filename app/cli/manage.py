@@ -101,8 +101,8 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
             "checkout": f"{base}/checkout",
             **({} if kind is Platform.checkout else {kind.value: f"{base}/{kind}"}),
         }
-        told: dict[str, object] = {"brand": owner.slug, "shop": made.slug, "hooks": hooks}
-        return told if webhook_secret else told | {"webhook_secret": secret}
+        result: dict[str, object] = {"brand": owner.slug, "shop": made.slug, "hooks": hooks}
+        return result if webhook_secret else result | {"webhook_secret": secret}
 
     console.print_json(console.with_context(work))
 

@@ -1,4 +1,4 @@
-"""Commands about one person's data: show it whole, or forget it."""
+"""Commands about one person's data: show it, or erase it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server that gives the process back when it is told to stop."""
+"""A web server that returns to its caller when it is stopped."""
 
 import asyncio
 import signal

@@ -132,19 +132,19 @@ class ScenarioRunner:
                     heapq.heappush(self._responses, (response.due(sent_at), order, survey_id))
 
     async def _respond(self, tick: datetime) -> int:
-        answers = []
+        forms = []
         while self._responses and self._responses[0][0] <= tick:
             _, order, survey_id = heapq.heappop(self._responses)
             response = self._script.responses[order]
-            answers.append(
+            forms.append(
                 (
                     self._context.tokens.link("survey", self._brand_id, survey_id),
                     response.score,
                     response.comment,
                 )
             )
-        self._result.responses += await self._client.respond(answers)
-        return len(answers)
+        self._result.responses += await self._client.respond(forms)
+        return len(forms)
 
     async def _load_codes(self) -> None:
         """Load the active codes in an order that every run repeats: by their owners' addresses."""

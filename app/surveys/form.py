@@ -32,5 +32,5 @@ def read_form(fields: Mapping[str, str]) -> SurveyForm:
 
 def read_score(text: str | None) -> int | None:
     """0-10 as written in plain digits, or None for everything else."""
-    said = (text or "").strip()
-    return int(said) if _SCORE.fullmatch(said) else None
+    written = (text or "").strip()
+    return int(written) if _SCORE.fullmatch(written) else None

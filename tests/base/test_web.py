@@ -22,7 +22,7 @@ class Body(BaseModel):
 async def client(context):
     app = FastAPI()
     app.state.context = context
-    app.add_middleware(BodyLimitMiddleware, limit=2000, doors="/raw")
+    app.add_middleware(BodyLimitMiddleware, limit=2000, exempt="/raw")
     app.add_middleware(RequestMiddleware)
     install_problems(app)
 

@@ -14,7 +14,7 @@ from app.base.tokens import Tokens
 
 @dataclass(frozen=True)
 class AppContext:
-    """What every room stands on, made once a process."""
+    """What every package needs to work, built once per process."""
 
     settings: Settings
     engine: AsyncEngine
@@ -24,7 +24,7 @@ class AppContext:
 
 
 def get_context(request: Request) -> AppContext:
-    """The process's ground, as a dependency."""
+    """The process's context, as a dependency."""
     return request.app.state.context  # type: ignore[no-any-return]  # starlette's state is untyped
 
 

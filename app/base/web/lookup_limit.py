@@ -15,7 +15,7 @@ from app.base import clock
 from app.base.web.pages import page
 
 PER_ADDRESS = 100
-"""Misses one address may have in a window: many people share an address behind a carrier's or an office's gateway."""
+"""Failed lookups one address may have in a window: many people share one behind a mobile network or an office."""
 IN_ALL = 6_000
 """Misses of everybody in a window; a flood from many addresses stops here."""
 WINDOW_SECONDS = 600.0
@@ -37,7 +37,7 @@ class _Bucket:
 class LookupRateLimit:
     """Counts misses in leaking buckets that refill evenly over ten minutes.
 
-    `limited` is asked before a token is looked up, `note` is told of each that was unknown. While everybody together has missed
+    `is_limited` is checked before a token is looked up, `record_failure` counts each unknown one. While everybody together has missed
     too often, only addresses without a miss of their own are still answered: a flood cannot lock honest people out, and each
     address of the flood has one guess. IPv6 addresses count by their /64, since one line has all of it.
     """

@@ -70,10 +70,10 @@ class RequestMiddleware:
         except Exception:
             log.exception("a request failed")
             if not started:
-                answer = problem(
+                response = problem(
                     500, "internal", "Something broke on our side; it is logged with this request's id."
                 )
-                await answer(scope, receive, watched)
+                await response(scope, receive, watched)
         finally:
             route = scope.get("route")
             took = clock.monotonic() - began
@@ -84,27 +84,27 @@ class RequestMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies over a limit before anything reads them; doors below `doors` have limits of their own."""
+    """Refuses bodies over a limit before anything reads them; paths below `exempt` have limits of their own."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, doors: str) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, exempt: str) -> None:
         self.app = app
         self.limit = limit
-        self.doors = doors
+        self.exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 413. A body that tells no length and grows over the limit ends there: it cannot be read."""
-        if scope["type"] != "http" or scope["path"].startswith(self.doors):
+        """Pass a request on, or respond 413. A body without a length that grows over the limit ends there: it cannot be read."""
+        if scope["type"] != "http" or scope["path"].startswith(self.exempt):
             await self.app(scope, receive, send)
             return
-        told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not told.isdigit() or int(told) > self.limit:
-            answer = problem(
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not length.isdigit() or int(length) > self.limit:
+            response = problem(
                 413,
                 "too_large",
                 f"The body is larger than {self.limit // 1024} KiB.",
                 headers={"Connection": "close"},
             )
-            await answer(scope, receive, send)
+            await response(scope, receive, send)
             return
         size = 0
 
@@ -121,7 +121,7 @@ async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:
     """The raw body, once.
 
     Over `limit` bytes it is `too_large` (413); up to `drop_up_to` bytes are then still read and dropped, so that the caller sees
-    the answer rather than a broken connection.
+    the response rather than a broken connection.
     """
     chunks: list[bytes] = []
     size = 0

@@ -16,7 +16,7 @@ log = logger(__name__)
 def problem(
     status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **more: object
 ) -> JSONResponse:
-    """An RFC 9457 answer with our stable `code`."""
+    """An RFC 9457 response with our stable `code`."""
     body = {
         "type": "about:blank",
         "title": code.replace("_", " "),
@@ -41,8 +41,8 @@ def install_problems(app: FastAPI) -> None:
             {"where": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
             for item in error.errors()
         ]
-        said = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
-        return problem(422, "invalid", f"The request cannot be used: {said}.", errors=errors)
+        detail = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
+        return problem(422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> Response:

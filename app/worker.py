@@ -10,7 +10,7 @@ from types import FrameType
 import uvloop
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.base import due
+from app.base import due, outbox
 from app.base.config import Settings, load_settings
 from app.base.due import Sweep
 from app.base.log import configure_logs, logger
@@ -23,6 +23,8 @@ from app.wiring import Parts, open_parts
 
 log = logger(__name__)
 
+CONSUMERS: tuple[outbox.Consumer, ...] = ()
+"""Who gets the domain events."""
 RESTART_SECONDS = 2.0
 """A worker process that died is started anew after this long."""
 
@@ -37,6 +39,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
+        outbox.sweep(context.sessions, CONSUMERS),
     ]
 
 

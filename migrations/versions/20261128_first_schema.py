@@ -117,6 +117,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("email IS NULL AND phone IS NOT NULL"),
     )
     op.create_table(
+        "domain_events",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_domain_events_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_domain_events")),
+    )
+    op.create_table(
+        "event_tasks",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_event_tasks_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "event_id", "consumer", name=op.f("pk_event_tasks")),
+    )
+    op.create_index(
+        op.f("ix_event_tasks_brand_id_consumer_due_at"),
+        "event_tasks",
+        ["brand_id", "consumer", "due_at"],
+        unique=False,
+    )
+    op.create_table(
         "shop_slugs",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("brand_id", sa.Integer(), nullable=False),
@@ -1173,6 +1202,9 @@ def downgrade() -> None:
     op.drop_table("staff")
     op.drop_table("shops")
     op.drop_table("shop_slugs")
+    op.drop_index(op.f("ix_event_tasks_brand_id_consumer_due_at"), table_name="event_tasks")
+    op.drop_table("event_tasks")
+    op.drop_table("domain_events")
     op.drop_index(
         "uq_customers_phone_alone",
         table_name="customers",

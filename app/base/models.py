@@ -1,0 +1,44 @@
+"""Tables of the outbox."""
+
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.db import Base, BrandKey, Moment, RowKey
+
+
+class DomainEvent(Base):
+    """Something that happened, written in the commit that made it happen.
+
+    A row exists until it is fanned out to its consumers.
+    """
+
+    __tablename__ = "domain_events"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    occurred_at: Mapped[Moment]
+
+
+class EventTask(Base):
+    """One event for one consumer; the row exists until that consumer has processed it."""
+
+    __tablename__ = "event_tasks"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        Index(None, "brand_id", "consumer", "due_at"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    event_id: Mapped[RowKey]
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    occurred_at: Mapped[Moment]
+    due_at: Mapped[Moment]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    """How often the consumer has failed."""

@@ -53,7 +53,8 @@ class Level(IntEnum):
 
 
 def level_of(module: str) -> Level:
-    """The level of a module, by its name."""
+    """The level of a module, by its name. `schemas` shape what steps return, so they are on their
+    level."""
     _, *parts = module.split(".")
     last = parts[-1] if parts else ""
     if module in WEB_MODULES or parts[:2] == ["base", "web"] or "api" in parts or last in ("routes", "pages"):
@@ -62,7 +63,7 @@ def level_of(module: str) -> Level:
         return Level.routes
     if last in PURE_NAMES or last.endswith("_rules") or module in PURE_MODULES:
         return Level.rules
-    if last in ("models", "schemas"):
+    if last == "models":
         return Level.models
     return Level.steps
 

@@ -50,7 +50,7 @@ def _scopes(dependant):
         yield from _scopes(inner)
 
 
-def test_the_customers_doors_are_documented():
+def test_the_customers_pages_are_documented():
     for _, path in routes_of(customers, referrals, surveys):
         stem = "/".join(path.split("/")[:3])
         assert f"`{stem}`" in DOCS, path

@@ -34,7 +34,7 @@ def tenfold(folder: Path, *words: str, **more: str) -> subprocess.CompletedProce
     )
 
 
-def test_demo_plays_the_whole_story_and_leaves_data_that_keep_every_promise(tmp_path: Path) -> None:
+def test_demo_plays_the_whole_story_and_violates_no_invariant(tmp_path: Path) -> None:
     # What an installation here is set to must not be used, least of all its database and its
     # providers.
     others = {
@@ -118,7 +118,7 @@ def test_script_holds_what_happens_to_real_shops() -> None:
     assert any(delivery.code_choice is not None for delivery in scenario.deliveries)
 
 
-def test_clock_stands_at_ticks_only() -> None:
+def test_clock_moves_by_ticks_only() -> None:
     scenario = generated_shop.make_scenario(orders=5, seed=1, today=TODAY)
     tick = scenario.tick(TODAY)
     assert timedelta(0) <= tick - TODAY < scenario.grain

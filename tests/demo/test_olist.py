@@ -42,7 +42,7 @@ def olist(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_replayed_orders_come_to_what_the_files_say(context, olist: Path) -> None:
+async def test_replayed_orders_match_the_expectation_from_the_files(context, olist: Path) -> None:
     expected = expect(olist, ORDERS)
     assert min(expected.sent, expected.planned, expected.skipped["cancelled"], expected.detractors) > 0
     assert expected.persons < expected.orders, "some buy twice, so that the recontact rule has work"

@@ -260,7 +260,7 @@ def test_the_order_of_events_cannot_matter() -> None:
      "please stop", "stop it", "STOP texting me", "don't text me again", "don\u2019t contact me", "unsubscribe me please",
      "remove me from this list", "leave me alone", "no more texts", "10 but please stop texting me", "I opt out", "Abmelden", "stop stop stop"],
 )  # fmt: skip
-def test_any_wording_of_stop_is_obeyed(text: str) -> None:
+def test_any_wording_of_stop_suppresses(text: str) -> None:
     assert wants_stop(text)
 
 

@@ -105,7 +105,7 @@ def test_every_mail_renders_without_what_may_be_missing(template: TemplateSpec) 
 
 
 @pytest.mark.parametrize("template", registered(), ids=lambda spec: spec.name)
-def test_every_text_is_short_and_says_how_to_stop(template: TemplateSpec) -> None:
+def test_every_text_is_short_and_explains_how_to_stop(template: TemplateSpec) -> None:
     text = rendered(item(template, Channel.sms)).text
     assert text.startswith("Acme Goods: ")
     assert text.endswith("Reply STOP to stop.")
@@ -114,7 +114,7 @@ def test_every_text_is_short_and_says_how_to_stop(template: TemplateSpec) -> Non
 
 
 @pytest.mark.parametrize("template", [SURVEY, REMINDER])
-def test_the_question_leads_to_eleven_answers_and_names_no_reward(template: TemplateSpec) -> None:
+def test_the_survey_links_to_eleven_scores_and_names_no_reward(template: TemplateSpec) -> None:
     filled = rendered(item(template, Channel.email))
     page = read(filled.html)
     keys = [href for href in page.hrefs if "/s/" in href]
@@ -132,7 +132,7 @@ def test_the_question_leads_to_eleven_answers_and_names_no_reward(template: Temp
         assert not re.search(r"reward|discount|code|%|off\b|gift|earn|EUR", text, re.IGNORECASE)
 
 
-def test_the_offer_says_what_each_gets_and_asks_for_disclosure() -> None:
+def test_the_offer_names_both_benefits_and_asks_for_disclosure() -> None:
     filled = rendered(item(OFFER, Channel.email))
     for text in (filled.text, read(filled.html).text):
         assert "ANA-7K4QX" in text
@@ -189,7 +189,7 @@ def test_a_line_break_in_a_name_or_brand_begins_no_header() -> None:
 @pytest.mark.parametrize(
     "name", ["http://evil.example", "www.evil.example", "evil.example/x", "win at evil.io", "a@b.c"]
 )
-def test_nobody_is_greeted_by_a_web_address(name: str) -> None:
+def test_no_greeting_contains_a_web_address(name: str) -> None:
     filled = rendered(item(SURVEY, Channel.email, replace(SURVEY.sample, first_name=name)))
     assert "evil" not in filled.text
     assert "Hello," in filled.text

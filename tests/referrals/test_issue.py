@@ -69,7 +69,7 @@ async def test_promoter_gets_a_code_under_the_terms_in_force_and_an_urgent_offer
     assert message.template_params["expires_on"] == "2026-09-06"
 
 
-async def test_second_answer_reuses_the_code_and_sends_nothing_more(
+async def test_second_response_reuses_the_code_and_sends_nothing_more(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
@@ -94,7 +94,9 @@ async def test_a_code_that_no_longer_works_is_superseded(
     assert await count(context, Message, brand) == 2
 
 
-async def test_many_answers_at_once_issue_one_code(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_many_concurrent_responses_issue_one_code(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
     customers = [await make_customer(context, brand) for _ in range(3)]
 
     async def answer(order: list) -> None:

@@ -104,7 +104,7 @@ async def test_only_somebody_looking_is_a_visit(client: AsyncClient, context: Ap
     assert await visits(context) == 0
 
 
-async def test_unknown_used_and_expired_look_alike(
+async def test_unknown_used_and_expired_codes_get_the_same_page(
     client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
 ) -> None:
     unknown = await client.get("/r/3abcdefgh")
@@ -187,7 +187,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
     assert len(gzip.compress(answer.content)) < 10_000
 
 
-async def test_page_of_a_worn_out_code_still_shows_the_rewards(
+async def test_page_of_a_used_up_code_still_shows_the_rewards(
     client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
 ) -> None:
     await friend_orders(context, brand, shop, code.code)

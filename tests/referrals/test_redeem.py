@@ -267,7 +267,7 @@ async def test_cap_and_budget_refuse_what_cannot_be_rewarded(
     assert await refusal(context, brand, shop, free, placed_at=NOW + timedelta(days=31)) is None
 
 
-async def test_friend_who_pays_like_the_referrer_is_held(
+async def test_friend_who_pays_like_the_referrer_is_put_in_review(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
@@ -404,13 +404,13 @@ async def test_order_cancelled_before_it_came_leaves_no_use_behind(
     assert await balances(context, brand) == {}
 
 
-async def test_order_of_nobody_may_redeem(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_order_without_a_customer_may_redeem(context: AppContext, brand: Brand, shop: Shop) -> None:
     code = await make_referrer(context, brand, shop)
     orders = [await make_order(context, brand, shop, None, code.code) for _ in range(2)]
     assert [one.reason for one in await redeem(context, brand, *orders)] == [None, None]
 
 
-async def test_checking_a_code_promises_nothing_and_changes_nothing(
+async def test_validating_a_code_reserves_nothing_and_changes_nothing(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)

@@ -136,7 +136,7 @@ def test_net_reward_never_rises_with_a_refund(
     assert all(0 <= net <= reward for net in nets)
 
 
-def test_code_status_tells_the_graver_thing_first() -> None:
+def test_code_status_names_the_most_serious_reason() -> None:
     def status(**given) -> CodeStatus:
         return rules.code_status(
             **({"disabled": False, "expires_at": NOW, "uses": 0, "max_uses": 1, "now": NOW} | given)

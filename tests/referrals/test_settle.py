@@ -131,7 +131,7 @@ async def test_reward_kinds(context: AppContext, brand: Brand, shop: Shop) -> No
     assert message.template_params["code"] == reward.code
 
 
-async def test_reward_is_reckoned_in_the_currency_of_the_orders_shop(
+async def test_reward_is_computed_in_the_currency_of_the_orders_shop(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as session:
@@ -164,7 +164,7 @@ async def in_review(context: AppContext, brand: Brand, shop: Shop) -> tuple[Code
     return code, await friend_orders(context, brand, shop, code.code, payment_key=b"card")
 
 
-async def test_held_redemption_waits_for_a_person_however_long(
+async def test_redemption_in_review_waits_for_a_decision_however_long(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     _, redemption = await in_review(context, brand, shop)
@@ -330,7 +330,7 @@ async def somebody_waits(context: AppContext) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_message_goes_to_nobody_who_left(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_no_message_goes_to_an_erased_customer(context: AppContext, brand: Brand, shop: Shop) -> None:
     code = await make_referrer(context, brand, shop, consents={Channel.email: False})
     await friend_orders(context, brand, shop, code.code)
     await settle(context)

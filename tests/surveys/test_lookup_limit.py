@@ -46,7 +46,7 @@ def test_a_flood_from_everywhere_leaves_each_address_one_guess(watch):
     assert not lookup_limit.is_limited(caller("198.51.100.1"))
 
 
-def test_addresses_are_told_apart_by_network():
+def test_addresses_are_distinguished_by_network():
     assert address_of(caller("2001:db8::1")) == address_of(caller("2001:db8::ffff:2"))
     assert address_of(caller("2001:db8::1")) != address_of(caller("2001:db8:0:1::1"))
     assert address_of(caller("::ffff:192.0.2.1")) == address_of(caller("192.0.2.1"))

@@ -5,7 +5,8 @@ every body, parses it and accepts. In one run, in turn:
 
     sendgrid   the product's sweep: claims of 1,000, one call each through the SendGrid adapter
     single     the same sweep with one message a call, as an SDK's `send` would have it
-    nowhere    the product's sweep with a carrier that does nothing: what claiming, rendering and recording alone take
+    nowhere    the product's sweep with a provider that does nothing: what
+               claiming, rendering and recording alone take
 
 Run: uv run python benchmarks/dispatch.py [--messages 20000] [--rounds 3] [--memory 200000]
 """
@@ -115,7 +116,7 @@ async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) 
                 {"brand_id": brand.id, "ids": ids, "addresses": addresses},
             )
             template_params = SurveyParams("Ana", "Linen shirt", "1001", "2026-03-03")
-            wanted = [
+            messages = [
                 NewMessage(
                     SURVEY,
                     new_id(),
@@ -129,7 +130,7 @@ async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) 
                 )
                 for person, address in zip(ids, addresses, strict=True)
             ]
-            await queue_messages(session, brand.id, wanted)
+            await queue_messages(session, brand.id, messages)
     async with context.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(
             text("VACUUM ANALYZE")
@@ -188,7 +189,7 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
         shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
-        # At night surveys would be put off rather than sent.
+        # At night surveys would be deferred rather than sent.
         await change_programme(
             session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench"
         )

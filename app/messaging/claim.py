@@ -87,7 +87,7 @@ _DROP = text("""
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A message with an attempt begun: whoever holds this must send it."""
+    """A message with an attempt begun: whoever has this must send it."""
 
     message_id: UUID
     attempt_id: UUID

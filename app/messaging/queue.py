@@ -43,7 +43,7 @@ class NewMessage:
     """Due whatever time a sweep is run at."""
 
 
-# Arrays rather than rows of parameters: one statement whatever the number, below the protocol's 32,767 parameters.
+# Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
 _INSERT = text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,

@@ -1,7 +1,7 @@
 """Template versions: the exact content that a message was sent with, addressed by its hash.
 
 A version holds everything that rendering needs besides a message's own row: the Jinja2 sources, the
-translated strings that they use, what their names mean, and the brand's look. So a message can be
+translated strings that they use, what their names mean, and the branding. So a message can be
 shown as sent after the files, the translations or the brand have changed.
 """
 
@@ -40,7 +40,7 @@ class Branding:
 
 
 def branding_of(brand: Brand, shop: Shop) -> Branding:
-    """The present look of a brand's shop, one line each."""
+    """The present branding of a brand's shop, each value in one line."""
     accent = accent_of(brand.branding) or DEFAULT_ACCENT
     return Branding(
         one_line(brand.name, limit=80, ellipsis=True),

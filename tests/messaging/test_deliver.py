@@ -61,10 +61,10 @@ async def test_a_due_message_is_sent_once_and_its_attempt_recorded(
         "ref",
     )
     (batch,) = provider.calls
-    (letter,) = batch.recipients
-    assert letter.attempt_id == attempt.id
-    assert letter.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    token = letter.headers["List-Unsubscribe"].removeprefix("<http://127.0.0.1:8000/u/").removesuffix(">")
+    (recipient,) = batch.recipients
+    assert recipient.attempt_id == attempt.id
+    assert recipient.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    token = recipient.headers["List-Unsubscribe"].removeprefix("<http://127.0.0.1:8000/u/").removesuffix(">")
     subject = context.tokens.read_link("unsubscribe", token)
     assert subject is not None
     assert subject.row_id == message.customer_id
@@ -81,7 +81,7 @@ async def test_nothing_leaves_before_it_is_due_unless_at_once(
     assert await sweep_once(both(context, provider), NOW) == 1
 
 
-async def test_a_thousand_letters_share_one_call_and_every_address_stands_once_in_it(
+async def test_a_thousand_messages_share_one_call_and_every_address_stands_once_in_it(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     wanted = await queue(context, brand, shop, 5)
@@ -91,10 +91,10 @@ async def test_a_thousand_letters_share_one_call_and_every_address_stands_once_i
     assert await sweep_once(both(context, provider), NOW) == 7
     assert sorted(len(batch.recipients) for batch in provider.calls) == [2, 5]
     for batch in provider.calls:
-        assert len({letter.to for letter in batch.recipients}) == len(batch.recipients)
+        assert len({recipient.to for recipient in batch.recipients}) == len(batch.recipients)
 
 
-async def test_a_carrier_gets_no_more_than_it_takes(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_a_provider_gets_no_more_than_it_takes(context: AppContext, brand: Brand, shop: Shop) -> None:
     await queue(context, brand, shop, 5)
     provider = Scripted(most=2)
     await sweep_once(both(context, provider), NOW)
@@ -108,9 +108,9 @@ async def test_everybody_gets_their_own_values(context: AppContext, brand: Brand
     await sweep_once(both(context, provider), NOW)
     (batch,) = provider.calls
     links = set()
-    for letter in batch.recipients:
-        filled = fill(batch.content, letter.values)
-        mine = next(one for one in wanted if one.address == letter.to)
+    for recipient in batch.recipients:
+        filled = fill(batch.content, recipient.values)
+        mine = next(one for one in wanted if one.address == recipient.to)
         link = f"http://127.0.0.1:8000/s/{context.tokens.link('survey', brand.id, mine.subject_id)}"
         assert f'{link}?score=10"' in filled.html
         assert f"{link}?score=10\n" in filled.text
@@ -128,7 +128,7 @@ async def test_two_workers_at_once_send_nothing_twice(context: AppContext, brand
     assert {message.status for message in await messages(context)} == {MessageStatus.accepted}
 
 
-async def test_an_unsubscription_after_queueing_is_heeded(
+async def test_an_unsubscription_after_queueing_is_respected(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     wanted = await queue(context, brand, shop, 2)
@@ -220,7 +220,7 @@ async def test_a_repeated_send_that_is_accepted_is_done(
         None,
         True,
     )
-    assert len({letter.attempt_id for batch in provider.calls for letter in batch.recipients}) == 2
+    assert len({recipient.attempt_id for batch in provider.calls for recipient in batch.recipients}) == 2
 
 
 async def test_an_unknown_one_is_not_repeated_after_an_unsubscription(
@@ -312,19 +312,19 @@ async def test_a_send_under_way_in_this_process_is_not_taken_for_a_crash(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop)
-    begun, release = asyncio.Event(), asyncio.Event()
+    started, release = asyncio.Event(), asyncio.Event()
 
     class Slow(Scripted):
         async def send(self, batch: OutgoingBatch) -> list[Result]:
             self.calls.append(batch)
-            begun.set()
+            started.set()
             await release.wait()
             return [Accepted(None)]
 
     provider = Slow()
     one = both(context, provider)
     first = asyncio.create_task(sweep_once(one, NOW))
-    await begun.wait()
+    await started.wait()
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE attempts SET created_at = created_at - interval '1 day'"))
     assert await sweep_once(one, NOW + GRACE * 2) == 0
@@ -340,7 +340,7 @@ async def test_an_outcome_that_comes_late_does_not_undo_what_happened_since(
     await queue(context, brand, shop)
 
     class Proved(Scripted):
-        """A receipt comes in before the call returns."""
+        """A provider event comes in before the call returns."""
 
         async def send(self, batch: OutgoingBatch) -> list[Result]:
             async with context.sessions.begin() as session:
@@ -353,7 +353,7 @@ async def test_an_outcome_that_comes_late_does_not_undo_what_happened_since(
     assert [attempt.status for attempt in await attempts(context)] == [AttemptStatus.accepted]
 
 
-async def test_letters_at_fault_are_isolated_and_the_others_go_through(
+async def test_messages_at_fault_are_isolated_and_the_others_go_through(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop, 100)
@@ -362,7 +362,7 @@ async def test_letters_at_fault_are_isolated_and_the_others_go_through(
     class Picky(Scripted):
         async def send(self, batch: OutgoingBatch) -> list[Result]:
             self.calls.append(batch)
-            if bad & {letter.to for letter in batch.recipients}:
+            if bad & {recipient.to for recipient in batch.recipients}:
                 return list(refuse(permanent=True, reason="bad address")(batch))
             return list(accept(batch))
 
@@ -376,7 +376,7 @@ async def test_letters_at_fault_are_isolated_and_the_others_go_through(
     assert {attempt.number for attempt in await attempts(context)} == {1}
 
 
-async def test_where_every_letter_is_refused_the_fault_is_ours_and_the_rest_waits(
+async def test_where_every_message_is_refused_the_sender_is_at_fault_and_the_rest_waits(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop, 200)
@@ -387,7 +387,7 @@ async def test_where_every_letter_is_refused_the_fault_is_ours_and_the_rest_wait
     assert len(provider.calls) < 60
 
 
-async def test_a_number_that_said_stop_to_the_carrier_is_suppressed(
+async def test_a_number_that_told_the_provider_stop_is_suppressed(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     (wanted,) = await queue(context, brand, shop, channel=Channel.sms, address="+4915112345000")
@@ -410,7 +410,7 @@ async def test_a_number_that_said_stop_to_the_carrier_is_suppressed(
     assert not provider.calls[0].recipients[0].headers
 
 
-async def test_a_broken_carrier_leaves_us_in_the_dark_and_loses_nothing(
+async def test_a_broken_adapter_makes_outcomes_unknown_and_loses_nothing(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop, 2)
@@ -481,7 +481,7 @@ async def test_the_outbox_keeps_what_would_have_been_sent(
         assert item.sender == "Acme Goods <acme@tenfold.example>"
 
 
-async def test_without_a_grace_an_unknown_outcome_is_looked_after_at_once_and_still_ends(
+async def test_without_a_grace_an_unknown_outcome_is_sent_again_at_once_and_still_ends(
     context: AppContext, brand: Brand, shop: Shop, session: AsyncSession
 ) -> None:
     await queue(context, brand, shop)

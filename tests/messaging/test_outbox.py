@@ -69,10 +69,10 @@ async def test_the_outbox_lists_the_newest_first_and_shows_each(
     assert "List-Unsubscribe-Post" in shown.text
     assert "sandbox=" in shown.text
     assert "frame-src 'self'" in shown.headers["content-security-policy"]
-    letter = await client.get(f"/outbox/{path}/html")
-    assert "sandbox" in letter.headers["content-security-policy"]
-    assert "script-src" not in letter.headers["content-security-policy"]
-    assert "/s/" in letter.text
+    mail = await client.get(f"/outbox/{path}/html")
+    assert "sandbox" in mail.headers["content-security-policy"]
+    assert "script-src" not in mail.headers["content-security-policy"]
+    assert "/s/" in mail.text
 
 
 async def test_a_hostile_name_stays_text_in_the_outbox(

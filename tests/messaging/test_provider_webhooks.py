@@ -78,7 +78,7 @@ async def status_of(context: AppContext, message_id: UUID) -> MessageStatus | No
         return await session.scalar(select(Message.status).where(Message.id == message_id))
 
 
-async def told(context: AppContext) -> list[ProviderEvent]:
+async def stored_events(context: AppContext) -> list[ProviderEvent]:
     async with context.sessions() as session:
         return list(await session.scalars(select(ProviderEvent).order_by(ProviderEvent.created_at)))
 
@@ -100,7 +100,7 @@ async def test_signed_events_are_kept(
         answer = await client.post(EVENTS, content=body, headers=headers)
         assert (answer.status_code, answer.json()) == (200, {"received": True})
     assert await status_of(context, message_id) is MessageStatus.delivered
-    assert len(await told(context)) == 2
+    assert len(await stored_events(context)) == 2
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ async def test_odd_events_are_passed_over_and_the_others_kept(
     odd += [{**fake.events("delivered", of=[mail])[0], "event": ["delivered"]}]
     context.settings.sendgrid_event_public_key = None
     assert (await client.post(EVENTS, content=json.dumps(odd))).status_code == 200
-    kept = await told(context)
+    kept = await stored_events(context)
     assert {event.kind for event in kept} == {
         ProviderEventKind.deferred,
         ProviderEventKind.accepted,
@@ -227,8 +227,8 @@ async def test_every_event_type_of_the_documentation(
         event |= {"sg_event_id": f"event-{number}", **mail_of(context, shop, attempt_id).arguments}
     body, headers = fake.signed(documented)
     assert (await client.post(EVENTS, content=body, headers=headers)).status_code == 200
-    kept = {event.external_id: event for event in await told(context)}
-    assert len(kept) == len(documented) - 1, "a resubscription is none of our business"
+    kept = {event.external_id: event for event in await stored_events(context)}
+    assert len(kept) == len(documented) - 1, "a resubscription is not used"
     assert kept["event-0"].at.timestamp() == documented[0]["timestamp"]
     statuses = {name: await status_of(context, message_id) for name, message_id in message_ids.items()}
     assert statuses == {
@@ -298,7 +298,7 @@ async def test_status_forms_of_the_vectors(
     for _ in range(2):
         assert (await client.post(path, content=body, headers=headers)).status_code == 204
     assert await status_of(context, message_id) is status
-    assert len(await told(context)) == 1
+    assert len(await stored_events(context)) == 1
     assert [reason for _, _, reason in await suppressed(context)] == reasons
 
 
@@ -321,8 +321,8 @@ async def test_what_a_failed_text_says_of_its_number(
         "hi",
         f"{PUBLIC}/hooks/twilio/status/{context.tokens.link('attempt', shop.brand_id, attempt_id)}",
     )
-    for told_status in ("undelivered", "sent"):
-        path, body, headers = FakeTwilio().status(text, told_status, ErrorCode=code)
+    for text_status in ("undelivered", "sent"):
+        path, body, headers = FakeTwilio().status(text, text_status, ErrorCode=code)
         assert (await client.post(path, content=body, headers=headers)).status_code == 204
     assert await status_of(context, message_id) == status
     assert [reason for _, _, reason in await suppressed(context)] == reasons

@@ -67,7 +67,7 @@ async def test_a_survey_refused_in_the_evening_is_not_tried_again_at_night(
     each = both(context, provider)
     await sweep_once(each, EVENING)
     assert (await the_message(context)).due_at == NIGHT
-    assert await sweep_once(each, NIGHT) == 1, "it is put off, and only once"
+    assert await sweep_once(each, NIGHT) == 1, "it is deferred, and only once"
     message = await the_message(context)
     assert (message.status, message.due_at, message.attempts) == (MessageStatus.planned, MORNING, 1)
     assert await each.brands(NIGHT) == []
@@ -107,7 +107,7 @@ async def test_what_an_outage_held_up_waits_for_the_morning(
     provider = Scripted()
     late = datetime(2026, 3, 10, 22, tzinfo=UTC)
     moved = await asyncio.gather(*(sweep_once(both(context, provider), late) for _ in range(3)))
-    assert (sum(moved), provider.calls) == (300, []), "two workers at once put each off once"
+    assert (sum(moved), provider.calls) == (300, []), "two workers at once defer each once"
     assert {(message.status, message.due_at) for message in await messages(context)} == {
         (MessageStatus.planned, MORNING)
     }

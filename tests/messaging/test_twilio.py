@@ -16,10 +16,10 @@ from tests.support.fakes.server import Fault
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
 
 TOKENS = Tokens(SECRET_KEY)
-FRAME = Content(text="-t7-name-, how was it? -t7-link- Reply STOP to opt out")
+CONTENT = Content(text="-t7-name-, how was it? -t7-link- Reply STOP to opt out")
 
 
-def letter(number: int = 1, *, to: str | None = None, name: str = "Ana ✓") -> Recipient:
+def recipient(number: int = 1, *, to: str | None = None, name: str = "Ana ✓") -> Recipient:
     return Recipient(
         uuid4(),
         to or f"+1555867{number:04d}",
@@ -27,8 +27,8 @@ def letter(number: int = 1, *, to: str | None = None, name: str = "Ana ✓") -> 
     )
 
 
-def batch(*letters: Recipient) -> OutgoingBatch:
-    return OutgoingBatch(7, Channel.sms, "survey", "", "", FRAME, letters)
+def batch(*recipients: Recipient) -> OutgoingBatch:
+    return OutgoingBatch(7, Channel.sms, "survey", "", "", CONTENT, recipients)
 
 
 def make(url: str, *, token: str = AUTH_TOKEN) -> Twilio:
@@ -65,39 +65,40 @@ async def failed(provider: Twilio, one: Recipient) -> OutsideError:
     return result
 
 
-async def test_each_letter_is_a_text_of_its_own(fake: FakeTwilio, provider: Twilio) -> None:
-    letters = [letter(1), letter(2, name="Bo & Co +1")]
-    results = await provider.send(batch(*letters))
+async def test_each_message_is_a_text_of_its_own(fake: FakeTwilio, provider: Twilio) -> None:
+    recipients = [recipient(1), recipient(2, name="Bo & Co +1")]
+    results = await provider.send(batch(*recipients))
     by_number = {text.to: text for text in fake.texts}
-    assert results == [Accepted(by_number[one.to].sid) for one in letters]
+    assert results == [Accepted(by_number[one.to].sid) for one in recipients]
     assert (
-        by_number[letters[1].to].body == "Bo & Co +1, how was it? https://x.example/s/2 Reply STOP to opt out"
+        by_number[recipients[1].to].body
+        == "Bo & Co +1, how was it? https://x.example/s/2 Reply STOP to opt out"
     )
 
 
 async def test_the_callback_path_names_the_attempt(fake: FakeTwilio, provider: Twilio) -> None:
-    one = letter()
+    one = recipient()
     await provider.send(batch(one))
     token = TOKENS.link("attempt", 7, one.attempt_id)
     assert fake.texts[0].callback == f"https://nps.example.com/hooks/twilio/status/{token}"
 
 
 async def test_a_text_does_not_wait_into_the_night(fake: FakeTwilio, provider: Twilio) -> None:
-    await provider.send(batch(letter()))
+    await provider.send(batch(recipient()))
     assert parse_qs(fake.calls[0].body.decode())["ValidityPeriod"] == ["3600"]
 
 
 async def test_some_calls_are_open_at_once_but_not_all(fake: FakeTwilio, provider: Twilio) -> None:
     fake.seconds = 0.02
-    results = await provider.send(batch(*(letter(number) for number in range(100))))
+    results = await provider.send(batch(*(recipient(number) for number in range(100))))
     assert all(isinstance(result, Accepted) for result in results)
     assert len({text.sid for text in fake.texts}) == 100
     assert 1 < fake.most_open <= 32
 
 
-async def test_who_opted_out_is_told_apart(fake: FakeTwilio, provider: Twilio) -> None:
+async def test_a_recipient_who_opted_out_is_named_as_the_cause(fake: FakeTwilio, provider: Twilio) -> None:
     fake.stopped.add("+15558670001")
-    results = await provider.send(batch(letter(1), letter(2)))
+    results = await provider.send(batch(recipient(1), recipient(2)))
     error = results[0]
     assert isinstance(error, OutsideError)
     assert (error.outcome, error.reason, error.permanent) == (Outcome.refused, "recipient_opted_out", True)
@@ -106,14 +107,14 @@ async def test_who_opted_out_is_told_apart(fake: FakeTwilio, provider: Twilio) -
 
 @pytest.mark.parametrize("to", ["+15005550001", "+15005550009", "not a number"])
 async def test_a_number_that_is_none_is_refused_for_good(provider: Twilio, to: str) -> None:
-    error = await failed(provider, letter(to=to))
+    error = await failed(provider, recipient(to=to))
     assert (error.outcome, error.permanent) == (Outcome.refused, True)
     assert error.reason in ("Twilio error 21211", "Twilio error 21614")
 
 
 async def test_too_many_requests_are_tried_later(fake: FakeTwilio, provider: Twilio) -> None:
     fake.fail(Fault.too_many)
-    error = await failed(provider, letter())
+    error = await failed(provider, recipient())
     assert (error.outcome, error.permanent) == (Outcome.refused, False)
     assert error.retry_after == 30
     assert len(fake.calls) == 1
@@ -121,7 +122,7 @@ async def test_too_many_requests_are_tried_later(fake: FakeTwilio, provider: Twi
 
 async def test_wrong_credentials_can_be_mended(fake: FakeTwilio) -> None:
     provider = make(fake.url, token="wrong")
-    error = await failed(provider, letter())
+    error = await failed(provider, recipient())
     await provider.close()
     assert (error.outcome, error.permanent) == (Outcome.refused, False)
 
@@ -134,13 +135,13 @@ async def test_nobody_can_tell_after_a_fault_and_nothing_is_sent_again(
     fake: FakeTwilio, provider: Twilio, fault: Fault
 ) -> None:
     fake.fail(fault)
-    error = await failed(provider, letter())
+    error = await failed(provider, recipient())
     assert (error.outcome, error.permanent) == (Outcome.unknown, False)
     assert len(fake.calls) == 1
 
 
 async def test_no_connection_means_not_sent() -> None:
     provider = make("http://127.0.0.1:1")
-    error = await failed(provider, letter())
+    error = await failed(provider, recipient())
     await provider.close()
     assert (error.outcome, error.permanent) == (Outcome.refused, False)

@@ -42,7 +42,7 @@ GRACE = timedelta(seconds=901)
 
 
 @pytest.fixture
-async def door(context: AppContext) -> AsyncIterator[AsyncClient]:
+async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
     context.settings.public_url = PUBLIC
     context.settings.twilio_auth_token = SecretStr(AUTH_TOKEN)
     app = FastAPI()
@@ -107,22 +107,22 @@ async def statuses(context: AppContext) -> dict[MessageStatus, int]:
         return {row[0]: row[1] for row in rows}
 
 
-async def tell_mails(
-    door: AsyncClient, fake: FakeSendGrid, *names: str, chance: random.Random | None = None
+async def post_mail_events(
+    client: AsyncClient, fake: FakeSendGrid, *names: str, chance: random.Random | None = None
 ) -> None:
-    """Signed events of every mail that was not told yet; in any order and some of them twice where
+    """Signed events of every mail whose events were not posted yet; in any order and some of them twice where
     there is a `chance`."""
     events = fake.unreported(*names)
     if chance is not None:
         events += chance.sample(events, len(events) // 4)
         chance.shuffle(events)
     body, headers = fake.signed(events)
-    assert (await door.post("/hooks/sendgrid/events", content=body, headers=headers)).status_code == 200
+    assert (await client.post("/hooks/sendgrid/events", content=body, headers=headers)).status_code == 200
 
 
-async def tell_texts(door: AsyncClient, fake: FakeTwilio, *names: str) -> None:
+async def post_text_statuses(client: AsyncClient, fake: FakeTwilio, *names: str) -> None:
     for path, body, headers in fake.unreported(*names):
-        assert (await door.post(path, content=body, headers=headers)).status_code == 204
+        assert (await client.post(path, content=body, headers=headers)).status_code == 204
 
 
 def twilio(fake: FakeTwilio, context: AppContext) -> Twilio:
@@ -131,7 +131,7 @@ def twilio(fake: FakeTwilio, context: AppContext) -> Twilio:
 
 
 async def test_a_survey_is_queued_sent_and_delivered(
-    context: AppContext, shop: Shop, door: AsyncClient, mails: FakeSendGrid
+    context: AppContext, shop: Shop, client: AsyncClient, mails: FakeSendGrid
 ) -> None:
     await queue(context, shop, 3, Channel.email)
     provider = SendGrid(context.tokens, api_key=KEY, base_url=mails.url)
@@ -142,29 +142,29 @@ async def test_a_survey_is_queued_sent_and_delivered(
     assert "Bread" in mail.text
     assert f"{PUBLIC}/s/" in mail.html
     assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    await tell_mails(door, mails, "processed", "delivered")
+    await post_mail_events(client, mails, "processed", "delivered")
     assert await statuses(context) == {MessageStatus.delivered: 3}
 
 
 async def test_a_text_is_queued_sent_and_stopped(
-    context: AppContext, shop: Shop, door: AsyncClient, texts: FakeTwilio
+    context: AppContext, shop: Shop, client: AsyncClient, texts: FakeTwilio
 ) -> None:
     await queue(context, shop, 2, Channel.sms)
     provider = twilio(texts, context)
     texts.stopped.add("+12025550001")
     await sweep_once(sweep(context, {Channel.sms: provider}), NOW)
     await provider.close()
-    await tell_texts(door, texts, "queued", "sent", "delivered")
+    await post_text_statuses(client, texts, "queued", "sent", "delivered")
     assert await statuses(context) == {MessageStatus.delivered: 1, MessageStatus.suppressed: 1}
     stop = {"MessageSid": "SM9", "From": "+12025550000", "Body": "stop", "To": "+15005550006"}
     body, headers = signed(PUBLIC + "/hooks/twilio/inbound", stop)
-    assert (await door.post("/hooks/twilio/inbound", content=body, headers=headers)).status_code == 200
+    assert (await client.post("/hooks/twilio/inbound", content=body, headers=headers)).status_code == 200
     async with context.sessions() as session:
         assert await session.scalar(select(func.count()).select_from(Suppression)) == 2
 
 
 async def test_one_bad_address_does_not_spoil_the_others(
-    context: AppContext, shop: Shop, door: AsyncClient, mails: FakeSendGrid
+    context: AppContext, shop: Shop, client: AsyncClient, mails: FakeSendGrid
 ) -> None:
     await queue(context, shop, 40, Channel.email)
     async with context.sessions.begin() as session:
@@ -179,7 +179,7 @@ async def test_one_bad_address_does_not_spoil_the_others(
 
 
 async def test_events_that_come_before_our_own_outcome_hold(
-    context: AppContext, shop: Shop, door: AsyncClient, mails: FakeSendGrid
+    context: AppContext, shop: Shop, client: AsyncClient, mails: FakeSendGrid
 ) -> None:
     await queue(context, shop, 1, Channel.email)
     mails.fail(Fault.hang_after)
@@ -187,7 +187,7 @@ async def test_events_that_come_before_our_own_outcome_hold(
     sending = asyncio.create_task(sweep_once(sweep(context, {Channel.email: provider}), NOW))
     while not mails.mail:  # noqa: ASYNC110  # the fake is a server, it knows no event of ours
         await asyncio.sleep(0.01)
-    await tell_mails(door, mails, "delivered")
+    await post_mail_events(client, mails, "delivered")
     await sending
     await provider.close()
     assert await statuses(context) == {MessageStatus.delivered: 1}
@@ -248,7 +248,7 @@ class Losses:
     _open_at: int | None = None
 
     def open_after(self, calls: int) -> asyncio.Event:
-        """The call after so many more stays open; the event tells when it has come."""
+        """The call after so many more stays open; the returned event is set when it has come."""
         self._open_at, self.opened = self._calls + calls + 1, asyncio.Event()
         return self.opened
 
@@ -279,7 +279,7 @@ async def let_a_minute_pass(context: AppContext) -> None:
 async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
     context: AppContext,
     shop: Shop,
-    door: AsyncClient,
+    client: AsyncClient,
     mails: FakeSendGrid,
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
@@ -299,20 +299,20 @@ async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
         # One of the four calls of the worker's first claim.
         opened = losses.open_after(chance.randrange(4))
         await run_and_kill_in_a_call(context, provider(20), NOW, opened)
-        await tell_mails(door, mails, "processed", "delivered", chance=chance)
+        await post_mail_events(client, mails, "processed", "delivered", chance=chance)
     while (await statuses(context)).get(MessageStatus.planned):
         await run_and_kill(context, provider(), Channel.email, NOW, chance.uniform(0.01, 0.4))
-        await tell_mails(door, mails, "processed", "delivered", chance=chance)
+        await post_mail_events(client, mails, "processed", "delivered", chance=chance)
     now = NOW
     for _ in range(4):
         await asyncio.sleep(0.05)
-        await tell_mails(door, mails, "processed", "delivered", chance=chance)
+        await post_mail_events(client, mails, "processed", "delivered", chance=chance)
         await let_a_minute_pass(context)
         now += GRACE
         last = provider()
         await sweep_once(sweep(context, {Channel.email: last}), now)
         await last.close()
-    await tell_mails(door, mails, "processed", "delivered", chance=chance)
+    await post_mail_events(client, mails, "processed", "delivered", chance=chance)
 
     assert losses.lost > 3, "there was something to be mended beside the six kills"
     copies = Counter(mail.to for mail in mails.mail)
@@ -322,7 +322,7 @@ async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
 
 @pytest.mark.slow
 async def test_60_texts_with_lost_answers_and_kills_reach_each_person_once(
-    context: AppContext, shop: Shop, door: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, shop: Shop, client: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(3)
     monkeypatch.setattr(claim, "AT_ONCE", 6)
@@ -330,17 +330,17 @@ async def test_60_texts_with_lost_answers_and_kills_reach_each_person_once(
     await queue(context, shop, 60, Channel.sms)
     while (await statuses(context)).get(MessageStatus.planned):
         await run_and_kill(context, twilio(texts, context), Channel.sms, NOW, chance.uniform(0.01, 0.4))
-        await tell_texts(door, texts, "delivered", "sent")
+        await post_text_statuses(client, texts, "delivered", "sent")
     now = NOW
     for _ in range(3):
         await asyncio.sleep(0.05)
-        await tell_texts(door, texts, "sent", "delivered")
+        await post_text_statuses(client, texts, "sent", "delivered")
         await let_a_minute_pass(context)
         now += GRACE
         last = twilio(texts, context)
         await sweep_once(sweep(context, {Channel.sms: last}), now)
         await last.close()
-    await tell_texts(door, texts, "sent", "delivered")
+    await post_text_statuses(client, texts, "sent", "delivered")
     copies = Counter(one.to for one in texts.texts)
     assert (60 - len(copies), [to for to, count in copies.items() if count > 1]) == (0, [])
     assert await statuses(context) == {MessageStatus.delivered: 60}

@@ -1,4 +1,4 @@
-"""What every provider's adapter promises: send a batch, and report of each message whether it was accepted."""
+"""What every provider's adapter promises: it sends a batch, and returns the outcome of each message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

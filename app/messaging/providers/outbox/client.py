@@ -1,4 +1,4 @@
-"""The provider that sends nothing: it keeps each rendered message in the database, to be read at `/outbox`."""
+"""The provider that sends nothing: it keeps each message in the database, to be read at `/outbox`."""
 
 from email.utils import formataddr
 from typing import Any

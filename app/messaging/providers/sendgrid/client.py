@@ -113,7 +113,7 @@ class SendGrid:
         return calls
 
     def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Messages with more values than SendGrid substitutes: a call each, with the values filled in here."""
+        """Messages with longer values than SendGrid substitutes: a call each, values filled in here."""
         for place, recipient in enumerate(batch.recipients):
             if _is_long(recipient):
                 own = replace(batch, content=fill(batch.content, recipient.values))

@@ -126,7 +126,7 @@ def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:
 
 
 def _cause(kind: ProviderEventKind, event: Mapping[str, Any]) -> FailureCause | None:
-    """Set for a drop and a hard bounce whose cause is the address; None where the mail or we may be at fault."""
+    """Why the address failed; None where the mail or the account may be at fault."""
     if kind is ProviderEventKind.dropped:
         return _DROP_CAUSES.get((clean(event.get("reason")) or "").casefold())
     if kind is not ProviderEventKind.bounced:

@@ -38,7 +38,7 @@ account, sender's queue full, messaging service without senders): the same text 
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
-    """The SDK's calls over a session of ours: real time limits, nothing is ever sent twice, nothing logged."""
+    """The SDK's calls over a session of ours: with time limits, never repeated, not logged."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(logging.getLogger("twilio.http_client"), is_async=True)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.i18n import language_of, translate
 from app.base.money import Money
 from app.brands.models import Brand, Shop
 from app.brands.terms import load_terms
@@ -16,7 +17,7 @@ from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
-from app.referrals.sentences import CODE_STATES, day_of, describe_redemption
+from app.referrals.sentences import CODE_STATES, NO_CODE, day_of, describe_redemption
 from app.referrals.share import Share, in_home_shop, make_share, status_of
 
 SHOWN = 50
@@ -28,7 +29,7 @@ class FriendOrder:
     """One friend's order without the friend: the day, and its state in a sentence."""
 
     placed_on: str
-    said: str
+    result: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,11 @@ class Progress:
     """None for a referrer who is no customer."""
     first_name: str | None
     share: Share | None
-    """None while there is no code that works; `code_said` says why."""
-    code_said: str
+    """None while there is no code that works; `code_problem` is why."""
+    code_problem: str
+    """A sentence in `language`; empty for a code that works."""
+    language: str
+    """The referrer's, else the brand's."""
     clicks: int
     uses: int
     earned: Sequence[str]
@@ -56,7 +60,7 @@ async def find_progress(
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
     row = (
         await session.execute(
-            select(Referrer, Customer.first_name, Shop)
+            select(Referrer, Customer.first_name, Customer.locale, Shop)
             .join(
                 Customer,
                 (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
@@ -73,23 +77,26 @@ async def find_progress(
     ).first()
     if row is None:
         return None
-    status, made = await _latest_share(session, public_url, brand, row.Referrer, now=now)
+    language = language_of(row.locale, brand.locale)
+    status, made = await _latest_share(session, public_url, brand, row.Referrer, now=now, language=language)
+    problem = NO_CODE if status is None else CODE_STATES[status]
     return Progress(
         brand=brand,
         customer_id=row.Referrer.customer_id,
         first_name=row.first_name,
         share=made if status is CodeStatus.active else None,
-        code_said="You have no code yet." if status is None else CODE_STATES[status],
+        code_problem=translate(language, problem) if problem else "",
+        language=language,
         clicks=await _clicks(session, brand.id, referrer_id),
         uses=await _uses(session, brand.id, referrer_id),
         earned=await _earned(session, brand.id, referrer_id),
-        orders=await _orders(session, brand.id, referrer_id, ZoneInfo(row.Shop.time_zone)),
+        orders=await _orders(session, brand.id, referrer_id, ZoneInfo(row.Shop.time_zone), language),
         reward=None if made is None else made.reward,
     )
 
 
 async def _latest_share(
-    session: AsyncSession, public_url: str, brand: Brand, referrer: Referrer, *, now: datetime
+    session: AsyncSession, public_url: str, brand: Brand, referrer: Referrer, *, now: datetime, language: str
 ) -> tuple[CodeStatus | None, Share | None]:
     """The present share code, else the last one there was: its status and what it shares."""
     rows = await session.execute(
@@ -106,7 +113,7 @@ async def _latest_share(
     code = row.Code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
     live = row.state is PublicationState.live
-    share = make_share(public_url, brand.name, referrer, code, terms, live=live)
+    share = make_share(public_url, brand.name, referrer, code, terms, live=live, language=language)
     return status_of(code, now=now), share
 
 
@@ -145,7 +152,7 @@ async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID) -> li
 
 
 async def _orders(
-    session: AsyncSession, brand_id: int, referrer_id: UUID, zone: ZoneInfo
+    session: AsyncSession, brand_id: int, referrer_id: UUID, zone: ZoneInfo, language: str
 ) -> list[FriendOrder]:
     rows = await session.execute(
         select(Redemption, Order.placed_at, Reward)
@@ -160,6 +167,8 @@ async def _orders(
         .limit(SHOWN)
     )
     return [
-        FriendOrder(day_of(placed_at, zone), describe_redemption(redemption, reward, zone))
+        FriendOrder(
+            day_of(placed_at, zone, language), describe_redemption(redemption, reward, zone, language)
+        )
         for redemption, placed_at, reward in rows
     ]

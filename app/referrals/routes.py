@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.base import clock
+from app.base.i18n import language_of
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
@@ -25,7 +26,7 @@ SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 async def show_referrer(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
-    """A referrer's own page: code, share buttons, and what came of friends' orders. Links that lead nowhere get the one 404 page."""
+    """A referrer's own page: code, share buttons, and the results of friends' orders. Unknown links get the one 404 page."""
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
         return rate_limited_page()
@@ -43,12 +44,12 @@ async def show_referrer(
     unsubscribe = customer_id and f"/u/{context.tokens.link('unsubscribe', subject.brand_id, customer_id)}"
     share = {} if progress.share is None else progress.share.values()
     values = {
-        **_frame(progress.brand),
+        **_brand_values(progress.brand),
         "progress": progress,
         "share": progress.share,
         "unsubscribe_url": unsubscribe,
     }
-    return page("referrer.html", values | share)
+    return page("referrer.html", values | share, language=progress.language)
 
 
 @router.head("/p/{token}", include_in_schema=False)
@@ -72,8 +73,11 @@ async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> R
         return not_found_page()
     if is_visit(request.method, request.headers):
         await record_visit(session, offer, now=now)
-    last_day = day_of(offer.last_day, zone_or(offer.brand.time_zone, "UTC"))
-    return page("friend.html", {**_frame(offer.brand), "offer": offer, "last_day": last_day})
+    # Nothing is known of the friend, so the page is in the brand's language.
+    language = language_of(offer.brand.locale)
+    last_day = day_of(offer.last_day, zone_or(offer.brand.time_zone, "UTC"), language)
+    values = {**_brand_values(offer.brand), "offer": offer, "last_day": last_day}
+    return page("friend.html", values, language=language)
 
 
 @router.head("/r/{slug}", include_in_schema=False)
@@ -82,10 +86,9 @@ async def probe_offer(request: Request, slug: SlugPath, session: SessionDep) -> 
     return await show_offer(request, slug, session)
 
 
-def _frame(brand: Brand) -> dict[str, object]:
-    """What every page says of its brand."""
+def _brand_values(brand: Brand) -> dict[str, object]:
+    """The brand's values that every page shows."""
     return {
-        "lang": "en",
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
         "accent": accent_of(brand.branding),

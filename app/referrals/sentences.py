@@ -40,6 +40,7 @@ CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.exhausted: N_("Your code has been used as often as it may be. Thank you!"),
 }
 """Why there is nothing to share; empty for a code that works."""
+NO_CODE = N_("You have no code yet.")
 
 
 def day_of(at: datetime, zone: ZoneInfo, language: str = SOURCE) -> str:

@@ -7,10 +7,11 @@ from functools import lru_cache
 from uuid import UUID
 
 import segno
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.i18n import N_, SOURCE, translate
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind, RewardKind
 from app.brands.terms import Terms, load_terms
@@ -50,7 +51,13 @@ class Share:
 
 
 async def find_share(
-    session: AsyncSession, public_url: str, brand: Brand, customer_id: UUID, *, now: datetime
+    session: AsyncSession,
+    public_url: str,
+    brand: Brand,
+    customer_id: UUID,
+    *,
+    now: datetime,
+    language: str = SOURCE,
 ) -> Share | None:
     """What this customer may share at `now`; None for a customer who is no referrer or has no usable code."""
     row = (
@@ -70,7 +77,7 @@ async def find_share(
     code = row.Code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
     live = row.state is PublicationState.live
-    return make_share(public_url, brand.name, row.Referrer, code, terms, live=live)
+    return make_share(public_url, brand.name, row.Referrer, code, terms, live=live, language=language)
 
 
 def has_present_code() -> ColumnElement[bool]:
@@ -104,23 +111,37 @@ def status_of(code: Code, *, now: datetime) -> CodeStatus:
 
 
 def make_share(
-    public_url: str, brand_name: str, referrer: Referrer, code: Code, terms: Terms, *, live: bool
+    public_url: str,
+    brand_name: str,
+    referrer: Referrer,
+    code: Code,
+    terms: Terms,
+    *,
+    live: bool,
+    language: str = SOURCE,
 ) -> Share:
-    """The share of one referrer's code under its terms; the code itself is left out unless it is live."""
+    """The share of one referrer's code under its terms; the code itself is left out unless it is live.
+
+    Its texts are in `language`, the referrer's.
+    """
     url = share_url(public_url, referrer.slug)
     discount = discount_text(code.discount_kind, code.discount_value, code.currency)
-    disclosure = disclosure_text(terms, code.currency)
+    disclosure = disclosure_text(terms, code.currency, language)
     shown = code.display if live else None
-    offer = f"{discount} off at {brand_name}" + (f" with my code {shown}" if shown else "")
+    if shown:
+        text = N_("%(discount)s off at %(brand)s with my code %(code)s: %(url)s %(disclosure)s")
+    else:
+        text = N_("%(discount)s off at %(brand)s: %(url)s %(disclosure)s")
+    values = {"discount": discount, "brand": brand_name, "code": shown, "url": url, "disclosure": disclosure}
     return Share(
         referrer_id=referrer.id,
         share_url=url,
-        share_text=f"{offer}: {url} {disclosure}".rstrip(),
+        share_text=translate(language, text, **values).rstrip(),
         code=shown,
         discount=discount,
         reward=reward_text(terms, code.currency),
         disclosure=disclosure,
-        qr=qr_svg(url),
+        qr=qr_svg(url, language),
     )
 
 
@@ -140,16 +161,20 @@ def reward_text(terms: Terms, currency: str) -> str | None:
     return None if reward.kind is RewardKind.none or not reward.value else amount_text(reward.value, currency)
 
 
-def disclosure_text(terms: Terms, currency: str) -> str:
+def disclosure_text(terms: Terms, currency: str, language: str = SOURCE) -> str:
     """The referrer's interest, which a friend must know before they order; empty where there is none."""
     reward = reward_text(terms, currency)
-    return f"(I get {reward} if you order.)" if reward else ""
+    return translate(language, "(I get %(reward)s if you order.)", reward=reward) if reward else ""
 
 
 @lru_cache(maxsize=4096)
-def qr_svg(url: str) -> Markup:
-    """The link as an inline SVG, dark on white in every colour scheme, so that cameras read it."""
+def qr_svg(url: str, language: str = SOURCE) -> Markup:
+    """The link as an inline SVG, dark on white in every colour scheme, so that cameras read it.
+
+    Screen readers get its name in `language`.
+    """
     made = segno.make(url, error="m", micro=False)
     svg = made.svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff", dark="#000", border=2)
     # The source is our own link, escaped by the library; for screen readers it is one picture.
-    return Markup(svg.replace("<svg ", '<svg role="img" aria-label="QR code of your link" ', 1))  # noqa: S704
+    label = escape(translate(language, "QR code of your link"))
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704

@@ -116,7 +116,12 @@ async def show_thanks(
     share = None
     if band is Band.promoter:
         share = await find_share(
-            session, context.settings.public_url, opened.brand, opened.customer.id, now=now
+            session,
+            context.settings.public_url,
+            opened.brand,
+            opened.customer.id,
+            now=now,
+            language=_language(opened),
         )
     values = _frame(context, opened) | {
         "token": token,

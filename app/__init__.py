@@ -1,1 +1,4 @@
-"""Tenfold turns happy customers into promoters; the rooms are told in `docs/decisions/` and drawn in the README."""
+"""Tenfold turns happy customers into promoters.
+
+The rooms are told in `docs/decisions/` and drawn in the README.
+"""

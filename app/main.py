@@ -41,7 +41,10 @@ BODY_LIMIT = 1024 * 1024
 
 
 def create_app(parts: Parts | None = None) -> FastAPI:
-    """The application. Without `parts` it reads the settings and opens its own, for as long as it runs."""
+    """The application.
+
+    Without `parts` it reads the settings and opens its own, for as long as it runs.
+    """
     app = FastAPI(
         title="Tenfold",
         version="1",
@@ -83,7 +86,8 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
         app.state.context = parts.context
         yield
     if settings.embedded:
-        # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit would run.
+        # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit
+        # would run.
         stop_embedded(settings.home)
 
 
@@ -143,7 +147,8 @@ def _add_papers(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_request: Request) -> Response:
-        # The page's script is served by us and started from a file, so that the strict policy holds; its styles need an exception.
+        # The page's script is served by us and started from a file, so that the strict policy
+        # holds; its styles need an exception.
         policy = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
         return HTMLResponse(
             make_environment("web").get_template("docs.html").render(),

@@ -1,4 +1,7 @@
-"""Puts the parts together: settings become a database, providers and keys. The only place that picks adapters."""
+"""Puts the parts together: settings become a database, providers and keys.
+
+The only place that picks adapters.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

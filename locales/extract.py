@@ -62,7 +62,10 @@ def written(catalog: Catalog) -> bytes:
 
 
 def update(path: Path, template: Catalog) -> None:
-    """Merge the texts into one language's file; texts whose wording changed are marked fuzzy and stay English."""
+    """Merge the texts into one language's file.
+
+    Texts whose wording changed are marked fuzzy and stay English.
+    """
     locale = path.parent.parent.name
     with path.open("rb") as source:
         catalog = read_po(source, locale=locale, domain=DOMAIN)

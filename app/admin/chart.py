@@ -1,4 +1,7 @@
-"""The score over time as shapes: a line and the band of its uncertainty, in a box of 100 by 100. Pure."""
+"""The score over time as shapes: a line and the band of its uncertainty, in a box of 100 by 100.
+
+Pure.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +16,10 @@ _STEP = 25
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Path data for SVG, and what stands beside the axes. `lines` and `bands` are broken where there is no point."""
+    """Path data for SVG, and what stands beside the axes.
+
+    `lines` and `bands` are broken where there is no point.
+    """
 
     lines: list[str]
     bands: list[str]
@@ -30,7 +36,8 @@ def line_chart(groups: Sequence[Group]) -> Chart | None:
         return None
     intervals = [found for run in runs for _, counts in run if (found := interval(counts))]
     least, most = min(found.low for found in intervals), max(found.high for found in intervals)
-    # Whole steps, so that the marks stand evenly from edge to edge; 100 is a whole number of either.
+    # Whole steps, so that the marks stand evenly from edge to edge; 100 is a whole number of
+    # either.
     step = _STEP if most - least <= 3 * _STEP else 2 * _STEP
     low, high = int(least // step * step), int(-(-most // step) * step)
     span = max(1, len(groups) - 1)

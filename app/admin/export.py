@@ -149,7 +149,10 @@ def cell(value: object) -> str:
 
 
 async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
-    """The whole list, oldest first, a chunk of lines at a time; memory stays the same however long it is."""
+    """The whole list, oldest first, a chunk of lines at a time.
+
+    Memory stays the same however long it is.
+    """
     resource = export.resource
     fields = attrgetter(*export.columns)
     yield _csv([[column.replace(".", "_") for column in export.columns]])

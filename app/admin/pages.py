@@ -31,7 +31,10 @@ LANGUAGE = SOURCE
 
 
 async def _require_same_site(request: Request) -> None:
-    """Raise AppError (403) for a form of another site; `Origin` would not do, since our pages hide theirs."""
+    """Raise AppError (403) for a form of another site.
+
+    `Origin` would not do, since our pages hide theirs.
+    """
     site = request.headers.get("sec-fetch-site", "none")
     if request.method == "POST" and site not in ("same-origin", "none"):
         raise AppError(

@@ -49,7 +49,9 @@ _CHART_TITLES: Mapping[By, tuple[str, str]] = {
 def overview_values(
     found: Overview, brand: Brand, *, pii: bool = False, language: str = SOURCE
 ) -> dict[str, Any]:
-    """The values of `admin/overview.html` without people's names; comments without addresses unless `pii`.
+    """The values of `admin/overview.html` without people's names.
+
+    Comments without addresses unless `pii`.
 
     Each row of `latest` has its database row as `person`, for the caller to show as it may.
     """
@@ -269,7 +271,8 @@ def _stages(found: Overview, language: str) -> list[dict[str, Any]]:
             "name": translate(language, _LABELS[stage]),
             "count": count,
             "width": round(100 * count / most, 2),
-            # Visits and redemptions may be more than the people before them; then there is no share.
+            # Visits and redemptions may be more than the people before them; then there is no
+            # share.
             "of_before": _percent(count / before) if count <= before and before else "",
         }
         for stage, count, before in zip(STAGES, counts, [0, *counts[:-1]], strict=True)

@@ -13,7 +13,10 @@ _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
 def parse_colour(text: str) -> str | None:
-    """The colour in `#rrggbb` or `rrggbb`; None for anything else, so nothing else gets into a style."""
+    """The colour in `#rrggbb` or `rrggbb`.
+
+    None for anything else, so nothing else gets into a style.
+    """
     found = _HEX.fullmatch(text)
     return found[1].lower() if found else None
 

@@ -148,7 +148,10 @@ def _sentence(where: tuple[int | str, ...], message: str) -> str:
 
 
 def embedded_secret_key(home: Path) -> str:
-    """The installation's own key, made once and kept with mode 0600 in `home`; processes that start together get the same one."""
+    """The installation's own key, made once and kept with mode 0600 in `home`.
+
+    Processes that start together get the same one.
+    """
     path = home / "secret_key"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)

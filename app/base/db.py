@@ -99,7 +99,10 @@ def _in_json(value: object) -> str:
 
 
 def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> AsyncEngine:
-    """An engine for this process. `pool_size` connections are kept, as many again opened under load."""
+    """An engine for this process.
+
+    `pool_size` connections are kept, as many again opened under load.
+    """
     return create_async_engine(
         async_url(url),
         pool_size=pool_size,

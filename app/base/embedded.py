@@ -1,8 +1,9 @@
 """The PostgreSQL that comes along in a wheel, for a machine with no database server.
 
-Web, worker and commands of one home share one server; the last one to leave stops it. The package's manners that this file minds:
-a killed process stays in its list of users, so the server would never stop; as root it opens the data directory's parents to
-others, so secrets in the home are 0600; its start gives up after 10 s, while recovery after a crash may take longer.
+Web, worker and commands of one home share one server; the last one to leave stops it. The package's
+manners that this file minds: a killed process stays in its list of users, so the server would never
+stop; as root it opens the data directory's parents to others, so secrets in the home are 0600; its
+start gives up after 10 s, while recovery after a crash may take longer.
 """
 
 import json
@@ -25,13 +26,15 @@ RECOVERY_SECONDS = 120
 
 
 _joined: set[Path] = set()
-"""Servers that this process uses: its own number in their list is alive, not left over from a dead process that had it before."""
+"""Servers that this process uses: its own number in their list is alive, not left over from a dead
+process that had it before."""
 
 
 def start_embedded(home: Path) -> str:
     """Start, or join, the server whose data is in `home`; returns its `postgresql://` address.
 
-    The first start in a new home makes the data directory (about 3 s). The server stops when the last process that joined exits.
+    The first start in a new home makes the data directory (about 3 s). The server stops when the
+    last process that joined exits.
     """
     package = _package()
     data = (home / "postgres").resolve()
@@ -67,7 +70,8 @@ def stop_embedded(home: Path) -> None:
 def _package() -> ModuleType:
     """The package, with a lock of this user's own.
 
-    Where there is no runtime directory, all users of a machine would share one file, which only the first of them may open.
+    Where there is no runtime directory, all users of a machine would share one file, which only the
+    first of them may open.
     """
     with warnings.catch_warnings():
         # Bare machines have no runtime directory; the package falls back on the temporary one.

@@ -6,8 +6,8 @@ from enum import StrEnum
 class AppError(Exception):
     """A caller's mistake, with the response they get.
 
-    `code` is stable and machine-readable, `detail` one sentence that says what is wrong and how to fix it. Neither may reveal
-    whether an address or a token exists.
+    `code` is stable and machine-readable, `detail` one sentence that says what is wrong and how to
+    fix it. Neither may reveal whether an address or a token exists.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Outcome(StrEnum):
 class OutsideError(Exception):
     """Raised by adapters alone: the outside world did not do as asked.
 
-    `retry_after` is in seconds, as the other side asked; `permanent` says that trying again cannot help. `reason` holds no
-    address and no secret, since it is stored and shown.
+    `retry_after` is in seconds, as the other side asked; `permanent` says that trying again cannot
+    help. `reason` holds no address and no secret, since it is stored and shown.
     """
 
     def __init__(

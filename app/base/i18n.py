@@ -37,8 +37,8 @@ def languages() -> Sequence[str]:
 def language_of(*locales: str | None) -> str:
     """The language of the first locale that we have a language for, else English.
 
-    A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are passed over.
-    Callers name the person's locale first and the brand's default last.
+    A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are passed
+    over. Callers name the person's locale first and the brand's default last.
     """
     known = {tag.lower(): tag for tag in languages()}
     for locale in locales:
@@ -68,12 +68,18 @@ def translations(language: str) -> NullTranslations:
 
 
 def N_(text: str) -> str:  # noqa: N802  # gettext's own name, which extraction tools know
-    """Mark a text in a table for extraction and return it as it is; it is translated where it is shown."""
+    """Mark a text in a table for extraction and return it as it is.
+
+    It is translated where it is shown.
+    """
     return text
 
 
 def translate(language: str, text: str, /, **values: object) -> str:
-    """`text` in `language` with `values` in place of `%(name)s`; raises KeyError where a value is missing."""
+    """`text` in `language` with `values` in place of `%(name)s`.
+
+    Raises KeyError where a value is missing.
+    """
     return translations(language).gettext(text) % values
 
 

@@ -30,7 +30,10 @@ def public_id_or_none(prefix: str, row_id: UUID | None) -> str | None:
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:
-    """The row id behind a shown one; `NotFound` for anything that is none, so a wrong id and a missing row look alike."""
+    """The row id behind a shown one.
+
+    `NotFound` for anything that is none, so a wrong id and a missing row look alike.
+    """
     head, _, tail = text.partition("_")
     if (
         head != prefix

@@ -3,7 +3,8 @@
 import gc
 
 _THRESHOLDS = (20_000, 20, 50)
-"""Python's own first one (700 or 2,000) makes a batch of 500 orders be searched hundreds of times for cycles it has not."""
+"""Python's own first one (700 or 2,000) makes a batch of 500 orders be searched hundreds of times
+for cycles it has not."""
 
 
 def tune_garbage_collector() -> None:

@@ -186,7 +186,8 @@ _NO_DECIMALS = frozenset(
 )
 _THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 MAX_MINOR = 10**15
-"""Largest amount taken, in minor units: fits a 64-bit column so that one can add up thousands of them."""
+"""Largest amount taken, in minor units: fits a 64-bit column so that one can add up thousands of
+them."""
 
 
 class MoneyError(ValueError):
@@ -205,7 +206,10 @@ class Money:
 
 
 def exponent(currency: str) -> int:
-    """How many decimals the currency has by ISO 4217 (JPY 0, EUR 2, KWD 3); `MoneyError` for an unknown one."""
+    """How many decimals the currency has by ISO 4217 (JPY 0, EUR 2, KWD 3).
+
+    `MoneyError` for an unknown one.
+    """
     if currency in _NO_DECIMALS:
         return 0
     if currency in _THREE_DECIMALS:
@@ -218,9 +222,9 @@ def exponent(currency: str) -> int:
 def parse(value: str | int | Decimal, currency: str) -> int:
     """Minor units of a decimal amount, exactly.
 
-    `MoneyError` for anything that is not a finite decimal number, has more decimals than the currency, or is beyond reason. A
-    sign is kept: callers that take no negative amount say so in their own words. Floats are refused by type, so a JSON number
-    has to be parsed as a decimal.
+    `MoneyError` for anything that is not a finite decimal number, has more decimals than the
+    currency, or is beyond reason. A sign is kept: callers that take no negative amount say so in
+    their own words. Floats are refused by type, so a JSON number has to be parsed as a decimal.
     """
     places = exponent(currency)
     number = parse_decimal(value)
@@ -233,7 +237,10 @@ def parse(value: str | int | Decimal, currency: str) -> int:
 
 
 def parse_decimal(value: str | int | Decimal) -> Decimal:
-    """A finite decimal number of sane size, for an amount whose currency is not known yet; `MoneyError` otherwise."""
+    """A finite decimal number of sane size, for an amount whose currency is not known yet.
+
+    `MoneyError` otherwise.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise MoneyError('an amount must be a decimal string such as "80.00"')
     try:

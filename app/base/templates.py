@@ -12,10 +12,13 @@ EXTENSIONS = ("jinja2.ext.i18n", "jinja2.ext.do")
 
 @cache
 def make_environment(folder: str, *, language: str = SOURCE, autoescape: bool = True) -> Environment:
-    """The environment over one folder of `templates/`, whose texts are in `language`; built once and kept.
+    """The environment over one folder of `templates/`, whose texts are in `language`.
 
-    `_("…")`, `gettext`, `ngettext` and `{% trans %}` take their values by name and escape them where
-    `autoescape` is on. A name that is missing raises `jinja2.UndefinedError`, it never leaves a gap.
+    Built once and kept.
+
+    `_("…")`, `gettext`, `ngettext` and `{% trans %}` take their values by name and escape them
+    where `autoescape` is on. A name that is missing raises `jinja2.UndefinedError`, it never leaves
+    a gap.
     """
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates" / folder),

@@ -55,7 +55,9 @@ def several_lines(text: str, *, limit: int) -> str:
 
 
 def is_clean(text: str, *, lines: bool = False) -> bool:
-    """Whether the text has no character that is replaced or removed here; white space is not judged.
+    """Whether the text has no character that is replaced or removed here.
+
+    White space is not judged.
 
     For values that are refused rather than changed. With `lines` the line ends LF and CR LF are
     allowed.

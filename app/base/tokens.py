@@ -37,7 +37,10 @@ class Subject:
 
 
 class Tokens:
-    """Everything derived from the installation's secret key. One instance a process; holds no state."""
+    """Everything derived from the installation's secret key.
+
+    One instance a process; holds no state.
+    """
 
     def __init__(self, secret_key: str) -> None:
         self._master = secret_key.encode()
@@ -58,7 +61,10 @@ class Tokens:
         return base64.urlsafe_b64encode(body + self._mac(purpose, body)).decode().rstrip("=")
 
     def read_link(self, purpose: str, token: str) -> Subject | None:
-        """What a token is about, or None for a token that we never made; takes the same time for all of one length."""
+        """What a token is about, or None for a token that we never made.
+
+        Takes the same time for all of one length.
+        """
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:
@@ -97,7 +103,10 @@ class Tokens:
 
 
 def random_code(length: int = 10) -> str:
-    """A code from the operating system's randomness: 10 letters carry about 49 bits; no offensive words."""
+    """A code from the operating system's randomness: 10 letters carry about 49 bits.
+
+    No offensive words.
+    """
     while True:
         code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
         if not _BAD_WORDS.search(code):
@@ -105,7 +114,9 @@ def random_code(length: int = 10) -> str:
 
 
 def named_code(first_name: str) -> str:
-    """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones; a random code where no letter is left.
+    """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones.
+
+    A random code where no letter is left.
 
     Accents are dropped, not their letters: Zoé becomes ZOE.
     """

@@ -25,7 +25,8 @@ class Brand(Base):
     branding: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """`accent`: a colour `#rrggbb` whose contrast with white is at least 4.5; may be missing."""
     countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower `quiet_hours`."""
+    """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and
+    narrower `quiet_hours`."""
     created_at: Mapped[Created]
 
 
@@ -65,7 +66,8 @@ class ShopSlug(Base):
 class TermsVersion(Base):
     """Offer and reward terms that were in force at some time; rows are added, never changed.
 
-    The id is a hash of the content, so that the same terms are one row however often they come back.
+    The id is a hash of the content, so that the same terms are one row however often they come
+    back.
     """
 
     __tablename__ = "terms"

@@ -1,4 +1,7 @@
-"""The programme: when we ask, what a friend and the referrer get, and the three switches. Stored in versions, never changed."""
+"""The programme: when we ask, what a friend and the referrer get, and the three switches.
+
+Stored in versions, never changed.
+"""
 
 from datetime import datetime, time
 from decimal import Decimal
@@ -95,7 +98,10 @@ class _Terms(BaseModel):
 
 
 class FallbackDays(_Terms):
-    """Without the trigger fact the survey falls due that many days after the next best one; null waits for ever."""
+    """Without the trigger fact the survey falls due that many days after the next best one.
+
+    Null waits for ever.
+    """
 
     fulfilled: int | None = Field(default=7, ge=0, le=365)
     paid: int | None = Field(default=14, ge=0, le=365)

@@ -47,10 +47,12 @@ def zone_or(name: str | None, fallback: str) -> ZoneInfo:
 
 
 def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -> datetime:
-    """The first moment from `now` on, in UTC, that lies outside the quiet hours of the zone; `now` itself where it does.
+    """The first moment from `now` on, in UTC, that lies outside the quiet hours of the zone.
 
-    Quiet hours run from `from` (quiet) to `to` (no longer quiet), by the clock on the wall, also across midnight and on the days
-    when clocks are changed.
+    `now` itself where it does.
+
+    Quiet hours run from `from` (quiet) to `to` (no longer quiet), by the clock on the wall, also
+    across midnight and on the days when clocks are changed.
     """
     local = now.astimezone(zone)
     if quiet_hours is None or not _is_quiet(local.time(), quiet_hours):
@@ -82,7 +84,10 @@ def next_daytime(
 
 
 def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> QuietHours | None:
-    """The quiet hours a brand keeps in a country, from `Brand.countries`; what cannot be read as such counts as none."""
+    """The quiet hours a brand keeps in a country, from `Brand.countries`.
+
+    What cannot be read as such counts as none.
+    """
     rules = countries.get(country or "")
     hours = rules.get("quiet_hours") if isinstance(rules, dict) else None
     try:
@@ -97,5 +102,8 @@ def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
 
 
 def accent_of(branding: Mapping[str, Any]) -> str | None:
-    """The brand's own colour as six lower-case hex digits; None where it has none, or anything but a colour."""
+    """The brand's own colour as six lower-case hex digits.
+
+    None where it has none, or anything but a colour.
+    """
     return parse_colour(str(branding.get("accent") or ""))

@@ -52,7 +52,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 _AWAY = ("08", "28", "3D", "53", "57")
-"""SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going down."""
+"""SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going
+down."""
 
 
 def with_context(
@@ -60,7 +61,8 @@ def with_context(
 ) -> T:
     """Do some work over the database of the settings.
 
-    With `migrated`, a database that is behind is an `AppError` that says how to mend it; the embedded one is brought to head.
+    With `migrated`, a database that is behind is an `AppError` that says how to mend it; the
+    embedded one is brought to head.
     """
     from app.base import schema
     from app.base.config import load_settings

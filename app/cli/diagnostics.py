@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def invariants(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")] = False,
 ) -> None:
-    """Check every promise of the data, read-only; exit 1 and the offending rows where one is broken."""
+    """Check every promise of the data, read-only.
+
+    Exit 1 and the offending rows where one is broken.
+    """
     from app.insight import invariants as promises
 
     async def work(context: AppContext) -> list[Violation]:
@@ -45,7 +48,10 @@ def invariants(
 
 @console.cli.command()
 def doctor() -> None:
-    """Look at settings, database, schema, providers and queue; say what is wrong and how to mend it."""
+    """Look at settings, database, schema, providers and queue.
+
+    Say what is wrong and how to mend it.
+    """
     from app.base.config import load_settings
 
     settings = load_settings()

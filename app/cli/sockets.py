@@ -11,8 +11,9 @@ import uvicorn
 class Listener(uvicorn.Server):
     """Ends `serve()` on SIGINT and SIGTERM, and keeps the signal to itself.
 
-    uvicorn's own server sends itself the signal once more when it is done, which ends the process before the worker beside it has
-    finished what is under way and before the embedded database is left.
+    uvicorn's own server sends itself the signal once more when it is done, which ends the process
+    before the worker beside it has finished what is under way and before the embedded database is
+    left.
     """
 
     @contextmanager

@@ -21,9 +21,9 @@ _MAX_PHONE = 40
 def email_identity(text: str | None) -> str | None:
     """The address as it is compared and written to, or None for what is not deliverable.
 
-    Lower case (`casefold` would turn `ß` into another mailbox), and the ASCII form of an international
-    domain, which providers accept and which makes both spellings one person. Aliases stay: the person
-    chose them.
+    Lower case (`casefold` would turn `ß` into another mailbox), and the ASCII form of an
+    international domain, which providers accept and which makes both spellings one person. Aliases
+    stay: the person chose them.
     """
     if not text or len(text) > 2 * MAX_EMAIL:
         return None
@@ -43,8 +43,8 @@ def email_identity(text: str | None) -> str | None:
 def email_key(identity: str) -> str:
     """The address without aliases: for "new customer" and fraud only, never written to.
 
-    A plus-tag is dropped everywhere (no provider gives `a+x` to somebody else than `a`), dots only where
-    the provider ignores them.
+    A plus-tag is dropped everywhere (no provider gives `a+x` to somebody else than `a`), dots only
+    where the provider ignores them.
     """
     local, _, domain = identity.rpartition("@")
     local = local.partition("+")[0] or local
@@ -56,7 +56,8 @@ def email_key(identity: str) -> str:
 def phone_e164(text: str | None, regions: Sequence[str | None]) -> str | None:
     """The number in E.164 (`+49…`), or None where it is not valid in any of these regions.
 
-    A number with its country prefix needs no region; for a national one the regions are tried in order.
+    A number with its country prefix needs no region; for a national one the regions are tried in
+    order.
     """
     if not text or len(text) > _MAX_PHONE:
         return None

@@ -16,7 +16,10 @@ from app.customers.schemas import ConsentExport, CustomerExport, ReferenceExport
 async def export_customer(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID
 ) -> CustomerExport | None:
-    """One customer's own data: names, addresses, the shops' ids, consents, suppressions; None for nobody."""
+    """One customer's own data: names, addresses, the shops' ids, consents, suppressions.
+
+    None for nobody.
+    """
     customer = await session.scalar(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
     )

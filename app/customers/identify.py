@@ -25,9 +25,9 @@ async def identify(
 ) -> list[UUID | None]:
     """The customer of each person, in order: found or created, with their new details and consents.
 
-    None for a person without a usable e-mail address, a valid phone number or an id of the shop. Any
-    number of batches may run at once: two that name a new person create one customer. `match` has the
-    rules by which people are recognised.
+    None for a person without a usable e-mail address, a valid phone number or an id of the shop.
+    Any number of batches may run at once: two that name a new person create one customer. `match`
+    has the rules by which people are recognised.
     """
     regions = shop_regions(shop.locale, shop.time_zone, shop.currency)
     persons = [comparable(person, regions) for person in people]

@@ -8,7 +8,8 @@ from datetime import datetime
 class ConsentStatement:
     """What a delivery states about the consent for one channel.
 
-    `given` None is no statement: what is known stays. `at` None: at the time of the order or delivery.
+    `given` None is no statement: what is known stays. `at` None: at the time of the order or
+    delivery.
     """
 
     given: bool | None = None
@@ -29,7 +30,8 @@ class Person:
     locale: str | None = None
     time_zone: str | None = None
     country: str | None = None
-    """ISO 3166 code of the person, else of the shipping address; a hint for phone number and zone."""
+    """ISO 3166 code of the person, else of the shipping address; a hint for phone number and
+    zone."""
     email_consent: ConsentStatement = ConsentStatement()
     sms_consent: ConsentStatement = ConsentStatement()
 

@@ -34,7 +34,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class UnsubscribeRequest:
-    """What a POST asks for. Any body but our own form's is a plain unsubscription, as RFC 8058 has it."""
+    """What a POST asks for.
+
+    Any body but our own form's is a plain unsubscription, as RFC 8058 has it.
+    """
 
     undo: bool = False
     texts: bool = False

@@ -36,8 +36,8 @@ async def write_customers(
 ) -> bool:
     """Write what the batch adds; False where another batch was first, and this one must start anew.
 
-    Every batch writes in the same order (new rows, changed rows, references, each sorted), so that two
-    of them wait for each other and never deadlock.
+    Every batch writes in the same order (new rows, changed rows, references, each sorted), so that
+    two of them wait for each other and never deadlock.
     """
     unique = {customer.id: customer for customer in customers if customer}
     new = [customer for customer in unique.values() if customer.new]

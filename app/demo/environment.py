@@ -15,7 +15,8 @@ from app.main import create_app
 from app.wiring import Parts, database_url_of
 
 HOME = Path(".tenfold-demo")
-"""Where the demo's database is, below the current directory. `TENFOLD_HOME=.tenfold-demo tenfold invariants` checks it."""
+"""Where the demo's database is, below the current directory. `TENFOLD_HOME=.tenfold-demo tenfold
+invariants` checks it."""
 _ONE_DEMO = 0x7E4FDE40
 """Key of an advisory lock: a second demo in the same home would drop the tables of the first."""
 

@@ -97,7 +97,10 @@ async def _reversals(session: AsyncSession, brand_id: int) -> int:
 
 
 async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:
-    """Seconds from a promoter's response to their offer in the outbox, by the database's clock; sorted."""
+    """Seconds from a promoter's response to their offer in the outbox, by the database's clock.
+
+    Sorted.
+    """
     waited = (
         select(extract("epoch", func.min(OutboxItem.created_at) - func.min(Response.created_at)))
         .select_from(Message)

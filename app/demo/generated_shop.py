@@ -17,7 +17,8 @@ SETUP = ShopSetup(
     time_zone="Europe/Berlin",
     locale="en",
     url="https://shop.example",
-    # Answers are given on the wall clock to surveys sent weeks ago on the simulated one, so these stay open for long.
+    # Answers are given on the wall clock to surveys sent weeks ago on the simulated one, so these
+    # stay open for long.
     programme=Programme(survey=SurveyTerms(expires_days=90), offer=OfferTerms(code_style=CodeStyle.named)),
 )
 _GOODS = (
@@ -32,7 +33,8 @@ _GOODS = (
 )
 _SHIPPING = Decimal("4.90")
 
-# Days before today at which things happen; the surveys go out three days after delivery, the hold lasts fourteen.
+# Days before today at which things happen; the surveys go out three days after delivery, the hold
+# lasts fourteen.
 _PAID, _DELIVERED, _ANSWERED, _FRIENDS, _FRIENDS_DELIVERED = 58, 55, 49.6, 45, 42
 _EARLY, _APPROVED, _LATE = 38, 29, 18
 
@@ -97,7 +99,8 @@ class _Shop:
 def make_scenario(*, orders: int, seed: int, today: datetime) -> Scenario:
     """A scenario of `orders` orders that ends `today`; the same seed makes the same one.
 
-    About a sixth are friends' orders with a code, and a tenth are so young that their surveys are still to come.
+    About a sixth are friends' orders with a code, and a tenth are so young that their surveys are
+    still to come.
     """
     shop = _Shop(make_random(seed), today)
     friends = orders // 6 or int(orders > 1)
@@ -156,7 +159,10 @@ def _first_orders(shop: _Shop, count: int) -> None:
 
 
 def _first_buyer(shop: _Shop, place: int) -> Buyer:
-    """A buyer; the first one can be contacted for certain, later some cannot, and some have bought before."""
+    """A buyer.
+
+    The first one can be contacted for certain, later some cannot, and some have bought before.
+    """
     if place and place % 13 == 0:
         return shop.rng.choice(shop.buyers)
     return shop.buyer(contactable=place % 10 != 9)

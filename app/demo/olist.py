@@ -38,8 +38,9 @@ SETUP = ShopSetup(
     locale="pt",
     url="https://shop.example",
     programme=Programme(
-        # Shipments took 9 days in the middle and 22 for one in ten, so the fallbacks wait for long: a question before the shipment
-        # arrives would ask about something else. Surveys stay open, since answers come on the wall clock.
+        # Shipments took 9 days in the middle and 22 for one in ten, so the fallbacks wait for long:
+        # a question before the shipment arrives would ask about something else. Surveys stay open,
+        # since answers come on the wall clock.
         survey=SurveyTerms(expires_days=1500, fallback_days=FallbackDays(fulfilled=30, paid=45)),
         # Codes are dated by the wall clock of their answer and used on the simulated one.
         offer=OfferTerms(valid_days=3650),
@@ -75,7 +76,9 @@ class _Table:
 
 
 def make_scenario(folder: Path, *, seed: int, today: datetime, most: int | None = None) -> Scenario:
-    """The scenario of the data in `folder`, its last delivery a day before `today`; at most `most` orders.
+    """The scenario of the data in `folder`, its last delivery a day before `today`.
+
+    At most `most` orders.
 
     Raises AppError where the folder does not hold the data.
     """
@@ -144,7 +147,10 @@ def _deliveries(
 
 
 def _moved(delivery: PlannedDelivery, shift: timedelta) -> PlannedDelivery:
-    """The delivery with its times moved. An order counts from its payment, which for one of them came half a year after the purchase."""
+    """The delivery with its times moved.
+
+    An order counts from its payment, which for one of them came half a year after the purchase.
+    """
     at = delivery.at + shift
     when = "placed_at" if delivery.topic == "order.paid" else "at"
     return PlannedDelivery(

@@ -1,4 +1,7 @@
-"""Generated people of many languages, drawn by a seed. Every address is below `example.com`, which takes no mail."""
+"""Generated people of many languages, drawn by a seed.
+
+Every address is below `example.com`, which takes no mail.
+"""
 
 import random
 from dataclasses import dataclass

@@ -64,7 +64,10 @@ class ScenarioRunner:
         """When the first promoter's code was seen, on the monotonic clock."""
 
     async def run_until(self, end: datetime) -> PhaseResult:
-        """Run everything up to `end` and return what was done. The clock then is at the last tick before it."""
+        """Run everything up to `end` and return what was done.
+
+        The clock then is at the last tick before it.
+        """
         self._result = PhaseResult()
         while (tick := await self._next_tick()) is not None and tick <= end:
             await self._deliver(tick)
@@ -85,7 +88,8 @@ class ScenarioRunner:
         known = [time for time in times if time is not None]
         if not known:
             return None
-        # Work still waiting after its due time waits for something else, such as the end of quiet hours.
+        # Work still waiting after its due time waits for something else, such as the end of quiet
+        # hours.
         return max(self._script.tick(min(known)), self._clock.now + self._script.grain)
 
     async def _deliver(self, tick: datetime) -> None:

@@ -63,7 +63,9 @@ class ShopSetup:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything that happens. `deliveries` are sorted by time; `responses` are keyed by the shop's order id.
+    """Everything that happens.
+
+    `deliveries` are sorted by time; `responses` are keyed by the shop's order id.
 
     The simulated clock stops only at `offset` past a multiple of `grain`, counted from the epoch.
     """

@@ -14,13 +14,15 @@ from app.platforms.events import Unparseable
 log = logger(__name__)
 
 _TRANSIENT = ("08", "40", "53", "55", "57")
-"""SQLSTATE classes that are not about the data: connection, rollback, resources, locks, operator."""
+"""SQLSTATE classes that are not about the data: connection, rollback, resources, locks,
+operator."""
 
 
 def failed(delivery_id: UUID, error: Exception) -> ProcessingResult:
     """The result of a delivery that cannot be processed.
 
-    Of an error of our own only the kind is stored and logged, since its text may hold personal data.
+    Of an error of our own only the kind is stored and logged, since its text may hold personal
+    data.
     """
     if isinstance(error, (Unparseable, MoneyError)):
         return ProcessingResult(DeliveryStatus.failed, scrub(str(error)))

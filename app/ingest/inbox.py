@@ -20,7 +20,8 @@ log = logger(__name__)
 CACHE_SECONDS = 5.0
 """How long a shop's secrets are cached; a changed one is in force everywhere after that."""
 SECRETS_RECHECK_SECONDS = 1.0
-"""After a wrong signature the secrets are read again, since they may have changed, at most this often."""
+"""After a wrong signature the secrets are read again, since they may have changed, at most this
+often."""
 GROUP_ROWS = 500
 GROUP_BYTES = 8 * 1024 * 1024
 """The most that one transaction stores; a single body is at most 1 MiB."""
@@ -53,9 +54,9 @@ class KnownShop:
 class Inbox:
     """Stores the deliveries of one process.
 
-    One writer commits all that waits in one transaction; what arrives meanwhile waits for the next one.
-    So groups grow with the load, a single delivery is written at once, and an idle process has no task
-    to stop.
+    One writer commits all that waits in one transaction; what arrives meanwhile waits for the next
+    one. So groups grow with the load, a single delivery is written at once, and an idle process has
+    no task to stop.
     """
 
     def __init__(self, context: AppContext) -> None:
@@ -71,7 +72,8 @@ class Inbox:
         known = self._shops.get(slug)
         if known is not None and clock.monotonic() - known.read_at < max_age:
             return known
-        # One look-up at a time: when an entry expires, all requests of a busy shop would query at once.
+        # One look-up at a time: when an entry expires, all requests of a busy shop would query at
+        # once.
         async with self._looking_up:
             known = self._shops.get(slug)
             if known is not None and clock.monotonic() - known.read_at < max_age:
@@ -126,7 +128,8 @@ class Inbox:
         try:
             await self._commit([delivery for delivery, _ in group])
         except (DataError, IntegrityError) as error:
-            # One of them cannot be stored (its shop was just removed); the others must be all the same.
+            # One of them cannot be stored (its shop was just removed); the others must be all the
+            # same.
             if len(group) > 1:
                 for each in group:
                     await self._write([each])

@@ -35,7 +35,10 @@ class ParsedBatch:
 
 
 def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
-    """Parse each delivery; one that breaks the parser fails, and the others are parsed all the same."""
+    """Parse each delivery.
+
+    One that breaks the parser fails, and the others are parsed all the same.
+    """
     batch = ParsedBatch()
     for delivery in waiting:
         raw = RawDelivery(delivery.topic, delivery.body, delivery.received_at, delivery.fetched)

@@ -61,8 +61,8 @@ class Batch:
 async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     """Apply events in the order of their arrival; events that are known already change nothing.
 
-    An erasure divides the batch: what came before is erased with the person, what comes after is about
-    a new customer.
+    An erasure divides the batch: what came before is erased with the person, what comes after is
+    about a new customer.
     """
     for are_erasures, part in groupby(events, key=lambda each: isinstance(each.event, CustomerErased)):
         if are_erasures:
@@ -139,8 +139,9 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
     """Process the brand's oldest `limit` deliveries in one transaction; returns how many.
 
     One processor a brand at a time, by an advisory lock that ends with the transaction: who wins a
-    limited use is decided in the order of arrival, and batches that share customers cannot deadlock.
-    Others wait for the lock, since a caller that gets 0 (`tenfold run-due`) relies on nothing being left.
+    limited use is decided in the order of arrival, and batches that share customers cannot
+    deadlock. Others wait for the lock, since a caller that gets 0 (`tenfold run-due`) relies on
+    nothing being left.
     """
     async with context.sessions.begin() as session:
         await session.execute(select(func.pg_advisory_xact_lock(_TURN, brand_id)))
@@ -158,7 +159,10 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
 
 
 def sweep(context: AppContext) -> Sweep:
-    """Processes deliveries, brand by brand. A delivery is due once it is stored, whatever `now` is."""
+    """Processes deliveries, brand by brand.
+
+    A delivery is due once it is stored, whatever `now` is.
+    """
 
     async def brands(_now: datetime) -> list[int]:
         async with context.sessions() as session:

@@ -69,7 +69,10 @@ def people_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[tuple[Parse
 
 
 def orders_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[tuple[ParsedEvent, OrderPaid]]]:
-    """The first `OrderPaid` of each order, since platforms repeat them; shops in the order of their ids."""
+    """The first `OrderPaid` of each order, since platforms repeat them.
+
+    Shops in the order of their ids.
+    """
     first: dict[tuple[UUID, str], tuple[ParsedEvent, OrderPaid]] = {}
     for each in events:
         if isinstance(each.event, OrderPaid):

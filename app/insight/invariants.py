@@ -25,7 +25,10 @@ GRACE = "1 minute"
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that some rows of a brand break; `rows` are ids as the API shows them, at most `MOST_ROWS`."""
+    """A promise that some rows of a brand break.
+
+    `rows` are ids as the API shows them, at most `MOST_ROWS`.
+    """
 
     name: str
     promise: str
@@ -50,7 +53,8 @@ class ComputedInvariant:
 async def check(session: AsyncSession, tokens: Tokens) -> list[Violation]:
     """Every broken promise of every brand; none where all is well.
 
-    Looks at one moment of the database and may run beside everything else: in a fresh session it reads one snapshot, read-only.
+    Looks at one moment of the database and may run beside everything else: in a fresh session it
+    reads one snapshot, read-only.
     """
     if not session.in_transaction():
         await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))

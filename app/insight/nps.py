@@ -1,7 +1,8 @@
 """The statistics of the Net Promoter Score: pure, no database.
 
-Formulas: p = P/n, d = D/n, NPS = 100(p - d), Var = p + d - (p - d)². The interval is the adjusted Wald of Rocks (2016), which adds
-three answers (¾ to the promoters, ¾ to the detractors) and holds its level even for few answers.
+Formulas: p = P/n, d = D/n, NPS = 100(p - d), Var = p + d - (p - d)². The interval is the adjusted
+Wald of Rocks (2016), which adds three answers (¾ to the promoters, ¾ to the detractors) and holds
+its level even for few answers.
 """
 
 from dataclasses import dataclass
@@ -38,8 +39,8 @@ class Interval:
 class Change:
     """The difference between two periods that do not overlap.
 
-    `points` is between the plain scores, `z` and the two-sided `p` between the adjusted ones: with p above 0.05 the change is
-    within what chance alone brings about.
+    `points` is between the plain scores, `z` and the two-sided `p` between the adjusted ones: with
+    p above 0.05 the change is within what chance alone brings about.
     """
 
     points: float

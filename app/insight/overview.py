@@ -20,7 +20,10 @@ _LONG_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Score, rate, path and latest answers of a period; `changed` and `rate_before` are None where nothing can be compared."""
+    """Score, rate, path and latest answers of a period.
+
+    `changed` and `rate_before` are None where nothing can be compared.
+    """
 
     counts: Counts
     changed: Change | None

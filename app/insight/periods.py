@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from app.base.errors import AppError
 
 _YEARS = range(1970, 2201)
-"""Years that can be asked for: far enough from either end of the calendar for zones, the period before and a day of slack."""
+"""Years that can be asked for: far enough from either end of the calendar for zones, the period
+before and a day of slack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,12 @@ class Period:
 
 
 def read_period(start: str | None, end: str | None, zone: str) -> Period:
-    """The period between two dates or times; what names no zone is in `zone`, a date is its first moment there.
+    """The period between two dates or times.
 
-    An `AppError` (`bad_period`) for what cannot be read, for a year before 1970 or after 2200, and for an end before the start.
+    What names no zone is in `zone`, a date is its first moment there.
+
+    An `AppError` (`bad_period`) for what cannot be read, for a year before 1970 or after 2200, and
+    for an end before the start.
     """
     period = Period(_read(start, zone), _read(end, zone))
     if period.start and period.end and period.end < period.start:
@@ -45,7 +49,10 @@ def before(period: Period) -> Period | None:
 
 
 def within(column: str, period: Period) -> str:
-    """The SQL condition that a column of ours lies in the period; it binds `start` and `end` where they are given."""
+    """The SQL condition that a column of ours lies in the period.
+
+    It binds `start` and `end` where they are given.
+    """
     sides = [f"{column} >= :start"] * (period.start is not None) + [f"{column} < :end"] * (
         period.end is not None
     )

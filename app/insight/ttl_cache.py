@@ -11,7 +11,8 @@ from app.base import clock
 T = TypeVar("T")
 
 _TIMES = 30
-"""How many times longer than it took something is kept: at most a thirtieth of the time goes into gathering."""
+"""How many times longer than it took something is kept: at most a thirtieth of the time goes into
+gathering."""
 LONGEST_SECONDS = 300.0
 _MOST = 256
 
@@ -26,8 +27,8 @@ class _Entry(Generic[T]):
 class TtlCache(Generic[T]):
     """One process's memory of what was gathered, by key.
 
-    What took 10 ms is fresh again after 0.3 s, what took 5 s after 2.5 minutes. Who asks while it is being gathered waits for it and
-    does not gather too.
+    What took 10 ms is fresh again after 0.3 s, what took 5 s after 2.5 minutes. Who asks while it
+    is being gathered waits for it and does not gather too.
     """
 
     def __init__(self, monotonic: Callable[[], float] = clock.monotonic) -> None:
@@ -35,7 +36,10 @@ class TtlCache(Generic[T]):
         self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
 
     async def get(self, key: Hashable, gather: Callable[[], Awaitable[T]], *, at_least: float = 0.1) -> T:
-        """The kept value, or a freshly gathered one; what took less than `at_least` seconds is not kept at all."""
+        """The kept value, or a freshly gathered one.
+
+        What took less than `at_least` seconds is not kept at all.
+        """
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         if len(self._entries) > _MOST:

@@ -41,7 +41,8 @@ def sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
 def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
     """Send the urgent priority alone.
 
-    It runs beside `sweep`, so nobody with the page open waits for a provider that is slow at surveys.
+    It runs beside `sweep`, so nobody with the page open waits for a provider that is slow at
+    surveys.
     """
     return _sweep("urgent", context, providers, (Priority.urgent,), every_seconds=1)
 
@@ -83,7 +84,9 @@ class Sender:
             return await brands_with_work(session, self.priorities, self.grace, now=now)
 
     async def work(self, brand_id: int, now: datetime) -> int:
-        """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages; returns how many rows changed state.
+        """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages.
+
+        Returns how many rows changed state.
 
         While one claim is with the provider the next is made, as long as claims come back full.
         """
@@ -109,7 +112,8 @@ class Sender:
             async with self.context.sessions.begin() as session:
                 claimed = await claim(session, self.context, brand_id, terms, now=now)
         except IntegrityError:
-            # A version that was stored is gone, as in a restored database: the next claim stores it anew.
+            # A version that was stored is gone, as in a restored database: the next claim stores it
+            # anew.
             self.known_versions.clear()
             raise
         if claimed is not None:
@@ -171,8 +175,8 @@ async def send_apart(
     """Send a batch, and isolate the messages that spoil it; returns one result per recipient.
 
     Messages that were refused for good together are sent again in halves, until the one at fault is
-    alone. Messages share one refusal where the provider returns the same object for them. Where one by
-    one is refused and none accepted, the rest is refused for the time being.
+    alone. Messages share one refusal where the provider returns the same object for them. Where one
+    by one is refused and none accepted, the rest is refused for the time being.
     """
     counts = counts or _CallCounts()
     results = await _call(provider, batch)

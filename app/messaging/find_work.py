@@ -15,7 +15,8 @@ MOST_IN_FLIGHT_SECONDS = 60
 IN_TIME = "(at_once OR due_at <= :now)"
 DUE = f"status = 'planned' AND {IN_TIME}"
 DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME}"
-"""Sends of unknown outcome that are sent once more: nobody took them back, and the grace is over."""
+"""Sends of unknown outcome that are sent once more: nobody took them back, and the grace is
+over."""
 _BRANDS = text(f"""
     SELECT id FROM brands WHERE
         EXISTS (SELECT FROM messages WHERE brand_id = brands.id

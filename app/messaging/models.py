@@ -20,7 +20,10 @@ from app.messaging.rules import AttemptStatus, MessageStatus, Priority, Provider
 
 
 class TemplateVersion(Base):
-    """The content of a template as messages were sent with it; see `VersionContent`. Never changed."""
+    """The content of a template as messages were sent with it; see `VersionContent`.
+
+    Never changed.
+    """
 
     __tablename__ = "template_versions"
 
@@ -32,7 +35,10 @@ class TemplateVersion(Base):
 
 
 class Message(Base):
-    """One sending of a template to a person on a channel; unique by template, subject, step and channel."""
+    """One sending of a template to a person on a channel.
+
+    Unique by template, subject, step and channel.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (

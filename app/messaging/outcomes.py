@@ -22,7 +22,8 @@ from app.messaging.rules import FailureCause, RecipientRefused, decide_attempt
 _LOCK = text(
     "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE"
 )
-# A reason on a message that is being sent was put there by `cancel_messages`: it must not be sent again.
+# A reason on a message that is being sent was put there by `cancel_messages`: it must not be sent
+# again.
 _MESSAGES = text("""
     UPDATE messages SET
         status = CASE WHEN messages.reason IS NULL THEN result.status

@@ -23,8 +23,9 @@ _RANK = {
     MessageStatus.bounced: 4,
     MessageStatus.complained: 5,
 }
-"""A message's status only rises. What we planned or believed (0) yields to any proof that it went out.
-A mail may bounce after the server accepted it, and people complain about what was delivered."""
+"""A message's status only rises. What we planned or believed (0) yields to any proof that it went
+out. A mail may bounce after the server accepted it, and people complain about what was
+delivered."""
 
 _PROVES = {
     ProviderEventKind.accepted: MessageStatus.accepted,
@@ -39,8 +40,8 @@ _PROVES = {
     ProviderEventKind.bounced: MessageStatus.bounced,
     ProviderEventKind.complained: MessageStatus.complained,
 }
-"""Every kind proves that the provider had accepted the attempt. Machines open mails too, so an opened
-mail does not count as delivered."""
+"""Every kind proves that the provider had accepted the attempt. Machines open mails too, so an
+opened mail does not count as delivered."""
 
 _SUPPRESSIONS = {
     FailureCause.invalid_address: SuppressionReason.bounced,
@@ -112,7 +113,8 @@ _STOP_PHRASES = re.compile(
     r"|(?:remove|delete) me|take me off|leave me alone|revoke\b.*\bconsent|keine (?:sms|nachrichten) mehr|bitte abmelden)"
 )
 _STOP_EVEN_AMONG_OTHERS = frozenset({"stop", "stopp", "unsubscribe", "quit", "abmelden", "abbestellen"})
-"""Count first or last among a few words ("please stop"), where the others do not ("cancel my order")."""
+"""Count first or last among a few words ("please stop"), where the others do not ("cancel my
+order")."""
 _SCORE_FIRST = re.compile(r"(?:10|\d)\b")
 _FEW_WORDS = 4
 

@@ -57,8 +57,8 @@ async def record_provider_events(
 ) -> None:
     """Keep new events, raise attempts and messages to what they prove, and suppress addresses.
 
-    Order, repetition and lateness cannot matter. Events of unknown attempts are left out. Brands may be
-    mixed. Rows are locked in the order of their ids, messages before attempts.
+    Order, repetition and lateness cannot matter. Events of unknown attempts are left out. Brands
+    may be mixed. Rows are locked in the order of their ids, messages before attempts.
     """
     by_brand: dict[int, dict[tuple[str, str], ParsedProviderEvent]] = defaultdict(dict)
     for event in events:

@@ -49,7 +49,8 @@ class Renderable(Protocol):
 class Links:
     """Makes the links of a brand's messages.
 
-    `masked` links open nothing: they are for staff, who could otherwise answer in a customer's name.
+    `masked` links open nothing: they are for staff, who could otherwise answer in a customer's
+    name.
     """
 
     def __init__(self, tokens: Tokens, public_url: str, brand_id: int, *, masked: bool = False) -> None:

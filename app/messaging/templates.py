@@ -1,4 +1,6 @@
-"""The registry of message templates. Each package registers the ones it sends; none is known here by name.
+"""The registry of message templates.
+
+Each package registers the ones it sends; none is known here by name.
 
 Parameters hold neither links nor tokens: these are derived when a message is rendered, so a leaked
 table opens nothing.
@@ -94,7 +96,8 @@ class TemplateSpec:
     name: str
     """Unique. Names `templates/emails/<name>/` and `templates/sms/<name>.txt`."""
     params: type["DataclassInstance"]
-    """A frozen dataclass of `str` and `str | None` fields, annotated with a `ParamType` where needed."""
+    """A frozen dataclass of `str` and `str | None` fields, annotated with a `ParamType` where
+    needed."""
     sample: "DataclassInstance"
     subject_prefix: str
     """Public id prefix of the row that a message of this template is about, such as `sur`."""

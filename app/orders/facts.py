@@ -35,8 +35,8 @@ async def record_facts(
 ) -> list[UUID]:
     """Record these facts and update their orders; returns the known orders among them, in order.
 
-    A fact about an order that is not known yet is stored and counts once the order comes. A repeated
-    one changes nothing.
+    A fact about an order that is not known yet is stored and counts once the order comes. A
+    repeated one changes nothing.
     """
     if not events:
         return []

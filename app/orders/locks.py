@@ -14,12 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def lock_shared(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Hold the shop's lock shared until the transaction ends; waits while somebody holds it exclusively."""
+    """Hold the shop's lock shared until the transaction ends.
+
+    Waits while somebody holds it exclusively.
+    """
     await session.execute(select(func.pg_advisory_xact_lock_shared(_key(brand_id, shop_id))))
 
 
 async def lock_exclusive(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Hold the shop's lock alone until the transaction ends; waits for everybody who inserts its orders."""
+    """Hold the shop's lock alone until the transaction ends.
+
+    Waits for everybody who inserts its orders.
+    """
     await session.execute(select(func.pg_advisory_xact_lock(_key(brand_id, shop_id))))
 
 

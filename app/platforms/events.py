@@ -8,7 +8,10 @@ from app.customers.person import Person
 
 
 class Unparseable(Exception):
-    """A genuine delivery that cannot be parsed. The message is shown to people and holds no address."""
+    """A genuine delivery that cannot be parsed.
+
+    The message is shown to people and holds no address.
+    """
 
 
 @dataclass(frozen=True, slots=True)

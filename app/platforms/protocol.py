@@ -50,7 +50,8 @@ class NeedsFetch:
     """The delivery only names what changed; its content must be fetched from the platform."""
 
     resource: str
-    """What to fetch, in the adapter's own terms (`orders/118`). It is stored, so no personal data."""
+    """What to fetch, in the adapter's own terms (`orders/118`). It is stored, so no personal
+    data."""
 
 
 ParseResult = list[PlatformEvent] | NeedsFetch
@@ -96,13 +97,16 @@ class PlatformAdapter(Protocol):
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
     ) -> Verification:
-        """Whether a request is genuine, by the shop's webhook secrets; header names match in any case."""
+        """Whether a request is genuine, by the shop's webhook secrets.
+
+        Header names match in any case.
+        """
 
     def parse(self, delivery: RawDelivery, /) -> ParseResult:
         """The delivery's events, none for a topic that is not used, or what must be fetched first.
 
-        With `delivery.fetched` it never returns `NeedsFetch`. Raises `Unparseable` with a reason for
-        people.
+        With `delivery.fetched` it never returns `NeedsFetch`. Raises `Unparseable` with a reason
+        for people.
         """
 
     def shop_link(self, url: str, code: str, slug: str) -> str:
@@ -132,6 +136,7 @@ class PlatformAdapter(Protocol):
     ) -> list[PublishedCode]:
         """Make the codes work in the shop, in the order given. Raises `OutsideError`.
 
-        Default: the shop asks us at its checkout, so nothing is published and every code works at once.
+        Default: the shop asks us at its checkout, so nothing is published and every code works at
+        once.
         """
         return [PublishedCode(each.code) for each in codes]

@@ -17,7 +17,8 @@ PARSERS: Mapping[str, PlatformAdapter] = {
     "api": PLATFORMS[Platform.checkout],
     "import": PLATFORMS[Platform.checkout],
 }
-"""The adapter that parses a delivery, by its source; the API and imports write a checkout's bodies."""
+"""The adapter that parses a delivery, by its source; the API and imports write a checkout's
+bodies."""
 
 
 def adapter_of(platform: str) -> PlatformAdapter:

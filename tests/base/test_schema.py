@@ -28,7 +28,8 @@ KEYS_WITHOUT_BRAND = {
     ("brands", ("slug",)),
     ("shop_slugs", ("slug",)),
 }
-"""Unique in the installation by intention: brands themselves, and the slugs that name them in paths."""
+"""Unique in the installation by intention: brands themselves, and the slugs that name them in
+paths."""
 
 
 def differences(connection: Connection) -> list[object]:

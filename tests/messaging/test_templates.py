@@ -62,7 +62,8 @@ def test_parameters_of_another_template_are_refused() -> None:
 
 @SPECS
 def test_a_condition_asks_only_whether_a_value_is_there_or_for_a_choice(template: TemplateSpec) -> None:
-    """In a batch a value is a tag, so any other condition would be decided the same for everybody."""
+    """In a batch a value is a tag, so any other condition would be decided the same for
+    everybody."""
     words = set(template.names_of(ParamKind.choice))
     for channel in template.channels:
         for source in template_parts(template.name, channel).values():

@@ -1,4 +1,5 @@
-"""Shopify's signatures and bodies. The bodies in `tests/samples/shopify` are ours, in Shopify's documented shape."""
+"""Shopify's signatures and bodies. The bodies in `tests/samples/shopify` are ours, in Shopify's
+documented shape."""
 
 import base64
 import hmac
@@ -28,7 +29,8 @@ from tests.support.samples import sample
 SECRET = "test_secret_key"
 SHOPIFY = ShopifyAdapter()
 PUBLISHED_SIGNATURE = "B23tXN681gZ0qIWNRrgtzBE9XSDo5yaUu6wfmhu3a7g="
-"""Of `{"foo": "bar"}` under `test_secret_key`, from the tests of Shopify's own JavaScript library."""
+"""Of `{"foo": "bar"}` under `test_secret_key`, from the tests of Shopify's own JavaScript
+library."""
 
 
 def body(name: str) -> dict:

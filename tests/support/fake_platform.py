@@ -1,4 +1,5 @@
-"""A platform for tests alone: it pings unsigned, and its deliveries only name an order to be fetched."""
+"""A platform for tests alone: it pings unsigned, and its deliveries only name an order to be
+fetched."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

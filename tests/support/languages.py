@@ -34,7 +34,8 @@ def add_language(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
 
 @pytest.fixture
 def marked_language(add_language) -> str:
-    """A language whose catalog has every text, between « and »; what is not marked on a page is not translated."""
+    """A language whose catalog has every text, between « and »; what is not marked on a page is not
+    translated."""
     catalog = extract()
     for message in catalog:
         if message.id:
@@ -48,7 +49,8 @@ def marked_language(add_language) -> str:
 
 
 def bare_words(page: str) -> set[str]:
-    """The words of a page in `marked_language` that came from no catalog: values, and texts nobody marked."""
+    """The words of a page in `marked_language` that came from no catalog: values, and texts nobody
+    marked."""
     body = re.sub(r"<head>.*?</head>|<svg.*?</svg>|<textarea.*?</textarea>", " ", page, flags=re.DOTALL)
     read_aloud = re.findall(r"""\b(?:aria-label|title|alt|placeholder)="([^"]*)""", page)
     shown = html.unescape(" ".join([re.sub(r"<[^>]*>", " ", body), *read_aloud]))

@@ -33,7 +33,10 @@ To = Annotated[str | None, Query(alias="to", max_length=40, description="Where i
 async def show_nps(
     caller: Reader, session: SessionDep, start: From = None, end: To = None, by: By | None = None
 ) -> NpsReport:
-    """The score with its interval and the response rate; each person's latest answer in the window counts."""
+    """The score with its interval and the response rate.
+
+    Each person's latest answer in the window counts.
+    """
     brand = await load_brand(session, caller.brand_id)
     return await nps_report(session, brand, read_period(start, end, brand.time_zone), by)
 

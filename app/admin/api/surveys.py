@@ -84,7 +84,10 @@ async def list_responses(
     q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
     customer: Plain | None = None,
 ) -> Page[ResponseRow]:
-    """Answers, newest first; `q` wants the scope `pii`, since an address could be guessed letter by letter."""
+    """Answers, newest first.
+
+    `q` wants the scope `pii`, since an address could be guessed letter by letter.
+    """
     if q and not caller.sees_people:
         raise AppError("missing_scope", "Finding words in comments wants the scope 'pii'.", status=403)
     brand = await load_brand(session, caller.brand_id)

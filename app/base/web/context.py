@@ -38,5 +38,5 @@ async def open_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
 
 
 SessionDep = Annotated[AsyncSession, Depends(open_session, scope="function")]
-"""`scope="function"` is what makes the commit come before the reply: by default FastAPI commits after it, and a failing commit
-would still have answered 200."""
+"""`scope="function"` is what makes the commit come before the reply: by default FastAPI commits
+after it, and a failing commit would still have answered 200."""

@@ -1,6 +1,9 @@
-"""Guessing is limited by misses: unknown tokens and codes on public pages, per address and in all. An honest visitor has none.
+"""Guessing is limited by misses: unknown tokens and codes on public pages, per address and in all.
 
-Counts live in the process: with several web processes each allows its own share, which only multiplies a small number.
+An honest visitor has none.
+
+Counts live in the process: with several web processes each allows its own share, which only
+multiplies a small number.
 """
 
 from collections import OrderedDict
@@ -15,12 +18,14 @@ from app.base import clock
 from app.base.web.pages import page
 
 PER_ADDRESS = 100
-"""Failed lookups one address may have in a window: many people share one behind a mobile network or an office."""
+"""Failed lookups one address may have in a window: many people share one behind a mobile network or
+an office."""
 IN_ALL = 6_000
 """Misses of everybody in a window; a flood from many addresses stops here."""
 WINDOW_SECONDS = 600.0
 _MOST_ADDRESSES = 20_000
-"""How many addresses are remembered; the longest silent is forgotten first, so a flood cannot fill the memory."""
+"""How many addresses are remembered; the longest silent is forgotten first, so a flood cannot fill
+the memory."""
 
 
 @dataclass(slots=True)
@@ -37,9 +42,10 @@ class _Bucket:
 class LookupRateLimit:
     """Counts misses in leaking buckets that refill evenly over ten minutes.
 
-    `is_limited` is checked before a token is looked up, `record_failure` counts each unknown one. While everybody together has missed
-    too often, only addresses without a miss of their own are still answered: a flood cannot lock honest people out, and each
-    address of the flood has one guess. IPv6 addresses count by their /64, since one line has all of it.
+    `is_limited` is checked before a token is looked up, `record_failure` counts each unknown one.
+    While everybody together has missed too often, only addresses without a miss of their own are
+    still answered: a flood cannot lock honest people out, and each address of the flood has one
+    guess. IPv6 addresses count by their /64, since one line has all of it.
     """
 
     per_address: int = PER_ADDRESS
@@ -84,7 +90,10 @@ def rate_limited_page() -> HTMLResponse:
 
 
 def address_of(request: Request) -> str:
-    """The caller's network: an IPv4 address, or the /64 of an IPv6 one; empty where the server does not know it."""
+    """The caller's network: an IPv4 address, or the /64 of an IPv6 one.
+
+    Empty where the server does not know it.
+    """
     try:
         address = ip_address(request.client.host if request.client else "")
     except ValueError:

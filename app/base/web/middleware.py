@@ -84,7 +84,10 @@ class RequestMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies over a limit before anything reads them; paths below `exempt` have limits of their own."""
+    """Refuses bodies over a limit before anything reads them.
+
+    Paths below `exempt` have limits of their own.
+    """
 
     def __init__(self, app: ASGIApp, *, limit: int, exempt: str) -> None:
         self.app = app
@@ -92,7 +95,10 @@ class BodyLimitMiddleware:
         self.exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or respond 413. A body without a length that grows over the limit ends there: it cannot be read."""
+        """Pass a request on, or respond 413.
+
+        A body without a length that grows over the limit ends there: it cannot be read.
+        """
         if scope["type"] != "http" or scope["path"].startswith(self.exempt):
             await self.app(scope, receive, send)
             return
@@ -120,8 +126,8 @@ class BodyLimitMiddleware:
 async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:
     """The raw body, once.
 
-    Over `limit` bytes it is `too_large` (413); up to `drop_up_to` bytes are then still read and dropped, so that the caller sees
-    the response rather than a broken connection.
+    Over `limit` bytes it is `too_large` (413); up to `drop_up_to` bytes are then still read and
+    dropped, so that the caller sees the response rather than a broken connection.
     """
     chunks: list[bytes] = []
     size = 0

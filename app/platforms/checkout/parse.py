@@ -40,8 +40,8 @@ _NO = frozenset(
 def parse(delivery: RawDelivery) -> list[PlatformEvent]:
     """One event, or none for a type that is not used. Raises `Unparseable`.
 
-    A fact without a time of its own took place at the envelope's `timestamp`, else when the delivery
-    was received.
+    A fact without a time of its own took place at the envelope's `timestamp`, else when the
+    delivery was received.
     """
     body = load(delivery.body)
     kind = body.text("type")

@@ -15,7 +15,8 @@ from app.platforms.fields import load
 from app.platforms.protocol import RefusedDelivery, VerifiedDelivery
 
 TOLERANCE_SECONDS = 300
-"""How far a request's time may lie from ours, before or after (the libraries of Standard Webhooks)."""
+"""How far a request's time may lie from ours, before or after (the libraries of Standard
+Webhooks)."""
 UNREADABLE = "unreadable"
 """The topic of a delivery whose type cannot be read; parsing gives the reason."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")

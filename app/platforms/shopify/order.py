@@ -1,7 +1,8 @@
 """Orders in Shopify's bodies.
 
-The share slug that a friend came with is read from `landing_site` (`/?ref=SLUG`, where our landing page
-leads to) or from a note attribute `tenfold_ref` or `ref`, for themes that carry it through the cart.
+The share slug that a friend came with is read from `landing_site` (`/?ref=SLUG`, where our landing
+page leads to) or from a note attribute `tenfold_ref` or `ref`, for themes that carry it through the
+cart.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ from app.platforms.shopify.people import read_buyer
 from app.platforms.shopify.refunds import read_refund
 
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
-"""Financial states in which the order's money has come in, even where some of it went back since."""
+"""Financial states in which the order's money has come in, even where some of it went back
+since."""
 ORDER_TOPICS = frozenset(
     {
         "orders/create",

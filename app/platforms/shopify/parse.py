@@ -1,8 +1,9 @@
 """The events in Shopify's bodies, by topic.
 
-The signature covers the body alone, so facts are read from the body and the topic only says its kind: a
-body replayed under another topic or delivery id adds nothing. An order comes again whenever it changes;
-each time all that it shows becomes events, and events that are known already change nothing.
+The signature covers the body alone, so facts are read from the body and the topic only says its
+kind: a body replayed under another topic or delivery id adds nothing. An order comes again whenever
+it changes; each time all that it shows becomes events, and events that are known already change
+nothing.
 """
 
 from collections.abc import Callable, Mapping

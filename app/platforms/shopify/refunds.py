@@ -19,8 +19,8 @@ def read_refund(refund: Fields, order_id: str, received_at: datetime) -> list[Or
 def _refunded_amount(refund: Fields) -> Decimal:
     """The amount in the shop's currency, in major units.
 
-    Money that went back in the buyer's own currency is counted by the goods that were returned, since
-    those are priced in both.
+    Money that went back in the buyer's own currency is counted by the goods that were returned,
+    since those are priced in both.
     """
     transactions = [
         part

@@ -34,7 +34,8 @@ def verify(
     if not matches:
         return RefusedDelivery()
     topic = _header(headers, "Topic")
-    # The delivery's id, not the event's: one event causes deliveries of several topics, and each counts.
+    # The delivery's id, not the event's: one event causes deliveries of several topics, and each
+    # counts.
     external_id = _header(headers, "Webhook-Id") or _body_id(topic, raw)
     return VerifiedDelivery(one_line(topic, limit=64) or NO_TOPIC, normalize_delivery_id(external_id))
 

@@ -3,4 +3,5 @@
 OPTED_OUT = 21610
 """The recipient told Twilio STOP."""
 NO_SUCH_NUMBER = frozenset({21211, 21614, 30005, 30006})
-"""Not a number, not a mobile, unknown handset, landline. 30003 (switched off) and the rest may pass."""
+"""Not a number, not a mobile, unknown handset, landline. 30003 (switched off) and the rest may
+pass."""

@@ -44,7 +44,10 @@ def read_form(body: bytes) -> FormData:
 
 
 def is_from_twilio(auth_token: str, url: str, form: FormData | str, signature: str) -> bool:
-    """Whether a request to this public URL has a valid signature of the account; `form` is the text of a JSON body."""
+    """Whether a request to this public URL has a valid signature of the account.
+
+    `form` is the text of a JSON body.
+    """
     return bool(RequestValidator(auth_token).validate(url, form, signature))
 
 

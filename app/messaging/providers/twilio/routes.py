@@ -35,8 +35,9 @@ async def receive_twilio_status(
 async def receive_twilio_reply(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """A person's text to us.
 
-    STOP in any wording suppresses texts for every brand. Twilio itself confirms it, so the response is
-    empty. START changes nothing here: no text lifts a suppression. Scores by text are not read yet.
+    STOP in any wording suppresses texts for every brand. Twilio itself confirms it, so the response
+    is empty. START changes nothing here: no text lifts a suppression. Scores by text are not read
+    yet.
     """
     form = await _signed_form(context, request)
     phone, body, opt_out = (str(form.get(name) or "").strip() for name in ("From", "Body", "OptOutType"))

@@ -1,6 +1,7 @@
 """Every table and every message template: importing this module registers them all."""
 
 from app.admin import models as admin
+from app.base import audit
 from app.base import models as base
 from app.brands import models as brands
 from app.customers import models as customers
@@ -16,6 +17,7 @@ from app.surveys import templates as survey_templates
 
 __all__ = [
     "admin",
+    "audit",
     "base",
     "brands",
     "customers",

@@ -25,6 +25,7 @@ import aiohttp
 from sqlalchemy import select
 
 from app.base import clock, due
+from app.base.actor import cli_actor
 from app.base.config import load_settings
 from app.base.embedded import stop_embedded
 from app.base.schema import migrate
@@ -74,7 +75,10 @@ async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]
         _, secret = await add_shop(session, context.tokens, brand, "bench", name="Bench")
         # Whatever the time of day is when this is run.
         await change_programme(
-            session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench"
+            session,
+            brand.id,
+            Programme.model_validate({"survey": {"quiet_hours": None}}),
+            actor=cli_actor(brand.id),
         )
     shop = Outside(base, shop="bench", secret=secret)
     try:

@@ -30,6 +30,7 @@ from processor import database_seconds
 from sqlalchemy import text
 
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.config import LogFormat, load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.due import sweep_once
@@ -191,7 +192,10 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
         shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
         # At night surveys would be deferred rather than sent.
         await change_programme(
-            session, brand.id, Programme.model_validate({"survey": {"quiet_hours": None}}), author="bench"
+            session,
+            brand.id,
+            Programme.model_validate({"survey": {"quiet_hours": None}}),
+            actor=cli_actor(brand.id),
         )
     base = f"http://127.0.0.1:{port}"
     providers: dict[str, Provider] = {

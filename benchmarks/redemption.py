@@ -20,6 +20,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.config import load_settings
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
@@ -50,7 +51,7 @@ async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
             session,
             brand.id,
             Programme.model_validate({"offer": {"max_uses_per_code": 1_000_000}}),
-            author="bench",
+            actor=cli_actor(brand.id),
         )
         people = await add_customers(session, brand, REFERRERS)
         await issue_offers(

@@ -33,7 +33,7 @@ depends_on = None
 
 # Rows that are facts are only ever added. On one machine a trigger holds everybody to it; where
 # triggers are refused (Citus), `tenfold invariants` checks it.
-APPEND_ONLY = ("ledger_entries", "terms")
+APPEND_ONLY = ("ledger_entries", "terms", "audit_entries")
 
 
 def upgrade() -> None:

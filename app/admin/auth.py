@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.admin.keys import find_key
 from app.admin.rules import Scope, allows
+from app.base.actor import Actor, ActorKind
 from app.base.errors import AppError
 from app.base.web.context import SessionDep
 
@@ -21,22 +21,14 @@ _BEARER = HTTPBearer(
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """The key a request came with; `brand_id` is the only brand it can speak of."""
-
-    brand_id: int
-    key_id: UUID
+class _Authenticated:
+    actor: Actor
     scopes: frozenset[str]
 
-    @property
-    def sees_people(self) -> bool:
-        """Whether personal fields are shown, not masked."""
-        return allows(self.scopes, Scope.pii)
 
-
-async def _caller(
+async def _authenticate(
     session: SessionDep, given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
-) -> Caller:
+) -> _Authenticated:
     key = None if given is None else await find_key(session, given.credentials)
     if key is None:
         raise AppError(
@@ -45,25 +37,28 @@ async def _caller(
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
         )
-    return Caller(key.brand_id, key.id, frozenset(key.scopes))
+    scopes = frozenset(key.scopes)
+    sees_people = allows(scopes, Scope.pii)
+    return _Authenticated(Actor(ActorKind.api_key, key.brand_id, key.id, sees_people), scopes)
 
 
-def require(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """A dependency that answers the caller: 401 without a valid key, 403 where the key lacks the scope."""
+def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
+    """A dependency that returns who calls: 401 without a valid key, 403 where the key lacks the scope."""
 
-    async def checked(caller: Annotated[Caller, Depends(_caller, scope="function")]) -> Caller:
-        if not allows(caller.scopes, scope):
+    async def checked(key: Annotated[_Authenticated, Depends(_authenticate, scope="function")]) -> Actor:
+        if not allows(key.scopes, scope):
             raise AppError(
                 "missing_scope",
                 f"This key lacks the scope {scope.value!r}; make one that has it.",
                 status=403,
             )
-        return caller
+        return key.actor
 
     checked.wants = scope  # type: ignore[attr-defined]  # read by the test that every route names its scope
     return checked
 
 
-Reader = Annotated[Caller, Depends(require(Scope.read), scope="function")]
-Writer = Annotated[Caller, Depends(require(Scope.write), scope="function")]
-Checkout = Annotated[Caller, Depends(require(Scope.checkout), scope="function")]
+Reader = Annotated[Actor, Depends(require(Scope.read), scope="function")]
+Writer = Annotated[Actor, Depends(require(Scope.write), scope="function")]
+Checkout = Annotated[Actor, Depends(require(Scope.checkout), scope="function")]
+Administrator = Annotated[Actor, Depends(require(Scope.admin), scope="function")]

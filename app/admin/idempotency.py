@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
-from app.admin.auth import Caller
 from app.admin.models import IdempotencyKey
+from app.base.actor import Actor
 from app.base.errors import AppError
 from app.base.web.context import SessionDep
 
@@ -48,7 +48,7 @@ class IdempotentWrite:
     key: str | None
     request_hash: bytes
 
-    async def run(self, caller: Caller, act: Callable[[], Awaitable[WriteResult]]) -> JSONResponse:
+    async def run(self, caller: Actor, act: Callable[[], Awaitable[WriteResult]]) -> JSONResponse:
         """Do it, or answer what it answered before. The same key with another request is an `AppError`.
 
         Of two at the same time the second waits for the first. A write that failed is not remembered: nothing of it was kept.
@@ -56,7 +56,7 @@ class IdempotentWrite:
         if self.key is None:
             result = await act()
             return _response(result.as_json(), result.status)
-        row = {"brand_id": caller.brand_id, "api_key_id": caller.key_id, "key": self.key}
+        row = {"brand_id": caller.brand_id, "api_key_id": caller.id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
             .values(**row, request_hash=self.request_hash, status=_UNFINISHED, answer={})
@@ -74,11 +74,11 @@ class IdempotentWrite:
         )
         return _response(body, result.status)
 
-    async def _again(self, caller: Caller) -> JSONResponse:
+    async def _again(self, caller: Actor) -> JSONResponse:
         found = await self.session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.brand_id == caller.brand_id,
-                IdempotencyKey.api_key_id == caller.key_id,
+                IdempotencyKey.api_key_id == caller.id,
                 IdempotencyKey.key == self.key,
             )
         )

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import ApiKey
 from app.admin.rules import Scope
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.ids import new_id
 from app.base.tokens import new_secret, secret_hash
 
@@ -20,12 +22,14 @@ _HEAD_LENGTH = 27
 """Base 64 of brand (4 bytes) and row id (16 bytes), without padding."""
 
 
-async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope]) -> str:
-    """Make a key and answer it in the only copy there is: the database keeps a hash of its secret."""
+async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope], *, actor: Actor) -> str:
+    """Make a key and return its only copy: the database keeps a hash of its secret."""
     secret = new_secret()
     key = ApiKey(brand_id=brand_id, id=new_id(), secret_hash=secret_hash(secret), scopes=sorted(set(scopes)))
     session.add(key)
     await session.flush()
+    changes: dict[str, tuple[object, object]] = {"scopes": (None, key.scopes)}
+    await record_action(session, actor, AuditAction.key_added, ("key", key.id), changes)
     head = base64.urlsafe_b64encode(brand_id.to_bytes(4) + key.id.bytes).decode().rstrip("=")
     return f"{_PREFIX}{head}{secret}"
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.admin.auth import Caller
+from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
 from app.base.schemas import Page, RowModel
@@ -77,7 +77,7 @@ PageDep = Annotated[PageRequest, Depends(_page_request)]
 async def list_page(
     session: AsyncSession,
     wanted: PageRequest,
-    caller: Caller,
+    caller: Actor,
     resource: Resource[M],
     *conditions: ColumnElement[bool],
 ) -> Page[M]:
@@ -97,7 +97,7 @@ async def list_page(
     return Page(data=[resource.shape(row, pii=caller.sees_people) for row in shown], next_cursor=cursor)
 
 
-async def get_row(session: AsyncSession, caller: Caller, resource: Resource[M], row_id: UUID) -> M:
+async def get_row(session: AsyncSession, caller: Actor, resource: Resource[M], row_id: UUID) -> M:
     """One row of the caller's; `NotFound` for a missing one and for another brand's."""
     row = (await session.execute(resource.rows(caller.brand_id).where(resource.key == row_id))).first()
     if row is None:

@@ -37,7 +37,6 @@ class Staff(Base):
     id: Mapped[RowKey]
     email: Mapped[str]
     role: Mapped[Role] = mapped_column(enum_text(Role))
-    password_hash: Mapped[str | None]
     created_at: Mapped[Created]
 
 

@@ -6,6 +6,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.admin.listing import Resource
+from app.admin.schemas import AuditRow
+from app.base.audit import AuditEntry, AuditValue
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
@@ -132,6 +134,17 @@ def referrers(brand_id: int) -> Select[Any]:
     )
 
 
+def audit(brand_id: int) -> Select[Any]:
+    """Entries of the audit log with their values, as far as these are kept."""
+    change = func.jsonb_build_object("before", AuditValue.before, "after", AuditValue.after)
+    changes = (
+        select(func.jsonb_object_agg(AuditValue.field, change))
+        .where(AuditValue.brand_id == AuditEntry.brand_id, AuditValue.entry_id == AuditEntry.id)
+        .scalar_subquery()
+    )
+    return _select(AuditEntry.id, AuditEntry, changes.label("changes")).where(AuditEntry.brand_id == brand_id)
+
+
 DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row)
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row)
 ORDERS = Resource(orders, Order.id, OrderRow.from_row)
@@ -143,3 +156,4 @@ REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row)
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row)
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
 REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row)
+AUDIT = Resource(audit, AuditEntry.id, AuditRow.from_row)

@@ -11,7 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import LoginLink, Staff, StaffSession
-from app.admin.rules import Role
+from app.admin.rules import Role, sees_people
+from app.base.actor import Actor, ActorKind
+from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_secret, secret_hash
@@ -32,8 +34,13 @@ class SignedIn:
     email: str
     role: Role
 
+    @property
+    def actor(self) -> Actor:
+        """The person as one who acts."""
+        return Actor(ActorKind.staff, self.brand_id, self.staff_id, sees_people(self.role))
 
-async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role) -> UUID:
+
+async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role, *, actor: Actor) -> UUID:
     """Add a person to a brand's team, or give them another role; answers their id. An unusable address is an `AppError`."""
     address = email.strip().casefold()
     if not _ADDRESS.fullmatch(address):
@@ -44,7 +51,10 @@ async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role
             Staff.id
         )
     )
-    return made.scalar_one()
+    staff_id = made.scalar_one()
+    changes: dict[str, tuple[object, object]] = {"role": (None, role)}
+    await record_action(session, actor, AuditAction.staff_added, ("stf", staff_id), changes)
+    return staff_id
 
 
 async def make_login_link(

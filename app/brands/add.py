@@ -5,6 +5,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
+from app.base.actor import Actor
+from app.base.audit import AuditAction, differing, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_webhook_secret
@@ -122,14 +124,16 @@ async def exchange_secret(
 
 
 async def change_programme(
-    session: AsyncSession, brand_id: int, programme: Programme, *, author: str
+    session: AsyncSession, brand_id: int, programme: Programme, *, actor: Actor
 ) -> ProgrammeInForce:
     """Put new terms in force as the next version; unchanged terms make none. Concurrent changes come one after the other."""
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
     present = await load_programme(session, brand_id)
     if present.programme == programme:
         return present
-    return await _add_version(session, brand_id, present.version + 1, programme, author=author)
+    changes = differing(present.programme.as_json(), programme.as_json())
+    await record_action(session, actor, AuditAction.programme_changed, ("programme", None), changes)
+    return await _add_version(session, brand_id, present.version + 1, programme, author=actor.name)
 
 
 async def _add_version(

@@ -131,6 +131,7 @@ def add_key(
     """Make an API key and print it, once."""
     from app.admin import keys
     from app.admin.rules import Scope
+    from app.base.actor import cli_actor
     from app.base.errors import AppError
     from app.brands import find
 
@@ -141,7 +142,9 @@ def add_key(
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
-            return await keys.add_key(session, owner.id, [Scope(word) for word in scope])
+            return await keys.add_key(
+                session, owner.id, [Scope(word) for word in scope], actor=cli_actor(owner.id)
+            )
 
     print(console.with_context(work))
 
@@ -155,6 +158,7 @@ def add_staff(
     """Add a person of the marketing team; they sign in by a one-time link."""
     from app.admin import staff
     from app.admin.rules import Role
+    from app.base.actor import cli_actor
     from app.base.errors import AppError
     from app.brands import find
 
@@ -164,7 +168,7 @@ def add_staff(
     async def work(context: AppContext) -> None:
         async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
-            await staff.add_staff(session, owner.id, email, Role(role))
+            await staff.add_staff(session, owner.id, email, Role(role), actor=cli_actor(owner.id))
 
     console.with_context(work)
     console.print_note(f"Added. Sign them in with: tenfold staff login-link {email}")

@@ -38,6 +38,8 @@ def export_person(email: Email, brand: OfBrand) -> None:
 def erase_person(email: Email, brand: OfBrand) -> None:
     """Remove a person everywhere; amounts and scores stay without a name, and the address is never written to again."""
     from app.base import clock
+    from app.base.actor import cli_actor
+    from app.base.audit import AuditAction, record_action
     from app.brands import find
     from app.customers.find import find_customers
     from app.ingest.erase import erase_people
@@ -48,6 +50,10 @@ def erase_person(email: Email, brand: OfBrand) -> None:
             ids = await find_customers(session, owner.id, email=email)
             if ids:
                 await erase_people(session, context.tokens, owner, ids, now=clock.now())
+                for customer_id in ids:
+                    await record_action(
+                        session, cli_actor(owner.id), AuditAction.customer_erased, ("cus", customer_id)
+                    )
             return len(ids)
 
     if console.with_context(work) == 0:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from app.admin import keys, staff
 from app.admin.rules import Role, Scope
 from app.base import clock, schema
+from app.base.actor import cli_actor
 from app.base.log import configure_logs
 from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
@@ -130,9 +131,11 @@ async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
         _, secret = await add_shop(
             session, context.tokens, brand, SLUG, name=setup.name, currency=setup.currency, url=setup.url
         )
-        await change_programme(session, brand.id, setup.programme, author="demo")
-        await staff.add_staff(session, brand.id, STAFF, Role.admin)
-        return DemoShop(brand, secret, await keys.add_key(session, brand.id, [Scope.read]))
+        await change_programme(session, brand.id, setup.programme, actor=cli_actor(brand.id))
+        await staff.add_staff(session, brand.id, STAFF, Role.admin, actor=cli_actor(brand.id))
+        return DemoShop(
+            brand, secret, await keys.add_key(session, brand.id, [Scope.read], actor=cli_actor(brand.id))
+        )
 
 
 async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute
 
+from app.base.audit import erase_audit_values
 from app.base.batch import in_ids, in_texts, recordset
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
@@ -27,6 +28,7 @@ from app.messaging.erase import erase_messages
 from app.orders.erase import erase_orders
 from app.platforms.events import CustomerErased
 from app.referrals.erase import erase_referrals
+from app.referrals.models import Redemption, Referrer
 from app.surveys.erase import erase_responses
 
 EMPTIED = "A person it names was erased."
@@ -157,6 +159,14 @@ async def erase_people(
     await erase_responses(session, brand.id, customer_ids)
     await erase_referrals(session, tokens, brand.id, customer_ids, now=now)
     await erase_messages(session, brand.id, customer_ids)
+    referrers = select(Referrer.id).where(
+        Referrer.brand_id == brand.id, in_ids(Referrer.customer_id, customer_ids)
+    )
+    about = select(Redemption.id).where(
+        Redemption.brand_id == brand.id,
+        or_(Redemption.referrer_id.in_(referrers), in_ids(Redemption.friend_id, customer_ids)),
+    )
+    await erase_audit_values(session, brand.id, customer_ids, about)
     every_email = {*emails, *(row.email for row in known if row.email)}
     every_phone = {*phones, *(row.phone for row in known if row.phone)}
     await _empty_deliveries(session, brand.id, every_email, every_phone, upto)

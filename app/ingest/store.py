@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.batch import as_row
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
@@ -88,7 +90,7 @@ async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: 
     return known.one()
 
 
-async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> None:
+async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, actor: Actor) -> None:
     """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 
     Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one that
@@ -105,6 +107,7 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID) -> Non
         .returning(Delivery.id)
     )
     if replayed.first() is not None:
+        await record_action(session, actor, AuditAction.delivery_replayed, ("dlv", delivery_id))
         await due.wake(session, SWEEP_NAME)
         return
     status = await session.scalar(

@@ -11,7 +11,7 @@ depends_on = None
 
 # Rows that are facts are only ever added. On one machine a trigger holds everybody to it; where
 # triggers are refused (Citus), `tenfold invariants` checks it.
-APPEND_ONLY = ("ledger_entries", "terms")
+APPEND_ONLY = ("ledger_entries", "terms", "audit_entries")
 
 
 def upgrade() -> None:
@@ -66,6 +66,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_api_keys_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_api_keys")),
     )
+    op.create_table(
+        "audit_entries",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=True),
+        sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_audit_entries_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_audit_entries")),
+    )
+    op.create_index("ix_audit_entries_subject", "audit_entries", ["brand_id", "subject_id"], unique=False)
     op.create_table(
         "customers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -181,7 +198,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -222,6 +238,20 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_terms_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_terms")),
+    )
+    op.create_table(
+        "audit_values",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "entry_id"],
+            ["audit_entries.brand_id", "audit_entries.id"],
+            name=op.f("fk_audit_values_audit_entries_brand_id_entry_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "entry_id", "field", name=op.f("pk_audit_values")),
     )
     op.create_table(
         "consents",
@@ -1197,6 +1227,7 @@ def downgrade() -> None:
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")
     op.drop_table("consents")
+    op.drop_table("audit_values")
     op.drop_table("terms")
     op.drop_table("suppressions")
     op.drop_table("staff")
@@ -1216,6 +1247,8 @@ def downgrade() -> None:
         "ix_customers_email_key", table_name="customers", postgresql_where=sa.text("email_key IS NOT NULL")
     )
     op.drop_table("customers")
+    op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
+    op.drop_table("audit_entries")
     op.drop_table("api_keys")
     op.drop_table("template_versions")
     op.drop_table("brands")

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from app.admin.api import router
 from app.admin.keys import add_key
 from app.admin.rules import Scope
+from app.base.actor import cli_actor
 from app.base.web.problems import install_problems
 from app.brands.add import add_shop
 from app.ingest.models import Delivery, DeliveryCustomer
@@ -27,7 +28,9 @@ async def client(context, brand, shop):
     install_problems(app)
     app.include_router(router)
     async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.read, Scope.pii, Scope.write, Scope.checkout])
+        key = await add_key(
+            session, brand.id, [Scope.read, Scope.pii, Scope.write, Scope.checkout], actor=cli_actor(brand.id)
+        )
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=app), base_url="http://test/api/v1", headers=headers

@@ -22,6 +22,7 @@ from app.admin.pages import COOKIE, router
 from app.admin.rules import Role
 from app.admin.staff import add_staff, make_login_link, sign_in, who_is
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.errors import AppError
 from app.base.ids import new_id, public_id
 from app.base.paths import ROOT
@@ -62,7 +63,7 @@ def rows(session, brand, shop):
 
 async def link_for(context, brand, role=Role.admin, email="mia@example.com", **said):
     async with context.sessions.begin() as session:
-        await add_staff(session, brand.id, email, role)
+        await add_staff(session, brand.id, email, role, actor=cli_actor(brand.id))
         url = await make_login_link(session, context, email, **({"now": clock.now()} | said))
     return url.removeprefix(context.settings.public_url)
 
@@ -135,10 +136,12 @@ async def test_a_session_ends_by_itself_and_keeps_a_hash_only(context, brand, se
 
 
 async def test_staff_are_added_once_and_get_another_role(context, brand, session):
-    first = await add_staff(session, brand.id, "Mia@Example.com ", Role.viewer)
-    assert await add_staff(session, brand.id, "mia@example.com", Role.admin) == first
+    first = await add_staff(session, brand.id, "Mia@Example.com ", Role.viewer, actor=cli_actor(brand.id))
+    assert (
+        await add_staff(session, brand.id, "mia@example.com", Role.admin, actor=cli_actor(brand.id)) == first
+    )
     with pytest.raises(AppError, match="no e-mail address"):
-        await add_staff(session, brand.id, "mia", Role.viewer)
+        await add_staff(session, brand.id, "mia", Role.viewer, actor=cli_actor(brand.id))
     with pytest.raises(AppError, match="Nobody"):
         await make_login_link(session, context, "nobody@example.com", now=clock.now())
     assert await session.scalar(select(func.count()).select_from(LoginLink)) == 0
@@ -147,7 +150,7 @@ async def test_staff_are_added_once_and_get_another_role(context, brand, session
 async def test_who_works_for_two_brands_says_which(context, brand, session):
     rival = await add_brand(session, "rival", name="Rival")
     for each in (brand, rival):
-        await add_staff(session, each.id, "mia@example.com", Role.viewer)
+        await add_staff(session, each.id, "mia@example.com", Role.viewer, actor=cli_actor(each.id))
     with pytest.raises(AppError, match="several brands"):
         await make_login_link(session, context, "mia@example.com", now=clock.now())
     assert await make_login_link(session, context, "mia@example.com", now=clock.now(), brand_id=rival.id)

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from app.base.actor import cli_actor
 from app.base.errors import AppError
 from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
 from app.brands.find import find_shop, load_programme
@@ -29,7 +30,7 @@ async def test_changed_terms_are_a_new_version_and_unchanged_ones_are_not(contex
     changed = Programme.model_validate({"survey": {"delay_hours": 1}})
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await change_programme(session, brand.id, changed, author="test")
+            await change_programme(session, brand.id, changed, actor=cli_actor(brand.id))
     async with context.sessions() as session:
         terms = await load_programme(session, brand.id)
     assert (terms.version, terms.programme.survey.delay_hours) == (2, 1)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
+from app.base.actor import cli_actor
 from app.base.web.context import AppContext
 from app.brands.add import change_programme
 from app.brands.find import load_programme
@@ -20,7 +21,7 @@ async def count_terms(context: AppContext) -> int:
 async def put(context: AppContext, brand: Brand, programme: dict[str, object]) -> object:
     async with context.sessions.begin() as session:
         changed = await change_programme(
-            session, brand.id, Programme.model_validate(programme), author="test"
+            session, brand.id, Programme.model_validate(programme), actor=cli_actor(brand.id)
         )
         return changed.terms_id
 

@@ -11,6 +11,7 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import select, text
 
 from app.base import due
+from app.base.actor import cli_actor
 from app.base.errors import Outcome, OutsideError
 from app.base.web.problems import install_problems
 from app.ingest import fetch, process
@@ -201,7 +202,7 @@ async def test_fetch_is_given_up_in_the_end_and_a_replay_starts_anew(context, sh
     assert len(platform.calls) == MAX_FETCH_ATTEMPTS
     platform.contents["orders/1"] = paid("1")
     async with context.sessions.begin() as session:
-        await replay(session, shop.brand_id, delivery.id)
+        await replay(session, shop.brand_id, delivery.id, actor=cli_actor(shop.brand_id))
     await run(context, now)
     assert (await only_delivery(context)).status is DeliveryStatus.processed
     assert (await only_fetch(context)).attempts == 1

@@ -7,6 +7,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import func, select, text
 
 from app.base import due
+from app.base.actor import cli_actor
 from app.brands.add import add_brand, add_shop
 from app.customers.identify import identify
 from app.customers.models import Customer, CustomerReference, Suppression
@@ -234,7 +235,7 @@ async def test_delivery_that_cannot_be_processed_fails_alone_and_can_be_replayed
     async with context.sessions.begin() as session:
         await session.execute(text("DROP TRIGGER break_it ON orders"))
         for delivery in failed:
-            await replay(session, shop.brand_id, delivery.id)
+            await replay(session, shop.brand_id, delivery.id, actor=cli_actor(shop.brand_id))
     assert await run(context) == 2
     assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
     assert await count(context, Order) == 40
@@ -417,7 +418,7 @@ async def test_consent_that_is_processed_late_does_not_undo_a_later_refusal(cont
     await run(context, NOW + timedelta(minutes=2))
     (failed,) = [each for each in await deliveries(context) if each.status is DeliveryStatus.failed]
     async with context.sessions.begin() as session:
-        await replay(session, brand.id, failed.id)
+        await replay(session, brand.id, failed.id, actor=cli_actor(brand.id))
     await run(context, NOW + timedelta(days=3))
     async with context.sessions() as session:
         assert await session.scalar(text("SELECT given FROM consents WHERE channel = 'email'")) is False

@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 from standardwebhooks import Webhook
 
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.errors import AppError, NotFound
 from app.base.tokens import new_webhook_secret
 from app.base.web.middleware import RequestMiddleware
@@ -300,16 +301,16 @@ async def test_only_failed_and_ignored_deliveries_are_replayed(client, context, 
             await session.execute(update(Delivery).values(status=status, reason="why"))
         if possible:
             async with context.sessions.begin() as session:
-                await replay(session, shop.brand_id, delivery.id)
+                await replay(session, shop.brand_id, delivery.id, actor=cli_actor(shop.brand_id))
             (replayed,) = await stored(context)
             assert (replayed.status, replayed.reason) == (DeliveryStatus.new, None)
         else:
             async with context.sessions() as session:
                 with pytest.raises(AppError, match="can be replayed"):
-                    await replay(session, shop.brand_id, delivery.id)
+                    await replay(session, shop.brand_id, delivery.id, actor=cli_actor(shop.brand_id))
     async with context.sessions() as session:
         for brand_id, event_id in ((shop.brand_id + 1, delivery.id), (shop.brand_id, shop.id)):
             with pytest.raises(NotFound):
-                await replay(session, brand_id, event_id)
+                await replay(session, brand_id, event_id, actor=cli_actor(brand_id))
     assert await wake_ups(context) == 3
     assert clock.now() > delivery.received_at

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from sqlalchemy import update
 
+from app.base.actor import cli_actor
 from app.base.due import run_until_idle, sweep_once
 from app.base.web.context import AppContext
 from app.brands.add import change_programme
@@ -48,7 +49,7 @@ async def queue_texts(
 async def put_terms(context: AppContext, brand: Brand, quiet_hours: QuietHours | None) -> None:
     terms = Programme(survey=SurveyTerms(quiet_hours=quiet_hours))
     async with context.sessions.begin() as session:
-        await change_programme(session, brand.id, terms, author="a test")
+        await change_programme(session, brand.id, terms, actor=cli_actor(brand.id))
 
 
 async def put_countries(context: AppContext, brand: Brand, country: str, start: str, end: str) -> None:

@@ -12,6 +12,7 @@ from httpx2 import ASGITransport, AsyncClient
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock, due
+from app.base.actor import cli_actor
 from app.base.config import load_settings
 from app.insight.invariants import check
 from app.main import create_app
@@ -66,7 +67,7 @@ async def test_an_order_becomes_a_survey_an_answer_and_an_offer_by_both_provider
     context, brand, shop, parts, mails, texts
 ):
     async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, list(Scope))
+        key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
     public = parts.context.settings.public_url
     async with AsyncClient(transport=ASGITransport(app=create_app(parts)), base_url=public) as client:
         story = Story(parts.context, brand, client, key)

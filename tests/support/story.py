@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock, due
+from app.base.actor import cli_actor
 from app.base.web.context import AppContext
 from app.brands.add import change_programme
 from app.brands.models import Brand
@@ -43,7 +44,9 @@ class Story:
     async def terms(self, **terms: Any) -> None:
         """Put terms in force; what is left out takes its default."""
         async with self.context.sessions.begin() as session:
-            await change_programme(session, self.brand.id, Programme.model_validate(terms), author="story")
+            await change_programme(
+                session, self.brand.id, Programme.model_validate(terms), actor=cli_actor(self.brand.id)
+            )
 
     async def deliver(
         self, topic: str, data: dict[str, Any], *, delivery: str | None = None, secret: str = SECRET
@@ -117,7 +120,7 @@ class Story:
 async def open_story(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
     """Open the application for a story. At its end every invariant must hold."""
     async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, list(Scope))
+        key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
     app = create_app(Parts(context, {}))
     async with AsyncClient(transport=ASGITransport(app=app), base_url=context.settings.public_url) as client:
         yield Story(context, brand, client, key)

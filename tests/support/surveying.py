@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.base.ids import new_id
 from app.base.web.context import AppContext
@@ -83,7 +84,7 @@ async def make_order(
 async def set_terms(context: AppContext, brand: Brand, terms: dict[str, Any]) -> None:
     """Put terms in force; what is left out takes its default."""
     async with context.sessions.begin() as session:
-        await change_programme(session, brand.id, Programme.model_validate(terms), author="test")
+        await change_programme(session, brand.id, Programme.model_validate(terms), actor=cli_actor(brand.id))
 
 
 async def change_order(context: AppContext, brand: Brand, order_id: UUID, *, now=NOW, **values: Any) -> None:

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from app.admin.api import brand, checkout, codes, deliveries, numbers, people, surveys
+from app.admin.api import audit, brand, checkout, codes, deliveries, numbers, people, surveys
 
-PARTS = (brand, deliveries, people, surveys, codes, checkout, numbers)
+PARTS = (brand, deliveries, people, surveys, codes, checkout, numbers, audit)
 router = APIRouter(prefix="/api/v1")
 for part in PARTS:
     router.include_router(part.router)

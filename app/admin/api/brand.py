@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy import select
 from starlette.responses import JSONResponse
 
-from app.admin.auth import Caller, Reader, Writer
+from app.admin.auth import Reader, Writer
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
+from app.base.audit import AuditAction, differing, record_action
 from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
 from app.base.errors import AppError, NotFound
-from app.base.ids import public_id
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.brands.add import change_programme
@@ -28,7 +28,7 @@ class _Change(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="after")
-    def _no_null_where_a_value_must_be(self) -> "_Change":
+    def _refuse_null(self) -> "_Change":
         for name in self.model_fields_set:
             if getattr(self, name) is None and name not in {
                 "email_from",
@@ -91,8 +91,11 @@ async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWrit
         said = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if change.branding is not None:
             said["branding"] = {**brand.branding, **_readable(said["branding"])}
+        before = {name: getattr(brand, name) for name in BrandChange.model_fields}
         for name, value in said.items():
             setattr(brand, name, value)
+        changes = differing(before, {name: getattr(brand, name) for name in before})
+        await record_action(once.session, caller, AuditAction.brand_changed, ("brand", None), changes)
         await once.session.flush()
         return WriteResult(BrandShape.of(brand), only_set=True)
 
@@ -117,8 +120,11 @@ async def change_shop(
         found = await once.session.scalar(wanted)
         if found is None:
             raise NotFound
+        before = {name: getattr(found, name) for name in ShopChange.model_fields}
         for name, value in change.model_dump(exclude_unset=True).items():
             setattr(found, name, value)
+        changes = differing(before, {name: getattr(found, name) for name in before})
+        await record_action(once.session, caller, AuditAction.shop_changed, ("shp", found.id), changes)
         await once.session.flush()
         return WriteResult(ShopShape.of(found))
 
@@ -137,14 +143,10 @@ async def put_programme(programme: Programme, caller: Writer, once: IdempotentWr
     """Put new terms in force, as a new version where they differ; a field left out takes its default."""
 
     async def act() -> WriteResult:
-        terms = await change_programme(once.session, caller.brand_id, programme, author=_author(caller))
+        terms = await change_programme(once.session, caller.brand_id, programme, actor=caller)
         return WriteResult(terms.programme)
 
     return await once.run(caller, act)
-
-
-def _author(caller: Caller) -> str:
-    return public_id("key", caller.key_id)
 
 
 def _readable(branding: dict[str, Any]) -> dict[str, Any]:

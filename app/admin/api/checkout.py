@@ -8,6 +8,7 @@ from app.admin.auth import Checkout
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.base import clock, money
+from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
 from app.base.schemas import RedemptionProblem
@@ -102,12 +103,19 @@ async def roll_back(
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
         # Without an Idempotency-Key every call is one more.
-        key = f"{public_id('key', caller.key_id)}:{once.key or new_id()}"
+        key = f"{caller.name}:{once.key or new_id()}"
         try:
             rollback = parse_rollback(await request.body())
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
         await rolling_back.roll_back(once.session, brand, redemption_id, rollback, key=key, now=clock.now())
+        await record_action(
+            once.session,
+            caller,
+            AuditAction.redemption_rolled_back,
+            ("red", redemption_id),
+            {"reason": (None, rollback.reason), "amount": (None, rollback.amount)},
+        )
         return await shown_redemption(once, caller, id)
 
     return await once.run(caller, act)

@@ -4,12 +4,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
-from app.admin.auth import Caller, Reader, Writer
+from app.admin.auth import Reader, Writer
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
 from app.base import clock
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.tokens import plain_code
@@ -27,7 +29,7 @@ router = APIRouter(tags=["codes"])
 
 
 class Remark(BaseModel):
-    """Why it was decided so, in a person's words."""
+    """Why it was decided so, in a person's words; kept in the audit log."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,6 +71,7 @@ async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSON
     async def act() -> WriteResult:
         brand = await load_brand(once.session, caller.brand_id)
         disabled = await disable_code(once.session, brand, code, now=clock.now())
+        await record_action(once.session, caller, AuditAction.code_disabled, ("cod", disabled.id))
         await once.session.flush()
         return WriteResult(await get_row(once.session, caller, CODES, disabled.id))
 
@@ -97,12 +100,19 @@ async def approve(
     remark: Remark | None = None,
 ) -> JSONResponse:
     """Let a held, rejected or pending redemption count; the referrer is rewarded now."""
-    del remark  # taken for symmetry; an approved redemption has nothing to explain
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
         await approve_redemption(once.session, context.tokens, brand, redemption_id, now=clock.now())
+        reason = remark and remark.reason
+        await record_action(
+            once.session,
+            caller,
+            AuditAction.redemption_approved,
+            ("red", redemption_id),
+            {"reason": (None, reason)} if reason else None,
+        )
         return await shown_redemption(once, caller, id)
 
     return await once.run(caller, act)
@@ -116,13 +126,20 @@ async def reject(id: Plain, objection: Objection, caller: Writer, once: Idempote
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(once.session, caller.brand_id)
         await reject_redemption(once.session, brand, redemption_id, reason=objection.reason, now=clock.now())
+        await record_action(
+            once.session,
+            caller,
+            AuditAction.redemption_rejected,
+            ("red", redemption_id),
+            {"reason": (None, objection.reason)},
+        )
         return await shown_redemption(once, caller, id)
 
     return await once.run(caller, act)
 
 
 async def shown_redemption(
-    once: IdempotentWrite, caller: Caller, shown_id: str, status: int = 200
+    once: IdempotentWrite, caller: Actor, shown_id: str, status: int = 200
 ) -> WriteResult:
     """The redemption as it is after a write."""
     await once.session.flush()

@@ -41,7 +41,7 @@ async def replay_delivery(id: Plain, caller: Writer, once: IdempotentWriteDep) -
     async def act() -> WriteResult:
         delivery_id = parse_public_id("dlv", id)
         await get_row(once.session, caller, DELIVERIES, delivery_id)
-        await replay(once.session, caller.brand_id, delivery_id)
+        await replay(once.session, caller.brand_id, delivery_id, actor=caller)
         return WriteResult(await get_row(once.session, caller, DELIVERIES, delivery_id))
 
     return await once.run(caller, act)

@@ -1,0 +1,144 @@
+"""The audit log: what staff, API keys and commands changed. What the machine does by itself is no part of it.
+
+Entries hold ids and names of fields and are only ever added; the values before and after, which may
+be personal, are rows of their own that an erasure deletes.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, Select, delete, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.actor import Actor, ActorKind
+from app.base.batch import in_ids
+from app.base.db import Base, BrandKey, Created, RowKey, enum_text
+from app.base.ids import new_id
+
+AUDITED = frozenset({ActorKind.api_key, ActorKind.staff, ActorKind.cli})
+
+
+class AuditAction(StrEnum):
+    """What can be done on somebody's word."""
+
+    brand_changed = "brand_changed"
+    shop_changed = "shop_changed"
+    secret_exchanged = "secret_exchanged"
+    programme_changed = "programme_changed"
+    redemption_approved = "redemption_approved"
+    redemption_rejected = "redemption_rejected"
+    redemption_rolled_back = "redemption_rolled_back"
+    code_disabled = "code_disabled"
+    delivery_replayed = "delivery_replayed"
+    customer_erased = "customer_erased"
+    key_added = "key_added"
+    staff_added = "staff_added"
+
+
+class AuditEntry(Base):
+    """One act of one actor: append-only, holds nothing personal."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        Index("ix_audit_entries_subject", "brand_id", "subject_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    actor_kind: Mapped[ActorKind] = mapped_column(enum_text(ActorKind))
+    actor_id: Mapped[UUID | None]
+    action: Mapped[AuditAction] = mapped_column(enum_text(AuditAction))
+    subject_kind: Mapped[str]
+    """The prefix of the subject's public id (`red`, `cod`), or `brand` and `programme`."""
+    subject_id: Mapped[UUID | None]
+    fields: Mapped[list[str]]
+    """The names of what was changed."""
+    at: Mapped[Created]
+
+
+class AuditValue(Base):
+    """What a field was before and after; deleted when a person it may name is erased."""
+
+    __tablename__ = "audit_values"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "entry_id"], ["audit_entries.brand_id", "audit_entries.id"]),
+    )
+
+    brand_id: Mapped[BrandKey]
+    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    before: Mapped[Any] = mapped_column(JSONB, nullable=True)
+    after: Mapped[Any] = mapped_column(JSONB, nullable=True)
+
+
+async def record_action(
+    session: AsyncSession,
+    actor: Actor,
+    action: AuditAction,
+    subject: tuple[str, UUID | None],
+    changes: Mapping[str, tuple[object, object]] | None = None,
+) -> None:
+    """Write an entry, in the caller's transaction; nothing for an actor that is not audited.
+
+    `subject` is kind and id; `changes` maps the name of a field to its JSON values before and after.
+    """
+    if actor.kind not in AUDITED:
+        return
+    kind, subject_id = subject
+    values = changes or {}
+    entry_id = new_id()
+    await session.execute(
+        insert(AuditEntry).values(
+            brand_id=actor.brand_id,
+            id=entry_id,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            action=action,
+            subject_kind=kind,
+            subject_id=subject_id,
+            fields=sorted(values),
+        )
+    )
+    if values:
+        await session.execute(
+            insert(AuditValue),
+            [
+                {
+                    "brand_id": actor.brand_id,
+                    "entry_id": entry_id,
+                    "field": field,
+                    "before": before,
+                    "after": after,
+                }
+                for field, (before, after) in sorted(values.items())
+            ],
+        )
+
+
+def differing(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """The fields whose values differ, with both values."""
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+async def erase_audit_values(
+    session: AsyncSession, brand_id: int, subject_ids: Collection[UUID], *subjects: Select[Any]
+) -> None:
+    """Delete the values of entries about these subjects and about those that the queries select."""
+    about = in_ids(AuditEntry.subject_id, sorted(subject_ids))
+    for query in subjects:
+        about |= AuditEntry.subject_id.in_(query)
+    entries = select(AuditEntry.id).where(AuditEntry.brand_id == brand_id, about)
+    await session.execute(
+        delete(AuditValue)
+        .where(AuditValue.brand_id == brand_id, AuditValue.entry_id.in_(entries))
+        .execution_options(synchronize_session=False)
+    )

@@ -1,4 +1,5 @@
-"""Names in the code use the field's standard words; words that had another meaning here do not come back."""
+"""Names in the code use the field's standard words; words that had another meaning here do not come
+back."""
 
 import ast
 import re

@@ -110,8 +110,8 @@ async def statuses(context: AppContext) -> dict[MessageStatus, int]:
 async def post_mail_events(
     client: AsyncClient, fake: FakeSendGrid, *names: str, chance: random.Random | None = None
 ) -> None:
-    """Signed events of every mail whose events were not posted yet; in any order and some of them twice where
-    there is a `chance`."""
+    """Signed events of every mail whose events were not posted yet; in any order and some of them
+    twice where there is a `chance`."""
     events = fake.unreported(*names)
     if chance is not None:
         events += chance.sample(events, len(events) // 4)

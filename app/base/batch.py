@@ -1,4 +1,8 @@
-"""A batch of rows as one bound value, so that a statement stays the same whatever the batch's size."""
+"""A batch of rows as one bound value, so that a statement stays the same whatever the batch's size.
+
+Bulk writes are `insert().from_select(recordset(...))` and `update()` joined to a `recordset`. Raw
+SQL over `unnest` arrays remains in the hot statements of ingest, messaging and referrals.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,8 +23,9 @@ def recordset(
 ) -> TableValuedAlias:
     """Rows to select from, with the names and types of table columns.
 
-    One JSON value goes over the wire: PostgreSQL takes at most 32,767 bound values a statement, and a statement of one shape is
-    prepared once. Values are what the engine writes as JSON (aware times, UUIDs and bytes included); a Decimal comes as a string.
+    One JSON value is bound: PostgreSQL takes at most 32,767 bound values in a statement, and a
+    statement of one shape is prepared once. Values are what the engine writes as JSON (aware times,
+    UUIDs and bytes included); a Decimal is passed as a string.
     """
     typed = [column(each.key, each.type) for each in columns]
     return (
@@ -31,7 +36,7 @@ def recordset(
 
 
 def as_row(value: "DataclassInstance") -> dict[str, Any]:
-    """A dataclass's values by name, themselves: `dataclasses.asdict` copies each of them deeply, which costs more than the rest."""
+    """A dataclass's values by name, not copied; `dataclasses.asdict` copies each of them deeply."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 

@@ -110,14 +110,17 @@ async def run_until_idle(
 
 
 @dataclass
-class _Turnstile:
-    """Lets one run of a sweep go on in this process and one wait; further wake-ups are already served by the one that waits."""
+class _SweepRunner:
+    """Runs one sweep at most once at a time in this process, with at most one more run waiting.
+
+    Wake-ups that come while a run waits are dropped: the waiting run does their work.
+    """
 
     sweep: Sweep
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: bool = False
 
-    async def pass_through(self) -> None:
+    async def run(self) -> None:
         if self.waiting:
             return
         self.waiting = True
@@ -141,7 +144,7 @@ async def run_worker(
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=2, max_size=6))
         queuer = PgQueuer(AsyncpgPoolDriver(pool))
         for sweep in sweeps:
-            _register(queuer, _Turnstile(sweep))
+            _register(queuer, _SweepRunner(sweep))
         stopper = asyncio.create_task(_stop_with(stop, queuer))
         stack.callback(stopper.cancel)
         if ready is not None:
@@ -149,17 +152,17 @@ async def run_worker(
         await queuer.run(batch_size=20, dequeue_timeout=timedelta(seconds=5))
 
 
-def _register(queuer: PgQueuer, turnstile: _Turnstile) -> None:
-    name = turnstile.sweep.name
+def _register(queuer: PgQueuer, runner: _SweepRunner) -> None:
+    name = runner.sweep.name
 
     @queuer.entrypoint(name)
     async def on_wake_up(_job: Job) -> None:
-        await turnstile.pass_through()
+        await runner.run()
 
     # Five fields of minutes and one of seconds: croniter's way to say "every N seconds".
-    @queuer.schedule(f"sweep_{name}", f"* * * * * */{turnstile.sweep.every_seconds}")
+    @queuer.schedule(f"sweep_{name}", f"* * * * * */{runner.sweep.every_seconds}")
     async def on_schedule(_schedule: Schedule) -> None:
-        await turnstile.pass_through()
+        await runner.run()
 
 
 async def _stop_with(stop: asyncio.Event, queuer: PgQueuer) -> None:

@@ -1,6 +1,7 @@
 """The commands as a person runs them: each once in a process of its own, the refusals inside this
 one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import text
 
 from app.cli import main
 
@@ -167,3 +169,12 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+async def test_migrating_a_database_of_an_unknown_revision_is_one_sentence(context, home):
+    async with context.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    done = await asyncio.to_thread(tenfold, home, "migrate", code=2)
+    assert "'0001'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""

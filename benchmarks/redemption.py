@@ -1,7 +1,7 @@
-"""How many friends' orders a second one connection redeems: the product's batches against seven statements an order.
+"""How many friends' orders a second one connection redeems: the product's batches against eight statements an order.
 
 Both run over an embedded PostgreSQL in a directory of its own, in this process, on orders alike, one after the other in one run.
-The seven statements are what a plain hand would write: read the order, the code, the friend's earlier orders and uses, then take
+The eight statements are what a plain hand would write: read the order, the code, the friend's earlier orders and uses, then take
 the use, write the redemption and its two ledger lines, commit. Prints orders a second and the ratio.
 
 Run: uv run python benchmarks/redemption.py [--orders 6000] [--batch 500]

@@ -50,7 +50,10 @@ _CODE_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """A code, the person who would use it, and what they would order. `currency` None: the shop's."""
+    """A code, the person who would use it, and what they would order.
+
+    `currency` None: the shop's.
+    """
 
     code: str
     shop: str | None
@@ -72,7 +75,10 @@ class Purchase:
     order: Fields
 
     def paid(self, *, now: datetime) -> OrderPaid:
-        """The order as an event, placed at `now` where it has no time of its own; raises `Unparseable`."""
+        """The order as an event, placed at `now` where it has no time of its own.
+
+        Raises `Unparseable`.
+        """
         return read_order(self.order, now)
 
 

@@ -34,7 +34,8 @@ class RedeemResult:
 def choose_shop(shops: Mapping[UUID, Shop], slug: str | None) -> Shop:
     """The shop of this slug, or without a slug the brand's only one.
 
-    Raises 422 `shop_required` where the brand has several, `unknown_shop` for a slug it does not have.
+    Raises 422 `shop_required` where the brand has several, `unknown_shop` for a slug it does not
+    have.
     """
     found = [shop for shop in shops.values() if slug in (None, shop.slug)]
     if len(found) == 1:

@@ -1,4 +1,7 @@
-"""The bodies of the checkout API as its documentation shows them; `parse` reads them, number by number."""
+"""The bodies of the checkout API as its documentation shows them.
+
+`parse` reads them, number by number.
+"""
 
 from typing import Any
 

@@ -27,8 +27,8 @@ _LATEST = UUID(int=(1 << 128) - 1)
 class Validation:
     """Whether a code would count: a reason against it or None.
 
-    `discount` is the kind, value and currency of a code of ours; `amount_off` is minor units, 0 for a
-    refused code.
+    `discount` is the kind, value and currency of a code of ours; `amount_off` is minor units, 0 for
+    a refused code.
     """
 
     reason: RefusalReason | None

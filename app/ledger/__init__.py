@@ -1,1 +1,1 @@
-"""Double-entry accounts: every amount of money that a cause moved, in lines that are only ever added."""
+"""Double-entry accounts: every amount of money that moved, in lines that are only added."""

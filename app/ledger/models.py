@@ -11,7 +11,9 @@ from app.ledger.rules import CauseKind, LedgerAccount
 
 
 class LedgerEntry(Base):
-    """One line of a transaction. Lines are added, never changed; those of a transaction add up to zero.
+    """One line of a transaction. Lines are added, never changed.
+
+    Those of a transaction add up to zero.
 
     `transaction_key` names what was posted (`grant:…`, `clawback:…:500`), so that nothing is posted
     twice.
@@ -40,5 +42,8 @@ class LedgerEntry(Base):
     occurred_at: Mapped[Moment]
     """When the thing happened that the entry is about: an order was placed, a reward granted."""
     posted_on: Mapped[date]
-    """The day of posting in the brand's time zone; later than `occurred_at` for facts that came late."""
+    """The day of posting in the brand's time zone.
+
+    Later than `occurred_at` for facts that came late.
+    """
     created_at: Mapped[Created]

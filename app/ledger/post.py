@@ -19,8 +19,8 @@ from app.ledger.rules import CauseKind, LedgerAccount
 class LedgerTransaction:
     """`amount` minor units onto `account`, and off its `other` side.
 
-    The cost accounts grow by positive amounts, `friends` and `referrers` hold the same below zero; a
-    compensating transaction has a negative amount.
+    The cost accounts grow by positive amounts, `friends` and `referrers` hold the same below zero;
+    a compensating transaction has a negative amount.
     """
 
     key: str
@@ -38,7 +38,10 @@ class LedgerTransaction:
 async def post_entries(
     session: AsyncSession, brand: Brand, transactions: Sequence[LedgerTransaction], *, now: datetime
 ) -> None:
-    """Write the transactions whose keys are not in the ledger yet; those with an amount of 0 are left out."""
+    """Write the transactions whose keys are not in the ledger yet.
+
+    Those with an amount of 0 are left out.
+    """
     posted_on = now.astimezone(zone_or(brand.time_zone, "UTC")).date()
     values = [
         line

@@ -74,7 +74,7 @@ async def announce_codes(
     *,
     now: datetime,
 ) -> None:
-    """Queue the offer of each code, which must be live, on every channel of its terms that consent allows.
+    """Queue the offer of each (live) code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
     lives. A referrer who is no customer gets none.
@@ -103,7 +103,7 @@ async def announce_codes(
 async def announce_rewards(
     session: AsyncSession, tokens: Tokens, brand: Brand, granted: Sequence[GrantedReward], *, now: datetime
 ) -> None:
-    """Queue the message about each reward, on the first channel of the offer terms that reaches the referrer."""
+    """Queue the message about each reward, on the first channel that reaches the referrer."""
     if not granted:
         return
     programme = (await load_programme(session, brand.id)).programme
@@ -144,7 +144,10 @@ def _known(customer_ids: Iterable[UUID | None]) -> set[UUID]:
 def offer_params(
     person: ContactOptions, referrer: Referrer, code: Code, terms: Terms, zone: ZoneInfo
 ) -> OfferParams:
-    """The values of an offer; its last day is the one on which the code still works where the referrer lives."""
+    """The values of an offer.
+
+    Its last day is the one on which the code still works where the referrer lives.
+    """
     minimum = None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency)
     last_moment = code.expires_at.astimezone(zone) - timedelta(microseconds=1)
     return OfferParams(

@@ -1,4 +1,7 @@
-"""A friend's order with codes, and all that is known when its redemption is decided; no query in here."""
+"""A friend's order with codes, and all that is known when its redemption is decided.
+
+No query in here.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -15,7 +18,10 @@ from app.referrals.rules import EligibilityInput, minor_of, period_of
 
 @dataclass(frozen=True, slots=True)
 class RedemptionCandidate:
-    """A friend's order, placed or about to be, and its codes. Amounts are minor units of `currency`."""
+    """A friend's order, placed or about to be, and its codes.
+
+    Amounts are minor units of `currency`.
+    """
 
     key: UUID
     """The order's id; of two orders placed at one time the smaller is the earlier."""

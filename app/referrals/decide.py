@@ -29,7 +29,9 @@ from app.referrals.templates import OFFER
 async def approve_redemption(
     session: AsyncSession, tokens: Tokens, brand: Brand, redemption_id: UUID, *, now: datetime
 ) -> None:
-    """Approve a redemption in review, a rejected one, or a pending one early; its reward is granted now.
+    """Approve a redemption in review, a rejected one, or a pending one early.
+
+    Its reward is granted now.
 
     Raises 409 `not_allowed` where the status does not allow it, 409 `order_undone` where nothing is
     left of the order, 404.
@@ -64,8 +66,8 @@ async def undo_redemption(
     """Undo a redemption wholly: the use goes back, discount and reward leave the ledger.
 
     What a refund has reversed already still gives its use and its discount back, so the end is the
-    same whichever came first; a second call changes nothing. Raises 409 `not_allowed` where the status
-    does not allow it, 404.
+    same whichever came first; a second call changes nothing. Raises 409 `not_allowed` where the
+    status does not allow it, 404.
     """
     state = await _lock_state(session, brand.id, redemption_id)
     redemption = state.redemption
@@ -120,7 +122,10 @@ async def find_order_id(session: AsyncSession, brand_id: int, redemption_id: UUI
 
 
 async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: datetime) -> Code:
-    """Disable a code, given as entered, and cancel its waiting offers. A second call changes nothing; 404."""
+    """Disable a code, given as entered, and cancel its waiting offers.
+
+    A second call changes nothing; 404.
+    """
     row = await session.scalar(
         select(Code)
         .where(Code.brand_id == brand.id, Code.code == plain_code(code))

@@ -42,26 +42,8 @@ async def find_codes(
         for candidate in candidates
         if candidate.slug and slug_brand(candidate.slug) == brand_id
     }
-    by_code: dict[str, UUID] = {}
-    by_slug: dict[str, UUID] = {}
-    if entered:
-        rows = await session.execute(
-            select(Code.code, Code.id).where(Code.brand_id == brand_id, in_texts(Code.code, list(entered)))
-        )
-        by_code = {row.code: row.id for row in rows}
-    if slugs:
-        rows = await session.execute(
-            select(Referrer.slug, Code.id)
-            .ext(distinct_on(Referrer.slug))
-            .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
-            .where(
-                Referrer.brand_id == brand_id,
-                in_texts(Referrer.slug, list(slugs)),
-                Code.kind == CodeKind.share,
-            )
-            .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
-        )
-        by_slug = {row.slug: row.id for row in rows}
+    by_code = await _ids_by_code(session, brand_id, entered)
+    by_slug = await _ids_by_slug(session, brand_id, slugs)
     found = {}
     for candidate in candidates:
         ids = [by_code.get(code) for code in candidate.entered] + [by_slug.get(candidate.slug or "")]
@@ -69,6 +51,33 @@ async def find_codes(
         if ours:
             found[candidate.key] = ours
     return found
+
+
+async def _ids_by_code(session: AsyncSession, brand_id: int, entered: Collection[str]) -> dict[str, UUID]:
+    if not entered:
+        return {}
+    rows = await session.execute(
+        select(Code.code, Code.id).where(Code.brand_id == brand_id, in_texts(Code.code, list(entered)))
+    )
+    return {row.code: row.id for row in rows}
+
+
+async def _ids_by_slug(session: AsyncSession, brand_id: int, slugs: Collection[str]) -> dict[str, UUID]:
+    """The present share code of each link's referrer, else their last one."""
+    if not slugs:
+        return {}
+    rows = await session.execute(
+        select(Referrer.slug, Code.id)
+        .ext(distinct_on(Referrer.slug))
+        .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
+        .where(
+            Referrer.brand_id == brand_id,
+            in_texts(Referrer.slug, list(slugs)),
+            Code.kind == CodeKind.share,
+        )
+        .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
+    )
+    return {row.slug: row.id for row in rows}
 
 
 async def gather(
@@ -81,8 +90,8 @@ async def gather(
 ) -> RedemptionContext:
     """Everything known about these candidates and codes.
 
-    With `lock`, concurrent decisions about one of these codes wait for our commit. Locks are taken in
-    one order everywhere: the brand's budget, referrers, codes, redemptions, each by id.
+    With `lock`, concurrent decisions about one of these codes wait for our commit. Locks are taken
+    in one order everywhere: the brand's budget, referrers, codes, redemptions, each by id.
     """
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:

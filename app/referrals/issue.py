@@ -1,4 +1,4 @@
-"""A promoter becomes a referrer: a share slug, one active share code, and the offer that announces it."""
+"""Makes promoters referrers: a share slug, one active share code, and the offer message."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,11 +37,12 @@ class NewReferrer:
 async def issue_offers(
     session: AsyncSession, tokens: Tokens, brand: Brand, promoters: Sequence[NewReferrer], *, now: datetime
 ) -> None:
-    """Give each promoter a referrer row, one active share code and the offer messages that consent allows.
+    """Give each promoter a referrer row, one active share code and the offer messages.
 
-    All in this transaction. Idempotent: an active code that works is kept, and a message about a code
-    is queued once. A code that its shop does not know yet is not announced. Nothing is issued while
-    the programme makes no offers, nor to the holdout share, to erased people and revoked referrers.
+    All in this transaction. Idempotent: an active code that works is kept, and a message about a
+    code is queued once. A code that its shop does not know yet is not announced. Nothing is issued
+    while the programme makes no offers, nor to the holdout share, to erased people and revoked
+    referrers.
     """
     in_force = await load_programme(session, brand.id)
     if not in_force.programme.offers_enabled or not in_force.programme.runs_at(now):
@@ -104,7 +105,9 @@ async def _first_names(
 async def _make_referrers(
     session: AsyncSession, brand_id: int, chosen: Mapping[UUID, NewReferrer]
 ) -> dict[UUID, Referrer]:
-    """The promoters' referrer rows by id, locked in the order of customers; revoked ones are left out.
+    """The promoters' referrer rows by id, locked in the order of customers.
+
+    Revoked ones are left out.
 
     The locks keep concurrent calls from issuing them a code.
     """
@@ -146,7 +149,7 @@ def _referrer_values(
 async def _keep_codes(
     session: AsyncSession, brand_id: int, referrers: Mapping[UUID, Referrer], *, now: datetime
 ) -> dict[UUID, tuple[Code, bool]]:
-    """The active share codes that work, by referrer, and whether each is live in the referrer's shop.
+    """The usable share codes, by referrer, and whether each is live in the referrer's shop.
 
     Codes that no longer work cease to be active.
     """
@@ -183,7 +186,7 @@ async def _make_codes(
     *,
     now: datetime,
 ) -> list[tuple[Code, bool]]:
-    """New share codes under the terms in force, and whether each is live in its referrer's shop already."""
+    """New share codes under the terms in force, and whether each is live in its home shop."""
     waiting = {referrer.id: referrer for referrer in referrers}
     made: list[Code] = []
     for _ in range(_TRIES):

@@ -55,7 +55,10 @@ class Referrer(Base):
 
 
 class Code(Base):
-    """A promo code with the terms it was issued under. A referrer has one active `share` code at a time."""
+    """A promo code with the terms it was issued under.
+
+    A referrer has one active `share` code at a time.
+    """
 
     __tablename__ = "codes"
     __table_args__ = (
@@ -102,7 +105,10 @@ class Code(Base):
 
 
 class CodePublication(Base):
-    """Whether a shop knows a code. A code that is not live in its referrer's shop is neither shown nor mailed."""
+    """Whether a shop knows a code.
+
+    A code that is not live in its referrer's shop is neither shown nor mailed.
+    """
 
     __tablename__ = "code_publications"
     __table_args__ = (

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Row, Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,10 +45,10 @@ async def redeem_orders(
     """Decide the redemption of each recorded order, `order_ids` in the order of their arrival.
 
     Idempotent: an order that has its redemption keeps it. An order with none of our codes gets no
-    row; one whose codes are all refused gets a `refused` row with the first reason. A redemption that
-    counts has its reward, `pending`. Test orders and imported history redeem nothing. Facts that came
-    before the order are folded in. A code's expiry is judged by when the order was placed, so that a
-    late webhook costs nobody.
+    row; one whose codes are all refused gets a `refused` row with the first reason. A redemption
+    that counts has its reward, `pending`. Test orders and imported history redeem nothing. Facts
+    that came before the order are folded in. A code's expiry is judged by when the order was
+    placed, so that a late webhook costs nobody.
     """
     candidates = await _candidates(session, brand.id, order_ids)
     carried = await find_codes(session, brand.id, candidates)
@@ -71,7 +72,10 @@ async def redeem_orders(
 def decide(
     context: RedemptionContext, candidate: RedemptionCandidate, codes: Sequence[Code]
 ) -> RedemptionDecision:
-    """The first of the codes that may win, added to the context; else the first code with its reason."""
+    """The first of the codes that may win, added to the context.
+
+    Else the first code with its reason.
+    """
     refused: RedemptionDecision | None = None
     for code in codes:
         reason = rules.may_redeem(context.eligibility_of(candidate, code))
@@ -87,8 +91,14 @@ def decide(
 async def _candidates(
     session: AsyncSession, brand_id: int, order_ids: Sequence[UUID]
 ) -> list[RedemptionCandidate]:
-    """The orders among these that carry a code or share link and have no redemption, in the order given."""
-    rows = await session.execute(
+    """The orders with a code or share link and without a redemption, in the order given."""
+    rows = await session.execute(_undecided(brand_id, order_ids))
+    found = {row.id: row for row in rows}
+    return [_candidate(found[order_id]) for order_id in dict.fromkeys(order_ids) if order_id in found]
+
+
+def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             *(
                 Order.id,
@@ -121,27 +131,25 @@ async def _candidates(
             (func.jsonb_array_length(Order.discount_codes) > 0) | Order.referral.is_not(None),
         )
     )
-    found = {row.id: row for row in rows}
-    return [
-        RedemptionCandidate(
-            key=row.id,
-            entered=tuple(plain for entered in row.discount_codes if (plain := plain_code(entered))),
-            slug=row.referral.strip().lower() if row.referral else None,
-            customer_id=row.customer_id,
-            email_key=row.email_key,
-            phone=row.phone,
-            placed_at=row.placed_at,
-            subtotal=row.subtotal,
-            currency=row.currency,
-            shop_currency=row.shop_currency,
-            discounted=row.discount_total,
-            payment_key=row.payment_key,
-            paid_at=row.paid_at,
-            delivered_at=row.delivered_at,
-        )
-        for order_id in dict.fromkeys(order_ids)
-        if (row := found.get(order_id)) is not None
-    ]
+
+
+def _candidate(row: Row[*tuple[Any, ...]]) -> RedemptionCandidate:
+    return RedemptionCandidate(
+        key=row.id,
+        entered=tuple(plain for entered in row.discount_codes if (plain := plain_code(entered))),
+        slug=row.referral.strip().lower() if row.referral else None,
+        customer_id=row.customer_id,
+        email_key=row.email_key,
+        phone=row.phone,
+        placed_at=row.placed_at,
+        subtotal=row.subtotal,
+        currency=row.currency,
+        shop_currency=row.shop_currency,
+        discounted=row.discount_total,
+        payment_key=row.payment_key,
+        paid_at=row.paid_at,
+        delivered_at=row.delivered_at,
+    )
 
 
 async def _write(
@@ -150,8 +158,8 @@ async def _write(
     """Write the redemptions and take the uses; returns what was written.
 
     Codes are locked, so uses cannot run out in between. But a friend who orders twice at one moment
-    with two codes is noticed by the unique key alone: the later order is refused then. An order that
-    was redeemed concurrently is left out.
+    with two codes is noticed by the unique key alone: the later order is refused then. An order
+    that was redeemed concurrently is left out.
     """
     written = await _insert(session, brand_id, context, decisions)
     won = Counter(each.code.id for each in decisions if each.reason is None and each.candidate.key in written)
@@ -211,7 +219,10 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
 
 
 def amount_off_of(decision: RedemptionDecision) -> int:
-    """What the code takes off the order, in its minor units; for a refused code what the shop took off."""
+    """What the code takes off the order, in its minor units.
+
+    For a refused code what the shop took off.
+    """
     candidate, code = decision.candidate, decision.code
     kind, value = code.discount_kind, code.discount_value
     if decision.reason is None:
@@ -237,7 +248,10 @@ _TAKE = text("""
 
 
 async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
-    """Count the uses; the condition repeats what the lock guarantees, else the batch is rolled back."""
+    """Count the uses.
+
+    The condition repeats what the lock guarantees, else the batch is rolled back.
+    """
     if not won:
         return
     taken = await session.scalars(

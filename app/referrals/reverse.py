@@ -1,4 +1,4 @@
-"""Folds refunds, cancellations and deliveries into redemptions and rewards, by compensating entries."""
+"""Folds refunds, cancellations and deliveries into redemptions and rewards."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,10 @@ class RedemptionState:
         return rules.is_undone(self.order.total, self.order.refunded, cancelled=self.cancelled)
 
     def net_of(self, amount: int) -> int:
-        """What the order's facts leave of a reward of this amount; 0 for a redemption that does not count."""
+        """What the order's facts leave of a reward of this amount.
+
+        0 for a redemption that does not count.
+        """
         if self.undone or self.redemption.status not in COUNTED:
             return 0
         minimum, currency = self.terms.offer.minimum_subtotal, self.order.currency
@@ -86,7 +89,7 @@ async def reverse_orders(
 async def lock_redemption_states(
     session: AsyncSession, brand_id: int, order_ids: Collection[UUID]
 ) -> list[RedemptionState]:
-    """The redemptions of these orders with their facts, read after codes and redemptions are locked."""
+    """The redemptions of these orders with their facts, read after they are locked."""
     if not order_ids:
         return []
     await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids)})
@@ -207,8 +210,8 @@ async def reduce_rewards(
 ) -> None:
     """Reduce rewards to what the facts leave of them, granted ones with a compensating transaction.
 
-    A reward whose redemption no longer counts is `cancelled` before it was granted, else `reversed`.
-    A reward is never raised, since refunds are never taken back.
+    A reward whose redemption no longer counts is `cancelled` before it was granted, else
+    `reversed`. A reward is never raised, since refunds are never taken back.
     """
     rewarded = [(one, one.reward) for one in states if one.reward is not None]
     reduced = []

@@ -1,4 +1,4 @@
-"""The doors of this room: a referrer's own page and a friend's landing page."""
+"""The public pages of referrals: a referrer's own page and a friend's landing page."""
 
 from typing import Annotated
 
@@ -62,7 +62,10 @@ async def probe_referrer(
 
 @router.get("/r/{slug}", response_class=HTMLResponse)
 async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
-    """A friend's landing page, whose opening is counted as a visit. Unknown, used and expired look alike."""
+    """A friend's landing page, whose opening is counted as a visit.
+
+    Unknown, used and expired look alike.
+    """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
         return rate_limited_page()

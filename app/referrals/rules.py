@@ -105,7 +105,10 @@ _PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify})
 
 
 def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
-    """Whether a redemption may go from one status to another; `refused` and `reversed` are final."""
+    """Whether a redemption may go from one status to another.
+
+    `refused` and `reversed` are final.
+    """
     return wanted in _TRANSITIONS.get(status, frozenset())
 
 
@@ -129,10 +132,10 @@ def code_status(
 class EligibilityInput:
     """Everything that decides whether a code counts for an order.
 
-    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order was
-    placed, so that a late webhook takes nothing from an honest friend. `granted` counts the
-    referrer's redemptions that are rewarded or may yet be; `spent` is what the rewards of the brand's
-    present budget period cost, `reward` what this one would add.
+    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order
+    was placed, so that a late webhook takes nothing from an honest friend. `granted` counts the
+    referrer's redemptions that are rewarded or may yet be; `spent` is what the rewards of the
+    brand's present budget period cost, `reward` what this one would add.
     """
 
     redemptions_enabled: bool
@@ -159,7 +162,8 @@ class EligibilityInput:
 def may_redeem(given: EligibilityInput) -> RefusalReason | None:
     """The first reason against the redemption, or None: code, friend, order and budget in this order.
 
-    A friend who used a code before is also an existing customer; the more special reason is returned.
+    A friend who used a code before is also an existing customer; the more special reason is
+    returned.
     """
     checks = (
         (not given.redemptions_enabled, RefusalReason.not_active),
@@ -210,9 +214,9 @@ def amount_off(
 ) -> int:
     """What the terms take off a subtotal, in minor units of `currency`; never more than there is.
 
-    `discounted` is what the shop took off the order in all; more than that is never counted, since a
-    platform may send the subtotal after discounts or take less. 0 means unknown: a checkout that asks
-    before the order has no discount yet.
+    `discounted` is what the shop took off the order in all; more than that is never counted, since
+    a platform may send the subtotal after discounts or take less. 0 means unknown: a checkout that
+    asks before the order has no discount yet.
     """
     match kind:
         case DiscountKind.percent:
@@ -238,9 +242,9 @@ def net_reward(
 ) -> int:
     """What is left of a reward, in minor units, whatever the order in which the facts came.
 
-    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥ `minimum`
-    (None: while anything remains), else 0. An order with a total of 0 keeps its reward until it is
-    cancelled.
+    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥
+    `minimum` (None: while anything remains), else 0. An order with a total of 0 keeps its reward
+    until it is cancelled.
     """
     remaining = remaining_total(total, refunded, cancelled=cancelled)
     if cancelled:
@@ -256,7 +260,10 @@ def net_reward(
 
 
 def is_undone(total: int, refunded: int, *, cancelled: bool) -> bool:
-    """Whether nothing is left of an order: cancelled, or refunded wholly. A free order without refunds is not."""
+    """Whether nothing is left of an order: cancelled, or refunded wholly.
+
+    A free order without refunds is not.
+    """
     return cancelled or (refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0)
 
 

@@ -147,7 +147,10 @@ class RewardRow(RowModel):
 
 
 class ReferrerRow(RowModel):
-    """A referrer with the numbers of codes, visits and redemptions; `customer` is null for one who is none."""
+    """A referrer with the numbers of codes, visits and redemptions.
+
+    `customer` is null for one who is none.
+    """
 
     created_at: datetime
     customer: str | None

@@ -1,4 +1,4 @@
-"""The sweep `referrals`: approves redemptions at the end of their holding period and grants rewards."""
+"""The sweep `referrals`: approves redemptions after the holding period and grants rewards."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,10 @@ BATCH = 500
 
 
 def sweep(context: AppContext) -> Sweep:
-    """Approves pending redemptions after the holding period, batch by batch; those in review wait for a person."""
+    """Approves pending redemptions after the holding period, batch by batch.
+
+    Those in review wait for a person.
+    """
 
     async def brands(now: datetime) -> Sequence[int]:
         return await _brands_with_due(context.sessions, now)

@@ -1,4 +1,4 @@
-"""What a referrer shares: the link, a text that ends with the disclosure, and the link as a QR code."""
+"""What a referrer shares: the link, a text with the disclosure, and a QR code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +59,10 @@ async def find_share(
     now: datetime,
     language: str = SOURCE,
 ) -> Share | None:
-    """What this customer may share at `now`; None for a customer who is no referrer or has no usable code."""
+    """What this customer may share at `now`.
+
+    None for a customer who is no referrer or has no usable code.
+    """
     row = (
         await session.execute(
             select(Referrer, Code, CodePublication.state)

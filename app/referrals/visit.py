@@ -48,7 +48,10 @@ class FriendOffer:
 
 
 async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> FriendOffer | None:
-    """The offer behind a share slug; None alike for an unknown slug and a code that cannot be used now."""
+    """The offer behind a share slug.
+
+    None alike for an unknown slug and a code that cannot be used now.
+    """
     brand_id = slug_brand(slug)
     if brand_id is None:
         return None

@@ -205,12 +205,14 @@ async def measure(url: str, home: Path, server: int, port: int, options: argpars
     for name, rate in middle.items():
         ours, theirs = (statistics.median(cost[place] for cost in costs[name]) for place in (0, 1))
         print(
-            f"{name:7} {rate:8,.0f} requests/s   p99 {statistics.median(slow[name]):6.1f} ms   rounds {[round(each) for each in rates[name]]}"
+            f"{name:7} {rate:8,.0f} requests/s   p99 {statistics.median(slow[name]):6.1f} ms   "
+            f"rounds {[round(each) for each in rates[name]]}"
         )
         print(f"        processor µs a request: server {ours:.0f}, database {theirs:.0f}")
     of_verify, of_orm = middle["ingest"] / middle["verify"], middle["ingest"] / middle["orm"]
     print(
-        f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})"
+        f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   "
+        f"ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})"
     )
     await check_kept(url)
     return of_verify >= TARGET_OF_VERIFY and of_orm >= TARGET_OF_ORM

@@ -124,7 +124,7 @@ async def fill(context: AppContext, shop: Shop, codes: list[str], numbers: range
         async with context.sessions.begin() as session:
             await store_deliveries(session, incoming)
     async with context.sessions.begin() as session:
-        # As autovacuum does every minute: a fresh database would plan by its statistics from when it was empty.
+        # As autovacuum does: without it the plans are those of an empty database.
         await session.execute(text("ANALYZE"))
 
 
@@ -168,11 +168,13 @@ async def measure(url: str, home: Path, orders: int) -> bool:
         rates[name], ours, theirs = (statistics.median(each) for each in zip(*found, strict=True))
         # On a busy machine only the processor's time is comparable; worker and database take turns.
         print(
-            f"batches of {limit:4}: {rates[name]:8,.0f} orders/s   ({', '.join(f'{one[0]:,.0f}' for one in found)})   "
+            f"batches of {limit:4}: {rates[name]:8,.0f} orders/s   "
+            f"({', '.join(f'{one[0]:,.0f}' for one in found)})   "
             f"{a_batch:5.1f} queries a batch   processor ms an order: worker {ours:.2f}, database {theirs:.2f}"
         )
     print(
-        f"batch / single = {rates['batch'] / rates['single']:.1f}   target {TARGET:,} orders/s: {'met' if rates['batch'] >= TARGET else 'missed'}"
+        f"batch / single = {rates['batch'] / rates['single']:.1f}   "
+        f"target {TARGET:,} orders/s: {'met' if rates['batch'] >= TARGET else 'missed'}"
     )
     async with context.sessions() as session:
         left = await session.scalar(

@@ -1,9 +1,9 @@
 """Decide which customer each person of a batch is. Pure.
 
 The e-mail address is the identity. A person without one is recognised by the shop's id where nothing
-contradicts it, else by the phone number. A shop's id that is used with another e-mail address moves to
-that address's customer, since the address is what we write to and what a friend is checked by. A customer
-who had no address yet gets it.
+contradicts it, else by the phone number. A shop's id that is used with another e-mail address
+moves to that address's customer, since the address is what we write to and what a friend is checked
+by. A customer who had no address yet gets it.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,13 +64,16 @@ class KnownCustomer:
 
     @property
     def identity_changed(self) -> bool:
-        """Whether a unique key of a stored customer changes, which another batch may have taken meanwhile."""
+        """Whether a unique key of a stored customer changes: another batch may take it meanwhile."""
         return not self.new and ("email" in self.changes or ("phone" in self.changes and self.email is None))
 
 
 @dataclass(slots=True)
 class CustomerIndex:
-    """The customers that a batch may name. Call `resolve` in the order of the batch: each sees those before."""
+    """The customers that a batch may name.
+
+    `resolve` is called in the order of the batch, so that each person sees those before.
+    """
 
     by_email: dict[str, KnownCustomer]
     by_phone: dict[str, KnownCustomer]
@@ -79,7 +82,7 @@ class CustomerIndex:
     moved_references: dict[str, KnownCustomer] = field(default_factory=dict)
 
     def resolve(self, person: ComparablePerson, new_id: Callable[[], UUID]) -> KnownCustomer | None:
-        """The customer that this person is, a new one where none is known; None for an anonymous person."""
+        """The customer that this person is, new where none is known; None for an anonymous one."""
         if person.is_anonymous:
             return None
         known = self._find(person) or KnownCustomer(new_id(), new=True)
@@ -116,7 +119,10 @@ class CustomerIndex:
 
 
 def comparable(person: Person, shop_regions: Sequence[str]) -> ComparablePerson:
-    """The person normalised. A national phone number is read in their country, their locale's, the shop's."""
+    """The person normalised.
+
+    A national phone number is read in the person's country, that of their locale, then the shop's.
+    """
     locale = locale_tag(person.locale)
     country = country_code(person.country)
     locale_country = locale.rpartition("-")[2] if locale and "-" in locale else None
@@ -142,9 +148,9 @@ def _external_id(text: str | None) -> str | None:
 def update_details(known: KnownCustomer, person: ComparablePerson) -> None:
     """Set what the person adds to the customer.
 
-    A number with consent to texts stays until there is consent for another, since consent belongs to a
-    number. A customer without an e-mail address keeps the number, which is their identity. The time zone
-    is taken from a country that has only one.
+    A number with consent to texts stays until there is consent for another, since consent belongs to
+    a number. A customer without an e-mail address keeps the number, which is their identity. The time
+    zone is taken from a country that has only one.
     """
     guess = zone_of_country(known.country)
     if known.email is None:

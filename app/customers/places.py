@@ -59,6 +59,6 @@ def zone_of_country(country: str | None) -> str | None:
     """
     zones = [name for name in get_global("territory_zones").get(country or "", []) if is_zone(name)]
     # A noon in winter and one in summer distinguish zones with different offsets or summer rules.
-    noons = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001  # local times, read in each zone
+    noons = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001  # local
     offsets = {tuple(noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for noon in noons) for name in zones}
     return zones[0] if len(offsets) == 1 else None

@@ -105,12 +105,15 @@ class StatedConsent:
     at: datetime
 
     def supersedes(self, other: "StatedConsent") -> bool:
-        """The later one counts; of two at one time, the refusal. So the order of arrival cannot matter."""
+        """The later one counts; of two at one time, the refusal. The order of arrival cannot matter."""
         return (self.at, not self.given) > (other.at, not other.given)
 
 
 def latest_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
-    """The latest consent of each customer for each channel, in key order; one without a time counts as `now`."""
+    """The latest consent of each customer for each channel, in key order.
+
+    One without a time counts as given at `now`.
+    """
     latest: dict[tuple[UUID, Channel], StatedConsent] = {}
     for customer_id, person in people:
         for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent)):

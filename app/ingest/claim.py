@@ -31,7 +31,10 @@ class WaitingDelivery:
 
 
 async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list[WaitingDelivery]:
-    """The brand's oldest `limit` new deliveries in the order of arrival, or fewer of `BATCH_BYTES` together."""
+    """The brand's oldest new deliveries, in the order of arrival.
+
+    At most `limit`, and no further one once their bodies have `BATCH_BYTES` together.
+    """
     oldest = (
         select(
             Delivery.id,

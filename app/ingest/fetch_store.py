@@ -89,7 +89,7 @@ async def request_fetches(
 async def claim_fetches(
     session: AsyncSession, tokens: Tokens, brand_id: int, limit: int, *, now: datetime
 ) -> list[ClaimedFetch]:
-    """Begin an attempt at the brand's oldest due fetches; nobody else gets them before `LEASE` is over."""
+    """Begin an attempt at the brand's oldest due fetches; no other process gets them for `LEASE`."""
     oldest = (
         select(DeliveryFetch.delivery_id)
         .where(DeliveryFetch.brand_id == brand_id, DeliveryFetch.due_at <= now)

@@ -16,7 +16,7 @@ async def process_isolated(
 ) -> dict[UUID, ProcessingResult]:
     """Process the deliveries (lists of their events, none empty) under one savepoint.
 
-    Where that fails, each half is processed by itself, until the delivery at fault stands alone. A
+    Where that fails, each half is processed by itself, until the delivery at fault is alone. A
     failure that has nothing to do with a delivery is raised.
     """
     if not deliveries:

@@ -28,7 +28,7 @@ def get_inbox(request: Request) -> Inbox:
 
 
 async def receive_delivery(request: Request, shop: str, platform: str) -> Response:
-    """Verify and store one delivery. It is parsed later, so a repeated one and an unused topic get 200 too."""
+    """Verify and store one delivery. It is parsed later: repeated ones and unused topics get 200 too."""
     raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
     inbox = get_inbox(request)
     try:

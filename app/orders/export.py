@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.ids import public_id
 from app.base.money import to_text
 from app.brands.models import Shop
-from app.orders.models import Order
+from app.orders.models import Order, StoredItem
 from app.orders.schemas import ItemExport, OrderExport
 
 
@@ -50,7 +50,7 @@ def _order(order: Order, shop: str) -> OrderExport:
     )
 
 
-def _item(item: dict[str, object], currency: str) -> ItemExport:
+def _item(item: StoredItem, currency: str) -> ItemExport:
     price = item["unit_price"]
     return ItemExport.model_validate(
         {**item, "unit_price": to_text(price, currency) if isinstance(price, int) else None}

@@ -1,14 +1,24 @@
 """Tables of orders and of what was reported about them."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Numeric, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.orders.rules import FactKind, OrderStatus
+
+
+class StoredItem(TypedDict):
+    """One line of an order; `unit_price` in minor units of the order's currency."""
+
+    sku: str | None
+    title: str
+    quantity: int
+    unit_price: int | None
 
 
 class Order(Base):
@@ -40,7 +50,7 @@ class Order(Base):
     """The share slug the friend came with."""
     source: Mapped[str | None]
     tags: Mapped[list[str]]
-    items: Mapped[list[Any]]
+    items: Mapped[list[StoredItem]] = mapped_column(JSONB)
     country: Mapped[str | None]
     address_key: Mapped[bytes | None]
     """Keyed hash of the shipping address, for fraud."""

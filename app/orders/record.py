@@ -16,7 +16,7 @@ from app.brands.models import Brand, Shop
 from app.customers.places import country_code
 from app.orders.facts import load_facts
 from app.orders.locks import lock_shared
-from app.orders.models import Order
+from app.orders.models import Order, StoredItem
 from app.orders.rules import comparable_address, external_order_id, fold
 from app.platforms.events import Item, OrderPaid
 
@@ -114,7 +114,7 @@ def _texts(texts: Iterable[str]) -> list[str]:
     return [plain for text in texts if (plain := one_line_or_none(text))]
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item) -> StoredItem:
     return {
         "sku": one_line_or_none(item.sku),
         "title": one_line_or_none(item.title) or "",

@@ -110,14 +110,14 @@ def refund_minor(amount: Decimal, currency: str) -> int:
 
 
 def remaining_total(total: int, refunded: int, *, cancelled: bool) -> int:
-    """What is left of an order in minor units: its total less all refunds, never below 0, and 0 when cancelled."""
+    """The order's total less all refunds, in minor units: never below 0, and 0 when cancelled."""
     return 0 if cancelled else max(0, total - refunded)
 
 
 def order_status(
     *, fulfilled: bool, delivered: bool, cancelled: bool, total: int, refunded: int
 ) -> OrderStatus:
-    """The status people see. `refunded` means wholly: a partial refund leaves the order where it was."""
+    """The status that is shown. `refunded` means wholly: a partial refund changes no status."""
     if cancelled:
         return OrderStatus.cancelled
     if refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0:
@@ -136,8 +136,8 @@ def comparable_address(parts: Sequence[str]) -> str | None:
     plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts if part]
     plain = [part for part in plain if part]
     street = plain[0] if plain else ""
-    names_a_house = any(letter.isdigit() for letter in street) and not street.isdigit() and len(plain) > 1
-    return "|".join(plain) if names_a_house or len(plain) > 3 else None
+    names_a_building = any(letter.isdigit() for letter in street) and not street.isdigit() and len(plain) > 1
+    return "|".join(plain) if names_a_building or len(plain) > 3 else None
 
 
 def _folded(text: str) -> str:

@@ -1,1 +1,4 @@
-"""The shop platforms: one folder each, which turns that platform's bytes into our events. Also the shops' connections."""
+"""The shop platforms, one folder each, and the shops' connections to them.
+
+An adapter turns its platform's bytes into our events.
+"""

@@ -30,7 +30,7 @@ def load(raw: bytes) -> "Fields":
     except RecursionError:
         raise Unparseable("The body is nested too deeply.") from None
     except (ValueError, ArithmeticError):
-        # ValueError is also what a whole number of thousands of digits raises, ArithmeticError an absurd exponent.
+        # A number of thousands of digits raises ValueError, an absurd exponent ArithmeticError.
         raise Unparseable("The body is no JSON that can be read.") from None
     if not isinstance(body, dict):
         raise Unparseable("The body must be a JSON object.")
@@ -136,7 +136,7 @@ class Fields:
     def decimal(self, name: str) -> Decimal:
         """An amount in major units of a currency that is not known here; required, not negative."""
         try:
-            value = money.parse_decimal(self.values.get(name))  # type: ignore[arg-type]  # refuses other kinds itself
+            value = money.parse_decimal(self.values.get(name))  # type: ignore[arg-type]  # it checks the type
         except money.MoneyError as error:
             raise self.wrong(name, f"cannot be booked: {scrub(str(error))}") from None
         if value < 0:

@@ -1,4 +1,4 @@
-"""Who may be reached now, what stops it for good, and being forgotten."""
+"""How customers may be contacted, suppressions, and erasure."""
 
 import asyncio
 from datetime import timedelta
@@ -52,7 +52,7 @@ async def stopped(
         await suppress(session, context.tokens, brand.id, channel, addresses, reason, now=NOW)
 
 
-async def test_a_customer_is_reached_by_what_they_gave_and_allowed(
+async def test_customer_is_contacted_by_address_and_consent(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     [ann, bob] = await known(context, brand, shop, ANN, Person(email="bob@example.com"))
@@ -74,30 +74,30 @@ async def test_a_customer_is_reached_by_what_they_gave_and_allowed(
 
 
 @pytest.mark.parametrize(
-    ("country", "said", "refused"),
+    ("country", "consent", "refused"),
     [("DE", None, True), ("DE", True, False), ("FR", None, False), ("FR", False, True), (None, None, False)],
 )
 async def test_without_a_consent_the_brands_basis_decides(
-    context: AppContext, brand: Brand, shop: Shop, country: str | None, said: bool | None, refused: bool
+    context: AppContext, brand: Brand, shop: Shop, country: str | None, consent: bool | None, refused: bool
 ) -> None:
     [ann] = await known(
         context,
         brand,
         shop,
-        Person(email="ann@example.com", country=country, email_consent=ConsentStatement(given=said)),
+        Person(email="ann@example.com", country=country, email_consent=ConsentStatement(given=consent)),
     )
     assert (
         (await reached(context, brand, ann))[ann].refusals.get(Channel.email) is NoContactReason.no_consent
     ) is refused
 
 
-async def test_a_brand_may_have_its_own_basis(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_brand_may_have_its_own_basis(context: AppContext, brand: Brand, shop: Shop) -> None:
     [ann] = await known(context, brand, shop, Person(email="ann@example.com", country="DE"))
     brand.countries = {"DE": {"email_basis": "existing_customer"}}
     assert (await reached(context, brand, ann))[ann].addresses == {Channel.email: "ann@example.com"}
 
 
-async def test_a_suppressed_address_gets_nothing_and_no_order_lifts_it(
+async def test_suppressed_address_gets_nothing_and_no_order_lifts_it(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     [ann] = await known(context, brand, shop, ANN)
@@ -112,7 +112,7 @@ async def test_a_suppressed_address_gets_nothing_and_no_order_lifts_it(
     }
 
 
-async def test_a_bounced_address_is_none(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_bounced_address_counts_as_none(context: AppContext, brand: Brand, shop: Shop) -> None:
     [ann] = await known(context, brand, shop, ANN)
     await stopped(context, brand, Channel.email, SuppressionReason.bounced, "ann@example.com")
     found = (await reached(context, brand, ann))[ann]
@@ -122,7 +122,7 @@ async def test_a_bounced_address_is_none(context: AppContext, brand: Brand, shop
     )
 
 
-async def test_a_suppression_holds_for_its_brand_and_channel_alone(
+async def test_suppression_holds_only_for_its_brand_and_channel(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     [ann] = await known(context, brand, shop, ANN)
@@ -134,7 +134,7 @@ async def test_a_suppression_holds_for_its_brand_and_channel_alone(
     assert await reached(context, rival, ann) == {}
 
 
-async def test_the_first_reason_stays_also_under_many_at_once(
+async def test_first_reason_stays_under_concurrent_calls(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     await stopped(context, brand, Channel.email, SuppressionReason.complained, "p1@example.com")
@@ -157,7 +157,7 @@ async def test_the_first_reason_stays_also_under_many_at_once(
     assert reasons.count(SuppressionReason.complained) == 1
 
 
-async def test_a_thousand_customers_are_reached_in_three_queries(
+async def test_contact_options_of_a_thousand_customers_take_three_queries(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     ids = await known(
@@ -172,7 +172,7 @@ async def test_a_thousand_customers_are_reached_in_three_queries(
     assert await reached(context, brand) == {}
 
 
-async def test_who_is_erased_leaves_a_row_without_a_name_and_is_never_written_to(
+async def test_erased_customer_leaves_an_empty_row_and_is_never_written_to(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     [ann, bob] = await known(context, brand, shop, ANN, Person(email="bob@example.com", email_consent=YES))
@@ -202,7 +202,7 @@ async def test_who_is_erased_leaves_a_row_without_a_name_and_is_never_written_to
     }
 
 
-async def test_another_brands_customer_cannot_be_erased_or_exported(
+async def test_customer_of_another_brand_cannot_be_erased_or_exported(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     [ann] = await known(context, brand, shop, ANN)

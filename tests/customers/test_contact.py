@@ -45,12 +45,12 @@ from app.customers import contact, places
         ("a@" + "x." * 150 + "com", None),
     ],
 )
-def test_an_email_is_comparable_or_counts_as_absent(written: str | None, identity: str | None) -> None:
+def test_email_is_normalised_or_counts_as_absent(written: str | None, identity: str | None) -> None:
     assert contact.email_identity(written) == identity
 
 
 @given(st.text(max_size=300))
-def test_no_text_breaks_the_reading_of_addresses(text: str) -> None:
+def test_any_text_can_be_normalised(text: str) -> None:
     identity = contact.email_identity(text)
     assert identity is None or contact.email_identity(identity) == identity
     contact.phone_e164(text, ["DE", None, "US"])
@@ -94,7 +94,7 @@ def test_aliases_of_one_mailbox_share_a_key(identity: str, key: str) -> None:
         ("0170 1234567", ["XX", "DE"], "+491701234567"),
     ],
 )
-def test_a_phone_number_is_read_in_the_first_region_where_it_is_valid(
+def test_phone_number_is_read_in_the_first_region_where_it_is_valid(
     written: str | None, regions: list[str | None], number: str | None
 ) -> None:
     assert contact.phone_e164(written, regions) == number
@@ -129,7 +129,7 @@ def test_a_shops_country_completes_its_phone_numbers(
         (None, None),
     ],
 )
-def test_a_zone_is_guessed_only_where_a_country_has_one_time(country: str | None, zone: str | None) -> None:
+def test_zone_comes_from_a_country_with_one_time(country: str | None, zone: str | None) -> None:
     assert places.zone_of_country(country) == zone
 
 
@@ -148,7 +148,7 @@ def test_a_zone_is_guessed_only_where_a_country_has_one_time(country: str | None
         ("<script>", None),
     ],
 )
-def test_a_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> None:
+def test_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> None:
     assert places.locale_tag(written) == tag
 
 
@@ -165,5 +165,5 @@ def test_a_locale_becomes_a_language_tag(written: str | None, tag: str | None) -
         ("ß", None),
     ],
 )
-def test_a_country_is_an_iso_code_or_nothing(written: str | None, code: str | None) -> None:
+def test_country_is_an_iso_code_or_none(written: str | None, code: str | None) -> None:
     assert places.country_code(written) == code

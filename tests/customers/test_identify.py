@@ -23,7 +23,7 @@ PHONE = "+491701234567"
 OTHER_PHONE = "+491701234568"
 
 
-async def told(context: AppContext, brand: Brand, shop: Shop, *people: Person) -> list[UUID | None]:
+async def identified(context: AppContext, brand: Brand, shop: Shop, *people: Person) -> list[UUID | None]:
     """The customers of these people, in a transaction of its own."""
     async with context.sessions.begin() as session:
         return await identify(session, brand, shop, people, now=NOW)
@@ -47,22 +47,22 @@ async def other_shop(context: AppContext, brand: Brand) -> Shop:
         return shop
 
 
-async def test_an_email_in_any_case_is_one_customer(
+async def test_email_in_any_case_is_one_customer(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    first, again = await told(
+    first, again = await identified(
         context, brand, shop, Person(email="Ann@Example.com"), Person(email=" ann@example.COM")
     )
-    [later] = await told(context, brand, shop, Person(email="ANN@EXAMPLE.COM"))
+    [later] = await identified(context, brand, shop, Person(email="ANN@EXAMPLE.COM"))
     assert first == again == later
     assert await how_many(session) == 1
     assert (await kept(session, first)).email == "ann@example.com"
 
 
-async def test_aliases_are_customers_of_their_own_with_one_key(
+async def test_aliases_are_separate_customers_with_one_key(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    ids = await told(
+    ids = await identified(
         context, brand, shop, Person(email="a.nn+x@gmail.com"), Person(email="ann@googlemail.com")
     )
     rows = [await kept(session, customer_id) for customer_id in ids]
@@ -79,39 +79,39 @@ async def test_a_person_without_any_identity_is_no_customer(
         Person(email="none", phone="12", external_id=" "),
         Person(external_id="0"),
     ]
-    assert await told(context, brand, shop, *people) == [None] * 4
+    assert await identified(context, brand, shop, *people) == [None] * 4
     assert await how_many(session) == 0
-    assert await told(context, brand, shop) == []
+    assert await identified(context, brand, shop) == []
 
 
-async def test_a_phone_alone_finds_the_oldest_customer_with_it(
+async def test_phone_number_alone_finds_the_oldest_customer_with_it(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [ann] = await told(context, brand, shop, Person(email="ann@example.com", phone=PHONE))
-    [bob] = await told(context, brand, shop, Person(email="bob@example.com", phone=PHONE))
-    [caller, stranger] = await told(
+    [ann] = await identified(context, brand, shop, Person(email="ann@example.com", phone=PHONE))
+    [bob] = await identified(context, brand, shop, Person(email="bob@example.com", phone=PHONE))
+    [caller, stranger] = await identified(
         context, brand, shop, Person(phone="0170 1234567"), Person(phone=OTHER_PHONE)
     )
     assert caller == ann != bob
     assert (await kept(session, stranger)).phone == OTHER_PHONE
-    assert await told(context, brand, shop, Person(phone=OTHER_PHONE)) == [stranger]
+    assert await identified(context, brand, shop, Person(phone=OTHER_PHONE)) == [stranger]
 
 
-async def test_an_id_alone_makes_and_finds_a_customer(
+async def test_shops_id_alone_creates_and_finds_a_customer(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop, other_shop: Shop
 ) -> None:
-    first, again = await told(context, brand, shop, Person(external_id="c1"), Person(external_id="c1"))
+    first, again = await identified(context, brand, shop, Person(external_id="c1"), Person(external_id="c1"))
     assert first == again
-    assert await told(context, brand, shop, Person(external_id="c1")) == [first]
-    [elsewhere] = await told(context, brand, other_shop, Person(external_id="c1"))
+    assert await identified(context, brand, shop, Person(external_id="c1")) == [first]
+    [elsewhere] = await identified(context, brand, other_shop, Person(external_id="c1"))
     assert elsewhere != first
 
 
-async def test_a_customer_without_address_gets_the_one_that_comes_later(
+async def test_customer_without_an_address_gets_a_later_one(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [bare] = await told(context, brand, shop, Person(external_id="c1"))
-    ids = await told(
+    [bare] = await identified(context, brand, shop, Person(external_id="c1"))
+    ids = await identified(
         context,
         brand,
         shop,
@@ -123,55 +123,59 @@ async def test_a_customer_without_address_gets_the_one_that_comes_later(
     assert (row.email, row.email_key, row.phone) == ("ann@gmail.com", "ann@gmail.com", PHONE)
 
 
-async def test_a_changed_address_is_another_customer_and_the_reference_follows(
+async def test_changed_address_is_another_customer_with_the_reference(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [old] = await told(context, brand, shop, Person(external_id="c1", email="old@example.com"))
-    [new] = await told(context, brand, shop, Person(external_id="c1", email="new@example.com"))
+    [old] = await identified(context, brand, shop, Person(external_id="c1", email="old@example.com"))
+    [new] = await identified(context, brand, shop, Person(external_id="c1", email="new@example.com"))
     assert old != new
-    assert await told(context, brand, shop, Person(external_id="c1"), Person(email="old@example.com")) == [
+    assert await identified(
+        context, brand, shop, Person(external_id="c1"), Person(email="old@example.com")
+    ) == [
         new,
         old,
     ]
 
 
-async def test_a_reference_without_address_moves_to_who_has_the_address(
+async def test_reference_without_an_address_moves_to_the_customer_with_the_address(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [bare] = await told(context, brand, shop, Person(external_id="c1"))
-    [ann] = await told(context, brand, shop, Person(email="ann@example.com"))
-    assert await told(context, brand, shop, Person(external_id="c1", email="ann@example.com")) == [ann]
-    assert await told(context, brand, shop, Person(external_id="c1")) == [ann]
+    [bare] = await identified(context, brand, shop, Person(external_id="c1"))
+    [ann] = await identified(context, brand, shop, Person(email="ann@example.com"))
+    assert await identified(context, brand, shop, Person(external_id="c1", email="ann@example.com")) == [ann]
+    assert await identified(context, brand, shop, Person(external_id="c1")) == [ann]
     assert bare != ann
 
 
-async def test_a_known_id_outdoes_a_phone_that_somebody_else_has(
+async def test_known_id_wins_over_a_phone_number_of_another(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [ann] = await told(context, brand, shop, Person(external_id="c1", email="ann@example.com"))
-    [bob] = await told(context, brand, shop, Person(email="bob@example.com", phone=PHONE))
-    assert await told(context, brand, shop, Person(external_id="c1", phone=PHONE)) == [ann]
+    [ann] = await identified(context, brand, shop, Person(external_id="c1", email="ann@example.com"))
+    [bob] = await identified(context, brand, shop, Person(email="bob@example.com", phone=PHONE))
+    assert await identified(context, brand, shop, Person(external_id="c1", phone=PHONE)) == [ann]
     assert (await kept(session, ann)).phone == PHONE
     assert bob != ann
 
 
-async def test_a_bare_id_with_a_known_number_is_who_has_the_number(
+async def test_bare_id_with_a_known_number_is_the_customer_with_the_number(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [bare] = await told(context, brand, shop, Person(external_id="c1"))
-    [caller] = await told(context, brand, shop, Person(phone=PHONE))
-    assert await told(
+    [bare] = await identified(context, brand, shop, Person(external_id="c1"))
+    [caller] = await identified(context, brand, shop, Person(phone=PHONE))
+    assert await identified(
         context, brand, shop, Person(external_id="c1", phone=PHONE), Person(external_id="c1")
     ) == [caller, caller]
     assert bare != caller
 
 
-async def test_the_newest_word_counts_and_silence_changes_nothing(
+async def test_newest_detail_counts_and_an_absent_one_changes_nothing(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     ann = Person(email="ann@example.com", first_name="Ann", last_name="Old", locale="de_DE", country="de")
-    customer_id, _ = await told(context, brand, shop, ann, Person(email="ann@example.com", last_name="New"))
-    await told(
+    customer_id, _ = await identified(
+        context, brand, shop, ann, Person(email="ann@example.com", last_name="New")
+    )
+    await identified(
         context,
         brand,
         shop,
@@ -189,9 +193,9 @@ async def test_a_time_zone_is_the_reported_one_else_guessed_from_the_country(
         Person(email="b@example.com", time_zone="Mars/Base", country="AT"),
         Person(email="c@example.com", country="US"),
     ]
-    ids = await told(context, brand, shop, *people)
+    ids = await identified(context, brand, shop, *people)
     assert [(await kept(session, each)).time_zone for each in ids] == ["Asia/Tokyo", "Europe/Vienna", None]
-    await told(
+    await identified(
         context,
         brand,
         shop,
@@ -202,35 +206,39 @@ async def test_a_time_zone_is_the_reported_one_else_guessed_from_the_country(
     assert [(await kept(session, each)).time_zone for each in ids] == ["Asia/Tokyo", "Europe/Paris", None]
 
 
-async def test_text_that_no_database_takes_is_cleaned(
+async def test_text_that_cannot_be_stored_is_cleaned(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     odd = Person(
         email="ann@example.com", first_name="An\x00n\ud800", last_name="L" * 5000, external_id="c\x001"
     )
-    [customer_id] = await told(context, brand, shop, odd)
+    [customer_id] = await identified(context, brand, shop, odd)
     row = await kept(session, customer_id)
     assert (row.first_name, len(row.last_name or "")) == ("An n", 100)
-    assert await told(context, brand, shop, Person(external_id="x" * 9000)) == [None]
+    assert await identified(context, brand, shop, Person(external_id="x" * 9000)) == [None]
 
 
 async def test_a_number_with_consent_stays_until_another_one_has_consent(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     yes = ConsentStatement(given=True)
-    [ann] = await told(context, brand, shop, Person(email="ann@example.com", phone=PHONE, sms_consent=yes))
-    await told(context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE))
+    [ann] = await identified(
+        context, brand, shop, Person(email="ann@example.com", phone=PHONE, sms_consent=yes)
+    )
+    await identified(context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE))
     assert (await kept(session, ann)).phone == PHONE
-    await told(context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE, sms_consent=yes))
+    await identified(
+        context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE, sms_consent=yes)
+    )
     session.expire_all()
     assert (await kept(session, ann)).phone == OTHER_PHONE
 
 
-async def test_a_number_that_never_agreed_is_replaced_by_the_newest(
+async def test_number_without_consent_is_replaced_by_the_newest(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    [ann] = await told(context, brand, shop, Person(email="ann@example.com", phone=PHONE))
-    await told(context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE))
+    [ann] = await identified(context, brand, shop, Person(email="ann@example.com", phone=PHONE))
+    await identified(context, brand, shop, Person(email="ann@example.com", phone=OTHER_PHONE))
     assert (await kept(session, ann)).phone == OTHER_PHONE
 
 
@@ -241,39 +249,41 @@ async def consents(session: AsyncSession) -> dict[Channel, bool]:
 
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("backwards", [True, False])
-async def test_the_later_word_of_consent_counts_whatever_comes_first(
+async def test_later_consent_counts_in_any_order_of_arrival(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop, together: bool, backwards: bool
 ) -> None:
     def word(hours: int, *, given: bool | None) -> Person:
-        said = ConsentStatement(given=given, at=NOW + timedelta(hours=hours))
+        statement = ConsentStatement(given=given, at=NOW + timedelta(hours=hours))
         return Person(
             email="ann@example.com",
-            email_consent=said,
-            sms_consent=ConsentStatement(given=not given, at=said.at) if given is not None else said,
+            email_consent=statement,
+            sms_consent=ConsentStatement(given=not given, at=statement.at)
+            if given is not None
+            else statement,
         )
 
     words = [word(1, given=True), word(2, given=False), word(2, given=True), word(3, given=None)]
     words = words[::-1] if backwards else words
     batches: Sequence[Sequence[Person]] = [words] if together else [[each] for each in words]
     for batch in batches:
-        await told(context, brand, shop, *batch)
-    # At hour 2 both were said of each channel: of two words at one time the no counts.
+        await identified(context, brand, shop, *batch)
+    # At hour 2 there are both for each channel: of two at one time the refusal counts.
     assert await consents(session) == {Channel.email: False, Channel.sms: False}
 
 
-async def test_a_word_without_time_counts_from_now(
+async def test_consent_without_a_time_counts_from_now(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     old = ConsentStatement(given=False, at=NOW - timedelta(days=1))
-    await told(context, brand, shop, Person(email="ann@example.com", email_consent=old))
-    await told(
+    await identified(context, brand, shop, Person(email="ann@example.com", email_consent=old))
+    await identified(
         context, brand, shop, Person(email="ann@example.com", email_consent=ConsentStatement(given=True))
     )
-    await told(context, brand, shop, Person(email="ann@example.com", email_consent=old))
+    await identified(context, brand, shop, Person(email="ann@example.com", email_consent=old))
     assert await consents(session) == {Channel.email: True}
 
 
-async def test_customers_are_found_by_what_others_call_them(
+async def test_customers_are_found_by_address_number_and_id(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     people = [
@@ -281,7 +291,7 @@ async def test_customers_are_found_by_what_others_call_them(
         Person(phone=PHONE),
         Person(email="bob@example.com"),
     ]
-    ann, caller, _ = await told(context, brand, shop, *people)
+    ann, caller, _ = await identified(context, brand, shop, *people)
     assert await find_customers(session, brand.id, email=" ANN@example.com") == [ann]
     assert await find_customers(
         session, brand.id, phone="+49 170 1234567", shop_id=shop.id, external_id="c1"
@@ -297,8 +307,8 @@ async def test_brands_share_no_customers(
         rival = await add_brand(other, "rival", name="Rival")
         rivals, _ = await add_shop(other, context.tokens, rival, "rival", name="Rival")
     person = Person(external_id="c1", email="ann@example.com", phone=PHONE)
-    [ours] = await told(context, brand, shop, person)
-    [theirs] = await told(context, rival, rivals, person)
+    [ours] = await identified(context, brand, shop, person)
+    [theirs] = await identified(context, rival, rivals, person)
     assert ours != theirs
 
 
@@ -317,15 +327,15 @@ async def test_five_hundred_people_take_few_queries(context: AppContext, brand: 
     event.listen(
         context.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2])
     )
-    ids = await told(context, brand, shop, *people)
+    ids = await identified(context, brand, shop, *people)
     assert len(set(ids)) == 500
     made = len(statements)
-    assert await told(context, brand, shop, *people) == ids
+    assert await identified(context, brand, shop, *people) == ids
     assert made <= 8
     assert len(statements) - made <= 4
 
 
-async def test_batches_beside_each_other_make_one_customer_a_person(
+async def test_concurrent_batches_create_one_customer_per_person(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     people = [
@@ -346,7 +356,7 @@ async def test_batches_beside_each_other_make_one_customer_a_person(
         order = people[turn * 11 :] + people[: turn * 11]
         if turn % 2:
             order = order[::-1]
-        found = dict(zip(order, await told(context, brand, shop, *order), strict=True))
+        found = dict(zip(order, await identified(context, brand, shop, *order), strict=True))
         return [found[person] for person in people]
 
     first, *others = await asyncio.gather(*(batch(turn) for turn in range(7)))
@@ -357,16 +367,16 @@ async def test_batches_beside_each_other_make_one_customer_a_person(
     assert references == 60
 
 
-async def test_batches_that_bring_a_bare_customer_an_address_agree(
+async def test_concurrent_batches_with_an_address_for_one_customer_agree(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     for number in range(10):
-        [bare] = await told(context, brand, shop, Person(external_id=f"c{number}"))
+        [bare] = await identified(context, brand, shop, Person(external_id=f"c{number}"))
         email = f"p{number}@example.com"
         answers = await asyncio.gather(
-            told(context, brand, shop, Person(external_id=f"c{number}", email=email)),
-            told(context, brand, shop, Person(email=email)),
-            told(context, brand, shop, Person(external_id=f"c{number}", email=email, first_name="Ann")),
+            identified(context, brand, shop, Person(external_id=f"c{number}", email=email)),
+            identified(context, brand, shop, Person(email=email)),
+            identified(context, brand, shop, Person(external_id=f"c{number}", email=email, first_name="Ann")),
         )
         ids = {customer_id for answer in answers for customer_id in answer}
         assert len(ids) == 1
@@ -374,5 +384,5 @@ async def test_batches_that_bring_a_bare_customer_an_address_agree(
             await session.execute(select(func.count()).select_from(Customer).where(Customer.email == email))
         ).scalar_one()
         assert found == 1
-        assert await told(context, brand, shop, Person(external_id=f"c{number}")) == list(ids)
+        assert await identified(context, brand, shop, Person(external_id=f"c{number}")) == list(ids)
         assert bare is not None

@@ -12,7 +12,7 @@ WANTS = EmailBasis.consent
 
 
 @pytest.mark.parametrize(
-    ("channel", "address", "suppressed", "said", "basis", "no"),
+    ("channel", "address", "suppressed", "consent", "basis", "no"),
     [
         (Channel.email, "a@b.co", None, None, HAS, None),
         (Channel.email, "a@b.co", None, None, WANTS, NoContactReason.no_consent),
@@ -30,22 +30,22 @@ WANTS = EmailBasis.consent
         (Channel.sms, None, None, True, HAS, NoContactReason.no_address),
     ],
 )
-def test_who_may_be_reached(
+def test_refusal_by_address_suppression_consent_and_basis(
     channel: Channel,
     address: str | None,
     suppressed: SuppressionReason | None,
-    said: bool | None,
+    consent: bool | None,
     basis: EmailBasis,
     no: NoContactReason | None,
 ) -> None:
-    assert refusal(channel, address, suppressed, said, basis) is no
+    assert refusal(channel, address, suppressed, consent, basis) is no
 
 
-def test_no_is_never_overruled() -> None:
+def test_refused_consent_always_refuses() -> None:
     for channel, suppressed, basis in product(Channel, [None, *SuppressionReason], EmailBasis):
-        for said in (True, False, None):
-            if suppressed is not None or said is False:
-                assert refusal(channel, "x", suppressed, said, basis) is not None
+        for consent in (True, False, None):
+            if suppressed is not None or consent is False:
+                assert refusal(channel, "x", suppressed, consent, basis) is not None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_no_is_never_overruled() -> None:
         ({"FR": "nonsense"}, "FR", HAS),
     ],
 )
-def test_the_basis_is_the_brands_word_for_the_country(
+def test_basis_is_the_brands_setting_for_the_country(
     countries: dict[str, object], country: str | None, basis: EmailBasis
 ) -> None:
     assert email_basis(countries, country) is basis

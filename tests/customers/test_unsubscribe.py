@@ -69,7 +69,9 @@ async def suppressed(session: AsyncSession) -> dict[Channel, SuppressionReason]:
     return {row.channel: row.reason for row in rows}
 
 
-async def test_looking_changes_nothing(client: AsyncClient, session: AsyncSession, path: str) -> None:
+async def test_opening_the_page_changes_nothing(
+    client: AsyncClient, session: AsyncSession, path: str
+) -> None:
     answer = await client.get(path)
     assert answer.status_code == 200
     assert "Stop messages from Acme Goods?" in answer.text
@@ -146,7 +148,7 @@ async def test_an_undo_never_lifts_a_bounce_or_a_complaint(
     assert await suppressed(session) == {Channel.email: SuppressionReason.complained}
 
 
-async def test_who_has_a_phone_alone_stops_texts(
+async def test_customer_with_only_a_phone_number_stops_texts(
     client: AsyncClient, session: AsyncSession, context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     bob = await person(context, brand, shop, Person(phone="+491701234599"))
@@ -187,7 +189,7 @@ async def test_foreign_links_get_the_same_page(
     assert await suppressed(session) == {}
 
 
-async def test_guessing_is_limited_but_unsubscribing_never_is(
+async def test_guessing_is_limited_and_unsubscribing_is_not(
     client: AsyncClient, session: AsyncSession, path: str
 ) -> None:
     answers = {(await client.get(f"/u/guess{number}")).status_code for number in range(15)}

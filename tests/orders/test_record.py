@@ -109,7 +109,7 @@ async def test_an_order_is_stored_as_it_was_reported(
     assert state(order) == (None, None, None, 0, OrderStatus.paid)
 
 
-async def test_the_same_order_twice_is_one_and_stays_as_it_was(
+async def test_repeated_order_is_one_and_stays_as_it_was(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     changed = replace(PAID, total=1, number="changed")
@@ -119,7 +119,7 @@ async def test_the_same_order_twice_is_one_and_stays_as_it_was(
     assert (await order_of(session)).total == 8000
 
 
-async def test_ids_come_back_in_order_for_new_and_known_alike(
+async def test_ids_are_returned_in_order_for_new_and_known_orders(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     orders = [replace(PAID, order_id=str(number)) for number in (5, 3, 9, 1)]
@@ -170,7 +170,7 @@ async def test_address_and_payment_are_stored_as_keyed_hashes_only(
     assert (third.address_key, third.payment_key) == (None, None)
 
 
-async def test_text_that_no_database_takes_is_cleaned(
+async def test_text_that_cannot_be_stored_is_cleaned(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     odd = replace(
@@ -205,7 +205,7 @@ async def test_every_order_of_arrival_makes_the_same_row(
     assert {state(await order_of(session, key)) for key in arrivals} == {expected}
 
 
-async def test_a_repeated_report_changes_nothing(
+async def test_repeated_fact_changes_nothing(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     [order_id] = await paid(context, brand, shop, PAID)
@@ -231,7 +231,7 @@ async def test_refunds_add_up_and_round_down(
     )
 
 
-async def test_a_refund_counts_in_the_orders_currency(
+async def test_refund_is_in_the_currency_of_its_order(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     for currency, minor in (("JPY", 12), ("KWD", 12345)):
@@ -240,7 +240,7 @@ async def test_a_refund_counts_in_the_orders_currency(
         assert (await order_of(session, currency)).refunded == minor
 
 
-async def test_an_order_and_its_facts_at_the_same_time_never_miss_each_other(
+async def test_concurrent_order_and_facts_do_not_miss_each_other(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     for number in range(18):
@@ -257,7 +257,7 @@ async def test_an_order_and_its_facts_at_the_same_time_never_miss_each_other(
         assert state(await order_of(session, key)) == expected
 
 
-async def test_a_report_waits_for_the_order_under_way(
+async def test_fact_waits_for_an_order_being_inserted(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as writing:
@@ -269,7 +269,7 @@ async def test_a_report_waits_for_the_order_under_way(
     assert (await order_of(session)).refunded == 3000
 
 
-async def test_an_order_waits_for_the_report_under_way(
+async def test_order_waits_for_a_fact_being_recorded(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as reporting:
@@ -300,7 +300,7 @@ async def test_order_and_facts_in_one_transaction_see_each_other(
     assert (await order_of(session)).status is OrderStatus.cancelled
 
 
-async def test_batches_in_opposite_order_do_not_lock_each_other_out(
+async def test_batches_in_opposite_order_do_not_deadlock(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     orders = [replace(PAID, order_id=f"o{number}") for number in range(60)]
@@ -321,7 +321,7 @@ async def test_batches_in_opposite_order_do_not_lock_each_other_out(
     }
 
 
-async def test_five_hundred_orders_take_few_queries(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_five_hundred_orders_take_few_statements(context: AppContext, brand: Brand, shop: Shop) -> None:
     orders = [replace(PAID, order_id=str(number)) for number in range(500)]
     facts = [OrderDelivered(order.order_id, NOW) for order in orders]
     statements: list[str] = []

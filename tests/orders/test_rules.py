@@ -55,7 +55,7 @@ refund = st.builds(
         lambda facts: st.tuples(st.just(facts), st.permutations(facts + facts[:3]))
     )
 )
-def test_repeats_and_lateness_never_matter(both: tuple[list[ReportedFact], list[ReportedFact]]) -> None:
+def test_repetition_and_lateness_do_not_matter(both: tuple[list[ReportedFact], list[ReportedFact]]) -> None:
     plain, shuffled = both
     assert fold(plain, total=5000, currency="EUR") == fold(shuffled, total=5000, currency="EUR")
 
@@ -74,11 +74,11 @@ def test_repeats_and_lateness_never_matter(both: tuple[list[ReportedFact], list[
         ([ReportedFact(FactKind.refunded, NOW, "none")], OrderStatus.paid),
     ],
 )
-def test_the_status_is_the_last_that_applies(facts: list[ReportedFact], status: OrderStatus) -> None:
+def test_status_is_the_last_that_applies(facts: list[ReportedFact], status: OrderStatus) -> None:
     assert fold(facts, total=8000, currency="EUR").status is status
 
 
-def test_a_free_order_is_not_refunded_by_nothing() -> None:
+def test_free_order_is_not_refunded() -> None:
     assert (
         order_status(fulfilled=False, delivered=False, cancelled=False, total=0, refunded=0)
         is OrderStatus.paid
@@ -98,7 +98,9 @@ def test_a_free_order_is_not_refunded_by_nothing() -> None:
         ("9" * 19, "KWD", 10**15),
     ],
 )
-def test_a_refund_is_rounded_down_to_what_its_currency_has(amount: str, currency: str, minor: int) -> None:
+def test_refund_is_rounded_down_to_the_decimals_of_its_currency(
+    amount: str, currency: str, minor: int
+) -> None:
     assert refund_minor(Decimal(amount), currency) == minor
 
 
@@ -116,5 +118,5 @@ def test_a_refund_is_rounded_down_to_what_its_currency_has(amount: str, currency
         ((), None),
     ],
 )
-def test_an_address_is_comparable_when_it_names_a_house(parts: tuple[str, ...], line: str | None) -> None:
+def test_address_is_comparable_when_it_names_a_building(parts: tuple[str, ...], line: str | None) -> None:
     assert comparable_address(parts) == line

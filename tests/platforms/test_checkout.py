@@ -270,13 +270,13 @@ def test_consent_is_a_flag_or_an_object(consent, given):
 
 
 def test_consent_keeps_its_level_source_and_time():
-    said = {
+    statement = {
         "state": "subscribed",
         "opt_in_level": "confirmed_opt_in",
         "at": "2026-01-01T00:00:00Z",
         "source": "footer",
     }
-    consent = paid(customer={"email_consent": said}).person.email_consent
+    consent = paid(customer={"email_consent": statement}).person.email_consent
     assert (consent.opt_in_level, consent.source, consent.at) == (
         "confirmed_opt_in",
         "footer",

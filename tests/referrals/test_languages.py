@@ -47,7 +47,7 @@ async def test_every_text_of_the_referrers_page_is_in_the_customers_language(
         await session.execute(update(Customer).where(Customer.id == row.customer_id).values(locale="nl-BE"))
     page = (await client.get(f"/p/{context.tokens.link('referrer', brand.id, row.id)}")).text
     assert '<html lang="nl">' in page
-    assert bare_words(page) - {code.display, *code.display.split("-")} <= VALUES
+    assert {word for word in bare_words(page) if word not in code.display} <= VALUES
     assert "«QR code of your link»" in page
 
 

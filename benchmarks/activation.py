@@ -36,7 +36,7 @@ from app.demo.client import Outside
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyStatus
+from app.surveys.rules import OPEN
 from app.wiring import Parts, open_parts
 from app.worker import sweeps_of
 
@@ -91,7 +91,7 @@ async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]
     await due.run_until_idle(sweeps_of(parts), clock.now())
     async with context.sessions() as session:
         found = await session.scalars(
-            select(Survey.id).where(Survey.brand_id == brand.id, Survey.status == SurveyStatus.sent)
+            select(Survey.id).where(Survey.brand_id == brand.id, Survey.status.in_(OPEN))
         )
         surveys = list(found)
     if len(surveys) != count:

@@ -29,7 +29,7 @@ from app.demo.scenario import Scenario, ShopSetup
 from app.demo.simulated_clock import SimulatedClock
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyStatus
+from app.surveys.rules import OPEN, SurveyStatus
 from app.wiring import Parts, open_parts
 from app.worker import sweeps_of, work
 
@@ -162,7 +162,7 @@ async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
         # One that still waits for its response, if there is one, else an answered one.
         survey = await session.scalar(
             select(Survey.id)
-            .where(Survey.brand_id == brand.id, Survey.status.in_([SurveyStatus.sent, SurveyStatus.answered]))
+            .where(Survey.brand_id == brand.id, Survey.status.in_([*OPEN, SurveyStatus.answered]))
             .order_by(Survey.status == SurveyStatus.answered, Survey.sent_at.desc())
         )
         referrer = (

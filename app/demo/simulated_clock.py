@@ -16,7 +16,7 @@ from app.messaging.rules import MessageStatus
 from app.referrals.models import Redemption
 from app.referrals.rules import RedemptionStatus
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyStatus
+from app.surveys.rules import OPEN, SurveyStatus
 
 
 class SimulatedClock:
@@ -42,7 +42,7 @@ class SimulatedClock:
         due_times = union_all(
             select(func.min(Survey.due_at).label("at")).where(Survey.status == SurveyStatus.planned),
             select(func.min(Survey.reminder_due_at)).where(Survey.status == SurveyStatus.sent),
-            select(func.min(Survey.expires_at)).where(Survey.status == SurveyStatus.sent),
+            select(func.min(Survey.expires_at)).where(Survey.status.in_(OPEN)),
             select(func.min(Message.due_at)).where(Message.status == MessageStatus.planned),
             select(func.min(Redemption.hold_until)).where(Redemption.status == RedemptionStatus.pending),
         ).subquery()

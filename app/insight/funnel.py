@@ -3,7 +3,8 @@
 The orders placed in a period are followed as far as they came, whenever that was, so no stage mixes two clocks and the numbers of
 an old period only grow. Test orders and imported history are left out. The stages:
 
-- `orders`: placed in the period; `surveyed`: their survey was handed to a provider;
+- `orders`: placed in the period; `surveyed`: a provider accepted their survey, or that about another
+  occasion in the period;
 - `delivered`: it arrived (by the provider's word or because it was answered; on a channel without receipts: was accepted);
 - `answered`; `promoters`: answers of 9 or 10;
 - `offers_delivered`: people whom such an answer made a referrer and whose offer arrived (as above);
@@ -99,22 +100,27 @@ _RECEIPTS = "coalesce(bool_or(m.status IN ('delivered', 'bounced', 'complained')
 def _cohort(period: Period) -> str:
     return f"""
         cohort AS (
-            SELECT o.brand_id, o.id FROM orders o
+            SELECT o.brand_id, 'order' AS cause_kind, o.id AS cause_id FROM orders o
             WHERE o.brand_id = :brand AND NOT o.test AND NOT o.history AND {within("o.placed_at", period)}
+            UNION ALL
+            SELECT s.brand_id, s.cause_kind, s.cause_id FROM surveys s
+            WHERE s.brand_id = :brand AND s.cause_kind <> 'order' AND {within("s.triggered_at", period)}
         )
     """
 
 
 def _chosen(period: Period) -> str:
     """The referrers whom the cohort's answers made; without a period all referrers."""
-    made = "JOIN surveys s ON s.brand_id = f.brand_id AND s.id = f.survey_id JOIN cohort ON cohort.id = s.order_id"
+    made = "JOIN surveys s ON s.brand_id = f.brand_id AND s.id = f.survey_id JOIN cohort ON cohort.cause_kind = s.cause_kind AND cohort.cause_id = s.cause_id"
     return f"chosen AS (SELECT f.id, f.customer_id FROM referrers f {'' if period == Period() else made} WHERE f.brand_id = :brand)"
 
 
 async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
     """Follow the orders placed in the period; a few queries, however many orders there are."""
     values = binds(brand_id, period)
-    orders = await session.scalar(text(f"WITH {_cohort(period)} SELECT count(*) FROM cohort"), values)
+    orders = await session.scalar(
+        text(f"WITH {_cohort(period)} SELECT count(*) FROM cohort WHERE cause_kind = 'order'"), values
+    )
     asked = (await session.execute(text(_asked(period)), values)).all()
     offered = (await session.execute(text(_offered(period)), values)).all()
     referred = (await session.execute(text(_referred(period)), values)).one()
@@ -157,7 +163,8 @@ def _asked(period: Period) -> str:
     return f"""
         WITH {_cohort(period)}, asked AS (
             SELECT s.id, s.channel, r.score FROM cohort
-            JOIN surveys s ON s.brand_id = cohort.brand_id AND s.order_id = cohort.id AND s.sent_at IS NOT NULL
+            JOIN surveys s ON s.brand_id = cohort.brand_id AND s.cause_kind = cohort.cause_kind
+                AND s.cause_id = cohort.cause_id AND s.sent_at IS NOT NULL
             LEFT JOIN responses r ON r.brand_id = s.brand_id AND r.survey_id = s.id
         ), told AS (
             SELECT asked.channel, asked.score, {_ARRIVED} AS arrived, {_ACCEPTED} AS accepted, {_RECEIPTS} AS receipts

@@ -34,14 +34,28 @@ INVARIANT_QUERIES = (
         "ord",
         """
         SELECT o.brand_id, o.id AS row FROM orders o
-        WHERE NOT EXISTS (SELECT FROM surveys s WHERE s.brand_id = o.brand_id AND s.order_id = o.id)
+        WHERE NOT EXISTS (SELECT FROM surveys s
+            WHERE s.brand_id = o.brand_id AND s.cause_kind = 'order' AND s.cause_id = o.id)
         """,
     ),
     Invariant(
-        "one_survey_per_order",
-        "no order has two surveys",
-        "ord",
-        "SELECT brand_id, order_id AS row FROM surveys GROUP BY 1, 2 HAVING count(*) > 1",
+        "one_survey_per_cause",
+        "no order or other cause has two surveys",
+        "sur",
+        """
+        SELECT brand_id, (array_agg(id))[1] AS row FROM surveys
+        GROUP BY brand_id, cause_kind, cause_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "sent_survey_was_accepted",
+        "a provider accepted the message of a survey that is marked as sent",
+        "sur",
+        """
+        SELECT s.brand_id, s.id AS row FROM surveys s WHERE s.status = 'sent' AND NOT EXISTS (
+            SELECT FROM messages m WHERE m.brand_id = s.brand_id AND m.template = 'survey'
+                AND m.subject_id = s.id AND m.sent_at IS NOT NULL)
+        """,
     ),
     Invariant(
         "skip_has_reason",
@@ -74,7 +88,7 @@ INVARIANT_QUERIES = (
         "rsp",
         """
         SELECT r.brand_id, r.id AS row FROM responses r JOIN surveys s ON s.brand_id = r.brand_id AND s.id = r.survey_id
-        WHERE s.status <> 'answered' OR s.sent_at IS NULL OR s.order_id <> r.order_id OR s.customer_id <> r.customer_id
+        WHERE s.status <> 'answered' OR s.sent_at IS NULL OR s.order_id IS DISTINCT FROM r.order_id OR s.customer_id <> r.customer_id
         """,
     ),
     Invariant(

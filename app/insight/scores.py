@@ -33,19 +33,25 @@ _KEYS = {
     By.week: "to_char(date_trunc('week', r.answered_at AT TIME ZONE :zone), 'YYYY-MM-DD')",
     By.month: "to_char(r.answered_at AT TIME ZONE :zone, 'YYYY-MM')",
     By.product: "coalesce(item.value ->> 'sku', item.value ->> 'title')",
-    By.country: "o.country",
+    By.country: "CASE WHEN r.order_id IS NULL THEN c.country ELSE o.country END",
     By.channel: "r.channel",
     By.locale: "coalesce(c.locale, sh.locale)",
     By.shop: "sh.slug",
 }
-_ORDERS = "JOIN orders o ON o.brand_id = r.brand_id AND o.id = r.order_id"
-_SHOPS = "JOIN shops sh ON sh.brand_id = o.brand_id AND sh.id = o.shop_id"
+# A response to a survey that is not about an order has none; it counts by its survey's shop and its
+# customer's country, and has no product.
+_ORDERS = "LEFT JOIN orders o ON o.brand_id = r.brand_id AND o.id = r.order_id"
+_CUSTOMERS = "JOIN customers c ON c.brand_id = r.brand_id AND c.id = r.customer_id"
+_SHOPS = """
+    JOIN surveys s ON s.brand_id = r.brand_id AND s.id = r.survey_id
+    JOIN shops sh ON sh.brand_id = r.brand_id AND sh.id = s.shop_id
+"""
 _JOINS = {
-    # An answer counts once for each product that was in its order.
+    # A response counts once for each product of its order.
     By.product: f"{_ORDERS} LEFT JOIN LATERAL jsonb_array_elements(o.items) AS item ON true",
-    By.country: _ORDERS,
-    By.locale: f"{_ORDERS} {_SHOPS} JOIN customers c ON c.brand_id = r.brand_id AND c.id = r.customer_id",
-    By.shop: f"{_ORDERS} {_SHOPS}",
+    By.country: f"{_ORDERS} {_CUSTOMERS}",
+    By.locale: f"{_SHOPS} {_CUSTOMERS}",
+    By.shop: _SHOPS,
 }
 _BANDS = """
     count(DISTINCT r.id) FILTER (WHERE r.score >= 9) AS promoters,
@@ -153,7 +159,8 @@ async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By
 
 def _latest(period: Period, columns: str = "", windows: str = "") -> str:
     return f"""
-        SELECT DISTINCT ON ({windows}r.customer_id) {columns} r.brand_id, r.id, r.customer_id, r.order_id, r.channel, r.score
+        SELECT DISTINCT ON ({windows}r.customer_id) {columns} r.brand_id, r.id, r.customer_id, r.survey_id, r.order_id,
+            r.channel, r.score
         FROM responses r WHERE r.brand_id = :brand AND {within("r.answered_at", period)}
         ORDER BY {windows}r.customer_id, r.answered_at DESC, r.id DESC
     """

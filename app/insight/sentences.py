@@ -103,9 +103,9 @@ def fact(it: OrderFact, number: str, currency: str) -> str:
     return f"Order {number} {_FACTS[it.kind]}."
 
 
-def survey(it: Survey, number: str) -> str:
+def survey(it: Survey, number: str | None) -> str:
     """Where a survey stands, and why it was skipped or put off."""
-    about = f"The survey about order {number}"
+    about = f"The survey about order {number}" if number else "The survey"
     by = f" by {_CHANNELS[it.channel]}" if it.channel else ""
     match it.status:
         case SurveyStatus.skipped:
@@ -117,8 +117,9 @@ def survey(it: Survey, number: str) -> str:
                 f" ({_DEFERRALS.get(it.deferred_reason, it.deferred_reason)})" if it.deferred_reason else ""
             )
             return f"{about} is due on {_day(it.due_at)}{by}{deferred}."
-        case SurveyStatus.sent:
-            return f"{about} was sent{by} and waits for an answer."
+        case SurveyStatus.queued | SurveyStatus.sent:
+            how = "was sent" if it.sent_at else "is being sent"
+            return f"{about} {how}{by} and waits for an answer."
         case SurveyStatus.answered:
             return f"{about} was sent{by} and answered."
         case SurveyStatus.expired:

@@ -154,12 +154,12 @@ async def _facts(person: _Person) -> list[Happening]:
 async def _surveys(person: _Person) -> list[Happening]:
     found = await person.session.execute(
         select(Survey, Order.number)
-        .join(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
+        .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
         .where(*_of(person, Survey))
     )
     return [
         Happening(
-            it.sent_at or (it.due_at if it.reason is None else None) or it.created_at,
+            it.sent_at or it.queued_at or (it.due_at if it.reason is None else None) or it.created_at,
             f"survey_{it.status}",
             sentences.survey(it, number),
             {"survey": public_id("sur", it.id), "status": it.status, "reason": it.reason},

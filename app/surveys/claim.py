@@ -29,7 +29,7 @@ class SurveyState:
     channel: Channel | None
     due_at: datetime | None
     deferred_reason: str | None
-    sent_at: datetime | None
+    queued_at: datetime | None
     expires_at: datetime | None
     reminders_sent: int
     reminder_due_at: datetime | None
@@ -41,7 +41,7 @@ _CHANGED = (
     Survey.channel,
     Survey.due_at,
     Survey.deferred_reason,
-    Survey.sent_at,
+    Survey.queued_at,
     Survey.expires_at,
     Survey.reminders_sent,
     Survey.reminder_due_at,
@@ -57,7 +57,7 @@ def state_of(survey: Survey) -> SurveyState:
         channel=survey.channel,
         due_at=survey.due_at,
         deferred_reason=survey.deferred_reason,
-        sent_at=survey.sent_at,
+        queued_at=survey.queued_at,
         expires_at=survey.expires_at,
         reminders_sent=survey.reminders_sent,
         reminder_due_at=survey.reminder_due_at,

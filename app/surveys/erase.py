@@ -1,4 +1,4 @@
-"""Forget what a person wrote, and ask them nothing more. Scores stay, without anybody behind them."""
+"""Erase what a person wrote and send them no more surveys; scores stay, without a name."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.surveys.models import Response, Survey
-from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.rules import OPEN, SkipReason, SurveyStatus
 
 
 async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
-    """Drop these customers' comments and leave to quote them; planned surveys are skipped, open ones are closed. Idempotent."""
+    """Erase these customers' comments and testimonial consents. Idempotent.
+
+    Planned surveys are skipped (`no_address`), open ones expire.
+    """
     await session.execute(
         update(Survey)
         .where(
@@ -27,7 +30,7 @@ async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Se
         .where(
             Survey.brand_id == brand_id,
             in_ids(Survey.customer_id, customer_ids),
-            Survey.status == SurveyStatus.sent,
+            Survey.status.in_(OPEN),
         )
         .values(status=SurveyStatus.expired, reminder_due_at=None)
     )

@@ -11,13 +11,13 @@ from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
 from app.surveys.claim import BATCH
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyStatus
+from app.surveys.rules import OPEN, SurveyStatus
 from app.surveys.templates import REMINDER, SURVEY
 
 
 def is_over(now: datetime) -> ColumnElement[bool]:
     """Condition: the survey can no longer be answered at `now`."""
-    return and_(Survey.status == SurveyStatus.sent, Survey.expires_at <= now)
+    return and_(Survey.status.in_(OPEN), Survey.expires_at <= now)
 
 
 async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Gather what decisions about a batch of orders' surveys depend on, in a few queries whatever the batch's size."""
+"""Load what decisions about a batch of surveys depend on; a few queries per batch, whatever its size."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,58 +22,116 @@ from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import remaining_total
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyInput
+from app.surveys.rules import SurveyCause, SurveyInput
 from app.surveys.templates import SurveyParams
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """An order with its shop, and the fact that rules decide by."""
+class Occasion:
+    """A cause that is not an order. Whoever plans surveys for it chooses an `id` that stays the same."""
 
-    order: Order
+    id: UUID
+    shop_id: UUID
+    customer_id: UUID
+    at: datetime
+    """When it took place, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A survey's cause with its shop and customer, and what rules decide by."""
+
+    order: Order | None
+    """None for an occasion."""
     shop: Shop
+    customer_id: UUID | None
     fact: SurveyInput
 
 
-async def gather_inputs(
+async def gather_orders(
     session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]
 ) -> dict[UUID, Gathered]:
-    """What is known of these orders and of how their customers may be reached now, by order id; unknown ids are left out."""
+    """Inputs for these orders' surveys as the facts are now, by order id; unknown ids are left out."""
     orders = (
         await session.scalars(
             select(Order)
             .where(Order.brand_id == brand.id, in_ids(Order.id, list(order_ids)))
-            # Facts may have come by statements that go past the session's own memory.
+            # Facts may have been written by statements that the session's identity map does not see.
             .execution_options(populate_existing=True)
         )
     ).all()
     shops = await load_shops(session, brand.id)
-    customers = await load_contact_options(
-        session, tokens, brand, {order.customer_id for order in orders if order.customer_id is not None}
-    )
+    contacts = await _contacts(session, tokens, brand, [order.customer_id for order in orders])
     return {
         order.id: Gathered(
             order,
             shops[order.shop_id],
-            _fact(
-                tokens,
-                brand,
-                order,
-                shops[order.shop_id],
-                customers.get(order.customer_id) if order.customer_id else None,
-            ),
+            order.customer_id,
+            _order_input(tokens, brand, order, shops[order.shop_id], contacts.get(order.customer_id)),
         )
         for order in orders
     }
 
 
-def _fact(
-    tokens: Tokens, brand: Brand, order: Order, shop: Shop, customer: ContactOptions | None
+async def gather_occasions(
+    session: AsyncSession, tokens: Tokens, brand: Brand, occasions: Collection[Occasion]
+) -> dict[UUID, Gathered]:
+    """Inputs for these occasions' surveys as their customers can be reached now, by occasion id.
+
+    Raises `KeyError` for a shop that the brand does not have.
+    """
+    shops = await load_shops(session, brand.id)
+    contacts = await _contacts(session, tokens, brand, [occasion.customer_id for occasion in occasions])
+    return {
+        occasion.id: Gathered(
+            None,
+            shops[occasion.shop_id],
+            occasion.customer_id,
+            _occasion_input(
+                tokens, brand, occasion, shops[occasion.shop_id], contacts.get(occasion.customer_id)
+            ),
+        )
+        for occasion in occasions
+    }
+
+
+async def gather_surveys(
+    session: AsyncSession, tokens: Tokens, brand: Brand, surveys: Collection[Survey]
+) -> dict[UUID, Gathered]:
+    """Inputs for these surveys as the facts are now, by survey id; a few queries per batch."""
+    orders = await gather_orders(
+        session, tokens, brand, [survey.order_id for survey in surveys if survey.order_id is not None]
+    )
+    others = [occasion_of(survey) for survey in surveys if survey.order_id is None]
+    occasions = await gather_occasions(session, tokens, brand, others) if others else {}
+    return {
+        survey.id: occasions[survey.cause_id] if survey.order_id is None else orders[survey.order_id]
+        for survey in surveys
+    }
+
+
+def occasion_of(survey: Survey) -> Occasion:
+    """The occasion that a survey is about. Raises `RuntimeError` for a row without customer or time."""
+    if survey.customer_id is None or survey.triggered_at is None:
+        raise RuntimeError("a survey about an occasion has a customer and a time")
+    return Occasion(survey.cause_id, survey.shop_id, survey.customer_id, survey.triggered_at)
+
+
+async def _contacts(
+    session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Collection[UUID | None]
+) -> dict[UUID | None, ContactOptions]:
+    """How each customer can be reached now; None, which stands for no customer, is not a key."""
+    known = {customer_id for customer_id in customer_ids if customer_id is not None}
+    return dict((await load_contact_options(session, tokens, brand, known)).items())
+
+
+def _order_input(
+    tokens: Tokens, brand: Brand, order: Order, shop: Shop, contact: ContactOptions | None
 ) -> SurveyInput:
-    country = (customer.country if customer else None) or order.country
+    country = (contact.country if contact else None) or order.country
     return SurveyInput(
-        order_id=order.id,
-        paid_at=order.paid_at,
+        cause_id=order.id,
+        happened_at=order.paid_at,
         fulfilled_at=order.fulfilled_at,
         delivered_at=order.delivered_at,
         cancelled=order.cancelled_at is not None,
@@ -84,9 +142,24 @@ def _fact(
         test=order.test,
         history=order.history,
         share=tokens.share("sample", order.id),
-        contact=customer,
-        zone=zone_or(customer.time_zone if customer else None, shop.time_zone),
+        contact=contact,
+        zone=zone_or(contact.time_zone if contact else None, shop.time_zone),
         country_quiet_hours=country_quiet_hours(brand.countries, country),
+    )
+
+
+def _occasion_input(
+    tokens: Tokens, brand: Brand, occasion: Occasion, shop: Shop, contact: ContactOptions | None
+) -> SurveyInput:
+    return SurveyInput(
+        cause_id=occasion.id,
+        cause_kind=SurveyCause.occasion,
+        happened_at=occasion.at,
+        total=None,
+        share=tokens.share("sample", occasion.id),
+        contact=contact,
+        zone=zone_or(contact.time_zone if contact else None, shop.time_zone),
+        country_quiet_hours=country_quiet_hours(brand.countries, contact.country if contact else None),
     )
 
 
@@ -99,13 +172,13 @@ def survey_message(
     now: datetime,
     step: int = 0,
 ) -> NewMessage:
-    """The message that asks the survey's customer, due at `now`; `step` 1 … is a reminder's number.
+    """The survey's message to its customer, due at `now`; `step` 1 … is a reminder's number.
 
     Raises `RuntimeError` for a survey without a customer who can be reached.
     """
     contact = gathered.fact.contact
     if contact is None or survey.customer_id is None:
-        raise RuntimeError("rules send to nobody who cannot be reached")
+        raise RuntimeError("only customers who can be reached are sent a survey")
     return NewMessage(
         template=template,
         subject_id=survey.id,
@@ -121,17 +194,18 @@ def survey_message(
 
 
 def survey_params(gathered: Gathered) -> SurveyParams:
-    """The template parameters of a survey's messages."""
-    order, shop, customer = gathered.order, gathered.shop, gathered.fact.contact
+    """The template parameters of a survey's messages; those of the order are None without one."""
+    order, shop, contact = gathered.order, gathered.shop, gathered.fact.contact
+    ordered_on = order and order.placed_at.astimezone(zone_or(shop.time_zone, "UTC")).date()
     return SurveyParams(
-        first_name=customer.first_name if customer else None,
-        item_title=item_title(order),
-        order_number=order.number,
-        ordered_on=order.placed_at.astimezone(zone_or(shop.time_zone, "UTC")).date().isoformat(),
+        first_name=contact.first_name if contact else None,
+        item_title=item_title(order) if order else None,
+        order_number=order.number if order else None,
+        ordered_on=ordered_on.isoformat() if ordered_on else None,
     )
 
 
 def item_title(order: Order) -> str | None:
-    """One thing of the order, to remind of it: the first that has a title."""
+    """The title of the order's first item that has one; None where none has."""
     titles = (item.get("title") for item in order.items if isinstance(item, dict))
     return next((title for title in titles if title), None)

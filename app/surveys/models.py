@@ -1,4 +1,4 @@
-"""Tables of surveys and of the answers to them."""
+"""Tables of surveys and of the responses to them."""
 
 from uuid import UUID
 
@@ -16,56 +16,82 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
-from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
 
 
 class Survey(Base):
-    """The one survey of an order: planned, sent, answered, expired, or skipped with its reason."""
+    """The one survey about a cause, mostly an order; `reason` says why a skipped one is not sent."""
 
     __tablename__ = "surveys"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "order_id"], ["orders.brand_id", "orders.id"]),
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
-        UniqueConstraint("brand_id", "order_id"),
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(
+            ["brand_id", "programme_version"], ["programmes.brand_id", "programmes.version"]
+        ),
+        UniqueConstraint("brand_id", "cause_kind", "cause_id"),
         CheckConstraint("(status = 'skipped') = (reason IS NOT NULL)", name="skip_has_reason"),
+        CheckConstraint(
+            "cause_kind <> 'order' OR (order_id IS NOT NULL AND order_id = cause_id)", name="order_is_cause"
+        ),
         Index("ix_surveys_due", "brand_id", "due_at", postgresql_where=text("status = 'planned'")),
         Index("ix_surveys_reminder", "brand_id", "reminder_due_at", postgresql_where=text("status = 'sent'")),
-        Index("ix_surveys_expiry", "brand_id", "expires_at", postgresql_where=text("status = 'sent'")),
-        Index("ix_surveys_customer", "brand_id", "customer_id", "sent_at"),
+        Index(
+            "ix_surveys_expiry",
+            "brand_id",
+            "expires_at",
+            postgresql_where=text("status IN ('queued', 'sent')"),
+        ),
+        Index("ix_surveys_customer", "brand_id", "customer_id", "queued_at"),
+        Index("ix_surveys_status", "brand_id", "status", "id"),
+        Index(
+            "ix_surveys_occasion",
+            "brand_id",
+            "triggered_at",
+            postgresql_where=text("cause_kind <> 'order'"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
-    order_id: Mapped[UUID]
+    cause_kind: Mapped[SurveyCause] = mapped_column(enum_text(SurveyCause))
+    cause_id: Mapped[UUID]
+    """What the survey is about; an order's id for the cause `order`."""
+    order_id: Mapped[UUID | None]
+    """The order, for the cause `order`; None for a survey that is not about one."""
     shop_id: Mapped[UUID]
     customer_id: Mapped[UUID | None]
     programme_version: Mapped[int] = mapped_column(Integer)
-    """The terms in force when it was last planned."""
+    """The programme version in force when it was last planned."""
     status: Mapped[SurveyStatus] = mapped_column(enum_text(SurveyStatus))
     reason: Mapped[SkipReason | None] = mapped_column(enum_text(SkipReason))
     channel: Mapped[Channel | None] = mapped_column(enum_text(Channel))
-    """The channel it goes by, as far as is known."""
+    """The channel it is sent by; while it is planned, the one that would be used now."""
     triggered_at: Mapped[Moment | None]
-    """When the fact came that started the clock; `expires_days` are counted from it."""
+    """The time of the fact that started the clock."""
     due_at: Mapped[Moment | None]
     """When it is to be sent; none while it waits for a trigger that has no fallback."""
     deferred_reason: Mapped[str | None]
     """Why `due_at` was moved: `recontact`, `quiet_hours`, `max_per_day`."""
+    queued_at: Mapped[Moment | None]
+    """When its message was queued; `recontact_days` and `max_per_day` count from here."""
     sent_at: Mapped[Moment | None]
+    """When a provider accepted its message, as far as that is recorded."""
     expires_at: Mapped[Moment | None]
-    """Until when it can be answered: `expires_days` after it was sent."""
+    """The end of the time for a response: `expires_days` after it was sent, or queued until then."""
     reminders_sent: Mapped[int] = mapped_column(Integer, default=0)
     reminder_due_at: Mapped[Moment | None]
-    revoked_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 
 class Response(Base):
-    """What a customer answered; within `change_minutes` a further answer replaces it."""
+    """What a customer answered; within `change_minutes` a further response replaces it."""
 
     __tablename__ = "responses"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "survey_id"], ["surveys.brand_id", "surveys.id"]),
+        ForeignKeyConstraint(["brand_id", "order_id"], ["orders.brand_id", "orders.id"]),
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         UniqueConstraint("brand_id", "survey_id"),
         CheckConstraint("score BETWEEN 0 AND 10", name="score_0_to_10"),
@@ -76,14 +102,15 @@ class Response(Base):
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     survey_id: Mapped[UUID]
-    order_id: Mapped[UUID]
+    order_id: Mapped[UUID | None]
+    """The survey's order; None for a survey that is not about one."""
     customer_id: Mapped[UUID]
     channel: Mapped[Channel] = mapped_column(enum_text(Channel))
     score: Mapped[int] = mapped_column(SmallInteger)
     comment: Mapped[str | None]
     testimonial_consent: Mapped[bool] = mapped_column(Boolean, default=False)
     answered_at: Mapped[Moment]
-    """The wall time of the latest answer."""
+    """The wall time of the latest change."""
     first_answered_at: Mapped[Moment]
     changes: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[Created]

@@ -12,7 +12,7 @@ from app.brands.models import Brand
 from app.messaging.queue import NewMessage, queue_messages
 from app.surveys import rules
 from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
-from app.surveys.gather import gather_inputs, survey_message
+from app.surveys.gather import gather_surveys, survey_message
 from app.surveys.models import Survey
 from app.surveys.rules import Deferred, Send, SurveyStatus
 from app.surveys.templates import REMINDER
@@ -32,13 +32,13 @@ async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now
     if not surveys:
         return 0
     programme = (await load_programme(session, brand.id)).programme
-    inputs = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
+    inputs = await gather_surveys(session, tokens, brand, surveys)
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
     for survey in surveys:
         if survey.channel is None or survey.expires_at is None:
             raise RuntimeError("a sent survey has a channel and an end")
-        gathered, number = inputs[survey.order_id], survey.reminders_sent + 1
+        gathered, number = inputs[survey.id], survey.reminders_sent + 1
         decision = rules.recheck_reminder(
             gathered.fact,
             programme,

@@ -1,4 +1,4 @@
-"""An answer is recorded once; a happy one makes its customer a referrer in the same transaction."""
+"""Record a response once; a promoter becomes a referrer in the same transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +16,13 @@ from app.customers.models import Customer
 from app.messaging.queue import cancel_messages
 from app.referrals.issue import NewReferrer, issue_offers
 from app.surveys.models import Response, Survey
-from app.surveys.rules import Band, SurveyStatus, band_of
+from app.surveys.rules import OPEN, Band, SurveyStatus, band_of
 from app.surveys.templates import REMINDER, SURVEY
 
 
 @dataclass(frozen=True, slots=True)
 class NewResponse:
-    """What a customer says: 0-10, and perhaps why, in clean text."""
+    """A score of 0-10, and perhaps the reason, in clean text."""
 
     score: int
     comment: str | None = None
@@ -30,15 +30,15 @@ class NewResponse:
 
 
 class ResponseOutcome(StrEnum):
-    """What became of an answer."""
+    """What was done with a response."""
 
     recorded = "recorded"
     changed = "changed"
-    """It replaced the one before, or says the same again."""
+    """It replaced the one before, or repeats it."""
     stands = "stands"
-    """The one before can no longer be changed; nothing happened."""
+    """The one before can no longer be changed; nothing was written."""
     closed = "closed"
-    """The survey takes no answer: not sent, over, or revoked; nothing happened."""
+    """The survey takes no response: not sent or over; nothing was written."""
 
 
 async def record_response(
@@ -46,25 +46,27 @@ async def record_response(
     tokens: Tokens,
     brand: Brand,
     survey_id: UUID,
-    answer: NewResponse,
+    response: NewResponse,
     *,
     now: datetime,
 ) -> ResponseOutcome:
-    """Record the answer to a survey, stop its reminders, and give a promoter their offer.
+    """Record the response to a survey, stop its reminders, and issue a promoter's offer.
 
-    One response a survey, also when two come at once. Until `change_minutes` after the first answer a further one replaces it; a
-    lowered score keeps its code. `now` is the wall clock: a person answers in their own time.
+    One response per survey, also under concurrent calls. Until `change_minutes` after the first one a
+    further response replaces it; a lowered score keeps its code. `now` is the wall clock.
     """
     survey = await _lock(session, brand.id, survey_id)
     if survey is None or survey.customer_id is None or survey.channel is None:
         return ResponseOutcome.closed
-    outcome = await _write(session, survey, survey.customer_id, answer, now=now)
+    outcome = await _write(session, survey, survey.customer_id, response, now=now)
     if outcome is ResponseOutcome.stands:
         return outcome
     survey.status = SurveyStatus.answered
+    # The message arrived, though its acceptance may not be recorded yet.
+    survey.sent_at = survey.sent_at or survey.queued_at
     survey.reminder_due_at = None
     await session.flush()
-    if band_of(answer.score) is Band.promoter:
+    if band_of(response.score) is Band.promoter:
         await issue_offers(
             session, tokens, brand, [NewReferrer(survey.customer_id, survey.shop_id, survey.id)], now=now
         )
@@ -73,8 +75,8 @@ async def record_response(
 
 
 async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey | None:
-    """The survey if it takes answers, locked so that answers to it come one after the other."""
-    # Customers before surveys, as everywhere: a message to the customer, written below, would ask for this lock anyhow.
+    """The survey if it takes responses, locked so that these come one after the other."""
+    # Customers before surveys, as everywhere: queueing a message to the customer takes this lock.
     await session.execute(
         select(Customer.id)
         .join(Survey, (Survey.brand_id == Customer.brand_id) & (Survey.customer_id == Customer.id))
@@ -87,8 +89,7 @@ async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey
             .where(
                 Survey.brand_id == brand_id,
                 Survey.id == survey_id,
-                Survey.status.in_([SurveyStatus.sent, SurveyStatus.answered]),
-                Survey.revoked_at.is_(None),
+                Survey.status.in_([*OPEN, SurveyStatus.answered]),
             )
             .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
@@ -97,12 +98,12 @@ async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey
 
 
 async def _write(
-    session: AsyncSession, survey: Survey, customer_id: UUID, answer: NewResponse, *, now: datetime
+    session: AsyncSession, survey: Survey, customer_id: UUID, response: NewResponse, *, now: datetime
 ) -> ResponseOutcome:
     values = {
-        "score": answer.score,
-        "comment": answer.comment,
-        "testimonial_consent": answer.testimonial_consent,
+        "score": response.score,
+        "comment": response.comment,
+        "testimonial_consent": response.testimonial_consent,
     }
     made = await session.scalar(
         insert(Response)
@@ -133,8 +134,8 @@ async def _write(
     if now >= present.first_answered_at + timedelta(minutes=terms.programme.survey.change_minutes):
         return ResponseOutcome.stands
     if any(getattr(present, name) != value for name, value in values.items()):
-        present.score, present.comment = answer.score, answer.comment
-        present.testimonial_consent = answer.testimonial_consent
+        present.score, present.comment = response.score, response.comment
+        present.testimonial_consent = response.testimonial_consent
         present.answered_at = now
         present.changes += 1
     return ResponseOutcome.changed

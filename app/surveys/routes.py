@@ -196,7 +196,8 @@ def _survey_page(
     minutes_left = opened.minutes_left(now=clock.now()) if response else None
     shown = sent or response
     language = _language(opened)
-    placed_on = order.placed_at.astimezone(zone_or(opened.customer.time_zone, opened.brand.time_zone)).date()
+    zone = zone_or(opened.customer.time_zone, opened.brand.time_zone)
+    placed_on = order.placed_at.astimezone(zone).date() if order else None
     values = _frame(context, opened) | {
         "token": token,
         "score": response.score if chosen is None and response else chosen,
@@ -206,9 +207,11 @@ def _survey_page(
         "is_missing_score": sent is not None,
         "answered": response.score if response else None,
         "minutes_left": minutes_left,
-        "item_title": item_title(order),
-        "order_number": order.number,
-        "ordered_on": long_date(placed_on, language, opened.customer.locale, opened.brand.locale),
+        "item_title": item_title(order) if order else None,
+        "order_number": order.number if order else None,
+        "ordered_on": long_date(placed_on, language, opened.customer.locale, opened.brand.locale)
+        if placed_on
+        else None,
     }
     return page("survey.html", values, language=language, status=status)
 

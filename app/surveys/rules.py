@@ -15,18 +15,33 @@ from app.customers.rules import ContactOptions, NoContactReason
 _UTC = ZoneInfo("UTC")
 
 
+class SurveyCause(StrEnum):
+    """What a survey is about; with the cause's id it is unique."""
+
+    order = "order"
+    occasion = "occasion"
+    """Something else that a customer had with the brand: a stay, a support case, a renewal."""
+
+
 class SurveyStatus(StrEnum):
-    """Every order has a survey row, in one of these."""
+    """Where a survey stands."""
 
     planned = "planned"
+    queued = "queued"
+    """Its message is queued; no provider is known to have accepted it."""
     sent = "sent"
+    """A provider has accepted its message."""
     answered = "answered"
     expired = "expired"
     skipped = "skipped"
 
 
+OPEN = (SurveyStatus.queued, SurveyStatus.sent)
+"""Waiting for a response. A message may arrive before it is recorded as sent, so both count."""
+
+
 class SkipReason(StrEnum):
-    """Why an order is not surveyed; shown to people."""
+    """Why a survey is not sent; shown to people."""
 
     no_consent = "no_consent"
     no_address = "no_address"
@@ -72,34 +87,36 @@ All others are final, so that a survey which was decided against does not come b
 
 @dataclass(frozen=True, slots=True)
 class SurveyInput:
-    """All that a decision about one order's survey depends on, besides the programme and the time."""
+    """All that a decision about one survey depends on, besides the programme and the time."""
 
-    order_id: UUID
-    paid_at: datetime
+    cause_id: UUID
+    happened_at: datetime
+    """When the order was paid, or the occasion took place."""
+    cause_kind: SurveyCause = SurveyCause.order
     fulfilled_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled: bool = False
     refunded: bool = False
-    """Wholly; a partial refund is no reason not to ask."""
-    total: Decimal = Decimal(0)
-    """In major units of the order's currency."""
+    """Completely; after a partial refund the survey is still sent."""
+    total: Decimal | None = Decimal(0)
+    """In major units of the order's currency; None without an order."""
     source: str | None = None
     tags: Sequence[str] = ()
     test: bool = False
     history: bool = False
     share: float = 0.0
-    """The order's place in [0, 1) for the sample."""
+    """The cause's place in [0, 1) for the sample."""
     contact: ContactOptions | None = None
-    """None where the order has no customer."""
+    """None without a customer."""
     zone: ZoneInfo = _UTC
     """The customer's, else the shop's."""
     country_quiet_hours: QuietHours | None = None
-    """What the brand keeps in the customer's country besides the programme's own: it may only narrow the day."""
+    """The brand's quiet hours in the customer's country, besides the programme's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """To be asked at `due_at`; without it, once the fact comes that starts the clock."""
+    """To be sent at `due_at`; None until a fact starts the clock."""
 
     channel: Channel
     triggered_at: datetime | None
@@ -109,21 +126,21 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Not to be asked, for this reason."""
+    """Not to be sent, for this reason."""
 
     reason: SkipReason
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """To be asked now, by this channel."""
+    """To be sent now, by this channel."""
 
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """To be looked at again at `until`, which lies after the moment of the decision."""
+    """To be decided again at `until`, which is later than the time of this decision."""
 
     until: datetime
     why: Deferral
@@ -138,12 +155,18 @@ class Start:
 
 
 def starts(fact: SurveyInput, survey: SurveyTerms) -> Start | None:
-    """The best fact so far: the trigger or one beyond it, else the next best; None where that one waits for ever."""
+    """The fact that starts the clock: the trigger or a later one, else the next best.
+
+    None where the terms wait for the trigger without a fallback. For an occasion there is only its
+    own time.
+    """
+    if fact.cause_kind is not SurveyCause.order:
+        return Start(fact.happened_at, fact.happened_at + timedelta(hours=survey.delay_hours))
     after_trigger = {
         Trigger.delivered: (fact.delivered_at,),
-        # What has arrived has left before; a shop that reports the arrival alone is not waited for.
+        # A shop may report the arrival alone; what has arrived was sent before.
         Trigger.fulfilled: (fact.fulfilled_at, fact.delivered_at),
-        Trigger.paid: (fact.paid_at,),
+        Trigger.paid: (fact.happened_at,),
     }
     for at in after_trigger[survey.trigger]:
         if at is not None:
@@ -151,12 +174,12 @@ def starts(fact: SurveyInput, survey: SurveyTerms) -> Start | None:
     if survey.trigger is Trigger.delivered and fact.fulfilled_at is not None:
         at, days = fact.fulfilled_at, survey.fallback_days.fulfilled
     else:
-        at, days = fact.paid_at, survey.fallback_days.paid
+        at, days = fact.happened_at, survey.fallback_days.paid
     return None if days is None else Start(at, at + timedelta(days=days))
 
 
 def plan(fact: SurveyInput, programme: Programme, *, now: datetime) -> Planned | Skipped:
-    """The survey of an order as its facts stand: the same whatever order they came in."""
+    """The survey as the facts are now; the same whatever order they came in."""
     channel = channel_or_reason(fact, programme, now=now)
     if isinstance(channel, SkipReason):
         return Skipped(channel)
@@ -176,14 +199,14 @@ def recheck(
     programme: Programme,
     *,
     now: datetime,
-    last_sent_at: datetime | None,
+    last_queued_at: datetime | None,
     next_day: datetime,
     is_day_full: bool,
 ) -> Send | Deferred | Skipped:
-    """What becomes of a survey that is due at `now`.
+    """Decide what to do with a survey that is due at `now`.
 
-    `last_sent_at` is the customer's latest survey, `next_day` the brand's next midnight, `is_day_full` whether `max_per_day`
-    are out already.
+    `last_queued_at` is when the customer's latest survey was queued, `next_day` the brand's next
+    midnight, `is_day_full` whether `max_per_day` were queued today.
     """
     survey = programme.survey
     channel = channel_or_reason(fact, programme, now=now)
@@ -192,9 +215,9 @@ def recheck(
     start = starts(fact, survey)
     if start is not None and is_too_late(start, survey, now=now):
         return Skipped(SkipReason.too_late)
-    free_at = None if last_sent_at is None else last_sent_at + timedelta(days=survey.recontact_days)
+    free_at = None if last_queued_at is None else last_queued_at + timedelta(days=survey.recontact_days)
     if free_at is not None and survey.recontact_days > 0 and free_at > now:
-        triggered_at = fact.paid_at if start is None else start.triggered_at
+        triggered_at = fact.happened_at if start is None else start.triggered_at
         if free_at > triggered_at + timedelta(days=survey.expires_days):
             return Skipped(SkipReason.recontact)
         return Deferred(_daytime(free_at, fact, survey), Deferral.recontact)
@@ -213,7 +236,7 @@ def recheck_reminder(
     expires_at: datetime,
     now: datetime,
 ) -> Send | Deferred | None:
-    """What becomes of a reminder that is due at `now`; None for no reminder any more."""
+    """Decide what to do with a reminder that is due at `now`; None for no more reminders."""
     unasked = (
         is_off(fact, programme, now=now) is not None
         or fact.contact is None
@@ -228,7 +251,7 @@ def recheck_reminder(
 
 
 def channel_or_reason(fact: SurveyInput, programme: Programme, *, now: datetime) -> Channel | SkipReason:
-    """The first channel that can reach the customer, or why nobody is asked."""
+    """The first channel that can reach the customer, or why the survey is skipped."""
     if is_excluded(fact, programme.survey.exclude):
         return SkipReason.excluded
     off = is_off(fact, programme, now=now)
@@ -245,7 +268,7 @@ def channel_or_reason(fact: SurveyInput, programme: Programme, *, now: datetime)
         fact.contact.refusals.get(channel, NoContactReason.no_address)
         for channel in programme.survey.channels
     }
-    # What a person said weighs more than what we do not know of them.
+    # A person's own decision weighs more than a missing address.
     strongest = next(
         word
         for word in (NoContactReason.unsubscribed, NoContactReason.no_consent, NoContactReason.no_address)
@@ -264,11 +287,11 @@ def is_excluded(fact: SurveyInput, exclude: Exclude) -> bool:
         return True
     if {tag.casefold() for tag in fact.tags} & {tag.casefold() for tag in exclude.tags}:
         return True
-    return exclude.below_total is not None and fact.total < exclude.below_total
+    return exclude.below_total is not None and fact.total is not None and fact.total < exclude.below_total
 
 
 def is_off(fact: SurveyInput, programme: Programme, *, now: datetime) -> SkipReason | None:
-    """Why this order is not to be asked about now, whoever bought it."""
+    """Why nobody is to be surveyed about this now, whoever the customer is."""
     if fact.cancelled:
         return SkipReason.cancelled
     if fact.refunded:

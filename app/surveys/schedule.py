@@ -1,4 +1,4 @@
-"""Plan one survey per order, and plan it anew whenever a fact about the order comes."""
+"""Plan one survey per cause, and plan it again when a fact about it changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,14 +17,16 @@ from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
 from app.surveys import rules
-from app.surveys.gather import Gathered, gather_inputs
+from app.surveys.gather import Gathered, Occasion, gather_occasions, gather_orders, occasion_of
 from app.surveys.models import Survey
-from app.surveys.rules import Planned, Skipped, SkipReason, SurveyStatus
+from app.surveys.rules import OPEN, Planned, Skipped, SkipReason, SurveyCause, SurveyStatus
 from app.surveys.templates import REMINDER, SURVEY
 
 _WRITTEN = [
     Survey.brand_id,
     Survey.id,
+    Survey.cause_kind,
+    Survey.cause_id,
     Survey.order_id,
     Survey.shop_id,
     Survey.customer_id,
@@ -52,48 +54,71 @@ _REPLANNED = (
 async def schedule_surveys(
     session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Give each of these orders its survey row, planned or skipped, as the facts stand now.
+    """Plan or skip the one survey of each of these orders, as the facts are now.
 
-    A fold: call it after any change of an order's facts, as often as you like; the facts' order cannot matter. What was sent,
-    answered or expired stays; of the skipped only those are planned anew that a fact can undo (`rules.RECONSIDERED`). One row per
-    order holds under concurrent calls. A survey that is out already is not followed up once its order is cancelled or refunded.
+    Idempotent: call it after any change of an order's facts, in any order and as often as wanted. A
+    survey that is queued, sent, answered or expired is not changed; of the skipped only those are
+    planned again that a fact can undo (`rules.RECONSIDERED`). One row per order holds under
+    concurrent calls. Reminders of an open survey stop once its order is cancelled or refunded.
     """
     if not order_ids:
         return
-    gathered = await gather_inputs(session, tokens, brand, set(order_ids))
-    terms = await load_programme(session, brand.id)
-    # In the order of ids, so that two transactions with the same orders wait in a line and not for each other.
-    ordered = [gathered[order_id] for order_id in sorted(gathered)]
-    plans = [rules.plan(one.fact, terms.programme, now=now) for one in ordered]
-    await _write(
-        session, [_row(brand.id, one, plan, terms.version) for one, plan in zip(ordered, plans, strict=True)]
-    )
-    await _stop_following_up(session, brand.id, ordered)
-    if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
-        await due.wake(session, "surveys")
+    gathered = await gather_orders(session, tokens, brand, set(order_ids))
+    await _plan(session, brand, list(gathered.values()), now=now)
+    await _stop_reminders(session, brand.id, gathered.values())
+
+
+async def plan_survey(
+    session: AsyncSession, tokens: Tokens, brand: Brand, occasion: Occasion, *, now: datetime
+) -> None:
+    """Plan or skip the one survey about an occasion, due `delay_hours` after it.
+
+    Idempotent by the occasion's id; at most one row holds under concurrent calls. Raises `KeyError`
+    for a shop that the brand does not have.
+    """
+    gathered = await gather_occasions(session, tokens, brand, [occasion])
+    await _plan(session, brand, list(gathered.values()), now=now)
 
 
 async def reconsider(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Plan anew what was skipped for want of an address or a consent that these customers may have given since."""
+    """Plan again what was skipped for lack of an address or consent that these customers may have given since."""
     found = await session.scalars(
-        select(Survey.order_id).where(
+        select(Survey).where(
             Survey.brand_id == brand.id,
             in_ids(Survey.customer_id, customer_ids),
             Survey.status == SurveyStatus.skipped,
             Survey.reason.in_([SkipReason.no_address, SkipReason.no_consent]),
         )
     )
-    await schedule_surveys(session, tokens, brand, found.all(), now=now)
+    surveys = found.all()
+    await schedule_surveys(
+        session, tokens, brand, [it.order_id for it in surveys if it.order_id is not None], now=now
+    )
+    occasions = [occasion_of(survey) for survey in surveys if survey.order_id is None]
+    if occasions:
+        gathered = await gather_occasions(session, tokens, brand, occasions)
+        await _plan(session, brand, list(gathered.values()), now=now)
+
+
+async def _plan(session: AsyncSession, brand: Brand, gathered: Sequence[Gathered], *, now: datetime) -> None:
+    """Write each cause's plan; wake the sweep where one is due already."""
+    terms = await load_programme(session, brand.id)
+    plans = [rules.plan(it.fact, terms.programme, now=now) for it in gathered]
+    rows = [_row(brand.id, it, plan, terms.version) for it, plan in zip(gathered, plans, strict=True)]
+    await _write(session, rows)
+    if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
+        await due.wake(session, "surveys")
 
 
 async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     given = recordset(rows, _WRITTEN)
+    # In the order of the key, so that two transactions with the same causes do not deadlock.
     fresh = insert(Survey).from_select(
-        [each.key for each in _WRITTEN], select(given).order_by(given.c.order_id)
+        [each.key for each in _WRITTEN], select(given).order_by(given.c.cause_kind, given.c.cause_id)
     )
-    # A deferral stands until the facts say otherwise, or a repeated report would put the survey before the others again.
+    # A deferral stays while the facts are the same, or a repeated report would undo it.
     keeps = and_(
         Survey.status == SurveyStatus.planned,
         Survey.deferred_reason.is_not(None),
@@ -106,7 +131,7 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
         changed[kept.key] = case((stands, kept), else_=fresh.excluded[kept.key])
     await session.execute(
         fresh.on_conflict_do_update(
-            index_elements=["brand_id", "order_id"],
+            index_elements=["brand_id", "cause_kind", "cause_id"],
             set_=changed,
             where=or_(
                 Survey.status == SurveyStatus.planned,
@@ -117,12 +142,15 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: int) -> dict[str, Any]:
+    fact = gathered.fact
     row = {
         "brand_id": brand_id,
         "id": new_id(),
-        "order_id": gathered.order.id,
-        "shop_id": gathered.order.shop_id,
-        "customer_id": gathered.order.customer_id,
+        "cause_kind": fact.cause_kind,
+        "cause_id": fact.cause_id,
+        "order_id": gathered.order.id if gathered.order else None,
+        "shop_id": gathered.shop.id,
+        "customer_id": gathered.customer_id,
         "programme_version": version,
         "reminders_sent": 0,
     }
@@ -136,19 +164,29 @@ def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: in
                 "deferred_reason": plan.deferred,
             }
         case Skipped():
-            return row | {"status": SurveyStatus.skipped, "reason": plan.reason}
+            # An occasion's time is kept nowhere else.
+            triggered_at = None if gathered.order else fact.happened_at
+            return row | {
+                "status": SurveyStatus.skipped,
+                "reason": plan.reason,
+                "triggered_at": triggered_at,
+            }
         case _:
             assert_never(plan)
 
 
-async def _stop_following_up(session: AsyncSession, brand_id: int, gathered: Iterable[Gathered]) -> None:
-    off = [one.order.id for one in gathered if one.fact.cancelled or one.fact.refunded]
-    if not off:
+async def _stop_reminders(session: AsyncSession, brand_id: int, gathered: Iterable[Gathered]) -> None:
+    """Send nothing more about orders that are cancelled or refunded."""
+    undone = [it.fact.cause_id for it in gathered if it.fact.cancelled or it.fact.refunded]
+    if not undone:
         return
-    locked = select(Survey.id).where(
-        Survey.brand_id == brand_id, in_ids(Survey.order_id, off), Survey.status == SurveyStatus.sent
+    open_surveys = select(Survey.id).where(
+        Survey.brand_id == brand_id,
+        Survey.cause_kind == SurveyCause.order,
+        in_ids(Survey.cause_id, undone),
+        Survey.status.in_(OPEN),
     )
-    ids = (await session.scalars(locked.order_by(Survey.id).with_for_update(key_share=True))).all()
+    ids = (await session.scalars(open_surveys.order_by(Survey.id).with_for_update(key_share=True))).all()
     await session.execute(
         update(Survey).where(Survey.brand_id == brand_id, in_ids(Survey.id, ids)).values(reminder_due_at=None)
     )

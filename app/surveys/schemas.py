@@ -18,7 +18,7 @@ class SurveyRow(RowModel):
 
     created_at: datetime
     shop: str
-    order: str
+    order: str | None
     customer: str | None
     status: SurveyStatus | str
     reason: SkipReason | str | None
@@ -37,7 +37,7 @@ class SurveyRow(RowModel):
             id=public_id("sur", survey.id),
             created_at=survey.created_at,
             shop=row.shop,
-            order=public_id("ord", survey.order_id),
+            order=public_id_or_none("ord", survey.order_id),
             customer=public_id_or_none("cus", survey.customer_id),
             status=survey.status,
             reason=survey.reason,
@@ -55,7 +55,7 @@ class ResponseRow(RowModel):
 
     created_at: datetime
     survey: str
-    order: str
+    order: str | None
     customer: str
     score: int
     band: Band | str
@@ -74,7 +74,7 @@ class ResponseRow(RowModel):
             id=public_id("rsp", response.id),
             created_at=response.created_at,
             survey=public_id("sur", response.survey_id),
-            order=public_id("ord", response.order_id),
+            order=public_id_or_none("ord", response.order_id),
             customer=public_id("cus", response.customer_id),
             score=response.score,
             band=band_of(response.score),

@@ -18,7 +18,7 @@ from app.brands.rules import zone_or
 from app.messaging.queue import NewMessage, queue_messages
 from app.surveys import rules
 from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
-from app.surveys.gather import gather_inputs, survey_message
+from app.surveys.gather import gather_surveys, survey_message
 from app.surveys.models import Survey
 from app.surveys.rules import Deferred, Send, Skipped, SurveyStatus
 from app.surveys.templates import SURVEY
@@ -33,7 +33,7 @@ class _Day:
 
     next_midnight: datetime
     places: int | None
-    """How many surveys may still be sent today; None for any number."""
+    """How many surveys may still be queued today; None for any number."""
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
@@ -53,43 +53,45 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
     surveys = await claim(session, brand.id, is_due(now), Survey.due_at)
     if not surveys:
         return 0
-    inputs = await gather_inputs(session, tokens, brand, [survey.order_id for survey in surveys])
-    last_sent = await _last_sent(session, brand.id, [it.customer_id for it in surveys if it.customer_id])
+    inputs = await gather_surveys(session, tokens, brand, surveys)
+    last_queued = await _last_queued(session, brand.id, [it.customer_id for it in surveys if it.customer_id])
     places = day.places
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
     for survey in surveys:
-        gathered, customer_id = inputs[survey.order_id], survey.customer_id
+        gathered, customer_id = inputs[survey.id], survey.customer_id
         decision = rules.recheck(
             gathered.fact,
             programme,
             now=now,
-            last_sent_at=last_sent.get(customer_id) if customer_id else None,
+            last_queued_at=last_queued.get(customer_id) if customer_id else None,
             next_day=day.next_midnight,
             is_day_full=places is not None and places <= 0,
         )
         states.append(_decided(survey, decision, programme, now=now))
         if isinstance(decision, Send) and customer_id:
             messages.append(survey_message(survey, gathered, SURVEY, decision.channel, now=now))
-            last_sent[customer_id] = now
+            last_queued[customer_id] = now
             places = None if places is None else places - 1
     await write_states(session, brand.id, states)
     await queue_messages(session, brand.id, messages)
     return len(surveys)
 
 
-async def _last_sent(
+async def _last_queued(
     session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
 ) -> dict[UUID, datetime | None]:
-    """When each of these customers was last sent a survey; customers without one are left out."""
+    """When each customer's latest survey was queued; customers without one are left out."""
     rows = await session.execute(
-        select(Survey.customer_id, func.max(Survey.sent_at))
+        select(Survey.customer_id, func.max(Survey.queued_at))
         .where(
-            Survey.brand_id == brand_id, in_ids(Survey.customer_id, customer_ids), Survey.sent_at.is_not(None)
+            Survey.brand_id == brand_id,
+            in_ids(Survey.customer_id, customer_ids),
+            Survey.queued_at.is_not(None),
         )
         .group_by(Survey.customer_id)
     )
-    return {customer_id: sent_at for customer_id, sent_at in rows if customer_id is not None}
+    return {customer_id: queued_at for customer_id, queued_at in rows if customer_id is not None}
 
 
 async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:
@@ -101,12 +103,12 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
     if max_per_day is None:
         return _Day(next_midnight, None)
     await session.execute(select(func.pg_advisory_xact_lock(_DAY_LOCK, brand.id)))
-    sent = await session.scalar(
+    queued = await session.scalar(
         select(func.count()).where(
-            Survey.brand_id == brand.id, Survey.sent_at >= midnight, Survey.sent_at < next_midnight
+            Survey.brand_id == brand.id, Survey.queued_at >= midnight, Survey.queued_at < next_midnight
         )
     )
-    return _Day(next_midnight, max_per_day - (sent or 0))
+    return _Day(next_midnight, max_per_day - (queued or 0))
 
 
 def _decided(
@@ -117,9 +119,9 @@ def _decided(
         case Send():
             return replace(
                 state,
-                status=SurveyStatus.sent,
+                status=SurveyStatus.queued,
                 channel=decision.channel,
-                sent_at=now,
+                queued_at=now,
                 expires_at=now + timedelta(days=programme.survey.expires_days),
                 reminder_due_at=next_reminder_at(programme, 0, now=now),
             )

@@ -1,4 +1,4 @@
-"""The surveys sweep: due surveys, due reminders and expiry, brand by brand."""
+"""The surveys sweep, brand by brand: due surveys, accepted ones, due reminders, expiry."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from app.base.due import Sweep
 from app.base.web.context import AppContext
 from app.brands.find import load_brand
 from app.brands.models import Brand
+from app.surveys.confirm import confirm_sent, is_accepted
 from app.surveys.expire import expire_due, is_over
 from app.surveys.models import Survey
 from app.surveys.remind import is_reminder_due, remind_due
@@ -16,12 +17,12 @@ from app.surveys.send import is_due, send_due
 
 
 def sweep(context: AppContext) -> Sweep:
-    """A sweep that sends, reminds and expires; each step of a batch is a transaction of its own."""
+    """A sweep that sends, confirms, reminds and expires; each step of a batch is a transaction of its own."""
 
     async def brands(now: datetime) -> Sequence[int]:
         async with context.sessions() as session:
             waiting = exists().where(Survey.brand_id == Brand.id)
-            conditions = (is_due(now), is_reminder_due(now), is_over(now))
+            conditions = (is_due(now), is_accepted(now), is_reminder_due(now), is_over(now))
             found = await session.scalars(
                 select(Brand.id).where(or_(*(waiting.where(each) for each in conditions))).order_by(Brand.id)
             )
@@ -29,7 +30,7 @@ def sweep(context: AppContext) -> Sweep:
 
     async def work(brand_id: int, now: datetime) -> int:
         moved = 0
-        for step in (send_due, remind_due, expire_due):
+        for step in (send_due, confirm_sent, remind_due, expire_due):
             async with context.sessions.begin() as session:
                 moved += await step(session, context.tokens, await load_brand(session, brand_id), now=now)
         return moved

@@ -21,9 +21,10 @@ class SurveyParams:
     first_name: Annotated[str | None, PERSON_NAME]
     item_title: Annotated[str | None, SHORT_TEXT]
     """One item of the order, so that the reader remembers it."""
-    order_number: str
-    ordered_on: Annotated[str, DATE]
-    """ISO date in the shop's zone."""
+    order_number: str | None
+    """None for a survey that is not about an order."""
+    ordered_on: Annotated[str | None, DATE]
+    """ISO date in the shop's zone; None without an order."""
 
 
 _SAMPLE = SurveyParams(

@@ -679,7 +679,9 @@ def upgrade() -> None:
         "surveys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("cause_kind", sa.Text(), nullable=False),
+        sa.Column("cause_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=True),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("programme_version", sa.Integer(), nullable=False),
@@ -689,11 +691,11 @@ def upgrade() -> None:
         sa.Column("triggered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deferred_reason", sa.Text(), nullable=True),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reminders_sent", sa.Integer(), nullable=False),
         sa.Column("reminder_due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -702,6 +704,10 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "(status = 'skipped') = (reason IS NOT NULL)", name=op.f("ck_surveys_skip_has_reason")
+        ),
+        sa.CheckConstraint(
+            "cause_kind <> 'order' OR (order_id IS NOT NULL AND order_id = cause_id)",
+            name=op.f("ck_surveys_order_is_cause"),
         ),
         sa.ForeignKeyConstraint(
             ["brand_id", "customer_id"],
@@ -713,10 +719,22 @@ def upgrade() -> None:
             ["orders.brand_id", "orders.id"],
             name=op.f("fk_surveys_orders_brand_id_order_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "programme_version"],
+            ["programmes.brand_id", "programmes.version"],
+            name=op.f("fk_surveys_programmes_brand_id_programme_version"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_surveys_shops_brand_id_shop_id"),
+        ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_surveys")),
-        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_surveys_brand_id_order_id")),
+        sa.UniqueConstraint(
+            "brand_id", "cause_kind", "cause_id", name=op.f("uq_surveys_brand_id_cause_kind_cause_id")
+        ),
     )
-    op.create_index("ix_surveys_customer", "surveys", ["brand_id", "customer_id", "sent_at"], unique=False)
+    op.create_index("ix_surveys_customer", "surveys", ["brand_id", "customer_id", "queued_at"], unique=False)
     op.create_index(
         "ix_surveys_due",
         "surveys",
@@ -729,7 +747,14 @@ def upgrade() -> None:
         "surveys",
         ["brand_id", "expires_at"],
         unique=False,
-        postgresql_where=sa.text("status = 'sent'"),
+        postgresql_where=sa.text("status IN ('queued', 'sent')"),
+    )
+    op.create_index(
+        "ix_surveys_occasion",
+        "surveys",
+        ["brand_id", "triggered_at"],
+        unique=False,
+        postgresql_where=sa.text("cause_kind <> 'order'"),
     )
     op.create_index(
         "ix_surveys_reminder",
@@ -738,6 +763,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'sent'"),
     )
+    op.create_index("ix_surveys_status", "surveys", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -833,7 +859,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("survey_id", sa.Uuid(), nullable=False),
-        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=True),
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("score", sa.SmallInteger(), nullable=False),
@@ -853,6 +879,11 @@ def upgrade() -> None:
             ["brand_id", "customer_id"],
             ["customers.brand_id", "customers.id"],
             name=op.f("fk_responses_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "order_id"],
+            ["orders.brand_id", "orders.id"],
+            name=op.f("fk_responses_orders_brand_id_order_id"),
         ),
         sa.ForeignKeyConstraint(
             ["brand_id", "survey_id"],
@@ -1189,8 +1220,14 @@ def downgrade() -> None:
     op.drop_table("provider_events")
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index("ix_surveys_status", table_name="surveys")
     op.drop_index("ix_surveys_reminder", table_name="surveys", postgresql_where=sa.text("status = 'sent'"))
-    op.drop_index("ix_surveys_expiry", table_name="surveys", postgresql_where=sa.text("status = 'sent'"))
+    op.drop_index(
+        "ix_surveys_occasion", table_name="surveys", postgresql_where=sa.text("cause_kind <> 'order'")
+    )
+    op.drop_index(
+        "ix_surveys_expiry", table_name="surveys", postgresql_where=sa.text("status IN ('queued', 'sent')")
+    )
     op.drop_index("ix_surveys_due", table_name="surveys", postgresql_where=sa.text("status = 'planned'"))
     op.drop_index("ix_surveys_customer", table_name="surveys")
     op.drop_table("surveys")

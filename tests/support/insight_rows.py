@@ -24,7 +24,7 @@ from app.referrals.models import Code, CodePublication, Redemption, Referrer, Re
 from app.referrals.rules import PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
-from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
 from app.surveys.templates import SURVEY
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -80,6 +80,8 @@ class Rows:
 
     async def survey(self, order: Order, status: SurveyStatus = SurveyStatus.sent, **said: Any) -> Survey:
         values: dict[str, Any] = {
+            "cause_kind": SurveyCause.order,
+            "cause_id": order.id,
             "order_id": order.id,
             "shop_id": order.shop_id,
             "customer_id": order.customer_id,
@@ -90,6 +92,7 @@ class Rows:
         }
         if status not in (SurveyStatus.planned, SurveyStatus.skipped):
             values |= {
+                "queued_at": order.placed_at + timedelta(days=3),
                 "sent_at": order.placed_at + timedelta(days=3),
                 "expires_at": order.placed_at + timedelta(days=33),
             }

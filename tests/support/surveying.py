@@ -1,4 +1,4 @@
-"""Orders and answers for the tests of surveys, made straight in the tables."""
+"""Orders, occasions and surveys for tests; surveys are planned, sent and answered by the steps."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.base.actor import cli_actor
-from app.base.due import sweep_once
+from app.base.due import run_until_idle, sweep_once
 from app.base.ids import new_id
 from app.base.web.context import AppContext
 from app.brands.add import change_programme
@@ -16,10 +16,12 @@ from app.brands.programme import Channel, Programme
 from app.customers.models import Consent, Customer
 from app.messaging.models import Message
 from app.orders.models import Order
+from app.surveys.gather import Occasion
 from app.surveys.models import Response, Survey
-from app.surveys.schedule import schedule_surveys
+from app.surveys.schedule import plan_survey, schedule_surveys
 from app.surveys.sweep import sweep
 from tests.support.constants import NOW
+from tests.support.sending import Scripted, both
 
 
 async def make_customer(context: AppContext, brand: Brand, **given: Any) -> UUID:
@@ -35,9 +37,9 @@ async def make_customer(context: AppContext, brand: Brand, **given: Any) -> UUID
     async with context.sessions.begin() as session:
         session.add(Customer(brand_id=brand.id, id=customer_id, **(values | given)))
         await session.flush()
-        for channel, said in consents.items():
+        for channel, is_given in consents.items():
             session.add(
-                Consent(brand_id=brand.id, customer_id=customer_id, channel=channel, given=said, at=NOW)
+                Consent(brand_id=brand.id, customer_id=customer_id, channel=channel, given=is_given, at=NOW)
             )
     return customer_id
 
@@ -99,18 +101,18 @@ async def change_order(context: AppContext, brand: Brand, order_id: UUID, *, now
         await schedule_surveys(session, context.tokens, brand, [order_id], now=now)
 
 
-async def survey_of(context: AppContext, brand: Brand, order_id: UUID) -> Survey:
-    """The order's one survey."""
+async def survey_of(context: AppContext, brand: Brand, cause_id: UUID) -> Survey:
+    """The one survey about an order or another cause."""
     async with context.sessions() as session:
         return (
             await session.scalars(
-                select(Survey).where(Survey.brand_id == brand.id, Survey.order_id == order_id)
+                select(Survey).where(Survey.brand_id == brand.id, Survey.cause_id == cause_id)
             )
         ).one()
 
 
 async def responses_of(context: AppContext, brand: Brand) -> list[Response]:
-    """All answers."""
+    """All responses."""
     async with context.sessions() as session:
         return list(await session.scalars(select(Response).where(Response.brand_id == brand.id)))
 
@@ -124,14 +126,29 @@ async def messages_of(context: AppContext, brand: Brand) -> list[Message]:
 
 
 async def advance(context: AppContext, now=NOW) -> int:
-    """Sweep the room as if it were `now`."""
+    """Sweep surveys alone as if it were `now`; messages stay queued."""
     return await sweep_once(sweep(context), now)
 
 
+async def deliver(context: AppContext, now=NOW) -> None:
+    """Sweep surveys and messages until nothing is due at `now`; every message is accepted."""
+    await run_until_idle([sweep(context), both(context, Scripted())], now)
+
+
+async def plan_occasion(
+    context: AppContext, brand: Brand, shop: Shop, customer_id: UUID, *, at=NOW - timedelta(days=4)
+) -> UUID:
+    """An occasion that took place at `at`, its survey planned at once; returns its id."""
+    occasion = Occasion(id=new_id(), shop_id=shop.id, customer_id=customer_id, at=at)
+    async with context.sessions.begin() as session:
+        await plan_survey(session, context.tokens, brand, occasion, now=NOW)
+    return occasion.id
+
+
 async def sent_survey(context: AppContext, brand: Brand, shop: Shop, **given: Any) -> Survey:
-    """A survey that lies in the customer's mailbox."""
+    """A survey about an order that its customer has received."""
     order_id = await make_order(context, brand, shop, await make_customer(context, brand), **given)
-    await advance(context)
+    await deliver(context)
     survey = await survey_of(context, brand, order_id)
     assert (survey.status, survey.channel) == ("sent", Channel.email)
     return survey

@@ -16,6 +16,7 @@ from app.surveys.routes import router
 from tests.support.constants import NOW
 from tests.support.surveying import (
     advance,
+    make_customer,
     make_order,
     messages_of,
     responses_of,
@@ -235,11 +236,23 @@ async def test_without_an_offer_a_promoter_is_thanked_alone(context, brand, web,
     assert await codes_of(context) == []
 
 
+async def test_a_survey_is_answered_before_its_message_is_recorded_as_accepted(context, brand, shop, web):
+    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    await advance(context)
+    queued = await survey_of(context, brand, order_id)
+    assert (queued.status, queued.sent_at) == ("queued", None)
+    answered = await web.post(f"/s/{context.tokens.link('survey', brand.id, queued.id)}", data={"score": "8"})
+    assert answered.status_code == 303
+    survey = await survey_of(context, brand, order_id)
+    assert (survey.status, survey.sent_at) == ("answered", NOW)
+    assert [message.status for message in await messages_of(context, brand)] == ["cancelled"]
+
+
 async def test_an_answer_stops_the_reminder(context, brand, web, link, survey):
     await web.post(link, data={"score": "1"})
     await advance(context, NOW + timedelta(days=40))
     assert [(one.template, one.status) for one in await messages_of(context, brand)] == [
-        ("survey", "cancelled")
+        ("survey", "accepted")
     ]
     assert (await survey_of(context, brand, survey.order_id)).status == "answered"
 
@@ -269,15 +282,14 @@ async def test_links_that_lead_nowhere_all_get_the_same_page(context, brand, sho
     async def link_of(survey: Survey) -> str:
         return context.tokens.link("survey", brand.id, survey.id)
 
-    expired, revoked, erased = [await sent_survey(context, brand, shop) for _ in range(3)]
+    expired, erased = [await sent_survey(context, brand, shop) for _ in range(2)]
     planned = await survey_of(
         context, brand, await make_order(context, brand, shop, expired.customer_id, delivered_at=NOW)
     )
     async with context.sessions.begin() as session:
         await session.execute(update(Survey).where(Survey.id == expired.id).values(status="expired"))
-        await session.execute(update(Survey).where(Survey.id == revoked.id).values(revoked_at=NOW))
         await session.execute(update(Customer).where(Customer.id == erased.customer_id).values(erased_at=NOW))
-    tokens = [await link_of(survey) for survey in (expired, revoked, erased, planned)]
+    tokens = [await link_of(survey) for survey in (expired, erased, planned)]
     tokens += [
         "x",
         "x" * 44,

@@ -37,7 +37,7 @@ def contact(*channels: Channel, **refusals: NoContactReason) -> ContactOptions:
     )
 
 
-FACT = SurveyInput(ROW, paid_at=NOON, contact=contact(Channel.email), zone=BERLIN, total=Decimal(80))
+FACT = SurveyInput(ROW, happened_at=NOON, contact=contact(Channel.email), zone=BERLIN, total=Decimal(80))
 
 
 def terms(**survey) -> Programme:
@@ -115,7 +115,7 @@ def test_a_survey_is_due_after_its_trigger_or_the_next_best_fact(trigger, facts,
             {"channels": ["email", "sms"]},
             SkipReason.unsubscribed,
         ),
-        ({"paid_at": NOON - timedelta(days=44, seconds=1)}, {}, SkipReason.too_late),
+        ({"happened_at": NOON - timedelta(days=44, seconds=1)}, {}, SkipReason.too_late),
     ],
 )
 def test_why_an_order_is_not_surveyed(change, survey, reason):
@@ -129,7 +129,7 @@ def test_why_an_order_is_not_surveyed(change, survey, reason):
         ({"total": Decimal("20.00")}, {"exclude": {"below_total": "20"}}),
         ({"share": 0.3999}, {"sample_percent": 40}),
         ({"share": 0.99999}, {"sample_percent": 100}),
-        ({"paid_at": NOON - timedelta(days=44)}, {}),
+        ({"happened_at": NOON - timedelta(days=44)}, {}),
     ],
 )
 def test_what_lies_just_inside_is_surveyed(change, survey):
@@ -233,7 +233,7 @@ LATER = NOON + 20 * DAY
 def again(fact: SurveyInput = FACT, programme: Programme | None = None, *, now=LATER, last=None, full=False):
     next_day = (now + DAY).replace(hour=0)
     return recheck(
-        fact, programme or terms(), now=now, last_sent_at=last, next_day=next_day, is_day_full=full
+        fact, programme or terms(), now=now, last_queued_at=last, next_day=next_day, is_day_full=full
     )
 
 

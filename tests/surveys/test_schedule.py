@@ -131,6 +131,14 @@ async def test_a_sent_survey_is_not_followed_up_when_the_order_is_taken_back(con
     await change_order(context, brand, survey.order_id, cancelled_at=NOW)
     after = await survey_of(context, brand, survey.order_id)
     assert (after.status, after.reminder_due_at, after.due_at) == ("sent", None, survey.due_at)
+
+
+async def test_a_queued_survey_is_cancelled_when_the_order_is_refunded(context, brand, shop):
+    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    await advance(context)
+    await change_order(context, brand, order_id, refunded=8000)
+    survey = await survey_of(context, brand, order_id)
+    assert (survey.status, survey.reminder_due_at) == ("queued", None)
     assert [message.status for message in await messages_of(context, brand)] == ["cancelled"]
 
 

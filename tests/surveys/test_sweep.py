@@ -46,7 +46,7 @@ async def test_what_is_not_due_is_not_sent(context, brand, shop):
     assert await advance(context) == 0
     assert await advance(context, NOW + 3 * DAY - timedelta(seconds=1)) == 0
     assert await advance(context, NOW + 3 * DAY) == 1
-    assert (await survey_of(context, brand, order_id)).status == "sent"
+    assert (await survey_of(context, brand, order_id)).status == "queued"
 
 
 async def test_a_text_goes_to_who_allowed_it_and_has_no_mail(context, brand, shop):
@@ -99,7 +99,7 @@ async def test_nobody_is_asked_at_night(context, brand, shop):
     )
     assert await advance(context, night) == 0
     await advance(context, datetime(2026, 3, 11, 8, tzinfo=UTC))
-    assert (await survey_of(context, brand, order_id)).status == "sent"
+    assert (await survey_of(context, brand, order_id)).status == "queued"
 
 
 async def test_night_is_where_the_customer_is(context, brand, shop):
@@ -124,7 +124,7 @@ async def test_a_second_survey_waits_where_the_window_ends_in_time(context, bran
     survey = await survey_of(context, brand, second)
     assert (survey.status, survey.due_at, survey.deferred_reason) == ("planned", NOW + 10 * DAY, "recontact")
     await advance(context, NOW + 10 * DAY)
-    assert (await survey_of(context, brand, second)).status == "sent"
+    assert (await survey_of(context, brand, second)).status == "queued"
 
 
 async def test_two_orders_of_one_customer_in_one_batch_get_one_survey(context, brand, shop):
@@ -132,7 +132,7 @@ async def test_two_orders_of_one_customer_in_one_batch_get_one_survey(context, b
     orders = [await make_order(context, brand, shop, customer) for _ in range(3)]
     await advance(context)
     assert sorted([(await survey_of(context, brand, order)).status for order in orders]) == [
-        "sent",
+        "queued",
         "skipped",
         "skipped",
     ]
@@ -149,7 +149,7 @@ async def test_concurrent_sweeps_ask_a_customer_once(context, brand, shop):
     await asyncio.gather(*(turn() for _ in range(6)))
     await advance(context)
     statuses = [(await survey_of(context, brand, order)).status for order in orders]
-    assert (statuses.count("sent"), statuses.count("skipped")) == (8, 16)
+    assert (statuses.count("queued"), statuses.count("skipped")) == (8, 16)
     assert len(await messages_of(context, brand)) == 8
 
 
@@ -161,10 +161,10 @@ async def test_a_sweep_does_not_wait_for_a_customer_whom_another_holds(context, 
         await session.execute(select(Survey.id).where(Survey.order_id == waiting).with_for_update())
         async with asyncio.timeout(5):
             await advance(context)
-    assert (await survey_of(context, brand, other)).status == "sent"
+    assert (await survey_of(context, brand, other)).status == "queued"
     assert (await survey_of(context, brand, waiting)).status == "planned"
     await advance(context)
-    assert (await survey_of(context, brand, waiting)).status == "sent"
+    assert (await survey_of(context, brand, waiting)).status == "queued"
 
 
 async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_off(context, brand, shop):
@@ -178,13 +178,13 @@ async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_o
     await asyncio.gather(*(turn() for _ in range(4)))
     assert await advance(context) == 0
     surveys = [await survey_of(context, brand, order) for order in orders]
-    assert [survey.status for survey in surveys].count("sent") == 3
+    assert [survey.status for survey in surveys].count("queued") == 3
     put_off = {(survey.due_at, survey.deferred_reason) for survey in surveys if survey.status == "planned"}
     # Midnight in Berlin is quiet, so the next day begins at nine.
     assert put_off == {(datetime(2026, 3, 11, 8, tzinfo=UTC), "max_per_day")}
     for day in (1, 2):
         await advance(context, NOW + day * DAY)
-    assert {(await survey_of(context, brand, order)).status for order in orders} == {"sent"}
+    assert {(await survey_of(context, brand, order)).status for order in orders} == {"queued"}
 
 
 async def test_nobody_is_asked_where_the_days_most_is_none(context, brand, shop):
@@ -297,4 +297,4 @@ async def test_more_than_a_batch_is_worked_off(context, brand, shop):
         await schedule_surveys(session, context.tokens, brand, [order["id"] for order in orders], now=NOW)
     assert await advance(context) == 1100
     async with context.sessions() as session:
-        assert await session.scalar(select(func.count()).where(Survey.status == "sent")) == 1100
+        assert await session.scalar(select(func.count()).where(Survey.status == "queued")) == 1100

@@ -1,0 +1,69 @@
+"""Mark queued surveys as sent once a provider has accepted their messages.
+
+Messaging lies below surveys and does not know them, so it cannot write their status. This sweep step
+reads it instead: a survey is `sent` when its message has `sent_at`. It is one statement per batch,
+found by the index on status, so that only queued surveys are looked up, each by one unique key of
+messages. What is recorded late is found at the next sweep, within seconds. Nothing that a customer
+can do depends on it: pages take responses to queued surveys too, because a message may arrive before
+its acceptance is recorded. A survey whose message fails stays queued until it expires.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.tokens import Tokens
+from app.brands.models import Brand
+from app.messaging.models import Message
+from app.surveys.claim import BATCH
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
+from app.surveys.templates import SURVEY
+
+# A scalar subquery, so that messages are looked up by their key whatever the table's size.
+_accepted_at = (
+    select(Message.sent_at)
+    .where(
+        Message.brand_id == Survey.brand_id,
+        Message.template == SURVEY.name,
+        Message.subject_id == Survey.id,
+        Message.sent_at.is_not(None),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+
+
+def is_accepted(_now: datetime) -> ColumnElement[bool]:
+    """Condition: the survey is queued and a provider has accepted its message."""
+    return and_(Survey.status == SurveyStatus.queued, _accepted_at.is_not(None))
+
+
+async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+    """Mark a batch of queued surveys as sent, at the time of acceptance; returns how many.
+
+    Reminder and expiry were counted from queueing; they move by the time that the message waited.
+    """
+    accepted = (
+        select(Survey.id, _accepted_at.label("sent_at"))
+        .where(Survey.brand_id == brand.id, is_accepted(now))
+        .order_by(Survey.id)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte("accepted")
+    )
+    waited = func.greatest(accepted.c.sent_at - Survey.queued_at, literal(timedelta(0)))
+    confirmed = await session.scalars(
+        update(Survey)
+        .where(Survey.brand_id == brand.id, Survey.id == accepted.c.id)
+        .values(
+            status=SurveyStatus.sent,
+            sent_at=accepted.c.sent_at,
+            expires_at=Survey.expires_at + waited,
+            reminder_due_at=Survey.reminder_due_at + waited,
+        )
+        .returning(Survey.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(confirmed.all())

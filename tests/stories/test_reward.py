@@ -64,7 +64,7 @@ async def test_referrer_is_rewarded_when_the_hold_is_over(story) -> None:
     pending = await redemption(story)
     assert (pending["status"], pending["amount_off"], pending["order_number"]) == ("pending", "8.00", "1002")
     await story.at(OVER - timedelta(minutes=2))
-    assert await story.api("/rewards") == []
+    assert (await reward(story))["status"] == "pending"
     await story.at(OVER)
     assert (await redemption(story))["status"] == "approved"
     granted = await reward(story)
@@ -168,7 +168,7 @@ async def test_cancelled_order_gives_the_use_of_the_code_back(story) -> None:
     await friend_orders(story, code, 3, email=CARL)
     await story.at(OVER)
     assert sorted(row["status"] for row in await story.api("/redemptions")) == ["approved", "reversed"]
-    assert len(await story.api("/rewards")) == 1
+    assert sorted(row["status"] for row in await story.api("/rewards")) == ["cancelled", "granted"]
 
 
 async def test_last_use_has_one_winner_and_losers_hear_why(story) -> None:

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.programme import Channel
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Provider

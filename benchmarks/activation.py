@@ -27,9 +27,9 @@ from sqlalchemy import select
 from app.base import clock, due
 from app.base.actor import cli_actor
 from app.base.config import load_settings
+from app.base.context import AppContext
 from app.base.embedded import stop_embedded
 from app.base.schema import migrate
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
 from app.demo.client import Outside

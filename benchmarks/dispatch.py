@@ -32,6 +32,7 @@ from sqlalchemy import text
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.config import LogFormat, load_settings
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.due import sweep_once
 from app.base.embedded import start_embedded, stop_embedded
@@ -40,7 +41,6 @@ from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme

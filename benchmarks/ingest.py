@@ -35,13 +35,13 @@ from starlette.responses import Response
 from app.base import clock, due
 from app.base.batch import as_row
 from app.base.config import load_settings
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.base.web.middleware import RequestMiddleware, read_body
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop

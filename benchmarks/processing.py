@@ -23,12 +23,12 @@ from sqlalchemy import event, func, select, text
 
 from app.base import clock
 from app.base.config import load_settings
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.customers.identify import identify

@@ -22,12 +22,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.config import load_settings
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.ids import new_id
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import app.models  # noqa: F401  # foreign keys name tables of packages that a test may not import
 from app.base.config import Settings, load_settings
+from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY

@@ -11,8 +11,8 @@ from operator import attrgetter
 
 from app.admin.listing import Resource
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
+from app.base.context import AppContext
 from app.base.schemas import RowModel
-from app.base.web.context import AppContext
 
 _CHUNK = 1000
 _FORMULA = re.compile(r"[=+\-@\t\r\n|%]")

@@ -14,10 +14,10 @@ from app.admin.models import LoginLink, Staff, StaffSession
 from app.admin.rules import Role, sees_people
 from app.base.actor import Actor, ActorKind
 from app.base.audit import AuditAction, record_action
+from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_secret, secret_hash
-from app.base.web.context import AppContext
 
 LINK_LASTS = timedelta(hours=1)
 SESSION_LASTS = timedelta(days=14)

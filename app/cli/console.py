@@ -12,7 +12,7 @@ from app.base.errors import AppError
 
 if TYPE_CHECKING:
     from app.base.config import Settings
-    from app.base.web.context import AppContext
+    from app.base.context import AppContext
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from app.cli import console
 
 if TYPE_CHECKING:
     from app.base.config import Settings
-    from app.base.web.context import AppContext
+    from app.base.context import AppContext
     from app.insight.invariants import Violation
 
 

@@ -9,7 +9,7 @@ import typer
 from app.cli import console
 
 if TYPE_CHECKING:
-    from app.base.web.context import AppContext
+    from app.base.context import AppContext
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 

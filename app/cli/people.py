@@ -10,7 +10,7 @@ from app.base.errors import AppError
 from app.cli import console
 
 if TYPE_CHECKING:
-    from app.base.web.context import AppContext
+    from app.base.context import AppContext
     from app.insight.schemas import PersonExport
 
 Email = Annotated[str, typer.Argument(help="Their e-mail address.")]

@@ -14,7 +14,7 @@ from app.cli import console
 
 if TYPE_CHECKING:
     from app.base.config import Settings
-    from app.base.web.context import AppContext
+    from app.base.context import AppContext
 
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]

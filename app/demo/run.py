@@ -15,8 +15,8 @@ from app.admin import keys, staff
 from app.admin.rules import Role, Scope
 from app.base import clock, schema
 from app.base.actor import cli_actor
+from app.base.context import AppContext
 from app.base.log import configure_logs
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand
 from app.demo import figures, generated_shop, olist

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.base import clock
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.demo.client import DemoClient

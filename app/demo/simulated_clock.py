@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import func, select, union_all
 
 from app.base import due
+from app.base.context import AppContext
 from app.base.due import Sweep
-from app.base.web.context import AppContext
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.models import Redemption

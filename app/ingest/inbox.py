@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.base import clock
+from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.log import logger
-from app.base.web.context import AppContext
 from app.brands.find import find_shop
 from app.brands.rules import is_slug
 from app.ingest.store import NewDelivery, store_deliveries

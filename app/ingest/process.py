@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.due import Sweep
 from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens
-from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.customers.identify import identify

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.errors import NotFound
 from app.base.i18n import language_of
-from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import Channel
 from app.messaging.models import Message, TemplateVersion

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.i18n import language_of
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, QuietHours

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parseaddr
 
 from app.base.config import Settings
+from app.base.context import AppContext
 from app.base.text import one_line
-from app.base.web.context import AppContext
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.messaging.claim import Claim, ClaimedMessage

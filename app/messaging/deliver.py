@@ -13,10 +13,10 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from app.base.context import AppContext
 from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
-from app.base.web.context import AppContext
 from app.brands.programme import Channel
 from app.messaging.claim import AT_ONCE, Claim, ClaimedMessage, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches

@@ -10,8 +10,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
+from app.base.context import AppContext
 from app.base.i18n import language_of, long_date
-from app.base.web.context import AppContext, ContextDep, SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.pages import not_found_page, page

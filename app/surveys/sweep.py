@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import exists, or_, select
 
+from app.base.context import AppContext
 from app.base.due import Sweep
-from app.base.web.context import AppContext
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.surveys.confirm import confirm_sent, is_accepted

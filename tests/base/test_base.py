@@ -3,9 +3,9 @@ from uuid import UUID
 import pytest
 
 from app.base import ids, money, schema
+from app.base.context import AppContext
 from app.base.errors import NotFound
 from app.base.tokens import Tokens, named_code, new_slug, plain_code, random_code, slug_brand
-from app.base.web.context import AppContext
 
 ROW = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 

@@ -5,7 +5,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app.base.actor import cli_actor
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.add import change_programme
 from app.brands.find import load_programme
 from app.brands.models import Brand, TermsVersion

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 from sqlalchemy import select, update
 
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.referrals.models import Code, Referrer
 from app.referrals.routes import router

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel

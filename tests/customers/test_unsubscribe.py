@@ -9,8 +9,8 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.base.web.lookup_limit import LookupRateLimit
 from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop

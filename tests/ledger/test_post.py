@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
+from app.base.context import AppContext
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.models import Brand
 from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import NotFound
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.messaging import versions

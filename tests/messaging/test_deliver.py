@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import Outcome, OutsideError
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import update
 
 from app.base import i18n
+from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.i18n import languages
-from app.base.web.context import AppContext
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.as_sent import as_sent

@@ -11,10 +11,10 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select
 
 from app.base.config import Environment
+from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import NotFound
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
 from app.customers.models import Suppression

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData
 from twilio.request_validator import RequestValidator
 
 from app.base.config import Environment
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.context import AppContext
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.models import Customer

@@ -13,7 +13,8 @@ import pytest
 from tests.support.constants import PROJECT
 
 APP = PROJECT / "app"
-WEB = {"fastapi", "starlette"}
+WEB = {"fastapi", "starlette", "app.base.web"}
+"""The web framework, and our own modules on top of it."""
 IMPURE = {
     *WEB,
     "sqlalchemy",
@@ -25,6 +26,7 @@ IMPURE = {
     "secrets",
     "random",
     "app.base.clock",
+    "app.base.context",
     "app.base.db",
     "app.base.tokens",
     "app.base.http",

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from app.base.context import AppContext
 from app.base.errors import AppError
-from app.base.web.context import AppContext
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.models import Message

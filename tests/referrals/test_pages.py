@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select, update
 
+from app.base.context import AppContext
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.base.web.lookup_limit import PER_ADDRESS
 from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.base.context import AppContext
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.checkout.validate import validate_code

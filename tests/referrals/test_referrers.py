@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.messaging.models import Message

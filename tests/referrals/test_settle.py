@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
+from app.base.context import AppContext
 from app.base.due import run_until_idle
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel

@@ -14,9 +14,9 @@ from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import func, select, text
 
+from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.base.web.problems import install_problems
 from app.brands.models import Shop
 from app.brands.programme import Channel

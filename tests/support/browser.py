@@ -17,8 +17,8 @@ from fastapi import APIRouter, FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 from starlette.staticfiles import StaticFiles
 
+from app.base.context import AppContext
 from app.base.paths import ROOT
-from app.base.web.context import AppContext
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from app.base.context import AppContext
 from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.models import Customer

@@ -17,7 +17,7 @@ from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock, due
 from app.base.actor import cli_actor
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.add import change_programme
 from app.brands.models import Brand
 from app.brands.programme import Channel, Programme

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.base.actor import cli_actor
+from app.base.context import AppContext
 from app.base.due import run_until_idle, sweep_once
 from app.base.ids import new_id
-from app.base.web.context import AppContext
 from app.brands.add import change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
-from app.base.web.context import AppContext
+from app.base.context import AppContext
 from app.brands.programme import Channel
 from app.messaging.models import OutboxItem
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result

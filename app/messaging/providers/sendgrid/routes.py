@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request
 
 from app.base import clock
 from app.base.config import Environment
+from app.base.context import AppContext
 from app.base.errors import AppError
-from app.base.web.context import AppContext, ContextDep, SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
 from app.messaging.provider_events import record_provider_events
 from app.messaging.providers.sendgrid import events

@@ -5,8 +5,9 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.base import clock
+from app.base.context import AppContext
 from app.base.errors import AppError
-from app.base.web.context import AppContext, ContextDep, SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
 from app.messaging.opt_out import stop_texts
 from app.messaging.provider_event_rules import wants_stop

@@ -1,0 +1,20 @@
+"""The application context of a process: what every package needs to work, without the web."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.base.config import Settings
+from app.base.db import Sessions
+from app.base.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """Settings, database and token keys of a process; built once, in `app.wiring`."""
+
+    settings: Settings
+    engine: AsyncEngine
+    sessions: Sessions
+    tokens: Tokens
+    database_url: str

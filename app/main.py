@@ -41,7 +41,7 @@ BODY_LIMIT = 1024 * 1024
 
 
 def create_app(parts: Parts | None = None) -> FastAPI:
-    """The application.
+    """Create the application.
 
     Without `parts` it reads the settings and opens its own, for as long as it runs.
     """
@@ -99,7 +99,7 @@ def _add_operations(app: FastAPI) -> None:
 
     @app.get("/readyz", tags=["operations"])
     async def readyz(context: ContextDep) -> Response:
-        """Whether the database is reachable, its schema at head and the queue's tables there."""
+        """Whether the database is reachable, its schema at head and the queue's tables exist."""
         try:
             current = await schema.is_current(context.engine)
         except (SQLAlchemyError, OSError):
@@ -112,7 +112,7 @@ def _add_operations(app: FastAPI) -> None:
 
     @app.get("/metrics", tags=["operations"])
     async def metrics_page(context: ContextDep) -> Response:
-        """Figures for Prometheus."""
+        """Metrics for Prometheus."""
         metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))
         async with context.sessions() as session:
             waiting = select(func.count()).where(Delivery.status == DeliveryStatus.new)
@@ -135,7 +135,8 @@ def _add_papers(app: FastAPI) -> None:
 
     @app.get("/branding/{accent}.css", include_in_schema=False)
     async def branding(accent: str) -> Response:
-        # A brand's colour was checked against the white card alone, so at night pages keep ours.
+        # A brand's colour was checked on white only, so in the dark theme pages use the default
+        # one.
         if parse_colour(accent) != accent:
             raise NotFound
         style = (
@@ -147,8 +148,8 @@ def _add_papers(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_request: Request) -> Response:
-        # The page's script is served by us and started from a file, so that the strict policy
-        # holds; its styles need an exception.
+        # The page's script is a file of ours, so that the strict policy holds; its styles need an
+        # exception.
         policy = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
         return HTMLResponse(
             make_environment("web").get_template("docs.html").render(),

@@ -1,6 +1,6 @@
-"""Puts the parts together: settings become a database, providers and keys.
+"""Builds the parts of a process from the settings: database, providers and keys.
 
-The only place that picks adapters.
+The only module that chooses adapters.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -21,7 +21,7 @@ from app.messaging.providers.twilio.client import Twilio
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything a process of ours works with."""
+    """Everything that a process works with."""
 
     context: AppContext
     providers: Mapping[Channel, Provider]
@@ -35,7 +35,7 @@ def database_url_of(settings: Settings) -> str:
 
 
 def secret_key_of(settings: Settings) -> str:
-    """The installation's key; made once in the home where none is set."""
+    """The installation's key; created once in the home where none is set."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     return embedded_secret_key(settings.home)
@@ -43,7 +43,7 @@ def secret_key_of(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_context(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[AppContext]:
-    """A database and keys, closed again at the end."""
+    """Open a database and keys; closes them at the end."""
     url = database_url_of(settings)
     engine = make_engine(url, pool_size=pool_size)
     try:
@@ -54,7 +54,7 @@ async def open_context(settings: Settings, *, pool_size: int = 10) -> AsyncItera
 
 @asynccontextmanager
 async def open_parts(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Parts]:
-    """All parts of a process, closed again at the end. Must be entered inside the running loop."""
+    """Open all parts of a process; closes them at the end. Must be entered in the running loop."""
     async with open_context(settings, pool_size=pool_size) as context:
         providers = {Channel.email: _email(context), Channel.sms: _sms(context)}
         try:

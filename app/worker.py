@@ -1,4 +1,4 @@
-"""Does what is due: the sweeps of all packages, woken by the queue and on schedule, in as many processes as wanted."""
+"""Runs the sweeps of all packages, woken by the queue and on schedule."""
 
 import asyncio
 import multiprocessing
@@ -26,11 +26,11 @@ log = logger(__name__)
 CONSUMERS: tuple[outbox.Consumer, ...] = ()
 """Who gets the domain events."""
 RESTART_SECONDS = 2.0
-"""A worker process that died is started anew after this long."""
+"""A worker process that died is restarted after this long."""
 
 
 def sweeps_of(parts: Parts) -> list[Sweep]:
-    """Every package's sweep, in the order in which an order passes through them."""
+    """Every package's sweep, in the order in which a delivery passes through them."""
     context = parts.context
     return [
         process.sweep(context),
@@ -44,7 +44,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
 
 
 async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
-    """Work until `stop` is set. A lost database is waited for, not died of."""
+    """Work until `stop` is set; after losing the database it waits and connects again."""
     while not stop.is_set():
         try:
             await due.run_worker(parts.context.database_url, sweeps_of(parts), stop, ready=ready)
@@ -67,14 +67,14 @@ async def _process(settings: Settings) -> None:
 
 
 def run_process() -> None:
-    """One worker process, from its settings to its end by SIGINT or SIGTERM."""
+    """Run one worker process, from its settings to its end by SIGINT or SIGTERM."""
     settings = load_settings()
     configure_logs(settings.log_format)
     uvloop.run(_process(settings))
 
 
 def run_processes(count: int) -> None:
-    """`count` worker processes, each started anew when it dies, until SIGINT or SIGTERM."""
+    """Run `count` worker processes, each restarted when it dies, until SIGINT or SIGTERM."""
     if count == 1:
         run_process()
         return

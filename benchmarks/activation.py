@@ -1,7 +1,8 @@
-"""How long a promoter waits for the code: from the answer to the offer's acceptance, with nothing else in the queue.
+"""How long a promoter waits for the code: from the response to the offer's acceptance.
 
-The real web and the real worker, each a process of its own over an embedded PostgreSQL, with the outbox for a provider. Surveys
-are answered one after the other through their page; when each offer was accepted is read from the outbox.
+The queue is otherwise empty. The real web and the real worker, each a process of its own over an
+embedded PostgreSQL, with the outbox as the provider. Surveys get their responses one after the
+other through their page; when each offer was accepted is read from the outbox.
 
 Run: uv run python benchmarks/activation.py [--answers 200]
 """
@@ -42,9 +43,9 @@ from app.worker import sweeps_of
 
 TARGET_MS = 500
 PAUSE_SECONDS = 0.15
-"""Between two answers, so that the queue is idle when one comes."""
+"""Between two responses, so that the queue is idle when one comes."""
 WARM = 5
-"""First answers that open connections and prepare statements; they are not counted."""
+"""First responses, which open connections and prepare statements; they are not counted."""
 
 
 def order(number: int, at: str) -> dict[str, Any]:
@@ -63,17 +64,17 @@ def order(number: int, at: str) -> dict[str, Any]:
 
 
 def delivered(number: int, at: str) -> dict[str, Any]:
-    """The news that it has come."""
+    """The event that it was delivered."""
     return {"type": "order.delivered", "timestamp": at, "data": {"order_id": f"o{number}", "at": at}}
 
 
-async def ask_all(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]:
-    """A brand whose `count` customers all have their survey; answers the brand and the surveys."""
+async def send_surveys(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]:
+    """A brand whose `count` customers all have a survey; returns the brand and the surveys."""
     context = parts.context
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
         _, secret = await add_shop(session, context.tokens, brand, "bench", name="Bench")
-        # Whatever the time of day is when this is run.
+        # Surveys leave whatever the time of day of the run is.
         await change_programme(
             session,
             brand.id,
@@ -103,8 +104,8 @@ async def until_ready(base: str) -> None:
     async with aiohttp.ClientSession() as session:
         for _ in range(300):
             try:
-                async with session.get(f"{base}/readyz") as answer:
-                    if answer.status == 200:
+                async with session.get(f"{base}/readyz") as response:
+                    if response.status == 200:
                         return
             except aiohttp.ClientError:
                 pass
@@ -112,17 +113,20 @@ async def until_ready(base: str) -> None:
     raise SystemExit("the web did not start")
 
 
-async def answer_all(
+async def respond_all(
     parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]
 ) -> tuple[dict[UUID, float], list[float]]:
-    """Answer one survey after the other with a ten; when each answer was begun, and the seconds until the thanks came."""
+    """Respond to one survey after the other with a ten.
+
+    Returns when each response was begun, and the seconds until the thanks page came.
+    """
     began, trips = {}, []
     customer = Outside(base, shop="bench", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     try:
         for survey_id in surveys:
             token = parts.context.tokens.link("survey", brand_id, survey_id)
             began[survey_id] = time.time()
-            trips += await customer.answer([(token, 10, "")])
+            trips += await customer.respond([(token, 10, "")])
             await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await customer.close()
@@ -130,7 +134,7 @@ async def answer_all(
 
 
 async def read_waits(context: AppContext, brand_id: int, began: Mapping[UUID, float]) -> list[float]:
-    """Milliseconds from each answer to its offer's acceptance, by the clock of this one machine."""
+    """Milliseconds from each response to its offer's acceptance, by this machine's clock."""
     accepted = (
         select(Survey.id, OutboxItem.created_at)
         .join(Message, (Message.brand_id == Survey.brand_id) & (Message.customer_id == Survey.customer_id))
@@ -144,13 +148,13 @@ async def read_waits(context: AppContext, brand_id: int, began: Mapping[UUID, fl
 
 
 async def measure(parts: Parts, base: str, environment: Mapping[str, str], answers: int) -> bool:
-    brand_id, surveys = await ask_all(parts, base, answers + WARM)
+    brand_id, surveys = await send_surveys(parts, base, answers + WARM)
     worker = subprocess.Popen(
         ["tenfold", "worker"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         await asyncio.sleep(4)
-        await answer_all(parts, base, brand_id, surveys[:WARM])
+        await respond_all(parts, base, brand_id, surveys[:WARM])
         began, trips = await answer_all(parts, base, brand_id, surveys[WARM:])
         await asyncio.sleep(3)
         waits = await read_waits(parts.context, brand_id, began)

@@ -1,7 +1,7 @@
 """How many e-mails a second one worker sends, attempts recorded, and what it costs in memory.
 
-One worker process over an embedded PostgreSQL in a directory of its own. A sink in another process stands for SendGrid: it reads
-every body, parses it and accepts. In one run, in turn:
+One worker process over an embedded PostgreSQL in a directory of its own. A sink in another process
+stands for SendGrid: it reads every body, parses it and accepts. In one run, in turn:
 
     sendgrid   the product's sweep: claims of 1,000, one call each through the SendGrid adapter
     single     the same sweep with one message a call, as an SDK's `send` would have it
@@ -59,7 +59,7 @@ CHUNK = 5_000
 
 
 def sink(port: int) -> None:
-    """SendGrid as far as sending needs it: reads and parses what comes, and accepts."""
+    """SendGrid as far as sending needs it: reads and parses requests, and accepts them."""
 
     async def mail(request: web.Request) -> web.Response:
         orjson.loads(await request.read())
@@ -71,7 +71,7 @@ def sink(port: int) -> None:
 
 
 def wait_for(port: int) -> None:
-    """Until the sink listens."""
+    """Wait until the sink listens."""
     for _ in range(1_200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -95,13 +95,13 @@ class Nowhere:
 
 
 class Single(SendGrid):
-    """One message a call."""
+    """Sends one message per call."""
 
     most = 1
 
 
 async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) -> None:
-    """Customers with one due survey each; what earlier rounds left is taken away."""
+    """Create customers with one due survey each; deletes what earlier rounds left."""
     async with context.sessions.begin() as session:
         await session.execute(text("TRUNCATE attempts, messages, customers, pgqueuer CASCADE"))
     now = clock.now()
@@ -140,7 +140,7 @@ async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) 
 
 @dataclass(frozen=True)
 class Measured:
-    """One round: messages a second, and processor microseconds a message of the worker and of the database."""
+    """One round: messages per second, and processor µs per message of worker and database."""
 
     rate: float
     worker: float
@@ -190,7 +190,7 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
         shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
-        # At night surveys would be deferred rather than sent.
+        # In quiet hours surveys would be deferred rather than sent.
         await change_programme(
             session,
             brand.id,
@@ -208,7 +208,7 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
         "single": max(arguments.messages // 10, 1_000),
         "nowhere": arguments.messages,
     }
-    # As a worker does when it begins.
+    # As a worker does at its start.
     tune_garbage_collector()
     rounds: dict[str, list[Measured]] = {name: [] for name in providers}
     for _ in range(arguments.rounds):
@@ -242,7 +242,7 @@ def report(rounds: dict[str, list[Measured]]) -> bool:
     ratio = middle["sendgrid"] / middle["single"]
     print(f"batches of 1,000 against one a call: {ratio:.1f}x (wanted {TARGET_OF_SINGLE:.0f}x)")
     print(f"against {TARGET:,} a second on two idle cores: {middle['sendgrid'] / TARGET:.2f}x")
-    # How many a second is the machine's affair as well; the ratios are ours alone.
+    # The rate depends on the machine as well; the ratios depend on the code alone.
     return ratio >= TARGET_OF_SINGLE
 
 

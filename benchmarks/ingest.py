@@ -1,11 +1,11 @@
 """How many deliveries a second one server process stores, against a lower and an upper bound.
 
-Three endpoints of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory of its
-own, called in turn by an aiohttp client in another process:
+Three endpoints of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory
+of its own, called in turn by an aiohttp client in another process:
 
-    verify   reads the body, finds the shop, checks the signature; stores nothing
-    ingest   the product's endpoint: the same, and committed with what arrived beside it before the response
-    orm      the same, with one SQLAlchemy session and transaction a request
+    verify   reads the body, finds the shop, checks the signature; stores nothing ingest   the
+    product's endpoint: the same, and committed with what arrived beside it before the response orm
+    the same, with one SQLAlchemy session and transaction a request
 
 Run: uv run python benchmarks/ingest.py [--seconds 4] [--rounds 3] [--connections 64]
 """
@@ -66,7 +66,7 @@ def serve(url: str, port: int) -> None:
     """The server process: the product's router and the two it is measured against."""
     context = open_context(url)
     configure_logs(context.settings.log_format)
-    tune_garbage_collector()  # as the web does when it begins
+    tune_garbage_collector()  # as the web does at its start
     app = FastAPI()
     app.state.context = context
     app.add_middleware(RequestMiddleware)
@@ -148,7 +148,7 @@ def sign(raw: bytes, message_id: str) -> dict[str, str]:
 async def load(
     client: aiohttp.ClientSession, address: str, seconds: float, connections: int, numbers: Any
 ) -> tuple[float, float]:
-    """Requests a second and the 99th percentile in milliseconds, with so many open at a time."""
+    """Requests per second and the 99th percentile in milliseconds, with so many open at a time."""
     ends = time.perf_counter() + seconds
     took: list[float] = []
 
@@ -158,11 +158,11 @@ async def load(
             raw = order(number)
             headers = sign(raw, f"msg_{number}")
             began = time.perf_counter()
-            async with client.post(address, data=raw, headers=headers) as answer:
-                body = await answer.read()
+            async with client.post(address, data=raw, headers=headers) as response:
+                body = await response.read()
             took.append(time.perf_counter() - began)
-            if answer.status != 200:
-                raise RuntimeError(f"{address} answered {answer.status}: {body[:200]!r}")
+            if response.status != 200:
+                raise RuntimeError(f"{address} returned {response.status}: {body[:200]!r}")
 
     began = time.perf_counter()
     await asyncio.gather(*(one_connection() for _ in range(connections)))
@@ -214,7 +214,7 @@ async def measure(url: str, home: Path, server: int, port: int, options: argpars
         f"ingest / verify = {of_verify:.2f} (target {TARGET_OF_VERIFY})   "
         f"ingest / orm = {of_orm:.2f} (target {TARGET_OF_ORM})"
     )
-    await check_kept(url)
+    await check_stored(url)
     return of_verify >= TARGET_OF_VERIFY and of_orm >= TARGET_OF_ORM
 
 
@@ -228,14 +228,14 @@ async def reachable(client: aiohttp.ClientSession, base: str) -> None:
     raise RuntimeError("the server did not start")
 
 
-async def check_kept(url: str) -> None:
-    """Every acknowledged delivery is there once; say how large the groups were."""
+async def check_stored(url: str) -> None:
+    """Check that every acknowledged delivery is stored once; prints how large the groups were."""
     engine = make_engine(url, pool_size=1)
     async with engine.connect() as connection:
         events = await connection.scalar(text("SELECT count(*) FROM deliveries"))
         wakes = await connection.scalar(text("SELECT count(*) FROM pgqueuer"))
     await engine.dispose()
-    print(f"{events:,} deliveries kept, {wakes:,} wake-ups")
+    print(f"{events:,} deliveries stored, {wakes:,} wake-ups")
 
 
 def main() -> None:

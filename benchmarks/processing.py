@@ -1,8 +1,8 @@
 """How many paid orders a second one worker processes to customer, order, survey and redemption.
 
-The product's own sweep over an embedded PostgreSQL in a directory of its own, in this process; one order
-in twenty carries a code of one of fifty referrers. Batches of the product's size against batches of one,
-side by side in one run.
+The product's own sweep over an embedded PostgreSQL in a directory of its own, in this process; one
+order in twenty carries a code of one of fifty referrers. Batches of the product's size against
+batches of one, side by side in one run.
 
 Run: uv run python benchmarks/processing.py [--orders 2000]
 """
@@ -105,7 +105,7 @@ async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
 
 
 async def fill(context: AppContext, shop: Shop, codes: list[str], numbers: range) -> None:
-    """Put paid orders into the inbox."""
+    """Store paid orders as deliveries that wait."""
     for start in range(numbers.start, numbers.stop, 1000):
         incoming = []
         for number in range(start, min(start + 1000, numbers.stop)):
@@ -129,7 +129,7 @@ async def fill(context: AppContext, shop: Shop, codes: list[str], numbers: range
 
 
 async def drain(context: AppContext, brand: Brand, limit: int, queries: "count[int]") -> tuple[float, float]:
-    """Seconds until nothing waits, and queries a batch."""
+    """Process until nothing waits; returns the seconds, and the queries per batch."""
     before, batches, began = next(queries), 0, time.perf_counter()
     while await process.process_waiting(context, brand.id, now=clock.now(), limit=limit):
         batches += 1
@@ -151,7 +151,7 @@ async def measure(url: str, home: Path, orders: int) -> bool:
     brand, shop, codes = await prepare(context)
     single = max(20, orders // 100)
     # The first batches warm up connections, prepared statements and the planner.
-    tune_garbage_collector()  # as a worker does when it begins
+    tune_garbage_collector()  # as a worker does at its start
     await fill(context, shop, codes, range(1, 501))
     await drain(context, brand, process.BATCH, queries)
     rates = {}

@@ -1,4 +1,4 @@
-"""Processor time: on a machine that others use too it says more than rates do."""
+"""Processor time: on a shared machine it is more reliable than rates."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ import psutil
 
 
 def process_seconds(process_id: int) -> float:
-    """What a process has used so far."""
+    """Seconds of processor time that a process has used so far."""
     used = psutil.Process(process_id).cpu_times()
     return used.user + used.system
 
 
 def database_seconds(home: Path) -> float:
-    """What the embedded server below this home has used so far, in all its processes, those that have ended included."""
+    """The same of the embedded server below this home, ended processes included."""
     postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
     own = postmaster.cpu_times()
     living = [child.cpu_times() for child in postmaster.children()]

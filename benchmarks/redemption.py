@@ -1,8 +1,10 @@
-"""How many friends' orders a second one connection redeems: the product's batches against eight statements an order.
+"""How many friends' orders one connection redeems per second: batches against single statements.
 
-Both run over an embedded PostgreSQL in a directory of its own, in this process, on orders alike, one after the other in one run.
-The eight statements are what a plain hand would write: read the order, the code, the friend's earlier orders and uses, then take
-the use, write the redemption and its two ledger lines, commit. Prints orders a second and the ratio.
+The product's batches against eight statements per order, both over an embedded PostgreSQL in a
+directory of its own, in this process, on equal orders, one after the other in one run. The eight
+statements are what a straightforward implementation has: read the order, the code, the friend's
+earlier orders and uses, then take the use, write the redemption and its two ledger lines, commit.
+Prints orders per second and the ratio.
 
 Run: uv run python benchmarks/redemption.py [--orders 6000] [--batch 500]
 """
@@ -42,7 +44,7 @@ REFERRERS = 50
 
 
 async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
-    """A brand whose codes have uses enough for the whole run."""
+    """Create a brand whose codes have enough uses for the whole run."""
     now = clock.now()
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
@@ -201,7 +203,7 @@ async def measure(url: str, orders: int, batch: int) -> dict[str, float]:
     await in_batches(context, brand, warm[:batch], batch)
     await by_statements(context, brand, warm[batch:])
     rates: dict[str, list[float]] = {"in_batches": [], "by_seven_statements": []}
-    # Turn about, so that neither has the emptier tables or the quieter machine.
+    # In alternating order, so that neither has the emptier tables or the quieter machine.
     for _ in range(3):
         share = orders // 6
         ours, plain = [await add_orders(context, brand, shop, codes, share) for _ in range(2)]

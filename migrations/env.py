@@ -1,4 +1,7 @@
-"""Runs migrations on the connection it is handed (`app.base.schema`), or on `TENFOLD_DATABASE_URL` for the alembic command."""
+"""Runs migrations on the connection that `app.base.schema` passes, or on the settings' database.
+
+The alembic command reads `TENFOLD_DATABASE_URL`.
+"""
 
 import asyncio
 
@@ -19,7 +22,7 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def run(connection: Connection) -> None:
-    """Upgrade within one transaction a migration."""
+    """Upgrade with one transaction per migration."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

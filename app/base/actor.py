@@ -1,4 +1,4 @@
-"""Who acts: one value for everybody on whose word something changes."""
+"""Actors: one value for everybody who can change something."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,7 +28,7 @@ _PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, for one brand only; `sees_people` is whether personal fields are shown, not masked.
+    """Who acts, for one brand only; `sees_people` is whether personal fields are shown unmasked.
 
     `id` is the row of the key, staff member, customer or shop; the CLI and the worker have none.
     """
@@ -40,11 +40,11 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The public id (`key_…`, `stf_…`), or the kind where there is no id."""
+        """The public id (`key_…`, `stf_…`), or the kind for an actor without an id."""
         prefix = _PREFIXES.get(self.kind)
         return self.kind.value if self.id is None or prefix is None else public_id(prefix, self.id)
 
 
 def cli_actor(brand_id: int) -> Actor:
-    """Who runs a command: sees everything."""
+    """Return the actor of CLI commands; it sees personal fields."""
     return Actor(ActorKind.cli, brand_id, sees_people=True)

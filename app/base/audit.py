@@ -1,7 +1,8 @@
-"""The audit log: what staff, API keys and commands changed. What the machine does by itself is no part of it.
+"""The audit log: what staff, API keys and commands changed.
 
-Entries hold ids and names of fields and are only ever added; the values before and after, which may
-be personal, are rows of their own that an erasure deletes.
+Changes that the product makes by itself are not recorded here. Entries hold ids and field names and
+are only ever added. The values before and after may be personal, so they are rows of their own that
+an erasure deletes.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +24,7 @@ AUDITED = frozenset({ActorKind.api_key, ActorKind.staff, ActorKind.cli})
 
 
 class AuditAction(StrEnum):
-    """What can be done on somebody's word."""
+    """What staff, keys and commands can do."""
 
     brand_changed = "brand_changed"
     shop_changed = "shop_changed"
@@ -40,7 +41,7 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(Base):
-    """One act of one actor: append-only, holds nothing personal."""
+    """One action of one actor: append-only, holds nothing personal."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -83,9 +84,9 @@ async def record_action(
     subject: tuple[str, UUID | None],
     changes: Mapping[str, tuple[object, object]] | None = None,
 ) -> None:
-    """Write an entry, in the caller's transaction; nothing for an actor that is not audited.
+    """Write an entry in the caller's transaction; nothing for an actor that is not audited.
 
-    `subject` is kind and id; `changes` maps the name of a field to its JSON values before and after.
+    `subject` is kind and id; `changes` maps a field's name to its JSON values before and after.
     """
     if actor.kind not in AUDITED:
         return

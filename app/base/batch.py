@@ -23,7 +23,7 @@ def recordset(
 ) -> TableValuedAlias:
     """Rows to select from, with the names and types of table columns.
 
-    One JSON value is bound: PostgreSQL takes at most 32,767 bound values in a statement, and a
+    One JSON value is bound: PostgreSQL allows at most 32,767 bound values in a statement, and a
     statement of one shape is prepared once. Values are what the engine writes as JSON (aware times,
     UUIDs and bytes included); a Decimal is passed as a string.
     """
@@ -36,7 +36,7 @@ def recordset(
 
 
 def as_row(value: "DataclassInstance") -> dict[str, Any]:
-    """A dataclass's values by name, not copied; `dataclasses.asdict` copies each of them deeply."""
+    """Return a dataclass's values by name, not copied (`dataclasses.asdict` copies deeply)."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 

@@ -1,4 +1,4 @@
-"""The only place that asks for the time; everywhere else `now` is an argument."""
+"""The only module that reads the time; everywhere else `now` is an argument."""
 
 import time
 from datetime import UTC, datetime

@@ -13,9 +13,9 @@ _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
 
 def parse_colour(text: str) -> str | None:
-    """The colour in `#rrggbb` or `rrggbb`.
+    """Parse `#rrggbb` or `rrggbb`; returns None for anything else.
 
-    None for anything else, so nothing else gets into a style.
+    So nothing but a colour gets into a style.
     """
     found = _HEX.fullmatch(text)
     return found[1].lower() if found else None

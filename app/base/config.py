@@ -23,14 +23,14 @@ class Environment(StrEnum):
 
 
 class EmailProvider(StrEnum):
-    """Who carries e-mail; `outbox` keeps it in the database and sends nothing."""
+    """Who sends e-mail; `outbox` stores it in the database and sends nothing."""
 
     outbox = "outbox"
     sendgrid = "sendgrid"
 
 
 class SmsProvider(StrEnum):
-    """Who carries texts; `outbox` keeps them in the database and sends nothing."""
+    """Who sends texts; `outbox` stores them in the database and sends nothing."""
 
     outbox = "outbox"
     twilio = "twilio"
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings, or say in one sentence what is wrong with them.
+    """Read the settings.
 
     Raises `AppError` (code `bad_settings`) that names each faulty setting, never its value.
     """
@@ -148,7 +148,7 @@ def _sentence(where: tuple[int | str, ...], message: str) -> str:
 
 
 def embedded_secret_key(home: Path) -> str:
-    """The installation's own key, made once and kept with mode 0600 in `home`.
+    """Return the installation's own key, created once and stored with mode 0600 in `home`.
 
     Processes that start together get the same one.
     """
@@ -159,7 +159,7 @@ def embedded_secret_key(home: Path) -> str:
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
         try:
-            # A link fails where another process was first, and is never half-written.
+            # Linking fails where another process was first, and never leaves a half-written file.
             os.link(draft, path)
         except FileExistsError:
             pass

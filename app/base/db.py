@@ -1,7 +1,7 @@
-"""The database: one engine a process, sessions, and the column types every package's tables are built from.
+"""The database: one engine per process, sessions, and the column types of every table.
 
-Every row belongs to a brand, in its key: primary keys are `(brand_id, id)`, foreign and unique keys carry `brand_id`. So one
-brand's row cannot point at another's.
+Every row belongs to a brand, in its key: primary keys are `(brand_id, id)`, foreign and unique keys
+carry `brand_id`. So one brand's row cannot point at another's.
 """
 
 from datetime import datetime
@@ -31,9 +31,9 @@ NAMING = {
 Minor = Annotated[int, mapped_column(BigInteger)]
 """An amount in minor units of the row's currency."""
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
-"""An aware UTC time."""
+"""A UTC time with zone."""
 Created = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())]
-"""When the row was written, by the database's own clock; never compared with simulated times."""
+"""When the row was written, by the database's clock; never compared with simulated times."""
 BrandKey = Annotated[int, mapped_column(Integer, primary_key=True, autoincrement=False)]
 RowKey = Annotated[UUID, mapped_column(Uuid, primary_key=True, default=new_id)]
 
@@ -67,11 +67,11 @@ class EnumText(TypeDecorator[Any]):
         self._by_value = {word.value: word for word in words}
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """The word's text; `ValueError` for a word that the enum does not have."""
+        """Return the word's text. Raises `ValueError` for a word that the enum does not have."""
         return None if value is None else self.words(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | str | None:  # noqa: ARG002
-        """The enum's member, or the text itself where the enum has no such word."""
+        """Return the enum's member, or the text itself where the enum has no such word."""
         return None if value is None else self._by_value.get(value, value)
 
 
@@ -81,7 +81,7 @@ def enum_text(words: type[StrEnum]) -> EnumText:
 
 
 def async_url(url: str) -> str:
-    """A `postgresql://…` address for our one driver, asyncpg."""
+    """Return a `postgresql://…` address in the form for our one driver, asyncpg."""
     return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
@@ -90,7 +90,7 @@ def _json(value: object) -> str:
 
 
 def _in_json(value: object) -> str:
-    """What orjson does not write: bytes as PostgreSQL reads them, and the driver's own kind of UUID."""
+    """Encode what orjson does not: bytes as PostgreSQL reads them, and the driver's UUID type."""
     if isinstance(value, bytes):
         return rf"\x{value.hex()}"
     if isinstance(value, UUID):
@@ -99,16 +99,16 @@ def _in_json(value: object) -> str:
 
 
 def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> AsyncEngine:
-    """An engine for this process.
+    """Create an engine for this process.
 
-    `pool_size` connections are kept, as many again opened under load.
+    `pool_size` connections stay open; as many again are opened under load.
     """
     return create_async_engine(
         async_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        # An error's text goes to the log; the values of its statement are people's.
+        # An error's text is logged; the values of its statement may be personal data.
         hide_parameters=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,

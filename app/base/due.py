@@ -1,11 +1,12 @@
-"""Work that waits: a row with a due time is the truth, PGQueuer wakes the workers that work it off.
+"""Due work: the rows with a due time are the truth, PGQueuer wakes the workers that process them.
 
-A package offers a `Sweep`. A wake-up is a job "run this sweep", written through the session's own connection, so that it exists if
-and only if the rows do. It carries no deduplication key: two transactions with the same key would wait for each other, and two
-sweeps in opposite order deadlock. A sweep that finds nothing ends at once, so a superfluous wake-up costs nothing. Every sweep is also
-swept on a schedule, which finds what has become due by time alone and what a lost wake-up left.
+A package offers a `Sweep`. A wake-up is a job "run this sweep", written through the session's own
+connection, so it exists if and only if the rows do. It carries no deduplication key: two
+transactions with the same key would wait for each other, and two sweeps in opposite order would
+deadlock. A sweep that finds nothing ends at once, so an unneeded wake-up costs little. Every sweep
+also runs on a schedule, which finds what became due by time alone and what a lost wake-up left.
 
-Only this file and `app/worker.py` know the engine.
+Only this file and `app/worker.py` know the queue engine.
 """
 
 import asyncio
@@ -32,11 +33,12 @@ log = logger(__name__)
 
 @dataclass(frozen=True)
 class Sweep:
-    """How one package does what is due.
+    """How one package processes what is due.
 
-    `brands` returns the brands with due rows at a time, `work` one batch of one brand: it claims, acts and commits by itself and
-    returns how many rows it advanced; 0 means that nothing of the brand is left that it could take now. So brands take turns, and
-    one brand's million rows cannot starve another's offer.
+    `brands` returns the brands with due rows at a time. `work` does one batch of one brand: it
+    claims, acts and commits by itself and returns how many rows it advanced; 0 means that nothing
+    of the brand is left that it could claim now. So brands take turns, and one brand's million rows
+    cannot delay another brand's offer.
     """
 
     name: str
@@ -58,7 +60,7 @@ _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
 
 
 async def sweep_once(sweep: Sweep, now: datetime) -> int:
-    """Do all that is due for one sweep at a time `now`; return how many rows were advanced.
+    """Do all that is due for one sweep at the time `now`; returns how many rows were advanced.
 
     As `sweep_by`, with a fixed time.
     """
@@ -66,11 +68,11 @@ async def sweep_once(sweep: Sweep, now: datetime) -> int:
 
 
 async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
-    """Do all that is due for one sweep, brand by brand in turn; return how many rows were advanced.
+    """Do all that is due for one sweep, in turns of brands; returns how many rows were advanced.
 
-    Each round reads again which brands have something due, and each batch the time: a long sweep neither
-    delays a brand that came later nor decides by an old time. A brand whose batch fails is left out, and
-    the first such error is raised once the others are done.
+    Each round reads again which brands have something due, and each batch the time: a long sweep
+    neither delays a brand that came later nor decides by an old time. A brand whose batch fails is
+    left out, and the first such error is raised once the others are done.
     """
     total = 0
     broken: dict[int, Exception] = {}
@@ -95,7 +97,10 @@ async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
 async def run_until_idle(
     sweeps: Sequence[Sweep], now: datetime, *, report: Callable[[str, int], None] = lambda _name, _count: None
 ) -> dict[str, int]:
-    """Run all sweeps as if it were `now`, until a whole round advances nothing; return the counts by sweep."""
+    """Run all sweeps as if it were `now`, until a whole round advances nothing.
+
+    Returns the counts by sweep.
+    """
     counts = {sweep.name: 0 for sweep in sweeps}
     moved = True
     while moved:
@@ -129,16 +134,17 @@ class _SweepRunner:
             try:
                 await sweep_by(self.sweep, clock.now)
             except Exception:
-                # The rows are still there and due; the next scheduled sweep takes them up.
+                # The rows are still due; the next scheduled sweep processes them.
                 log.exception("a sweep failed", name=self.sweep.name)
 
 
 async def run_worker(
     url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, ready: asyncio.Event | None = None
 ) -> None:
-    """Sweep on wake-ups and on schedule until `stop` is set; what is under way then is finished first.
+    """Sweep on wake-ups and on schedule until `stop` is set; the batches in progress finish first.
 
-    Runs beside any number of other workers. Raises when the database is lost, for the process to be started anew.
+    Runs beside any number of other workers. Raises when the database is lost; the caller restarts
+    it.
     """
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=2, max_size=6))
@@ -171,7 +177,7 @@ async def _stop_with(stop: asyncio.Event, queuer: PgQueuer) -> None:
 
 
 async def install(url: str) -> None:
-    """Make the engine's tables, or bring them up to the installed version."""
+    """Create the queue engine's tables, or upgrade them to the installed version."""
     connection = await asyncpg.connect(url)
     try:
         queries = Queries(AsyncpgDriver(connection))
@@ -184,15 +190,16 @@ async def install(url: str) -> None:
 
 
 async def is_installed(connection: AsyncConnection) -> bool:
-    """Whether the engine's tables are there."""
+    """Whether the queue engine's tables exist."""
     table = QueryBuilderEnvironment().settings.queue_table
     return bool(await connection.scalar(text("SELECT to_regclass(:table) IS NOT NULL"), {"table": table}))
 
 
 async def discard_wake_ups(sessions: Sessions) -> None:
-    """Drop the wake-ups that wait, for whoever is about to work off all that is due now; those a worker holds are left to it.
+    """Delete the wake-ups that wait, for a caller that is about to do all that is due now.
 
-    Without it an installation that is swept by a timer alone would keep every wake-up for ever.
+    Those that a worker has taken are left to it. Without this an installation that is swept by a
+    timer alone would never delete a wake-up.
     """
     async with sessions.begin() as session:
         await session.execute(
@@ -204,7 +211,7 @@ async def discard_wake_ups(sessions: Sessions) -> None:
 
 
 async def queue_lag_seconds(sessions: Sessions) -> float:
-    """How long the oldest wake-up that no worker has taken waits; 0 where none waits."""
+    """Seconds that the oldest wake-up not yet taken by a worker has waited; 0 where none waits."""
     async with sessions() as session:
         lag = await session.scalar(
             text(

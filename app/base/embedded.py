@@ -1,9 +1,9 @@
-"""The PostgreSQL that comes along in a wheel, for a machine with no database server.
+"""The PostgreSQL that is installed from a wheel, for a machine without a database server.
 
-Web, worker and commands of one home share one server; the last one to leave stops it. The package's
-manners that this file minds: a killed process stays in its list of users, so the server would never
-stop; as root it opens the data directory's parents to others, so secrets in the home are 0600; its
-start gives up after 10 s, while recovery after a crash may take longer.
+Web, worker and commands of one home share one server; the last one to leave stops it. Behaviour of
+the package that this file handles: a killed process stays in its list of users, so the server would
+never stop; as root it opens the data directory's parents to others, so secrets in the home have
+mode 0600; its start gives up after 10 s, while recovery after a crash may take longer.
 """
 
 import json
@@ -22,19 +22,20 @@ import psutil
 from app.base.errors import AppError
 
 RECOVERY_SECONDS = 120
-"""How long a start may take in all: after a crash the log is replayed first."""
+"""The longest that a start may take: after a crash the log is replayed first."""
 
 
 _joined: set[Path] = set()
-"""Servers that this process uses: its own number in their list is alive, not left over from a dead
-process that had it before."""
+"""Servers that this process uses. Its own number in their list is then alive, not left over from a
+dead process that had the same number."""
 
 
 def start_embedded(home: Path) -> str:
-    """Start, or join, the server whose data is in `home`; returns its `postgresql://` address.
+    """Start or join the server whose data is in `home`; returns its `postgresql://` address.
 
-    The first start in a new home makes the data directory (about 3 s). The server stops when the
-    last process that joined exits.
+    The first start in a new home creates the data directory (about 3 s). The server stops when the
+    last process that joined exits. Raises `AppError` (`database_not_started`) after
+    `RECOVERY_SECONDS`.
     """
     package = _package()
     data = (home / "postgres").resolve()
@@ -68,9 +69,9 @@ def stop_embedded(home: Path) -> None:
 
 @cache
 def _package() -> ModuleType:
-    """The package, with a lock of this user's own.
+    """Import the package, with a lock file of this user.
 
-    Where there is no runtime directory, all users of a machine would share one file, which only the
+    Without a runtime directory all users of a machine would share one lock file, which only the
     first of them may open.
     """
     with warnings.catch_warnings():
@@ -85,7 +86,7 @@ def _package() -> ModuleType:
 
 
 def _remove_dead_processes(data: Path) -> None:
-    """Strike processes from the package's list of users that no longer live."""
+    """Remove processes that no longer run from the package's list of users."""
     path = data / ".handle_pids.json"
     try:
         pids = json.loads(path.read_text())

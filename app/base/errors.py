@@ -1,4 +1,7 @@
-"""Three kinds of failure: a caller's mistake, the outside world, and (unnamed here) our own bug, which flies."""
+"""Failures: a caller's mistake, or the outside world.
+
+A bug of our own is neither: it is not caught here.
+"""
 
 from enum import StrEnum
 
@@ -6,8 +9,8 @@ from enum import StrEnum
 class AppError(Exception):
     """A caller's mistake, with the response they get.
 
-    `code` is stable and machine-readable, `detail` one sentence that says what is wrong and how to
-    fix it. Neither may reveal whether an address or a token exists.
+    `code` is stable and machine-readable; `detail` is one sentence with the fault and its fix.
+    Neither may reveal whether an address or a token exists.
     """
 
     def __init__(
@@ -21,26 +24,27 @@ class AppError(Exception):
 
 
 class NotFound(AppError):
-    """What was asked for is not there, or not for this caller."""
+    """What was requested does not exist, or not for this caller."""
 
     def __init__(self, detail: str = "Nothing is here under that address.") -> None:
         super().__init__("not_found", detail, status=404)
 
 
 class Outcome(StrEnum):
-    """How a call to the outside world failed, as far as we can know."""
+    """How a call to the outside world failed, as far as can be known."""
 
     refused = "refused"
-    """They said no, or never heard us: it was certainly not done."""
+    """The other side refused, or never received the call: it was certainly not done."""
     unknown = "unknown"
-    """Nobody can tell whether it was done: a time-out, a 5xx, a broken connection after sending."""
+    """It cannot be known whether it was done: a time-out, a 5xx, a connection lost after
+    sending."""
 
 
 class OutsideError(Exception):
-    """Raised by adapters alone: the outside world did not do as asked.
+    """Raised by adapters only: the outside world did not do what was requested.
 
-    `retry_after` is in seconds, as the other side asked; `permanent` says that trying again cannot
-    help. `reason` holds no address and no secret, since it is stored and shown.
+    `retry_after` is in seconds, as the other side requested; `permanent` is whether a retry is
+    useless. `reason` holds no address and no secret, since it is stored and shown.
     """
 
     def __init__(

@@ -69,11 +69,11 @@ def is_public_address(address: str) -> bool:
 def open_session(
     *, connections: int, total_seconds: float, trusted: bool = False, user_agent: str = "tenfold"
 ) -> aiohttp.ClientSession:
-    """A pool of kept connections. Must be called inside the running loop; the caller closes it.
+    """A pool of reused connections. Must be called inside the running loop; the caller closes it.
 
-    `trusted` is for addresses that the installation's settings name; without it only public
-    addresses are connected to. `connections` are open at most at a time, and a call takes at most
-    `total_seconds`. Cookies are not kept and proxies of the environment not used.
+    `trusted` is for addresses from the installation's settings; without it only public addresses
+    are connected to. At most `connections` are open at a time, and a call takes at most
+    `total_seconds`. Cookies are not stored and proxies of the environment not used.
     """
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_refuse_redirect)
@@ -91,7 +91,7 @@ def open_session(
 
 
 def _open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    """The socket for one resolved address; `RefusedAddress` where that is not public."""
+    """Open the socket for one resolved address. Raises `RefusedAddress` where it is not public."""
     family, kind, protocol, _, target = info
     if not is_public_address(str(target[0])):
         raise RefusedAddress(errno.EACCES, "not a public address")
@@ -118,11 +118,11 @@ async def read_limited(response: aiohttp.ClientResponse, *, limit: int) -> bytes
 
 
 def of_exception(error: Exception) -> OutsideError:
-    """What a call proves that got no response.
+    """Return what is known about a call that raised `error` instead of getting a response.
 
-    Where no connection was made the other side never received the call, and where it redirected
-    the call it did not do it; anything later may have been done. The exception's own text is left
-    out, since it can contain addresses.
+    Where no connection was made the other side never received the call, and where it redirected the
+    call it did not do it; anything later may have been done. The exception's own text is left out,
+    since it can contain addresses.
     """
     match error:
         case aiohttp.ClientConnectorError(os_error=RefusedAddress()):
@@ -134,7 +134,7 @@ def of_exception(error: Exception) -> OutsideError:
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
             return OutsideError(Outcome.refused, "no connection to the provider")
         case TimeoutError():
-            return OutsideError(Outcome.unknown, "the provider did not answer in time")
+            return OutsideError(Outcome.unknown, "the provider did not respond in time")
         case _:
             return OutsideError(Outcome.unknown, "the connection to the provider broke")
 

@@ -1,4 +1,4 @@
-"""Languages: which ones we have, which one a reader gets, and texts translated by gettext catalogs.
+"""Languages: which ones exist, which one a reader gets, and texts translated by gettext catalogs.
 
 English is the source language and has no catalog. Every other language is a file
 `locales/<tag>/LC_MESSAGES/tenfold.po`, where the folder is a language tag such as `de` or `pt_BR`.
@@ -29,16 +29,16 @@ SOURCE = "en"
 
 @cache
 def languages() -> Sequence[str]:
-    """Every language we have as a BCP 47 tag (`en`, `de`, `pt-BR`): English first, then by name."""
+    """Every language as a BCP 47 tag (`en`, `de`, `pt-BR`): English first, then by name."""
     found = LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")
     return (SOURCE, *sorted(path.parent.parent.name.replace("_", "-") for path in found))
 
 
 def language_of(*locales: str | None) -> str:
-    """The language of the first locale that we have a language for, else English.
+    """The language of the first locale that has one here, else English.
 
-    A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are passed
-    over. Callers name the person's locale first and the brand's default last.
+    A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are skipped.
+    Callers name the person's locale first and the brand's default last.
     """
     known = {tag.lower(): tag for tag in languages()}
     for locale in locales:
@@ -89,9 +89,10 @@ def translate_plural(language: str, one: str, many: str, count: int, /, **values
 
 
 def regional_locale(language: str, *locales: str | None) -> Locale:
-    """Whose conventions a page in `language` follows: the first of `locales` in that language, else its own.
+    """The locale for dates of a page in `language`: the first of `locales` in that language.
 
-    Plain English writes its dates as most of the world does, `31 December 2026`.
+    Without one it is the language's own. Plain English writes dates as most countries do, `31
+    December 2026`.
     """
     wanted = Locale.parse(language, sep="-").language
     for locale in locales:
@@ -105,11 +106,11 @@ def regional_locale(language: str, *locales: str | None) -> Locale:
 
 
 def long_date(day: date, language: str, *locales: str | None) -> str:
-    """The day in words, `31 December 2026`, as `regional_locale` has it."""
+    """The day in words, `31 December 2026`, in the conventions of `regional_locale`."""
     return format_date(day, format="long", locale=regional_locale(language, *locales))
 
 
 def reload_catalogs() -> None:
-    """Read the folder anew on the next use; for tests that bring a catalog of their own."""
+    """Read the folder again on the next use; for tests with a catalog of their own."""
     languages.cache_clear()
     translations.cache_clear()

@@ -13,26 +13,26 @@ _LENGTH = 26
 
 
 def new_id() -> UUID:
-    """A fresh UUIDv7: unique, and later ones sort behind earlier ones."""
+    """A new UUIDv7: unique, and later ones sort after earlier ones."""
     return uuid7()
 
 
 def public_id(prefix: str, row_id: UUID) -> str:
-    """The id as the outside sees it, such as `red_01hx…` (a TypeID)."""
+    """The id as API and exports show it, such as `red_01hx…` (a TypeID)."""
     value = row_id.int
     letters = [_ALPHABET[(value >> (5 * place)) & 31] for place in range(_LENGTH - 1, -1, -1)]
     return f"{prefix}_{''.join(letters)}"
 
 
 def public_id_or_none(prefix: str, row_id: UUID | None) -> str | None:
-    """As `shown`, and nothing for nothing."""
+    """As `public_id`; None for None."""
     return None if row_id is None else public_id(prefix, row_id)
 
 
 def parse_public_id(prefix: str, text: str) -> UUID:
-    """The row id behind a shown one.
+    """The row id of a public id.
 
-    `NotFound` for anything that is none, so a wrong id and a missing row look alike.
+    Raises `NotFound` for anything else, so a malformed id and a missing row get the same response.
     """
     head, _, tail = text.partition("_")
     if (

@@ -30,7 +30,7 @@ def _scrub_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -
 
 
 def configure_logs(style: LogFormat, *, level: int = logging.INFO) -> None:
-    """Send our own and the libraries' logs through one pipe. Call once a process."""
+    """Send our own and the libraries' logs to one handler. Call once per process."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

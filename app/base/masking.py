@@ -1,14 +1,14 @@
-"""How personal data look to those who may not see them. Pure."""
+"""How personal data are shown to people who may not see them. Pure."""
 
 import re
 
-# Only from where a word begins: a long word without an @ is then read once.
+# Only from the start of a word: a long word without an @ is then read once.
 _ADDRESS = re.compile(r"(?<![^\s<>\"'])[^\s<>\"']+@[^\s<>\"']+")
 _LONG_NUMBER = re.compile(r"\+?\d{7,}")
 
 
 def mask_email(email: str | None) -> str | None:
-    """`a***@***`: enough to tell two people of one list apart, too little to write to one."""
+    """`a***@***`: enough to distinguish two people in a list, too little to write to one."""
     return None if email is None else f"{email[:1]}***@***"
 
 

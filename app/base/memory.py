@@ -3,12 +3,15 @@
 import gc
 
 _THRESHOLDS = (20_000, 20, 50)
-"""Python's own first one (700 or 2,000) makes a batch of 500 orders be searched hundreds of times
-for cycles it has not."""
+"""Python's own first threshold (700 or 2,000) causes hundreds of collections for a batch of 500
+orders, which contains no cycles."""
 
 
 def tune_garbage_collector() -> None:
-    """Call once all modules are loaded: what is there now is never searched again, what comes is searched less often."""
+    """Exempt what is loaded now from collections, and make later collections rarer.
+
+    Call once, after all modules are loaded.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -1,9 +1,9 @@
-"""What Prometheus reads at `/metrics`: requests by route, and how far the work lags behind."""
+"""The metrics at `/metrics` for Prometheus: requests by route, and how far the work lags behind."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
-REQUESTS = Counter("tenfold_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
+REQUESTS = Counter("tenfold_requests", "Requests served.", ["method", "route", "status"], registry=REGISTRY)
 SECONDS = Histogram(
     "tenfold_request_seconds",
     "Time to serve a request.",
@@ -21,5 +21,5 @@ MESSAGES_WAITING = Gauge("tenfold_messages_waiting", "Messages that are due and 
 
 
 def rendered() -> bytes:
-    """The present figures in Prometheus' text format."""
+    """The current metrics in Prometheus' text format."""
     return generate_latest(REGISTRY)

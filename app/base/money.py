@@ -186,12 +186,12 @@ _NO_DECIMALS = frozenset(
 )
 _THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 MAX_MINOR = 10**15
-"""Largest amount taken, in minor units: fits a 64-bit column so that one can add up thousands of
+"""The largest amount accepted, in minor units: a 64-bit column can hold sums of thousands of
 them."""
 
 
 class MoneyError(ValueError):
-    """An amount or currency that cannot be booked; the message is a sentence for the sender."""
+    """An amount or currency that cannot be recorded; the message is a sentence for the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Money:
 def exponent(currency: str) -> int:
     """How many decimals the currency has by ISO 4217 (JPY 0, EUR 2, KWD 3).
 
-    `MoneyError` for an unknown one.
+    Raises `MoneyError` for an unknown one.
     """
     if currency in _NO_DECIMALS:
         return 0
@@ -220,11 +220,11 @@ def exponent(currency: str) -> int:
 
 
 def parse(value: str | int | Decimal, currency: str) -> int:
-    """Minor units of a decimal amount, exactly.
+    """The exact minor units of a decimal amount.
 
-    `MoneyError` for anything that is not a finite decimal number, has more decimals than the
-    currency, or is beyond reason. A sign is kept: callers that take no negative amount say so in
-    their own words. Floats are refused by type, so a JSON number has to be parsed as a decimal.
+    Raises `MoneyError` for anything that is not a finite decimal number, has more decimals than the
+    currency, or is beyond reason. A sign is allowed: callers that accept no negative amount check
+    that themselves. Floats are refused by type, so a JSON number has to be parsed as a decimal.
     """
     places = exponent(currency)
     number = parse_decimal(value)
@@ -237,9 +237,9 @@ def parse(value: str | int | Decimal, currency: str) -> int:
 
 
 def parse_decimal(value: str | int | Decimal) -> Decimal:
-    """A finite decimal number of sane size, for an amount whose currency is not known yet.
+    """A finite decimal number of reasonable size, for an amount whose currency is not known yet.
 
-    `MoneyError` otherwise.
+    Raises `MoneyError` otherwise.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise MoneyError('an amount must be a decimal string such as "80.00"')
@@ -260,7 +260,10 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 
 
 def to_text(minor: int, currency: str) -> str:
-    """The amount as a decimal string, as the API and our messages write it: `8.00`, `800` (JPY), `8.000` (KWD)."""
+    """The amount as a decimal string for the API and messages.
+
+    `8.00` (EUR), `800` (JPY), `8.000` (KWD).
+    """
     return f"{to_decimal(minor, currency):f}"
 
 

@@ -1,7 +1,7 @@
 """Domain events: what happened, for packages above that the package below must not import.
 
 A step records its events in its own transaction. The sweep `domain_events` copies each event into
-one row per interested consumer and deletes it, in one commit; every consumer then works off rows of
+one row per interested consumer and deletes it, in one commit; every consumer then processes rows of
 its own. Rows are claimed with SKIP LOCKED and never by "greater than the last id", so an event of a
 transaction that commits late is not lost. An event that no consumer wants is deleted.
 """
@@ -49,12 +49,13 @@ class RecordedEvent(Event):
 
 @dataclass(frozen=True)
 class Consumer:
-    """Who wants events of some kinds.
+    """A receiver of events of some kinds.
 
     `consume(session, brand_id, events)` writes through the session and never commits; its writes
     and the removal of the events are one commit, so they take effect exactly once. Effects outside
     the database can be repeated after a crash and need the event's id to be idempotent. A renamed
-    consumer is a new one: events fanned out to the old name wait for that name.
+    consumer is a new one: events fanned out to the old name stay until a consumer of that name
+    exists.
     """
 
     name: str
@@ -81,7 +82,7 @@ async def record_events(session: AsyncSession, brand_id: int, events: Sequence[E
 
 
 def sweep(sessions: Sessions, consumers: Sequence[Consumer]) -> Sweep:
-    """Fans events out to the consumers and lets each process its own, brand by brand."""
+    """The sweep that fans events out to the consumers and runs each of them, brand by brand."""
 
     async def brands(now: datetime) -> list[int]:
         names = [consumer.name for consumer in consumers]
@@ -104,7 +105,10 @@ def sweep(sessions: Sessions, consumers: Sequence[Consumer]) -> Sweep:
 async def fan_out(
     session: AsyncSession, brand_id: int, consumers: Sequence[Consumer], *, now: datetime
 ) -> int:
-    """Turn up to `BATCH` events of the brand into tasks of the consumers; returns how many events."""
+    """Turn up to `BATCH` events of the brand into tasks of the consumers.
+
+    Returns how many events it fanned out.
+    """
     events = list(
         await session.scalars(
             select(DomainEvent)

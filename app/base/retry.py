@@ -30,11 +30,11 @@ def is_conflict(error: BaseException) -> bool:
 
 
 async def retry_conflicts(work: Callable[[], Awaitable[T]], *, name: str, tries: int = TRIES) -> T:
-    """The result of `work`, which is repeated at once after a deadlock or serialization failure.
+    """Return the result of `work`, repeated at once after a deadlock or serialization failure.
 
     `work` must open what the failure rolls back, a transaction or a savepoint, by itself. After a
     savepoint's rollback PostgreSQL has released the locks taken since the savepoint. Raises the
-    last failure after `tries`, every other error at once. `name` goes to the log.
+    last failure after `tries`, every other error at once. `name` is logged.
     """
     for left in range(tries - 1, -1, -1):
         try:

@@ -29,7 +29,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(url: str) -> None:
-    """Bring our schema and the queue engine's tables to head; does nothing where they are.
+    """Upgrade our schema and the queue engine's tables to head; does nothing at head.
 
     Safe to call from many processes at once. Raises `AppError` (`unknown_revision`) where the
     database has a revision that this version of the code does not have.
@@ -73,6 +73,6 @@ async def current(connection: AsyncConnection) -> str | None:
 
 
 async def is_current(engine: AsyncEngine) -> bool:
-    """Whether the database is at head and the queue engine's tables are there."""
+    """Whether the database is at head and the queue engine's tables exist."""
     async with engine.connect() as connection:
         return await current(connection) == head() and await due.is_installed(connection)

@@ -1,4 +1,4 @@
-"""The parents of every shape that the API returns: models, pages of a list, and problems.
+"""The base classes of everything that the API returns: models, pages of a list, and problems.
 
 Times are aware UTC and end in `Z`; amounts are decimal strings; ids carry a prefix. A field that
 holds a word of an enum is typed `Enum | str`: a word that is not known yet is still readable.
@@ -13,19 +13,19 @@ T = TypeVar("T")
 
 
 class ApiModel(BaseModel):
-    """A shape that leaves the program: in responses, exports and webhook bodies alike."""
+    """A model that leaves the program: in responses, exports and webhook bodies alike."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
 
 class RowModel(ApiModel):
-    """The shape of one row of a list."""
+    """The model of one row of a list."""
 
     id: str
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """The shape of a selected row; personal fields are masked unless `pii`."""
+        """Build the model of a selected row; personal fields are masked unless `pii`."""
         raise NotImplementedError
 
 
@@ -46,7 +46,7 @@ class FieldProblem(ApiModel):
 
 
 class Problem(ApiModel):
-    """An error as RFC 9457 has it; `code` is stable, `detail` is one sentence for people."""
+    """An error in the format of RFC 9457; `code` is stable, `detail` is one sentence for people."""
 
     type: str = "about:blank"
     title: str

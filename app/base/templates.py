@@ -12,13 +12,10 @@ EXTENSIONS = ("jinja2.ext.i18n", "jinja2.ext.do")
 
 @cache
 def make_environment(folder: str, *, language: str = SOURCE, autoescape: bool = True) -> Environment:
-    """The environment over one folder of `templates/`, whose texts are in `language`.
-
-    Built once and kept.
+    """The environment over one folder of `templates/`, whose texts are in `language`; cached.
 
     `_("…")`, `gettext`, `ngettext` and `{% trans %}` take their values by name and escape them
-    where `autoescape` is on. A name that is missing raises `jinja2.UndefinedError`, it never leaves
-    a gap.
+    where `autoescape` is on. A missing name raises `jinja2.UndefinedError`; it never leaves a gap.
     """
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates" / folder),
@@ -29,7 +26,7 @@ def make_environment(folder: str, *, language: str = SOURCE, autoescape: bool = 
         extensions=EXTENSIONS,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    # The catalog is asked at each text: it is the one place that keeps catalogs.
+    # The catalog is read at each text: `translations` is the one place that caches catalogs.
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension
         lambda text: translations(language).gettext(text),
         lambda one, many, count: translations(language).ngettext(one, many, count),

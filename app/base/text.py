@@ -3,9 +3,9 @@ r"""Text from outside, made fit to be stored, shown and sent: one treatment for 
 | characters | one line | several lines |
 | --- | --- | --- |
 | controls (C0 with BEL and NUL, DEL, C1), tab | a space | a space |
-| line ends (`\n`, `\r\n`, `\v`, `\f`, U+0085, U+2028, U+2029) | a space | `\n`, at most two in a row |
-| direction marks and overrides (U+061C, U+200E/F, U+202A-E, U+2066-9, U+206A-F) | removed | removed |
-| zero-width and invisible (U+00AD, U+180E, U+200B, U+2060-4, U+FEFF, U+FFF9-B) | removed | removed |
+| line ends (`\n`, `\r\n`, `\v`, `\f`, U+0085, U+2028, U+2029) | a space | `\n`, at most two |
+| direction marks (U+061C, U+200E/F, U+202A-E, U+2066-9, U+206A-F) | removed | removed |
+| invisible (U+00AD, U+180E, U+200B, U+2060-4, U+FEFF, U+FFF9-B) | removed | removed |
 | language tags (U+E0000-E007F) except in a flag emoji | removed | removed |
 | lone surrogates | removed | removed |
 | ZWJ, ZWNJ after a character that is not ASCII (Persian, Indic scripts, emoji) | kept | kept |
@@ -13,7 +13,7 @@ r"""Text from outside, made fit to be stored, shown and sent: one treatment for 
 | runs of white space | one space | one space in a line |
 
 So a line break in a name cannot begin a mail header, a mark cannot turn the text around it, and two
-names that look alike are alike. Every script and emoji stays as it is.
+names that look the same are the same. Every script and emoji stays as it is.
 """
 
 import re
@@ -55,9 +55,7 @@ def several_lines(text: str, *, limit: int) -> str:
 
 
 def is_clean(text: str, *, lines: bool = False) -> bool:
-    """Whether the text has no character that is replaced or removed here.
-
-    White space is not judged.
+    """Whether the text has no character that is replaced or removed here, white space aside.
 
     For values that are refused rather than changed. With `lines` the line ends LF and CR LF are
     allowed.

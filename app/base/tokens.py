@@ -1,7 +1,8 @@
-"""The only place that asks for chance or a key: derived link tokens, codes, keyed hashes, sealed secrets.
+"""The only module that uses randomness or keys: link tokens, codes, keyed hashes, sealed secrets.
 
-A link token is never stored. It is `brand number + row id + truncated HMAC` over its purpose and both, so a reminder carries the
-same link as the first message, a leaked database opens nothing, and looking it up is a primary key.
+A link token is never stored. It is `brand number + row id + truncated HMAC` over its purpose and
+both, so a reminder carries the same link as the first message, a leaked database opens nothing, and
+finding the row is a primary key lookup.
 """
 
 import base64
@@ -18,10 +19,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Thirty letters and digits without look-alikes (no 0 O 1 I L U)."""
+"""Thirty letters and digits that cannot be mistaken for each other (no 0 O 1 I L U)."""
 _VERSION = 1
 _MAC_BYTES = 12
-"""96 bits: a guess has one chance in 8e28, and misses are limited besides."""
+"""96 bits: a guess has one chance in 8e28, and failed lookups are rate limited besides."""
 _BAD_WORDS = re.compile(
     "FCK|FVCK|SHT|CNT|NGGR|NGR|DCK|CCK|TWAT|WNK|NAZ|H88|88H|KKK|SEX|XXX|ASS|ARSE|FAG|DAMN|HATE|RAPE|TTS|PRN|KNT|GAY|FKK|VAG|PNS|NZ|SS"
 )
@@ -30,7 +31,7 @@ _BRAND_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a token is about."""
+    """The row that a token is about."""
 
     brand_id: int
     row_id: UUID
@@ -39,7 +40,7 @@ class Subject:
 class Tokens:
     """Everything derived from the installation's secret key.
 
-    One instance a process; holds no state.
+    One instance per process; holds no state.
     """
 
     def __init__(self, secret_key: str) -> None:
@@ -56,14 +57,17 @@ class Tokens:
         return key
 
     def link(self, purpose: str, brand_id: int, row_id: UUID) -> str:
-        """The token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …): 44 URL-safe characters, always the same."""
+        """Return the token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …).
+
+        44 URL-safe characters, always the same.
+        """
         body = bytes([_VERSION]) + brand_id.to_bytes(_BRAND_BYTES) + row_id.bytes
         return base64.urlsafe_b64encode(body + self._mac(purpose, body)).decode().rstrip("=")
 
     def read_link(self, purpose: str, token: str) -> Subject | None:
-        """What a token is about, or None for a token that we never made.
+        """Return what a token is about, or None for a token that was not made here.
 
-        Takes the same time for all of one length.
+        Takes the same time for all tokens of one length.
         """
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
@@ -72,7 +76,7 @@ class Tokens:
         body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if len(body) != 1 + _BRAND_BYTES + 16 or not hmac.compare_digest(mac, self._mac(purpose, body)):
             return None
-        # A token has spare bits in its last letter; only the spelling that we make opens anything.
+        # A token has spare bits in its last letter; only the spelling made by `link` is accepted.
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or body[0] != _VERSION:
             return None
         return Subject(int.from_bytes(body[1 : 1 + _BRAND_BYTES]), UUID(bytes=body[1 + _BRAND_BYTES :]))
@@ -81,21 +85,21 @@ class Tokens:
         return hmac.digest(self._key(f"link/{purpose}"), body, "sha256")[:_MAC_BYTES]
 
     def address_key(self, address: str) -> bytes:
-        """A keyed hash of an e-mail address or phone number: finds it again without keeping it."""
+        """A keyed hash of an e-mail address or phone number: finds it again without storing it."""
         return hmac.digest(self._key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[:20]
 
     def share(self, purpose: str, row_id: UUID) -> float:
-        """A number in [0, 1) that is always the same for one row: who is in a sample, who is in a holdout."""
+        """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""
         return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (
             1 << 56
         )
 
     def seal(self, plain: str) -> str:
-        """A secret made fit to be stored."""
+        """Encrypt a secret for storage."""
         return self._vault.encrypt(plain.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """The secret again; `ValueError` when it was sealed under another key."""
+        """Decrypt a stored secret. Raises `ValueError` when it was sealed under another key."""
         try:
             return self._vault.decrypt(sealed.encode()).decode()
         except InvalidToken:
@@ -103,10 +107,7 @@ class Tokens:
 
 
 def random_code(length: int = 10) -> str:
-    """A code from the operating system's randomness: 10 letters carry about 49 bits.
-
-    No offensive words.
-    """
+    """A random code of letters and digits, without offensive words: 10 carry about 49 bits."""
     while True:
         code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
         if not _BAD_WORDS.search(code):
@@ -116,9 +117,7 @@ def random_code(length: int = 10) -> str:
 def named_code(first_name: str) -> str:
     """`ANA-7K4QX`: the first name's letters A-Z (at most 10) and five random ones.
 
-    A random code where no letter is left.
-
-    Accents are dropped, not their letters: Zoé becomes ZOE.
+    Accents are dropped, not their letters: Zoé becomes ZOE. A random code where no letter is left.
     """
     plain = unicodedata.normalize("NFKD", first_name).upper()
     name = "".join(letter for letter in plain if "A" <= letter <= "Z")[:10]
@@ -131,12 +130,15 @@ def named_code(first_name: str) -> str:
 
 
 def plain_code(entered: str) -> str:
-    """A code as people type it, made comparable: case folded, spaces and dashes dropped."""
+    """A code in comparable form: case folded, spaces and dashes dropped."""
     return re.sub(r"[\s\-\u2010-\u2015]", "", entered).upper()
 
 
 def new_slug(brand_id: int) -> str:
-    """A share slug, unique by chance (40 bits a brand) and by key: the brand's number, then eight random letters."""
+    """A share slug: the brand's number, then eight random letters.
+
+    Unique by chance (40 bits per brand) and by key.
+    """
     number, head = brand_id, ""
     while number:
         number, rest = divmod(number, len(CODE_ALPHABET))
@@ -145,7 +147,7 @@ def new_slug(brand_id: int) -> str:
 
 
 def slug_brand(slug: str) -> int | None:
-    """The brand number inside a share slug, or None where it cannot be one of ours."""
+    """The brand number inside a share slug, or None where it cannot be a slug of ours."""
     letters = slug.upper()[:-8]
     if not letters or len(slug) > 15 or any(letter not in CODE_ALPHABET for letter in slug.upper()):
         return None
@@ -171,5 +173,5 @@ def secret_hash(secret: str) -> bytes:
 
 
 def tag_prefix() -> str:
-    """Twelve letters for the tags of one batch (58 bits): nobody can have put them into their own name."""
+    """Twelve random letters for the tags of one batch (58 bits), which no name can contain."""
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(12)).lower()

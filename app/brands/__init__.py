@@ -1,1 +1,1 @@
-"""The tenant and its shops: look, senders, zones, secrets; and the programme of terms, versioned."""
+"""Brands (the tenants) and their shops, and the versions of their programme."""

@@ -1,4 +1,4 @@
-"""Make brands and shops, and change their terms."""
+"""Create brands and shops, and change their programmes."""
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -27,7 +27,10 @@ async def add_brand(
     locale: str = "en",
     postal_address: str = "",
 ) -> Brand:
-    """Make a brand with the default programme as its version 1. A taken or unusable slug is an `AppError`."""
+    """Create a brand with the default programme as its version 1.
+
+    Raises `AppError` for a taken or unusable slug.
+    """
     _check(slug, time_zone)
     row = await session.execute(
         insert(Brand)
@@ -64,9 +67,10 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     locale: str | None = None,
     url: str | None = None,
 ) -> tuple[Shop, str]:
-    """Create a shop of the brand; return it with its webhook secret, which is generated where none is given.
+    """Create a shop of the brand.
 
-    Slugs are unique in the installation. A taken or unusable slug, zone or currency is an `AppError`.
+    Returns it with its webhook secret, which is generated where none is given. Slugs are unique in
+    the installation. Raises `AppError` for a taken or unusable slug, zone or currency.
     """
     zone = time_zone or brand.time_zone
     _check(slug, zone)
@@ -106,7 +110,8 @@ async def exchange_secret(
 ) -> str:
     """Give a shop a new webhook secret, generated where none is given, and return it.
 
-    The one before stays good beside it, so that no delivery is refused while the shop changes over; an older one goes.
+    The previous one stays valid beside it, so that no delivery is refused while the shop changes
+    over; an older one is removed.
     """
     row = await session.get(ShopSlug, slug)
     if row is None:
@@ -126,7 +131,10 @@ async def exchange_secret(
 async def change_programme(
     session: AsyncSession, brand_id: int, programme: Programme, *, actor: Actor
 ) -> ProgrammeInForce:
-    """Put new terms in force as the next version; unchanged terms make none. Concurrent changes come one after the other."""
+    """Store new terms as the next version, in force at once; unchanged terms make none.
+
+    Concurrent changes come one after the other.
+    """
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
     present = await load_programme(session, brand_id)
     if present.programme == programme:

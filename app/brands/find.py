@@ -1,4 +1,4 @@
-"""Look brands, shops and the terms in force up."""
+"""Find brands, shops and the terms in force."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class ProgrammeInForce:
     version: int
     programme: Programme
     terms_id: UUID
-    """Its offer and reward terms."""
+    """Id of its offer and reward terms."""
 
 
 async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | None:
@@ -35,7 +35,7 @@ async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | No
 
 
 async def find_brand(session: AsyncSession, slug: str) -> Brand:
-    """The brand with this slug; an `AppError` that says how to make one where there is none."""
+    """The brand with this slug. Raises `AppError` that names the command to create one."""
     brand = await session.scalar(select(Brand).where(Brand.slug == slug))
     if brand is None:
         raise AppError(
@@ -77,7 +77,7 @@ async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInFor
 async def load_programme_versions(
     session: AsyncSession, brand_id: int, versions: Collection[int]
 ) -> dict[int, Programme]:
-    """The terms of several versions: codes and orders keep the ones they were made under."""
+    """Several versions of the programme; codes and orders belong to one of them."""
     rows = await session.execute(
         select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
             ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version.in_(versions)

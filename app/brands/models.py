@@ -11,7 +11,10 @@ from app.brands.rules import Platform
 
 
 class Brand(Base):
-    """What customers know: owns customers, consent, suppression, programme, templates, codes and rewards."""
+    """What customers see as the sender.
+
+    It owns customers, consents, suppressions, programme, templates, codes and rewards.
+    """
 
     __tablename__ = "brands"
 
@@ -25,8 +28,8 @@ class Brand(Base):
     branding: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """`accent`: a colour `#rrggbb` whose contrast with white is at least 4.5; may be missing."""
     countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Rules a country, by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and
-    narrower `quiet_hours`."""
+    """Rules by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower
+    `quiet_hours`."""
     created_at: Mapped[Created]
 
 
@@ -54,7 +57,10 @@ class Shop(Base):
 
 
 class ShopSlug(Base):
-    """Finds a shop by the slug in its hook's path: unique in the installation, so it lives in a small table of its own."""
+    """Finds a shop by the slug in its webhook's path.
+
+    Slugs are unique in the installation, so they are in a small table of their own.
+    """
 
     __tablename__ = "shop_slugs"
 
@@ -81,7 +87,7 @@ class TermsVersion(Base):
 
 
 class ProgrammeVersion(Base):
-    """A programme as it stood from one change to the next. Rows are added, never changed."""
+    """A programme as it was from one change to the next. Rows are added, never changed."""
 
     __tablename__ = "programmes"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The programme: when we ask, what a friend and the referrer get, and the three switches.
+"""The programme: when surveys are sent, what friend and referrer get, and the three switches.
 
 Stored in versions, never changed.
 """
@@ -29,7 +29,7 @@ class Channel(StrEnum):
 
 
 class Trigger(StrEnum):
-    """The fact about an order that starts the clock, in the order they come."""
+    """The fact about an order from which the survey's delay counts, in the order they come."""
 
     paid = "paid"
     fulfilled = "fulfilled"
@@ -44,7 +44,7 @@ class DiscountKind(StrEnum):
 
 
 class CodeStyle(StrEnum):
-    """`random`: ten letters; `named`: ANA-7K4QX, reads well aloud, partly guessable."""
+    """`random`: ten letters; `named`: ANA-7K4QX, easy to read aloud, partly guessable."""
 
     named = "named"
     random = "random"
@@ -59,7 +59,7 @@ class RewardKind(StrEnum):
 
 
 class HoldFrom(StrEnum):
-    """The fact a hold is counted from."""
+    """The fact from which a hold is counted."""
 
     paid = "paid"
     delivered = "delivered"
@@ -98,9 +98,9 @@ class _Terms(BaseModel):
 
 
 class FallbackDays(_Terms):
-    """Without the trigger fact the survey falls due that many days after the next best one.
+    """Without the trigger fact the survey is due that many days after the next best one.
 
-    Null waits for ever.
+    Null waits without limit.
     """
 
     fulfilled: int | None = Field(default=7, ge=0, le=365)
@@ -108,7 +108,7 @@ class FallbackDays(_Terms):
 
 
 class QuietHours(_Terms):
-    """Local times between which nobody is asked; may span midnight."""
+    """Local times between which nobody is surveyed; may span midnight."""
 
     from_: ClockTime = Field(default=time(20), alias="from")
     to: ClockTime = time(9)
@@ -146,7 +146,7 @@ class Exclude(_Terms):
 
 
 class SurveyTerms(_Terms):
-    """When and how a customer is asked."""
+    """When and how a customer is surveyed."""
 
     trigger: Trigger = Trigger.delivered
     delay_hours: int = Field(default=72, ge=0, le=8760)
@@ -164,7 +164,7 @@ class SurveyTerms(_Terms):
 
 
 class Discount(_Terms):
-    """What the friend gets off: percent of the subtotal, or an amount in the shop's currency."""
+    """The friend's discount: a percentage of the subtotal, or an amount in the shop's currency."""
 
     kind: DiscountKind = DiscountKind.percent
     value: Decimals = Decimal("10.00")
@@ -182,7 +182,7 @@ class Discount(_Terms):
 
 
 class OfferTerms(_Terms):
-    """What a promoter may hand on."""
+    """What a promoter may offer to friends."""
 
     channels: list[Channel] = Field(default=[Channel.email, Channel.sms], min_length=1, max_length=2)
     friend_discount: Discount = Discount()
@@ -214,7 +214,7 @@ class Budget(_Terms):
 
 
 class RewardTerms(_Terms):
-    """What the referrer gets, and when it is theirs."""
+    """What the referrer gets, and when it is granted."""
 
     kind: RewardKind = RewardKind.credit
     value: Decimals = Decimal("10.00")
@@ -257,11 +257,11 @@ class Programme(_Terms):
         return self
 
     def runs_at(self, now: datetime) -> bool:
-        """Whether `now` lies in the programme's time: from `starts_at`, before `ends_at`."""
+        """Whether `now` is within the programme's dates: from `starts_at`, before `ends_at`."""
         return (self.starts_at is None or self.starts_at <= now) and (
             self.ends_at is None or now < self.ends_at
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The terms as the API shows them and the database keeps them."""
+        """The terms as the API shows them and the database stores them."""
         return self.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""Pure words and checks about brands and shops."""
+"""Pure vocabulary and checks of brands and shops."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +19,17 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
 class Platform(StrEnum):
-    """The shop platforms that exist here: each has an adapter."""
+    """The shop platforms that have an adapter."""
 
     checkout = "checkout"
     shopify = "shopify"
 
 
 def is_slug(slug: str) -> bool:
-    """Whether a slug can stand in a path: 1-50 of a-z 0-9 and dashes, none at the ends, none reserved."""
+    """Whether a slug is usable in a path: 1-50 of a-z 0-9 and dashes.
+
+    It neither begins nor ends with a dash and is not reserved.
+    """
     return _SLUG.fullmatch(slug) is not None and slug not in RESERVED_SLUGS
 
 
@@ -42,17 +45,15 @@ def _zones() -> frozenset[str]:
 
 
 def zone_or(name: str | None, fallback: str) -> ZoneInfo:
-    """The named zone, or the fallback where the name is absent or none."""
+    """The named zone, or the fallback where the name is absent or no zone."""
     return ZoneInfo(name if name and is_zone(name) else fallback)
 
 
 def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -> datetime:
-    """The first moment from `now` on, in UTC, that lies outside the quiet hours of the zone.
+    """The first moment from `now` on, in UTC, outside the quiet hours of the zone.
 
-    `now` itself where it does.
-
-    Quiet hours run from `from` (quiet) to `to` (no longer quiet), by the clock on the wall, also
-    across midnight and on the days when clocks are changed.
+    `now` itself where it is outside. Quiet hours run from `from` (quiet) to `to` (no longer quiet)
+    by local time, also across midnight and on the days when clocks are changed.
     """
     local = now.astimezone(zone)
     if quiet_hours is None or not _is_quiet(local.time(), quiet_hours):
@@ -61,7 +62,8 @@ def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -
     tomorrow = spans_midnight and local.time() >= quiet_hours.from_
     day = local.date() + timedelta(days=1 if tomorrow else 0)
     end = datetime.combine(day, quiet_hours.to, zone)
-    # In the hour that an autumn night has twice, the first coming of a time may already be over.
+    # In the hour that an autumn night has twice, the first occurrence of a time may already be
+    # over.
     return (
         max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC)) if local.fold else end.astimezone(UTC)
     )
@@ -70,9 +72,9 @@ def quiet_until(now: datetime, zone: ZoneInfo, quiet_hours: QuietHours | None) -
 def next_daytime(
     at: datetime, zone: ZoneInfo, programme: QuietHours | None, country: QuietHours | None
 ) -> datetime:
-    """The first moment from `at` on, in UTC, that lies outside the programme's quiet hours and the country's.
+    """The first moment from `at` on, in UTC, outside the quiet hours of programme and country.
 
-    Should both together leave nothing of the day, the country's alone are kept.
+    Where both together leave nothing of the day, the country's alone count.
     """
     moment = at.astimezone(UTC)
     for _ in range(4):
@@ -84,9 +86,9 @@ def next_daytime(
 
 
 def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> QuietHours | None:
-    """The quiet hours a brand keeps in a country, from `Brand.countries`.
+    """The quiet hours of a brand in a country, from `Brand.countries`.
 
-    What cannot be read as such counts as none.
+    Unreadable ones count as none.
     """
     rules = countries.get(country or "")
     hours = rules.get("quiet_hours") if isinstance(rules, dict) else None

@@ -1,4 +1,4 @@
-"""What the API shows of brands and shops; the programme's own model is its shape."""
+"""What the API shows of brands and shops; the programme's own model is its schema."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -11,7 +11,7 @@ from app.brands.rules import Platform
 
 
 class BrandingShape(ApiModel):
-    """How pages and messages look."""
+    """The appearance of pages and messages."""
 
     accent: str | None = None
     logo_url: str | None = None
@@ -39,7 +39,7 @@ class BrandShape(ApiModel):
 
     @classmethod
     def of(cls, brand: Brand) -> Self:
-        """The shape of a brand."""
+        """The schema of a brand."""
         return cls(
             slug=brand.slug,
             name=brand.name,
@@ -68,7 +68,7 @@ class ShopShape(ApiModel):
 
     @classmethod
     def of(cls, shop: Shop) -> Self:
-        """The shape of a shop."""
+        """The schema of a shop."""
         return cls(
             id=public_id("shp", shop.id),
             slug=shop.slug,

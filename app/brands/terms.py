@@ -1,4 +1,4 @@
-"""Offer and reward terms, kept once per content: what codes and redemptions were made under.
+"""Offer and reward terms, stored once per content: what codes and redemptions were made under.
 
 The switches and the dates of a programme are no part of them: those are always read from its newest
 version.
@@ -34,7 +34,7 @@ def terms_of(programme: Programme) -> Terms:
 
 
 async def store_terms(session: AsyncSession, brand_id: int, programme: Programme) -> UUID:
-    """Keep the programme's terms unless terms of the same content are kept; returns their id."""
+    """Store the programme's terms unless the same content is stored already; returns their id."""
     content = terms_of(programme).model_dump(mode="json", by_alias=True)
     terms_id = content_id(content)
     await session.execute(
@@ -52,7 +52,7 @@ def content_id(content: object) -> UUID:
 
 
 async def load_terms(session: AsyncSession, brand_id: int, ids: Collection[UUID]) -> dict[UUID, Terms]:
-    """Several terms of a brand, by id; no query for none."""
+    """Several terms of a brand, by id; no query where none is requested."""
     if not ids:
         return {}
     rows = await session.execute(

@@ -33,7 +33,7 @@ for name, group in (("brand", brand), ("shop", shop), ("key", key), ("staff", st
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on the fast loop; a database that cannot be reached is one sentence."""
+    """Run a coroutine on the fast event loop; an unreachable database is one sentence."""
     import asyncpg
     import uvloop
     from sqlalchemy.exc import DBAPIError
@@ -52,8 +52,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 _AWAY = ("08", "28", "3D", "53", "57")
-"""SQLSTATE classes of a server that is away, does not know us or the database, is full, or is going
-down."""
+"""SQLSTATE classes of a server that is down, full or shutting down, or refuses the login."""
 
 
 def with_context(
@@ -61,8 +60,8 @@ def with_context(
 ) -> T:
     """Do some work over the database of the settings.
 
-    With `migrated`, a database that is behind is an `AppError` that says how to mend it; the
-    embedded one is brought to head.
+    With `migrated` it raises `AppError` for a database that is behind, with the command that
+    upgrades it; the embedded one is brought to head.
     """
     from app.base import schema
     from app.base.config import load_settings
@@ -89,12 +88,12 @@ def print_json(value: object) -> None:
 
 
 def print_note(text: str) -> None:
-    """A line for a person: on stderr, so that stdout is the result alone."""
+    """Print a line for a person: on stderr, so that stdout is the result alone."""
     print(text, file=sys.stderr, flush=True)
 
 
 def start(*, level: int = 20) -> Settings:
-    """Read the settings and set the logs up (`level` as in `logging`, 20 being INFO)."""
+    """Read the settings and configure the logs (`level` as in `logging`, 20 being INFO)."""
     from app.base.config import load_settings
     from app.base.log import configure_logs
 

@@ -1,4 +1,4 @@
-"""Commands that look: the invariants, and what is wrong with the installation."""
+"""Diagnostic commands: the invariants, and what is wrong with the installation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def invariants(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")] = False,
 ) -> None:
-    """Check every promise of the data, read-only.
+    """Check every invariant of the data, read-only.
 
-    Exit 1 and the offending rows where one is broken.
+    Exit 1 and the violating rows where one is violated.
     """
     from app.insight import invariants as promises
 
@@ -48,9 +48,9 @@ def invariants(
 
 @console.cli.command()
 def doctor() -> None:
-    """Look at settings, database, schema, providers and queue.
+    """Check settings, database, schema, providers and queue.
 
-    Say what is wrong and how to mend it.
+    Print what is wrong and how to fix it.
     """
     from app.base.config import load_settings
 
@@ -61,11 +61,11 @@ def doctor() -> None:
         print(f"! {problem}")
     if problems:
         raise SystemExit(1)
-    print("Everything looks well.")
+    print("Everything is in order.")
 
 
 LAG_SECONDS = 60
-"""A wake-up that waits longer than this has no worker."""
+"""Seconds: a wake-up that has waited longer has no worker."""
 
 
 async def _examine(context: AppContext) -> list[str]:
@@ -97,7 +97,7 @@ def _examine_providers(settings: Settings) -> list[str]:
 
     problems = []
     if settings.email_provider is EmailProvider.outbox and settings.sms_provider is SmsProvider.outbox:
-        console.print_note("Nothing leaves this machine: e-mail and texts are kept in the outbox.")
+        console.print_note("Nothing leaves this machine: e-mail and texts stay in the outbox.")
     if settings.email_provider is EmailProvider.sendgrid and not settings.sendgrid_event_public_key:
         problems.append("SendGrid's events are taken unsigned. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY.")
     if settings.email_provider is EmailProvider.sendgrid and settings.public_url.startswith("http://127."):

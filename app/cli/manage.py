@@ -1,4 +1,4 @@
-"""Commands that set up: migrate, brands, shops, keys, staff, and one person's data."""
+"""Set-up commands: migrate, brands, shops, keys and staff."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_brand(
     locale: Annotated[str, typer.Option(help="Such as de.")] = "en",
     postal_address: Annotated[str, typer.Option(help="Stands below every message.")] = "",
 ) -> None:
-    """Make a brand, with the default programme."""
+    """Create a brand with the default programme."""
     from app.brands import add
 
     async def work(context: AppContext) -> dict[str, object]:
@@ -62,7 +62,7 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
         str | None, typer.Option(help="Where friends are led, such as https://shop.example.")
     ] = None,
 ) -> None:
-    """Make a shop; prints its hook addresses, and its secret where one was made."""
+    """Create a shop; prints its webhook addresses, and its secret where one was generated."""
     from app.base.errors import AppError
     from app.brands import add, find
     from app.brands.rules import Platform
@@ -112,7 +112,7 @@ def exchange_secret(
     slug: Slug,
     webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
 ) -> None:
-    """Give a shop a new webhook secret; the one before stays good until the next exchange."""
+    """Give a shop a new webhook secret; the previous one stays valid until the next exchange."""
     from app.brands import add
 
     async def work(context: AppContext) -> str:
@@ -128,7 +128,7 @@ def add_key(
     brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],
     scope: Annotated[list[str], typer.Option(help="read, pii, write, checkout or admin; may be repeated.")],
 ) -> None:
-    """Make an API key and print it, once."""
+    """Create an API key and print it, once."""
     from app.admin import keys
     from app.admin.rules import Scope
     from app.base.actor import cli_actor

@@ -19,7 +19,7 @@ OfBrand = Annotated[str, typer.Option(help="Slug of the brand.")]
 
 @console.person.command("export")
 def export_person(email: Email, brand: OfBrand) -> None:
-    """Print all that the brand holds of a person, as JSON."""
+    """Print all that the brand stores about a person, as JSON."""
     from app.brands import find
     from app.insight import person
 
@@ -36,7 +36,10 @@ def export_person(email: Email, brand: OfBrand) -> None:
 
 @console.person.command("erase")
 def erase_person(email: Email, brand: OfBrand) -> None:
-    """Remove a person everywhere; amounts and scores stay without a name, and the address is never written to again."""
+    """Erase a person everywhere.
+
+    Amounts and scores stay without a name, and the address never gets a message again.
+    """
     from app.base import clock
     from app.base.actor import cli_actor
     from app.base.audit import AuditAction, record_action

@@ -1,4 +1,4 @@
-"""Commands that run: the web, the workers, both in one, one sweep of all that is due, and the demo."""
+"""Commands that run processes: web, worker, both in one, one pass over all due work, the demo."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]
 
 
 async def _nothing(_context: AppContext) -> None:
-    """Only joins the database, so that it is there and at head."""
+    """Only connects to the database, so that it exists and is at head."""
 
 
 @console.cli.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Web and worker together, for a small shop; brings the schema to head at start."""
+    """Run web and worker together, for a small shop; upgrades the schema to head at start."""
     settings = console.start()
     console.run(_serve(settings, host, port))
 
@@ -61,7 +61,7 @@ def web(
     host: Host = "127.0.0.1",
     port: Port = 8000,
 ) -> None:
-    """The web alone; as many as you like against one PostgreSQL."""
+    """Run the web alone; any number of processes may share one PostgreSQL."""
     import uvicorn
 
     settings = console.start()
@@ -79,7 +79,7 @@ def web(
 
 @console.cli.command()
 def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1) -> None:
-    """The worker alone; as many as you like against one PostgreSQL."""
+    """Run the worker alone; any number of processes may share one PostgreSQL."""
     from app.worker import run_processes
 
     settings = console.start()
@@ -93,7 +93,7 @@ def run_due(
         str | None, typer.Option(help="Do it as if it were this time (ISO 8601 with zone).")
     ] = None,
 ) -> None:
-    """Do all work that is due, until nothing is left; prints the counts a kind."""
+    """Do all work that is due, until nothing is left; prints the counts by kind."""
     import logging
 
     settings = console.start(level=logging.WARNING)
@@ -143,7 +143,7 @@ def demo(
         bool, typer.Option("--exit", help="Stop after the summary instead of serving on.")
     ] = False,
 ) -> None:
-    """Run the main job end to end in a home of its own, and leave it open in the browser."""
+    """Run the whole demo story in a home of its own, and leave it open in the browser."""
     from app.demo import run as demo_run
 
     console.run(demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))

@@ -9,16 +9,15 @@ import uvicorn
 
 
 class Listener(uvicorn.Server):
-    """Ends `serve()` on SIGINT and SIGTERM, and keeps the signal to itself.
+    """Ends `serve()` on SIGINT and SIGTERM without passing the signal on.
 
     uvicorn's own server sends itself the signal once more when it is done, which ends the process
-    before the worker beside it has finished what is under way and before the embedded database is
-    left.
+    before the worker beside it has finished its batch and before the embedded database is left.
     """
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Hear both signals for as long as the server serves."""
+        """Handle both signals while the server serves."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)

@@ -23,7 +23,7 @@ _Person = Row[UUID, str | None, str | None, str | None, str | None, str | None, 
 async def load_contact_options(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Collection[UUID]
 ) -> dict[UUID, ContactOptions]:
-    """How each of these customers may be contacted: by consent, the brand's basis and suppressions.
+    """How each of these customers may be contacted: by consents, basis and suppressions.
 
     Customers of another brand are left out. An erased customer is included, without an address.
     """
@@ -114,7 +114,7 @@ async def suppress(
     *,
     now: datetime,
 ) -> None:
-    """Send nothing to these addresses on this channel any more; the first reason stays. Idempotent.
+    """Suppress these addresses on this channel; the first reason stays. Idempotent.
 
     Addresses may come in a provider's spelling. Only the person's own undo lifts a suppression.
     """

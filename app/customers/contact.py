@@ -1,4 +1,4 @@
-"""E-mail addresses and phone numbers made comparable. Pure."""
+"""E-mail addresses and phone numbers in comparable form. Pure."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ _MAX_PHONE = 40
 
 
 def email_identity(text: str | None) -> str | None:
-    """The address as it is compared and written to, or None for what is not deliverable.
+    """The address as it is compared and written to, or None where it is not deliverable.
 
     Lower case (`casefold` would turn `ß` into another mailbox), and the ASCII form of an
     international domain, which providers accept and which makes both spellings one person. Aliases

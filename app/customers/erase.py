@@ -1,4 +1,4 @@
-"""Erase customers: nothing stays of them but an id for the amounts."""
+"""Erase customers: only an id stays, for the amounts."""
 
 from collections.abc import Collection
 from datetime import datetime

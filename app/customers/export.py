@@ -18,7 +18,7 @@ async def export_customer(
 ) -> CustomerExport | None:
     """One customer's own data: names, addresses, the shops' ids, consents, suppressions.
 
-    None for nobody.
+    None where the brand has no such customer.
     """
     customer = await session.scalar(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)

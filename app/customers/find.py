@@ -18,7 +18,7 @@ async def find_customers(
     shop_id: UUID | None = None,
     external_id: str | None = None,
 ) -> list[UUID]:
-    """The brand's customers with this address, this number (E.164) or this id at this shop, oldest first.
+    """The brand's customers with this e-mail address, number (E.164) or shop's id, oldest first.
 
     Several, where the address and the id belong to different rows; none for unusable values. Erased
     customers are not found.

@@ -17,7 +17,7 @@ from app.customers.rules import latest_consents
 from app.customers.write import write_customers
 
 _ROUNDS = 8
-"""How often a batch starts anew after another one created one of its customers first."""
+"""How often a batch is repeated after another one created one of its customers first."""
 
 
 async def identify(

@@ -17,7 +17,7 @@ from app.customers.models import Consent, Customer, CustomerReference
 async def load_index(
     session: AsyncSession, brand_id: int, shop_id: UUID, people: Sequence[ComparablePerson]
 ) -> CustomerIndex:
-    """Everybody by one of these addresses or ids, in at most three queries.
+    """Every customer with one of these addresses or ids, in at most three queries.
 
     A customer is one object, however often they are found.
     """

@@ -1,9 +1,9 @@
 """Decide which customer each person of a batch is. Pure.
 
-The e-mail address is the identity. A person without one is recognised by the shop's id where nothing
-contradicts it, else by the phone number. A shop's id that is used with another e-mail address
-moves to that address's customer, since the address is what we write to and what a friend is checked
-by. A customer who had no address yet gets it.
+The e-mail address is the identity. A person without one is recognised by the shop's id where
+nothing contradicts it, else by the phone number. A shop's id that is used with another e-mail
+address moves to that address's customer, since the address is what we write to and what a friend is
+checked by. A customer who had no address yet gets it.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ DETAILS = ("first_name", "last_name", "locale", "country")
 
 @dataclass(frozen=True, slots=True)
 class ComparablePerson:
-    """A person with normalised addresses; everything may be absent."""
+    """A person with normalised addresses; every field may be absent."""
 
     external_id: str | None
     email: str | None
@@ -36,13 +36,13 @@ class ComparablePerson:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether there is nothing by which they could be recognised again."""
+        """Whether nothing identifies them."""
         return self.email is None and self.phone is None and self.external_id is None
 
 
 @dataclass(slots=True)
 class KnownCustomer:
-    """A customer as stored, with what this batch adds: `changes` are new values by column name."""
+    """A customer as stored; `changes` are this batch's new values by column name."""
 
     id: UUID
     email: str | None = None
@@ -64,7 +64,7 @@ class KnownCustomer:
 
     @property
     def identity_changed(self) -> bool:
-        """Whether a unique key of a stored customer changes: another batch may take it meanwhile."""
+        """Whether a stored customer's unique key changes; another batch may take it meanwhile."""
         return not self.new and ("email" in self.changes or ("phone" in self.changes and self.email is None))
 
 
@@ -72,7 +72,7 @@ class KnownCustomer:
 class CustomerIndex:
     """The customers that a batch may name.
 
-    `resolve` is called in the order of the batch, so that each person sees those before.
+    `resolve` is called in the order of the batch, so that each person finds those before.
     """
 
     by_email: dict[str, KnownCustomer]
@@ -82,7 +82,7 @@ class CustomerIndex:
     moved_references: dict[str, KnownCustomer] = field(default_factory=dict)
 
     def resolve(self, person: ComparablePerson, new_id: Callable[[], UUID]) -> KnownCustomer | None:
-        """The customer that this person is, new where none is known; None for an anonymous one."""
+        """The customer of this person, new where none is known; None for an anonymous one."""
         if person.is_anonymous:
             return None
         known = self._find(person) or KnownCustomer(new_id(), new=True)
@@ -119,7 +119,7 @@ class CustomerIndex:
 
 
 def comparable(person: Person, shop_regions: Sequence[str]) -> ComparablePerson:
-    """The person normalised.
+    """Return the person with normalised addresses.
 
     A national phone number is read in the person's country, that of their locale, then the shop's.
     """
@@ -146,11 +146,11 @@ def _external_id(text: str | None) -> str | None:
 
 
 def update_details(known: KnownCustomer, person: ComparablePerson) -> None:
-    """Set what the person adds to the customer.
+    """Set on the customer what the person adds.
 
-    A number with consent to texts stays until there is consent for another, since consent belongs to
-    a number. A customer without an e-mail address keeps the number, which is their identity. The time
-    zone is taken from a country that has only one.
+    A number with consent to texts stays until there is consent for another, since consent belongs
+    to a number. A customer without an e-mail address keeps the number, which is their identity. The
+    time zone is taken from a country that has only one.
     """
     guess = zone_of_country(known.country)
     if known.email is None:

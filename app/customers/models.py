@@ -1,4 +1,4 @@
-"""Tables of customers, what they consented to, and which addresses are suppressed."""
+"""Tables of customers, their consents, and suppressed addresses."""
 
 from uuid import UUID
 
@@ -84,7 +84,7 @@ class Consent(Base):
 
 
 class Suppression(Base):
-    """An address to which nothing is sent any more, as a keyed hash, so that it survives an erasure."""
+    """A suppressed address, as a keyed hash, so that it survives an erasure."""
 
     __tablename__ = "suppressions"
     __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)

@@ -20,7 +20,7 @@ class ConsentStatement:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A customer as a shop describes them; everything may be absent."""
+    """A customer as a shop describes them; every field may be absent."""
 
     external_id: str | None = None
     email: str | None = None
@@ -37,7 +37,7 @@ class Person:
 
 
 def with_consent_times(person: Person, at: datetime) -> Person:
-    """The person with `at`, the time of receipt, in every consent that has no time of its own.
+    """The person with `at`, the time of receipt, in every consent without a time of its own.
 
     So a delivery that is processed late, or once more, cannot undo a later consent.
     """

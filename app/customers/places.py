@@ -16,8 +16,8 @@ _LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}))?(?:[-_.
 def shop_regions(locale: str, time_zone: str, currency: str) -> tuple[str, ...]:
     """The countries that a shop's national phone numbers may belong to, the most likely first.
 
-    They come from its locale, zone and currency. The first two letters of a currency are its country in
-    ISO 4217 (JPY, CHF); EUR and XOF name none.
+    They come from its locale, zone and currency. The first two letters of a currency are its
+    country in ISO 4217 (JPY, CHF); EUR and XOF name none.
     """
     tag = locale_tag(locale) or ""
     zone_country = get_global("zone_territories").get(time_zone)
@@ -28,7 +28,7 @@ def shop_regions(locale: str, time_zone: str, currency: str) -> tuple[str, ...]:
 def country_code(text: str | None) -> str | None:
     """The ISO 3166 code in capitals, or None; `UK` and `EL` are read as `GB` and `GR`."""
     code = (text or "").strip()
-    code = code.upper() if code.isascii() else ""  # `ß` would grow into South Sudan
+    code = code.upper() if code.isascii() else ""  # `ß` would become `SS`, South Sudan
     code = {"UK": "GB", "EL": "GR"}.get(code, code)
     return code if code in _countries() else None
 

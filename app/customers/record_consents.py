@@ -1,4 +1,4 @@
-"""Store what customers consented to."""
+"""Store customers' consents and refusals."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _CONSENT = [
 
 
 async def record_consents(session: AsyncSession, brand_id: int, consents: Sequence[StatedConsent]) -> None:
-    """Store each of these unless a later one is known, by the rule of `StatedConsent.supersedes`."""
+    """Store each of these unless a later one is known, as `StatedConsent.supersedes` decides."""
     if not consents:
         return
     given = recordset([as_row(consent) for consent in consents], _CONSENT)

@@ -60,7 +60,7 @@ def _is_form(request: Request) -> bool:
 @router.head("/u/{token}", include_in_schema=False)
 @router.get("/u/{token}", response_class=HTMLResponse)
 async def show(token: str, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
-    """The brand and one button. Changes nothing: mail scanners open every link."""
+    """Show the brand and one button. Changes nothing: mail scanners open every link."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     found = await _find(session, context.tokens, token)
@@ -102,7 +102,7 @@ async def _find(session: AsyncSession, tokens: Tokens, token: str) -> tuple[Bran
 async def _apply(
     session: AsyncSession, tokens: Tokens, customer: Customer, wanted: UnsubscribeRequest, *, now: datetime
 ) -> None:
-    """Mail stops with every request; texts when it names them, or where this person has no address."""
+    """Stop mail with every request; texts when it names them or there is no e-mail address."""
     texts = wanted.texts or customer.email is None
     for channel, address in (
         (Channel.email, customer.email),

@@ -32,7 +32,7 @@ class NoContactReason(StrEnum):
 
 
 class EmailBasis(StrEnum):
-    """The legal basis on which a brand writes to customers of a country whose consent is unknown."""
+    """The legal basis for writing to customers of a country whose consent is unknown."""
 
     existing_customer = "existing_customer"
     consent = "consent"
@@ -72,11 +72,11 @@ def refusal(
     consent: bool | None,
     basis: EmailBasis,
 ) -> NoContactReason | None:
-    """Why nothing may go to this address, or None where it may.
+    """Why nothing may be sent to this address, or None where it may.
 
-    A bounced address counts as none; every other suppression is the person's own decision. `consent` is
-    the customer's latest for the channel. Where it is unknown, the basis decides for e-mail, and a text
-    message needs consent.
+    A bounced address counts as none; every other suppression is the person's own decision.
+    `consent` is the customer's latest for the channel. Where it is unknown, the basis decides for
+    e-mail, and a text message needs consent.
     """
     if address is None or suppressed is SuppressionReason.bounced:
         return NoContactReason.no_address
@@ -105,7 +105,10 @@ class StatedConsent:
     at: datetime
 
     def supersedes(self, other: "StatedConsent") -> bool:
-        """The later one counts; of two at one time, the refusal. The order of arrival cannot matter."""
+        """The later one counts; of two at one time, the refusal.
+
+        The order of arrival cannot matter.
+        """
         return (self.at, not self.given) > (other.at, not other.given)
 
 

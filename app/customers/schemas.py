@@ -27,7 +27,7 @@ class CustomerRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Customer`."""
+        """Build the model of a row of `Customer`."""
         customer: Customer = row.Customer
         name = full_name(customer)
         return cls(

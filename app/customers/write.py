@@ -34,10 +34,10 @@ async def write_customers(
     index: CustomerIndex,
     customers: Sequence[KnownCustomer | None],
 ) -> bool:
-    """Write what the batch adds; False where another batch was first, and this one must start anew.
+    """Write what the batch adds; returns False where another batch came first.
 
-    Every batch writes in the same order (new rows, changed rows, references, each sorted), so that
-    two of them wait for each other and never deadlock.
+    This one must then start again. Every batch writes in the same order (new rows, changed rows,
+    references, each sorted), so that two of them wait for each other and never deadlock.
     """
     unique = {customer.id: customer for customer in customers if customer}
     new = [customer for customer in unique.values() if customer.new]
@@ -77,7 +77,7 @@ def _row(customer: KnownCustomer) -> dict[str, object]:
 
 
 class _OvertakenError(Exception):
-    """Another batch gave a customer another identity first, so this one's changes are rolled back."""
+    """Another batch gave a customer another identity first; this one's changes are rolled back."""
 
 
 async def _update(session: AsyncSession, brand_id: int, changed: Sequence[KnownCustomer]) -> bool:
@@ -161,7 +161,10 @@ def _references(brand_id: int, shop_id: UUID, references: dict[str, KnownCustome
 
 
 async def _drop_unreachable(session: AsyncSession, brand_id: int, new: Sequence[KnownCustomer]) -> None:
-    """Delete new customers without an address whose reference went to another: nothing would find them."""
+    """Delete new customers without an address whose reference belongs to another customer.
+
+    Nothing would find them.
+    """
     ids = [customer.id for customer in new if customer.email is None and customer.phone is None]
     referred = exists().where(
         CustomerReference.brand_id == brand_id, CustomerReference.customer_id == Customer.id

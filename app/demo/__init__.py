@@ -1,1 +1,1 @@
-"""The demo shop and its time simulated."""
+"""The demo: a shop whose weeks pass in seconds."""

@@ -1,4 +1,4 @@
-"""The demo's HTTP client: the shop that signs its deliveries, and the customers who open pages and answer."""
+"""The demo's HTTP client: a shop that signs its deliveries, and customers who open pages."""
 
 import asyncio
 import json
@@ -22,7 +22,8 @@ T = TypeVar("T")
 class DemoClient:
     """Sends real requests to the demo's web server, at most `AT_ONCE` open at the same time.
 
-    Every method raises AppError where a reply is not the expected one or does not come in time.
+    Every method raises `AppError` where a response is not the expected one or does not come in
+    time.
     """
 
     def __init__(self, base_url: str, *, shop: str, secret: str) -> None:
@@ -39,11 +40,11 @@ class DemoClient:
         await self._session.close()
 
     async def deliver(self, deliveries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[float]:
-        """Send signed deliveries (id and body), started in this order; return the seconds of each."""
+        """Send signed deliveries (id and body), in this order; returns the seconds of each."""
         return await self._at_once(self._deliver_one, deliveries)
 
     async def respond(self, responses: Sequence[tuple[str, int, str]]) -> list[float]:
-        """Post survey forms (token, score, comment); return the seconds of each."""
+        """Post survey forms (token, score, comment); returns the seconds of each."""
         return await self._at_once(self._respond_one, responses)
 
     async def visit(self, paths: Sequence[str]) -> None:
@@ -51,7 +52,7 @@ class DemoClient:
         await self._at_once(self._visit_one, paths)
 
     async def get_json(self, path: str, *, key: str) -> Any:
-        """GET a path of the API with this key and return the parsed JSON."""
+        """GET a path of the API with this key; returns the parsed JSON."""
         async with self._session.get(
             self._base + path, headers={"Authorization": f"Bearer {key}"}
         ) as response:
@@ -102,7 +103,7 @@ class DemoClient:
                 except (aiohttp.ClientError, TimeoutError) as error:
                     raise AppError(
                         "demo_failed",
-                        f"The demo stopped: the web server did not response ({type(error).__name__}).",
+                        f"The demo stopped: the web server did not respond ({type(error).__name__}).",
                     ) from error
                 took[index] = clock.monotonic() - began
 

@@ -15,14 +15,14 @@ from app.main import create_app
 from app.wiring import Parts, database_url_of
 
 HOME = Path(".tenfold-demo")
-"""Where the demo's database is, below the current directory. `TENFOLD_HOME=.tenfold-demo tenfold
+"""The directory of the demo's database, below the current one. `TENFOLD_HOME=.tenfold-demo tenfold
 invariants` checks it."""
 _ONE_DEMO = 0x7E4FDE40
 """Key of an advisory lock: a second demo in the same home would drop the tables of the first."""
 
 
 def demo_settings(port: int) -> Settings:
-    """The demo's own settings: none of the installation's, above all none of its providers."""
+    """The demo's own settings: none of the installation's, and above all not its providers."""
     return load_settings(
         _env_file=None,
         home=HOME,
@@ -37,7 +37,7 @@ def demo_settings(port: int) -> Settings:
 
 @contextmanager
 def listening(port: int) -> Iterator[socket.socket]:
-    """Bind a socket to the port on the loopback address; raise AppError where the port is taken."""
+    """Bind a socket to the port on the loopback address. Raises `AppError` where it is taken."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -49,9 +49,9 @@ def listening(port: int) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def exclusive_database(settings: Settings) -> AsyncIterator[None]:
-    """Empty the database and keep it for this demo alone while the block lasts.
+    """Empty the database and lock it for this demo alone while the block lasts.
 
-    Raises AppError where another demo runs in the same home.
+    Raises `AppError` where another demo runs in the same home.
     """
     connection = await asyncpg.connect(database_url_of(settings))
     try:

@@ -26,7 +26,7 @@ class Figures:
     orders: int = 0
     orders_cancelled: int = 0
     orders_refunded: int = 0
-    """With any refund, also a partial one."""
+    """Orders with any refund, also a partial one."""
     surveys_sent: int = 0
     surveys_skipped: int = 0
     surveys_planned: int = 0

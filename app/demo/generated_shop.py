@@ -1,4 +1,4 @@
-"""A generated shop and eight weeks of its orders, drawn by a seed: what its customers buy, return and answer."""
+"""A generated shop and eight weeks of its orders, returns and responses, drawn by a seed."""
 
 import random
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ SETUP = ShopSetup(
     time_zone="Europe/Berlin",
     locale="en",
     url="https://shop.example",
-    # Answers are given on the wall clock to surveys sent weeks ago on the simulated one, so these
-    # stay open for long.
+    # Responses are dated by the wall clock and belong to surveys sent weeks ago on the simulated
+    # one, so these stay open for long.
     programme=Programme(survey=SurveyTerms(expires_days=90), offer=OfferTerms(code_style=CodeStyle.named)),
 )
 _GOODS = (
@@ -33,8 +33,7 @@ _GOODS = (
 )
 _SHIPPING = Decimal("4.90")
 
-# Days before today at which things happen; the surveys go out three days after delivery, the hold
-# lasts fourteen.
+# Days before today. Surveys are sent three days after delivery, the hold lasts fourteen.
 _PAID, _DELIVERED, _ANSWERED, _FRIENDS, _FRIENDS_DELIVERED = 58, 55, 49.6, 45, 42
 _EARLY, _APPROVED, _LATE = 38, 29, 18
 
@@ -50,7 +49,7 @@ class _Shop:
     buyers: list[Buyer] = field(default_factory=list)
 
     def when(self, days_ago: float, *, spread: float = 1.5) -> datetime:
-        """A moment of the past, whole seconds, at random within `spread` days."""
+        """A moment in the past, in whole seconds, at random within `spread` days."""
         moment = self.today - timedelta(days=days_ago - spread * self.rng.random())
         return moment.replace(microsecond=0)
 
@@ -142,7 +141,7 @@ def _first_orders(shop: _Shop, count: int) -> None:
             case 7:
                 shop.cancel(order, shop.when(_DELIVERED + 0.5, spread=0.3))
             case 11:
-                # Sent back whole before anyone was asked.
+                # Returned in full before the survey is due.
                 shop.deliver(order, shop.when(_DELIVERED))
                 shop.refund(order, shop.when(_DELIVERED - 1.6, spread=0.3), "1")
             case _:
@@ -159,7 +158,7 @@ def _first_orders(shop: _Shop, count: int) -> None:
 
 
 def _first_buyer(shop: _Shop, place: int) -> Buyer:
-    """A buyer.
+    """A random buyer.
 
     The first one can be contacted for certain, later some cannot, and some have bought before.
     """
@@ -171,7 +170,7 @@ def _first_buyer(shop: _Shop, place: int) -> Buyer:
 def _friends_orders(shop: _Shop, before: int, count: int) -> None:
     regulars = list(shop.buyers)
     for place in range(count):
-        # One of nine is no new customer at all.
+        # One of nine is an existing customer.
         buyer = shop.rng.choice(regulars) if place % 9 == 8 else shop.buyer()
         order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), code_choice=shop.rng.random())
         paid = with_code(order, "", slug=None, percent=SETUP.programme.offer.friend_discount.value)

@@ -32,7 +32,7 @@ _NAMES: tuple[tuple[str, str, str, str, str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """A generated customer; `number` tells two of the same name apart."""
+    """A generated customer; `number` distinguishes two of the same name."""
 
     number: int
     first_name: str
@@ -116,6 +116,6 @@ _SCORES = ((9, 10), (7, 8), (2, 3, 4, 5, 6))
 
 
 def make_answer(rng: random.Random, buyer: Buyer) -> tuple[int, str]:
-    """A score and a comment that goes with it: 60 % promoters, 22 % passives, 18 % detractors."""
+    """A score with a fitting comment: 60 % promoters, 22 % passives, 18 % detractors."""
     band = rng.choices((0, 1, 2), (60, 22, 18))[0]
     return rng.choice(_SCORES[band]), rng.choice(_WORDS.get(buyer.locale, _WORDS["en"])[band])

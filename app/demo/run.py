@@ -1,4 +1,4 @@
-"""The demo from start to end: its own database and web server, a scenario run over real HTTP, and the summary."""
+"""The demo from start to end: database and web server, a scenario over real HTTP, the summary."""
 
 import asyncio
 import logging
@@ -38,10 +38,11 @@ STAFF = "demo@example.com"
 
 
 async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: bool) -> None:
-    """Run the demo: a generated shop of `orders` orders, or the real ones in `data`; then, with `stay`, keep serving until stopped.
+    """Run the demo: a generated shop of `orders` orders, or the real ones in `data`.
 
-    Every run starts from an empty database. Raises AppError where the port is taken, the data cannot
-    be read, or a demo is running already.
+    With `stay` it keeps serving afterwards until stopped. Every run starts from an empty database.
+    Raises `AppError` where the port is taken, the data cannot be read, or a demo is running
+    already.
     """
     began = clock.monotonic()
     today = clock.now()
@@ -92,7 +93,7 @@ async def _run_scenario(
 async def _run_phases(
     parts: Parts, brand: Brand, scenario: Scenario, client: DemoClient, reporter: Reporter
 ) -> float | None:
-    """Run all phases; return when the first code was seen, on the monotonic clock."""
+    """Run all phases; returns when the first code was seen, on the monotonic clock."""
     simulated = SimulatedClock(parts.context, sweeps_of(parts), scenario.begin)
     runner = ScenarioRunner(parts.context, brand, scenario, client, simulated)
     before = Figures()
@@ -110,7 +111,7 @@ async def _run_phases(
 
 @dataclass(frozen=True)
 class DemoShop:
-    """The demo's brand as created, with its webhook secret and an API key that may read."""
+    """The demo's brand as created, with its webhook secret and an API key for reading."""
 
     brand: Brand
     secret: str
@@ -118,7 +119,7 @@ class DemoShop:
 
 
 async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
-    """Create brand, shop, programme, one staff member and an API key that may read."""
+    """Create brand, shop, programme, one staff member and an API key for reading."""
     async with context.sessions.begin() as session:
         brand = await add_brand(
             session,
@@ -156,10 +157,10 @@ async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -
 
 
 async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
-    """The links to open: a one-time sign-in link for the dashboard, customers' own links for their pages."""
+    """The links to open: a one-time sign-in link for the dashboard, and customers' own pages."""
     base, tokens = context.settings.public_url, context.tokens
     async with context.sessions.begin() as session:
-        # One that still waits for its response, if there is one, else an answered one.
+        # A survey without a response if there is one, else any.
         survey = await session.scalar(
             select(Survey.id)
             .where(Survey.brand_id == brand.id, Survey.status.in_([*OPEN, SurveyStatus.answered]))

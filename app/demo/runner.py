@@ -1,4 +1,4 @@
-"""Runs a scenario: sends deliveries when they are due, answers surveys, and puts promoters' codes on friends' orders."""
+"""Runs a scenario: sends due deliveries, responds to surveys, uses codes on friends' orders."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class ScenarioRunner:
         """When the first promoter's code was seen, on the monotonic clock."""
 
     async def run_until(self, end: datetime) -> PhaseResult:
-        """Run everything up to `end` and return what was done.
+        """Run everything up to `end`; returns what was done.
 
         The clock then is at the last tick before it.
         """
@@ -88,8 +88,8 @@ class ScenarioRunner:
         known = [time for time in times if time is not None]
         if not known:
             return None
-        # Work still waiting after its due time waits for something else, such as the end of quiet
-        # hours.
+        # Work that still waits after its due time waits for something else, such as the end of
+        # quiet hours.
         return max(self._script.tick(min(known)), self._clock.now + self._script.grain)
 
     async def _deliver(self, tick: datetime) -> None:

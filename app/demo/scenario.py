@@ -1,4 +1,4 @@
-"""A scenario: the deliveries of a shop, the responses of its customers, and the phases it is reported in. Pure."""
+"""A scenario: a shop's deliveries, its customers' responses, and the phases of the report. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ class PlannedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class PlannedResponse:
-    """The response of an order's customer, if surveyed: not before a time and not sooner than `after` the survey was sent."""
+    """The response of an order's customer, if a survey is sent.
+
+    It is given at the earliest at a fixed time, and `after` the survey was sent.
+    """
 
     score: int
     comment: str
@@ -35,7 +38,7 @@ class PlannedResponse:
     after: timedelta = timedelta(0)
 
     def due(self, sent_at: datetime) -> datetime:
-        """When a survey sent at this time is answered."""
+        """When a survey sent at this time gets its response."""
         soonest = sent_at + self.after
         return max(soonest, self.not_before) if self.not_before else soonest
 
@@ -91,7 +94,7 @@ class Scenario:
 
 
 def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent: Decimal) -> dict[str, Any]:
-    """The order as placed by a friend who came by a share link: with the code, and that percentage of the subtotal off."""
+    """The order of a friend who came by a share link: with the code and the discount in percent."""
     off = (Decimal(order["subtotal"]) * percent / 100).quantize(CENT, ROUND_DOWN)
     total = Decimal(order["total"]) - off
     return {

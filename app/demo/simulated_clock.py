@@ -1,4 +1,4 @@
-"""Time travel: the sweeps run at a simulated time, while web requests use the wall clock."""
+"""Simulated time: the sweeps run at it, while web requests use the wall clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,8 +23,8 @@ class SimulatedClock:
     """A clock for the sweeps alone, moved explicitly and never back.
 
     A worker may run on the same clock and serve wake-ups as in production: this is how the demo
-    sends offers, and how their delay is measured. Each sweep runs one call at a time, so when
-    `to` returns, nothing that it started is still running.
+    sends offers, and how their delay is measured. Each sweep runs one call at a time, so when `to`
+    returns, nothing that it started is still running.
     """
 
     def __init__(self, context: AppContext, sweeps: Sequence[Sweep], now: datetime) -> None:
@@ -52,7 +52,10 @@ class SimulatedClock:
 
     @asynccontextmanager
     async def worker(self, *names: str) -> AsyncIterator[None]:
-        """Serve wake-ups of these sweeps (of all, where none is named) at this clock's time while the block lasts."""
+        """Serve wake-ups of these sweeps at this clock's time while the block lasts.
+
+        Where none is named, of all sweeps.
+        """
         stop, ready = asyncio.Event(), asyncio.Event()
         sweeps = [sweep for sweep in self._sweeps if not names or sweep.name in names]
         working = asyncio.create_task(due.run_worker(self._context.database_url, sweeps, stop, ready=ready))

@@ -1,1 +1,1 @@
-"""Incoming deliveries: stored raw, acknowledged, then processed in batches in the order of their arrival."""
+"""Incoming deliveries: stored raw, acknowledged, then processed in batches in order of arrival."""

@@ -1,4 +1,4 @@
-"""Read the deliveries that wait for processing, and write what became of them."""
+"""Read the deliveries that wait for processing, and write their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.ingest.models import Delivery, DeliveryFetch
 from app.ingest.rules import DeliveryStatus, ProcessingResult
 
 BATCH_BYTES = 16 * 1024 * 1024
-"""The most that the bodies of one batch take in memory."""
+"""The most bytes that the bodies of one batch have together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,10 @@ async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list
 async def write_results(
     session: AsyncSession, brand_id: int, results: Mapping[UUID, ProcessingResult], *, now: datetime
 ) -> None:
-    """Write each delivery's status and reason; `processed_at` becomes `now` unless it is `fetching`."""
+    """Write each delivery's status and reason.
+
+    `processed_at` becomes `now` unless it is `fetching`.
+    """
     rows = [
         {
             "id": delivery_id,

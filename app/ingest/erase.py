@@ -70,7 +70,7 @@ async def erase_requested(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """By what a person to be erased is found; everything may be absent."""
+    """What identifies a person to be erased; every field may be absent."""
 
     shop_id: UUID
     external_id: str | None
@@ -93,7 +93,10 @@ def _wanted(each: ParsedEvent, shops: Mapping[UUID, Shop]) -> _Wanted:
 
 
 async def _find(session: AsyncSession, brand_id: int, wanted: Sequence[_Wanted]) -> dict[_Wanted, set[UUID]]:
-    """By the shop's id, by e-mail, and by phone those without an e-mail, since families share a number."""
+    """Find by the shop's id, by e-mail, and by phone those without an e-mail address.
+
+    A phone number alone is no proof, since families share a number.
+    """
     by_reference = await _find_references(session, brand_id, wanted)
     emails = {one.email for one in wanted if one.email}
     phones = {one.phone for one in wanted if one.phone}
@@ -145,8 +148,8 @@ async def erase_people(
 ) -> None:
     """Delete the personal data of these customers; amounts and scores stay under their ids.
 
-    Raw deliveries that hold one of their addresses, or one of `emails` and `phones`, are emptied: all of
-    them, or those with a `sequence` of at most `upto`.
+    Raw deliveries that hold one of their addresses, or one of `emails` and `phones`, are emptied:
+    all of them, or those with a `sequence` of at most `upto`.
     """
     rows = await session.execute(
         select(Customer.email, Customer.phone).where(
@@ -193,7 +196,7 @@ async def _empty_deliveries(
             *([] if upto is None else [Delivery.sequence <= upto]),
             or_(_names(Delivery.body, spellings), fetched),
         )
-        # Nothing is left to replay of one that failed.
+        # A failed one has nothing left to replay.
         .values(
             body=b"",
             status=case((was_failed, DeliveryStatus.ignored), else_=Delivery.status),
@@ -219,5 +222,5 @@ def _names(body: QueryableAttribute[Any], spellings: Sequence[str]) -> ColumnEle
 
 
 def _spelling(email: str) -> str:
-    """A pattern for the address inside JSON, where letters outside ASCII are escaped in several ways."""
+    """A pattern for the address inside JSON, where non-ASCII letters have several escapes."""
     return "".join(re.escape(letter) if letter.isascii() else ".{1,12}" for letter in email)

@@ -1,4 +1,4 @@
-"""Which failures belong to a delivery, and the reason that people read."""
+"""Distinguish failures that belong to a delivery, and write the reason for people."""
 
 import traceback
 from uuid import UUID
@@ -38,7 +38,7 @@ def failed(delivery_id: UUID, error: Exception) -> ProcessingResult:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the failure has nothing to do with the delivery, so that the batch is tried again later."""
+    """Whether the failure does not depend on the delivery, so that the batch is retried later."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or sqlstate_of(error)[:2] in _TRANSIENT
     return isinstance(error, OSError)

@@ -1,7 +1,7 @@
 """Fetch the content of deliveries that only name what changed, outside any transaction.
 
-Such a delivery is `fetching` while the brand's others are processed; once its content is stored it is
-`new` again, at its old place in the order of arrival. A failed fetch is retried, then given up.
+Such a delivery is `fetching` while the brand's others are processed; once its content is stored it
+is `new` again, at its old place in the order of arrival. A failed fetch is retried, then given up.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ BATCH = 20
 FETCH_SECONDS = 30.0
 """The longest that one fetch may take."""
 FETCHED_LIMIT = 8 * 1024 * 1024
-"""Bytes; content that is larger is refused for good."""
+"""Bytes; larger content is refused permanently."""
 NOT_CONNECTED = "The shop is not connected to its platform; connect it, then replay the delivery."
 TOO_LARGE = "What the platform returned is larger than 8 MiB."
 
 
 async def fetch_due(context: AppContext, brand_id: int, *, now: datetime) -> int:
-    """Do at most `BATCH` of the brand's due fetches; returns how many were begun."""
+    """Do at most `BATCH` of the brand's due fetches; returns how many were started."""
     async with context.sessions.begin() as session:
         claimed = await claim_fetches(session, context.tokens, brand_id, BATCH, now=now)
     if not claimed:
@@ -51,7 +51,7 @@ async def fetch_due(context: AppContext, brand_id: int, *, now: datetime) -> int
 
 
 async def _fetch(http: aiohttp.ClientSession, fetch: ClaimedFetch) -> FetchResult:
-    """One attempt. It never raises: an adapter that breaks must not spoil the others' attempts."""
+    """One attempt. It never raises: an adapter that fails must not affect the others' attempts."""
     if fetch.connection is None:
         return FetchResult(fetch, error=NOT_CONNECTED, permanent=True)
     try:
@@ -72,7 +72,7 @@ async def _fetch(http: aiohttp.ClientSession, fetch: ClaimedFetch) -> FetchResul
 
 
 def sweep(context: AppContext) -> Sweep:
-    """Does the fetches that are due, brand by brand."""
+    """The sweep that does due fetches, brand by brand."""
 
     async def brands(now: datetime) -> list[int]:
         async with context.sessions() as session:

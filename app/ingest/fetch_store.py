@@ -1,4 +1,4 @@
-"""The rows of fetches: wanted, claimed for an attempt, and what became of it."""
+"""The rows of fetches: requested, claimed for an attempt, and their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from app.platforms.protocol import Connection, NeedsFetch
 
 FETCH_SWEEP_NAME = "ingest_fetch"
 LEASE = timedelta(minutes=5)
-"""An attempt that a process began and never finished is made again after this."""
+"""An attempt that a process started and never finished is made again after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class ClaimedFetch:
     source: str
     resource: str
     attempts: int
-    """This one included."""
+    """Including this one."""
     connection: Connection | None
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What became of a fetch: its content, or why there is none."""
+    """The result of a fetch: its content, or why there is none."""
 
     fetch: ClaimedFetch
     body: bytes | None = None
@@ -57,7 +57,7 @@ async def request_fetches(
 ) -> dict[UUID, ProcessingResult]:
     """Write that these deliveries need a fetch, due at `now`; returns their results (`fetching`).
 
-    A delivery that is replayed after its fetch was given up starts anew.
+    A delivery that is replayed after its fetch was given up starts again.
     """
     if not fetches:
         return {}
@@ -89,7 +89,7 @@ async def request_fetches(
 async def claim_fetches(
     session: AsyncSession, tokens: Tokens, brand_id: int, limit: int, *, now: datetime
 ) -> list[ClaimedFetch]:
-    """Begin an attempt at the brand's oldest due fetches; no other process gets them for `LEASE`."""
+    """Claim the brand's oldest due fetches; no other process gets them for `LEASE`."""
     oldest = (
         select(DeliveryFetch.delivery_id)
         .where(DeliveryFetch.brand_id == brand_id, DeliveryFetch.due_at <= now)
@@ -130,9 +130,10 @@ async def claim_fetches(
 async def write_fetch_results(
     session: AsyncSession, brand_id: int, results: Sequence[FetchResult], *, now: datetime
 ) -> None:
-    """Store what was fetched, and when the others are tried again.
+    """Store what was fetched, and when the failed ones are retried.
 
-    An attempt counts only while it is the newest: one that took longer than its lease changes nothing.
+    An attempt counts only while it is the newest: one that took longer than its lease changes
+    nothing.
     """
     newest = await _write_fetches(session, brand_id, results, now=now)
     current = [each for each in results if each.fetch.delivery_id in newest]
@@ -180,7 +181,7 @@ async def _write_fetches(
 async def _write_deliveries(
     session: AsyncSession, brand_id: int, results: Sequence[FetchResult], *, now: datetime
 ) -> None:
-    """`new` again, or `failed` with the last error; one that is tried again shows why it waits."""
+    """Set `new` again, or `failed` with the last error; one that is retried shows why it waits."""
     rows = [
         {
             "id": each.fetch.delivery_id,

@@ -1,4 +1,4 @@
-"""One process's inbox: a cache of the shops and their secrets, and the group commit of deliveries."""
+"""One process's inbox: a cache of shops and secrets, and the group commit of deliveries."""
 
 import asyncio
 from collections import deque
@@ -18,16 +18,16 @@ from app.ingest.store import NewDelivery, store_deliveries
 log = logger(__name__)
 
 CACHE_SECONDS = 5.0
-"""How long a shop's secrets are cached; a changed one is in force everywhere after that."""
+"""How long a shop's secrets are cached; a change is in force in every process after that."""
 SECRETS_RECHECK_SECONDS = 1.0
-"""After a wrong signature the secrets are read again, since they may have changed, at most this
-often."""
+"""After a wrong signature the secrets are read again, at most this often, since they may have
+changed."""
 GROUP_ROWS = 500
 GROUP_BYTES = 8 * 1024 * 1024
-"""The most that one transaction stores; a single body is at most 1 MiB."""
+"""The most bytes that one transaction stores; a single body is at most 1 MiB."""
 WAITING_BYTES = 64 * 1024 * 1024
 WAITING_ROWS = 10_000
-"""The most that waits in memory; beyond it the shop gets 503 and repeats the delivery."""
+"""The most deliveries that wait in memory; beyond it the shop gets 503 and repeats the delivery."""
 COMMIT_SECONDS = 10.0
 """After that the delivery gets 503: platforms wait about as long themselves, and repeat it."""
 
@@ -72,7 +72,7 @@ class Inbox:
         known = self._shops.get(slug)
         if known is not None and clock.monotonic() - known.read_at < max_age:
             return known
-        # One look-up at a time: when an entry expires, all requests of a busy shop would query at
+        # One query at a time: when an entry expires, all requests of a busy shop would query at
         # once.
         async with self._looking_up:
             known = self._shops.get(slug)

@@ -16,8 +16,8 @@ async def process_isolated(
 ) -> dict[UUID, ProcessingResult]:
     """Process the deliveries (lists of their events, none empty) under one savepoint.
 
-    Where that fails, each half is processed by itself, until the delivery at fault is alone. A
-    failure that has nothing to do with a delivery is raised.
+    Where that fails, each half is processed by itself, until the faulty delivery is alone. Raises a
+    failure that does not depend on a delivery.
     """
     if not deliveries:
         return {}

@@ -1,4 +1,4 @@
-"""Write which customers a delivery names."""
+"""Store which customers a delivery names."""
 
 from collections.abc import Sequence
 

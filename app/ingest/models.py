@@ -10,7 +10,7 @@ from app.ingest.rules import DeliveryStatus
 
 
 class Delivery(Base):
-    """One delivery of a shop, stored as it came; a repeated one is the same row."""
+    """One delivery of a shop, stored as it was received; a repeated one is the same row."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -39,7 +39,7 @@ class Delivery(Base):
 
 
 class DeliveryFetch(Base):
-    """The content of a delivery that only names what changed: wanted, or fetched."""
+    """The content of a delivery that only names what changed: to be fetched, or fetched."""
 
     __tablename__ = "delivery_fetches"
     __table_args__ = (
@@ -56,7 +56,7 @@ class DeliveryFetch(Base):
     due_at: Mapped[Moment | None]
     """When the next attempt is due; None once it was fetched or given up."""
     attempts: Mapped[int] = mapped_column(default=0)
-    """Attempts that were begun."""
+    """Attempts that were started."""
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What was fetched."""
     created_at: Mapped[Created]

@@ -27,7 +27,7 @@ class ParsedBatch:
     """Deliveries without events: ignored, or failed with a reason."""
 
     def add_fetch(self, delivery: WaitingDelivery, needed: NeedsFetch) -> None:
-        """Keep what must be fetched; a delivery that asks for it twice fails, else it never ended."""
+        """Store what must be fetched; a delivery that asks for it twice fails: no endless loop."""
         if delivery.fetched is None:
             self.fetches[delivery.id] = needed
         else:
@@ -37,7 +37,7 @@ class ParsedBatch:
 def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
     """Parse each delivery.
 
-    One that breaks the parser fails, and the others are parsed all the same.
+    One on which the parser raises fails, and the others are parsed all the same.
     """
     batch = ParsedBatch()
     for delivery in waiting:

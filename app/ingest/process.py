@@ -1,4 +1,4 @@
-"""The story of a batch: raw deliveries become customers, orders, surveys and redemptions."""
+"""Process a batch: raw deliveries become customers, orders, surveys and redemptions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from app.surveys.schedule import reconsider, schedule_surveys
 BATCH = 500
 """Deliveries that are processed in one transaction."""
 _TURN = 0x7E50
-"""Class of the advisory lock that a brand's processor holds."""
+"""Class of the advisory lock of a brand's processor."""
 _TRIES = 3
 
 
@@ -61,8 +61,8 @@ class Batch:
 async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     """Apply events in the order of their arrival; events that are known already change nothing.
 
-    An erasure divides the batch: what came before is erased with the person, what comes after is
-    about a new customer.
+    An erasure divides the batch: what came before is erased with the person, what comes after
+    belongs to a new customer.
     """
     for are_erasures, part in groupby(events, key=lambda each: isinstance(each.event, CustomerErased)):
         if are_erasures:
@@ -159,7 +159,7 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
 
 
 def sweep(context: AppContext) -> Sweep:
-    """Processes deliveries, brand by brand.
+    """The sweep that processes deliveries, brand by brand.
 
     A delivery is due once it is stored, whatever `now` is.
     """

@@ -20,7 +20,7 @@ _DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceErr
 
 
 def get_inbox(request: Request) -> Inbox:
-    """The process's inbox, made with its first delivery."""
+    """The process's inbox, created with its first delivery."""
     state = request.app.state
     if not hasattr(state, "inbox"):
         state.inbox = Inbox(state.context)
@@ -28,7 +28,10 @@ def get_inbox(request: Request) -> Inbox:
 
 
 async def receive_delivery(request: Request, shop: str, platform: str) -> Response:
-    """Verify and store one delivery. It is parsed later: repeated ones and unused topics get 200 too."""
+    """Verify and store one delivery.
+
+    It is parsed later: repeated ones and unused topics get 200 too.
+    """
     raw = await read_body(request, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT)
     inbox = get_inbox(request)
     try:

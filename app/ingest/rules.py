@@ -1,4 +1,4 @@
-"""Pure decisions of ingest: states of a delivery, how events are grouped, when a fetch is retried."""
+"""Pure decisions of ingest: a delivery's states, grouping of events, when a fetch is retried."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _Event = TypeVar("_Event")
 
 
 class DeliveryStatus(StrEnum):
-    """What became of a delivery."""
+    """The state of a delivery."""
 
     new = "new"
     fetching = "fetching"
-    """Its content is fetched from the platform; then it is `new` again."""
+    """Its content is being fetched from the platform; then it is `new` again."""
     processed = "processed"
     ignored = "ignored"
     failed = "failed"
@@ -50,7 +50,7 @@ class ParsedEvent:
 
 @dataclass(frozen=True, slots=True)
 class CustomerLink:
-    """A delivery and a customer it names: by `customer_id`, or as the customer of a shop's order."""
+    """A delivery and a customer it names: by `customer_id`, or as the customer of an order."""
 
     delivery_id: UUID
     customer_id: UUID | None
@@ -115,7 +115,7 @@ def erased_links(erased: Mapping[ParsedEvent, Collection[UUID]]) -> list[Custome
 
 
 def fetch_delay(attempts: int, retry_after: float | None = None) -> timedelta:
-    """How long to wait after this many failed attempts (at least 1): 1 minute, doubled up to 6 hours.
+    """How long to wait after this many failed attempts (at least 1): 1 minute, doubled up to 6 h.
 
     `retry_after`, in seconds, is the least that the platform asked for.
     """

@@ -26,7 +26,7 @@ class DeliveryRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
-        """From a row of `Delivery` and `shop`, the shop's slug."""
+        """Build the model of a row of `Delivery` and `shop`, the shop's slug."""
         delivery: Delivery = row.Delivery
         return cls(
             id=public_id("dlv", delivery.id),

@@ -1,4 +1,4 @@
-"""Store deliveries raw, each once, and replay those that came to nothing."""
+"""Store deliveries raw, each once, and replay failed or ignored ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ SWEEP_NAME = "ingest"
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A delivery before it is stored. A repetition has the same `external_id` and is the same row."""
+    """A delivery before it is stored.
+
+    A repetition has the same `external_id` and is the same row.
+    """
 
     brand_id: int
     shop_id: UUID
@@ -47,8 +50,8 @@ ON CONFLICT (brand_id, shop_id, source, external_id) DO NOTHING
 async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery]) -> None:
     """Insert deliveries in one statement and wake the sweep once; known ones change nothing.
 
-    Rows are written in the order of their key. Otherwise two processes that got the same deliveries in
-    different orders would wait for each other.
+    Rows are written in the order of their key. Otherwise two processes that got the same deliveries
+    in different orders would wait for each other.
     """
     rows = sorted(incoming, key=lambda each: (each.brand_id, each.shop_id, each.source, each.external_id))
     values = (
@@ -67,7 +70,7 @@ async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery
 
 
 async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: datetime) -> UUID:
-    """Store a delivery that is processed in this transaction, or find the same one; returns its id."""
+    """Store a delivery that is processed in this transaction, or find it; returns its id."""
     values = {
         **as_row(delivery),
         "id": new_id(),
@@ -93,8 +96,8 @@ async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: 
 async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, actor: Actor) -> None:
     """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 
-    Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one that
-    was processed or still waits.
+    Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one
+    that was processed or still waits.
     """
     replayed = await session.execute(
         update(Delivery)

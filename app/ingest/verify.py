@@ -14,7 +14,7 @@ from app.platforms.registry import PLATFORMS
 async def verify_delivery(
     inbox: Inbox, platform: str, slug: str, headers: Mapping[str, str], raw: bytes, *, now: datetime
 ) -> NewDelivery | None:
-    """The delivery to store, or None for a platform's ping.
+    """Return the delivery to store, or None for a platform's ping.
 
     Raises `AppError` `unknown_shop` (404) or `bad_signature` (401).
     """
@@ -53,7 +53,7 @@ async def _verify(
     raw: bytes,
     now: datetime,
 ) -> tuple[KnownShop, Verification]:
-    """Verify by the cached secrets; where those refuse and were changed meanwhile, by the new ones."""
+    """Verify by the cached secrets; if those refuse and have changed, by the new ones."""
     adapter = PLATFORMS[platform]
     outcome = adapter.verify(headers, raw, shop.secrets, now=now)
     if not isinstance(outcome, RefusedDelivery):

@@ -35,7 +35,7 @@ async def record_facts(
 ) -> list[UUID]:
     """Record these facts and update their orders; returns the known orders among them, in order.
 
-    A fact about an order that is not known yet is stored and counts once the order comes. A
+    A fact about an order that is not known yet is stored and counts once the order is recorded. A
     repeated one changes nothing.
     """
     if not events:
@@ -131,7 +131,7 @@ async def load_facts(
 async def _lock(
     session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Sequence[str]
 ) -> dict[str, UUID]:
-    """The known ones of these orders, locked in the order of their ids until the transaction ends."""
+    """The known ones of these orders, locked in the order of their ids until the commit."""
     found = await session.execute(
         select(Order.external_id, Order.id)
         .where(

@@ -1,9 +1,10 @@
-"""A lock per shop, so that a paid order and a fact about it in two transactions do not miss each other.
+"""A lock per shop, so that a paid order and a concurrent fact about it find each other.
 
-Whoever inserts orders of a shop holds the lock shared. Whoever has a fact about an order that is not
-there takes it exclusively for the rest of the transaction: that waits for the orders being inserted,
-after which the order is either visible, or comes later and sees the fact. One transaction that does both
-cannot deadlock with another, since deliveries of a brand are processed one batch at a time.
+Whoever inserts orders of a shop takes the lock shared. Whoever has a fact about an order that does
+not exist takes it exclusively for the rest of the transaction: that waits for the orders being
+inserted, after which the order is either visible, or is inserted later and finds the fact. One
+transaction that does both cannot deadlock with another, since deliveries of a brand are processed
+one batch at a time.
 """
 
 import hashlib
@@ -14,18 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def lock_shared(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Hold the shop's lock shared until the transaction ends.
-
-    Waits while somebody holds it exclusively.
-    """
+    """Lock the shop shared until the transaction ends; waits while it is locked exclusively."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(_key(brand_id, shop_id))))
 
 
 async def lock_exclusive(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
-    """Hold the shop's lock alone until the transaction ends.
-
-    Waits for everybody who inserts its orders.
-    """
+    """Lock the shop exclusively until the transaction ends; waits for all who insert its orders."""
     await session.execute(select(func.pg_advisory_xact_lock(_key(brand_id, shop_id))))
 
 

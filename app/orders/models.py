@@ -39,7 +39,7 @@ class Order(Base):
     external_id: Mapped[str]
     number: Mapped[str]
     customer_id: Mapped[UUID | None]
-    """None where the order names nobody: no e-mail, no phone number, no id of a customer."""
+    """None where the order has no customer: no e-mail, no phone number, no id of a customer."""
     currency: Mapped[str]
     subtotal: Mapped[Minor]
     total: Mapped[Minor]
@@ -71,10 +71,10 @@ class Order(Base):
 
 
 class OrderFact(Base):
-    """One fact about an order, once, perhaps before the order itself.
+    """One fact about an order, stored once, possibly before the order itself.
 
-    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row. `amount`
-    is in major units, since a refund may come before its order and its currency.
+    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row.
+    `amount` is in major units, since a refund may come before its order and its currency.
     """
 
     __tablename__ = "order_facts"

@@ -126,7 +126,7 @@ def _item(item: Item) -> StoredItem:
 async def _insert(
     session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[dict[str, Any]]
 ) -> dict[str, UUID]:
-    """Insert what is new; returns the ids of the new rows by external id.
+    """Insert the new orders; returns the ids of the new rows by external id.
 
     Every batch inserts in the same order, so that two of them only wait for each other.
     """
@@ -145,7 +145,7 @@ async def _insert(
 
 
 async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str) -> bool:
-    """Lock the order that the shop knows by this id until the commit; False where there is none."""
+    """Lock the order with this external id until the commit; returns False where there is none."""
     found = await session.execute(
         select(Order.id)
         .where(
@@ -159,7 +159,7 @@ async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, extern
 
 
 async def lock_order_by_id(session: AsyncSession, brand_id: int, order_id: UUID) -> Order | None:
-    """The order as it is once it is locked until the commit; None where there is none."""
+    """Lock the order until the commit and return it as it is then; None where there is none."""
     return await session.scalar(
         select(Order)
         .where(Order.brand_id == brand_id, Order.id == order_id)

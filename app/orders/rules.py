@@ -70,7 +70,10 @@ def external_order_id(given: str) -> str:
 
 
 def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderState:
-    """The state that the facts of one order make: the earliest time of each kind, each refund once."""
+    """The state that the facts of one order add up to.
+
+    Of each kind the earliest time counts, and each refund once.
+    """
     once: dict[tuple[FactKind, str], ReportedFact] = {}
     for fact in facts:
         known = once.get((fact.kind, fact.key))
@@ -99,11 +102,10 @@ def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderSt
 
 
 def refund_minor(amount: Decimal, currency: str) -> int:
-    """A refund in minor units of its order's currency.
+    """A refund in minor units of its order's currency: never negative, at most `MAX_MINOR`.
 
-    Never negative, at most `MAX_MINOR`. Decimals beyond the currency's are cut off: a refund may come
-    before its order, so it cannot be refused for them, and nobody loses a reward to a fraction that
-    cannot have been paid.
+    Decimals beyond the currency's are cut off: a refund may come before its order, so it cannot be
+    refused for them, and nobody loses a reward to a fraction that cannot have been paid.
     """
     minor = math.floor(Fraction(amount) * Fraction(10) ** exponent(currency))
     return max(0, min(minor, MAX_MINOR))
@@ -117,7 +119,7 @@ def remaining_total(total: int, refunded: int, *, cancelled: bool) -> int:
 def order_status(
     *, fulfilled: bool, delivered: bool, cancelled: bool, total: int, refunded: int
 ) -> OrderStatus:
-    """The status that is shown. `refunded` means wholly: a partial refund changes no status."""
+    """The status that is shown. `refunded` means in full: a partial refund changes no status."""
     if cancelled:
         return OrderStatus.cancelled
     if refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0:
@@ -128,10 +130,11 @@ def order_status(
 
 
 def comparable_address(parts: Sequence[str]) -> str | None:
-    """A shipping address on one line, the same however it was typed, or None for what names no house.
+    """A shipping address on one line in comparable form, or None where it names no building.
 
-    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by many
-    people, so an address needs a first part that holds a number and more, or at least four parts.
+    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by
+    many people, so an address needs a first part that holds a number and more, or at least four
+    parts.
     """
     plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts if part]
     plain = [part for part in plain if part]

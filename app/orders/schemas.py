@@ -13,7 +13,7 @@ from app.orders.rules import OrderStatus
 
 
 class OrderRow(RowModel):
-    """An order as its facts left it."""
+    """An order with its state."""
 
     created_at: datetime
     shop: str
@@ -37,7 +37,7 @@ class OrderRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
-        """From a row of `Order` and `shop`, the shop's slug."""
+        """Build the model of a row of `Order` and `shop`, the shop's slug."""
         order: Order = row.Order
         return cls(
             id=public_id("ord", order.id),

@@ -52,7 +52,7 @@ class OrderPaid:
 
 @dataclass(frozen=True, slots=True)
 class OrderFulfilled:
-    """The parcel left the shop."""
+    """The parcel was sent."""
 
     order_id: str
     at: datetime
@@ -76,7 +76,7 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRefunded:
-    """Money went back. `amount` is in major units of the order's currency and not negative."""
+    """Money was refunded. `amount` is in major units of the order's currency and not negative."""
 
     order_id: str
     refund_id: str
@@ -94,7 +94,7 @@ class CustomerUpdated:
 
 @dataclass(frozen=True, slots=True)
 class CustomerErased:
-    """A customer must be erased: whoever has the shop's id, the e-mail address or the phone number."""
+    """A customer must be erased: whoever has the shop's id, the e-mail address or the number."""
 
     external_id: str | None
     email: str | None

@@ -1,4 +1,4 @@
-"""Reading a delivery's JSON field by field: exact numbers, aware times, text that PostgreSQL can store.
+"""Read a delivery's JSON field by field: exact numbers, aware times, text that can be stored.
 
 Every error names the field.
 """
@@ -44,8 +44,8 @@ def _no_number(name: str) -> object:
 class Fields:
     """One JSON object of a delivery.
 
-    A field that is null, absent or blank is None; one of the wrong kind raises `Unparseable`, from every
-    method here.
+    A field that is null, absent or blank is None; one of the wrong kind raises `Unparseable`, from
+    every method here.
     """
 
     __slots__ = ("path", "values")
@@ -55,7 +55,7 @@ class Fields:
         self.path = path
 
     def wrong(self, name: str, problem: str) -> Unparseable:
-        """The error about a field, to be raised: `data.total must …`."""
+        """Return the error about a field, to be raised: `data.total must …`."""
         return Unparseable(f"{self.path}{name} {problem}.")
 
     def text(self, name: str, *, limit: int = 200) -> str | None:

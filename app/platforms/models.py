@@ -9,7 +9,7 @@ from app.base.db import Base, BrandKey, Created, Moment
 
 
 class ShopConnection(Base):
-    """How we call a shop's platform: one connection a shop."""
+    """How we call a shop's platform: one connection per shop."""
 
     __tablename__ = "shop_connections"
     __table_args__ = (ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),)

@@ -1,4 +1,4 @@
-"""What a platform's adapter offers to the rest of the product, and the values that go in and out."""
+"""What a platform's adapter offers to the other packages, with its arguments and results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from app.platforms.events import PlatformEvent
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDelivery:
-    """A request with a right signature: its topic, and the id that a repetition of it carries too."""
+    """A request with a valid signature: its topic, and the id that a repetition carries too."""
 
     topic: str
     external_id: str
@@ -23,12 +23,12 @@ class VerifiedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class RefusedDelivery:
-    """The signature is missing or wrong, or the time of the request too far from ours."""
+    """The signature is missing or wrong, or the request's time differs too much from ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """An unsigned request by which a platform tests the address: it gets 200 and nothing is stored."""
+    """An unsigned request by which a platform tests the address: gets 200, nothing is stored."""
 
 
 Verification = VerifiedDelivery | RefusedDelivery | Ping
@@ -110,7 +110,7 @@ class PlatformAdapter(Protocol):
         """
 
     def shop_link(self, url: str, code: str, slug: str) -> str:
-        """The address of the shop for a friend, with the code applied where the platform can do that.
+        """The address of the shop for a friend, with the code applied where the platform can do so.
 
         `url` is the shop's own address, `slug` the share slug, which comes back with the order.
         """

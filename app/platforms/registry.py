@@ -22,5 +22,5 @@ bodies."""
 
 
 def adapter_of(platform: str) -> PlatformAdapter:
-    """The adapter of a shop's platform; the checkout's for a name that this version does not know."""
+    """The adapter of a shop's platform; the checkout's for a name unknown to this version."""
     return PLATFORMS.get(platform, PLATFORMS[Platform.checkout])

@@ -24,5 +24,5 @@ async def open_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
 
 
 SessionDep = Annotated[AsyncSession, Depends(open_session, scope="function")]
-"""`scope="function"` makes the commit precede the response: by default FastAPI commits after it, and
-a failing commit would still return 200."""
+"""`scope="function"` makes the commit precede the response: by default FastAPI commits after it,
+and a failing commit would still return 200."""

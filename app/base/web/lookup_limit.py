@@ -1,9 +1,7 @@
-"""Guessing is limited by misses: unknown tokens and codes on public pages, per address and in all.
+"""Limits guessing on public pages: failed lookups of tokens and codes, per address and in all.
 
-An honest visitor has none.
-
-Counts live in the process: with several web processes each allows its own share, which only
-multiplies a small number.
+A regular visitor has no failed lookup. Counts live in the process: with several web processes each
+allows its own share, which only multiplies a small number.
 """
 
 from collections import OrderedDict
@@ -18,14 +16,14 @@ from app.base import clock
 from app.base.web.pages import page
 
 PER_ADDRESS = 100
-"""Failed lookups one address may have in a window: many people share one behind a mobile network or
-an office."""
+"""Failed lookups allowed for one address in a window: many people share one behind a mobile network
+or an office."""
 IN_ALL = 6_000
-"""Misses of everybody in a window; a flood from many addresses stops here."""
+"""Failed lookups allowed for all addresses in a window; a flood from many addresses stops here."""
 WINDOW_SECONDS = 600.0
 _MOST_ADDRESSES = 20_000
-"""How many addresses are remembered; the longest silent is forgotten first, so a flood cannot fill
-the memory."""
+"""How many addresses are stored; the one without a failure for longest is dropped first, so a flood
+cannot fill the memory."""
 
 
 @dataclass(slots=True)
@@ -34,18 +32,18 @@ class _Bucket:
     at: float = 0.0
 
     def now_at(self, moment: float, most: int) -> float:
-        """The level after what has leaked away since; a full bucket is empty after one window."""
+        """Return the level after what has leaked since; a full bucket is empty after one window."""
         return max(0.0, self.level - (moment - self.at) * most / WINDOW_SECONDS)
 
 
 @dataclass(slots=True)
 class LookupRateLimit:
-    """Counts misses in leaking buckets that refill evenly over ten minutes.
+    """Counts failed lookups in leaking buckets that empty evenly over ten minutes.
 
     `is_limited` is checked before a token is looked up, `record_failure` counts each unknown one.
-    While everybody together has missed too often, only addresses without a miss of their own are
-    still answered: a flood cannot lock honest people out, and each address of the flood has one
-    guess. IPv6 addresses count by their /64, since one line has all of it.
+    While all addresses together are over the limit, only addresses without a failure of their own
+    are still served: a flood cannot lock regular visitors out, and each address of the flood has
+    one guess. IPv6 addresses count by their /64, since one line has all of it.
     """
 
     per_address: int = PER_ADDRESS
@@ -55,7 +53,7 @@ class LookupRateLimit:
     _addresses: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
 
     def is_limited(self, request: Request) -> bool:
-        """Whether this caller has missed too often to be answered now."""
+        """Whether this caller has too many failed lookups to be served now."""
         bucket = self._addresses.get(address_of(request))
         if bucket is None:
             return False
@@ -65,7 +63,7 @@ class LookupRateLimit:
         return own > self.per_address - 1 or (flooded and own > 0)
 
     def record_failure(self, request: Request) -> None:
-        """Count one miss of this caller."""
+        """Count one failed lookup of this caller."""
         moment = self.monotonic()
         address = address_of(request)
         bucket = self._addresses.pop(address, None) or _Bucket()
@@ -77,7 +75,7 @@ class LookupRateLimit:
 
 
 def get_lookup_limit(request: Request) -> LookupRateLimit:
-    """The application's own count, shared by every public page."""
+    """Return the application's counter, shared by every public page."""
     state = request.app.state
     if not hasattr(state, "lookup_limit"):
         state.lookup_limit = LookupRateLimit()
@@ -85,7 +83,7 @@ def get_lookup_limit(request: Request) -> LookupRateLimit:
 
 
 def rate_limited_page() -> HTMLResponse:
-    """The 429 for who guesses, the same whatever was guessed."""
+    """The 429 page for a limited caller, the same whatever was looked up."""
     return page("rate_limited.html", {}, status=429, headers={"Retry-After": "60"})
 
 

@@ -21,7 +21,7 @@ CSP = (
 _HEADERS = [
     (b"content-security-policy", CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
-    # Link tokens stand in paths; no other host may learn them.
+    # Paths contain link tokens, which no other host may learn.
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -30,13 +30,16 @@ _REQUEST_ID = re.compile(r"[\w.-]{8,64}")
 
 
 class RequestMiddleware:
-    """Gives each request an id, safe headers and one log line by route (never by path, which holds tokens)."""
+    """Gives each request an id, safe headers and one log line.
+
+    The line has the route and never the path, which holds tokens.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Frame one request; other kinds of traffic pass through."""
+        """Handle one request; other kinds of traffic pass through."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -49,7 +52,7 @@ class RequestMiddleware:
         began = clock.monotonic()
         status = 500
 
-        async def framed(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -63,7 +66,7 @@ class RequestMiddleware:
         async def watched(message: Message) -> None:
             nonlocal started
             started = started or message["type"] == "http.response.start"
-            await framed(message)
+            await with_headers(message)
 
         try:
             await self.app(scope, receive, watched)
@@ -97,7 +100,8 @@ class BodyLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or respond 413.
 
-        A body without a length that grows over the limit ends there: it cannot be read.
+        A body without a length that grows over the limit ends there: the application sees a
+        disconnect.
         """
         if scope["type"] != "http" or scope["path"].startswith(self.exempt):
             await self.app(scope, receive, send)
@@ -124,10 +128,10 @@ class BodyLimitMiddleware:
 
 
 async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:
-    """The raw body, once.
+    """Read the raw body, once.
 
-    Over `limit` bytes it is `too_large` (413); up to `drop_up_to` bytes are then still read and
-    dropped, so that the caller sees the response rather than a broken connection.
+    Raises `AppError` `too_large` (413) over `limit` bytes; up to `drop_up_to` bytes are then still
+    read and dropped, so that the caller gets the response rather than a broken connection.
     """
     chunks: list[bytes] = []
     size = 0

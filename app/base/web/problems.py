@@ -29,7 +29,7 @@ def problem(
 
 
 def install_problems(app: FastAPI) -> None:
-    """Answer every failure as a problem, without echoing what was sent."""
+    """Return every failure as a problem, without repeating what was sent."""
 
     @app.exception_handler(AppError)
     async def on_app_error(_request: Request, error: AppError) -> Response:
@@ -77,7 +77,7 @@ def install_problems(app: FastAPI) -> None:
 
 
 def unavailable() -> JSONResponse:
-    """503 for a moment without database; whoever asked should come again."""
+    """503 while the database is unreachable; the caller should try again."""
     return problem(
         503,
         "unavailable",

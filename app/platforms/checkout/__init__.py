@@ -1,1 +1,1 @@
-"""Checkouts of one's own: signed by Standard Webhooks, in the shape of our own documentation."""
+"""Custom checkouts: signed by Standard Webhooks, in the format of our own documentation."""

@@ -1,4 +1,4 @@
-"""The adapter of checkouts of one's own."""
+"""The adapter of custom checkouts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,12 +11,12 @@ from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery
 
 
 class CheckoutAdapter(PlatformAdapter):
-    """Deliveries are complete and codes work at once, since such a checkout validates them with us."""
+    """Deliveries are complete and codes work at once: such a checkout validates them with us."""
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
     ) -> VerifiedDelivery | RefusedDelivery:
-        """Accept what Standard Webhooks accepts."""
+        """Accept a request with a valid Standard Webhooks signature."""
         return verify(headers, raw, secrets, now=now)
 
     def parse(self, delivery: RawDelivery, /) -> list[PlatformEvent]:

@@ -1,4 +1,4 @@
-"""The events in a checkout's own bodies."""
+"""Parse the events in a checkout's bodies."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

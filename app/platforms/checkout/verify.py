@@ -15,8 +15,7 @@ from app.platforms.fields import load
 from app.platforms.protocol import RefusedDelivery, VerifiedDelivery
 
 TOLERANCE_SECONDS = 300
-"""How far a request's time may lie from ours, before or after (the libraries of Standard
-Webhooks)."""
+"""The most that a request's time may differ from ours, as in the libraries of Standard Webhooks."""
 UNREADABLE = "unreadable"
 """The topic of a delivery whose type cannot be read; parsing gives the reason."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -58,7 +57,7 @@ def _is_recent(timestamp: str, now: datetime) -> bool:
 
 
 def _key(secret: str) -> bytes:
-    """The key inside `whsec_…`; a secret that is not base64 is its own text."""
+    """The key inside `whsec_…`; a secret that is not base64 is used as its text."""
     text = secret.removeprefix("whsec_")
     try:
         return base64.b64decode(text)
@@ -70,7 +69,8 @@ def _topic(raw: bytes) -> str:
     try:
         body = orjson.loads(raw)
     except ValueError:
-        # Half a surrogate pair, for example: orjson refuses it, the parser's JSON reader does not.
+        # Half of a surrogate pair, for example: orjson refuses it, the parser's JSON reader does
+        # not.
         try:
             body = load(raw).values
         except Unparseable:

@@ -24,8 +24,7 @@ from app.platforms.shopify.people import read_buyer
 from app.platforms.shopify.refunds import read_refund
 
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
-"""Financial states in which the order's money has come in, even where some of it went back
-since."""
+"""Financial states of an order that was paid, even where some of it was refunded since."""
 ORDER_TOPICS = frozenset(
     {
         "orders/create",
@@ -121,7 +120,7 @@ def _tags(body: Fields) -> tuple[str, ...]:
 
 
 def _referral(body: Fields) -> str | None:
-    """The share slug; what cannot be one of ours (a campaign's own `ref`) is none."""
+    """The share slug; a value that cannot be one of ours (a campaign's own `ref`) is none."""
     notes = {note.text("name"): note.text("value", limit=64) for note in body.objects("note_attributes")}
     query = _query(body.text("landing_site", limit=2000) or "")
     for slug in (notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", [])):

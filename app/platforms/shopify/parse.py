@@ -1,6 +1,6 @@
-"""The events in Shopify's bodies, by topic.
+"""Parse the events in Shopify's bodies, by topic.
 
-The signature covers the body alone, so facts are read from the body and the topic only says its
+The signature covers the body alone, so facts are read from the body and the topic only gives its
 kind: a body replayed under another topic or delivery id adds nothing. An order comes again whenever
 it changes; each time all that it shows becomes events, and events that are known already change
 nothing.

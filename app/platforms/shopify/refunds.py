@@ -8,7 +8,7 @@ from app.platforms.fields import Fields
 
 
 def read_refund(refund: Fields, order_id: str, received_at: datetime) -> list[OrderRefunded]:
-    """The refund, or none where goods came back and no money went. Raises `Unparseable`."""
+    """The refund, or none where goods were returned and no money. Raises `Unparseable`."""
     amount = _refunded_amount(refund)
     if not amount:
         return []
@@ -19,8 +19,8 @@ def read_refund(refund: Fields, order_id: str, received_at: datetime) -> list[Or
 def _refunded_amount(refund: Fields) -> Decimal:
     """The amount in the shop's currency, in major units.
 
-    Money that went back in the buyer's own currency is counted by the goods that were returned,
-    since those are priced in both.
+    Money refunded in the buyer's own currency is counted by the goods that were returned, since
+    those are priced in both.
     """
     transactions = [
         part

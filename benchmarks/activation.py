@@ -33,7 +33,7 @@ from app.base.embedded import stop_embedded
 from app.base.schema import migrate
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
-from app.demo.client import Outside
+from app.demo.client import DemoClient
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
@@ -81,7 +81,7 @@ async def send_surveys(parts: Parts, base: str, count: int) -> tuple[int, list[U
             Programme.model_validate({"survey": {"quiet_hours": None}}),
             actor=cli_actor(brand.id),
         )
-    shop = Outside(base, shop="bench", secret=secret)
+    shop = DemoClient(base, shop="bench", secret=secret)
     try:
         await until_ready(base)
         at = (clock.now() - timedelta(days=5)).isoformat()
@@ -121,7 +121,7 @@ async def respond_all(
     Returns when each response was begun, and the seconds until the thanks page came.
     """
     began, trips = {}, []
-    customer = Outside(base, shop="bench", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    customer = DemoClient(base, shop="bench", secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     try:
         for survey_id in surveys:
             token = parts.context.tokens.link("survey", brand_id, survey_id)
@@ -155,7 +155,7 @@ async def measure(parts: Parts, base: str, environment: Mapping[str, str], answe
     try:
         await asyncio.sleep(4)
         await respond_all(parts, base, brand_id, surveys[:WARM])
-        began, trips = await answer_all(parts, base, brand_id, surveys[WARM:])
+        began, trips = await respond_all(parts, base, brand_id, surveys[WARM:])
         await asyncio.sleep(3)
         waits = await read_waits(parts.context, brand_id, began)
     finally:

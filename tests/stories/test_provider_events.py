@@ -276,7 +276,7 @@ async def let_a_minute_pass(context: AppContext) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
+async def test_300_mails_with_lost_replies_and_kills_reach_each_person_once(
     context: AppContext,
     shop: Shop,
     client: AsyncClient,
@@ -321,7 +321,7 @@ async def test_300_mails_with_lost_answers_and_kills_reach_each_person_once(
 
 
 @pytest.mark.slow
-async def test_60_texts_with_lost_answers_and_kills_reach_each_person_once(
+async def test_60_texts_with_lost_replies_and_kills_reach_each_person_once(
     context: AppContext, shop: Shop, client: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(3)

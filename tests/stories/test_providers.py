@@ -63,7 +63,7 @@ async def parts(
         yield parts
 
 
-async def test_an_order_becomes_a_survey_an_answer_and_an_offer_by_both_providers(
+async def test_an_order_becomes_a_survey_a_response_and_an_offer_through_both_providers(
     context, brand, shop, parts, mails, texts
 ):
     async with context.sessions.begin() as session:

@@ -23,6 +23,7 @@ def invariants(
 
     Exit 1 and the violating rows where one is violated.
     """
+    import app.models  # noqa: F401  # every table, for the invariant of unknown words
     from app.insight import invariants as promises
 
     async def work(context: AppContext) -> list[Violation]:

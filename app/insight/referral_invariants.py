@@ -1,0 +1,175 @@
+"""The invariants of codes, redemptions, rewards and the ledger that one query each can check."""
+
+from app.insight.invariant_types import Invariant
+from app.referrals.rules import RefusalReason
+
+_REFUSALS = ", ".join(f"'{reason}'" for reason in RefusalReason)
+
+INVARIANTS = (
+    Invariant(
+        "uses_are_redemptions",
+        "a code's uses are the redemptions that hold one, and never more than it allows",
+        "cod",
+        """
+        SELECT codes.brand_id, codes.id AS row FROM codes
+            WHERE codes.uses > codes.max_uses OR codes.uses <> (
+            SELECT count(*) FROM redemptions
+                WHERE redemptions.brand_id = codes.brand_id AND redemptions.code_id = codes.id
+                    AND redemptions.holds_use)
+        """,
+    ),
+    Invariant(
+        "one_active_code",
+        "a referrer has one active share code at most, and a disabled code is not active",
+        "ref",
+        """
+        SELECT brand_id, referrer_id AS row FROM codes WHERE active AND kind = 'share' GROUP BY 1, 2
+        HAVING count(*) > 1 OR bool_or(disabled_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "one_redemption_per_order",
+        "an order has one redemption at most, of a code of the referrer it names",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN codes ON codes.brand_id = redemptions.brand_id AND codes.id = redemptions.code_id
+        WHERE codes.referrer_id <> redemptions.referrer_id
+            OR (SELECT count(*) FROM redemptions AS others
+                WHERE others.brand_id = redemptions.brand_id
+                    AND others.order_id = redemptions.order_id) > 1
+        """,
+    ),
+    Invariant(
+        "no_own_order",
+        "nobody is rewarded for an order of their own",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN referrers ON referrers.brand_id = redemptions.brand_id
+            AND referrers.id = redemptions.referrer_id
+        WHERE redemptions.friend_id = referrers.customer_id AND redemptions.status <> 'refused'
+        """,
+    ),
+    Invariant(
+        "refusal_has_known_reason",
+        "a refused redemption has one of the known reasons and holds no use",
+        "red",
+        f"""
+        SELECT brand_id, id AS row FROM redemptions
+        WHERE status = 'refused' AND (reason IS NULL OR reason NOT IN ({_REFUSALS}) OR holds_use)
+        """,
+    ),
+    Invariant(
+        "undone_order_earns_nothing",
+        "no redemption of a cancelled or wholly refunded order counts",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+        WHERE redemptions.status IN ('pending', 'in_review', 'approved')
+            AND (orders.cancelled_at IS NOT NULL OR (orders.refunded > 0
+                AND orders.refunded >= orders.total))
+        """,
+    ),
+    Invariant(
+        "transactions_balance",
+        "every transaction of the ledger adds up to zero in each currency",
+        "txn",
+        """
+        SELECT brand_id, transaction_id AS row FROM ledger_entries
+        GROUP BY brand_id, transaction_id, currency HAVING sum(amount) <> 0
+        """,
+    ),
+    Invariant(
+        "rewards_are_posted",
+        "what is left of a granted reward is in the ledger, and nothing else is posted as one",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        LEFT
+        JOIN rewards ON rewards.brand_id = redemptions.brand_id
+            AND rewards.redemption_id = redemptions.id
+        WHERE coalesce(rewards.net_amount * (rewards.granted_at IS NOT NULL)::int, 0) <> (
+            SELECT coalesce(sum(ledger_entries.amount), 0) FROM ledger_entries
+            WHERE ledger_entries.brand_id = redemptions.brand_id
+                AND ledger_entries.cause_kind = 'redemption'
+                    AND ledger_entries.cause_id = redemptions.id
+                AND ledger_entries.account = 'reward_cost')
+        """,
+    ),
+    Invariant(
+        "approved_is_rewarded",
+        "a redemption that counts or may yet count has its reward, unless its terms give none",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN terms ON terms.brand_id = redemptions.brand_id AND terms.id = redemptions.terms_id
+        WHERE redemptions.status IN ('pending', 'in_review', 'approved')
+            AND terms.reward ->> 'kind' <> 'none' AND (terms.reward ->> 'value')::numeric >= 1
+            AND NOT EXISTS (SELECT FROM rewards
+                WHERE rewards.brand_id = redemptions.brand_id
+                    AND rewards.redemption_id = redemptions.id)
+        """,
+    ),
+    Invariant(
+        "only_approved_is_rewarded",
+        "a reward's status follows its redemption's, and one that does not count has nothing left",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN rewards ON rewards.brand_id = redemptions.brand_id
+            AND rewards.redemption_id = redemptions.id
+        WHERE CASE redemptions.status
+            WHEN 'pending' THEN rewards.status <> 'pending'
+            WHEN 'in_review' THEN rewards.status <> 'pending'
+            WHEN 'approved' THEN rewards.status IN ('pending', 'cancelled')
+            WHEN 'rejected' THEN rewards.status <> 'cancelled' OR rewards.net_amount <> 0
+            WHEN 'reversed' THEN rewards.status NOT IN ('cancelled', 'reversed')
+                OR rewards.net_amount <> 0
+            ELSE true END
+        """,
+    ),
+    Invariant(
+        "ledger_is_append_only",
+        "a transaction is two opposite lines of one key, currency and cause; no key is posted twice",
+        "txn",
+        """
+        SELECT brand_id, transaction_id AS row FROM ledger_entries GROUP BY 1, 2
+        HAVING count(*) <> 2 OR sum(amount) <> 0 OR bool_or(amount = 0) OR count(DISTINCT account) <> 2
+            OR count(DISTINCT (transaction_key, currency, cause_kind, cause_id, occurred_at)) <> 1
+        UNION ALL
+        SELECT brand_id, min(transaction_id::text)::uuid FROM ledger_entries
+        GROUP BY brand_id, transaction_key HAVING count(DISTINCT transaction_id) > 1
+        """,
+    ),
+    Invariant(
+        "discounts_are_posted",
+        "the ledger has each friend's discount once, and not that of an order that was undone",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+        WHERE CASE WHEN orders.cancelled_at IS NOT NULL OR (redemptions.status = 'reversed'
+            AND NOT redemptions.holds_use)
+                THEN 0 ELSE redemptions.amount_off END <> (
+            SELECT coalesce(sum(ledger_entries.amount), 0) FROM ledger_entries
+            WHERE ledger_entries.brand_id = redemptions.brand_id
+                AND ledger_entries.cause_kind = 'redemption'
+                    AND ledger_entries.cause_id = redemptions.id
+                AND ledger_entries.account IN ('discount_cost', 'leaked_discount'))
+        """,
+    ),
+    Invariant(
+        "codes_are_published",
+        "an active share code has its publication in the referrer's shop",
+        "cod",
+        """
+        SELECT codes.brand_id, codes.id AS row FROM codes
+        JOIN referrers ON referrers.brand_id = codes.brand_id AND referrers.id = codes.referrer_id
+        WHERE codes.active AND codes.kind = 'share' AND NOT EXISTS (SELECT FROM code_publications
+            WHERE code_publications.brand_id = codes.brand_id AND code_publications.code_id = codes.id
+                AND code_publications.shop_id = referrers.shop_id)
+        """,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Cases that break invariants; each one is broken in rows that keep all the others."""

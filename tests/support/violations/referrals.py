@@ -1,0 +1,161 @@
+"""Violations in codes, redemptions, rewards and the ledger."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.base.ids import new_id, public_id
+from app.ledger.rules import LedgerAccount
+from tests.support.violations.sound import Sound, breaks
+
+
+@breaks("uses_are_redemptions")
+async def a_use_without_a_redemption(sound: Sound) -> str:
+    await sound.sql("UPDATE codes SET uses = uses + 1 WHERE id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)
+
+
+@breaks("uses_are_redemptions")
+async def more_uses_than_allowed(sound: Sound) -> str:
+    await sound.without("codes", "ck_codes_uses_within_max")
+    await sound.sql("UPDATE codes SET max_uses = 0 WHERE id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)
+
+
+@breaks("one_active_code")
+async def two_active_codes(sound: Sound) -> str:
+    await sound.sql("DROP INDEX uq_codes_active_share")
+    copy_id = await sound.copy("codes", sound.code.id, code="OTHER", uses="0")
+    await sound.sql(
+        "INSERT INTO code_publications (brand_id, code_id, shop_id, state, attempt) "
+        "SELECT brand_id, :copy, shop_id, state, attempt FROM code_publications WHERE code_id = :code",
+        copy=copy_id,
+        code=sound.code.id,
+    )
+    return public_id("ref", sound.code.referrer_id)
+
+
+@breaks("one_active_code")
+async def a_disabled_code_that_is_active(sound: Sound) -> str:
+    await sound.sql("UPDATE codes SET disabled_at = now() WHERE id = :id", id=sound.code.id)
+    return public_id("ref", sound.code.referrer_id)
+
+
+@breaks("one_redemption_per_order")
+async def a_redemption_of_another_referrers_code(sound: Sound) -> str:
+    other = await sound.rows.answer(9)
+    code = await sound.rows.code(other.customer_id, other.survey_id)
+    await sound.sql(
+        "UPDATE redemptions SET referrer_id = :other WHERE id = :id",
+        other=code.referrer_id,
+        id=sound.approved.id,
+    )
+    return public_id("red", sound.approved.id)
+
+
+@breaks("no_own_order")
+async def a_reward_for_an_own_order(sound: Sound) -> str:
+    await sound.sql(
+        "UPDATE redemptions SET friend_id = :me WHERE id = :id",
+        me=sound.response.customer_id,
+        id=sound.approved.id,
+    )
+    return public_id("red", sound.approved.id)
+
+
+@breaks("refusal_has_known_reason")
+async def a_refusal_for_an_unknown_reason(sound: Sound) -> str:
+    await sound.sql("UPDATE redemptions SET reason = 'because' WHERE id = :id", id=sound.refused.id)
+    return public_id("red", sound.refused.id)
+
+
+@breaks(
+    "undone_order_earns_nothing",
+    "discounts_are_posted",
+    "order_status_is_its_facts",
+    "reward_follows_the_order",
+)
+async def a_cancelled_order_that_counts(sound: Sound) -> str:
+    await sound.sql("UPDATE orders SET cancelled_at = now() WHERE id = :id", id=sound.approved.order_id)
+    return public_id("red", sound.approved.id)
+
+
+async def _one_line(sound: Sound, account: str) -> str:
+    """A ledger line without its counterpart; returns its transaction."""
+    transaction_id = new_id()
+    await sound.sql(
+        "INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, "
+        "currency, cause_kind, cause_id, referrer_id, occurred_at, posted_on) "
+        "SELECT brand_id, gen_random_uuid(), :transaction, 'x', :account, 1, currency, cause_kind, "
+        "cause_id, referrer_id, occurred_at, posted_on FROM ledger_entries LIMIT 1",
+        transaction=transaction_id,
+        account=account,
+    )
+    return public_id("txn", transaction_id)
+
+
+@breaks("transactions_balance", "ledger_is_append_only")
+async def a_transaction_of_one_line(sound: Sound) -> str:
+    return await _one_line(sound, "friends")
+
+
+@breaks("ledger_is_append_only", "transactions_balance")
+async def a_line_that_was_deleted(sound: Sound) -> str:
+    await sound.sql("ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_is_append_only")
+    transaction_id = await sound.session.scalar(
+        text(
+            "DELETE FROM ledger_entries WHERE account = 'friends' AND cause_id = :id RETURNING transaction_id"
+        ),
+        {"id": sound.approved.id},
+    )
+    return public_id("txn", transaction_id)
+
+
+@breaks("ledger_is_append_only")
+async def a_key_that_was_posted_twice(sound: Sound) -> str:
+    pairs = (
+        (LedgerAccount.friends, LedgerAccount.referrers),
+        (LedgerAccount.discount_cost, LedgerAccount.leaked_discount),
+    )
+    for one, other in pairs:
+        await sound.rows.book(sound.approved, one, other, 5, key="twice")
+    first = await sound.session.scalar(
+        text("SELECT min(transaction_id::text) FROM ledger_entries WHERE transaction_key = 'twice'")
+    )
+    return public_id("txn", UUID(first))
+
+
+@breaks("rewards_are_posted")
+async def a_cost_that_is_no_reward(sound: Sound) -> str:
+    await sound.rows.book(sound.approved, LedgerAccount.reward_cost, LedgerAccount.referrers, 5)
+    return public_id("red", sound.approved.id)
+
+
+@breaks("approved_is_rewarded", "rewards_are_posted")
+async def a_redemption_without_its_reward(sound: Sound) -> str:
+    await sound.sql("DELETE FROM rewards WHERE redemption_id = :id", id=sound.approved.id)
+    return public_id("red", sound.approved.id)
+
+
+@breaks("only_approved_is_rewarded")
+async def a_pending_reward_of_an_approved_redemption(sound: Sound) -> str:
+    await sound.sql("UPDATE rewards SET status = 'pending' WHERE redemption_id = :id", id=sound.approved.id)
+    return public_id("red", sound.approved.id)
+
+
+@breaks("only_approved_is_rewarded", "reward_follows_the_order")
+async def a_granted_reward_of_a_reversed_redemption(sound: Sound) -> str:
+    await sound.sql("UPDATE redemptions SET status = 'reversed' WHERE id = :id", id=sound.approved.id)
+    return public_id("red", sound.approved.id)
+
+
+@breaks("discounts_are_posted")
+async def a_discount_that_is_not_in_the_ledger(sound: Sound) -> str:
+    await sound.sql("UPDATE redemptions SET amount_off = 5 WHERE id = :id", id=sound.approved.id)
+    return public_id("red", sound.approved.id)
+
+
+@breaks("codes_are_published")
+async def a_code_without_a_publication(sound: Sound) -> str:
+    await sound.sql("DELETE FROM code_publications WHERE code_id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)

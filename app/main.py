@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from sqlalchemy import func, select
@@ -21,9 +22,11 @@ from app.base.errors import NotFound
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.paths import ROOT
+from app.base.schemas import ApiModel
 from app.base.templates import make_environment
 from app.base.web.context import ContextDep
 from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
+from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
@@ -40,6 +43,12 @@ BODY_LIMIT = 1024 * 1024
 """Bytes of a form or of the API's JSON; an order of ten thousand lines is smaller."""
 
 
+class Health(ApiModel):
+    """What `/healthz` returns."""
+
+    status: Literal["ok"] = "ok"
+
+
 def create_app(parts: Parts | None = None) -> FastAPI:
     """Create the application.
 
@@ -48,6 +57,8 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app = FastAPI(
         title="Tenfold",
         version="1",
+        description="Surveys after orders, referral codes, and what came of them.",
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
         lifespan=_own_parts if parts is None else None,
@@ -57,6 +68,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, exempt="/hooks/")
     app.add_middleware(RequestMiddleware)
     install_problems(app)
+    install_openapi(app)
     for router in (
         ingest_routes.router,
         provider_routes.router,
@@ -93,11 +105,11 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
 
 def _add_operations(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
-    async def healthz() -> dict[str, str]:
+    async def healthz() -> Health:
         """Whether the process responds."""
-        return {"status": "ok"}
+        return Health()
 
-    @app.get("/readyz", tags=["operations"])
+    @app.get("/readyz", tags=["operations"], response_class=PlainTextResponse, responses=problems(503))
     async def readyz(context: ContextDep) -> Response:
         """Whether the database is reachable, its schema at head and the queue's tables exist."""
         try:
@@ -110,7 +122,7 @@ def _add_operations(app: FastAPI) -> None:
             return problem(503, "schema_behind", "The schema is not at head; run: tenfold migrate")
         return PlainTextResponse("ready\n")
 
-    @app.get("/metrics", tags=["operations"])
+    @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, name="metrics")
     async def metrics_page(context: ContextDep) -> Response:
         """Metrics for Prometheus."""
         metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))

@@ -4,7 +4,7 @@ Times are aware UTC and end in `Z`; amounts are decimal strings; ids carry a pre
 holds a word of an enum is typed `Enum | str`: a word that is not known yet is still readable.
 """
 
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
@@ -36,6 +36,12 @@ class Page(ApiModel, Generic[T]):
     next_cursor: str | None = Field(
         description="Send it as `cursor` for the next page; null on the last one."
     )
+
+
+class Received(ApiModel):
+    """What a webhook endpoint returns once the delivery is committed."""
+
+    received: Literal[True] = True
 
 
 class FieldProblem(ApiModel):

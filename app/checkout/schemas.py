@@ -3,71 +3,51 @@
 `parse` reads them, number by number.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Amount = str | float
-"""A decimal string such as `"80.00"`, or a JSON number."""
+from app.platforms.checkout.schemas import (
+    Amount,
+    CheckoutAddress,
+    CheckoutCustomer,
+    CheckoutItem,
+    CheckoutOrder,
+)
+
+_STRICT = ConfigDict(extra="forbid")
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = _STRICT
 
 
-class CustomerBody(_Body):
+class CustomerBody(CheckoutCustomer):
     """A buyer; an e-mail or phone identifies most people."""
 
-    id: str | int | None = None
-    email: str | None = None
-    phone: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-    country: str | None = None
-    email_consent: bool | dict[str, Any] | None = None
-    sms_consent: bool | dict[str, Any] | None = None
+    model_config = _STRICT
 
 
-class ItemBody(_Body):
+class ItemBody(CheckoutItem):
     """One line of an order."""
 
-    sku: str | None = None
-    title: str | None = None
-    quantity: int | None = None
-    unit_price: Amount | None = None
+    model_config = _STRICT
 
 
-class AddressBody(_Body):
+class AddressBody(CheckoutAddress):
     """A shipping address."""
 
-    line1: str | None = None
-    line2: str | None = None
-    city: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
+    model_config = _STRICT
 
 
-class OrderBody(_Body):
-    """An order, as in the event `order.paid`."""
+class OrderBody(CheckoutOrder):
+    """An order, as in the event `order.paid`; unknown fields are refused."""
 
-    id: str | int
-    number: str | int | None = None
-    placed_at: str | None = None
-    currency: str
-    subtotal: Amount | None = None
-    total: Amount
-    discount_total: Amount | None = None
-    discount_codes: list[str] | None = None
-    referral: str | None = None
-    source: str | None = None
-    tags: list[str] | None = None
-    test: bool | None = None
+    model_config = _STRICT
+
     customer: CustomerBody | None = None
-    items: list[ItemBody] | None = None
+    items: Sequence[ItemBody] | None = None
     shipping_address: AddressBody | None = None
-    payment_fingerprint: str | None = None
 
 
 class BasketOrderBody(_Body):
@@ -101,21 +81,3 @@ class RollbackBody(_Body):
 
     amount: Amount | None = None
     reason: str = "rolled_back"
-
-
-def request_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """The OpenAPI part of an operation whose body is parsed by `parse`."""
-    schema = model.model_json_schema()
-    schema = _inlined(schema, schema.pop("$defs", {}))
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with every reference replaced by what it refers to; none of ours is recursive."""
-    if isinstance(schema, list):
-        return [_inlined(each, definitions) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {name: _inlined(each, definitions) for name, each in schema.items()}

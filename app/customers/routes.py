@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse
@@ -18,6 +18,7 @@ from app.base.tokens import Tokens
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
+from app.base.web.openapi import error_pages, request_schema
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
@@ -30,6 +31,15 @@ router = APIRouter(tags=["customers"])
 log = logger(__name__)
 _BODY_LIMIT = 16 * 1024
 _FORM = "application/x-www-form-urlencoded"
+_FORM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "List-Unsubscribe": {"type": "string", "enum": ["One-Click"], "description": "RFC 8058."},
+        "undo": {"type": "string", "enum": ["1"], "description": "Take the unsubscription back."},
+        "sms": {"type": "string", "enum": ["1"], "description": "Stop texts too."},
+    },
+}
+TokenPath = Annotated[str, Path(description="The token of an unsubscribe link.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,13 @@ def _is_form(request: Request) -> bool:
 
 
 @router.head("/u/{token}", include_in_schema=False)
-@router.get("/u/{token}", response_class=HTMLResponse)
-async def show(token: str, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
+@router.get(
+    "/u/{token}",
+    name="show_unsubscribe",
+    response_class=HTMLResponse,
+    responses=error_pages(404, 429),
+)
+async def show(token: TokenPath, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
     """Show the brand and one button. Changes nothing: mail scanners open every link."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
@@ -71,9 +86,13 @@ async def show(token: str, request: Request, context: ContextDep, session: Sessi
     return await _page(session, context.tokens, brand, customer)
 
 
-@router.post("/u/{token}", response_class=HTMLResponse)
+@router.post(
+    "/u/{token}",
+    response_class=HTMLResponse,
+    openapi_extra=request_schema(_FORM_SCHEMA, required=False, media_type=_FORM),
+)
 async def unsubscribe(
-    token: str,
+    token: TokenPath,
     context: ContextDep,
     session: SessionDep,
     wanted: Annotated[UnsubscribeRequest, Depends(read_request)],

@@ -1,16 +1,20 @@
 """The webhook endpoints for shops: 200 once the raw delivery is committed, never before."""
 
 from collections.abc import Iterable
+from typing import Annotated, Any
 
 import asyncpg
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from app.base import clock
+from app.base.schemas import Received
 from app.base.web.middleware import read_body
+from app.base.web.openapi import problems, request_body, request_headers
 from app.ingest.inbox import Inbox, Unavailable
 from app.ingest.verify import verify_delivery
+from app.platforms.documentation import WebhookDocumentation
 from app.platforms.registry import PLATFORMS
 
 BODY_LIMIT = 1024 * 1024
@@ -53,10 +57,25 @@ def make_router(platforms: Iterable[str]) -> APIRouter:
 
 def _add_endpoint(router: APIRouter, platform: str) -> None:
     @router.post(
-        f"/hooks/{{shop}}/{platform}", summary=f"Receive a {platform} delivery", name=f"{platform}_delivery"
+        f"/hooks/{{shop}}/{platform}",
+        summary=f"Receive a {platform} delivery",
+        description="200 once the delivery is stored, also for a repeated one and for a topic that is not used.",
+        name=f"receive_{platform}_delivery",
+        response_model=Received,
+        responses=problems(401, 404, 413, 503),
+        openapi_extra=_request_of(PLATFORMS[platform].documentation),
     )
-    async def receive(request: Request, shop: str) -> Response:
+    async def receive(
+        request: Request, shop: Annotated[str, Path(description="The shop's slug.")]
+    ) -> Response:
         return await receive_delivery(request, shop, platform)
+
+
+def _request_of(documentation: WebhookDocumentation | None) -> dict[str, Any] | None:
+    if documentation is None:
+        return None
+    examples = {topic: example.body for topic, example in documentation.examples.items()}
+    return request_headers(documentation.headers) | request_body(documentation.body, examples=examples)
 
 
 router = make_router(PLATFORMS)

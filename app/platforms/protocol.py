@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
 from app.brands.programme import DiscountKind
+from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
 
 
@@ -93,6 +94,9 @@ class PublishedCode:
 
 class PlatformAdapter(Protocol):
     """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
+
+    documentation: ClassVar[WebhookDocumentation | None] = None
+    """How the webhook endpoint is documented."""
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime

@@ -9,6 +9,7 @@ from app.base import clock
 from app.base.i18n import language_of
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
@@ -22,7 +23,7 @@ TokenPath = Annotated[str, Path(description="The token of a referrer's link, as 
 SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 
 
-@router.get("/p/{token}", response_class=HTMLResponse)
+@router.get("/p/{token}", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_referrer(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
@@ -60,7 +61,7 @@ async def probe_referrer(
     return await show_referrer(request, token, context, session)
 
 
-@router.get("/r/{slug}", response_class=HTMLResponse)
+@router.get("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
     """A friend's landing page, whose opening is counted as a visit.
 

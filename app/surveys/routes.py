@@ -1,4 +1,4 @@
-"""The customers' doors: the one question, and thanks."""
+"""The survey's pages: the question, and the thank-you page."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -15,6 +15,7 @@ from app.base.i18n import language_of, long_date
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
+from app.base.web.openapi import error_pages, problems
 from app.base.web.pages import not_found_page, page
 from app.brands.rules import accent_of, zone_or
 from app.referrals.share import find_share
@@ -32,7 +33,7 @@ _FORM_LIMIT = 64 * 1024
 _DROPPED = 1024 * 1024
 
 
-@router.get("/s/{token}", response_class=HTMLResponse)
+@router.get("/s/{token}", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_survey(
     request: Request,
     token: TokenPath,
@@ -61,6 +62,7 @@ async def probe_survey(
     "/s/{token}",
     response_class=HTMLResponse,
     status_code=303,
+    responses=error_pages(404, 422, 429) | problems(413),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -102,7 +104,7 @@ async def answer_survey(
     return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
 
 
-@router.get("/s/{token}/thanks", response_class=HTMLResponse)
+@router.get("/s/{token}/thanks", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_thanks(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:

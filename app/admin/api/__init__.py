@@ -1,10 +1,11 @@
-"""The API below `/api/v1`: one file a group of resources. Every route names the scope it wants."""
+"""The API below `/api/v1`: one file for each group of resources. Every route names its scope."""
 
 from fastapi import APIRouter
 
 from app.admin.api import audit, brand, checkout, codes, deliveries, numbers, people, surveys
+from app.base.web.openapi import problems
 
 PARTS = (brand, deliveries, people, surveys, codes, checkout, numbers, audit)
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))
 for part in PARTS:
     router.include_router(part.router)

@@ -15,6 +15,7 @@ from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_reada
 from app.base.errors import AppError, NotFound
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
+from app.base.web.openapi import problems, response_header
 from app.brands.add import change_programme
 from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand, Shop
@@ -80,7 +81,7 @@ async def show_brand(caller: Reader, session: SessionDep) -> BrandShape:
     return BrandShape.of(await load_brand(session, caller.brand_id))
 
 
-@router.patch("/brand", response_model=BrandShape)
+@router.patch("/brand", response_model=BrandShape, responses=problems(413))
 async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Change some fields. A colour that cannot be read is refused with the nearest one that can."""
 
@@ -109,7 +110,7 @@ async def list_shops(caller: Reader, session: SessionDep) -> Page[ShopShape]:
     return Page(data=[ShopShape.of(shop) for shop in shops.values()], next_cursor=None)
 
 
-@router.patch("/shops/{shop}", response_model=ShopShape)
+@router.patch("/shops/{shop}", response_model=ShopShape, responses=problems(404, 413))
 async def change_shop(
     shop: Plain, change: ShopChange, caller: Writer, once: IdempotentWriteDep
 ) -> JSONResponse:
@@ -131,14 +132,14 @@ async def change_shop(
     return await once.run(caller, act)
 
 
-@router.get("/programme", response_model=Programme)
+@router.get("/programme", response_model=Programme, responses=response_header("ETag", "The version."))
 async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
     """The terms in force, ready to be changed and put back; the version stands in `ETag`."""
     terms = await load_programme(session, caller.brand_id)
     return JSONResponse(terms.programme.as_json(), headers={"ETag": f'"{terms.version}"'})
 
 
-@router.put("/programme", response_model=Programme)
+@router.put("/programme", response_model=Programme, responses=problems(413))
 async def put_programme(programme: Programme, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Put new terms in force, as a new version where they differ; a field left out takes its default."""
 

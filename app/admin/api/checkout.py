@@ -13,11 +13,12 @@ from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
 from app.base.schemas import RedemptionProblem
 from app.base.web.context import ContextDep, SessionDep
+from app.base.web.openapi import problems, request_body
 from app.brands.find import load_brand, load_shops
 from app.checkout import roll_back as rolling_back
 from app.checkout.parse import parse_basket, parse_purchase, parse_rollback
 from app.checkout.redeem import choose_shop, redeem_code
-from app.checkout.schemas import BasketBody, PurchaseBody, RollbackBody, request_body
+from app.checkout.schemas import BasketBody, PurchaseBody, RollbackBody
 from app.checkout.validate import Validation, validate_code
 from app.platforms.events import Unparseable
 from app.referrals.rules import RefusalReason
@@ -42,7 +43,12 @@ _DETAILS = {
 }
 
 
-@router.post("/codes/validate", openapi_extra=request_body(BasketBody))
+@router.post(
+    "/codes/validate",
+    name="validate_code",
+    responses=problems(413, 422),
+    openapi_extra=request_body(BasketBody),
+)
 async def validate(request: Request, caller: Checkout, session: SessionDep) -> CodeCheck:
     """Whether a code would count now, why not, and what it would take off. Changes and reserves nothing."""
     brand = await load_brand(session, caller.brand_id)
@@ -61,7 +67,12 @@ async def validate(request: Request, caller: Checkout, session: SessionDep) -> C
 
 
 @router.post(
-    "/codes/redeem", status_code=201, response_model=RedemptionRow, openapi_extra=request_body(PurchaseBody)
+    "/codes/redeem",
+    name="redeem_code",
+    status_code=201,
+    response_model=RedemptionRow,
+    responses=problems(409, 413, models={409: RedemptionProblem}),
+    openapi_extra=request_body(PurchaseBody),
 )
 async def redeem(
     request: Request, caller: Checkout, context: ContextDep, once: IdempotentWriteDep
@@ -88,7 +99,9 @@ async def redeem(
 
 @router.post(
     "/redemptions/{id}/rollback",
+    name="roll_back_redemption",
     response_model=RedemptionRow,
+    responses=problems(404, 413),
     openapi_extra=request_body(RollbackBody, required=False),
 )
 async def roll_back(

@@ -16,6 +16,7 @@ from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
+from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.ledger.models import LedgerEntry
 from app.ledger.rules import LedgerAccount
@@ -44,7 +45,7 @@ class Objection(BaseModel):
     reason: Line
 
 
-@router.get("/codes")
+@router.get("/codes", responses=problems(404))
 async def list_codes(
     caller: Reader,
     page: PageDep,
@@ -64,7 +65,7 @@ async def list_codes(
     )
 
 
-@router.post("/codes/{code}/disable", response_model=CodeRow)
+@router.post("/codes/{code}/disable", name="disable_code", response_model=CodeRow, responses=problems(404))
 async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
     """Take a code out of use; a second call changes nothing."""
 
@@ -78,7 +79,7 @@ async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSON
     return await once.run(caller, act)
 
 
-@router.get("/redemptions")
+@router.get("/redemptions", responses=problems(404))
 async def list_redemptions(
     caller: Reader,
     page: PageDep,
@@ -91,7 +92,12 @@ async def list_redemptions(
     return await list_page(session, page, caller, REDEMPTIONS, *chosen)
 
 
-@router.post("/redemptions/{id}/approve", response_model=RedemptionRow)
+@router.post(
+    "/redemptions/{id}/approve",
+    name="approve_redemption",
+    response_model=RedemptionRow,
+    responses=problems(404, 409, 413),
+)
 async def approve(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Writer,
@@ -118,7 +124,12 @@ async def approve(
     return await once.run(caller, act)
 
 
-@router.post("/redemptions/{id}/reject", response_model=RedemptionRow)
+@router.post(
+    "/redemptions/{id}/reject",
+    name="reject_redemption",
+    response_model=RedemptionRow,
+    responses=problems(404, 409, 413),
+)
 async def reject(id: Plain, objection: Objection, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
     """Let a held redemption not count."""
 
@@ -149,7 +160,7 @@ async def shown_redemption(
     )
 
 
-@router.get("/rewards")
+@router.get("/rewards", responses=problems(404))
 async def list_rewards(
     caller: Reader,
     page: PageDep,
@@ -162,7 +173,7 @@ async def list_rewards(
     return await list_page(session, page, caller, REWARDS, *chosen)
 
 
-@router.get("/ledger")
+@router.get("/ledger", responses=problems(404))
 async def list_ledger(
     caller: Reader,
     page: PageDep,

@@ -11,6 +11,7 @@ from app.admin.rows import DELIVERIES
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
+from app.base.web.openapi import problems
 from app.brands.models import Shop
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
@@ -34,7 +35,7 @@ async def list_deliveries(
     )
 
 
-@router.post("/{id}/replay", response_model=DeliveryRow)
+@router.post("/{id}/replay", response_model=DeliveryRow, responses=problems(404, 409))
 async def replay_delivery(id: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
     """Work a delivery off again; it stands as `new` until the next sweep, which comes at once."""
 

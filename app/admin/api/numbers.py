@@ -50,7 +50,7 @@ async def show_funnel(
     return funnel_report(await funnel(session, caller.brand_id, read_period(start, end, brand.time_zone)))
 
 
-@router.get("/exports/{what}.csv", response_class=CsvResponse)
+@router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)
 async def export(what: ExportName, caller: Reader, context: ContextDep) -> StreamingResponse:
     """A whole list as CSV; personal fields want the scope `pii`."""
     lines = csv_lines(context, caller.brand_id, EXPORTS[what], pii=caller.sees_people)

@@ -10,6 +10,7 @@ from app.base.errors import AppError
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.web.context import ContextDep, SessionDep
+from app.base.web.openapi import problems
 from app.customers.contact import email_identity
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
@@ -30,7 +31,7 @@ async def list_customers(
     return await list_page(session, page, caller, CUSTOMERS, matches(Customer.email, wanted))
 
 
-@router.get("/{id}", response_model_exclude_unset=True)
+@router.get("/{id}", response_model_exclude_unset=True, responses=problems(404))
 async def show_customer(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Reader,

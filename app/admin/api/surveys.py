@@ -15,6 +15,7 @@ from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.web.context import ContextDep, SessionDep
+from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.insight.periods import Period, read_period
 from app.messaging.as_sent import as_sent
@@ -34,7 +35,7 @@ router = APIRouter(tags=["surveys"])
 _SCORES = {Band.promoter: (9, 10), Band.passive: (7, 8), Band.detractor: (0, 6)}
 
 
-@router.get("/orders")
+@router.get("/orders", responses=problems(404))
 async def list_orders(
     caller: Reader,
     page: PageDep,
@@ -53,7 +54,7 @@ async def list_orders(
     )
 
 
-@router.get("/surveys")
+@router.get("/surveys", responses=problems(404))
 async def list_surveys(
     caller: Reader,
     page: PageDep,
@@ -71,7 +72,7 @@ async def list_surveys(
     return await list_page(session, page, caller, SURVEYS, *chosen)
 
 
-@router.get("/responses")
+@router.get("/responses", responses=problems(404))
 async def list_responses(
     caller: Reader,
     page: PageDep,
@@ -110,7 +111,7 @@ def _answered_in(period: Period) -> ColumnElement[bool]:
     return since & (true() if period.end is None else Response.answered_at < period.end)
 
 
-@router.get("/messages")
+@router.get("/messages", responses=problems(404))
 async def list_messages(
     caller: Reader,
     page: PageDep,
@@ -128,7 +129,7 @@ async def list_messages(
     return await list_page(session, page, caller, MESSAGES, *chosen)
 
 
-@router.get("/messages/{id}")
+@router.get("/messages/{id}", responses=problems(404))
 async def show_message(id: Plain, caller: Reader, context: ContextDep, session: SessionDep) -> MessageDetail:  # noqa: A002  # the path's own word
     """One message as it was sent (its links masked), every attempt, and what the providers reported.
 

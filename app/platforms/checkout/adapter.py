@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from app.platforms.checkout.parse import parse
+from app.platforms.checkout.schemas import DOCUMENTATION
 from app.platforms.checkout.verify import verify
 from app.platforms.events import PlatformEvent
 from app.platforms.links import with_query
@@ -12,6 +14,8 @@ from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery
 
 class CheckoutAdapter(PlatformAdapter):
     """Deliveries are complete and codes work at once: such a checkout validates them with us."""
+
+    documentation: ClassVar = DOCUMENTATION
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime

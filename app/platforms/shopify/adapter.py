@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from app.platforms.events import PlatformEvent
 from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.shopify.parse import parse
+from app.platforms.shopify.schemas import DOCUMENTATION
 from app.platforms.shopify.verify import verify
 
 
 class ShopifyAdapter(PlatformAdapter):
     """Deliveries are complete; their signature carries no time."""
+
+    documentation: ClassVar = DOCUMENTATION
 
     def verify(
         self,

@@ -6,20 +6,25 @@ from app.base import clock
 from app.base.config import Environment
 from app.base.context import AppContext
 from app.base.errors import AppError
+from app.base.schemas import Received
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
+from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.provider_events import record_provider_events
-from app.messaging.providers.sendgrid import events
+from app.messaging.providers.sendgrid import events, schemas
 
 router = APIRouter(tags=["providers"])
 BODY_LIMIT = 4 * 1024 * 1024
 """SendGrid posts once 768 kB have gathered."""
 
 
-@router.post("/hooks/sendgrid/events")
-async def receive_sendgrid_events(
-    request: Request, context: ContextDep, session: SessionDep
-) -> dict[str, bool]:
+@router.post(
+    "/hooks/sendgrid/events",
+    responses=problems(400, 401, 413, 503),
+    openapi_extra=request_headers(schemas.HEADERS)
+    | request_body(schemas.SendGridEvents, examples={"delivered": schemas.EXAMPLE}),
+)
+async def receive_sendgrid_events(request: Request, context: ContextDep, session: SessionDep) -> Received:
     """Keep SendGrid's events of our mails.
 
     200 after the commit, also for events that were kept before and for types that are not used.
@@ -29,7 +34,7 @@ async def receive_sendgrid_events(
     now = clock.now()
     parsed = events.read_events(context.tokens, body, now=now)
     await record_provider_events(session, context.tokens, parsed, now=now)
-    return {"received": True}
+    return Received()
 
 
 def _check_signature(context: AppContext, request: Request, body: bytes) -> None:

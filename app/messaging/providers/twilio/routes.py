@@ -1,6 +1,8 @@
 """The endpoints that Twilio posts statuses and replies to."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -9,19 +11,36 @@ from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
+from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.opt_out import stop_texts
 from app.messaging.provider_event_rules import wants_stop
 from app.messaging.provider_events import record_provider_events
-from app.messaging.providers.twilio import events
+from app.messaging.providers.twilio import events, schemas
 
 router = APIRouter(tags=["providers"])
 BODY_LIMIT = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
-@router.post("/hooks/twilio/status/{attempt}")
+class TwimlResponse(Response):
+    """Twilio's markup."""
+
+    media_type = "text/xml"
+
+
+@router.post(
+    "/hooks/twilio/status/{attempt}",
+    status_code=204,
+    responses=problems(400, 401, 413, 503),
+    openapi_extra=request_headers(schemas.HEADERS)
+    | request_body(schemas.TwilioStatus, media_type=FORM, examples={"delivered": schemas.STATUS_EXAMPLE}),
+)
 async def receive_twilio_status(
-    attempt: str, request: Request, context: ContextDep, session: SessionDep
+    attempt: Annotated[str, Path(description="The token of the attempt, which the sent text named.")],
+    request: Request,
+    context: ContextDep,
+    session: SessionDep,
 ) -> Response:
     """Keep Twilio's status of one text. 204 also for an attempt that is not ours."""
     form = await _signed_form(context, request)
@@ -32,7 +51,13 @@ async def receive_twilio_status(
     return Response(status_code=204)
 
 
-@router.post("/hooks/twilio/inbound")
+@router.post(
+    "/hooks/twilio/inbound",
+    response_class=TwimlResponse,
+    responses=problems(400, 401, 413, 503),
+    openapi_extra=request_headers(schemas.HEADERS)
+    | request_body(schemas.TwilioReply, media_type=FORM, examples={"stop": schemas.REPLY_EXAMPLE}),
+)
 async def receive_twilio_reply(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """A person's text to us.
 
@@ -44,7 +69,7 @@ async def receive_twilio_reply(request: Request, context: ContextDep, session: S
     phone, body, opt_out = (str(form.get(name) or "").strip() for name in ("From", "Body", "OptOutType"))
     if phone and (opt_out.upper() == "STOP" or wants_stop(body)):
         await stop_texts(session, context.tokens, phone, now=clock.now())
-    return Response(_EMPTY_TWIML, media_type="text/xml")
+    return TwimlResponse(_EMPTY_TWIML)
 
 
 async def _signed_form(context: AppContext, request: Request) -> FormData:

@@ -1,0 +1,224 @@
+"""The bodies of a checkout's deliveries as OpenAPI documents them, and an example of each type.
+
+`parse` reads them: it ignores unknown fields, and money may be a decimal string or a number.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
+
+from app.platforms.documentation import WebhookDocumentation, WebhookExample
+
+Amount = str | float
+"""A decimal string such as `"80.00"`, or a JSON number."""
+At = Annotated[
+    AwareDatetime | None, Field(description="When it took place; the envelope's `timestamp` if absent.")
+]
+
+
+class ConsentState(BaseModel):
+    """A consent with its circumstances."""
+
+    state: str | bool = Field(description="Such as `subscribed` or `unsubscribed`.")
+    opt_in_level: str | None = None
+    source: str | None = None
+    at: AwareDatetime | None = None
+
+
+Consent = Annotated[
+    bool | ConsentState | None,
+    Field(description="False means never, true yes; null leaves what is known."),
+]
+
+
+class CheckoutCustomer(BaseModel):
+    """A buyer; an e-mail or phone identifies most people."""
+
+    id: str | int | None = Field(default=None, description="The shop's own id of the person.")
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    country: str | None = Field(default=None, description="ISO 3166, two letters.")
+    email_consent: Consent = None
+    sms_consent: Consent = None
+
+
+class CheckoutItem(BaseModel):
+    """One line of an order."""
+
+    sku: str | None = None
+    title: str | None = None
+    quantity: int | None = Field(default=None, ge=0, description="1 if absent.")
+    unit_price: Amount | None = None
+
+
+class CheckoutAddress(BaseModel):
+    """A shipping address."""
+
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+class CheckoutOrder(BaseModel):
+    """A paid order. Ids are unique within the shop."""
+
+    id: str | int
+    number: str | int | None = Field(default=None, description="As people know it; the id if absent.")
+    placed_at: At = None
+    currency: str = Field(description="ISO 4217.")
+    subtotal: Amount | None = Field(default=None, description="The total if absent.")
+    total: Amount
+    discount_total: Amount | None = None
+    discount_codes: Sequence[str] | None = None
+    referral: str | None = Field(default=None, description="The share slug that the friend came with.")
+    source: str | None = None
+    tags: Sequence[str] | None = None
+    test: bool | None = None
+    customer: CheckoutCustomer | None = None
+    items: Sequence[CheckoutItem] | None = None
+    shipping_address: CheckoutAddress | None = None
+    payment_fingerprint: str | None = None
+
+
+class OrderFact(BaseModel):
+    """Something that happened to an order."""
+
+    order_id: str | int
+    at: At = None
+
+
+class OrderRefund(OrderFact):
+    """A refund of an order, in whole or in part."""
+
+    refund_id: str | int
+    amount: Amount = Field(description="In the order's currency.")
+
+
+class CustomerReference(BaseModel):
+    """A person, named by at least one of the three."""
+
+    id: str | int | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class _Envelope(BaseModel):
+    timestamp: AwareDatetime | None = Field(
+        default=None, description="When the event was made; when it was received if absent."
+    )
+
+
+class OrderPaidEvent(_Envelope):
+    """An order was paid."""
+
+    type: Literal["order.paid"]
+    data: CheckoutOrder
+
+
+class OrderFactEvent(_Envelope):
+    """An order was fulfilled, delivered or cancelled."""
+
+    type: Literal["order.fulfilled", "order.delivered", "order.cancelled"]
+    data: OrderFact
+
+
+class OrderRefundedEvent(_Envelope):
+    """Money was paid back."""
+
+    type: Literal["order.refunded"]
+    data: OrderRefund
+
+
+class CustomerUpdatedEvent(_Envelope):
+    """A person's contact data or consent changed."""
+
+    type: Literal["customer.updated"]
+    data: CheckoutCustomer
+
+
+class CustomerErasedEvent(_Envelope):
+    """A person asked for their data to be erased."""
+
+    type: Literal["customer.erased"]
+    data: CustomerReference
+
+
+class CheckoutEvent(
+    RootModel[
+        Annotated[
+            OrderPaidEvent | OrderFactEvent | OrderRefundedEvent | CustomerUpdatedEvent | CustomerErasedEvent,
+            Field(discriminator="type"),
+        ]
+    ]
+):
+    """A checkout's delivery. Deliveries of other types are accepted and ignored."""
+
+
+_AT = "2026-03-10T12:00:00Z"
+_CUSTOMER = {
+    "id": "7",
+    "email": "leo@example.com",
+    "phone": None,
+    "first_name": "Leo",
+    "last_name": "Ito",
+    "locale": "de",
+    "time_zone": "Europe/Berlin",
+    "country": "DE",
+    "email_consent": True,
+    "sms_consent": None,
+}
+_ORDER = {
+    "id": "1042",
+    "number": "#1042",
+    "placed_at": _AT,
+    "currency": "EUR",
+    "subtotal": "80.00",
+    "total": "72.00",
+    "discount_total": "8.00",
+    "discount_codes": ["ANA-7K4QX"],
+    "referral": None,
+    "source": "web",
+    "tags": [],
+    "test": False,
+    "customer": _CUSTOMER,
+    "items": [{"sku": "MUG", "title": "Mug", "quantity": 1, "unit_price": "80.00"}],
+    "shipping_address": {
+        "line1": "Hauptstr. 1",
+        "line2": None,
+        "city": "Berlin",
+        "postal_code": "10115",
+        "country": "DE",
+    },
+    "payment_fingerprint": None,
+}
+_FACT = {"order_id": "1042", "at": _AT}
+_DATA: Mapping[str, Mapping[str, object]] = {
+    "order.paid": _ORDER,
+    "order.fulfilled": _FACT,
+    "order.delivered": _FACT,
+    "order.refunded": {**_FACT, "refund_id": "r1", "amount": "36.00"},
+    "order.cancelled": _FACT,
+    "customer.updated": _CUSTOMER,
+    "customer.erased": {"id": "7", "email": "leo@example.com"},
+}
+DOCUMENTATION = WebhookDocumentation(
+    headers={
+        "webhook-id": "The delivery's id; a repeated delivery has the same.",
+        "webhook-timestamp": "Unix seconds; at most 300 from our clock.",
+        "webhook-signature": "Standard Webhooks: `v1,` and the base64 of HMAC-SHA256 over "
+        "`{webhook-id}.{webhook-timestamp}.{body}`.",
+    },
+    body=CheckoutEvent,
+    examples={
+        kind: WebhookExample({"type": kind, "timestamp": _AT, "data": data}, {})
+        for kind, data in _DATA.items()
+    },
+)
+"""The endpoint `/hooks/{shop}/checkout`; examples by type, in an order that could happen."""

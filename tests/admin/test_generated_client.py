@@ -1,0 +1,132 @@
+"""A client that is generated from the OpenAPI document works against the program over HTTP."""
+
+import asyncio
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from app.admin.keys import add_key
+from app.admin.rules import Scope
+from app.base.actor import cli_actor
+from app.base.web.context import AppContext
+from app.brands.models import Brand
+from app.main import create_app
+from app.wiring import Parts
+from tests.support.constants import NOW
+from tests.support.story import an_order, open_story
+
+GENERATOR = Path(sys.executable).parent / "openapi-python-client"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def generated(tmp_path, monkeypatch) -> str:
+    """The name of the generated package, which can be imported. Warnings of the generator fail."""
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(create_app().openapi()))
+    settings = tmp_path / "generator.yaml"
+    settings.write_text("post_hooks: []\npackage_name_override: tenfold_client\n")
+    subprocess.run(
+        [
+            *(GENERATOR, "generate", "--meta", "none", "--fail-on-warning"),
+            *("--path", document, "--config", settings, "--output-path", tmp_path / "tenfold_client"),
+        ],
+        check=True,
+        timeout=120,
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "tenfold_client"
+    for name in [name for name in sys.modules if name.split(".")[0] == "tenfold_client"]:
+        del sys.modules[name]
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """The application on a port of this machine; yields its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def test_a_generated_client_calls_the_api(
+    context: AppContext, brand: Brand, shop: Any, generated: str
+) -> None:
+    async with open_story(context, brand) as story:
+        code = await story.promoter(an_order(1, NOW), delivered_at=NOW, asked_at=NOW + timedelta(days=3))
+    async with context.sessions.begin() as session:
+        key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
+    package = importlib.import_module(generated)
+    models = importlib.import_module(f"{generated}.models")
+
+    async with served(create_app(Parts(context, {}))) as url:
+        client = package.AuthenticatedClient(base_url=url, token=key)
+
+        async def call(tag: str, operation: str, *ids: str, **more: Any) -> Any:
+            module = importlib.import_module(f"{generated}.api.{tag}.{operation}")
+            return await module.asyncio(*ids, client=client, **more)
+
+        shown = await call("brand", "show_brand")
+        assert shown.slug == brand.slug
+        changed = await call(
+            "brand", "change_brand", body=models.BrandChange(name="Acme & Co"), idempotency_key="once"
+        )
+        assert changed.name == "Acme & Co"
+        assert [each.slug for each in (await call("brand", "list_shops")).data] == ["acme"]
+        assert (await call("brand", "show_programme")).survey.delay_hours == 72
+        (customer,) = (await call("people", "list_customers", email="ana@example.com")).data
+        detail = await call("people", "show_customer", customer.id)
+        assert detail.timeline
+        (order,) = (await call("surveys", "list_orders", customer=customer.id)).data
+        assert (order.customer, order.total) == (customer.id, "80.00")
+        page = await call("deliveries", "list_deliveries", limit=1)
+        assert (len(page.data), bool(page.next_cursor)) == (1, True)
+        (response,) = (await call("surveys", "list_responses", band=models.Band.PROMOTER)).data
+        assert response.score == 9
+        (found,) = (await call("codes", "list_codes", code=code)).data
+        assert found.code == code
+        checked = await call(
+            "checkout",
+            "validate_code",
+            body=models.BasketBody(
+                code=code,
+                customer=models.CustomerBody(email="leo@example.com"),
+                order=models.BasketOrderBody(subtotal="80.00", currency="EUR"),
+            ),
+        )
+        assert (checked.valid, checked.amount_off) == (True, "8.00")
+        redeemed = await call(
+            "checkout",
+            "redeem_code",
+            body=models.PurchaseBody(
+                code=code,
+                order=models.OrderBody(
+                    id="2",
+                    currency="EUR",
+                    subtotal="80.00",
+                    total="72.00",
+                    customer=models.CustomerBody(email="leo@example.com"),
+                ),
+            ),
+        )
+        assert (redeemed.code, redeemed.amount_off) == (code, "8.00")
+        report = await call("numbers", "show_nps")
+        assert (report.responses, report.nps) == (1, 100.0)
+        missing = await call("people", "show_customer", "cus_0")
+        assert isinstance(missing, models.Problem)
+        assert (missing.status, missing.code) == (404, "not_found")

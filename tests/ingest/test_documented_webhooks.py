@@ -1,0 +1,159 @@
+"""Every example that OpenAPI shows of an incoming webhook is accepted and used by the program."""
+
+import base64
+import hmac
+import json
+from typing import Any
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from app.brands.add import add_shop
+from app.brands.programme import Channel
+from app.brands.rules import Platform
+from app.customers.models import Suppression
+from app.ingest.rules import DeliveryStatus
+from app.main import create_app
+from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
+from app.platforms.checkout.parse import _READERS
+from app.platforms.registry import PLATFORMS
+from app.wiring import Parts
+from tests.support.constants import NOW
+from tests.support.fakes.sendgrid import FakeSendGrid
+from tests.support.fakes.sent import put_message
+from tests.support.fakes.twilio import AUTH_TOKEN, signed
+from tests.support.story import Story, open_story
+
+PUBLIC = "https://tenfold.example"
+SHOPIFY_SECRET = "a shared secret of sixteen"
+
+
+DOCUMENT = create_app().openapi()
+
+
+def request_of(path: str) -> dict[str, Any]:
+    """The documented operation of a webhook endpoint."""
+    return DOCUMENT["paths"][path]["post"]
+
+
+def examples_of(path: str) -> dict[str, Any]:
+    """The documented examples of an endpoint, by name."""
+    (content,) = request_of(path)["requestBody"]["content"].values()
+    return {name: example["value"] for name, example in content["examples"].items()}
+
+
+@pytest.fixture
+async def story(context, brand, shop) -> Story:
+    async with open_story(context, brand) as story:
+        yield story
+
+
+@pytest.fixture
+async def client(context):
+    context.settings.public_url = PUBLIC
+    context.settings.twilio_auth_token = SecretStr(AUTH_TOKEN)
+    app = create_app(Parts(context, {}))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url=PUBLIC) as client:
+        yield client
+
+
+def test_every_type_of_a_checkout_has_an_example():
+    assert set(examples_of("/hooks/{shop}/checkout")) == set(_READERS)
+
+
+@pytest.mark.parametrize("platform", sorted(PLATFORMS))
+def test_every_platform_documents_headers_and_examples_that_fit_its_body(platform):
+    documentation = PLATFORMS[platform].documentation
+    operation = request_of(f"/hooks/{{shop}}/{platform}")
+    headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+    assert headers == set(documentation.headers)
+    assert documentation.examples
+    for example in documentation.examples.values():
+        documentation.body.model_validate(example.body)
+
+
+async def test_every_checkout_example_is_processed(story):
+    examples = examples_of("/hooks/{shop}/checkout")
+    for kind, body in examples.items():
+        raw = json.dumps(body)
+        response = await story.client.post(
+            "/hooks/acme/checkout", content=raw, headers=story.signed(raw, kind)
+        )
+        assert (response.status_code, response.json()) == (200, {"received": True})
+    await story.at(NOW)
+    deliveries = await story.api("/deliveries")
+    assert {each["topic"]: (each["status"], each["reason"]) for each in deliveries} == dict.fromkeys(
+        examples, (DeliveryStatus.processed.value, None)
+    )
+
+
+async def test_every_shopify_example_is_processed(story, context, brand):
+    async with context.sessions.begin() as session:
+        await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "boutique",
+            name="Boutique",
+            platform=Platform.shopify,
+            webhook_secret=SHOPIFY_SECRET,
+        )
+    for topic, example in PLATFORMS["shopify"].documentation.examples.items():
+        raw = json.dumps(example.body).encode()
+        signature = base64.b64encode(hmac.digest(SHOPIFY_SECRET.encode(), raw, "sha256")).decode()
+        headers = {
+            **example.headers,
+            "X-Shopify-Webhook-Id": topic,
+            "X-Shopify-Hmac-Sha256": signature,
+        }
+        response = await story.client.post("/hooks/boutique/shopify", content=raw, headers=headers)
+        assert response.status_code == 200
+    await story.at(NOW)
+    deliveries = await story.api("/deliveries", shop="boutique")
+    assert [(each["topic"], each["status"], each["reason"]) for each in deliveries] == [
+        ("orders/paid", DeliveryStatus.processed.value, None)
+    ]
+    assert [order["number"] for order in await story.api("/orders")] == ["#1042"]
+
+
+async def test_sendgrids_example_is_used(context, shop, client):
+    fake = FakeSendGrid()
+    context.settings.sendgrid_event_public_key = fake.public_key
+    async with context.sessions.begin() as session:
+        _, (attempt_id,) = await put_message(session, shop, "ana@example.com", now=NOW)
+    (example,) = examples_of("/hooks/sendgrid/events")["delivered"]
+    event = example | {"tenfold_attempt": context.tokens.link("attempt", shop.brand_id, attempt_id)}
+    body, headers = fake.signed([event])
+    documented = {each["name"] for each in request_of("/hooks/sendgrid/events")["parameters"]}
+    assert documented <= set(headers)
+    response = await client.post("/hooks/sendgrid/events", content=body, headers=headers)
+    assert (response.status_code, response.json()) == (200, {"received": True})
+    async with context.sessions() as session:
+        assert await session.scalar(select(Message.status)) is MessageStatus.delivered
+
+
+async def test_twilios_status_example_is_used(context, shop, client):
+    async with context.sessions.begin() as session:
+        _, (attempt_id,) = await put_message(session, shop, "+4915112345678", now=NOW, channel=Channel.sms)
+    path = f"/hooks/twilio/status/{context.tokens.link('attempt', shop.brand_id, attempt_id)}"
+    body, headers = signed(PUBLIC + path, examples_of("/hooks/twilio/status/{attempt}")["delivered"])
+    (header,) = request_of("/hooks/twilio/status/{attempt}")["parameters"][1:]
+    assert header["name"] in headers
+    response = await client.post(path, content=body, headers=headers)
+    assert response.status_code == 204
+    async with context.sessions() as session:
+        assert await session.scalar(select(Message.status)) is MessageStatus.delivered
+
+
+async def test_twilios_reply_example_stops_texts(context, shop, client):
+    async with context.sessions.begin() as session:
+        await put_message(session, shop, "+4915112345678", now=NOW, channel=Channel.sms)
+    path = "/hooks/twilio/inbound"
+    body, headers = signed(PUBLIC + path, examples_of(path)["stop"])
+    response = await client.post(path, content=body, headers=headers)
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+    async with context.sessions() as session:
+        assert await session.scalar(select(Suppression.channel)) is Channel.sms

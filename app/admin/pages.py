@@ -151,7 +151,12 @@ async def show_person(id: str, person: Person, context: ContextDep, session: Ses
     brand = await load_brand(session, person.brand_id)
     zone = ZoneInfo(brand.time_zone)
     events = await timeline(
-        session, context.tokens, person.brand_id, customer_id, pii=sees_people(person.role)
+        session,
+        context.tokens,
+        person.brand_id,
+        customer_id,
+        pii=sees_people(person.role),
+        language=LANGUAGE,
     )
     story = [
         {

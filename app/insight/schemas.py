@@ -8,8 +8,8 @@ from pydantic import Field
 from app.base.schemas import ApiModel
 from app.brands.programme import Channel
 from app.customers.schemas import CustomerExport, CustomerRow
+from app.insight.happenings import Happening
 from app.insight.nps import LEVEL, Counts, Interval, interval, nps
-from app.insight.timeline import Happening
 from app.orders.schemas import OrderExport
 
 

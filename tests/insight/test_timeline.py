@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,15 +8,15 @@ from app.base.masking import without_addresses
 from app.brands.programme import Channel
 from app.customers.models import Consent, Suppression
 from app.customers.rules import SuppressionReason
-from app.insight import sentences
+from app.insight import words
 from app.insight.invariants import check
 from app.insight.timeline import timeline
 from app.messaging.models import Attempt, ProviderEvent
 from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
 from app.orders.models import OrderFact
 from app.orders.rules import FactKind, OrderStatus
-from app.referrals.rules import RedemptionStatus
-from app.surveys.rules import SkipReason, SurveyStatus
+from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
+from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY
 from tests.support.insight_rows import START, Rows
 
@@ -98,7 +99,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
         "customer",
     } <= kinds
     texts = " ".join(each.text for each in story)
-    assert "is not sent: they were asked a short while ago." in texts
+    assert "is not sent: they were surveyed a short while ago." in texts
     assert "80 EUR of order" in texts
     assert "@" not in texts
 
@@ -111,10 +112,10 @@ def _customer():
 
 async def test_a_comment_is_shown_without_addresses_unless_people_are_seen(context, session, brand, rows):
     happy = await rows.answer(10, comment="Mail <ana@example.com>!")
-    for pii, words in ((False, "Mail <…>!"), (True, "Mail <ana@example.com>!")):
+    for pii, comment in ((False, "Mail <…>!"), (True, "Mail <ana@example.com>!")):
         story = await timeline(session, context.tokens, brand.id, happy.customer_id, pii=pii)
         assert [each.text for each in story if each.kind == "response"] == [
-            f"Answered 10, a promoter: “{words}”"
+            f"Answered 10, a promoter: “{comment}”"
         ]
 
 
@@ -152,24 +153,29 @@ async def test_a_providers_reason_is_shown_without_the_address(context, session,
     )
     await session.flush()
     story = await timeline(session, context.tokens, brand.id, person.id)
-    said = next(each.text for each in story if each.kind == "provider_bounced")
-    assert said == "Sendgrid got the survey back: 550 <…> unknown, call …."
+    shown = next(each.text for each in story if each.kind == "provider_bounced")
+    assert shown == "Sendgrid returned the survey: 550 <…> unknown, call …."
 
 
 @pytest.mark.parametrize(
-    ("words", "enum"),
+    ("table", "enum"),
     [
-        (sentences._SKIPS, SkipReason),
-        (sentences._SUPPRESSIONS, SuppressionReason),
-        (sentences._MESSAGES, MessageStatus),
-        (sentences._ATTEMPTS, AttemptStatus),
-        (sentences._RECEIPTS, ProviderEventKind),
-        (sentences._REDEMPTIONS, RedemptionStatus),
-        (sentences._CHANNELS, Channel),
+        (words.SKIPS, SkipReason),
+        (words.SUPPRESSIONS, SuppressionReason),
+        (words.MESSAGES, MessageStatus),
+        (words.ATTEMPTS, AttemptStatus),
+        (words.PROVIDER_EVENTS, ProviderEventKind),
+        (words.REDEMPTIONS, RedemptionStatus),
+        (words.CHANNELS, Channel),
+        (words.REFUSALS, RefusalReason),
+        (words.ORDERS, OrderStatus),
+        (words.BANDS, Band),
+        (words.DEFERRALS, Deferral),
+        ({**words.REWARDS, **words.UNGRANTED_REWARDS}, RewardStatus),
     ],
 )
-def test_every_word_has_its_sentence(words, enum):
-    assert set(words) == set(enum)
+def test_every_word_has_its_sentence(table, enum):
+    assert set(table) == set(enum)
 
 
 async def test_a_check_reads_only(context, session, rows):
@@ -179,3 +185,34 @@ async def test_a_check_reads_only(context, session, rows):
         assert await check(fresh, context.tokens) == []
         with pytest.raises(Exception, match="read-only"):
             await fresh.execute(text("UPDATE orders SET total = 0"))
+
+
+@pytest.mark.parametrize("status", RedemptionStatus)
+async def test_a_timeline_leaves_no_english_unmarked(
+    context, session, brand, rows, marked_language, status: RedemptionStatus
+):
+    response = await rows.answer(10)
+    code = await rows.code(response.customer_id, response.survey_id)
+    await rows.visit(code)
+    redemption = await rows.redemption(code, status)
+    for customer_id in (response.customer_id, redemption.friend_id):
+        story = await timeline(session, context.tokens, brand.id, customer_id, language=marked_language)
+        assert story
+        for each in story:
+            assert _unmarked(each.text) == ""
+
+
+def _unmarked(shown: str) -> str:
+    """The letters that stand outside all marks, which may be nested."""
+    while (inner := re.sub("«[^«»]*»", "", shown)) != shown:
+        shown = inner
+    return "".join(filter(str.isalpha, shown))
+
+
+async def test_states_that_the_code_does_not_know_are_shown_as_stored(context, session, brand, rows):
+    response = await rows.answer(10)
+    for table in ("orders", "surveys", "messages", "attempts"):
+        await session.execute(text(f"UPDATE {table} SET status = 'gone_astray'"))
+    session.expunge_all()
+    story = await timeline(session, context.tokens, brand.id, response.customer_id)
+    assert sum("gone" in each.text for each in story) == 4

@@ -1,0 +1,41 @@
+"""What a timeline is made of, and whose it is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.tokens import Tokens
+from app.customers.models import Customer
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened, or is going to, at a time.
+
+    `facts` are the few fields worth reading by a program.
+    """
+
+    at: datetime
+    kind: str
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose timeline is read, by whom: what the parts need."""
+
+    session: AsyncSession
+    tokens: Tokens
+    brand_id: int
+    customer: Customer
+    pii: bool
+    language: str
+
+
+def rows_of(person: Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Conditions: the table's rows about the customer."""
+    return table.brand_id == person.brand_id, table.customer_id == person.customer.id

@@ -1,0 +1,107 @@
+"""What a timeline has of referrals: codes, visits, redemptions and rewards."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+
+from app.base.i18n import N_, translate
+from app.base.ids import public_id
+from app.insight import sentences
+from app.insight.happenings import Happening, Person, rows_of
+from app.orders.models import Order
+from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+
+MOST_VISITS = 200
+"""A busy link has thousands of visits; only the latest are listed."""
+
+
+def _owns(table: Any) -> ColumnElement[bool]:
+    """Joins a table of the referrals package to its referrers."""
+    joined: ColumnElement[bool] = (Referrer.brand_id == table.brand_id) & (Referrer.id == table.referrer_id)
+    return joined
+
+
+async def codes(person: Person) -> list[Happening]:
+    """Codes that the customer got, and what ended them."""
+    happened = []
+    codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
+    for code in await person.session.scalars(codes):
+        facts = {"code": code.display}
+        happened.append(Happening(code.starts_at, "code", sentences.code(code, person.language), facts))
+        if code.disabled_at is not None:
+            happened.append(
+                Happening(
+                    code.disabled_at,
+                    "code_disabled",
+                    translate(person.language, "Code %(code)s was disabled.", code=code.display),
+                    facts,
+                )
+            )
+    revoked = select(Referrer.revoked_at).where(*rows_of(person, Referrer), Referrer.revoked_at.is_not(None))
+    ends = await person.session.scalars(revoked)
+    return happened + [
+        Happening(at, "referrer_revoked", translate(person.language, "Their share link was revoked."))
+        for at in ends
+        if at is not None
+    ]
+
+
+async def visits(person: Person) -> list[Happening]:
+    """The latest openings of their share link."""
+    latest = (
+        select(Visit.at)
+        .join(Referrer, _owns(Visit))
+        .where(*rows_of(person, Referrer))
+        .order_by(Visit.id.desc())
+        .limit(MOST_VISITS)
+    )
+    return [
+        Happening(at, "visit", translate(person.language, "A friend opened their share link."))
+        for at in await person.session.scalars(latest)
+    ]
+
+
+async def redemptions(person: Person) -> list[Happening]:
+    """Friends' orders with their code, and their own with a friend's."""
+    me = person.customer.id
+    found = await person.session.execute(
+        select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
+        .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
+        .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+        .join(Referrer, _owns(Redemption))
+        .where(
+            Redemption.brand_id == person.brand_id,
+            or_(Referrer.customer_id == me, Redemption.friend_id == me),
+        )
+    )
+    happened = []
+    for it, code, number, placed_at, owner in found:
+        facts = {"redemption": public_id("red", it.id), "status": it.status, "reason": it.reason}
+        text = sentences.redemption(it, code, number, person.language, mine=owner == me)
+        happened.append(Happening(placed_at, "redemption", text, facts))
+        ends = (
+            (it.approved_at, "redemption_approved", N_("The redemption by order %(number)s was approved.")),
+            (it.reversed_at, "redemption_reversed", N_("The redemption by order %(number)s was reversed.")),
+        )
+        happened += [
+            Happening(at, kind, translate(person.language, sentence, number=number), facts)
+            for at, kind, sentence in ends
+            if at is not None
+        ]
+    return happened
+
+
+async def rewards(person: Person) -> list[Happening]:
+    """What they were given for friends' orders."""
+    found = await person.session.scalars(
+        select(Reward).join(Referrer, _owns(Reward)).where(*rows_of(person, Referrer))
+    )
+    return [
+        Happening(
+            it.granted_at or it.created_at,
+            f"reward_{it.status}",
+            sentences.reward(it, person.language),
+            {"reward": public_id("rwd", it.id)},
+        )
+        for it in found
+    ]

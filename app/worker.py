@@ -23,8 +23,6 @@ from app.wiring import Parts, open_parts
 
 log = logger(__name__)
 
-CONSUMERS: tuple[outbox.Consumer, ...] = ()
-"""Who gets the domain events."""
 RESTART_SECONDS = 2.0
 """A worker process that died is restarted after this long."""
 
@@ -39,7 +37,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
-        outbox.sweep(context.sessions, CONSUMERS),
+        outbox.sweep(context.sessions, outbox.CONSUMERS),
     ]
 
 

@@ -3,7 +3,8 @@
 A step records its events in its own transaction. The sweep `domain_events` copies each event into
 one row per interested consumer and deletes it, in one commit; every consumer then processes rows of
 its own. Rows are claimed with SKIP LOCKED and never by "greater than the last id", so an event of a
-transaction that commits late is not lost. An event that no consumer wants is deleted.
+transaction that commits late is not lost. An event of a kind that no consumer wants is not written;
+one that was written before its consumer was removed is deleted.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -63,8 +64,17 @@ class Consumer:
     consume: Callable[[AsyncSession, int, Sequence[RecordedEvent]], Awaitable[None]]
 
 
+CONSUMERS: list[Consumer] = []
+"""Every consumer, filled at import by `app.models`, so that all processes have the same list."""
+
+
 async def record_events(session: AsyncSession, brand_id: int, events: Sequence[Event]) -> None:
-    """Write the events in the session's transaction, in one statement, and wake the sweep."""
+    """Write the events in the session's transaction, in one statement, and wake the sweep.
+
+    Events of a kind that no consumer wants are not written: without consumers nothing is executed.
+    """
+    wanted = {kind for consumer in CONSUMERS for kind in consumer.kinds}
+    events = [event for event in events if event.kind in wanted]
     if not events:
         return
     rows = [

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.errors import AppError, NotFound
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.ledger.post import post_entries
@@ -73,6 +74,7 @@ async def undo_redemption(
     redemption = state.redemption
     if redemption.status is not RedemptionStatus.reversed:
         _check(state, RedemptionStatus.reversed)
+        await record_events(session, brand.id, [Event("redemption.reversed", redemption.id, now)])
     elif not redemption.holds_use:
         return
     if redemption.holds_use:

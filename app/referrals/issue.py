@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.ids import new_id
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, named_code, new_slug, plain_code, random_code
 from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
@@ -203,6 +204,9 @@ async def _make_codes(
             del waiting[row.referrer_id]
     if waiting:
         raise RuntimeError("no free code was found")
+    if made:
+        issued = [Event("code.issued", code.id, now) for code in made]
+        await record_events(session, made[0].brand_id, issued)
     return await _publish(session, made, {each.id: shops[each.shop_id] for each in referrers}, now=now)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids
+from app.base.outbox import Event, record_events
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.ledger.post import LedgerTransaction, post_entries
@@ -72,8 +73,11 @@ async def reverse_orders(
         return
     states = await lock_redemption_states(session, brand.id, order_ids)
     given_back = [one for one in states if one.cancelled and one.redemption.holds_use]
+    counted = [one.redemption for one in states if one.redemption.status in COUNTED]
     for state in states:
         _fold(state, now=now)
+    undone = [each.id for each in counted if each.status not in COUNTED]
+    await record_events(session, brand.id, [Event("redemption.reversed", each, now) for each in undone])
     await give_back(session, brand.id, given_back)
     await session.flush()
     returned = [discount_back(one.redemption, now=now) for one in states if one.cancelled]

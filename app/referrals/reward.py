@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, random_code
 from app.brands.find import load_shops
 from app.brands.models import Brand
@@ -40,6 +41,9 @@ async def reward_redemptions(
         )
     )
     states = await lock_redemption_states(session, brand.id, order_ids.all())
+    approved = [
+        each.redemption.id for each in states if each.redemption.status is not RedemptionStatus.approved
+    ]
     await session.execute(
         update(Redemption)
         .where(Redemption.brand_id == brand.id, in_ids(Redemption.id, redemption_ids))
@@ -53,6 +57,9 @@ async def reward_redemptions(
     for _, reward in granted:
         _grant(reward, now=now)
     await session.flush()
+    events = [Event("redemption.approved", redemption_id, now) for redemption_id in approved]
+    events += [Event("reward.granted", reward.id, now) for _, reward in granted]
+    await record_events(session, brand.id, events)
     await post_entries(session, brand, [_transaction(*each, now=now) for each in granted], now=now)
     await reduce_rewards(session, brand, [state for state, _ in granted], now=now)
     shops = await load_shops(session, brand.id)

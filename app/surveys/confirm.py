@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.messaging.models import Message
@@ -54,7 +55,7 @@ async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand: Brand, *, 
         .cte("accepted")
     )
     waited = func.greatest(accepted.c.sent_at - Survey.queued_at, literal(timedelta(0)))
-    confirmed = await session.scalars(
+    result = await session.scalars(
         update(Survey)
         .where(Survey.brand_id == brand.id, Survey.id == accepted.c.id)
         .values(
@@ -66,4 +67,6 @@ async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand: Brand, *, 
         .returning(Survey.id)
         .execution_options(synchronize_session=False)
     )
-    return len(confirmed.all())
+    confirmed = result.all()
+    await record_events(session, brand.id, [Event("survey.sent", survey_id, now) for survey_id in confirmed])
+    return len(confirmed)

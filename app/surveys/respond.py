@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
@@ -122,6 +123,7 @@ async def _write(
         .returning(Response.id)
     )
     if made is not None:
+        await record_events(session, survey.brand_id, [Event("response.recorded", made, now)])
         return ResponseOutcome.recorded
     present = (
         await session.scalars(

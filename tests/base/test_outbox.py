@@ -16,6 +16,12 @@ def events(count: int, kind: str = "code.issued") -> list[Event]:
     return [Event(kind, uuid4(), NOW) for _ in range(count)]
 
 
+@pytest.fixture(autouse=True)
+def consumed_kinds(monkeypatch):
+    """Kinds that are written; which consumers get them is each test's own matter."""
+    monkeypatch.setattr(outbox, "CONSUMERS", [consumer("any", "code.issued", "reward.granted")])
+
+
 async def record(context, brand, given):
     async with context.sessions.begin() as session:
         await record_events(session, brand.id, given)
@@ -158,4 +164,9 @@ async def test_an_event_that_fails_is_tried_later_and_holds_up_no_other(context,
 async def test_events_that_nobody_wants_are_deleted(context, brand):
     await record(context, brand, events(2))
     assert await due.sweep_once(sweep(context.sessions, []), NOW) == 2
+    assert await left(context) == (0, 0)
+
+
+async def test_an_event_of_a_kind_without_a_consumer_is_not_written(context, brand):
+    await record(context, brand, events(1, "survey.sent"))
     assert await left(context) == (0, 0)

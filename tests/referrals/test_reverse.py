@@ -5,10 +5,12 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from app.base import outbox
 from app.base.context import AppContext
+from app.base.models import DomainEvent
 from app.brands.models import Brand, Shop
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
@@ -173,3 +175,29 @@ async def test_ledger_takes_no_change(context: AppContext, brand: Brand, shop: S
         async with context.sessions() as session:
             with pytest.raises(DBAPIError, match="append-only"):
                 await session.execute(text(statement))
+
+
+async def test_approval_reward_and_reversal_are_one_event_each(
+    context: AppContext, brand: Brand, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = frozenset({"redemption.approved", "reward.granted", "redemption.reversed"})
+
+    async def consume(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(outbox, "CONSUMERS", [outbox.Consumer("any", kinds, consume)])
+    code = await make_referrer(context, brand, shop)
+    redemption = await friend_orders(context, brand, shop, code.code)
+    for _ in range(2):
+        await settle(context, days=14)
+    for _ in range(2):
+        await change_order(context, brand, redemption.order_id, cancelled_at=NOW)
+    reward = await reward_of(context, brand, redemption.id)
+    assert reward is not None
+    async with context.sessions() as session:
+        rows = await session.execute(select(DomainEvent.kind, DomainEvent.subject_id))
+        assert sorted(tuple(row) for row in rows) == [
+            ("redemption.approved", redemption.id),
+            ("redemption.reversed", redemption.id),
+            ("reward.granted", reward.id),
+        ]

@@ -7,11 +7,14 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, inspect, select, text, update
 
+from app.base import outbox
+from app.base.models import DomainEvent
 from app.base.web.lookup_limit import LookupRateLimit
 from app.base.web.problems import install_problems
 from app.customers.models import Customer
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Response, Survey
+from app.surveys.respond import NewResponse, record_response
 from app.surveys.routes import router
 from tests.support.constants import NOW
 from tests.support.surveying import (
@@ -189,6 +192,41 @@ async def test_terms_may_let_nothing_be_changed(context, brand, web, link):
     await web.post(link, data={"score": "3"})
     assert "already recorded" in (await web.post(link, data={"score": "4"})).text
     assert [one.score for one in await responses_of(context, brand)] == [3]
+
+
+@pytest.fixture
+def consumed(monkeypatch) -> None:
+    kinds = frozenset({"response.recorded", "code.issued"})
+
+    async def consume(_session, _brand_id, _events) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(outbox, "CONSUMERS", [outbox.Consumer("any", kinds, consume)])
+
+
+async def events_of(context) -> dict:
+    async with context.sessions() as session:
+        rows = await session.execute(select(DomainEvent.kind, DomainEvent.subject_id))
+        return {row.kind: row.subject_id for row in rows}
+
+
+@pytest.mark.usefixtures("consumed")
+async def test_a_promoters_response_and_code_become_events_of_its_own_commit(context, brand, survey):
+    async with context.sessions() as session:
+        await record_response(session, context.tokens, brand, survey.id, NewResponse(10), now=NOW)
+        await session.rollback()
+    assert await events_of(context) == {}
+    for _ in range(2):  # a repetition adds none
+        async with context.sessions.begin() as session:
+            await record_response(session, context.tokens, brand, survey.id, NewResponse(10), now=NOW)
+    (response,), (code,) = await responses_of(context, brand), await codes_of(context)
+    assert await events_of(context) == {"response.recorded": response.id, "code.issued": code.id}
+
+
+async def test_without_a_consumer_no_event_is_written(context, brand, web, link):
+    await web.post(link, data={"score": "10"})
+    assert len(await codes_of(context)) == 1
+    assert await events_of(context) == {}
 
 
 async def test_a_promoter_gets_link_and_code_at_once(context, brand, web, link, survey):

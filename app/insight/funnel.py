@@ -146,8 +146,8 @@ def _people_reached(offered: Sequence[Row[Any]]) -> int:
     receipts = {
         channel
         for row in offered
-        for channel, told in (("email", row.email_told), ("sms", row.sms_told))
-        if told
+        for channel, reported in (("email", row.email_reported), ("sms", row.sms_reported))
+        if reported
     }
 
     def reached(row: Row[Any]) -> bool:
@@ -166,7 +166,7 @@ def _asked(period: Period) -> str:
             JOIN surveys s ON s.brand_id = cohort.brand_id AND s.cause_kind = cohort.cause_kind
                 AND s.cause_id = cohort.cause_id AND s.sent_at IS NOT NULL
             LEFT JOIN responses r ON r.brand_id = s.brand_id AND r.survey_id = s.id
-        ), told AS (
+        ), reported AS (
             SELECT asked.channel, asked.score, {_ARRIVED} AS arrived, {_ACCEPTED} AS accepted, {_RECEIPTS} AS receipts
             FROM asked LEFT JOIN messages m ON m.brand_id = :brand AND m.template IN ('survey', 'reminder') AND m.subject_id = asked.id
             GROUP BY asked.id, asked.channel, asked.score
@@ -174,22 +174,22 @@ def _asked(period: Period) -> str:
         SELECT channel, count(*) AS surveyed, count(*) FILTER (WHERE arrived OR score IS NOT NULL) AS arrived,
             count(*) FILTER (WHERE accepted OR score IS NOT NULL) AS accepted, bool_or(receipts) AS receipts,
             count(score) AS answered, count(*) FILTER (WHERE score >= 9) AS promoters
-        FROM told GROUP BY channel
+        FROM reported GROUP BY channel
     """
 
 
 def _offered(period: Period) -> str:
     email, sms = "FILTER (WHERE m.channel = 'email')", "FILTER (WHERE m.channel = 'sms')"
     arrived, accepted = "bool_or(m.status IN ('delivered', 'complained'))", "bool_or(m.sent_at IS NOT NULL)"
-    told = "bool_or(m.status IN ('delivered', 'bounced', 'complained'))"
+    reported = "bool_or(m.status IN ('delivered', 'bounced', 'complained'))"
     return f"""
         WITH {_cohort(period)}, {_chosen(period)}, offered AS (
-            SELECT {arrived} {email} AS email_arrived, {accepted} {email} AS email_accepted, {told} {email} AS email_told,
-                {arrived} {sms} AS sms_arrived, {accepted} {sms} AS sms_accepted, {told} {sms} AS sms_told
+            SELECT {arrived} {email} AS email_arrived, {accepted} {email} AS email_accepted, {reported} {email} AS email_reported,
+                {arrived} {sms} AS sms_arrived, {accepted} {sms} AS sms_accepted, {reported} {sms} AS sms_reported
             FROM chosen JOIN messages m ON m.brand_id = :brand AND m.customer_id = chosen.customer_id AND m.template = 'offer'
             GROUP BY m.customer_id
         )
-        SELECT email_arrived, email_accepted, email_told, sms_arrived, sms_accepted, sms_told, count(*) AS people
+        SELECT email_arrived, email_accepted, email_reported, sms_arrived, sms_accepted, sms_reported, count(*) AS people
         FROM offered GROUP BY 1, 2, 3, 4, 5, 6
     """
 

@@ -100,7 +100,7 @@ async def test_a_missing_or_wrong_key_is_a_401_problem(app, brand, header):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_key_is_kept_as_a_hash_and_found_by_its_whole_self(session, brand):
+async def test_a_key_is_stored_as_a_hash_and_found_by_its_full_text(session, brand):
     key = await add_key(session, brand.id, [Scope.read], actor=cli_actor(brand.id))
     row = await find_key(session, key)
     assert row is not None
@@ -112,7 +112,7 @@ async def test_a_key_is_kept_as_a_hash_and_found_by_its_whole_self(session, bran
     assert await find_key(session, key) is None
 
 
-async def test_a_key_may_do_only_what_its_scopes_say(open_client, brand, shop):
+async def test_a_key_may_do_only_what_its_scopes_allow(open_client, brand, shop):
     reader = await open_client(brand, Scope.read)
     for method, path, body in (
         ("PATCH", "/brand", {}),
@@ -495,7 +495,7 @@ async def test_a_failed_delivery_is_replayed_and_a_processed_one_is_not(context,
     assert (await client.post(f"/deliveries/{public_id('evt', new_id())}/replay")).status_code == 404
 
 
-async def test_a_repeated_write_gets_the_first_answer_and_another_one_is_refused(client):
+async def test_a_repeated_write_gets_the_first_response_and_a_different_body_is_refused(client):
     first = await client.patch("/brand", json={"name": "One"}, headers={"Idempotency-Key": "k1"})
     await client.patch("/brand", json={"name": "Two"})
     again = await client.patch("/brand", json={"name": "One"}, headers={"Idempotency-Key": "k1"})
@@ -505,7 +505,7 @@ async def test_a_repeated_write_gets_the_first_answer_and_another_one_is_refused
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-async def test_a_failed_write_is_not_remembered(client):
+async def test_a_failed_write_is_not_stored_under_its_idempotency_key(client):
     headers = {"Idempotency-Key": "k2"}
     path = "/codes/ABC/disable"
     assert (await client.post(path, headers=headers)).status_code == 404
@@ -522,7 +522,7 @@ async def test_a_code_is_disabled_once_and_for_all(session, rows, client):
     assert (await client.post("/codes/NOSUCH/disable")).status_code == 404
 
 
-async def test_numbers_answer_over_http(session, rows, client):
+async def test_scores_and_funnels_are_served_over_http(session, rows, client):
     await rows.answer(10)
     await rows.answer(2)
     await session.commit()

@@ -78,7 +78,7 @@ async def test_a_good_code_is_valid_with_what_it_takes_off(client, code):
     }
 
 
-async def test_an_unknown_code_says_so(client, code):
+async def test_an_unknown_code_is_named_as_the_reason(client, code):
     answer = await client.post(
         "/codes/validate", json={"code": "NOSUCH", "order": {"subtotal": 80, "currency": "EUR"}}
     )
@@ -101,7 +101,7 @@ async def test_an_unknown_code_says_so(client, code):
         {"code": "X", "order": []},
     ],
 )
-async def test_a_question_that_cannot_be_answered_is_a_422(client, question):
+async def test_an_invalid_validation_request_is_a_422(client, question):
     answer = await client.post("/codes/validate", json=question)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
@@ -132,13 +132,13 @@ async def test_redeeming_records_the_order_with_its_survey_and_redemption(contex
         assert await check(session, context.tokens) == []
 
 
-async def test_a_repeated_redeem_answers_the_same_redemption(client, code):
+async def test_a_repeated_redeem_returns_the_same_redemption(client, code):
     first = await client.post("/codes/redeem", json={"code": code, "order": order()})
     again = await client.post("/codes/redeem", json={"code": code, "order": order()})
     assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
 
 
-async def test_a_refused_code_is_a_409_with_the_true_reason_and_the_order_stands(context, client, code):
+async def test_a_refused_code_is_a_409_with_its_reason_and_the_order_is_stored(context, client, code):
     await client.post("/codes/redeem", json={"code": code, "order": order(1)})
     same_friend = order(2, customer=order(1)["customer"])
     answer = await client.post("/codes/redeem", json={"code": code, "order": same_friend})
@@ -188,7 +188,7 @@ async def test_concurrent_repeats_with_one_key_happen_once(context, client, code
     assert all(answer.json() == answers[0].json() for answer in answers)
 
 
-async def test_an_order_that_the_hook_told_first_still_gets_its_code(context, client, code):
+async def test_an_order_first_reported_by_webhook_still_gets_its_code(context, client, code):
     told_first = {"code": "NOSUCH", "order": order()}
     assert (await client.post("/codes/redeem", json=told_first)).status_code == 409
     assert (await client.post("/codes/redeem", json={"code": code, "order": order()})).status_code == 201
@@ -286,7 +286,7 @@ async def test_a_rollback_whose_body_cannot_be_read_is_a_422_and_changes_nothing
     assert row["status"] == redemption["status"]
 
 
-async def test_an_order_may_say_every_field_that_is_documented(client, code):
+async def test_an_order_may_carry_every_documented_field(client, code):
     everything = order(
         customer={
             "id": "7",
@@ -310,7 +310,7 @@ async def test_an_order_may_say_every_field_that_is_documented(client, code):
     assert answer.status_code == 201, answer.text
 
 
-async def test_held_ones_are_rejected_and_approved_after_all(context, client, code):
+async def test_redemptions_in_review_are_rejected_and_approved_afterwards(context, client, code):
     redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
     early = await client.post(f"/redemptions/{redemption['id']}/reject", json={"reason": "odd"})
     assert (early.json()["status"], early.json()["reason"]) == ("rejected", "odd")

@@ -147,7 +147,7 @@ async def test_staff_are_added_once_and_get_another_role(context, brand, session
     assert await session.scalar(select(func.count()).select_from(LoginLink)) == 0
 
 
-async def test_who_works_for_two_brands_says_which(context, brand, session):
+async def test_staff_of_two_brands_choose_one(context, brand, session):
     rival = await add_brand(session, "rival", name="Rival")
     for each in (brand, rival):
         await add_staff(session, each.id, "mia@example.com", Role.viewer, actor=cli_actor(each.id))
@@ -156,7 +156,7 @@ async def test_who_works_for_two_brands_says_which(context, brand, session):
     assert await make_login_link(session, context, "mia@example.com", now=clock.now(), brand_id=rival.id)
 
 
-async def test_an_empty_overview_says_what_will_fill_it(context, brand, shop, client):
+async def test_an_empty_overview_explains_what_will_appear(context, brand, shop, client):
     await client.post(await link_for(context, brand))
     for query in ("", "?days=7", "?days=all", "?days=x", "?from=2026-03-01&to=2026-04-01"):
         answer = await client.get(f"/admin{query}")
@@ -207,7 +207,7 @@ async def test_the_overview_shows_the_numbers_the_api_gives(context, brand, sess
         assert ("Ana Ito1" in page) is shows
 
 
-async def test_a_persons_page_tells_their_story(context, brand, session, rows, client):
+async def test_a_customers_page_shows_their_timeline(context, brand, session, rows, client):
     happy = await rows.answer(10, comment="Lovely <i>mug</i>")
     await session.commit()
     await client.post(await link_for(context, brand, Role.viewer))
@@ -227,7 +227,7 @@ async def test_another_brands_person_is_a_404(context, brand, session, rows, cli
     assert (await client.get(f"/admin/customers/{public_id('cus', happy.customer_id)}")).status_code == 404
 
 
-def test_points_of_few_answers_are_left_out_and_break_the_line():
+def test_points_with_few_responses_are_left_out_and_break_the_line():
     many, few = Counts(6, 2, 2), Counts(1, 1, 1)
     groups = [Group(str(number), counts) for number, counts in enumerate([many, many, few, many])]
     chart = line_chart(groups)
@@ -241,7 +241,7 @@ def test_points_of_few_answers_are_left_out_and_break_the_line():
 
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-async def test_the_pages_look_well_everywhere(context, brand, session, rows, app):
+async def test_dashboard_pages_are_accessible_and_fit_every_width(context, brand, session, rows, app):
     await fill(rows)
     happy = await rows.answer(10, answered_at=START, comment="Lovely")
     await rows.code(happy.customer_id, happy.survey_id)

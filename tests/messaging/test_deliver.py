@@ -159,7 +159,7 @@ async def test_a_text_needs_consent_at_the_moment_it_leaves(
     assert (message.status, message.reason) == (MessageStatus.suppressed, "no_consent")
 
 
-async def test_a_passing_refusal_is_tried_again_later_as_asked(
+async def test_a_temporary_refusal_is_retried_after_the_requested_time(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop)
@@ -308,7 +308,7 @@ async def test_what_a_crash_left_is_sent_once_more_after_the_grace(
     }
 
 
-async def test_a_send_under_way_in_this_process_is_not_taken_for_a_crash(
+async def test_a_send_still_running_in_this_process_is_not_treated_as_a_crash(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop)

@@ -119,7 +119,7 @@ async def test_production_has_no_outbox(context: AppContext) -> None:
             assert (await client.get(path)).status_code == 404
 
 
-async def test_staff_see_a_message_as_it_was_sent_but_cannot_answer_with_it(
+async def test_staff_see_a_message_as_sent_with_links_that_do_not_work(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     (wanted,) = await queue(context, brand, shop)

@@ -89,7 +89,7 @@ async def suppressed(context: AppContext) -> list[tuple[int, Channel, str]]:
         return [(row.brand_id, row.channel, row.reason.value) for row in rows]
 
 
-async def test_signed_events_are_kept(
+async def test_signed_events_are_stored(
     context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
 ) -> None:
     message_id, attempt_id = await put(context, shop)
@@ -131,7 +131,7 @@ async def test_events_without_a_valid_signature_are_refused(
     assert await status_of(context, message_id) is MessageStatus.sending
 
 
-async def test_without_a_key_events_are_taken_in_development_alone(
+async def test_without_a_key_events_are_accepted_in_development_only(
     context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
 ) -> None:
     message_id, attempt_id = await put(context, shop)
@@ -147,13 +147,13 @@ async def test_without_a_key_events_are_taken_in_development_alone(
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"nonsense", b'"text"', b"[", b"\xff\xfe", b"null", b'[{"a": "\\ud800"}]']
 )
-async def test_garbage_gets_a_clear_answer(context: AppContext, client: AsyncClient, body: bytes) -> None:
+async def test_garbage_gets_a_clear_error(context: AppContext, client: AsyncClient, body: bytes) -> None:
     context.settings.sendgrid_event_public_key = None
     answer = await client.post(EVENTS, content=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_events")
 
 
-async def test_odd_events_are_passed_over_and_the_others_kept(
+async def test_odd_events_are_ignored_and_the_others_stored(
     context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
 ) -> None:
     message_id, attempt_id = await put(context, shop)
@@ -192,7 +192,7 @@ async def test_too_large_a_post_is_refused(client: AsyncClient) -> None:
     assert answer.status_code == 413
 
 
-async def test_a_wrong_public_key_in_the_settings_is_said(
+async def test_a_wrong_public_key_in_the_settings_is_reported(
     context: AppContext, client: AsyncClient, fake: FakeSendGrid
 ) -> None:
     context.settings.sendgrid_event_public_key = "no key"
@@ -311,7 +311,7 @@ async def test_status_forms_of_the_vectors(
         ("30007", "failed", []),
     ],
 )
-async def test_what_a_failed_text_says_of_its_number(
+async def test_a_failed_text_may_suppress_its_number(
     context: AppContext, shop: Shop, client: AsyncClient, code: str, status: str, reasons: list[str]
 ) -> None:
     message_id, attempt_id = await put(context, shop, "+15558675310", Channel.sms)
@@ -361,14 +361,14 @@ async def test_a_callback_without_a_valid_signature_is_refused(
         {"MessageSid": "SM1", "MessageStatus": "dancing"},
     ],
 )
-async def test_a_callback_that_says_nothing_is_passed_over(client: AsyncClient, form: dict[str, str]) -> None:
+async def test_an_empty_callback_is_ignored(client: AsyncClient, form: dict[str, str]) -> None:
     path = "/hooks/twilio/status/unknown"
     body, headers = signed(PUBLIC + path, form)
     assert (await client.post(path, content=body, headers=headers)).status_code == 204
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"&".join(b"a=1" for _ in range(500))])
-async def test_a_form_that_is_none_gets_a_clear_answer(client: AsyncClient, body: bytes) -> None:
+async def test_an_invalid_form_gets_a_clear_error(client: AsyncClient, body: bytes) -> None:
     answer = await client.post(INBOUND, content=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_form")
 
@@ -389,7 +389,7 @@ def reply(body: str, sender: str = "+15558675310", **more: str) -> tuple[bytes, 
     return signed(PUBLIC + INBOUND, form)
 
 
-async def test_stop_is_obeyed_for_every_brand_that_knows_the_number(
+async def test_stop_suppresses_for_every_brand_that_has_the_number(
     context: AppContext, shop: Shop, client: AsyncClient
 ) -> None:
     async with context.sessions.begin() as session:
@@ -442,7 +442,7 @@ def test_sendgrids_reasons_for_a_drop_become_our_causes(
 
 
 @pytest.mark.parametrize("text", ["10", "START", "9 never stop baking that bread"])
-async def test_other_replies_suppress_nobody(
+async def test_other_replies_suppress_no_number(
     context: AppContext, shop: Shop, client: AsyncClient, text: str
 ) -> None:
     await put(context, shop, "+15558675310", Channel.sms)

@@ -60,7 +60,7 @@ async def put_countries(context: AppContext, brand: Brand, country: str, start: 
         await session.execute(update(Customer).where(Customer.brand_id == brand.id).values(country=country))
 
 
-async def test_a_survey_refused_in_the_evening_is_not_tried_again_at_night(
+async def test_a_survey_refused_in_the_evening_is_not_retried_in_quiet_hours(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop, due_at=EVENING)
@@ -79,7 +79,7 @@ async def test_a_survey_refused_in_the_evening_is_not_tried_again_at_night(
 
 
 @pytest.mark.parametrize("channel", list(Channel))
-async def test_a_question_of_unknown_outcome_is_not_sent_again_at_night(
+async def test_a_survey_of_unknown_outcome_is_not_sent_again_in_quiet_hours(
     context: AppContext, brand: Brand, shop: Shop, channel: Channel
 ) -> None:
     await queue_texts(context, brand, shop) if channel is Channel.sms else await queue(
@@ -101,7 +101,7 @@ async def test_a_question_of_unknown_outcome_is_not_sent_again_at_night(
     )
 
 
-async def test_what_an_outage_held_up_waits_for_the_morning(
+async def test_messages_delayed_by_an_outage_wait_for_the_morning(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue_texts(context, brand, shop, 300)
@@ -117,7 +117,7 @@ async def test_what_an_outage_held_up_waits_for_the_morning(
 
 
 @pytest.mark.parametrize(("template", "template_params"), [(OFFER, OFFER_PARAMS), (REWARD, REWARD_PARAMS)])
-async def test_offers_and_rewards_go_at_night_by_mail_and_in_the_morning_by_text(
+async def test_offers_and_rewards_leave_at_night_by_mail_and_in_the_morning_by_text(
     context: AppContext,
     brand: Brand,
     shop: Shop,
@@ -189,7 +189,7 @@ async def test_the_clock_is_the_customers_before_it_is_the_shops(
     assert list(provider.reached) == ["person1@example.com"]
 
 
-async def test_the_terms_in_force_say_when_it_is_night(context: AppContext, brand: Brand, shop: Shop) -> None:
+async def test_the_terms_in_force_set_the_quiet_hours(context: AppContext, brand: Brand, shop: Shop) -> None:
     await queue(context, brand, shop, due_at=EVENING)
     await put_terms(context, brand, QuietHours(from_=time(19), to=time(7)))
     assert await sweep_once(both(context, Scripted()), EVENING) == 1
@@ -205,7 +205,7 @@ async def test_without_quiet_hours_a_survey_goes_at_any_time(
     assert (await the_message(context)).status is MessageStatus.accepted
 
 
-async def test_who_may_not_be_written_to_is_dropped_at_night_too(
+async def test_suppressed_recipients_are_dropped_in_quiet_hours_too(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     await queue(context, brand, shop, channel=Channel.sms, address="+4915112345000", due_at=EVENING)

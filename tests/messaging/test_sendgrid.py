@@ -120,7 +120,7 @@ async def test_long_values_are_filled_in_by_us(fake: FakeSendGrid, provider: Sen
     assert len(fake.calls) == (1 if size == 9_000 else 2)
 
 
-async def test_a_long_value_that_looks_like_a_tag_stays_what_it_is(
+async def test_a_long_value_in_the_form_of_a_tag_is_not_substituted(
     fake: FakeSendGrid, provider: SendGrid
 ) -> None:
     long = recipient(1, name="-t7t-link-", **{"-t7t-long-": "x" * 20_000})
@@ -143,7 +143,7 @@ async def test_no_messages_no_call(fake: FakeSendGrid, provider: SendGrid) -> No
     assert fake.calls == []
 
 
-async def test_connections_are_kept(fake: FakeSendGrid, provider: SendGrid) -> None:
+async def test_connections_are_reused(fake: FakeSendGrid, provider: SendGrid) -> None:
     for number in range(5):
         await provider.send(batch(recipient(number)))
     assert len(provider._session.connector._conns) == 1
@@ -165,7 +165,7 @@ async def test_an_address_that_is_none_is_refused_for_good(fake: FakeSendGrid, p
     fake.calls.clear()
 
 
-async def test_too_many_requests_says_how_long_to_wait(fake: FakeSendGrid, provider: SendGrid) -> None:
+async def test_too_many_requests_carries_the_time_to_wait(fake: FakeSendGrid, provider: SendGrid) -> None:
     fake.fail(Fault.too_many)
     error = refusal((await provider.send(batch(recipient())))[0])
     assert (error.outcome, error.permanent) == (Outcome.refused, False)
@@ -174,7 +174,7 @@ async def test_too_many_requests_says_how_long_to_wait(fake: FakeSendGrid, provi
 
 
 @pytest.mark.parametrize("fault", [Fault.unauthorised, Fault.redirect])
-async def test_a_wrong_key_or_address_of_ours_can_be_mended(
+async def test_a_wrong_key_or_base_url_is_refused_for_now_only(
     fake: FakeSendGrid, provider: SendGrid, fault: Fault
 ) -> None:
     fake.fail(fault)
@@ -186,7 +186,7 @@ async def test_a_wrong_key_or_address_of_ours_can_be_mended(
 @pytest.mark.parametrize(
     "fault", [Fault.broken, Fault.broken_after, Fault.hang_after, Fault.reset_after, Fault.reset]
 )
-async def test_nobody_can_tell_after_a_fault_and_nothing_is_sent_again(
+async def test_a_fault_leaves_the_outcome_unknown_and_nothing_is_sent_again(
     fake: FakeSendGrid, provider: SendGrid, fault: Fault
 ) -> None:
     fake.fail(fault)

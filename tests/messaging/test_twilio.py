@@ -83,7 +83,7 @@ async def test_the_callback_path_names_the_attempt(fake: FakeTwilio, provider: T
     assert fake.texts[0].callback == f"https://nps.example.com/hooks/twilio/status/{token}"
 
 
-async def test_a_text_does_not_wait_into_the_night(fake: FakeTwilio, provider: Twilio) -> None:
+async def test_a_text_expires_before_quiet_hours(fake: FakeTwilio, provider: Twilio) -> None:
     await provider.send(batch(recipient()))
     assert parse_qs(fake.calls[0].body.decode())["ValidityPeriod"] == ["3600"]
 
@@ -120,7 +120,7 @@ async def test_too_many_requests_are_tried_later(fake: FakeTwilio, provider: Twi
     assert len(fake.calls) == 1
 
 
-async def test_wrong_credentials_can_be_mended(fake: FakeTwilio) -> None:
+async def test_wrong_credentials_are_refused_for_now_only(fake: FakeTwilio) -> None:
     provider = make(fake.url, token="wrong")
     error = await failed(provider, recipient())
     await provider.close()
@@ -131,7 +131,7 @@ async def test_wrong_credentials_can_be_mended(fake: FakeTwilio) -> None:
     "fault",
     [Fault.broken, Fault.broken_after, Fault.hang_after, Fault.reset_after, Fault.reset, Fault.garbage_after],
 )
-async def test_nobody_can_tell_after_a_fault_and_nothing_is_sent_again(
+async def test_a_fault_leaves_the_outcome_unknown_and_nothing_is_sent_again(
     fake: FakeTwilio, provider: Twilio, fault: Fault
 ) -> None:
     fake.fail(fault)

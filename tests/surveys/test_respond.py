@@ -75,7 +75,7 @@ async def test_looking_changes_nothing(context, web, link):
     assert await every_row(context) == before
 
 
-async def test_the_page_asks_one_question_and_says_nothing_of_a_reward(web, link):
+async def test_the_page_has_one_question_and_mentions_no_reward(web, link):
     page = await web.get(link)
     assert page.status_code == 200
     assert "How likely are you to recommend Acme Goods to a friend?" in page.text
@@ -93,7 +93,7 @@ async def test_a_score_in_the_link_is_only_chosen_beforehand(web, link):
         assert " checked" not in (await web.get(f"{link}?score={wrong}")).text
 
 
-async def test_an_answer_is_recorded_and_thanked_for(context, brand, web, link, survey):
+async def test_a_response_is_recorded_and_thanked_for(context, brand, web, link, survey):
     answer = await web.post(
         link, data={"score": "7", "comment": "  Fine\x00 shirt ", "testimonial_consent": "yes"}
     )
@@ -122,7 +122,7 @@ async def test_an_answer_is_recorded_and_thanked_for(context, brand, web, link, 
     "form",
     [{}, {"score": ""}, {"score": "11"}, {"score": "nine"}, {"score": "9.5"}, {"comment": "<b>kept</b>"}],
 )
-async def test_a_form_without_a_score_says_what_is_missing(context, brand, web, link, form):
+async def test_a_form_without_a_score_names_what_is_missing(context, brand, web, link, form):
     answer = await web.post(link, data=form)
     assert answer.status_code == 422
     assert "Please choose a number" in answer.text
@@ -131,7 +131,7 @@ async def test_a_form_without_a_score_says_what_is_missing(context, brand, web, 
     assert await responses_of(context, brand) == []
 
 
-async def test_odd_bodies_get_a_clear_answer(context, brand, web, link):
+async def test_odd_bodies_get_a_clear_error(context, brand, web, link):
     for body, kind in [
         (b"\xff\xfe\x00", "application/x-www-form-urlencoded"),
         (b"&".join(b"a=1" for _ in range(500)), "application/x-www-form-urlencoded"),
@@ -152,7 +152,7 @@ async def test_a_multipart_form_is_read_too(context, brand, web, link):
     assert [(one.score, one.comment) for one in await responses_of(context, brand)] == [(8, "ok")]
 
 
-async def test_two_answers_at_once_are_one(context, brand, web, link):
+async def test_two_concurrent_responses_are_one(context, brand, web, link):
     answers = await asyncio.gather(*(web.post(link, data={"score": "10"}) for _ in range(8)))
     assert {answer.status_code for answer in answers} == {303}
     (response,) = await responses_of(context, brand)
@@ -160,7 +160,7 @@ async def test_two_answers_at_once_are_one(context, brand, web, link):
     assert len(await codes_of(context)) == 1
 
 
-async def test_a_second_answer_replaces_the_first_while_it_may(context, brand, web, link):
+async def test_a_second_response_replaces_the_first_while_changes_are_allowed(context, brand, web, link):
     await web.post(link, data={"score": "6", "comment": "late"})
     page = await web.get(link)
     assert "You answered <b>6</b>" in page.text
@@ -173,7 +173,7 @@ async def test_a_second_answer_replaces_the_first_while_it_may(context, brand, w
     assert len(await codes_of(context)) == 1
 
 
-async def test_after_that_the_page_says_so_and_nothing_changes(context, brand, web, link):
+async def test_afterwards_the_page_is_closed_and_nothing_changes(context, brand, web, link):
     await web.post(link, data={"score": "6"})
     async with context.sessions.begin() as session:
         await session.execute(
@@ -286,7 +286,7 @@ async def test_a_survey_is_answered_before_its_message_is_recorded_as_accepted(c
     assert [message.status for message in await messages_of(context, brand)] == ["cancelled"]
 
 
-async def test_an_answer_stops_the_reminder(context, brand, web, link, survey):
+async def test_a_response_stops_the_reminder(context, brand, web, link, survey):
     await web.post(link, data={"score": "1"})
     await advance(context, NOW + timedelta(days=40))
     assert [(one.template, one.status) for one in await messages_of(context, brand)] == [
@@ -295,7 +295,7 @@ async def test_an_answer_stops_the_reminder(context, brand, web, link, survey):
     assert (await survey_of(context, brand, survey.order_id)).status == "answered"
 
 
-async def test_an_answer_and_a_reminder_at_once_do_not_deadlock(context, brand, shop):
+async def test_a_concurrent_response_and_reminder_do_not_deadlock(context, brand, shop):
     from app.surveys.remind import remind_due
     from app.surveys.respond import NewResponse, record_response
 
@@ -347,7 +347,7 @@ async def test_links_that_lead_nowhere_all_get_the_same_page(context, brand, sho
     assert await every_row(context) == before
 
 
-async def test_guessing_is_limited_and_a_second_answer_is_no_guess(web, link):
+async def test_guessing_is_limited_and_a_second_response_is_no_guess(web, link):
     web.app.state.lookup_limit = LookupRateLimit(per_address=10)
     for _ in range(12):
         assert (await web.post(link, data={"score": "9"})).status_code == 303
@@ -358,7 +358,7 @@ async def test_guessing_is_limited_and_a_second_answer_is_no_guess(web, link):
     assert limited.headers["retry-after"]
 
 
-async def test_a_survey_is_answered_once_also_by_key(context, brand, web, link, survey):
+async def test_one_response_per_survey_also_by_unique_key(context, brand, web, link, survey):
     await web.post(link, data={"score": "9"})
     async with context.sessions() as session:
         assert await session.scalar(select(func.count()).select_from(Response)) == 1

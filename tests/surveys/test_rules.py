@@ -144,11 +144,11 @@ def test_what_lies_just_inside_is_surveyed(change, survey):
         {"ends_at": "2026-03-10T12:00:00Z"},
     ],
 )
-def test_nobody_is_asked_outside_the_programmes_time(programme):
+def test_no_survey_outside_the_programmes_dates(programme):
     assert plan(FACT, Programme.model_validate(programme), now=NOON) == Skipped(SkipReason.surveys_disabled)
 
 
-def test_the_first_channel_that_can_reach_is_taken():
+def test_the_first_usable_channel_is_used():
     programme = terms(channels=["sms", "email"])
     assert (
         planned(replace(FACT, contact=contact(Channel.email, Channel.sms)), programme).channel is Channel.sms
@@ -212,7 +212,7 @@ def test_quiet_hours_that_leave_nothing_of_the_day_still_end():
     assert daytime(wall("2026-03-10T12:00"), sleepless, survey) == wall("2026-03-10T12:00")
 
 
-def test_a_plan_falls_into_daytime_and_says_so():
+def test_a_plan_is_moved_into_daytime_and_marked():
     programme = Programme()
     night = replace(FACT, delivered_at=wall("2026-03-10T22:00"))
     made = planned(night, programme)
@@ -220,7 +220,7 @@ def test_a_plan_falls_into_daytime_and_says_so():
     assert planned(replace(FACT, delivered_at=wall("2026-03-10T12:00")), programme).deferred is None
 
 
-def test_plans_do_not_run_backwards_through_a_year_of_nights():
+def test_daytime_never_moves_backwards_over_a_year():
     moments = [wall("2026-01-01T00:00") + timedelta(minutes=47 * step) for step in range(11_000)]
     for before, after in pairwise(daytime(moment, FACT, Programme().survey) for moment in moments):
         assert before <= after
@@ -246,7 +246,7 @@ def test_a_due_survey_is_looked_at_again_before_it_is_sent():
     assert again(programme=quiet) == Deferred(LATER.replace(hour=15), Deferral.quiet_hours)
 
 
-def test_who_was_asked_lately_is_asked_later_or_not_at_all():
+def test_a_recently_surveyed_customer_is_deferred_or_skipped():
     # Paid on day 0, so the window may end on day 30 at the latest.
     assert again(last=LATER - 90 * DAY) == Send(Channel.email)
     assert again(last=NOON - 60 * DAY) == Deferred(NOON + 30 * DAY, Deferral.recontact)
@@ -284,7 +284,7 @@ def test_scores_are_read_as_written():
     assert read_score(" 9 ") == 9
 
 
-def test_a_comment_is_kept_as_clean_text():
+def test_a_comment_is_stored_as_clean_text():
     def comment(text: str) -> str | None:
         return read_form({"comment": text}).comment
 

@@ -50,7 +50,9 @@ async def test_a_delivered_order_is_planned_three_days_later(context, brand, sho
         ({}, {"currency": "JPY", "total": 80}, {"survey": {"exclude": {"below_total": "81"}}}, "excluded"),
     ],
 )
-async def test_an_order_that_is_not_surveyed_says_why(context, brand, shop, customer, order, terms, reason):
+async def test_an_order_that_is_not_surveyed_has_a_reason(
+    context, brand, shop, customer, order, terms, reason
+):
     await set_terms(context, brand, terms)
     order_id = await make_order(
         context, brand, shop, await make_customer(context, brand, **customer), **order
@@ -59,7 +61,7 @@ async def test_an_order_that_is_not_surveyed_says_why(context, brand, shop, cust
     assert (survey.status, survey.reason, survey.due_at) == ("skipped", reason, None)
 
 
-async def test_an_order_of_nobody_has_no_address(context, brand, shop):
+async def test_an_order_without_a_customer_has_no_address(context, brand, shop):
     survey = await survey_of(context, brand, await make_order(context, brand, shop, None))
     assert (survey.status, survey.reason) == ("skipped", "no_address")
 
@@ -117,7 +119,7 @@ async def test_a_late_paid_event_before_a_fresh_delivery_is_not_too_late_for_eve
 @pytest.mark.parametrize(
     ("fact", "reason"), [({"cancelled_at": NOW}, "cancelled"), ({"refunded": 8000}, "refunded")]
 )
-async def test_a_planned_survey_is_skipped_when_the_order_is_taken_back(context, brand, shop, fact, reason):
+async def test_a_planned_survey_is_skipped_when_the_order_is_cancelled(context, brand, shop, fact, reason):
     order_id = await make_order(context, brand, shop, await make_customer(context, brand))
     await change_order(context, brand, order_id, **fact)
     survey = await survey_of(context, brand, order_id)
@@ -126,7 +128,7 @@ async def test_a_planned_survey_is_skipped_when_the_order_is_taken_back(context,
     assert await messages_of(context, brand) == []
 
 
-async def test_a_sent_survey_is_not_followed_up_when_the_order_is_taken_back(context, brand, shop):
+async def test_a_sent_survey_gets_no_reminder_when_the_order_is_cancelled(context, brand, shop):
     survey = await sent_survey(context, brand, shop)
     await change_order(context, brand, survey.order_id, cancelled_at=NOW)
     after = await survey_of(context, brand, survey.order_id)
@@ -208,7 +210,7 @@ async def test_another_brands_orders_are_left_alone(context, brand, shop):
         assert await session.scalar(select(func.count()).select_from(Survey)) == 0
 
 
-async def test_an_erased_person_is_asked_nothing_more(context, brand, shop):
+async def test_an_erased_customer_gets_no_survey(context, brand, shop):
     sent = await sent_survey(context, brand, shop)
     planned = await make_order(context, brand, shop, sent.customer_id, delivered_at=NOW)
     for _ in range(2):
@@ -218,7 +220,7 @@ async def test_an_erased_person_is_asked_nothing_more(context, brand, shop):
     assert (await survey_of(context, brand, sent.order_id)).status == "expired"
 
 
-async def test_a_deferral_stands_when_a_fact_is_repeated(context, brand, shop):
+async def test_a_deferral_remains_when_a_fact_is_repeated(context, brand, shop):
     order_id = await make_order(context, brand, shop, await make_customer(context, brand))
     async with context.sessions.begin() as session:
         await session.execute(update(Survey).values(due_at=NOW + DAY, deferred_reason="max_per_day"))

@@ -74,7 +74,7 @@ async def test_a_consent_withdrawn_before_sending_counts(context, brand, shop):
     assert await messages_of(context, brand) == []
 
 
-async def test_switched_off_asking_skips_what_is_due(context, brand, shop):
+async def test_disabled_surveys_skip_what_is_due(context, brand, shop):
     order_id = await make_order(context, brand, shop, await make_customer(context, brand))
     await set_terms(context, brand, {"surveys_enabled": False})
     await advance(context)
@@ -87,7 +87,7 @@ async def test_a_survey_that_waited_too_long_is_skipped(context, brand, shop):
     assert (await survey_of(context, brand, order_id)).reason == "too_late"
 
 
-async def test_nobody_is_asked_at_night(context, brand, shop):
+async def test_no_survey_leaves_in_quiet_hours(context, brand, shop):
     order_id = await make_order(context, brand, shop, await make_customer(context, brand))
     night = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
     assert await advance(context, night) == 1
@@ -102,14 +102,14 @@ async def test_nobody_is_asked_at_night(context, brand, shop):
     assert (await survey_of(context, brand, order_id)).status == "queued"
 
 
-async def test_night_is_where_the_customer_is(context, brand, shop):
+async def test_quiet_hours_follow_the_customers_time_zone(context, brand, shop):
     customer = await make_customer(context, brand, time_zone="America/Los_Angeles", country="US")
     order_id = await make_order(context, brand, shop, customer)
     await advance(context)
     assert (await survey_of(context, brand, order_id)).due_at == datetime(2026, 3, 10, 16, tzinfo=UTC)
 
 
-async def test_a_customer_is_asked_once_in_the_recontact_time(context, brand, shop):
+async def test_a_customer_is_surveyed_once_in_the_recontact_time(context, brand, shop):
     first = await sent_survey(context, brand, shop)
     second = await make_order(context, brand, shop, first.customer_id)
     await advance(context)
@@ -138,7 +138,7 @@ async def test_two_orders_of_one_customer_in_one_batch_get_one_survey(context, b
     ]
 
 
-async def test_concurrent_sweeps_ask_a_customer_once(context, brand, shop):
+async def test_concurrent_sweeps_survey_a_customer_once(context, brand, shop):
     customers = [await make_customer(context, brand) for _ in range(8)]
     orders = [await make_order(context, brand, shop, customer) for customer in customers for _ in range(3)]
 
@@ -187,14 +187,14 @@ async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_o
     assert {(await survey_of(context, brand, order)).status for order in orders} == {"queued"}
 
 
-async def test_nobody_is_asked_where_the_days_most_is_none(context, brand, shop):
+async def test_a_daily_limit_of_zero_sends_no_survey(context, brand, shop):
     await set_terms(context, brand, {"survey": {"max_per_day": 0}})
     order_id = await make_order(context, brand, shop, await make_customer(context, brand))
     assert await advance(context) == 1
     assert (await survey_of(context, brand, order_id)).deferred_reason == "max_per_day"
 
 
-async def test_who_does_not_answer_is_reminded_once(context, brand, shop):
+async def test_a_customer_without_a_response_is_reminded_once(context, brand, shop):
     survey = await sent_survey(context, brand, shop)
     assert await advance(context, NOW + 4 * DAY - timedelta(seconds=1)) == 0
     assert await advance(context, NOW + 4 * DAY) == 1
@@ -207,7 +207,7 @@ async def test_who_does_not_answer_is_reminded_once(context, brand, shop):
     ]
 
 
-async def test_reminders_come_as_often_as_the_terms_say(context, brand, shop):
+async def test_reminders_are_sent_as_often_as_the_terms_set(context, brand, shop):
     await set_terms(context, brand, {"survey": {"max_reminders": 3, "reminder_after_hours": 24}})
     await sent_survey(context, brand, shop)
     for day in range(1, 7):
@@ -226,7 +226,7 @@ async def test_a_reminder_keeps_quiet_hours_too(context, brand, shop):
 
 
 @pytest.mark.parametrize("fact", [{"cancelled_at": NOW}, {"refunded": 8000}])
-async def test_nobody_is_reminded_of_an_order_that_was_taken_back(context, brand, shop, fact):
+async def test_no_reminder_for_a_cancelled_order(context, brand, shop, fact):
     survey = await sent_survey(context, brand, shop)
     await change_order(context, brand, survey.order_id, **fact)
     await advance(context, NOW + 4 * DAY)

@@ -19,7 +19,8 @@ ViolatingRow = tuple[int, str]
 class Invariant:
     """A promise about the data that one query checks.
 
-    `query` returns `brand_id` and `row` (an id) of every row that breaks it; `prefix` is that of the
+    `query` returns `brand_id` and `row` (an id) of every row that breaks it; `prefix` is that of
+    the
     id as the API shows it. `promise` is a sentence for people.
     """
 

@@ -1,10 +1,12 @@
 """Mark queued surveys as sent once a provider has accepted their messages.
 
-Messaging lies below surveys and does not know them, so it cannot write their status. This sweep step
+Messaging lies below surveys and does not know them, so it cannot write their status. This sweep
+step
 reads it instead: a survey is `sent` when its message has `sent_at`. It is one statement per batch,
 found by the index on status, so that only queued surveys are looked up, each by one unique key of
 messages. What is recorded late is found at the next sweep, within seconds. Nothing that a customer
-can do depends on it: pages take responses to queued surveys too, because a message may arrive before
+can do depends on it: pages take responses to queued surveys too, because a message may arrive
+before
 its acceptance is recorded. A survey whose message fails stays queued until it expires.
 """
 

@@ -53,7 +53,8 @@ async def record_response(
 ) -> ResponseOutcome:
     """Record the response to a survey, stop its reminders, and issue a promoter's offer.
 
-    One response per survey, also under concurrent calls. Until `change_minutes` after the first one a
+    One response per survey, also under concurrent calls. Until `change_minutes` after the first one
+    a
     further response replaces it; a lowered score keeps its code. `now` is the wall clock.
     """
     survey = await _lock(session, brand.id, survey_id)

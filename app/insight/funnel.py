@@ -1,20 +1,15 @@
 """The whole path from an order to an approved redemption, and what it brought and cost.
 
-The orders placed in a period are followed as far as they came, whenever that was, so no stage mixes
-two clocks and the numbers of
+The orders placed in a period are followed as far as they came, whenever that was, so no stage mixes two clocks and the numbers of
 an old period only grow. Test orders and imported history are left out. The stages:
 
-- `orders`: placed in the period; `surveyed`: a provider accepted their survey, or that about
-  another
+- `orders`: placed in the period; `surveyed`: a provider accepted their survey, or that about another
   occasion in the period;
-- `delivered`: it arrived (by the provider's word or because it was answered; on a channel without
-  receipts: was accepted);
+- `delivered`: it arrived (by the provider's word or because it was answered; on a channel without receipts: was accepted);
 - `answered`; `promoters`: answers of 9 or 10;
 - `offers_delivered`: people whom such an answer made a referrer and whose offer arrived (as above);
-- `shared`: of these, whose link was opened or code was used by a friend: the sharing itself happens
-  on their own phone, unseen;
-- `friend_visits`: openings of their links; `redemptions`: friends' orders whose code counted;
-  `approved`: of these, rewarded.
+- `shared`: of these, whose link was opened or code was used by a friend: the sharing itself happens on their own phone, unseen;
+- `friend_visits`: openings of their links; `redemptions`: friends' orders whose code counted; `approved`: of these, rewarded.
 
 Without a period, referrers who came by no answer (imported advocates) are counted too.
 """
@@ -66,8 +61,7 @@ class Stages:
 class Account:
     """What referred orders brought and cost in one currency, in minor units.
 
-    `revenue` is what is left of the friends' orders after refunds, of redemptions that still count.
-    Costs are the ledger's.
+    `revenue` is what is left of the friends' orders after refunds, of redemptions that still count. Costs are the ledger's.
     """
 
     currency: str
@@ -186,8 +180,7 @@ def _asked(period: Period) -> str:
 
 def _offered(period: Period) -> str:
     email, sms = "FILTER (WHERE m.channel = 'email')", "FILTER (WHERE m.channel = 'sms')"
-    arrived, accepted = "bool_or(m.status IN ('delivered', 'complained'))", "bool_or(m.sent_at IS
-    NOT NULL)"
+    arrived, accepted = "bool_or(m.status IN ('delivered', 'complained'))", "bool_or(m.sent_at IS NOT NULL)"
     reported = "bool_or(m.status IN ('delivered', 'bounced', 'complained'))"
     return f"""
         WITH {_cohort(period)}, {_chosen(period)}, offered AS (
@@ -251,8 +244,7 @@ def funnel_report(found: Funnel) -> FunnelReport:
     `by_currency` has them all.
     """
     figures = [_account_figures(account) for account in found.accounts]
-    single = figures[0].__dict__ if len(figures) == 1 else
-    dict.fromkeys(AccountFigures.model_fields)
+    single = figures[0].__dict__ if len(figures) == 1 else dict.fromkeys(AccountFigures.model_fields)
     stages = asdict(found.stages)
     return FunnelReport(
         **single,

@@ -60,11 +60,9 @@ def within(column: str, period: Period) -> str:
 
 
 def about(column: str, period: Period) -> str:
-    """A wider condition on a row's id, which begins with the time it was made (UUIDv7), so that its
-    index narrows a search.
+    """A wider condition on a row's id, which begins with the time it was made (UUIDv7), so that its index narrows a search.
 
-    A day on either side is more than clocks differ; `within` on the row's own time says the rest.
-    Binds `first` and `last`.
+    A day on either side is more than clocks differ; `within` on the row's own time says the rest. Binds `first` and `last`.
     """
     sides = [f"{column} >= :first"] * (period.start is not None) + [f"{column} < :last"] * (
         period.end is not None

@@ -132,8 +132,7 @@ INVARIANTS = (
     ),
     Invariant(
         "ledger_is_append_only",
-        "a transaction is two opposite lines of one key, currency and cause; no key is posted
-        twice",
+        "a transaction is two opposite lines of one key, currency and cause; no key is posted twice",
         "txn",
         """
         SELECT brand_id, transaction_id AS row FROM ledger_entries GROUP BY 1, 2

@@ -1,4 +1,4 @@
-"""The bodies that a shop's own checkout sends, parsed once: exact numbers, and no unknown fields."""
+"""The bodies of a shop's own checkout, parsed once: exact numbers, and no unknown fields."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -25,7 +25,7 @@ from app.referrals.rules import RedemptionStatus, RefusalReason
 
 @dataclass(frozen=True, slots=True)
 class RedeemResult:
-    """The order's redemption and None, or the true reason against the code (and the row, if there is one)."""
+    """The redemption and None, or the reason against the code (with the refused row, if any)."""
 
     redemption_id: UUID | None
     reason: str | None
@@ -77,7 +77,7 @@ async def _record(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) 
 
 
 async def _add_code(session: AsyncSession, shop: Shop, paid: OrderPaid) -> None:
-    """Add the code to an order that a webhook reported without it, unless the order is decided already."""
+    """Add the code to an order that a webhook reported without it, unless it is decided."""
     if not await lock_order(session, shop.brand_id, shop.id, paid.order_id):
         return
     if await find_order_redemption(session, shop.brand_id, shop.id, paid.order_id) is None:

@@ -66,7 +66,7 @@ class RedemptionContext:
     uses: Counter[UUID] = field(default_factory=Counter)
 
     def eligibility_of(self, candidate: RedemptionCandidate, code: Code) -> EligibilityInput:
-        """Everything that decides whether this code counts for this order, decisions of the batch included."""
+        """What decides whether this code counts for this order, the batch's decisions included."""
         terms, owner = self.terms[code.terms_id], self.owners[code.referrer_id]
         budget = self.programme.reward.budget
         return EligibilityInput(
@@ -123,7 +123,7 @@ class CodeOwner:
     revoked: bool
 
     def is_same(self, candidate: RedemptionCandidate) -> bool:
-        """Whether the buyer is the referrer: the same customer, e-mail without aliases, or phone."""
+        """Whether the buyer is the referrer: same customer, e-mail without aliases, or phone."""
         return (
             (self.customer_id is not None and candidate.customer_id == self.customer_id)
             or (self.email_key is not None and candidate.email_key == self.email_key)
@@ -139,7 +139,7 @@ def reward_amount(terms: Terms, currency: str) -> int:
 def budget_of(
     programme: Programme, candidate: RedemptionCandidate, zone: ZoneInfo
 ) -> tuple[datetime | None, str]:
-    """The budget that pays for this order's reward: the start of its period (None: `total`) and its currency."""
+    """The start (None: `total`) and the currency of the budget for this order's reward."""
     budget = programme.reward.budget
     period = None if budget is None else period_of(candidate.placed_at, budget.period, zone)
     return (None if period is None else period[0]), candidate.shop_currency

@@ -1,4 +1,4 @@
-"""Everything that decides whether codes count for orders, read for a whole batch in a few queries."""
+"""Everything that decides whether codes count for orders, read in a few queries per batch."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -163,7 +163,8 @@ async def _load_owners(
     }
 
 
-# A person is a customer, an e-mail without aliases, or a phone; each is found by an index of its own.
+# A person is a customer, an e-mail without aliases, or a phone; each is found by an index of its
+# own.
 _EXISTING = text("""
     SELECT friend.key
     FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]), CAST(:phones AS text[]),

@@ -195,7 +195,8 @@ class Redemption(Base):
     currency: Mapped[str]
     terms_id: Mapped[UUID]
     holds_use: Mapped[bool] = mapped_column(Boolean)
-    """Whether it counts in the code's `uses`: until a cancellation or full rollback gives the use back."""
+    """Whether it counts in the code's `uses`: until a cancellation or full rollback gives the use
+    back."""
     hold_until: Mapped[Moment | None]
     """The end of the holding period; None while it waits for a delivery."""
     approved_at: Mapped[Moment | None]
@@ -204,7 +205,7 @@ class Redemption(Base):
 
 
 class Reward(Base):
-    """What a referrer gets for a redemption: there from the redemption on, theirs when it is granted."""
+    """What a referrer gets for a redemption: created with it, usable once it is granted."""
 
     __tablename__ = "rewards"
     __table_args__ = (

@@ -27,7 +27,10 @@ SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 async def show_referrer(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
-    """A referrer's own page: code, share buttons, and the results of friends' orders. Unknown links get the one 404 page."""
+    """A referrer's own page: code, share buttons, and the results of friends' orders.
+
+    Unknown links get the one 404 page.
+    """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
         return rate_limited_page()

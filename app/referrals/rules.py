@@ -87,7 +87,8 @@ class RewardStatus(StrEnum):
 
 
 COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
-"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the budget."""
+"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the
+budget."""
 EARNED = (RewardStatus.granted, RewardStatus.used)
 """Rewards that a referrer has."""
 _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
@@ -101,7 +102,8 @@ _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
 _PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify})
-"""Platforms that ask us about a code, or report it with the order: nothing has to be published there."""
+"""Platforms that ask us about a code, or report it with the order: nothing has to be published
+there."""
 
 
 def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
@@ -113,7 +115,7 @@ def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
 
 
 def first_publication_state(platform: Platform) -> PublicationState:
-    """The state in which the publication of a new code begins: `live` where nothing has to be published."""
+    """The first state of a new code's publication: `live` where nothing has to be published."""
     return PublicationState.live if platform in _PUBLISHED_BY_THEMSELVES else PublicationState.wanted
 
 
@@ -160,7 +162,7 @@ class EligibilityInput:
 
 
 def may_redeem(given: EligibilityInput) -> RefusalReason | None:
-    """The first reason against the redemption, or None: code, friend, order and budget in this order.
+    """The first reason against it, or None: code, friend, order and budget in this order.
 
     A friend who used a code before is also an existing customer; the more special reason is
     returned.

@@ -1,4 +1,7 @@
-"""The state of a code or a friend's order in sentences for the referrer, without anything about the friend."""
+"""The state of a code or a friend's order in sentences for the referrer.
+
+They reveal nothing about the friend.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -123,7 +123,9 @@ def make_share(
     live: bool,
     language: str = SOURCE,
 ) -> Share:
-    """The share of one referrer's code under its terms; the code itself is left out unless it is live.
+    """The share of one referrer's code under its terms.
+
+    The code itself is left out unless it is live.
 
     Its texts are in `language`, the referrer's.
     """
@@ -165,7 +167,10 @@ def reward_text(terms: Terms, currency: str) -> str | None:
 
 
 def disclosure_text(terms: Terms, currency: str, language: str = SOURCE) -> str:
-    """The referrer's interest, which a friend must know before they order; empty where there is none."""
+    """The referrer's interest, which a friend must know before they order.
+
+    Empty where there is none.
+    """
     reward = reward_text(terms, currency)
     return translate(language, "(I get %(reward)s if you order.)", reward=reward) if reward else ""
 

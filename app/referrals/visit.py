@@ -24,7 +24,8 @@ from app.referrals.share import discount_text, has_present_code, in_home_shop, r
 _MACHINES = re.compile(
     r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE
 )
-"""User agents that are no person: search engines, and messengers that render a preview of a link."""
+"""User agents that are no person: search engines, and messengers that render a preview of a
+link."""
 
 
 @dataclass(frozen=True, slots=True)

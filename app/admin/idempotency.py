@@ -1,4 +1,4 @@
-"""Writes with an `Idempotency-Key` happen once: a repeated one gets the first one's answer again."""
+"""Writes with an `Idempotency-Key` happen once: a repeated one gets the first one's response again."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -42,16 +42,17 @@ def _response(body: dict[str, Any], status: int) -> JSONResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentWrite:
-    """One write request with its session, which both the write and its remembered answer go through."""
+    """One write request with its session, which both the write and its stored response go through."""
 
     session: AsyncSession
     key: str | None
     request_hash: bytes
 
     async def run(self, caller: Actor, act: Callable[[], Awaitable[WriteResult]]) -> JSONResponse:
-        """Do it, or answer what it answered before. The same key with another request is an `AppError`.
+        """Do it, or return the stored response. The same key with another request is an `AppError`.
 
-        Of two at the same time the second waits for the first. A write that failed is not remembered: nothing of it was kept.
+        Of two at the same time the second waits for the first. A write that failed is not stored:
+        nothing of it was kept.
         """
         if self.key is None:
             result = await act()
@@ -97,10 +98,10 @@ async def _once(
         str | None, Header(max_length=255, min_length=1, description="Repeat a write safely.")
     ] = None,
 ) -> IdempotentWrite:
-    said = b"\0".join(
+    content = b"\0".join(
         [request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()]
     )
-    return IdempotentWrite(session, idempotency_key, hashlib.sha256(said).digest())
+    return IdempotentWrite(session, idempotency_key, hashlib.sha256(content).digest())
 
 
 IdempotentWriteDep = Annotated[IdempotentWrite, Depends(_once, scope="function")]

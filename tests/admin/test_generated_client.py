@@ -74,8 +74,10 @@ async def test_a_generated_client_calls_the_api(
     package = importlib.import_module(generated)
     models = importlib.import_module(f"{generated}.models")
 
-    async with served(create_app(Parts(context, {}))) as url:
-        client = package.AuthenticatedClient(base_url=url, token=key)
+    async with (
+        served(create_app(Parts(context, {}))) as url,
+        package.AuthenticatedClient(base_url=url, token=key) as client,
+    ):
 
         async def call(tag: str, operation: str, *ids: str, **more: Any) -> Any:
             module = importlib.import_module(f"{generated}.api.{tag}.{operation}")

@@ -42,13 +42,19 @@ class _Change(BaseModel):
 
 
 class BrandingChange(_Change):
-    """How pages and messages look: `accent` as #rrggbb, whose contrast with white must be at least 4.5."""
+    """How pages and messages look.
+
+    `accent` is #rrggbb, with a contrast of at least 4.5 with white.
+    """
 
     accent: str | None = None
 
 
 class CountryRules(_Change):
-    """What holds in one country: the basis of survey mail, and quiet hours that may only narrow the programme's."""
+    """What holds in one country: the basis of survey mail, and quiet hours.
+
+    Quiet hours may only narrow the programme's.
+    """
 
     email_basis: Literal["existing_customer", "consent"] | None = None
     quiet_hours: QuietHours | None = None
@@ -89,11 +95,11 @@ async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWrit
         brand = (
             await once.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())
         ).one()
-        said = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        given = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if change.branding is not None:
-            said["branding"] = {**brand.branding, **_readable(said["branding"])}
+            given["branding"] = {**brand.branding, **_readable(given["branding"])}
         before = {name: getattr(brand, name) for name in BrandChange.model_fields}
-        for name, value in said.items():
+        for name, value in given.items():
             setattr(brand, name, value)
         changes = differing(before, {name: getattr(brand, name) for name in before})
         await record_action(once.session, caller, AuditAction.brand_changed, ("brand", None), changes)
@@ -141,7 +147,10 @@ async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
 
 @router.put("/programme", response_model=Programme, responses=problems(413))
 async def put_programme(programme: Programme, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
-    """Put new terms in force, as a new version where they differ; a field left out takes its default."""
+    """Put new terms in force, as a new version where they differ.
+
+    A field left out takes its default.
+    """
 
     async def act() -> WriteResult:
         terms = await change_programme(once.session, caller.brand_id, programme, actor=caller)

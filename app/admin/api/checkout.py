@@ -1,4 +1,4 @@
-"""For checkouts of one's own: ask whether a code is good, redeem it with an order, take a redemption back."""
+"""For checkouts of one's own: validate a code, redeem it with an order, roll a redemption back."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse

@@ -38,7 +38,7 @@ class Remark(BaseModel):
 
 
 class Objection(BaseModel):
-    """Why a redemption is rejected; the referrer's page tells it."""
+    """Why a redemption is rejected; the referrer's page shows it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -105,7 +105,7 @@ async def approve(
     context: ContextDep,
     remark: Remark | None = None,
 ) -> JSONResponse:
-    """Let a held, rejected or pending redemption count; the referrer is rewarded now."""
+    """Approve a redemption that is in review, rejected or pending; the reward is granted now."""
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
@@ -131,7 +131,7 @@ async def approve(
     responses=problems(404, 409, 413),
 )
 async def reject(id: Plain, objection: Objection, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
-    """Let a held redemption not count."""
+    """Let a redemption in review not count."""
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)

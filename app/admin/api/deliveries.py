@@ -1,4 +1,4 @@
-"""Inbound deliveries, and working one off again."""
+"""Inbound deliveries, and processing one again."""
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
@@ -37,7 +37,7 @@ async def list_deliveries(
 
 @router.post("/{id}/replay", response_model=DeliveryRow, responses=problems(404, 409))
 async def replay_delivery(id: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
-    """Work a delivery off again; it stands as `new` until the next sweep, which comes at once."""
+    """Process a delivery again; it is `new` until the next sweep, which comes at once."""
 
     async def act() -> WriteResult:
         delivery_id = parse_public_id("dlv", id)

@@ -444,13 +444,19 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'planned'"),
     )
     op.create_index(
+        "ix_messages_exceptions",
+        "messages",
+        ["brand_id", "status", "id"],
+        unique=False,
+        postgresql_where=sa.text("status NOT IN ('planned', 'sending', 'accepted', 'delivered')"),
+    )
+    op.create_index(
         "ix_messages_sending",
         "messages",
         ["brand_id", "claimed_at"],
         unique=False,
         postgresql_where=sa.text("status IN ('sending', 'unknown')"),
     )
-    op.create_index("ix_messages_status", "messages", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "order_facts",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1247,11 +1253,15 @@ def downgrade() -> None:
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_table("orders")
     op.drop_table("order_facts")
-    op.drop_index("ix_messages_status", table_name="messages")
     op.drop_index(
         "ix_messages_sending",
         table_name="messages",
         postgresql_where=sa.text("status IN ('sending', 'unknown')"),
+    )
+    op.drop_index(
+        "ix_messages_exceptions",
+        table_name="messages",
+        postgresql_where=sa.text("status NOT IN ('planned', 'sending', 'accepted', 'delivered')"),
     )
     op.drop_index("ix_messages_due", table_name="messages", postgresql_where=sa.text("status = 'planned'"))
     op.drop_index("ix_messages_customer", table_name="messages")

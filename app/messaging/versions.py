@@ -99,7 +99,9 @@ class VersionContent:
 
 def _link(stored: Mapping[str, str]) -> Link:
     if "purpose" in stored:
-        return TokenLink(stored["path"], stored["purpose"], LinkRow(stored["row"]))
+        row = stored["row"]
+        # Any other word is the name of a parameter.
+        return TokenLink(stored["path"], stored["purpose"], LinkRow(row) if row in set(LinkRow) else row)
     return ParamLink(stored["path"], stored["param"])
 
 

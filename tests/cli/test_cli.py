@@ -83,7 +83,7 @@ def test_a_shop_a_key_and_a_person_are_set_up_by_commands(home):
     )
     assert "All" in tenfold(home, "invariants").stdout
     assert json.loads(tenfold(home, "invariants", "--json").stdout)["broken"] == []
-    assert "well" in tenfold(home, "doctor").stdout
+    assert "in order" in tenfold(home, "doctor").stdout
 
 
 def test_run_due_at_a_time_prints_one_line_of_counts(home):

@@ -12,7 +12,7 @@ from app.brands.programme import Channel
 from app.demo.client import DemoClient
 from app.demo.environment import serving
 from app.demo.figures import count_all, offer_delays
-from app.demo.olist import make_scenario
+from app.demo.olist import BRASILIA, make_scenario
 from app.demo.run import SLUG, create_shop
 from app.demo.runner import ScenarioRunner
 from app.demo.simulated_clock import SimulatedClock
@@ -131,4 +131,4 @@ def test_replayed_times_keep_their_hour_and_end_the_day_before(olist: Path) -> N
     assert scenario.deliveries == again.deliveries
     assert 1 <= (NOW - last).total_seconds() / 86400 < 2
     order = next(delivery for delivery in scenario.deliveries if delivery.data.get("id") == NIGHT_ORDER)
-    assert f"{order.at.astimezone(olist.BRASILIA):%H:%M:%S}" == "02:46:17"
+    assert f"{order.at.astimezone(BRASILIA):%H:%M:%S}" == "02:46:17"

@@ -14,9 +14,11 @@ from app.brands.programme import DiscountKind
 from app.customers.contact import email_identity, email_key, phone_e164
 from app.customers.models import Customer
 from app.customers.person import Person
-from app.referrals import rules
+from app.referrals.amount_rules import amount_off
 from app.referrals.candidates import RedemptionCandidate
-from app.referrals.gather import find_codes, gather
+from app.referrals.eligibility_rules import may_redeem
+from app.referrals.find_candidates import find_codes
+from app.referrals.gather import gather
 from app.referrals.rules import RefusalReason
 
 _LATEST = UUID(int=(1 << 128) - 1)
@@ -70,8 +72,8 @@ async def validate_code(
     code_id = carried[candidate.key][0]
     context = await gather(session, brand, [candidate], [code_id], lock=False)
     row = context.codes[code_id]
-    reason = rules.may_redeem(context.eligibility_of(candidate, row))
-    off = 0 if reason else rules.amount_off(row.discount_kind, row.discount_value, subtotal, currency)
+    reason = may_redeem(context.eligibility_of(candidate, row))
+    off = 0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal, currency)
     return Validation(reason, (row.discount_kind, row.discount_value, row.currency), off)
 
 

@@ -13,7 +13,7 @@ from app.base.tokens import Tokens
 from app.brands.terms import Terms
 from app.customers.models import Suppression
 from app.insight.invariant_types import ComputedInvariant, ViolatingRow, shown_rows, stream_rows
-from app.referrals.rules import is_undone, minor_of, net_reward
+from app.referrals.amount_rules import is_undone, minor_of, net_reward
 
 _GRACE = timedelta(minutes=1)
 """A message may be claimed just before its address is suppressed."""

@@ -1,10 +1,9 @@
-"""Claim due messages of one brand, and write an attempt for each before anything leaves the machine."""
+"""Claim due messages of one brand, and write an attempt for each before anything leaves us."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,41 +11,20 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
-from app.base.i18n import language_of
-from app.base.ids import new_id
 from app.brands.find import load_brand, load_programme, load_shops
-from app.brands.models import Brand, Shop
-from app.brands.programme import Channel, QuietHours
-from app.brands.rules import country_quiet_hours, next_daytime, zone_or
+from app.brands.models import Brand
+from app.brands.programme import Channel
 from app.customers.consent import load_contact_options
-from app.customers.rules import ContactOptions, NoContactReason
+from app.messaging.due_messages import ClaimedMessage, Decisions, DueMessage
 from app.messaging.find_work import DUE, DUE_AGAIN, Grace
-from app.messaging.render import Params
 from app.messaging.rules import MessageStatus, Priority
-from app.messaging.templates import TemplateSpec, find_template, read_params
-from app.messaging.versions import VersionContent, branding_of, current_version, store_versions
+from app.messaging.versions import store_versions
 
 AT_ONCE = 1_000
 """Messages of one claim: as many as one call to SendGrid carries."""
 
 
-class _MessageRow(NamedTuple):
-    """What is read of a due message, in the order of the columns."""
-
-    id: UUID
-    customer_id: UUID
-    shop_id: UUID
-    template: str
-    subject_id: UUID
-    channel: str
-    locale: str
-    template_params: Params
-    status: str
-    attempts: int
-    unknowns: int
-
-
-_COLUMNS = ", ".join(_MessageRow._fields)
+_COLUMNS = ", ".join(DueMessage._fields)
 _CLAIM_DUE = text(f"""
     SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {DUE}
     ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
@@ -85,24 +63,6 @@ _DROP = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedMessage:
-    """A message with an attempt begun: whoever has this must send it."""
-
-    message_id: UUID
-    attempt_id: UUID
-    number: int
-    """Of the attempt, from 1."""
-    unknowns: int
-    """Earlier attempts of unknown outcome."""
-    customer_id: UUID
-    subject_id: UUID
-    locale: str
-    template_params: Params
-    address: str
-    version: VersionContent
-
-
 @dataclass(frozen=True)
 class Claim:
     """Claimed messages of one brand."""
@@ -127,76 +87,6 @@ class ClaimTerms:
     """Template versions that are stored already."""
 
 
-class _Decisions:
-    """What is decided about each row of one brand: it is claimed, deferred to a later time, or dropped."""
-
-    def __init__(
-        self,
-        brand: Brand,
-        shops: Mapping[UUID, Shop],
-        quiet_hours: QuietHours | None,
-        people: Mapping[UUID, ContactOptions],
-        now: datetime,
-    ) -> None:
-        self._brand = brand
-        self._shops = shops
-        self._brandings = {shop_id: branding_of(brand, shop) for shop_id, shop in shops.items()}
-        self._quiet_hours = quiet_hours
-        self._people = people
-        self._now = now
-        self._languages: dict[str, str] = {}
-        self.claimed: list[ClaimedMessage] = []
-        self.deferred: list[tuple[UUID, datetime]] = []
-        self.dropped: list[tuple[UUID, MessageStatus, str]] = []
-
-    def add(self, row: _MessageRow) -> None:
-        """Decide about one row."""
-        channel, template = Channel(row.channel), find_template(row.template)
-        if template is None:
-            self.dropped.append((row.id, MessageStatus.failed, "unknown_template"))
-            return
-        params, person = read_params(template, row.template_params), self._people.get(row.customer_id)
-        if params is None:
-            self.dropped.append((row.id, MessageStatus.cancelled, "erased"))
-        elif person is None or (address := person.addresses.get(channel)) is None:
-            refusal = person.refusals.get(channel) if person else None
-            reason = (refusal or NoContactReason.no_address).value
-            self.dropped.append((row.id, MessageStatus.suppressed, reason))
-        elif (earliest := self._earliest(row, person, template, channel)) > self._now:
-            self.deferred.append((row.id, earliest))
-        else:
-            self.claimed.append(self._claimed(row, template, channel, params, address))
-
-    def _earliest(
-        self, row: _MessageRow, person: ContactOptions, template: TemplateSpec, channel: Channel
-    ) -> datetime:
-        """From when the message may leave, by the reader's clock, else the shop's; `now` for at once."""
-        if channel not in template.quiet_hours:
-            return self._now
-        zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)
-        country = country_quiet_hours(self._brand.countries, person.country)
-        return next_daytime(self._now, zone, self._quiet_hours, country)
-
-    def _claimed(
-        self, row: _MessageRow, template: TemplateSpec, channel: Channel, params: Params, address: str
-    ) -> ClaimedMessage:
-        language = self._languages.get(row.locale)
-        if language is None:
-            language = self._languages[row.locale] = language_of(row.locale, self._brand.locale)
-        return ClaimedMessage(
-            message_id=row.id,
-            attempt_id=new_id(),
-            number=row.attempts + 1,
-            unknowns=row.unknowns,
-            customer_id=row.customer_id,
-            subject_id=row.subject_id,
-            locale=row.locale,
-            template_params=params,
-            address=address,
-            version=current_version(template, channel, language, self._brandings[row.shop_id]),
-        )
-
-
 async def claim(
     session: AsyncSession, context: AppContext, brand_id: int, terms: ClaimTerms, *, now: datetime
 ) -> Claim | None:
@@ -213,7 +103,7 @@ async def claim(
     shops = await load_shops(session, brand_id)
     people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
     quiet_hours = (await load_programme(session, brand_id)).programme.survey.quiet_hours
-    decisions = _Decisions(brand, shops, quiet_hours, people, now)
+    decisions = Decisions(brand, shops, quiet_hours, people, now)
     for row in rows:
         decisions.add(row)
     versions = {(brand_id, message.version.id): message.version for message in decisions.claimed}
@@ -227,7 +117,7 @@ async def claim(
 
 async def _due_rows(
     session: AsyncSession, brand_id: int, terms: ClaimTerms, now: datetime
-) -> Sequence[_MessageRow]:
+) -> Sequence[DueMessage]:
     for priority in terms.priorities:
         common = {"brand_id": brand_id, "priority": priority.value, "most": AT_ONCE, "now": now}
         rows = (await session.execute(_CLAIM_DUE, common)).all()
@@ -235,7 +125,7 @@ async def _due_rows(
             given = {**common, "grace": terms.grace.until(now)}
             rows = (await session.execute(_CLAIM_UNKNOWN, given)).all()
         if rows:
-            return [_MessageRow(*row) for row in rows]
+            return [DueMessage(*row) for row in rows]
     return []
 
 

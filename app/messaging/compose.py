@@ -9,7 +9,8 @@ from app.base.context import AppContext
 from app.base.text import one_line
 from app.brands.models import Brand
 from app.brands.programme import Channel
-from app.messaging.claim import Claim, ClaimedMessage
+from app.messaging.claim import Claim
+from app.messaging.due_messages import ClaimedMessage
 from app.messaging.providers.protocol import OutgoingBatch, Recipient
 from app.messaging.render import Links, Tags, recipient_values, render_skeleton, variant_of
 from app.messaging.templates import UNSUBSCRIBE

@@ -18,8 +18,9 @@ from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
 from app.brands.programme import Channel
-from app.messaging.claim import AT_ONCE, Claim, ClaimedMessage, ClaimTerms, claim
+from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches
+from app.messaging.due_messages import ClaimedMessage
 from app.messaging.find_work import Grace, brands_with_work, give_up_stuck
 from app.messaging.outcomes import record_results
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result

@@ -14,7 +14,7 @@ from app.base.errors import OutsideError
 from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
-from app.messaging.claim import ClaimedMessage
+from app.messaging.due_messages import ClaimedMessage
 from app.messaging.providers.protocol import Accepted, Result
 from app.messaging.rules import FailureCause, RecipientRefused, decide_attempt
 

@@ -21,8 +21,8 @@ from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.templates import TemplateSpec
+from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, Referrer, Reward
-from app.referrals.rules import amount_text
 from app.referrals.share import discount_text, reward_text
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 

@@ -1,4 +1,4 @@
-"""A friend's order with codes, and all that is known when its redemption is decided.
+"""A friend's order with codes, all that is known when its redemption is decided, and the decision.
 
 No query in here.
 """
@@ -10,10 +10,14 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.base.ids import new_id
 from app.brands.programme import Programme, RewardKind
 from app.brands.terms import Terms
+from app.referrals.amount_rules import minor_of
+from app.referrals.eligibility_rules import EligibilityInput
 from app.referrals.models import Code
-from app.referrals.rules import EligibilityInput, minor_of, period_of
+from app.referrals.period_rules import period_of
+from app.referrals.rules import RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,17 @@ class CodeOwner:
             or (self.email_key is not None and candidate.email_key == self.email_key)
             or (self.phone is not None and candidate.phone == self.phone)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionDecision:
+    """The code of an order that won, or its first code and the reason why it was refused."""
+
+    candidate: RedemptionCandidate
+    code: Code
+    reason: RefusalReason | None
+    suspect: bool = False
+    redemption_id: UUID = field(default_factory=new_id)
 
 
 def reward_amount(terms: Terms, currency: str) -> int:

@@ -1,83 +1,29 @@
 """Everything that decides whether codes count for orders, read in a few queries per batch."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids, in_texts
-from app.base.tokens import slug_brand
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.brands.programme import Programme
-from app.brands.terms import load_terms
+from app.brands.terms import Terms, load_terms
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext, budget_of
 from app.referrals.models import Code, Redemption, Referrer, Reward
-from app.referrals.rules import COUNTED, CodeKind, period_of
+from app.referrals.period_rules import period_of
+from app.referrals.rules import COUNTED
 
 _BUDGET_LOCK = 0x7E51
 """Class of the advisory lock on a brand's budget; the brand's id is the second key."""
-
-
-async def find_codes(
-    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
-) -> dict[UUID, list[UUID]]:
-    """The ids of our codes that each candidate carries: as entered, then by the share link.
-
-    Candidates without any are left out. A share link stands for its referrer's present share code,
-    else for their last one: so the order is refused with that code's reason, and decided for good
-    instead of winning a later code when it is reported again.
-    """
-    entered = {code for candidate in candidates for code in candidate.entered}
-    slugs = {
-        candidate.slug
-        for candidate in candidates
-        if candidate.slug and slug_brand(candidate.slug) == brand_id
-    }
-    by_code = await _ids_by_code(session, brand_id, entered)
-    by_slug = await _ids_by_slug(session, brand_id, slugs)
-    found = {}
-    for candidate in candidates:
-        ids = [by_code.get(code) for code in candidate.entered] + [by_slug.get(candidate.slug or "")]
-        ours = list(dict.fromkeys(code_id for code_id in ids if code_id is not None))
-        if ours:
-            found[candidate.key] = ours
-    return found
-
-
-async def _ids_by_code(session: AsyncSession, brand_id: int, entered: Collection[str]) -> dict[str, UUID]:
-    if not entered:
-        return {}
-    rows = await session.execute(
-        select(Code.code, Code.id).where(Code.brand_id == brand_id, in_texts(Code.code, list(entered)))
-    )
-    return {row.code: row.id for row in rows}
-
-
-async def _ids_by_slug(session: AsyncSession, brand_id: int, slugs: Collection[str]) -> dict[str, UUID]:
-    """The present share code of each link's referrer, else their last one."""
-    if not slugs:
-        return {}
-    rows = await session.execute(
-        select(Referrer.slug, Code.id)
-        .ext(distinct_on(Referrer.slug))
-        .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
-        .where(
-            Referrer.brand_id == brand_id,
-            in_texts(Referrer.slug, list(slugs)),
-            Code.kind == CodeKind.share,
-        )
-        .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
-    )
-    return {row.slug: row.id for row in rows}
 
 
 async def gather(
@@ -96,14 +42,7 @@ async def gather(
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:
         await session.execute(select(func.pg_advisory_xact_lock(_BUDGET_LOCK, brand.id)))
-    rows = await session.execute(
-        select(Code.terms_id, Code.referrer_id)
-        .where(Code.brand_id == brand.id, in_ids(Code.id, list(code_ids)))
-        .distinct()
-    )
-    pairs = rows.all()
-    referrer_ids = {row.referrer_id for row in pairs}
-    terms = await load_terms(session, brand.id, {row.terms_id for row in pairs})
+    referrer_ids, terms = await _referrers_and_terms(session, brand.id, code_ids)
     if lock and any(each.reward.cap_per_referrer is not None for each in terms.values()):
         await _lock_referrers(session, brand.id, referrer_ids)
     zone = ZoneInfo(brand.time_zone)
@@ -124,6 +63,20 @@ async def gather(
         spent=await _spent(session, brand.id, programme, candidates, zone),
         payments=await _payments(session, brand.id, owners.values(), candidates),
     )
+
+
+async def _referrers_and_terms(
+    session: AsyncSession, brand_id: int, code_ids: Collection[UUID]
+) -> tuple[set[UUID], Mapping[UUID, Terms]]:
+    """The referrers of these codes, and their terms by id."""
+    rows = await session.execute(
+        select(Code.terms_id, Code.referrer_id)
+        .where(Code.brand_id == brand_id, in_ids(Code.id, list(code_ids)))
+        .distinct()
+    )
+    pairs = rows.all()
+    terms = await load_terms(session, brand_id, {row.terms_id for row in pairs})
+    return {row.referrer_id for row in pairs}, terms
 
 
 async def _lock_referrers(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> None:
@@ -167,8 +120,8 @@ async def _load_owners(
 # own.
 _EXISTING = text("""
     SELECT friend.key
-    FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]), CAST(:phones AS text[]),
-                CAST(:placed AS timestamptz[])) AS friend (key, customer_id, email_key, phone, placed_at)
+    FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]),
+                CAST(:phones AS text[]), CAST(:placed AS timestamptz[])) AS friend (key, customer_id, email_key, phone, placed_at)
     WHERE EXISTS (
         SELECT 1
         FROM (
@@ -177,7 +130,8 @@ _EXISTING = text("""
             UNION SELECT id FROM customers WHERE brand_id = :brand_id AND phone = friend.phone
         ) AS same
         JOIN orders ON orders.brand_id = :brand_id AND orders.customer_id = same.id
-        WHERE NOT orders.test AND orders.cancelled_at IS NULL AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key)
+        WHERE NOT orders.test AND orders.cancelled_at IS NULL
+          AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key)
     )
 """)
 

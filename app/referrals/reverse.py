@@ -16,8 +16,9 @@ from app.brands.terms import Terms, load_terms
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
-from app.referrals import rules
+from app.referrals.amount_rules import is_undone, minor_of, net_reward
 from app.referrals.models import Redemption, Reward
+from app.referrals.period_rules import hold_end
 from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RewardStatus
 
 CANCELLED, REFUNDED = "cancelled", "refunded"
@@ -41,7 +42,7 @@ class RedemptionState:
     @property
     def undone(self) -> bool:
         """Whether nothing is left of the order."""
-        return rules.is_undone(self.order.total, self.order.refunded, cancelled=self.cancelled)
+        return is_undone(self.order.total, self.order.refunded, cancelled=self.cancelled)
 
     def net_of(self, amount: int) -> int:
         """What the order's facts leave of a reward of this amount.
@@ -51,13 +52,13 @@ class RedemptionState:
         if self.undone or self.redemption.status not in COUNTED:
             return 0
         minimum, currency = self.terms.offer.minimum_subtotal, self.order.currency
-        return rules.net_reward(
+        return net_reward(
             amount,
             self.order.total,
             self.order.refunded,
             cancelled=self.cancelled,
             how=self.terms.reward.partial_refund,
-            minimum=None if minimum is None else rules.minor_of(minimum, currency),
+            minimum=None if minimum is None else minor_of(minimum, currency),
         )
 
 
@@ -157,7 +158,7 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
     """Set the redemption's state from the order's facts; idempotent."""
     redemption, order, reward = state.redemption, state.order, state.terms.reward
     if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
-        redemption.hold_until = rules.hold_end(
+        redemption.hold_until = hold_end(
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
     if redemption.status in COUNTED and state.undone:

@@ -62,6 +62,18 @@ async def reward_redemptions(
     await record_events(session, brand.id, events)
     await post_entries(session, brand, [_transaction(*each, now=now) for each in granted], now=now)
     await reduce_rewards(session, brand, [state for state, _ in granted], now=now)
+    await _announce(session, tokens, brand, granted, now=now)
+
+
+async def _announce(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    granted: Sequence[tuple[RedemptionState, Reward]],
+    *,
+    now: datetime,
+) -> None:
+    """Queue the messages about those granted rewards of which something is left."""
     shops = await load_shops(session, brand.id)
     announced = [
         GrantedReward(reward, net, shops[state.order.shop_id])

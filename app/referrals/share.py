@@ -15,8 +15,9 @@ from app.base.i18n import N_, SOURCE, translate
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind, RewardKind
 from app.brands.terms import Terms, load_terms
+from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, CodePublication, Referrer
-from app.referrals.rules import CodeKind, CodeStatus, PublicationState, amount_text, code_status
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
 
 
 @dataclass(frozen=True, slots=True)

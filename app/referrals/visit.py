@@ -17,8 +17,9 @@ from app.brands.models import Brand, Shop
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.platforms.registry import adapter_of
+from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, CodePublication, Referrer, Visit
-from app.referrals.rules import CodeStatus, PublicationState, amount_text
+from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.share import discount_text, has_present_code, in_home_shop, reward_text, status_of
 
 _MACHINES = re.compile(

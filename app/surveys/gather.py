@@ -22,7 +22,8 @@ from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import remaining_total
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyCause, SurveyInput
+from app.surveys.rules import SurveyCause
+from app.surveys.schedule_rules import SurveyInput
 from app.surveys.templates import SurveyParams
 
 

@@ -10,11 +10,11 @@ from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import NewMessage, queue_messages
-from app.surveys import rules
 from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
 from app.surveys.gather import gather_surveys, survey_message
 from app.surveys.models import Survey
-from app.surveys.rules import Deferred, Send, SurveyStatus
+from app.surveys.rules import SurveyStatus
+from app.surveys.schedule_rules import Deferred, Send, recheck_reminder
 from app.surveys.templates import REMINDER
 
 
@@ -39,7 +39,7 @@ async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now
         if survey.channel is None or survey.expires_at is None:
             raise RuntimeError("a sent survey has a channel and an end")
         gathered, number = inputs[survey.id], survey.reminders_sent + 1
-        decision = rules.recheck_reminder(
+        decision = recheck_reminder(
             gathered.fact,
             programme,
             channel=survey.channel,

@@ -53,9 +53,8 @@ async def record_response(
 ) -> ResponseOutcome:
     """Record the response to a survey, stop its reminders, and issue a promoter's offer.
 
-    One response per survey, also under concurrent calls. Until `change_minutes` after the first one
-    a
-    further response replaces it; a lowered score keeps its code. `now` is the wall clock.
+    One response per survey, also under concurrent calls. Until `change_minutes` after the first
+    one a further response replaces it; a lowered score keeps its code. `now` is the wall clock.
     """
     survey = await _lock(session, brand.id, survey_id)
     if survey is None or survey.customer_id is None or survey.channel is None:
@@ -102,11 +101,7 @@ async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey
 async def _write(
     session: AsyncSession, survey: Survey, customer_id: UUID, response: NewResponse, *, now: datetime
 ) -> ResponseOutcome:
-    values = {
-        "score": response.score,
-        "comment": response.comment,
-        "testimonial_consent": response.testimonial_consent,
-    }
+    """Insert the response, or change the one that is there."""
     made = await session.scalar(
         insert(Response)
         .values(
@@ -118,7 +113,9 @@ async def _write(
             answered_at=now,
             first_answered_at=now,
             changes=0,
-            **values,
+            score=response.score,
+            comment=response.comment,
+            testimonial_consent=response.testimonial_consent,
         )
         .on_conflict_do_nothing(index_elements=["brand_id", "survey_id"])
         .returning(Response.id)
@@ -126,6 +123,13 @@ async def _write(
     if made is not None:
         await record_events(session, survey.brand_id, [Event("response.recorded", made, now)])
         return ResponseOutcome.recorded
+    return await _change(session, survey, response, now=now)
+
+
+async def _change(
+    session: AsyncSession, survey: Survey, response: NewResponse, *, now: datetime
+) -> ResponseOutcome:
+    """Replace the survey's response while `change_minutes` last."""
     present = (
         await session.scalars(
             select(Response)
@@ -136,7 +140,7 @@ async def _write(
     terms = await load_programme(session, survey.brand_id)
     if now >= present.first_answered_at + timedelta(minutes=terms.programme.survey.change_minutes):
         return ResponseOutcome.stands
-    if any(getattr(present, name) != value for name, value in values.items()):
+    if response != NewResponse(present.score, present.comment, present.testimonial_consent):
         present.score, present.comment = response.score, response.comment
         present.testimonial_consent = response.testimonial_consent
         present.answered_at = now

@@ -16,10 +16,10 @@ from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
-from app.surveys import rules
 from app.surveys.gather import Gathered, Occasion, gather_occasions, gather_orders, occasion_of
 from app.surveys.models import Survey
-from app.surveys.rules import OPEN, Planned, Skipped, SkipReason, SurveyCause, SurveyStatus
+from app.surveys.rules import OPEN, RECONSIDERED, SkipReason, SurveyCause, SurveyStatus
+from app.surveys.schedule_rules import Planned, Skipped, plan
 from app.surveys.templates import REMINDER, SURVEY
 
 _WRITTEN = [
@@ -58,7 +58,7 @@ async def schedule_surveys(
 
     Idempotent: call it after any change of an order's facts, in any order and as often as wanted. A
     survey that is queued, sent, answered or expired is not changed; of the skipped only those are
-    planned again that a fact can undo (`rules.RECONSIDERED`). One row per order holds under
+    planned again that a fact can undo (`RECONSIDERED`). One row per order holds under
     concurrent calls. Reminders of an open survey stop once its order is cancelled or refunded.
     """
     if not order_ids:
@@ -105,7 +105,7 @@ async def reconsider(
 async def _plan(session: AsyncSession, brand: Brand, gathered: Sequence[Gathered], *, now: datetime) -> None:
     """Write each cause's plan; wake the sweep where one is due already."""
     terms = await load_programme(session, brand.id)
-    plans = [rules.plan(it.fact, terms.programme, now=now) for it in gathered]
+    plans = [plan(it.fact, terms.programme, now=now) for it in gathered]
     rows = [_row(brand.id, it, plan, terms.version) for it, plan in zip(gathered, plans, strict=True)]
     await _write(session, rows)
     if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
@@ -135,7 +135,7 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
             set_=changed,
             where=or_(
                 Survey.status == SurveyStatus.planned,
-                and_(Survey.status == SurveyStatus.skipped, Survey.reason.in_(sorted(rules.RECONSIDERED))),
+                and_(Survey.status == SurveyStatus.skipped, Survey.reason.in_(sorted(RECONSIDERED))),
             ),
         )
     )

@@ -16,11 +16,11 @@ from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.brands.rules import zone_or
 from app.messaging.queue import NewMessage, queue_messages
-from app.surveys import rules
 from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
 from app.surveys.gather import gather_surveys, survey_message
 from app.surveys.models import Survey
-from app.surveys.rules import Deferred, Send, Skipped, SurveyStatus
+from app.surveys.rules import SurveyStatus
+from app.surveys.schedule_rules import Deferred, Send, Skipped, recheck
 from app.surveys.templates import SURVEY
 
 _DAY_LOCK = 0x5D4A
@@ -60,7 +60,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
     messages: list[NewMessage] = []
     for survey in surveys:
         gathered, customer_id = inputs[survey.id], survey.customer_id
-        decision = rules.recheck(
+        decision = recheck(
             gathered.fact,
             programme,
             now=now,

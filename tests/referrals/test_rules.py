@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
-from app.referrals import rules
-from app.referrals.rules import CodeStatus, EligibilityInput, RedemptionStatus, RefusalReason
+from app.referrals import amount_rules, eligibility_rules, period_rules, rules
+from app.referrals.eligibility_rules import EligibilityInput
+from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason
 from tests.support.constants import NOW
 
 FINE = EligibilityInput(
@@ -60,7 +61,7 @@ FINE = EligibilityInput(
     ],
 )
 def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None) -> None:
-    assert rules.may_redeem(replace(FINE, **changed)) == reason
+    assert eligibility_rules.may_redeem(replace(FINE, **changed)) == reason
 
 
 @pytest.mark.parametrize(
@@ -82,16 +83,17 @@ def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None)
 def test_amount_off(
     kind: DiscountKind, value: str, subtotal: int, currency: str, discounted: int, off: int
 ) -> None:
-    assert rules.amount_off(kind, Decimal(value), subtotal, currency, discounted=discounted) == off
+    assert amount_rules.amount_off(kind, Decimal(value), subtotal, currency, discounted=discounted) == off
 
 
 def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
     percent = {"kind": DiscountKind.percent, "value": Decimal(10), "code_currency": "EUR", "currency": "EUR"}
-    assert rules.leaked(subtotal=8000, discounted=0, **percent) == 0
-    assert rules.leaked(subtotal=8000, discounted=500, **percent) == 500
-    assert rules.leaked(subtotal=8000, discounted=5000, **percent) == 800
+    assert amount_rules.leaked(subtotal=8000, discounted=0, **percent) == 0
+    assert amount_rules.leaked(subtotal=8000, discounted=500, **percent) == 500
+    assert amount_rules.leaked(subtotal=8000, discounted=5000, **percent) == 800
     assert (
-        rules.leaked(DiscountKind.amount, Decimal(10), 8000, 700, code_currency="EUR", currency="USD") == 700
+        amount_rules.leaked(DiscountKind.amount, Decimal(10), 8000, 700, code_currency="EUR", currency="USD")
+        == 700
     )
 
 
@@ -116,7 +118,9 @@ def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
 def test_net_reward(
     how: PartialRefund, minimum: int | None, total: int, refunded: int, cancelled: bool, net: int
 ) -> None:
-    assert rules.net_reward(1000, total, refunded, cancelled=cancelled, how=how, minimum=minimum) == net
+    assert (
+        amount_rules.net_reward(1000, total, refunded, cancelled=cancelled, how=how, minimum=minimum) == net
+    )
 
 
 @given(
@@ -130,7 +134,8 @@ def test_net_reward_never_rises_with_a_refund(
 ) -> None:
     sums = [sum(refunds[:count]) for count in range(len(refunds) + 1)]
     nets = [
-        rules.net_reward(reward, total, refunded, cancelled=False, how=how, minimum=100) for refunded in sums
+        amount_rules.net_reward(reward, total, refunded, cancelled=False, how=how, minimum=100)
+        for refunded in sums
     ]
     assert nets == sorted(nets, reverse=True)
     assert all(0 <= net <= reward for net in nets)
@@ -169,9 +174,9 @@ def test_status_transitions() -> None:
 
 def test_hold_counts_from_its_fact() -> None:
     later = NOW + timedelta(days=3)
-    assert rules.hold_end(NOW, later, HoldFrom.paid, 14) == NOW + timedelta(days=14)
-    assert rules.hold_end(NOW, later, HoldFrom.delivered, 14) == later + timedelta(days=14)
-    assert rules.hold_end(NOW, None, HoldFrom.delivered, 14) is None
+    assert period_rules.hold_end(NOW, later, HoldFrom.paid, 14) == NOW + timedelta(days=14)
+    assert period_rules.hold_end(NOW, later, HoldFrom.delivered, 14) == later + timedelta(days=14)
+    assert period_rules.hold_end(NOW, None, HoldFrom.delivered, 14) is None
 
 
 @pytest.mark.parametrize(
@@ -184,7 +189,9 @@ def test_hold_counts_from_its_fact() -> None:
     ],
 )
 def test_budget_periods_follow_the_brands_calendar(period: str, start: str, end: str) -> None:
-    found = rules.period_of(datetime(2026, 3, 28, 23, 30, tzinfo=UTC), period, ZoneInfo("Europe/Berlin"))
+    found = period_rules.period_of(
+        datetime(2026, 3, 28, 23, 30, tzinfo=UTC), period, ZoneInfo("Europe/Berlin")
+    )
     assert found is not None
     assert [moment.isoformat(timespec="minutes") for moment in found] == [start, end]
-    assert rules.period_of(NOW, "total", ZoneInfo("UTC")) is None
+    assert period_rules.period_of(NOW, "total", ZoneInfo("UTC")) is None

@@ -11,16 +11,13 @@ from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
 from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
 from app.surveys.form import MAX_COMMENT, read_form, read_score
-from app.surveys.rules import (
-    Band,
-    Deferral,
+from app.surveys.rules import Band, Deferral, SkipReason, band_of
+from app.surveys.schedule_rules import (
     Deferred,
     Planned,
     Send,
     Skipped,
-    SkipReason,
     SurveyInput,
-    band_of,
     plan,
     recheck,
     recheck_reminder,

@@ -1,0 +1,122 @@
+"""Decide about each due message: it is claimed, deferred to a later time, or dropped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from app.base.i18n import language_of
+from app.base.ids import new_id
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel, QuietHours
+from app.brands.rules import country_quiet_hours, next_daytime, zone_or
+from app.customers.rules import ContactOptions, NoContactReason
+from app.messaging.render import Params
+from app.messaging.rules import MessageStatus
+from app.messaging.templates import TemplateSpec, find_template, read_params
+from app.messaging.versions import VersionContent, branding_of, current_version
+
+
+class DueMessage(NamedTuple):
+    """What is read of a due message; its fields are columns."""
+
+    id: UUID
+    customer_id: UUID
+    shop_id: UUID
+    template: str
+    subject_id: UUID
+    channel: str
+    locale: str
+    template_params: Params
+    status: str
+    attempts: int
+    unknowns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMessage:
+    """A message with an attempt begun: whoever has this must send it."""
+
+    message_id: UUID
+    attempt_id: UUID
+    number: int
+    """Of the attempt, from 1."""
+    unknowns: int
+    """Earlier attempts of unknown outcome."""
+    customer_id: UUID
+    subject_id: UUID
+    locale: str
+    template_params: Params
+    address: str
+    version: VersionContent
+
+
+class Decisions:
+    """Decisions about the due messages of one brand at `now`."""
+
+    def __init__(
+        self,
+        brand: Brand,
+        shops: Mapping[UUID, Shop],
+        quiet_hours: QuietHours | None,
+        people: Mapping[UUID, ContactOptions],
+        now: datetime,
+    ) -> None:
+        self._brand = brand
+        self._shops = shops
+        self._brandings = {shop_id: branding_of(brand, shop) for shop_id, shop in shops.items()}
+        self._quiet_hours = quiet_hours
+        self._people = people
+        self._now = now
+        self._languages: dict[str, str] = {}
+        self.claimed: list[ClaimedMessage] = []
+        self.deferred: list[tuple[UUID, datetime]] = []
+        self.dropped: list[tuple[UUID, MessageStatus, str]] = []
+
+    def add(self, row: DueMessage) -> None:
+        """Decide about one row."""
+        channel, template = Channel(row.channel), find_template(row.template)
+        if template is None:
+            self.dropped.append((row.id, MessageStatus.failed, "unknown_template"))
+            return
+        params, person = read_params(template, row.template_params), self._people.get(row.customer_id)
+        if params is None:
+            self.dropped.append((row.id, MessageStatus.cancelled, "erased"))
+        elif person is None or (address := person.addresses.get(channel)) is None:
+            refusal = person.refusals.get(channel) if person else None
+            reason = (refusal or NoContactReason.no_address).value
+            self.dropped.append((row.id, MessageStatus.suppressed, reason))
+        elif (earliest := self._earliest(row, person, template, channel)) > self._now:
+            self.deferred.append((row.id, earliest))
+        else:
+            self.claimed.append(self._claimed(row, template, channel, params, address))
+
+    def _earliest(
+        self, row: DueMessage, person: ContactOptions, template: TemplateSpec, channel: Channel
+    ) -> datetime:
+        """From when the message may leave, by the reader's clock, else the shop's; `now` for at once."""
+        if channel not in template.quiet_hours:
+            return self._now
+        zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)
+        country = country_quiet_hours(self._brand.countries, person.country)
+        return next_daytime(self._now, zone, self._quiet_hours, country)
+
+    def _claimed(
+        self, row: DueMessage, template: TemplateSpec, channel: Channel, params: Params, address: str
+    ) -> ClaimedMessage:
+        language = self._languages.get(row.locale)
+        if language is None:
+            language = self._languages[row.locale] = language_of(row.locale, self._brand.locale)
+        return ClaimedMessage(
+            message_id=row.id,
+            attempt_id=new_id(),
+            number=row.attempts + 1,
+            unknowns=row.unknowns,
+            customer_id=row.customer_id,
+            subject_id=row.subject_id,
+            locale=row.locale,
+            template_params=params,
+            address=address,
+            version=current_version(template, channel, language, self._brandings[row.shop_id]),
+        )

@@ -1,0 +1,135 @@
+"""Find the orders whose redemption is to be decided, and the codes of ours that they carry."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids, in_texts
+from app.base.tokens import plain_code, slug_brand
+from app.brands.models import Shop
+from app.customers.models import Customer
+from app.orders.models import Order
+from app.referrals.candidates import RedemptionCandidate
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.rules import CodeKind
+
+
+async def find_candidates(
+    session: AsyncSession, brand_id: int, order_ids: Sequence[UUID]
+) -> list[RedemptionCandidate]:
+    """Return the orders with a code or share link and without a redemption, in the order given."""
+    rows = await session.execute(_undecided(brand_id, order_ids))
+    found = {row.id: row for row in rows}
+    return [_candidate(found[order_id]) for order_id in dict.fromkeys(order_ids) if order_id in found]
+
+
+def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            *(
+                Order.id,
+                Order.discount_codes,
+                Order.referral,
+                Order.customer_id,
+                Order.placed_at,
+                Order.subtotal,
+                Order.currency,
+            ),
+            *(Order.discount_total, Order.payment_key, Order.paid_at, Order.delivered_at),
+            *(Customer.email_key, Customer.phone),
+            Shop.currency.label("shop_currency"),
+        )
+        .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
+        .join(
+            Customer, (Customer.brand_id == Order.brand_id) & (Customer.id == Order.customer_id), isouter=True
+        )
+        .join(
+            Redemption,
+            (Redemption.brand_id == Order.brand_id) & (Redemption.order_id == Order.id),
+            isouter=True,
+        )
+        .where(
+            Order.brand_id == brand_id,
+            in_ids(Order.id, order_ids),
+            Redemption.id.is_(None),
+            Order.test.is_(False),
+            Order.history.is_(False),
+            (func.jsonb_array_length(Order.discount_codes) > 0) | Order.referral.is_not(None),
+        )
+    )
+
+
+def _candidate(row: Row[*tuple[Any, ...]]) -> RedemptionCandidate:
+    return RedemptionCandidate(
+        key=row.id,
+        entered=tuple(plain for entered in row.discount_codes if (plain := plain_code(entered))),
+        slug=row.referral.strip().lower() if row.referral else None,
+        customer_id=row.customer_id,
+        email_key=row.email_key,
+        phone=row.phone,
+        placed_at=row.placed_at,
+        subtotal=row.subtotal,
+        currency=row.currency,
+        shop_currency=row.shop_currency,
+        discounted=row.discount_total,
+        payment_key=row.payment_key,
+        paid_at=row.paid_at,
+        delivered_at=row.delivered_at,
+    )
+
+
+async def find_codes(
+    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
+) -> dict[UUID, list[UUID]]:
+    """The ids of our codes that each candidate carries: as entered, then by the share link.
+
+    Candidates without any are left out. A share link stands for its referrer's present share code,
+    else for their last one: so the order is refused with that code's reason, and decided for good
+    instead of winning a later code when it is reported again.
+    """
+    entered = {code for candidate in candidates for code in candidate.entered}
+    slugs = {
+        candidate.slug
+        for candidate in candidates
+        if candidate.slug and slug_brand(candidate.slug) == brand_id
+    }
+    by_code = await _ids_by_code(session, brand_id, entered)
+    by_slug = await _ids_by_slug(session, brand_id, slugs)
+    found = {}
+    for candidate in candidates:
+        ids = [by_code.get(code) for code in candidate.entered] + [by_slug.get(candidate.slug or "")]
+        ours = list(dict.fromkeys(code_id for code_id in ids if code_id is not None))
+        if ours:
+            found[candidate.key] = ours
+    return found
+
+
+async def _ids_by_code(session: AsyncSession, brand_id: int, entered: Collection[str]) -> dict[str, UUID]:
+    if not entered:
+        return {}
+    rows = await session.execute(
+        select(Code.code, Code.id).where(Code.brand_id == brand_id, in_texts(Code.code, list(entered)))
+    )
+    return {row.code: row.id for row in rows}
+
+
+async def _ids_by_slug(session: AsyncSession, brand_id: int, slugs: Collection[str]) -> dict[str, UUID]:
+    """The present share code of each link's referrer, else their last one."""
+    if not slugs:
+        return {}
+    rows = await session.execute(
+        select(Referrer.slug, Code.id)
+        .ext(distinct_on(Referrer.slug))
+        .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
+        .where(
+            Referrer.brand_id == brand_id,
+            in_texts(Referrer.slug, list(slugs)),
+            Code.kind == CodeKind.share,
+        )
+        .order_by(Referrer.slug, Code.active.desc(), Code.created_at.desc(), Code.id.desc())
+    )
+    return {row.slug: row.id for row in rows}

@@ -1,0 +1,190 @@
+"""Record what was decided about friends' orders: redemptions, uses, rewards and ledger entries."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.ids import new_id
+from app.brands.models import Brand
+from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.rules import CauseKind, LedgerAccount
+from app.referrals.amount_rules import amount_off, leaked
+from app.referrals.candidates import RedemptionContext, RedemptionDecision, reward_amount
+from app.referrals.models import Redemption, Reward
+from app.referrals.period_rules import hold_end
+from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
+
+
+async def record_decisions(
+    session: AsyncSession,
+    brand: Brand,
+    context: RedemptionContext,
+    decisions: Sequence[RedemptionDecision],
+    *,
+    now: datetime,
+) -> list[RedemptionDecision]:
+    """Write redemptions, pending rewards and the ledger's entries; returns what was written.
+
+    The uses of the codes are counted. An order that was redeemed concurrently is left out.
+    """
+    written = await _write(session, brand.id, context, decisions)
+    await _write_rewards(session, brand.id, context, written)
+    await post_entries(session, brand, [_discount(each) for each in written], now=now)
+    return written
+
+
+async def _write(
+    session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
+) -> list[RedemptionDecision]:
+    """Write the redemptions and take the uses; returns what was written.
+
+    Codes are locked, so uses cannot run out in between. But a friend who orders twice at one moment
+    with two codes is noticed by the unique key alone: the later order is refused then. An order
+    that was redeemed concurrently is left out.
+    """
+    written = await _insert(session, brand_id, context, decisions)
+    won = Counter(each.code.id for each in decisions if each.reason is None and each.candidate.key in written)
+    await _take_uses(session, brand_id, won)
+    missed = [each for each in decisions if each.candidate.key not in written]
+    late = [replace(each, reason=RefusalReason.already_used_by_friend) for each in missed]
+    # An order that was redeemed concurrently has its row, and this second insert leaves it out.
+    written |= await _insert(session, brand_id, context, late)
+    final = {each.candidate.key: each for each in (*decisions, *late)}
+    return [each for key, each in final.items() if key in written]
+
+
+async def _insert(
+    session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
+) -> set[UUID]:
+    """The keys of the orders whose redemptions were written."""
+    if not decisions:
+        return set()
+    # In the order of the friends' keys, so that two batches with the same friends cannot deadlock.
+    ordered = sorted(decisions, key=lambda each: (each.candidate.email_key or "", each.candidate.phone or ""))
+    values = [_values(brand_id, context, each) for each in ordered]
+    return set(
+        await session.scalars(
+            insert(Redemption).on_conflict_do_nothing().returning(Redemption.order_id), values
+        )
+    )
+
+
+def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecision) -> dict[str, object]:
+    candidate, code = decision.candidate, decision.code
+    terms, won = context.terms[code.terms_id], decision.reason is None
+    status = RedemptionStatus.in_review if decision.suspect else RedemptionStatus.pending
+    reason = RefusalReason.suspected_fraud if decision.suspect and won else decision.reason
+    hold_until = None
+    if won and candidate.paid_at is not None:
+        hold_until = hold_end(
+            candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
+        )
+    return {
+        "brand_id": brand_id,
+        "id": decision.redemption_id,
+        "order_id": candidate.key,
+        "code_id": code.id,
+        "referrer_id": code.referrer_id,
+        "friend_id": candidate.customer_id,
+        "friend_email_key": candidate.email_key,
+        "friend_phone": candidate.phone,
+        "one_per_friend": terms.offer.one_per_friend,
+        "status": status if won else RedemptionStatus.refused,
+        "reason": reason,
+        "amount_off": _amount_off_of(decision),
+        "currency": candidate.currency,
+        "terms_id": code.terms_id,
+        "holds_use": won,
+        "hold_until": hold_until,
+    }
+
+
+def _amount_off_of(decision: RedemptionDecision) -> int:
+    """What the code takes off the order, in its minor units.
+
+    For a refused code what the shop took off.
+    """
+    candidate, code = decision.candidate, decision.code
+    kind, value = code.discount_kind, code.discount_value
+    if decision.reason is None:
+        return amount_off(
+            kind, value, candidate.subtotal, candidate.currency, discounted=candidate.discounted
+        )
+    return leaked(
+        kind,
+        value,
+        candidate.subtotal,
+        candidate.discounted,
+        code_currency=code.currency,
+        currency=candidate.currency,
+    )
+
+
+_TAKE = text("""
+    UPDATE codes SET uses = uses + taken.count
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS taken (id, count)
+    WHERE codes.brand_id = :brand_id AND codes.id = taken.id AND uses + taken.count <= max_uses
+    RETURNING codes.id
+""")
+
+
+async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
+    """Count the uses.
+
+    The condition repeats what the lock guarantees, else the batch is rolled back.
+    """
+    if not won:
+        return
+    taken = await session.scalars(
+        _TAKE, {"brand_id": brand_id, "ids": list(won), "counts": list(won.values())}
+    )
+    if len(taken.all()) != len(won):
+        raise RuntimeError("a code was used up while it was locked")
+
+
+async def _write_rewards(
+    session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
+) -> None:
+    """Write the pending reward of each redemption that counts, unless its terms give none."""
+    values = []
+    for each in decisions:
+        terms, currency = context.terms[each.code.terms_id], each.candidate.shop_currency
+        amount = reward_amount(terms, currency)
+        if each.reason is None and amount:
+            values.append(
+                {
+                    "brand_id": brand_id,
+                    "id": new_id(),
+                    "redemption_id": each.redemption_id,
+                    "referrer_id": each.code.referrer_id,
+                    "kind": terms.reward.kind,
+                    "amount": amount,
+                    "net_amount": amount,
+                    "currency": currency,
+                    "status": RewardStatus.pending,
+                }
+            )
+    if values:
+        await session.execute(insert(Reward), values)
+
+
+def _discount(decision: RedemptionDecision) -> LedgerTransaction:
+    """What the friend got: a cost of a redemption that counts, else a leaked discount."""
+    counts = decision.reason is None
+    return LedgerTransaction(
+        key=f"discount:{decision.redemption_id}",
+        account=LedgerAccount.discount_cost if counts else LedgerAccount.leaked_discount,
+        other=LedgerAccount.friends,
+        amount=_amount_off_of(decision),
+        currency=decision.candidate.currency,
+        cause_kind=CauseKind.redemption,
+        cause_id=decision.redemption_id,
+        referrer_id=decision.code.referrer_id,
+        occurred_at=decision.candidate.placed_at,
+    )

@@ -115,7 +115,9 @@ async def add_orders(
 async def in_batches(context: AppContext, brand: Brand, order_ids: list[UUID], size: int) -> None:
     for start in range(0, len(order_ids), size):
         async with context.sessions.begin() as session:
-            await redeem_orders(session, brand, order_ids[start : start + size], now=clock.now())
+            await redeem_orders(
+                session, context.tokens, brand, order_ids[start : start + size], now=clock.now()
+            )
 
 
 _LEDGER = text("""

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.tokens import plain_code
+from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind
 from app.customers.contact import email_identity, email_key, phone_e164
@@ -40,6 +40,7 @@ class Validation:
 
 async def validate_code(
     session: AsyncSession,
+    tokens: Tokens,
     brand: Brand,
     code: str,
     person: Person,
@@ -70,7 +71,7 @@ async def validate_code(
     if not carried:
         return Validation(RefusalReason.unknown_code, None, 0)
     code_id = carried[candidate.key][0]
-    context = await gather(session, brand, [candidate], [code_id], lock=False)
+    context = await gather(session, tokens, brand, [candidate], [code_id], lock=False)
     row = context.codes[code_id]
     reason = may_redeem(context.eligibility_of(candidate, row))
     off = 0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal, currency)

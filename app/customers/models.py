@@ -1,8 +1,8 @@
-"""Tables of customers, their consents, and suppressed addresses."""
+"""Tables of customers, their consents, suppressed addresses, and who was erased."""
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, text
+from sqlalchemy import BigInteger, Boolean, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
@@ -94,4 +94,26 @@ class Suppression(Base):
     address_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     reason: Mapped[SuppressionReason] = mapped_column(enum_text(SuppressionReason))
     at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+
+class ErasedIdentity(Base):
+    """Something that identified an erased person, as a keyed hash; `customers.erased` has more."""
+
+    __tablename__ = "erased_identities"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        Index("ix_erased_identities_sequence", "brand_id", "sequence"),
+        Index("ix_erased_identities_erased_at", "erased_at", "brand_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    identity_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    customer_id: Mapped[UUID | None]
+    """The emptied row; None for a person who had none."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """The erasure's place in the order of arrival: earlier deliveries are processed without the
+    person, later ones belong to a new customer."""
+    erased_at: Mapped[Moment]
     created_at: Mapped[Created]

@@ -81,7 +81,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.
-    await redeem_orders(session, brand, orders, now=now)
+    await redeem_orders(session, tokens, brand, orders, now=now)
     await reverse_orders(session, brand, changed, now=now)
 
 

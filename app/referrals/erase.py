@@ -58,6 +58,11 @@ def _hidden(tokens: Tokens, address: str | None) -> str | None:
     """A keyed hash of an address; a hash stays what it is."""
     if address is None or address.startswith(_HIDDEN):
         return address
+    return hidden_address(tokens, address)
+
+
+def hidden_address(tokens: Tokens, address: str) -> str:
+    """What stands in a redemption for an erased friend's address or number."""
     return _HIDDEN + tokens.address_key(address).hex()
 
 

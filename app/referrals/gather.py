@@ -11,13 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids, in_texts
+from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.brands.terms import Terms, load_terms
+from app.customers.erased import (
+    alias_free_hash,
+    find_erased,
+    find_erased_references,
+    has_erased,
+    phone_hash,
+)
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext, budget_of
+from app.referrals.erase import hidden_address
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.period_rules import period_of
 from app.referrals.rules import COUNTED
@@ -28,6 +37,7 @@ _BUDGET_LOCK = 0x7E51
 
 async def gather(
     session: AsyncSession,
+    tokens: Tokens,
     brand: Brand,
     candidates: Sequence[RedemptionCandidate],
     code_ids: Collection[UUID],
@@ -56,9 +66,10 @@ async def gather(
         zone=zone,
         codes=codes,
         owners=owners,
-        existing=await _existing(session, brand.id, candidates),
-        emails=await _used(session, brand.id, Redemption.friend_email_key, emails),
-        phones=await _used(session, brand.id, Redemption.friend_phone, phones),
+        existing=await _existing(session, brand.id, candidates)
+        | await _erased(session, tokens, brand.id, candidates),
+        emails=await _used(session, tokens, brand.id, Redemption.friend_email_key, emails),
+        phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones),
         counted=await _counted(session, brand.id, referrer_ids),
         spent=await _spent(session, brand.id, programme, candidates, zone),
         payments=await _payments(session, brand.id, owners.values(), candidates),
@@ -157,21 +168,46 @@ async def _existing(
     return set(rows)
 
 
+async def _erased(
+    session: AsyncSession, tokens: Tokens, brand_id: int, candidates: Sequence[RedemptionCandidate]
+) -> set[UUID]:
+    """Keys of candidates whose person was erased: known before, so never a new customer."""
+    if not await has_erased(session, brand_id):
+        return set()
+    hashes: dict[bytes, list[UUID]] = {}
+    for each in candidates:
+        if each.email_key:
+            hashes.setdefault(alias_free_hash(tokens, each.email_key), []).append(each.key)
+        if each.phone:
+            hashes.setdefault(phone_hash(tokens, each.phone), []).append(each.key)
+    erased = await find_erased(session, brand_id, hashes)
+    known = {each.customer_id for each in candidates if each.customer_id is not None}
+    referred = await find_erased_references(session, tokens, brand_id, known)
+    return {key for found in erased for key in hashes[found]} | {
+        each.key for each in candidates if each.customer_id in referred
+    }
+
+
 async def _used(
-    session: AsyncSession, brand_id: int, column: InstrumentedAttribute[str | None], values: Collection[str]
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    column: InstrumentedAttribute[str | None],
+    values: Collection[str],
 ) -> set[str]:
-    """Which of these friends hold a use of a code already."""
+    """Which of these friends hold a use of a code already, erased ones included."""
     if not values:
         return set()
+    hidden = {hidden_address(tokens, value): value for value in values}
     rows = await session.scalars(
         select(column).where(
             Redemption.brand_id == brand_id,
-            in_texts(column, list(values)),
+            in_texts(column, [*values, *hidden]),
             Redemption.holds_use,
             Redemption.one_per_friend,
         )
     )
-    return {value for value in rows if value is not None}
+    return {hidden.get(value, value) for value in rows if value is not None}
 
 
 async def _counted(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> Counter[UUID]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
+from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.referrals.candidates import RedemptionCandidate, RedemptionContext, RedemptionDecision
 from app.referrals.eligibility_rules import may_redeem
@@ -18,7 +19,7 @@ from app.referrals.reverse import reverse_orders
 
 
 async def redeem_orders(
-    session: AsyncSession, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
+    session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> None:
     """Decide the redemption of each recorded order, `order_ids` in the order of their arrival.
 
@@ -34,7 +35,7 @@ async def redeem_orders(
     if not candidates:
         return
     context = await gather(
-        session, brand, candidates, {code_id for ids in carried.values() for code_id in ids}
+        session, tokens, brand, candidates, {code_id for ids in carried.values() for code_id in ids}
     )
     decisions = [
         decide(context, candidate, [context.codes[code_id] for code_id in carried[candidate.key]])

@@ -339,6 +339,35 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_status", "deliveries", ["brand_id", "status", "id"], unique=False)
     op.create_table(
+        "erased_identities",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("identity_key", sa.LargeBinary(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_erased_identities_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_erased_identities_brands_brand_id")
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "identity_key", name=op.f("pk_erased_identities")),
+    )
+    op.create_index(
+        "ix_erased_identities_erased_at", "erased_identities", ["erased_at", "brand_id"], unique=False
+    )
+    op.create_index(
+        "ix_erased_identities_sequence", "erased_identities", ["brand_id", "sequence"], unique=False
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("api_key_id", sa.Uuid(), nullable=False),
@@ -1268,6 +1297,9 @@ def downgrade() -> None:
     op.drop_table("messages")
     op.drop_table("login_links")
     op.drop_table("idempotency_keys")
+    op.drop_index("ix_erased_identities_sequence", table_name="erased_identities")
+    op.drop_index("ix_erased_identities_erased_at", table_name="erased_identities")
+    op.drop_table("erased_identities")
     op.drop_index("ix_deliveries_status", table_name="deliveries")
     op.drop_index("ix_deliveries_new", table_name="deliveries", postgresql_where=sa.text("status = 'new'"))
     op.drop_table("deliveries")

@@ -14,8 +14,11 @@ from app.base.ids import new_id
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.checkout.validate import validate_code
+from app.customers.erased import Identities, NewErasedIdentity, list_erased
+from app.customers.models import CustomerReference
 from app.customers.person import Person
 from app.referrals.decide import disable_code
+from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.redeem import redeem_orders
 from app.referrals.rules import RedemptionStatus, RefusalReason
@@ -178,6 +181,7 @@ async def test_existing_customers_of_any_shop_and_of_history_are_not_new(
     async with context.sessions() as session:
         checked = await validate_code(
             session,
+            context.tokens,
             brand,
             code.code,
             Person(phone="+33 6 12 34 56 79"),
@@ -404,6 +408,44 @@ async def test_order_cancelled_before_it_came_leaves_no_use_behind(
     assert await balances(context, brand) == {}
 
 
+async def test_a_friend_who_was_erased_is_no_new_customer(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    erased = Identities(
+        frozenset({"b.en+x@gmail.com"}), frozenset({"+33612345679"}), frozenset({(shop.id, "c7")})
+    )
+    async with context.sessions.begin() as session:
+        await list_erased(
+            session,
+            brand.id,
+            [NewErasedIdentity(key, None, 1, NOW) for key in erased.keys(context.tokens)],
+        )
+    by_mail = await make_customer(context, brand, email_key="ben@gmail.com")
+    by_phone = await make_customer(context, brand, email=None, email_key=None, phone="+33612345679")
+    by_reference = await make_customer(context, brand)
+    async with context.sessions.begin() as session:
+        session.add(
+            CustomerReference(brand_id=brand.id, shop_id=shop.id, external_id="c7", customer_id=by_reference)
+        )
+    for person in (by_mail, by_phone, by_reference):
+        assert await refusal(context, brand, shop, code, person) == "existing_customer"
+    assert await refusal(context, brand, shop, code, await make_customer(context, brand)) is None
+
+
+async def test_an_erased_friend_does_not_get_a_second_code(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await set_terms(context, brand, {"offer": {"new_customers_only": False}})
+    code = await make_referrer(context, brand, shop)
+    friend = await make_customer(context, brand, email_key="ben@gmail.com")
+    assert await refusal(context, brand, shop, code, friend) is None
+    async with context.sessions.begin() as session:
+        await erase_referrals(session, context.tokens, brand.id, [friend], now=NOW)
+    again = await make_customer(context, brand, email_key="ben@gmail.com")
+    assert await refusal(context, brand, shop, code, again) == "already_used_by_friend"
+
+
 async def test_order_without_a_customer_may_redeem(context: AppContext, brand: Brand, shop: Shop) -> None:
     code = await make_referrer(context, brand, shop)
     orders = [await make_order(context, brand, shop, None, code.code) for _ in range(2)]
@@ -417,6 +459,7 @@ async def test_validating_a_code_reserves_nothing_and_changes_nothing(
     async with context.sessions() as session:
         fine = await validate_code(
             session,
+            context.tokens,
             brand,
             f" {code.code.lower()} ",
             Person(email="new@x.example"),
@@ -425,7 +468,7 @@ async def test_validating_a_code_reserves_nothing_and_changes_nothing(
             now=NOW,
         )
         unknown = await validate_code(
-            session, brand, "NOSUCH", Person(), subtotal=8000, currency="EUR", now=NOW
+            session, context.tokens, brand, "NOSUCH", Person(), subtotal=8000, currency="EUR", now=NOW
         )
     assert (fine.reason, fine.amount_off) == (None, 800)
     assert (unknown.reason, unknown.discount, unknown.amount_off) == (RefusalReason.unknown_code, None, 0)
@@ -441,5 +484,5 @@ async def test_another_brands_code_is_none_of_ours(context: AppContext, brand: B
     code = await issue(context, rival, rival_shop, await make_customer(context, rival))
     order_id = await make_order(context, brand, shop, await make_customer(context, brand), code.code)
     async with context.sessions.begin() as session:
-        await redeem_orders(session, brand, [order_id], now=NOW)
+        await redeem_orders(session, context.tokens, brand, [order_id], now=NOW)
     assert await redemption_of(context, brand, order_id) is None

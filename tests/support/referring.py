@@ -119,7 +119,7 @@ async def redeem(
 ) -> list[Redemption]:
     """Redeem in one batch; the redemptions there are, in the order given."""
     async with context.sessions.begin() as session:
-        await redeem_orders(session, brand, order_ids, now=now)
+        await redeem_orders(session, context.tokens, brand, order_ids, now=now)
     found = {order_id: await redemption_of(context, brand, order_id) for order_id in order_ids}
     return [redemption for redemption in found.values() if redemption is not None]
 

@@ -49,7 +49,7 @@ _DETAILS = {
     responses=problems(413, 422),
     openapi_extra=request_body(BasketBody),
 )
-async def validate(request: Request, caller: Checkout, session: SessionDep) -> CodeCheck:
+async def validate(request: Request, caller: Checkout, context: ContextDep, session: SessionDep) -> CodeCheck:
     """Whether a code would count now, why not, and what it would take off. Changes and reserves nothing."""
     brand = await load_brand(session, caller.brand_id)
     try:
@@ -61,7 +61,14 @@ async def validate(request: Request, caller: Checkout, session: SessionDep) -> C
     except Unparseable as error:
         raise AppError("invalid", str(error)) from None
     validation = await validate_code(
-        session, brand, basket.code, basket.person, subtotal=subtotal, currency=currency, now=clock.now()
+        session,
+        context.tokens,
+        brand,
+        basket.code,
+        basket.person,
+        subtotal=subtotal,
+        currency=currency,
+        now=clock.now(),
     )
     return _code_check(validation, currency)
 

@@ -52,6 +52,8 @@ def fact(it: OrderFact, number: str, currency: str, language: str) -> str:
             currency=currency,
             number=number,
         )
+    if it.dispute is not None:
+        return word(language, words.DISPUTES, it.dispute, number=number)
     return word(language, words.FACTS, it.kind, number=number)
 
 

@@ -7,6 +7,7 @@ from app.brands.programme import Channel, RewardKind
 from app.customers.rules import SuppressionReason
 from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
 from app.orders.rules import FactKind, OrderStatus
+from app.platforms.events import DisputeStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 
@@ -70,6 +71,11 @@ PROVIDER_EVENTS: Words = {
     ProviderEventKind.failed: N_("%(provider)s failed to deliver the %(template)s"),
     ProviderEventKind.opened: N_("%(provider)s reported that the %(template)s was opened"),
     ProviderEventKind.clicked: N_("%(provider)s reported that a link of the %(template)s was opened"),
+}
+DISPUTES: Words = {
+    DisputeStatus.open: N_("The payment of order %(number)s is disputed."),
+    DisputeStatus.won: N_("The dispute about order %(number)s was won."),
+    DisputeStatus.lost: N_("The dispute about order %(number)s was lost."),
 }
 FACTS: Words = {
     FactKind.fulfilled: N_("Order %(number)s was sent off."),

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import assert_never
+from datetime import datetime
+from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,19 +16,35 @@ from app.brands.models import Brand, Shop
 from app.orders.locks import lock_exclusive
 from app.orders.models import Order, OrderFact
 from app.orders.rules import FactKind, OrderState, ReportedFact, external_order_id, fold
-from app.platforms.events import FactEvent, OrderCancelled, OrderDelivered, OrderFulfilled, OrderRefunded
+from app.platforms.events import (
+    DisputeStatus,
+    FactEvent,
+    OrderCancelled,
+    OrderDelivered,
+    OrderDisputed,
+    OrderFulfilled,
+    OrderRefunded,
+)
 
-_STATE = (Order.fulfilled_at, Order.delivered_at, Order.cancelled_at, Order.refunded, Order.status)
+_STATE = (
+    Order.fulfilled_at,
+    Order.delivered_at,
+    Order.cancelled_at,
+    Order.refunded,
+    Order.status,
+    Order.dispute,
+)
 _FACT = [
     OrderFact.id,
     OrderFact.order_external_id,
     OrderFact.kind,
     OrderFact.key,
     OrderFact.amount,
+    OrderFact.dispute,
     OrderFact.at,
 ]
 _Facts = dict[tuple[str, FactKind, str], ReportedFact]
-"""By the order's external id, the kind, and the refund's id (else empty)."""
+"""By the order's external id, the kind, and the id of a refund or dispute (else empty)."""
 
 
 async def record_facts(
@@ -71,6 +88,9 @@ def _fact(event: FactEvent) -> ReportedFact:
             return ReportedFact(FactKind.cancelled, event.at)
         case OrderRefunded():
             return ReportedFact(FactKind.refunded, event.at, external_order_id(event.refund_id), event.amount)
+        case OrderDisputed():
+            key = external_order_id(event.dispute_id)
+            return ReportedFact(FactKind.disputed, event.at, key, event.amount, event.status)
         case _:
             assert_never(event)
 
@@ -84,6 +104,7 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
             "kind": kind,
             "key": key,
             "amount": None if fact.amount is None else str(fact.amount),
+            "dispute": fact.dispute,
             "at": fact.at,
         }
         for (external_id, kind, key), fact in facts.items()
@@ -97,16 +118,30 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
         include_defaults=False,
     )
     new = statement.excluded
+    is_dispute = OrderFact.kind == FactKind.disputed
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
             set_={
-                "at": func.least(OrderFact.at, new.at),
-                "amount": func.greatest(OrderFact.amount, new.amount),
+                "at": case((is_dispute, new.at), else_=func.least(OrderFact.at, new.at)),
+                "amount": case((is_dispute, new.amount), else_=func.greatest(OrderFact.amount, new.amount)),
+                "dispute": new.dispute,
             },
-            where=or_(new.at < OrderFact.at, new.amount > OrderFact.amount),
+            where=case(
+                (is_dispute, _is_later(new.at, new.dispute)),
+                else_=or_(new.at < OrderFact.at, new.amount > OrderFact.amount),
+            ),
         )
     )
+
+
+def _is_later(at: ColumnElement[datetime], dispute: ColumnElement[DisputeStatus]) -> ColumnElement[bool]:
+    """Whether a report of a dispute outweighs the stored one, as in `ReportedFact.merged`."""
+
+    def rank(column: Any) -> ColumnElement[int]:
+        return case((column == DisputeStatus.lost, 2), (column == DisputeStatus.open, 1), else_=0)
+
+    return or_(at > OrderFact.at, and_(at == OrderFact.at, rank(dispute) > rank(OrderFact.dispute)))
 
 
 async def load_facts(
@@ -115,7 +150,12 @@ async def load_facts(
     """What was reported about these orders of a shop, by the orders' external ids."""
     found = await session.execute(
         select(
-            OrderFact.order_external_id, OrderFact.kind, OrderFact.at, OrderFact.key, OrderFact.amount
+            OrderFact.order_external_id,
+            OrderFact.kind,
+            OrderFact.at,
+            OrderFact.key,
+            OrderFact.amount,
+            OrderFact.dispute,
         ).where(
             OrderFact.brand_id == brand_id,
             OrderFact.shop_id == shop_id,
@@ -124,7 +164,7 @@ async def load_facts(
     )
     facts: defaultdict[str, list[ReportedFact]] = defaultdict(list)
     for row in found:
-        facts[row.order_external_id].append(ReportedFact(row.kind, row.at, row.key, row.amount))
+        facts[row.order_external_id].append(ReportedFact(row.kind, row.at, row.key, row.amount, row.dispute))
     return facts
 
 
@@ -157,7 +197,7 @@ async def _update_orders(
     )
     changed = []
     for row in found:
-        before = OrderState(row.fulfilled_at, row.delivered_at, row.cancelled_at, row.refunded, row.status)
+        before = OrderState(*(getattr(row, column.key) for column in _STATE))
         state = fold(facts[row.external_id], total=row.total, currency=row.currency)
         if state != before:
             changed.append({"id": row.id, **as_row(state)})

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.orders.rules import FactKind, OrderStatus
+from app.platforms.events import DisputeStatus
 
 
 class StoredItem(TypedDict):
@@ -67,13 +68,15 @@ class Order(Base):
     refunded: Mapped[Minor] = mapped_column(default=0)
     """Sum of all refunds."""
     status: Mapped[OrderStatus] = mapped_column(enum_text(OrderStatus), default=OrderStatus.paid)
+    dispute: Mapped[DisputeStatus | None] = mapped_column(enum_text(DisputeStatus))
+    """Where the disputes of its payment stand together; None where there was none."""
     created_at: Mapped[Created]
 
 
 class OrderFact(Base):
     """One fact about an order, stored once, possibly before the order itself.
 
-    `key` is the refund's id for a refund and empty otherwise; a repeated report is the same row.
+    `key` is the id of a refund or dispute and empty otherwise; a repeated report is the same row.
     `amount` is in major units, since a refund may come before its order and its currency.
     """
 
@@ -90,5 +93,7 @@ class OrderFact(Base):
     kind: Mapped[FactKind] = mapped_column(enum_text(FactKind))
     key: Mapped[str] = mapped_column(default="")
     amount: Mapped[Decimal | None] = mapped_column(Numeric)
+    dispute: Mapped[DisputeStatus | None] = mapped_column(enum_text(DisputeStatus))
+    """Where a dispute stood at `at`, the time of its latest report."""
     at: Mapped[Moment]
     created_at: Mapped[Created]

@@ -46,6 +46,7 @@ _ORDER = [
     Order.cancelled_at,
     Order.refunded,
     Order.status,
+    Order.dispute,
 ]
 
 

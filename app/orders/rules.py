@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from app.base.money import MAX_MINOR, exponent
 from app.base.text import one_line
+from app.platforms.events import DisputeStatus
 
 _MAX_ID = 255
 
@@ -23,6 +24,7 @@ class FactKind(StrEnum):
     delivered = "delivered"
     cancelled = "cancelled"
     refunded = "refunded"
+    disputed = "disputed"
 
 
 class OrderStatus(StrEnum):
@@ -39,29 +41,45 @@ class OrderStatus(StrEnum):
 class ReportedFact:
     """One thing that was reported about an order.
 
-    `key` is a refund's id and empty otherwise; `amount` is a refund's, in major units.
+    `key` is the id of a refund or dispute and empty otherwise; `amount` is theirs, in major units;
+    `dispute` is where a dispute stood at that time.
     """
 
     kind: FactKind
     at: datetime
     key: str = ""
     amount: Decimal | None = None
+    dispute: DisputeStatus | None = None
 
     def merged(self, other: "ReportedFact") -> "ReportedFact":
-        """Two reports of one fact: the earliest time and the largest amount count."""
+        """Two reports of one fact: the earliest time and the largest amount count.
+
+        Of a dispute the latest report counts; of two at one time the worse for the shop.
+        """
+        if self.kind is FactKind.disputed:
+            return max(self, other, key=_dispute_rank)
         amounts = [amount for amount in (self.amount, other.amount) if amount is not None]
         return ReportedFact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
 
 
+def _dispute_rank(fact: ReportedFact) -> tuple[datetime, int, Decimal]:
+    worse = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
+    return fact.at, -1 if fact.dispute is None else worse.index(fact.dispute), fact.amount or Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """The state of an order, as its row stores it. `refunded` is in minor units."""
+    """The state of an order, as its row stores it.
+
+    `refunded` is in minor units. `dispute` None: its payment was never disputed.
+    """
 
     fulfilled_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
     refunded: int = 0
     status: OrderStatus = OrderStatus.paid
+    dispute: DisputeStatus | None = None
 
 
 def external_order_id(given: str) -> str:
@@ -97,7 +115,20 @@ def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderSt
         refunded=refunded,
     )
     return OrderState(
-        at[FactKind.fulfilled], at[FactKind.delivered], at[FactKind.cancelled], refunded, status
+        at[FactKind.fulfilled],
+        at[FactKind.delivered],
+        at[FactKind.cancelled],
+        refunded,
+        status,
+        dispute_status(fact.dispute for fact in once.values()),
+    )
+
+
+def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:
+    """Where all disputes of an order stand together: a lost one outweighs an open one, that a won one."""
+    found = set(disputes)
+    return next(
+        (each for each in (DisputeStatus.lost, DisputeStatus.open, DisputeStatus.won) if each in found), None
     )
 
 

@@ -10,6 +10,7 @@ from app.base.ids import public_id, public_id_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
+from app.platforms.events import DisputeStatus
 
 
 class OrderRow(RowModel):
@@ -32,6 +33,7 @@ class OrderRow(RowModel):
     delivered_at: datetime | None
     cancelled_at: datetime | None
     status: OrderStatus | str
+    dispute: DisputeStatus | None
     test: bool
     history: bool
 
@@ -58,6 +60,7 @@ class OrderRow(RowModel):
             delivered_at=order.delivered_at,
             cancelled_at=order.cancelled_at,
             status=order.status,
+            dispute=order.dispute,
             test=order.test,
             history=order.history,
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from app.customers.person import Person
 
@@ -84,6 +85,30 @@ class OrderRefunded:
     at: datetime
 
 
+class DisputeStatus(StrEnum):
+    """Where a chargeback stands."""
+
+    open = "open"
+    won = "won"
+    """For the shop: it keeps the money."""
+    lost = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDisputed:
+    """The buyer's bank disputes the payment (a chargeback), or has decided.
+
+    The statement with the latest `at` counts. `amount` is in major units, None where it is not
+    known.
+    """
+
+    order_id: str
+    dispute_id: str
+    status: DisputeStatus
+    at: datetime
+    amount: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerUpdated:
     """A customer's data or consent changed."""
@@ -101,6 +126,6 @@ class CustomerErased:
     phone: str | None = None
 
 
-FactEvent = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded
+FactEvent = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded | OrderDisputed
 """What can be reported about an order besides that it was paid."""
 PlatformEvent = OrderPaid | FactEvent | CustomerUpdated | CustomerErased

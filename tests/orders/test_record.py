@@ -23,10 +23,12 @@ from app.orders.models import Order, OrderFact
 from app.orders.record import record_orders
 from app.orders.rules import OrderStatus
 from app.platforms.events import (
+    DisputeStatus,
     FactEvent,
     Item,
     OrderCancelled,
     OrderDelivered,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -215,6 +217,28 @@ async def test_repeated_fact_changes_nothing(
         assert await reported(context, brand, shop, *later[:3]) == [order_id]
     assert state(await order_of(session)) == (NOW + HOUR, NOW + 2 * HOUR, None, 3000, OrderStatus.delivered)
     assert (await session.execute(select(func.count()).select_from(OrderFact))).scalar_one() == 3
+
+
+@pytest.mark.parametrize("latest", [DisputeStatus.won, DisputeStatus.lost])
+async def test_latest_word_about_a_dispute_is_stored_in_whatever_order_it_comes(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop, latest: DisputeStatus
+) -> None:
+    words = [
+        OrderDisputed("1001", "d1", DisputeStatus.open, NOW + HOUR, Decimal(80)),
+        OrderDisputed("1001", "d1", DisputeStatus.open, NOW + 2 * HOUR, Decimal(80)),
+        OrderDisputed("1001", "d1", latest, NOW + 3 * HOUR),
+        OrderDisputed("1001", "d1", DisputeStatus.won, NOW + 3 * HOUR),
+    ]
+    for number, order in enumerate(permutations(words)):
+        external_id = str(number)
+        told = [replace(word, order_id=external_id) for word in order]
+        await reported(context, brand, shop, *told[:1])
+        await paid(context, brand, shop, replace(PAID, order_id=external_id))
+        for word in told[1:]:
+            await reported(context, brand, shop, word)
+        assert (await order_of(session, external_id)).dispute is latest
+    facts = select(OrderFact.key, OrderFact.dispute, OrderFact.at, OrderFact.amount).distinct()
+    assert (await session.execute(facts)).all() == [("d1", latest, NOW + 3 * HOUR, None)]
 
 
 async def test_refunds_add_up_and_round_down(

@@ -14,10 +14,12 @@ from app.orders.rules import (
     OrderStatus,
     ReportedFact,
     comparable_address,
+    dispute_status,
     fold,
     order_status,
     refund_minor,
 )
+from app.platforms.events import DisputeStatus
 from tests.support.constants import NOW
 
 HOUR = timedelta(hours=1)
@@ -50,8 +52,18 @@ refund = st.builds(
 )
 
 
+dispute = st.builds(
+    ReportedFact,
+    st.just(FactKind.disputed),
+    st.integers(0, 3).map(lambda hours: NOW + hours * HOUR),
+    st.sampled_from(["d1", "d2"]),
+    st.none() | st.decimals(0, 100, places=2),
+    st.sampled_from(DisputeStatus),
+)
+
+
 @given(
-    st.lists(fact | refund, max_size=8).flatmap(
+    st.lists(fact | refund | dispute, max_size=8).flatmap(
         lambda facts: st.tuples(st.just(facts), st.permutations(facts + facts[:3]))
     )
 )
@@ -76,6 +88,21 @@ def test_repetition_and_lateness_do_not_matter(both: tuple[list[ReportedFact], l
 )
 def test_status_is_the_last_that_applies(facts: list[ReportedFact], status: OrderStatus) -> None:
     assert fold(facts, total=8000, currency="EUR").status is status
+
+
+def test_latest_word_about_a_dispute_decides() -> None:
+    told = [
+        ReportedFact(FactKind.disputed, NOW + hours * HOUR, "d1", dispute=status)
+        for hours, status in enumerate((DisputeStatus.open, DisputeStatus.lost, DisputeStatus.won))
+    ]
+    found = {fold(order, total=8000, currency="EUR").dispute for order in permutations(told)}
+    assert found == {DisputeStatus.won}
+
+
+def test_of_several_disputes_a_lost_one_outweighs_an_open_one_and_that_a_won_one() -> None:
+    every = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
+    assert [dispute_status(every[: count + 1]) for count in range(3)] == [*every]
+    assert dispute_status([]) is None
 
 
 def test_free_order_is_not_refunded() -> None:

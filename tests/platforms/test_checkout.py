@@ -13,6 +13,8 @@ from app.platforms.checkout.parse import _READERS
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DisputeStatus,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -296,6 +298,13 @@ def test_facts_and_customers_are_read():
     )
     assert isinstance(event, OrderRefunded)
     assert event.amount == Decimal("2.50")
+    disputed = {"order_id": "9", "dispute_id": "d1", "status": "lost", "amount": "80.00", "at": PLACED}
+    (event,) = parse(body("order.disputed", disputed))
+    assert event == OrderDisputed(
+        "9", "d1", DisputeStatus.lost, datetime(2026, 3, 1, 9, tzinfo=UTC), Decimal("80.00")
+    )
+    with pytest.raises(Unparseable, match=r"data\.status must be open, won or lost"):
+        parse(body("order.disputed", disputed | {"status": "settled"}))
     (event,) = parse(body("customer.updated", {"id": "7", "email": "a@b.example", "email_consent": False}))
     assert isinstance(event, CustomerUpdated)
     assert event.person.email_consent.given is False

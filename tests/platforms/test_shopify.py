@@ -13,8 +13,10 @@ from starlette.datastructures import Headers
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DisputeStatus,
     OrderCancelled,
     OrderDelivered,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -204,6 +206,42 @@ def test_refund_in_the_buyers_currency_is_counted_by_the_returned_goods():
     }
     (event,) = parse("refunds/create", refund)
     assert event.amount == Decimal("26.50")
+
+
+# Disputes
+
+DISPUTE = {
+    "id": 77,
+    "order_id": 5,
+    "status": "needs_response",
+    "amount": "11.50",
+    "initiated_at": "2026-03-02T00:00:00Z",
+    "finalized_on": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "read"),
+    [
+        ("needs_response", DisputeStatus.open),
+        ("under_review", DisputeStatus.open),
+        ("a_new_word", DisputeStatus.open),
+        ("won", DisputeStatus.won),
+        ("lost", DisputeStatus.lost),
+        ("accepted", DisputeStatus.lost),
+        ("charge_refunded", DisputeStatus.lost),
+    ],
+)
+def test_dispute_is_open_until_it_is_decided(status, read):
+    (event,) = parse("disputes/update", DISPUTE | {"status": status})
+    at = datetime(2026, 3, 2, tzinfo=UTC) if read is DisputeStatus.open else NOW
+    assert event == OrderDisputed("5", "77", read, at, Decimal("11.50"))
+
+
+def test_dispute_without_an_id_is_that_of_its_order_and_one_without_an_order_is_none():
+    (event,) = parse("disputes/create", {"order_id": 1, "status": "needs_response"})
+    assert event == OrderDisputed("1", "1", DisputeStatus.open, NOW)
+    assert parse("disputes/create", DISPUTE | {"order_id": None}) == []
 
 
 # Parcels

@@ -7,9 +7,11 @@ from app.customers.person import ConsentStatement, Person
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DisputeStatus,
     Item,
     OrderCancelled,
     OrderDelivered,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -159,6 +161,19 @@ def _refunded(data: Fields, default_time: datetime) -> OrderRefunded:
     )
 
 
+def _disputed(data: Fields, default_time: datetime) -> OrderDisputed:
+    given = (data.text("status") or "").lower()
+    if given not in set(DisputeStatus):
+        raise data.wrong("status", "must be open, won or lost")
+    return OrderDisputed(
+        data.id("order_id"),
+        data.id("dispute_id"),
+        DisputeStatus(given),
+        data.moment("at") or default_time,
+        None if data.values.get("amount") is None else data.decimal("amount"),
+    )
+
+
 def _updated(data: Fields, default_time: datetime) -> CustomerUpdated:
     return CustomerUpdated(read_person(data), default_time)
 
@@ -178,6 +193,7 @@ _READERS: Mapping[str, Callable[[Fields, datetime], PlatformEvent]] = {
     "order.delivered": _delivered,
     "order.refunded": _refunded,
     "order.cancelled": _cancelled,
+    "order.disputed": _disputed,
     "customer.updated": _updated,
     "customer.erased": _erased,
 }

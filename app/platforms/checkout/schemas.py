@@ -101,6 +101,14 @@ class OrderRefund(OrderFact):
     amount: Amount = Field(description="In the order's currency.")
 
 
+class OrderDispute(OrderFact):
+    """A chargeback of an order's payment; the latest `at` decides."""
+
+    dispute_id: str | int
+    status: Literal["open", "won", "lost"] = Field(description="For the shop.")
+    amount: Amount | None = None
+
+
 class CustomerReference(BaseModel):
     """A person, named by at least one of the three."""
 
@@ -136,6 +144,13 @@ class OrderRefundedEvent(_Envelope):
     data: OrderRefund
 
 
+class OrderDisputedEvent(_Envelope):
+    """The buyer's bank disputes the payment, or has decided."""
+
+    type: Literal["order.disputed"]
+    data: OrderDispute
+
+
 class CustomerUpdatedEvent(_Envelope):
     """A person's contact data or consent changed."""
 
@@ -153,7 +168,12 @@ class CustomerErasedEvent(_Envelope):
 class CheckoutEvent(
     RootModel[
         Annotated[
-            OrderPaidEvent | OrderFactEvent | OrderRefundedEvent | CustomerUpdatedEvent | CustomerErasedEvent,
+            OrderPaidEvent
+            | OrderFactEvent
+            | OrderRefundedEvent
+            | OrderDisputedEvent
+            | CustomerUpdatedEvent
+            | CustomerErasedEvent,
             Field(discriminator="type"),
         ]
     ]
@@ -205,6 +225,7 @@ _DATA: Mapping[str, Mapping[str, object]] = {
     "order.delivered": _FACT,
     "order.refunded": {**_FACT, "refund_id": "r1", "amount": "36.00"},
     "order.cancelled": _FACT,
+    "order.disputed": {**_FACT, "dispute_id": "d1", "status": "open", "amount": "72.00"},
     "customer.updated": _CUSTOMER,
     "customer.erased": {"id": "7", "email": "leo@example.com"},
 }

@@ -19,6 +19,7 @@ from app.platforms.events import (
 )
 from app.platforms.fields import Fields, load
 from app.platforms.protocol import RawDelivery
+from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
 from app.platforms.shopify.people import read_customer
 from app.platforms.shopify.refunds import read_refund
@@ -56,6 +57,10 @@ def _refund(refund: Fields, received_at: datetime) -> list[PlatformEvent]:
     return [*read_refund(refund, refund.id("order_id"), received_at)]
 
 
+def _dispute(dispute: Fields, received_at: datetime) -> list[PlatformEvent]:
+    return [*read_dispute(dispute, received_at)]
+
+
 def _customer_updated(customer: Fields, received_at: datetime) -> list[PlatformEvent]:
     return [CustomerUpdated(read_customer(customer), customer.moment("updated_at") or received_at)]
 
@@ -78,6 +83,8 @@ _READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {
     "fulfillments/update": _fulfillment,
     "fulfillment_events/create": _fulfillment_event,
     "refunds/create": _refund,
+    "disputes/create": _dispute,
+    "disputes/update": _dispute,
     "customers/update": _customer_updated,
     "customers/redact": _customer_erased,
 }

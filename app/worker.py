@@ -13,6 +13,8 @@ import app.models  # noqa: F401  # registers every table and message template
 from app.base import due, outbox
 from app.base.config import Settings, load_settings
 from app.base.due import Sweep
+from app.base.embedded import start_embedded
+from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
 from app.ingest import fetch, process
@@ -42,7 +44,10 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
 
 
 async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
-    """Work until `stop` is set; after losing the database it waits and connects again."""
+    """Work until `stop` is set; after losing the database it waits and connects again.
+
+    The embedded one is started again where it died.
+    """
     while not stop.is_set():
         try:
             await due.run_worker(parts.context.database_url, sweeps_of(parts), stop, ready=ready)
@@ -51,7 +56,15 @@ async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None
             try:
                 await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
             except TimeoutError:
-                continue
+                await _restart_embedded(parts.context.settings)
+
+
+async def _restart_embedded(settings: Settings) -> None:
+    if settings.embedded:
+        try:
+            await asyncio.to_thread(start_embedded, settings.home)
+        except AppError as error:
+            log.warning("the embedded database cannot be started", error=error.detail)
 
 
 async def _process(settings: Settings) -> None:

@@ -38,14 +38,9 @@ def on(url: str, database: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the run's directory; its workers inherit the path.
-
-    It is not below pytest's own directory, which each run closes to other users, also to the server
-    of another run.
-    """
+    """Make the run's directory; its workers inherit the path."""
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = tempfile.mkdtemp(prefix="tenfold-tests-")
-        Path(os.environ[RUN]).chmod(0o755)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -85,10 +80,8 @@ def server_url() -> str:
 
 @pytest.fixture
 def tmp_path() -> Path:
-    """A directory in which an embedded server can run: below the run's, for the same reason."""
-    folder = Path(tempfile.mkdtemp(dir=os.environ[RUN]))
-    folder.chmod(0o755)
-    return folder
+    """A directory below the run's, with a short path."""
+    return Path(tempfile.mkdtemp(dir=os.environ[RUN]))
 
 
 @pytest.fixture

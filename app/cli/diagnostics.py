@@ -54,10 +54,13 @@ def doctor() -> None:
     Print what is wrong and how to fix it.
     """
     from app.base.config import load_settings
+    from app.base.embedded import embedded_problems
 
     settings = load_settings()
     problems = console.with_context(_examine, settings=settings, migrated=False)
     problems += _examine_providers(settings)
+    if settings.embedded:
+        problems += embedded_problems(settings.home)
     for problem in problems:
         print(f"! {problem}")
     if problems:

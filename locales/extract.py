@@ -1,4 +1,4 @@
-"""Write `locales/tenfold.pot` from every text marked in code and templates, and merge it into each catalog.
+"""Write `locales/tenfold.pot` from all marked texts, and merge it into each language's catalog.
 
 Run: uv run python locales/extract.py
 A new language: mkdir -p locales/fr/LC_MESSAGES, an empty tenfold.po in it, then run this.
@@ -53,7 +53,7 @@ def extract() -> Catalog:
 
 
 def written(catalog: Catalog) -> bytes:
-    """The catalog as a file: sorted, without line numbers and dates, so that it changes with its texts alone."""
+    """The catalog as a file: sorted and without line numbers and dates: only texts change it."""
     out = BytesIO()
     write_po(
         out, catalog, width=100, omit_header=catalog.locale is None, sort_output=True, include_lineno=False

@@ -84,7 +84,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What is rolled back: everything without an amount. The amount is a decimal as it was sent."""
+    """What is rolled back; without an amount everything. The amount is a decimal as it was sent."""
 
     amount: str | None
     reason: str

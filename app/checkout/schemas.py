@@ -1,6 +1,6 @@
 """The bodies of the checkout API as its documentation shows them.
 
-`parse` reads them, number by number.
+`parse` reads them, with exact numbers.
 """
 
 from collections.abc import Sequence

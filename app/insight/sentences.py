@@ -114,7 +114,7 @@ def message(it: Message, language: str) -> str:
         number=f" {it.step}" if it.step > 1 else "",
         by=by(language, it.channel),
         status=word(language, words.MESSAGES, it.status),
-        because=_because(it.reason.replace("_", " ") if it.reason else None),
+        because=_because(it.reason and word(language, words.MESSAGE_REASONS, it.reason)),
     )
     return f"{text} {translate(language, 'It may have arrived twice.')}" if it.possible_duplicate else text
 
@@ -128,7 +128,7 @@ def attempt(it: Attempt, template: str, language: str) -> str:
         template=word(language, words.TEMPLATES, template),
         provider=it.provider,
         status=word(language, words.ATTEMPTS, it.status),
-        because=_because(it.error),
+        because=_because(it.error and word(language, words.MESSAGE_REASONS, it.error)),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from app.base.i18n import N_, translate
 from app.brands.programme import Channel, RewardKind
-from app.customers.rules import SuppressionReason
-from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
+from app.customers.rules import NoContactReason, SuppressionReason
+from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
 from app.orders.rules import FactKind, OrderStatus
 from app.platforms.events import DisputeStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
@@ -53,6 +53,27 @@ MESSAGES: Words = {
     MessageStatus.bounced: N_("was returned"),
     MessageStatus.complained: N_("was reported as unwanted"),
 }
+MESSAGE_REASONS: Words = {
+    NoContactReason.no_address: N_("no address is known that could be used"),
+    NoContactReason.no_consent: N_("they did not agree to it"),
+    NoContactReason.unsubscribed: N_("they had unsubscribed"),
+    FailureCause.invalid_address: N_("the address does not exist"),
+    FailureCause.recipient_opted_out: N_("they replied STOP"),
+    FailureCause.recipient_unsubscribed: N_("they unsubscribed"),
+    FailureCause.recipient_complained: N_("they reported a message as unwanted"),
+    ProviderEventKind.bounced: N_("the receiving server returned it"),
+    ProviderEventKind.blocked: N_("the receiving server did not take it"),
+    ProviderEventKind.dropped: N_("the provider did not send it"),
+    ProviderEventKind.failed: N_("the provider could not deliver it"),
+    ProviderEventKind.complained: N_("they reported it as unwanted"),
+    "answered": N_("the survey was answered"),
+    "disabled": N_("the code was disabled"),
+    "erased": N_("their data was erased"),
+    "expired": N_("the survey ran out without an answer"),
+    "order_taken_back": N_("the order was cancelled or refunded"),
+    "unknown_template": N_("its template no longer exists"),
+}
+"""Why a message was not sent or not delivered. A provider's own words are not in it."""
 ATTEMPTS: Words = {
     AttemptStatus.sending: N_("is under way"),
     AttemptStatus.accepted: N_("was accepted"),

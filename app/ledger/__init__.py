@@ -1,1 +1,1 @@
-"""Double-entry accounts: every amount of money that moved, in lines that are only added."""
+"""Double-entry accounts: every amount of money that moved, in append-only lines."""

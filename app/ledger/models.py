@@ -11,11 +11,9 @@ from app.ledger.rules import CauseKind, LedgerAccount
 
 
 class LedgerEntry(Base):
-    """One line of a transaction. Lines are added, never changed.
+    """One line of a transaction. Lines are added, never changed; a transaction adds up to zero.
 
-    Those of a transaction add up to zero.
-
-    `transaction_key` names what was posted (`grant:…`, `clawback:…:500`), so that nothing is posted
+    `transaction_key` names what was posted (`grant:…`, `reversal:…:500`), so that nothing is posted
     twice.
     """
 
@@ -33,7 +31,7 @@ class LedgerEntry(Base):
     transaction_key: Mapped[str]
     account: Mapped[LedgerAccount] = mapped_column(enum_text(LedgerAccount))
     amount: Mapped[Minor]
-    """Signed: what the account gains."""
+    """Signed: what is added to the account's balance."""
     currency: Mapped[str]
     cause_kind: Mapped[CauseKind] = mapped_column(enum_text(CauseKind))
     cause_id: Mapped[UUID]
@@ -42,8 +40,5 @@ class LedgerEntry(Base):
     occurred_at: Mapped[Moment]
     """When the thing happened that the entry is about: an order was placed, a reward granted."""
     posted_on: Mapped[date]
-    """The day of posting in the brand's time zone.
-
-    Later than `occurred_at` for facts that came late.
-    """
+    """The day of posting in the brand's time zone; later than `occurred_at` for late facts."""
     created_at: Mapped[Created]

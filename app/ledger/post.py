@@ -17,10 +17,10 @@ from app.ledger.rules import CauseKind, LedgerAccount
 
 @dataclass(frozen=True, slots=True)
 class LedgerTransaction:
-    """`amount` minor units onto `account`, and off its `other` side.
+    """Adds `amount` minor units to `account` and subtracts them from `other`.
 
-    The cost accounts grow by positive amounts, `friends` and `referrers` hold the same below zero;
-    a compensating transaction has a negative amount.
+    Costs are positive on the cost accounts and negative on `friends` and `referrers`; a
+    compensating transaction has a negative amount.
     """
 
     key: str
@@ -38,10 +38,7 @@ class LedgerTransaction:
 async def post_entries(
     session: AsyncSession, brand: Brand, transactions: Sequence[LedgerTransaction], *, now: datetime
 ) -> None:
-    """Write the transactions whose keys are not in the ledger yet.
-
-    Those with an amount of 0 are left out.
-    """
+    """Write the transactions whose keys are not in the ledger yet; an amount of 0 is left out."""
     posted_on = now.astimezone(zone_or(brand.time_zone, "UTC")).date()
     values = [
         line

@@ -1,1 +1,1 @@
-"""How we reach a person: templates, messages, attempts, and what the providers tell of them."""
+"""Messages to customers: templates, messages, attempts, and what providers report about them."""

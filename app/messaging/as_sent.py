@@ -1,4 +1,4 @@
-"""Show a message as it was sent, for staff: its own template version and parameters, its links masked."""
+"""Show a message to staff as it was sent: its own template version and parameters, links masked."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,10 +18,7 @@ from app.messaging.versions import VersionContent, branding_of, current_version
 
 @dataclass(frozen=True, slots=True)
 class AsSent:
-    """A message's parts.
-
-    None for a part that the channel does not have, and for all after an erasure.
-    """
+    """A message's parts; None for those that the channel does not have, and after an erasure."""
 
     subject: str | None
     html: str | None
@@ -47,10 +44,7 @@ async def as_sent(session: AsyncSession, context: AppContext, brand_id: int, mes
 
 
 async def _version_of(session: AsyncSession, message: Message) -> VersionContent | None:
-    """The stored version.
-
-    For a message without an attempt the present one, None for an unknown template.
-    """
+    """The stored version; without an attempt the present one, None for an unknown template."""
     if message.template_version_id is not None:
         key = (message.brand_id, message.template_version_id)
         return VersionContent.from_json((await session.get_one(TemplateVersion, key)).content)

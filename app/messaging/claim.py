@@ -1,4 +1,4 @@
-"""Claim due messages of one brand, and write an attempt for each before anything leaves us."""
+"""Claim due messages of one brand, and write an attempt for each before any of them is sent."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -35,8 +35,9 @@ _CLAIM_UNKNOWN = text(f"""
 """).columns(template_params=JSONB)
 _BEGIN = text("""
     WITH claimed AS (
-        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:attempt_ids AS uuid[]), CAST(:numbers AS smallint[]),
-                             CAST(:providers AS text[]), CAST(:addresses AS text[]), CAST(:versions AS bytea[]))
+        SELECT * FROM unnest(
+                CAST(:ids AS uuid[]), CAST(:attempt_ids AS uuid[]), CAST(:numbers AS smallint[]),
+                CAST(:providers AS text[]), CAST(:addresses AS text[]), CAST(:versions AS bytea[]))
             AS claimed (id, attempt_id, number, provider, address, version_id)
     ), marked AS (
         UPDATE messages SET status = 'sending', claimed_at = :now, attempts = claimed.number,
@@ -47,13 +48,14 @@ _BEGIN = text("""
     INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
     SELECT :brand_id, attempt_id, id, number, provider, 'sending', :now FROM claimed
 """)
-# Not `at_once` any more and due later than now, a deferred message is out of every claim of this `now`.
+# A deferred message is no longer `at_once` and is due later than now, so no claim of this `now`
+# takes it.
 _DEFER = text("""
     UPDATE messages SET due_at = deferred.due_at, at_once = false
     FROM unnest(CAST(:ids AS uuid[]), CAST(:due_at AS timestamptz[])) AS deferred (id, due_at)
     WHERE messages.brand_id = :brand_id AND messages.id = deferred.id
 """)
-# It stays unknown whether an unknown one was sent: its reason alone keeps it from being sent again.
+# Whether an unknown message was sent stays unknown; its reason prevents another send.
 _DROP = text("""
     UPDATE messages SET reason = dropped.reason,
         status = CASE WHEN messages.status = 'unknown' THEN messages.status ELSE dropped.status END

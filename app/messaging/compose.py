@@ -19,10 +19,10 @@ from app.messaging.templates import UNSUBSCRIBE
 def outgoing_batches(
     claim: Claim, context: AppContext, most: Mapping[Channel, int]
 ) -> Iterator[tuple[OutgoingBatch, Sequence[ClaimedMessage]]]:
-    """Batches of one content and at most `most` recipients each, with their messages in the same order.
+    """Batches of one content and at most `most` recipients, with their messages in the same order.
 
-    Messages whose conditions resolve differently (`variant_of`) are in different batches, and so are
-    two messages to one address.
+    Messages whose conditions resolve differently (`variant_of`) are in different batches, and so
+    are two messages to one address.
     """
     groups: dict[tuple[object, ...], list[ClaimedMessage]] = defaultdict(list)
     for message in claim.messages:
@@ -46,7 +46,7 @@ def _parts(group: Sequence[ClaimedMessage], most: int) -> list[list[ClaimedMessa
 
 def _batch(part: Sequence[ClaimedMessage], brand: Brand, settings: Settings, links: Links) -> OutgoingBatch:
     version = part[0].version
-    # Tags are drawn anew for every batch.
+    # Every batch has tags of its own.
     content, tags = render_skeleton(version, part[0].template_params)
     name, address = sender_of(brand, settings)
     is_email = version.channel is Channel.email
@@ -68,7 +68,7 @@ def _text_recipient(message: ClaimedMessage, tags: Tags, links: Links) -> Recipi
 
 
 def _mail_recipient(message: ClaimedMessage, tags: Tags, links: Links) -> Recipient:
-    """With the headers of RFC 8058: mailboxes then show a button that unsubscribes with one click."""
+    """With the headers of RFC 8058, by which a mailbox offers one-click unsubscription."""
     link = links.url(message.version.links[UNSUBSCRIBE], message)
     values = recipient_values(tags, message.version, message, links, {UNSUBSCRIBE: link})
     headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

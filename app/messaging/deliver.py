@@ -1,8 +1,8 @@
 """Send messages: claim and write an attempt, commit; send; record the outcome.
 
-No provider has an idempotency key, so nobody can tell whether a call that broke was carried out. A
-refused message is tried again, an accepted one is done; an unknown outcome waits for the provider's
-own events, then the message is sent once more.
+No provider has an idempotency key, so after a broken call it is unknown whether the message was
+sent. A refused message is tried again, an accepted one is done; an unknown outcome waits for the
+provider's own events, then the message is sent once more.
 """
 
 import asyncio
@@ -113,8 +113,8 @@ class Sender:
             async with self.context.sessions.begin() as session:
                 claimed = await claim(session, self.context, brand_id, terms, now=now)
         except IntegrityError:
-            # A version that was stored is gone, as in a restored database: the next claim stores it
-            # anew.
+            # A stored version is missing, as in a restored database: the next claim stores it
+            # again.
             self.known_versions.clear()
             raise
         if claimed is not None:
@@ -173,7 +173,7 @@ class _CallCounts:
 async def send_apart(
     provider: Provider, batch: OutgoingBatch, counts: _CallCounts | None = None
 ) -> list[Result]:
-    """Send a batch, and isolate the messages that spoil it; returns one result per recipient.
+    """Send a batch, and isolate the messages at fault; returns one result per recipient.
 
     Messages that were refused for good together are sent again in halves, until the one at fault is
     alone. Messages share one refusal where the provider returns the same object for them. Where one

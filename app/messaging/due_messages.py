@@ -36,7 +36,7 @@ class DueMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A message with an attempt begun: whoever has this must send it."""
+    """A message whose attempt is written: the process that has this must send it."""
 
     message_id: UUID
     attempt_id: UUID
@@ -95,7 +95,10 @@ class Decisions:
     def _earliest(
         self, row: DueMessage, person: ContactOptions, template: TemplateSpec, channel: Channel
     ) -> datetime:
-        """From when the message may leave, by the reader's clock, else the shop's; `now` for at once."""
+        """When the message may be sent: `now`, or the end of the quiet hours.
+
+        Those are in the customer's time zone, else the shop's.
+        """
         if channel not in template.quiet_hours:
             return self._now
         zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)

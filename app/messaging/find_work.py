@@ -1,4 +1,4 @@
-"""Find brands with messages to send, and give up sends whose process died."""
+"""Find brands with messages to send, and mark sends as unknown whose process ended."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ MOST_IN_FLIGHT_SECONDS = 60
 IN_TIME = "(at_once OR due_at <= :now)"
 DUE = f"status = 'planned' AND {IN_TIME}"
 DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME}"
-"""Sends of unknown outcome that are sent once more: nobody took them back, and the grace is
-over."""
+"""Sends of unknown outcome that are sent once more: not cancelled, and the grace is over."""
 _BRANDS = text(f"""
     SELECT id FROM brands WHERE
         EXISTS (SELECT FROM messages WHERE brand_id = brands.id
@@ -67,7 +66,7 @@ class Grace:
 async def brands_with_work(
     session: AsyncSession, priorities: Collection[Priority], grace: Grace, *, now: datetime
 ) -> list[int]:
-    """Brands that have messages due, or sends that wait for nothing any more, in ascending order."""
+    """Brands with messages due or with sends to be taken up again, in ascending order."""
     given = {"priorities": [priority.value for priority in priorities], "now": now, "grace": grace.until(now)}
     return list(await session.scalars(_BRANDS, given))
 
@@ -81,10 +80,10 @@ async def give_up_stuck(
     now: datetime,
     most: int,
 ) -> int:
-    """Mark up to `most` sends as unknown whose sender died; returns how many.
+    """Mark up to `most` sends as unknown whose process ended; returns how many.
 
     `under_way` are the attempts of this process. After the second unknown outcome a person decides,
-    unless the message was taken back meanwhile.
+    unless the message was cancelled meanwhile.
     """
     given = {
         "brand_id": brand_id,

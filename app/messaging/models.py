@@ -58,7 +58,7 @@ class Message(Base):
             postgresql_where=text("status IN ('sending', 'unknown')"),
         ),
         Index("ix_messages_customer", "brand_id", "customer_id"),
-        # For lists by status. Messages that are sent normally are not in it: with all of them in it,
+        # For lists by status. Messages that are sent normally are not in it: with all of them,
         # sending took up to seven times the database's processor time.
         Index(
             "ix_messages_exceptions",

@@ -14,9 +14,10 @@ from app.customers.rules import SuppressionReason
 
 
 async def stop_texts(session: AsyncSession, tokens: Tokens, phone: str, *, now: datetime) -> None:
-    """Suppress texts to this number (E.164) for every brand that has it: they share one messaging service.
+    """Suppress texts to this number (E.164) for every brand that has it.
 
-    For a brand that gets the number later the provider refuses the text, since it keeps the STOP too.
+    All brands share one messaging service. For a brand that gets the number later the provider
+    refuses the text, since it stores the STOP too.
     """
     knows = select(Customer.id).where(Customer.brand_id == Brand.id, Customer.phone == phone)
     brands = await session.scalars(select(Brand.id).where(knows.exists()).order_by(Brand.id))

@@ -1,6 +1,6 @@
 """Record the outcomes of attempts, guarded by their numbers.
 
-What a provider event has proved meanwhile is never taken back.
+What a provider event has proved meanwhile is never undone.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
 from app.messaging.due_messages import ClaimedMessage
 from app.messaging.providers.protocol import Accepted, Result
-from app.messaging.rules import FailureCause, RecipientRefused, decide_attempt
+from app.messaging.rules import AttemptDecision, FailureCause, RecipientRefused, decide_attempt
 
-# Everybody locks messages before attempts, in the order of their ids.
+# Every writer locks messages before attempts, in the order of their ids.
 _LOCK = text(
-    "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE"
+    "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))"
+    " ORDER BY id FOR UPDATE"
 )
-# A reason on a message that is being sent was put there by `cancel_messages`: it must not be sent
-# again.
+# A message that is being sent has a reason only by `cancel_messages`: it must not be sent again.
 _MESSAGES = text("""
     UPDATE messages SET
         status = CASE WHEN messages.reason IS NULL THEN result.status
@@ -64,15 +64,11 @@ async def record_results(
     *,
     now: datetime,
 ) -> None:
-    """Record the result of each message's attempt, in order; waits for a next try count from `now`."""
-    decisions = [
-        decide_attempt(
-            result if isinstance(result, OutsideError) else None,
-            attempts=message.number,
-            unknowns=message.unknowns,
-        )
-        for message, result in zip(messages, results, strict=True)
-    ]
+    """Record the result of each message's attempt, in order.
+
+    The wait until a next try counts from `now`.
+    """
+    decisions = _decide(messages, results)
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
     await _suppress_opted_out(session, context, brand_id, messages, results, now)
     ids = [message.message_id for message in messages]
@@ -98,6 +94,18 @@ async def record_results(
     await session.execute(_ATTEMPTS, given)
 
 
+def _decide(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> list[AttemptDecision]:
+    """The decision about each message's attempt, in order."""
+    return [
+        decide_attempt(
+            result if isinstance(result, OutsideError) else None,
+            attempts=message.number,
+            unknowns=message.unknowns,
+        )
+        for message, result in zip(messages, results, strict=True)
+    ]
+
+
 async def _suppress_opted_out(
     session: AsyncSession,
     context: AppContext,
@@ -106,7 +114,7 @@ async def _suppress_opted_out(
     results: Sequence[Result],
     now: datetime,
 ) -> None:
-    """Whoever told the provider STOP told us, even where their message never arrived here."""
+    """Suppress recipients who replied STOP to the provider, even where we never got the reply."""
     phones = [
         message.address
         for message, result in zip(messages, results, strict=True)

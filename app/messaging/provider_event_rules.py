@@ -1,6 +1,6 @@
-"""Pure decisions about provider events: the message's new state, suppressions, and replies that mean STOP.
+"""Pure decisions about provider events: new states, suppressions, and replies that mean STOP.
 
-A message's state is the highest that any of its events proves, so their order, lateness and
+A message's state is the highest that one of its events proves, so their order, lateness and
 repetition cannot matter.
 """
 
@@ -23,9 +23,8 @@ _RANK = {
     MessageStatus.bounced: 4,
     MessageStatus.complained: 5,
 }
-"""A message's status only rises. What we planned or believed (0) yields to any proof that it went
-out. A mail may bounce after the server accepted it, and people complain about what was
-delivered."""
+"""A message's status only rises. Any event replaces the statuses without proof (0). A mail may
+bounce after the server accepted it, and people complain about what was delivered."""
 
 _PROVES = {
     ProviderEventKind.accepted: MessageStatus.accepted,
@@ -108,9 +107,11 @@ _STOP_WORDS = frozenset(
 )
 """The keywords that the FCC and US carriers name, and German ones."""
 _STOP_PHRASES = re.compile(
-    r"\b(?:unsubscribe|opt(?:ed)?[ -]?(?:me )?out|stop (?:text|messag|send|contact|writing|sms|this|it\b|all\b)\w*"
+    r"\b(?:unsubscribe|opt(?:ed)?[ -]?(?:me )?out"
+    r"|stop (?:text|messag|send|contact|writing|sms|this|it\b|all\b)\w*"
     r"|(?:do not|don'?t|never) (?:text|message|contact|write|sms)\w*|no more (?:text|message|sms)\w*"
-    r"|(?:remove|delete) me|take me off|leave me alone|revoke\b.*\bconsent|keine (?:sms|nachrichten) mehr|bitte abmelden)"
+    r"|(?:remove|delete) me|take me off|leave me alone|revoke\b.*\bconsent"
+    r"|keine (?:sms|nachrichten) mehr|bitte abmelden)"
 )
 _STOP_EVEN_AMONG_OTHERS = frozenset({"stop", "stopp", "unsubscribe", "quit", "abmelden", "abbestellen"})
 """Count first or last among a few words ("please stop"), where the others do not ("cancel my
@@ -122,7 +123,7 @@ _FEW_WORDS = 4
 def wants_stop(body: str) -> bool:
     """Whether a reply asks for no more texts, by a keyword or in any reasonable wording.
 
-    A reply that begins with a score is an answer, and "stop" within its comment does not count; a
+    A reply that begins with a score is a response, and "stop" within its comment does not count; a
     clear phrase counts even there.
     """
     plain = " ".join(re.sub(r"[^\w\s'-]", " ", body.replace("\u2019", "'").casefold()).split())

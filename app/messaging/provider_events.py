@@ -1,4 +1,4 @@
-"""Provider events: kept once, and applied to attempts, messages and suppressions."""
+"""Provider events: stored once, and applied to attempts, messages and suppressions."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ParsedProviderEvent:
-    """One event of one attempt, in our words."""
+    """One event of one attempt."""
 
     brand_id: int
     attempt_id: UUID
     provider: str
     external_id: str
-    """The provider's own id of the event: it is kept once, however often it is reported."""
+    """The provider's own id of the event: it is stored once, however often it is reported."""
     kind: ProviderEventKind
     detail: str | None
     """The provider's own words or code, without addresses."""
@@ -55,7 +55,7 @@ class _Known:
 async def record_provider_events(
     session: AsyncSession, tokens: Tokens, events: Sequence[ParsedProviderEvent], *, now: datetime
 ) -> None:
-    """Keep new events, raise attempts and messages to what they prove, and suppress addresses.
+    """Store new events, raise attempts and messages to what they prove, and suppress addresses.
 
     Order, repetition and lateness cannot matter. Events of unknown attempts are left out. Brands
     may be mixed. Rows are locked in the order of their ids, messages before attempts.
@@ -184,7 +184,7 @@ def _change(
 
 
 async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[ParsedProviderEvent]) -> None:
-    """Whatever we believed of an attempt: a provider that reports an event of it has accepted it."""
+    """Mark the events' attempts as accepted: providers report events of accepted messages only."""
     first: dict[UUID, dict[str, Any]] = {}
     for event in fresh:
         proof = first.setdefault(

@@ -60,7 +60,8 @@ _INSERT = text("""
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
 """)
-# What may have been sent stays unknown. Its reason keeps it from being sent again, and from the review list.
+# What may have been sent stays unknown. Its reason prevents another send, and keeps it out of the
+# list for review.
 _CANCEL = text("""
     WITH found AS (
         SELECT id, status FROM messages
@@ -80,47 +81,48 @@ _CANCEL = text("""
 
 
 async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequence[NewMessage]) -> list[UUID]:
-    """Queue messages, and wake their sender once the caller commits. Returns the ids of the new ones.
+    """Queue messages, and wake their sender once the caller commits.
 
-    Messages that were queued before are left out, also when another transaction queues them at the
-    same time. `ValueError` for a channel that the template does not have, `TypeError` for parameters
-    of another template.
+    Returns the ids of the new ones. Messages that were queued before are left out, also when
+    another transaction queues them at the same time. Raises `ValueError` for a channel that the
+    template does not have, `TypeError` for parameters of another template.
     """
     if not messages:
         return []
     for message in messages:
         if message.channel not in message.template.channels:
             raise ValueError(f"the template {message.template.name!r} has no {message.channel}")
-    # In the order of the unique key: two transactions with the same messages wait, but never deadlock.
+    # In the order of the unique key: two transactions with the same messages cannot deadlock.
     ordered = sorted(
         messages, key=lambda each: (each.template.name, each.subject_id, each.step, each.channel)
     )
-    params = [stored_params(message.template, message.template_params) for message in ordered]
-    inserted = await session.scalars(
-        _INSERT,
-        {
-            "brand_id": brand_id,
-            "ids": [new_id() for _ in ordered],
-            "customer_ids": [message.customer_id for message in ordered],
-            "shop_ids": [message.shop_id for message in ordered],
-            "templates": [message.template.name for message in ordered],
-            "subject_ids": [message.subject_id for message in ordered],
-            "steps": [message.step for message in ordered],
-            "channels": [message.channel.value for message in ordered],
-            "priorities": [message.template.priority.value for message in ordered],
-            "addresses": [message.address for message in ordered],
-            "locales": [message.locale for message in ordered],
-            "template_params": [orjson.dumps(values).decode() for values in params],
-            "at_once": [message.at_once for message in ordered],
-            "due_at": [message.due_at for message in ordered],
-        },
-    )
+    inserted = await session.scalars(_INSERT, {"brand_id": brand_id, **_arrays(ordered)})
     ids = list(inserted)
     if ids:
         # Each priority has a sweep of its own, so an offer does not wait for a batch of surveys.
         priorities = {message.template.priority for message in ordered}
         await due.wake(session, *(name for priority, name in _SWEEPS.items() if priority in priorities))
     return ids
+
+
+def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:
+    """The messages as arrays of `_INSERT`, with new ids."""
+    params = [stored_params(message.template, message.template_params) for message in messages]
+    return {
+        "ids": [new_id() for _ in messages],
+        "customer_ids": [message.customer_id for message in messages],
+        "shop_ids": [message.shop_id for message in messages],
+        "templates": [message.template.name for message in messages],
+        "subject_ids": [message.subject_id for message in messages],
+        "steps": [message.step for message in messages],
+        "channels": [message.channel.value for message in messages],
+        "priorities": [message.template.priority.value for message in messages],
+        "addresses": [message.address for message in messages],
+        "locales": [message.locale for message in messages],
+        "template_params": [orjson.dumps(values).decode() for values in params],
+        "at_once": [message.at_once for message in messages],
+        "due_at": [message.due_at for message in messages],
+    }
 
 
 async def cancel_messages(

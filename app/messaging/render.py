@@ -76,10 +76,10 @@ def _row_id(link: TokenLink, message: Renderable) -> UUID:
 
 
 def variant_of(version: VersionContent, params: Params) -> tuple[str | bool, ...]:
-    """What a template's conditions depend on: which parameters have a value, and the words of choices.
+    """What a template's conditions depend on: which parameters have a value, and choices' words.
 
-    Conditions are resolved when the template is rendered, before any person's values are known to it.
-    Only messages of one variant read alike but for their values, so only they may share a batch.
+    Conditions are resolved when the template is rendered, before any person's values are put in.
+    Only messages of one variant are equal but for their values, so only they may share a batch.
     """
     return tuple(
         (value or "") if name in version.choices else value is not None for name, value in params.items()
@@ -89,7 +89,7 @@ def variant_of(version: VersionContent, params: Params) -> tuple[str | bool, ...
 def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, Tags]:
     """Render a version for all messages of one variant, with tags in place of their values.
 
-    `params` are those of any message of the variant. Tags begin with a prefix drawn anew each time.
+    `params` are those of any message of the variant. Tags begin with a new random prefix.
     """
     names = [name for name, value in params.items() if value is not None and name not in version.choices]
     prefix = tag_prefix()
@@ -123,7 +123,7 @@ def _compiled(version: VersionContent) -> dict[str, Template]:
 
 
 def _gettext(translations: Mapping[str, str]) -> Callable[..., str]:
-    """The function behind `{% trans %}`: the version's own translation, else the string as written."""
+    """Translate a string of `{% trans %}` by the version's own translations, else return it."""
 
     @pass_context
     def gettext(context: Context, message: str, /, **values: Any) -> str:
@@ -164,7 +164,7 @@ def _value(name: str, version: VersionContent, message: Renderable, links: Links
 
 @lru_cache(maxsize=4096)
 def _long_date(iso: str, locale: str, language: str) -> str:
-    """A date in the message's language, as the reader's country writes it; other texts as they are."""
+    """A date in the message's language and its country's format; other texts are not changed."""
     try:
         day = date.fromisoformat(iso)
     except ValueError:

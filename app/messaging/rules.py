@@ -1,4 +1,4 @@
-"""States of messages and attempts, and pure decisions about what an attempt's outcome makes of them."""
+"""States of messages and attempts, and how an attempt's outcome changes them."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class MessageStatus(StrEnum):
     accepted = "accepted"
     delivered = "delivered"
     unknown = "unknown"
-    """Nobody knows whether it was sent. Without a reason it is sent once more after the grace."""
+    """It may have been sent or not. Without a reason it is sent once more after the grace."""
     review = "review"
     """Unknown for the last time: a person decides whether it is sent again."""
     failed = "failed"
@@ -45,7 +45,7 @@ class AttemptStatus(StrEnum):
 
 
 class ProviderEventKind(StrEnum):
-    """What a provider reports about an attempt, in our words."""
+    """What a provider reports about an attempt; adapters map their vendor's words to these."""
 
     accepted = "accepted"
     delivered = "delivered"
@@ -61,7 +61,7 @@ class ProviderEventKind(StrEnum):
 
 
 class FailureCause(StrEnum):
-    """Why an address cannot or must not be written to, in our words.
+    """Why an address cannot or must not be written to.
 
     Each provider's adapter maps its vendor's codes and phrases to these.
     """
@@ -69,7 +69,7 @@ class FailureCause(StrEnum):
     invalid_address = "invalid_address"
     """No such mailbox or telephone number."""
     recipient_opted_out = "recipient_opted_out"
-    """The recipient told the provider STOP; it blocks further texts to them."""
+    """The recipient replied STOP to the provider, which blocks further texts to them."""
     recipient_unsubscribed = "recipient_unsubscribed"
     recipient_complained = "recipient_complained"
 
@@ -102,7 +102,10 @@ _LONGEST_WAIT = timedelta(hours=2)
 
 
 def wait_after(refusals: int, retry_after: float | None) -> timedelta:
-    """Wait after the n-th passing refusal: three times longer each time, at least `retry_after` seconds."""
+    """The wait after the n-th passing refusal.
+
+    Three times longer each time, at least `retry_after` seconds.
+    """
     wait = min(_FIRST_WAIT * int(3 ** (refusals - 1)), _LONGEST_WAIT)
     return max(wait, timedelta(seconds=retry_after or 0))
 

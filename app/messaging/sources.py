@@ -9,10 +9,10 @@ from app.base.i18n import translations
 
 
 def make_environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
-    """Jinja2 for message parts: a missing name is an error, and sources can reach nothing but values.
+    """Jinja2 for message parts: a missing name is an error, and sources can read values only.
 
-    Not that of files (`app.base.templates`): a stored version is rendered from its row, with its own
-    translations.
+    Separate from the one for files (`app.base.templates`): a stored version is rendered from its
+    row, with its own translations.
     """
     environment = ImmutableSandboxedEnvironment(
         autoescape=autoescape,

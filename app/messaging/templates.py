@@ -165,9 +165,9 @@ TemplateName = Annotated[str, AfterValidator(_check_name)]
 
 
 def stored_params(spec: TemplateSpec, params: "DataclassInstance") -> dict[str, str | None]:
-    """The parameters as a message row keeps them: each one printable line, None where nothing is left.
+    """The parameters as stored in a message's row: each one printable line, None for an empty one.
 
-    `TypeError` for parameters of another template.
+    Raises `TypeError` for parameters of another template.
     """
     if not isinstance(params, spec.params):
         raise TypeError(f"the template {spec.name!r} takes {spec.params.__name__}")

@@ -61,7 +61,7 @@ class VersionContent:
     parts: Mapping[str, str]
     """Jinja2 sources: `subject`, `text` and `html` of an e-mail, `text` of an SMS."""
     translations: Mapping[str, str]
-    """The messages that the parts use, in the version's language; the rest is as written in the parts."""
+    """Translations of the parts' strings; a string that is not here stays as written."""
     params: tuple[str, ...]
     """Names of the parameters, those that may be absent included."""
     links: Mapping[str, Link]
@@ -109,7 +109,7 @@ def _link(stored: Mapping[str, str]) -> Link:
 def current_version(
     spec: TemplateSpec, channel: Channel, language: str, branding: Branding
 ) -> VersionContent:
-    """The version that a message sent now gets. Files and translations are read once per process."""
+    """The version for a message that is sent now; files are read once per process."""
     parts = template_parts(spec.name, channel)
     return VersionContent(
         template=spec.name,
@@ -142,10 +142,10 @@ _STORE = text("""
 
 
 async def store_versions(session: AsyncSession, brand_id: int, versions: Collection[VersionContent]) -> None:
-    """Keep versions that messages of this transaction will point at; those already kept stay."""
+    """Store versions that messages of this transaction will point at; stored ones do not change."""
     if not versions:
         return
-    # In one order everywhere: two transactions that store the same versions wait, but never deadlock.
+    # In one order everywhere, so that two transactions with the same versions cannot deadlock.
     ordered = sorted(versions, key=lambda version: version.id)
     given = {
         "ids": [version.id for version in ordered],

@@ -25,7 +25,7 @@ def amount_off(
 
     `discounted` is what the shop took off the order in all; more than that is never counted, since
     a platform may send the subtotal after discounts or take less. 0 means unknown: a checkout that
-    asks before the order has no discount yet.
+    validates before the order has no discount yet.
     """
     match kind:
         case DiscountKind.percent:

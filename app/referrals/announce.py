@@ -74,7 +74,7 @@ async def announce_codes(
     *,
     now: datetime,
 ) -> None:
-    """Queue the offer of each (live) code on every channel of its terms that consent allows.
+    """Queue the offer of each live code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
     lives. A referrer who is no customer gets none.
@@ -178,7 +178,7 @@ def send_time(
 ) -> datetime:
     """When an offer or reward is due: e-mail at `now`, a text message outside the quiet hours.
 
-    The rules of the person's country may narrow the daytime, never widen it.
+    The rules of the person's country may shorten the daytime, never extend it.
     """
     if channel is Channel.email:
         return now

@@ -107,7 +107,7 @@ class RedemptionContext:
             self.phones.update(filter(None, (candidate.phone,)))
 
     def is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
-        """Whether the friend paid as the referrer pays, so that a person must decide."""
+        """Whether the friend paid as the referrer pays, so that a person has to decide."""
         customer_id = self.owners[code.referrer_id].customer_id
         if customer_id is None or candidate.payment_key is None:
             return False
@@ -119,7 +119,7 @@ class RedemptionContext:
 
 @dataclass(frozen=True, slots=True)
 class CodeOwner:
-    """What identifies a code's referrer, so that their own orders are recognised."""
+    """What identifies a code's referrer, so that their own orders are found."""
 
     customer_id: UUID | None
     email_key: str | None

@@ -1,4 +1,4 @@
-"""What people decide: approve, reject or undo a redemption, disable a code."""
+"""Decisions of staff and shops: approve, reject or undo a redemption, disable a code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,10 +32,8 @@ async def approve_redemption(
 ) -> None:
     """Approve a redemption in review, a rejected one, or a pending one early.
 
-    Its reward is granted now.
-
-    Raises 409 `not_allowed` where the status does not allow it, 409 `order_undone` where nothing is
-    left of the order, 404.
+    Its reward is granted now. Raises 409 `not_allowed` where the status does not allow it, 409
+    `order_undone` where nothing is left of the order, 404.
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.approved)
@@ -51,9 +49,10 @@ async def approve_redemption(
 async def reject_redemption(
     session: AsyncSession, brand: Brand, redemption_id: UUID, *, reason: str, now: datetime
 ) -> None:
-    """Refuse a redemption that is pending or in review, in a person's words; its use stays taken.
+    """Reject a redemption that is pending or in review; `reason` is the person's own words.
 
-    Its reward is cancelled. Raises 409 `not_allowed` where the status does not allow it, 404.
+    The use of the code stays counted and the reward is cancelled. Raises 409 `not_allowed` where
+    the status does not allow it, 404.
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.rejected)
@@ -64,10 +63,10 @@ async def reject_redemption(
 async def undo_redemption(
     session: AsyncSession, brand: Brand, redemption_id: UUID, *, reason: str, now: datetime
 ) -> None:
-    """Undo a redemption wholly: the use goes back, discount and reward leave the ledger.
+    """Undo a redemption wholly: its use is given back, its ledger entries are compensated.
 
-    What a refund has reversed already still gives its use and its discount back, so the end is the
-    same whichever came first; a second call changes nothing. Raises 409 `not_allowed` where the
+    This holds also for a redemption that a refund has already reversed, so the result does not
+    depend on which came first; a second call changes nothing. Raises 409 `not_allowed` where the
     status does not allow it, 404.
     """
     state = await _lock_state(session, brand.id, redemption_id)
@@ -148,7 +147,7 @@ async def _lock_state(session: AsyncSession, brand_id: int, redemption_id: UUID)
     order_id = await find_order_id(session, brand_id, redemption_id)
     if order_id is None:
         raise NotFound("There is no such redemption.")
-    # Locked in the order in which redeeming does: the code, then the redemption.
+    # Locked in the same order as by `redeem_orders`: the code, then the redemption.
     await session.execute(
         select(Code.id)
         .join(Redemption, (Redemption.brand_id == Code.brand_id) & (Redemption.code_id == Code.id))

@@ -12,8 +12,8 @@ from app.referrals.rules import RefusalReason
 class EligibilityInput:
     """Everything that decides whether a code counts for an order.
 
-    Amounts are minor units of `currency`, the order's. `expired` is judged at the time the order
-    was placed, so that a late webhook takes nothing from an honest friend. `granted` counts the
+    Amounts are minor units of `currency`, the order's. `expired` is computed for the time the order
+    was placed, so that a late webhook refuses nobody. `granted` counts the
     referrer's redemptions that are rewarded or may yet be; `spent` is what the rewards of the
     brand's present budget period cost, `reward` what this one would add.
     """
@@ -42,8 +42,8 @@ class EligibilityInput:
 def may_redeem(given: EligibilityInput) -> RefusalReason | None:
     """The first reason against it, or None: code, friend, order and budget in this order.
 
-    A friend who used a code before is also an existing customer; the more special reason is
-    returned.
+    A friend who used a code before is also an existing customer; the more specific reason
+    is returned.
     """
     checks = (
         (not given.redemptions_enabled, RefusalReason.not_active),

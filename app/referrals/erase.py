@@ -17,8 +17,8 @@ async def erase_referrals(
 ) -> None:
     """Revoke these customers' share links and codes, and keep amounts without a name.
 
-    A code may hold a first name, so a surrogate takes its place. A friend's address becomes a keyed
-    hash: it still keeps one use from becoming two, but nobody can read it. Idempotent.
+    A code may contain a first name, so a surrogate replaces it. A friend's address is replaced by
+    its keyed hash, which still prevents a second use and cannot be read. Idempotent.
     """
     ids = sorted(set(customer_ids))
     unsynchronized = {"synchronize_session": False}
@@ -55,7 +55,7 @@ async def _erase_friends(session: AsyncSession, tokens: Tokens, brand_id: int, i
 
 
 def _hidden(tokens: Tokens, address: str | None) -> str | None:
-    """A keyed hash of an address; a hash stays what it is."""
+    """The keyed hash of an address; a hash is returned unchanged."""
     if address is None or address.startswith(_HIDDEN):
         return address
     return hidden_address(tokens, address)

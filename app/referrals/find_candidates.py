@@ -88,8 +88,8 @@ async def find_codes(
     """The ids of our codes that each candidate carries: as entered, then by the share link.
 
     Candidates without any are left out. A share link stands for its referrer's present share code,
-    else for their last one: so the order is refused with that code's reason, and decided for good
-    instead of winning a later code when it is reported again.
+    else for their last one: so the order is refused with that code's reason, and the
+    decision is final: it does not win with a later code when it is reported again.
     """
     entered = {code for candidate in candidates for code in candidate.entered}
     slugs = {

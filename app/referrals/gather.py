@@ -46,8 +46,9 @@ async def gather(
 ) -> RedemptionContext:
     """Everything known about these candidates and codes.
 
-    With `lock`, concurrent decisions about one of these codes wait for our commit. Locks are taken
-    in one order everywhere: the brand's budget, referrers, codes, redemptions, each by id.
+    With `lock`, concurrent decisions about one of these codes wait for the caller's commit. Locks
+    are taken in one order everywhere: the brand's budget, referrers, codes, redemptions, each by
+    id.
     """
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:
@@ -127,12 +128,12 @@ async def _load_owners(
     }
 
 
-# A person is a customer, an e-mail without aliases, or a phone; each is found by an index of its
-# own.
+# A person is a customer, an e-mail without aliases, or a phone; each has an index of its own.
 _EXISTING = text("""
     SELECT friend.key
     FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]),
-                CAST(:phones AS text[]), CAST(:placed AS timestamptz[])) AS friend (key, customer_id, email_key, phone, placed_at)
+                CAST(:phones AS text[]), CAST(:placed AS timestamptz[]))
+        AS friend (key, customer_id, email_key, phone, placed_at)
     WHERE EXISTS (
         SELECT 1
         FROM (

@@ -1,4 +1,4 @@
-"""Makes promoters referrers: a share slug, one active share code, and the offer message."""
+"""Make promoters referrers: a share slug, one active share code, and the offer message."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_pu
 from app.referrals.share import in_home_shop, status_of
 
 _TRIES = 8
-"""Draws of a slug or code: with about 49 bits one clash is rare and eight are a bug."""
+"""Tries to draw a free slug or code: with about 49 bits one clash is rare and eight are a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewReferrer:
-    """A customer whose latest answer is 9 or 10; an imported one has no `survey_id`."""
+    """A customer whose latest response is 9 or 10; an imported one has no `survey_id`."""
 
     customer_id: UUID
     shop_id: UUID
@@ -108,9 +108,7 @@ async def _make_referrers(
 ) -> dict[UUID, Referrer]:
     """The promoters' referrer rows by id, locked in the order of customers.
 
-    Revoked ones are left out.
-
-    The locks keep concurrent calls from issuing them a code.
+    Revoked ones are left out. Because of the locks concurrent calls cannot issue them a code too.
     """
     for _ in range(_TRIES):
         locked = await session.scalars(
@@ -129,7 +127,7 @@ async def _make_referrers(
             )
             for each in missing
         ]
-        # A clash of slugs leaves the row out; the next turn draws again.
+        # A slug that exists already leaves the row out; the next try draws another.
         await session.execute(insert(Referrer).on_conflict_do_nothing(), values)
     raise RuntimeError("no free share slug was found")
 
@@ -152,7 +150,7 @@ async def _keep_codes(
 ) -> dict[UUID, tuple[Code, bool]]:
     """The usable share codes, by referrer, and whether each is live in the referrer's shop.
 
-    Codes that no longer work cease to be active.
+    Codes that no longer work are set inactive.
     """
     rows = await session.execute(
         select(Code, Referrer.id, CodePublication.state)
@@ -197,7 +195,7 @@ async def _make_codes(
             _code_values(referrer, _name_of(referrer, names), shops[referrer.shop_id], in_force, now=now)
             for referrer in waiting.values()
         ]
-        # A code that exists already is left out; the next turn draws again.
+        # A code that exists already leaves the row out; the next try draws another.
         rows = (await session.scalars(insert(Code).on_conflict_do_nothing().returning(Code), values)).all()
         made += rows
         for row in rows:

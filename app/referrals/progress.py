@@ -49,7 +49,7 @@ class Progress:
     clicks: int
     uses: int
     earned: Sequence[str]
-    """The sum of granted rewards after clawbacks, one amount a currency."""
+    """The sum of granted rewards after reversals, one amount per currency."""
     orders: Sequence[FriendOrder]
     reward: str | None
 

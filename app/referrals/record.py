@@ -42,7 +42,7 @@ async def record_decisions(
 async def _write(
     session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> list[RedemptionDecision]:
-    """Write the redemptions and take the uses; returns what was written.
+    """Write the redemptions and count their uses; returns what was written.
 
     Codes are locked, so uses cannot run out in between. But a friend who orders twice at one moment
     with two codes is noticed by the unique key alone: the later order is refused then. An order
@@ -137,7 +137,7 @@ _TAKE = text("""
 async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
     """Count the uses.
 
-    The condition repeats what the lock guarantees, else the batch is rolled back.
+    The condition repeats what the lock guarantees: where it fails the batch is rolled back.
     """
     if not won:
         return

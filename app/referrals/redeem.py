@@ -26,8 +26,8 @@ async def redeem_orders(
     Idempotent: an order that has its redemption keeps it. An order with none of our codes gets no
     row; one whose codes are all refused gets a `refused` row with the first reason. A redemption
     that counts has its reward, `pending`. Test orders and imported history redeem nothing. Facts
-    that came before the order are folded in. A code's expiry is judged by when the order was
-    placed, so that a late webhook costs nobody.
+    that came before the order are folded in. Whether a code had expired is decided for the time
+    the order was placed, so that a late webhook refuses nobody.
     """
     candidates = await find_candidates(session, brand.id, order_ids)
     carried = await find_codes(session, brand.id, candidates)
@@ -49,10 +49,7 @@ async def redeem_orders(
 def decide(
     context: RedemptionContext, candidate: RedemptionCandidate, codes: Sequence[Code]
 ) -> RedemptionDecision:
-    """The first of the codes that may win, added to the context.
-
-    Else the first code with its reason.
-    """
+    """The first code that counts, added to the context, else the first one with its reason."""
     refused: RedemptionDecision | None = None
     for code in codes:
         reason = may_redeem(context.eligibility_of(candidate, code))

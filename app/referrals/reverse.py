@@ -1,4 +1,4 @@
-"""Folds refunds, cancellations and deliveries into redemptions and rewards."""
+"""Fold refunds, cancellations and deliveries into redemptions and rewards."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -108,11 +108,11 @@ async def lock_redemption_states(
     redemptions = {redemption.id: redemption for redemption in locked}
     if not redemptions:
         return []
-    # Read by later statements than the lock's, which sees rows as they were before it waited.
+    # Read after the lock: the locking statement sees rows as they were before it waited.
     return await _load_states(session, brand_id, redemptions)
 
 
-# A use goes back to its code, which is locked before the redemption, as redeeming locks them.
+# A use goes back to its code, which is locked before the redemption, as in `redeem_orders`.
 _LOCK_CODES = text("""
     SELECT codes.id FROM codes
     WHERE codes.brand_id = :brand_id AND codes.id IN (
@@ -174,7 +174,9 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
 _GIVE_BACK = text("""
     UPDATE codes SET uses = uses - given.count
     FROM unnest(CAST(:ids AS uuid[])) AS one (id),
-         LATERAL (SELECT count(*) FROM unnest(CAST(:all AS uuid[])) AS other (id) WHERE other.id = one.id) AS given
+         LATERAL (
+            SELECT count(*) FROM unnest(CAST(:all AS uuid[])) AS other (id) WHERE other.id = one.id
+         ) AS given
     WHERE codes.brand_id = :brand_id AND codes.id = one.id
 """)
 
@@ -187,7 +189,7 @@ async def give_back(session: AsyncSession, brand_id: int, states: Sequence[Redem
 
 
 def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
-    """Takes a friend's discount off the ledger: a cancelled order cost none, counted or leaked."""
+    """Compensate a friend's discount, counted or leaked: a cancelled order cost none."""
     leaked = redemption.status is RedemptionStatus.refused
     return LedgerTransaction(
         key=f"discount_back:{redemption.id}",
@@ -216,7 +218,7 @@ async def reduce_rewards(
     """Reduce rewards to what the facts leave of them, granted ones with a compensating transaction.
 
     A reward whose redemption no longer counts is `cancelled` before it was granted, else
-    `reversed`. A reward is never raised, since refunds are never taken back.
+    `reversed`. A reward is never raised, since refunds are never undone.
     """
     rewarded = [(one, one.reward) for one in states if one.reward is not None]
     reduced = []
@@ -233,12 +235,12 @@ async def reduce_rewards(
         "statuses": [str(status) for _, _, _, status in reduced],
     }
     await session.execute(_REDUCE, values)
-    clawbacks = [
-        _clawback(state.redemption, reward, net, now=now)
+    reversals = [
+        _reversal(state.redemption, reward, net, now=now)
         for state, reward, net, _ in reduced
         if reward.granted_at is not None
     ]
-    await post_entries(session, brand, clawbacks, now=now)
+    await post_entries(session, brand, reversals, now=now)
 
 
 def _reduced_status(state: RedemptionState, reward: Reward) -> RewardStatus:
@@ -250,9 +252,9 @@ def _reduced_status(state: RedemptionState, reward: Reward) -> RewardStatus:
     return reward.status
 
 
-def _clawback(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
+def _reversal(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
     return LedgerTransaction(
-        key=f"clawback:{redemption.id}:{net}",
+        key=f"reversal:{redemption.id}:{net}",
         account=LedgerAccount.reward_cost,
         other=LedgerAccount.referrers,
         amount=net - reward.net_amount,

@@ -27,10 +27,10 @@ _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
 async def reward_redemptions(
     session: AsyncSession, tokens: Tokens, brand: Brand, redemption_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Approve these redemptions, which the caller has judged, and grant their rewards.
+    """Approve these redemptions, which the caller has checked, and grant their rewards.
 
-    Writes ledger entries and queues the messages. A reward is granted whole and what refunds have
-    already taken is taken back in the same transaction, so the ledger reads alike whichever came
+    Writes ledger entries and queues the messages. A reward is granted whole, and the share of
+    earlier refunds is reversed in the same transaction, so the ledger is the same whichever came
     first. A second call grants nothing more.
     """
     if not redemption_ids:

@@ -60,7 +60,7 @@ async def show_referrer(
 async def probe_referrer(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
-    """As GET, without the page: mail scanners ask so."""
+    """As GET, without the page; mail scanners send HEAD."""
     return await show_referrer(request, token, context, session)
 
 
@@ -68,7 +68,7 @@ async def probe_referrer(
 async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
     """A friend's landing page, whose opening is counted as a visit.
 
-    Unknown, used and expired look alike.
+    An unknown, a used up and an expired code get the same page.
     """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):

@@ -10,7 +10,7 @@ class CodeKind(StrEnum):
     """What a code is for."""
 
     share = "share"
-    """Handed on by a referrer, for several friends."""
+    """Shared by a referrer, for several friends."""
     friend = "friend"
     """For one friend, made from the share link; its parent is the share code."""
     reward = "reward"
@@ -74,14 +74,13 @@ class RewardStatus(StrEnum):
     used = "used"
     expired = "expired"
     reversed = "reversed"
-    """Granted, and taken back wholly."""
+    """Granted, then reversed wholly."""
     cancelled = "cancelled"
     """Never granted: its redemption was reversed or rejected before."""
 
 
 COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
-"""Redemptions that are rewarded or may yet be: they count against a referrer's cap and the
-budget."""
+"""Redemptions that are rewarded or may yet be; they count for the referrer's cap and the budget."""
 EARNED = (RewardStatus.granted, RewardStatus.used)
 """Rewards that a referrer has."""
 _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
@@ -95,8 +94,7 @@ _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
 _PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify})
-"""Platforms that ask us about a code, or report it with the order: nothing has to be published
-there."""
+"""Platforms that validate a code with us, or report it with the order: none is published there."""
 
 
 def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
@@ -115,7 +113,7 @@ def first_publication_state(platform: Platform) -> PublicationState:
 def code_status(
     *, disabled: bool, expires_at: datetime, uses: int, max_uses: int, now: datetime
 ) -> CodeStatus:
-    """Whether a code can be used at `now`; it cannot at the very moment it expires."""
+    """Whether a code can be used at `now`; it cannot at the moment it expires."""
     if disabled:
         return CodeStatus.disabled
     if expires_at <= now:

@@ -30,13 +30,13 @@ class DiscountShape(ApiModel):
 
 
 def code_status(code: Code, now: datetime) -> CodeStatus:
-    """What a code is good for at a time."""
+    """The status of a code at `now`; a superseded code is disabled."""
     status = status_of(code, now=now)
     return CodeStatus.disabled if status is CodeStatus.active and not code.active else status
 
 
 class CodeRow(RowModel):
-    """A code and what it is good for now."""
+    """A code with its status now."""
 
     created_at: datetime
     code: str

@@ -48,7 +48,7 @@ async def _brands_with_due(sessions: Sessions, now: datetime) -> Sequence[int]:
 
 
 async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:
-    """Settle one batch of one brand; returns how many redemptions were looked up."""
+    """Settle one batch of one brand; returns how many redemptions were read."""
     async with context.sessions.begin() as session:
         brand = await load_brand(session, brand_id)
         order_ids = await _claim(session, brand, now)
@@ -75,7 +75,7 @@ async def _claim(session: AsyncSession, brand: Brand, now: datetime) -> list[UUI
 async def _approve_due(
     session: AsyncSession, context: AppContext, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> int:
-    # The orders' present facts come first: a refund takes away what would be granted.
+    # The orders' present facts first: after a refund there may be nothing to grant.
     await reverse_orders(session, brand, order_ids, now=now)
     rows = await session.execute(
         select(Redemption.id, Redemption.status, Redemption.hold_until).where(

@@ -124,11 +124,9 @@ def make_share(
     live: bool,
     language: str = SOURCE,
 ) -> Share:
-    """The share of one referrer's code under its terms.
+    """The share of one referrer's code under its terms, in `language`.
 
     The code itself is left out unless it is live.
-
-    Its texts are in `language`, the referrer's.
     """
     url = share_url(public_url, referrer.slug)
     discount = discount_text(code.discount_kind, code.discount_value, code.currency)
@@ -168,10 +166,7 @@ def reward_text(terms: Terms, currency: str) -> str | None:
 
 
 def disclosure_text(terms: Terms, currency: str, language: str = SOURCE) -> str:
-    """The referrer's interest, which a friend must know before they order.
-
-    Empty where there is none.
-    """
+    """The sentence that informs a friend that the referrer gets a reward; empty without one."""
     reward = reward_text(terms, currency)
     return translate(language, "(I get %(reward)s if you order.)", reward=reward) if reward else ""
 
@@ -184,6 +179,6 @@ def qr_svg(url: str, language: str = SOURCE) -> Markup:
     """
     made = segno.make(url, error="m", micro=False)
     svg = made.svg_inline(omitsize=True, svgclass="qr", lineclass=None, light="#fff", dark="#000", border=2)
-    # The source is our own link, escaped by the library; for screen readers it is one picture.
+    # The source is our own link, escaped by the library; screen readers see one image.
     label = escape(translate(language, "QR code of your link"))
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704

@@ -25,8 +25,7 @@ from app.referrals.share import discount_text, has_present_code, in_home_shop, r
 _MACHINES = re.compile(
     r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE
 )
-"""User agents that are no person: search engines, and messengers that render a preview of a
-link."""
+"""User agents that are no person: search engines, and messengers that preview a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class FriendOffer:
 async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> FriendOffer | None:
     """The offer behind a share slug.
 
-    None alike for an unknown slug and a code that cannot be used now.
+    None for an unknown slug and for a code that cannot be used now.
     """
     brand_id = slug_brand(slug)
     if brand_id is None:
@@ -104,7 +103,7 @@ def _live_offer(brand_id: int, slug: str) -> Select[Code, Brand, Shop, str | Non
 
 
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request counts as a visit: not a HEAD, a browser's prefetch, or a known machine."""
+    """Whether a request counts as a visit: not a HEAD, a browser's prefetch, or a known bot."""
     purpose = " ".join(
         headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")
     ).lower()
@@ -114,7 +113,7 @@ def is_visit(method: str, headers: Mapping[str, str]) -> bool:
 
 
 async def record_visit(session: AsyncSession, offer: FriendOffer, *, now: datetime) -> None:
-    """Count one opening of the link; nothing about who opened it is kept."""
+    """Count one opening of the link; nothing about who opened it is stored."""
     await session.execute(
         insert(Visit).values(brand_id=offer.brand.id, id=new_id(), referrer_id=offer.referrer_id, at=now)
     )

@@ -1,1 +1,1 @@
-"""Whom we ask, when, and what they answer."""
+"""Surveys: who gets one, when, and the responses."""

@@ -16,7 +16,7 @@ from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus
 
 BATCH = 500
-"""Rows per transaction: few, so that a page that waits for one of their customers waits shortly."""
+"""Rows per transaction: few, so that a page that waits for one of their customers waits briefly."""
 
 
 @dataclass(frozen=True, slots=True)

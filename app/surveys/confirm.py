@@ -1,13 +1,12 @@
 """Mark queued surveys as sent once a provider has accepted their messages.
 
-Messaging lies below surveys and does not know them, so it cannot write their status. This sweep
-step
-reads it instead: a survey is `sent` when its message has `sent_at`. It is one statement per batch,
-found by the index on status, so that only queued surveys are looked up, each by one unique key of
-messages. What is recorded late is found at the next sweep, within seconds. Nothing that a customer
-can do depends on it: pages take responses to queued surveys too, because a message may arrive
-before
-its acceptance is recorded. A survey whose message fails stays queued until it expires.
+Messaging is a layer below surveys and does not know them, so it cannot write their status. This
+step of the sweep reads it instead: a survey is `sent` when its message has `sent_at`. It is one
+statement per batch: the index on status finds queued surveys only, and each one's message is found
+by its unique key. What is recorded late is found at the next sweep, within seconds. Nothing that a
+customer can do depends on it: pages take responses to queued surveys too, because a message may
+arrive before its acceptance is recorded. A survey whose message fails stays queued until it
+expires.
 """
 
 from datetime import datetime, timedelta

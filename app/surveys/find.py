@@ -45,9 +45,8 @@ class OpenSurvey:
 async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> OpenSurvey | None:
     """The survey of a link; None for an unknown link and for a survey that is over or not sent.
 
-    Whether it is over is the row's status, which a sweep sets: the row's times may be simulated,
-    the
-    visitor's are not.
+    Whether it is over is the row's status, which a sweep sets: the row's times may be
+    simulated, the visitor's are not.
     """
     subject = tokens.read_link(PURPOSE, token)
     if subject is None:

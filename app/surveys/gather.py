@@ -1,4 +1,4 @@
-"""Load what decisions about a batch of surveys depend on; a few queries per batch, whatever its size."""
+"""Load what decisions about surveys depend on, in a few queries per batch of any size."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from app.surveys.templates import SurveyParams
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A cause that is not an order. Whoever plans surveys for it chooses an `id` that stays the same."""
+    """A cause that is not an order; the caller gives it an `id` that stays the same."""
 
     id: UUID
     shop_id: UUID
@@ -52,12 +52,12 @@ class Gathered:
 async def gather_orders(
     session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]
 ) -> dict[UUID, Gathered]:
-    """Inputs for these orders' surveys as the facts are now, by order id; unknown ids are left out."""
+    """Inputs for these orders' surveys as the facts are now, by order id, without unknown ids."""
     orders = (
         await session.scalars(
             select(Order)
             .where(Order.brand_id == brand.id, in_ids(Order.id, list(order_ids)))
-            # Facts may have been written by statements that the session's identity map does not see.
+            # Statements may have written facts that the session's identity map does not have.
             .execution_options(populate_existing=True)
         )
     ).all()
@@ -112,7 +112,7 @@ async def gather_surveys(
 
 
 def occasion_of(survey: Survey) -> Occasion:
-    """The occasion that a survey is about. Raises `RuntimeError` for a row without customer or time."""
+    """The occasion of a survey. Raises `RuntimeError` for a row without customer or time."""
     if survey.customer_id is None or survey.triggered_at is None:
         raise RuntimeError("a survey about an occasion has a customer and a time")
     return Occasion(survey.cause_id, survey.shop_id, survey.customer_id, survey.triggered_at)

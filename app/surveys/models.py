@@ -20,7 +20,7 @@ from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
 
 
 class Survey(Base):
-    """The one survey about a cause, mostly an order; `reason` says why a skipped one is not sent."""
+    """The one survey about a cause, mostly an order; `reason` is why a skipped one is not sent."""
 
     __tablename__ = "surveys"
     __table_args__ = (
@@ -79,7 +79,7 @@ class Survey(Base):
     sent_at: Mapped[Moment | None]
     """When a provider accepted its message, as far as that is recorded."""
     expires_at: Mapped[Moment | None]
-    """The end of the time for a response: `expires_days` after it was sent, or queued until then."""
+    """When the survey expires: `expires_days` after it was sent, until then after it was queued."""
     reminders_sent: Mapped[int] = mapped_column(Integer, default=0)
     reminder_due_at: Mapped[Moment | None]
     created_at: Mapped[Created]

@@ -43,7 +43,7 @@ async def show_survey(
         str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")
     ] = None,
 ) -> Response:
-    """The survey's page; changes nothing. Links that lead nowhere get the one 404 page."""
+    """The survey's page; changes nothing. Unknown links get the one 404 page."""
     opened = await _open(request, context, session, token)
     if isinstance(opened, Response):
         return opened
@@ -54,7 +54,7 @@ async def show_survey(
 async def probe_survey(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
-    """As GET, without the page: mail scanners ask so."""
+    """As GET, without the page; mail scanners send HEAD."""
     return await show_survey(request, token, context, session)
 
 
@@ -85,7 +85,10 @@ async def probe_survey(
 async def answer_survey(
     request: Request, token: TokenPath, context: ContextDep, session: SessionDep
 ) -> Response:
-    """Record the answer and lead to the thank-you page; an answer that stands by now is left as it is, and the page says so."""
+    """Record the response and redirect to the thank-you page.
+
+    A response that can no longer be changed stays as it is, and the page says so.
+    """
     body = await read_body(request, limit=_FORM_LIMIT, drop_up_to=_DROPPED)
     opened = await _open(request, context, session, token)
     if isinstance(opened, Response):
@@ -151,7 +154,7 @@ async def probe_thanks(
 async def _open(
     request: Request, context: AppContext, session: SessionDep, token: str
 ) -> OpenSurvey | Response:
-    """The survey, or the page that who has none gets."""
+    """The survey, or the response for a link without one."""
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
         return rate_limited_page()
@@ -194,7 +197,7 @@ def _survey_page(
     sent: SurveyForm | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The question, with what was answered or sent before; `sent` is a form without a usable score."""
+    """The question, with the response so far; `sent` is a submitted form without a usable score."""
     response, order = opened.response, opened.order
     minutes_left = opened.minutes_left(now=clock.now()) if response else None
     shown = sent or response

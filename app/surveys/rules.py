@@ -67,8 +67,7 @@ def band_of(score: int) -> Band:
 
 
 RECONSIDERED = frozenset({SkipReason.no_consent, SkipReason.no_address, SkipReason.too_late})
-"""Skips that a later fact may undo: an address, a consent, or the delivery that starts the clock
-anew.
+"""Skips that a later fact may undo: an address, a consent, or the delivery that restarts the clock.
 
 All others are final, so that a survey which was decided against does not come back when terms or
 switches change.

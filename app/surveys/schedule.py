@@ -83,7 +83,10 @@ async def plan_survey(
 async def reconsider(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Plan again what was skipped for lack of an address or consent that these customers may have given since."""
+    """Plan surveys again that were skipped for lack of an address or a consent.
+
+    Call it when these customers may have given one since.
+    """
     found = await session.scalars(
         select(Survey).where(
             Survey.brand_id == brand.id,
@@ -164,7 +167,7 @@ def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: in
                 "deferred_reason": plan.deferred,
             }
         case Skipped():
-            # An occasion's time is kept nowhere else.
+            # An occasion's time is stored nowhere else.
             triggered_at = None if gathered.order else fact.happened_at
             return row | {
                 "status": SurveyStatus.skipped,
@@ -176,7 +179,7 @@ def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: in
 
 
 async def _stop_reminders(session: AsyncSession, brand_id: int, gathered: Iterable[Gathered]) -> None:
-    """Send nothing more about orders that are cancelled or refunded."""
+    """Stop messages and reminders about orders that are cancelled or refunded."""
     undone = [it.fact.cause_id for it in gathered if it.fact.cancelled or it.fact.refunded]
     if not undone:
         return

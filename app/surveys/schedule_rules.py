@@ -94,7 +94,7 @@ def starts(fact: SurveyInput, survey: SurveyTerms) -> Start | None:
         return Start(fact.happened_at, fact.happened_at + timedelta(hours=survey.delay_hours))
     after_trigger = {
         Trigger.delivered: (fact.delivered_at,),
-        # A shop may report the arrival alone; what has arrived was sent before.
+        # A shop may report the delivery alone; what is delivered was fulfilled before.
         Trigger.fulfilled: (fact.fulfilled_at, fact.delivered_at),
         Trigger.paid: (fact.happened_at,),
     }

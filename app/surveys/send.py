@@ -24,7 +24,7 @@ from app.surveys.schedule_rules import Deferred, Send, Skipped, recheck
 from app.surveys.templates import SURVEY
 
 _DAY_LOCK = 0x5D4A
-"""Advisory lock by brand, for `max_per_day`: two sweeps must not both count the same free places."""
+"""Class of a brand's advisory lock for `max_per_day`: one sweep at a time counts free places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ async def _last_queued(
 async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:
     zone = zone_or(brand.time_zone, "UTC")
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    # By the clock on the wall: a day of 23 or 25 hours ends at its own midnight.
+    # By local time: a day of 23 or 25 hours ends at its own midnight.
     next_midnight = (midnight + timedelta(days=1)).astimezone(UTC)
     max_per_day = programme.survey.max_per_day
     if max_per_day is None:

@@ -17,7 +17,7 @@ from app.surveys.send import is_due, send_due
 
 
 def sweep(context: AppContext) -> Sweep:
-    """A sweep that sends, confirms, reminds and expires; each step of a batch is a transaction of its own."""
+    """A sweep that sends, confirms, reminds and expires, each step of a batch in a transaction."""
 
     async def brands(now: datetime) -> Sequence[int]:
         async with context.sessions() as session:

@@ -1,8 +1,10 @@
 # ruff: noqa: INP001  # a script beside its sources, no package
-"""Compile the MJML sources to the `body.html` that is committed beside them: `python templates/emails/build.py`.
+"""Compile the MJML sources to the `body.html` that is committed beside each of them.
 
-Only this script needs mjml; a test fails while an output is older than its source. In a source, control tags of Jinja2 stand in
-`mj-raw` or inside a text, and no expression holds `<` or, within an attribute, a double quote.
+Run: uv run python templates/emails/build.py
+Only this script needs mjml; a test fails while an output differs from its source's. In a source,
+control tags of Jinja2 are in `mj-raw` or inside a text, and no expression has `<` or, within an
+attribute, a double quote.
 """
 
 import re
@@ -23,7 +25,7 @@ def compile_template(source: Path) -> str:
         .replace("<!-- content -->", content)
         .replace("<!-- why -->", why.strip())
     )
-    # Without `fonts={}` the compiler adds a web font, which every mailbox would ask another host for.
+    # Without `fonts={}` the compiler adds a web font, which mailboxes would load from another host.
     html = mjml2html(whole, fonts={})
     return _BETWEEN_TAGS.sub(">\n<", html).strip() + "\n"
 

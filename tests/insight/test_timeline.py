@@ -1,3 +1,4 @@
+import ast
 import re
 from datetime import timedelta
 
@@ -5,14 +6,16 @@ import pytest
 from sqlalchemy import text
 
 from app.base.masking import without_addresses
+from app.base.paths import ROOT
 from app.brands.programme import Channel
 from app.customers.models import Consent, Suppression
-from app.customers.rules import SuppressionReason
+from app.customers.rules import NoContactReason, SuppressionReason
 from app.insight import words
 from app.insight.invariants import check
 from app.insight.timeline import timeline
 from app.messaging.models import Attempt, ProviderEvent
-from app.messaging.rules import AttemptStatus, MessageStatus, ProviderEventKind
+from app.messaging.provider_event_rules import reason_of
+from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
 from app.orders.models import OrderFact
 from app.orders.rules import FactKind, OrderStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
@@ -176,6 +179,49 @@ async def test_a_providers_reason_is_shown_without_the_address(context, session,
 )
 def test_every_word_has_its_sentence(table, enum):
     assert set(table) == set(enum)
+
+
+def test_every_reason_of_a_message_has_its_sentence():
+    calls = [
+        call
+        for path in (ROOT / "app").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "cancel_messages"
+    ]
+    given = {ast.literal_eval(each.value) for call in calls for each in call.keywords if each.arg == "reason"}
+    assert len(given) >= 4
+    failures = {reason_of(kind, None) for kind in ProviderEventKind} - {None}
+    assert set(words.MESSAGE_REASONS) == {
+        *given,
+        *failures,
+        *NoContactReason,
+        *FailureCause,
+        "erased",
+        "unknown_template",
+    }
+
+
+async def test_the_reason_of_a_message_is_shown_in_the_language(
+    context, session, brand, rows, marked_language
+):
+    person = await rows.customer()
+    survey = await rows.survey(await rows.order(person))
+    message = await rows.message(
+        SURVEY, person.id, survey.id, status=MessageStatus.cancelled, reason="order_taken_back", attempts=0
+    )
+    shown = await _message_text(context, session, brand, person)
+    assert shown.endswith("was cancelled: the order was cancelled or refunded.")
+    assert "»: «the order was cancelled or refunded»" in await _message_text(
+        context, session, brand, person, marked_language
+    )
+    message.reason = "SendGrid 400: from"
+    await session.flush()
+    assert (await _message_text(context, session, brand, person)).endswith(": SendGrid 400: from.")
+
+
+async def _message_text(context, session, brand, person, language="en"):
+    story = await timeline(session, context.tokens, brand.id, person.id, language=language)
+    return next(each.text for each in story if each.kind.startswith("message"))
 
 
 async def test_a_check_reads_only(context, session, rows):

@@ -1,4 +1,4 @@
-"""What every provider's adapter promises: it sends a batch, and returns the outcome of each message."""
+"""The protocol of providers: one sends a batch, and returns the outcome of each message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from app.brands.programme import Channel
 class Content:
     """Text, subject and HTML of one message, or of a whole batch. An SMS has `text` alone.
 
-    A batch's content has tags where each recipient's own values go. Tags begin with a prefix drawn at
-    random for the batch, so no customer's name can be one. HTML and text have tags of their own,
-    since values are escaped for the one and plain in the other.
+    A batch's content has tags where each recipient's own values go. Tags begin with a random prefix
+    of the batch, so no customer's name can be one. HTML and text have tags of their own, since
+    values are escaped for the one and plain in the other.
     """
 
     text: str

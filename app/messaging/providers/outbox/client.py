@@ -1,4 +1,4 @@
-"""The provider that sends nothing: it keeps each message in the database, to be read at `/outbox`."""
+"""The provider that sends nothing: it stores each message, to be read at `/outbox`."""
 
 from email.utils import formataddr
 from typing import Any
@@ -13,7 +13,7 @@ from app.messaging.render import fill
 
 
 class Outbox:
-    """Writes e-mail and texts into a table; a message written twice under one attempt is kept once."""
+    """Writes mails and texts into a table, each attempt's message once."""
 
     name = "outbox"
     most = 1_000

@@ -1,4 +1,4 @@
-"""E-mail by SendGrid: one call has up to 1,000 recipients, each with substitutions and headers of their own.
+"""E-mail by SendGrid: one call has up to 1,000 recipients with their own values and headers.
 
 SendGrid gets an opaque attempt token for each message and returns it in every event. The SDK's
 transport is not used: it opens a connection for each call and has no time limit.
@@ -20,10 +20,10 @@ from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient,
 from app.messaging.render import fill
 
 ATTEMPT_ARGUMENT = "tenfold_attempt"
-"""The custom argument with the attempt token; prefixed, since SendGrid overwrites reserved names."""
+"""The custom argument with the attempt token; prefixed, as SendGrid overwrites reserved names."""
 RECIPIENTS_PER_CALL = 1_000
 RECIPIENT_BYTES = 10_000
-"""SendGrid's limit on one recipient's substitutions; counted here with quotation marks, so a little early."""
+"""SendGrid's limit on one recipient's substitutions; quotation marks are counted here too."""
 CALL_BYTES = 28_000_000
 """SendGrid's limit is 30 MB per request; the rest is for the content and the envelope."""
 _CALLS_AT_ONCE = 8
@@ -34,7 +34,7 @@ _OPERATOR_ERRORS = {
     404: "wrong address",
     405: "wrong address",
 }
-"""Refusals that the operator can mend: the same message may be accepted later."""
+"""Refusals that the operator can fix: the same message may be accepted later."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class _Call:
 
 
 class SendGrid:
-    """The `Provider` for e-mail. Create it inside the running loop; `close` closes its connections."""
+    """The `Provider` for e-mail. Create it in the running loop; `close` closes its connections."""
 
     name = "sendgrid"
     most = RECIPIENTS_PER_CALL
@@ -81,7 +81,10 @@ class SendGrid:
         self._calls = asyncio.Semaphore(_CALLS_AT_ONCE)
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Send the batch in as few calls as the limits allow. All messages of one call share its outcome."""
+        """Send the batch in as few calls as the limits allow.
+
+        All messages of one call have its outcome.
+        """
         results: list[Result] = [OutsideError(Outcome.refused, "not sent")] * len(batch.recipients)
         calls = [(_body(batch, call.people), call.places) for call in self._shared(batch)]
         calls += [(body, [place]) for place, body in self._alone(batch)]
@@ -113,7 +116,7 @@ class SendGrid:
         return calls
 
     def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Messages with longer values than SendGrid substitutes: a call each, values filled in here."""
+        """Messages with longer values than SendGrid substitutes: a call each, filled in here."""
         for place, recipient in enumerate(batch.recipients):
             if _is_long(recipient):
                 own = replace(batch, content=fill(batch.content, recipient.values))
@@ -185,7 +188,10 @@ async def _outcome(response: aiohttp.ClientResponse) -> Result:
 
 
 async def _faulty_field(response: aiohttp.ClientResponse) -> str:
-    """The name of the field at fault. The error's own words may quote an address, so they are not kept."""
+    """The name of the field at fault.
+
+    The error's own words may quote an address, so they are not stored.
+    """
     try:
         field_name = orjson.loads(await response.read())["errors"][0]["field"]
     except (ValueError, LookupError, TypeError, aiohttp.ClientError, TimeoutError):

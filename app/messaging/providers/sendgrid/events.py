@@ -1,4 +1,4 @@
-"""SendGrid's event webhook: check its signature, and read its events in our words."""
+"""SendGrid's event webhook: check its signature, and parse its events."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,21 +29,21 @@ _KINDS = {
     "open": ProviderEventKind.opened,
     "click": ProviderEventKind.clicked,
 }
-"""Our word for each event; `bounce` is two of ours by its type. Events that are not listed are not used."""
+"""The kind of each event; `bounce` is one of two kinds by its type. Others are not used."""
 _DROP_CAUSES = {
     "bounced address": FailureCause.invalid_address,
     "invalid": FailureCause.invalid_address,
     "unsubscribed address": FailureCause.recipient_unsubscribed,
     "spam reporting address": FailureCause.recipient_complained,
 }
-"""SendGrid's reasons for a drop that speak of the address, case-folded."""
+"""SendGrid's reasons for a drop that are about the address, case-folded."""
 
 
 def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp: str) -> bool:
     """Whether the raw body has a valid ECDSA signature of the webhook's key.
 
-    The timestamp is part of what is signed. Its age is not checked: SendGrid tries again for a day, and
-    events are kept once.
+    The timestamp is part of what is signed. Its age is not checked: SendGrid tries again for a day,
+    and events are stored once.
     """
     if not timestamp.isdecimal():
         return False
@@ -111,7 +111,10 @@ def _kind(event: Mapping[str, Any]) -> ProviderEventKind | None:
 
 
 def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:
-    """SendGrid's words beyond the kind. Receiving servers may quote the address, so it is taken out."""
+    """SendGrid's words beyond the kind.
+
+    Receiving servers may quote the address, so it is removed.
+    """
     match kind:
         case ProviderEventKind.bounced | ProviderEventKind.blocked:
             words = [clean(event.get(name)) for name in ("bounce_classification", "status", "reason")]

@@ -25,9 +25,9 @@ BODY_LIMIT = 4 * 1024 * 1024
     | request_body(schemas.SendGridEvents, examples={"delivered": schemas.EXAMPLE}),
 )
 async def receive_sendgrid_events(request: Request, context: ContextDep, session: SessionDep) -> Received:
-    """Keep SendGrid's events of our mails.
+    """Store SendGrid's events of our mails.
 
-    200 after the commit, also for events that were kept before and for types that are not used.
+    200 after the commit, also for events that were stored before and for types that are not used.
     """
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=2 * BODY_LIMIT)
     _check_signature(context, request, body)

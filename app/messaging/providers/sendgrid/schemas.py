@@ -1,4 +1,4 @@
-"""SendGrid's event webhook as OpenAPI documents it: headers, the fields that are used, an example."""
+"""SendGrid's event webhook in OpenAPI: headers, the fields that are used, an example."""
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 

@@ -1,8 +1,8 @@
 """Texts by Twilio: one call for each message, several open at once.
 
-The SDK makes the calls over a transport of ours, since its own ignores its time limit and sends a POST
-again on 503. Twilio gets an opaque attempt token in the path of the status callback: any callback
-proves that the text was accepted.
+The SDK makes the calls over our own transport, since the SDK's ignores its time limit and sends a
+POST again on 503. Twilio gets an opaque attempt token in the path of the status callback: any
+callback proves that the text was accepted.
 """
 
 import asyncio
@@ -26,19 +26,22 @@ from app.messaging.rules import FailureCause, RecipientRefused
 STATUS_PATH = "/hooks/twilio/status/"
 """Below the public URL; the attempt token follows."""
 VALIDITY_SECONDS = 3600
-"""How long a text may queue at Twilio. A text accepted in the last minute before the quiet hours (20:00)
-then cannot leave after 21:00, from when most countries forbid it."""
+"""How long a text may wait at Twilio. A text that is accepted in the last minute before the quiet
+hours (20:00) then cannot be sent after 21:00, when most countries forbid it."""
 _CALLS_AT_ONCE = 32
 _TOTAL_SECONDS = 20.0
 _AUTH = 20003
 _TOO_MANY_STATUS = 429
-_MENDABLE = frozenset({21408, 21606, 21608, 21611, 21703, 21704, 21705})
-"""400s that concern the account and not the number (region not enabled, sender cannot text, trial
-account, sender's queue full, messaging service without senders): the same text may be accepted later."""
+_ACCOUNT_ERRORS = frozenset({21408, 21606, 21608, 21611, 21703, 21704, 21705})
+"""400s that concern the account and not the number: the same text may be accepted later.
+
+Region not enabled, sender cannot text, trial account, sender's queue full, messaging service
+without senders.
+"""
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
-    """The SDK's calls over a session of ours: with time limits, never repeated, not logged."""
+    """The SDK's calls over our own session: with time limits, never repeated, not logged."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(logging.getLogger("twilio.http_client"), is_async=True)
@@ -52,8 +55,8 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
         data: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109  # the SDK's signature; the session has limits of its own
-        allow_redirects: bool = False,  # noqa: ARG002  # a POST sent on to elsewhere could be done twice
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109  # the session has limits of its own
+        allow_redirects: bool = False,  # noqa: ARG002  # a redirected POST could be done twice
     ) -> Response:
         """One call, made once.
 
@@ -72,7 +75,7 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
 
 
 class Twilio:
-    """The `Provider` for texts. Create it inside the running loop; `close` closes its connections."""
+    """The `Provider` for texts. Create it in the running loop; `close` closes its connections."""
 
     name = "twilio"
     most = 128
@@ -133,7 +136,10 @@ def _plain(values: dict[str, object] | None) -> dict[str, str] | None:
 
 
 def _refusal(error: TwilioException) -> OutsideError:
-    """The outcome of an error response. Its own words are left out: they quote the number and the account."""
+    """The outcome of an error response.
+
+    Its own words are left out: they quote the number and the account.
+    """
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     if not isinstance(status, int) or status >= 500 or status == 408:
         return OutsideError(Outcome.unknown, f"Twilio: status {status}")
@@ -141,5 +147,5 @@ def _refusal(error: TwilioException) -> OutsideError:
         return RecipientRefused(FailureCause.recipient_opted_out)
     if code == _AUTH or status in (401, 403):
         return OutsideError(Outcome.refused, "Twilio: the account's credentials were not accepted")
-    permanent = status in (400, 422) and code not in _MENDABLE
+    permanent = status in (400, 422) and code not in _ACCOUNT_ERRORS
     return OutsideError(Outcome.refused, f"Twilio error {code}", permanent=permanent)

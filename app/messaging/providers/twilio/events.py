@@ -1,4 +1,4 @@
-"""Twilio's callbacks: check their signature, and read a status in our words."""
+"""Twilio's callbacks: check their signature, and parse a status."""
 
 from datetime import datetime
 from urllib.parse import parse_qsl

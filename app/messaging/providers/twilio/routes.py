@@ -42,7 +42,7 @@ async def receive_twilio_status(
     context: ContextDep,
     session: SessionDep,
 ) -> Response:
-    """Keep Twilio's status of one text. 204 also for an attempt that is not ours."""
+    """Store Twilio's status of one text. 204 also for an attempt that is not ours."""
     form = await _signed_form(context, request)
     now = clock.now()
     parsed = events.read_status(context.tokens, attempt, form, now=now)

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 HEADERS = {
-    "X-Twilio-Signature": "The base64 of HMAC-SHA1 over the public URL and the sorted fields, by the auth token."
+    "X-Twilio-Signature": "The base64 of HMAC-SHA1 over the public URL and the sorted fields,"
+    " by the auth token."
 }
 
 

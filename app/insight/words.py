@@ -70,7 +70,7 @@ MESSAGE_REASONS: Words = {
     "disabled": N_("the code was disabled"),
     "erased": N_("their data was erased"),
     "expired": N_("the survey ran out without an answer"),
-    "order_taken_back": N_("the order was cancelled or refunded"),
+    "order_undone": N_("the order was cancelled or refunded"),
     "unknown_template": N_("its template no longer exists"),
 }
 """Why a message was not sent or not delivered. A provider's own words are not in it."""

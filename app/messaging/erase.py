@@ -26,7 +26,7 @@ _MESSAGES = text("""
 
 
 async def erase_messages(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Cancel what is planned, delete addresses and parameters, and what the outbox kept.
+    """Cancel what is planned, delete addresses and parameters, and what the outbox stored.
 
     A message that is being sent at this moment is still sent.
     """

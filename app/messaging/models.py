@@ -131,7 +131,7 @@ class Attempt(Base):
 
 
 class ProviderEvent(Base):
-    """One event that a provider reported of an attempt, kept once however often it is reported."""
+    """One event of an attempt, stored once however often the provider reports it."""
 
     __tablename__ = "provider_events"
     __table_args__ = (
@@ -153,7 +153,7 @@ class ProviderEvent(Base):
 
 
 class OutboxItem(Base):
-    """A message that the `outbox` provider kept instead of sending it."""
+    """A message that the `outbox` provider stored instead of sending it."""
 
     __tablename__ = "outbox"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The outbox as pages: the messages that the `outbox` provider kept, for development only."""
+"""The outbox as pages: the messages that the `outbox` provider stored, for development only."""
 
 from typing import Annotated
 from uuid import UUID

@@ -2,7 +2,7 @@
 
 Each package registers the ones it sends; none is known here by name.
 
-Parameters hold neither links nor tokens: these are derived when a message is rendered, so a leaked
+Parameters have neither links nor tokens: these are derived when a message is rendered, so a leaked
 table opens nothing.
 """
 

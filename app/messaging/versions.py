@@ -77,7 +77,7 @@ class VersionContent:
         return hashlib.sha256(orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)).digest()
 
     def to_json(self) -> dict[str, Any]:
-        """The content as its row keeps it."""
+        """The content as stored in its row."""
         return asdict(self)
 
     @classmethod

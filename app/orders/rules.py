@@ -125,7 +125,7 @@ def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderSt
 
 
 def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:
-    """Where all disputes of an order stand together: a lost one outweighs an open one, that a won one."""
+    """The status of all disputes of an order together: lost before open, open before won."""
     found = set(disputes)
     return next(
         (each for each in (DisputeStatus.lost, DisputeStatus.open, DisputeStatus.won) if each in found), None

@@ -65,7 +65,7 @@ async def undo_redemption(
 ) -> None:
     """Undo a redemption wholly: its use is given back, its ledger entries are compensated.
 
-    This holds also for a redemption that a refund has already reversed, so the result does not
+    The same is done for a redemption that a refund has already reversed, so the result does not
     depend on which came first; a second call changes nothing. Raises 409 `not_allowed` where the
     status does not allow it, 404.
     """

@@ -21,7 +21,7 @@ from app.brands.programme import DiscountKind, RewardKind
 from app.referrals.rules import CodeKind, PublicationState, RedemptionStatus, RewardStatus
 
 _HOLDS_USE = "holds_use AND one_per_friend"
-"""A redemption that counts in its code's uses keeps its friend from another one."""
+"""While a redemption counts in its code's uses its friend cannot have another one."""
 _REFERRER = (["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"])
 _TERMS = (["brand_id", "terms_id"], ["terms.brand_id", "terms.id"])
 

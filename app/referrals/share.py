@@ -24,7 +24,7 @@ from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_sta
 class Share:
     """The values of `templates/web/_share.html`.
 
-    `share_text` holds the link and ends with the disclosure, which is shown under the buttons too.
+    `share_text` has the link and ends with the disclosure, which is shown under the buttons too.
     """
 
     referrer_id: UUID

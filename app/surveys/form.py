@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.base.text import several_lines
 
 MAX_COMMENT = 5_000
-"""Characters kept of a comment; the page's field takes no more."""
+"""Characters stored of a comment; the page's field takes no more."""
 _SCORE = re.compile(r"[0-9]|10")
 _YES = frozenset({"1", "on", "true", "yes"})
 

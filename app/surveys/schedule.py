@@ -193,4 +193,4 @@ async def _stop_reminders(session: AsyncSession, brand_id: int, gathered: Iterab
     await session.execute(
         update(Survey).where(Survey.brand_id == brand_id, in_ids(Survey.id, ids)).values(reminder_due_at=None)
     )
-    await cancel_messages(session, brand_id, ids, [SURVEY, REMINDER], reason="order_taken_back")
+    await cancel_messages(session, brand_id, ids, [SURVEY, REMINDER], reason="order_undone")

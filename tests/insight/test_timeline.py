@@ -207,7 +207,7 @@ async def test_the_reason_of_a_message_is_shown_in_the_language(
     person = await rows.customer()
     survey = await rows.survey(await rows.order(person))
     message = await rows.message(
-        SURVEY, person.id, survey.id, status=MessageStatus.cancelled, reason="order_taken_back", attempts=0
+        SURVEY, person.id, survey.id, status=MessageStatus.cancelled, reason="order_undone", attempts=0
     )
     shown = await _message_text(context, session, brand, person)
     assert shown.endswith("was cancelled: the order was cancelled or refunded.")

@@ -67,7 +67,7 @@ class Provider(Protocol):
     """An adapter to one provider."""
 
     name: str
-    """As kept in attempt rows: `outbox`, `sendgrid`, `twilio`."""
+    """As stored in attempts: `outbox`, `sendgrid`, `twilio`."""
     most: int
     """The most recipients of one `send`."""
 

@@ -1,1 +1,1 @@
-"""The provider that sends nothing and keeps every message in the database."""
+"""The provider that sends nothing and stores every message in the database."""

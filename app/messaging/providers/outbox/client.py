@@ -22,7 +22,7 @@ class Outbox:
         self._context = context
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
-        """Keep the batch, all of it or nothing; accepts every message."""
+        """Store the batch, all of it or nothing; accepts every message."""
         rows = [_row(batch, recipient) for recipient in batch.recipients]
         async with self._context.sessions.begin() as session:
             await session.execute(insert(OutboxItem).on_conflict_do_nothing(), rows)

@@ -1,8 +1,10 @@
 """Every table and every message template: importing this module registers them all."""
 
+from app.admin import erase as admin_erase
 from app.admin import models as admin
 from app.base import audit
 from app.base import models as base
+from app.base.outbox import CONSUMERS
 from app.brands import models as brands
 from app.customers import models as customers
 from app.ingest import models as ingest
@@ -14,6 +16,8 @@ from app.referrals import models as referrals
 from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
 from app.surveys import templates as survey_templates
+
+CONSUMERS.append(admin_erase.CONSUMER)
 
 __all__ = [
     "admin",

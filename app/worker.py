@@ -17,7 +17,7 @@ from app.base.embedded import start_embedded
 from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
-from app.ingest import fetch, process
+from app.ingest import erase_sweep, fetch, process
 from app.messaging import deliver
 from app.referrals import settle
 from app.surveys import sweep as surveys
@@ -35,6 +35,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     return [
         process.sweep(context),
         fetch.sweep(context),
+        erase_sweep.sweep(context),
         surveys.sweep(context),
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),

@@ -88,6 +88,12 @@ class IdempotentWrite:
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request; take a fresh one.",
             )
+        if not found.answer:
+            raise AppError(
+                "erased",
+                "This write was made once; its response named a person who was erased since.",
+                status=410,
+            )
         return _response(found.answer, found.status)
 
 

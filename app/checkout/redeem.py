@@ -20,7 +20,11 @@ from app.ingest.store import NewDelivery, store_processed
 from app.orders.record import add_discount_code, lock_order
 from app.platforms.events import OrderPaid
 from app.referrals.decide import OrderRedemption, find_order_redemption
+from app.referrals.erase import find_erased_codes
 from app.referrals.rules import RedemptionStatus, RefusalReason
+
+JUST_NOW = 2**63 - 1
+"""The place of a call in the order of arrival: no erasure comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ async def redeem_code(
     brand = await load_brand(session, brand_id)
     shops = await load_shops(session, brand_id)
     shop = choose_shop(shops, purchase.shop)
+    # A code that named somebody who was erased is stored nowhere again.
+    replaced = await find_erased_codes(session, tokens, brand_id, [plain_code(purchase.code)])
+    purchase = replace(purchase, code=replaced.get(plain_code(purchase.code), purchase.code))
     paid = purchase.paid(now=now)
     others = tuple(each for each in paid.discount_codes if plain_code(each) != plain_code(purchase.code))
     paid = replace(paid, discount_codes=(purchase.code, *others))
@@ -71,7 +78,7 @@ async def _record(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) 
     async def record() -> None:
         async with batch.session.begin_nested():
             await _add_code(batch.session, shop, paid)
-            await process_events(batch, [ParsedEvent(delivery_id, 0, shop.id, paid)])
+            await process_events(batch, [ParsedEvent(delivery_id, JUST_NOW, shop.id, paid)])
 
     await retry_conflicts(record, name="redeem")
 

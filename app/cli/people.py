@@ -42,21 +42,24 @@ def erase_person(email: Email, brand: OfBrand) -> None:
     """
     from app.base import clock
     from app.base.actor import cli_actor
-    from app.base.audit import AuditAction, record_action
     from app.brands import find
     from app.customers.find import find_customers
-    from app.ingest.erase import erase_people
+    from app.ingest.erase import PersonToErase, erase_people
 
     async def work(context: AppContext) -> int:
         async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
             ids = await find_customers(session, owner.id, email=email)
             if ids:
-                await erase_people(session, context.tokens, owner, ids, now=clock.now())
-                for customer_id in ids:
-                    await record_action(
-                        session, cli_actor(owner.id), AuditAction.customer_erased, ("cus", customer_id)
-                    )
+                await erase_people(
+                    session,
+                    context.tokens,
+                    owner,
+                    await find.load_shops(session, owner.id),
+                    [PersonToErase(frozenset(ids))],
+                    actor=cli_actor(owner.id),
+                    now=clock.now(),
+                )
             return len(ids)
 
     if console.with_context(work) == 0:

@@ -58,6 +58,9 @@ class Identities:
         }
 
 
+NOBODY = Identities()
+
+
 def email_hash(tokens: Tokens, email: str) -> bytes:
     """The keyed hash of a normalised e-mail address."""
     return _hash(tokens, IdentityKind.email, email)

@@ -80,6 +80,8 @@ class CustomerIndex:
     by_reference: dict[str, KnownCustomer]
     new_references: dict[str, KnownCustomer] = field(default_factory=dict)
     moved_references: dict[str, KnownCustomer] = field(default_factory=dict)
+    former_references: set[tuple[str, UUID]] = field(default_factory=set)
+    """Ids that belonged to a customer until a person with another address used them."""
 
     def resolve(self, person: ComparablePerson, new_id: Callable[[], UUID]) -> KnownCustomer | None:
         """The customer of this person, new where none is known; None for an anonymous one."""
@@ -112,6 +114,8 @@ class CustomerIndex:
     def _refer(self, external_id: str, known: KnownCustomer) -> None:
         before = self.by_reference.get(external_id)
         self.by_reference[external_id] = known
+        if before is not None and before is not known:
+            self.former_references.add((external_id, before.id))
         if before is None or external_id in self.new_references:
             self.new_references[external_id] = known
         elif before is not known:

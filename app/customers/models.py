@@ -65,6 +65,25 @@ class CustomerReference(Base):
     customer_id: Mapped[UUID]
 
 
+class FormerReference(Base):
+    """A customer whom a shop's platform knew by an id that belongs to another customer now.
+
+    So an erasure finds who the person was before they changed their e-mail address.
+    """
+
+    __tablename__ = "former_references"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        Index("ix_former_references_customer", "brand_id", "customer_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 class Consent(Base):
     """A customer's latest consent or refusal for a channel. No row: nothing is known."""
 

@@ -1,6 +1,6 @@
 """Write the customers that a batch creates or changes, and the shops' ids of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Uuid, delete, exists, func, literal, select, update
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids, recordset
 from app.customers.contact import email_key
 from app.customers.match import CustomerIndex, KnownCustomer
-from app.customers.models import Customer, CustomerReference
+from app.customers.models import Customer, CustomerReference, FormerReference
 
 _OWN = (
     Customer.id,
@@ -49,6 +49,7 @@ async def write_customers(
     )
     if done:
         await _move(session, brand_id, shop_id, index.moved_references)
+        await _keep_former(session, brand_id, shop_id, index.former_references)
     else:
         await _drop_unreachable(session, brand_id, new)
     return done
@@ -146,6 +147,28 @@ async def _move(
             set_={"customer_id": statement.excluded.customer_id},
         )
         await session.execute(moved)
+
+
+async def _keep_former(
+    session: AsyncSession, brand_id: int, shop_id: UUID, former: Collection[tuple[str, UUID]]
+) -> None:
+    """Store to whom ids belonged before they moved."""
+    if not former:
+        return
+    rows = [
+        {"external_id": external_id, "customer_id": customer_id}
+        for external_id, customer_id in sorted(former)
+    ]
+    given = recordset(rows, [FormerReference.external_id, FormerReference.customer_id])
+    await session.execute(
+        insert(FormerReference)
+        .from_select(
+            ["brand_id", "shop_id", *given.c.keys()],
+            select(literal(brand_id), literal(shop_id, Uuid), *given.c),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing()
+    )
 
 
 def _references(brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]) -> Insert:

@@ -28,6 +28,7 @@ class WaitingDelivery:
     received_at: datetime
     body: bytes
     fetched: bytes | None
+    status: DeliveryStatus = DeliveryStatus.new
 
 
 async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list[WaitingDelivery]:

@@ -1,39 +1,60 @@
-"""Erase people in every package, one step each, and empty the raw deliveries that name them."""
+"""Erase people: in every package's tables at once, in raw deliveries by links and a later sweep.
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+A person is found by identity (customer, shop's id, e-mail, number) and never by a part of a text.
+What waits is not touched: `strip_erased` takes the person out when its turn comes.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy import Select, func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import QueryableAttribute
 
-from app.base.audit import erase_audit_values
-from app.base.batch import in_ids, in_texts, recordset
+from app.base import due
+from app.base.actor import Actor, ActorKind
+from app.base.audit import AuditAction, erase_audit_values, record_action
+from app.base.batch import in_ids
+from app.base.ids import new_id
+from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.contact import email_identity, phone_e164
 from app.customers.erase import erase_customer
-from app.customers.models import Customer, CustomerReference
-from app.customers.places import shop_regions
+from app.customers.erased import NOBODY, Identities, NewErasedIdentity, list_erased
+from app.customers.former import find_holders, find_owners
 from app.customers.rules import SuppressionReason
-from app.ingest.models import Delivery, DeliveryFetch
-from app.ingest.rules import DeliveryStatus, ParsedEvent
+from app.ingest.bodies import empty_in_process, empty_linked
+from app.ingest.identities import identities_of, load_identities, person_of
+from app.ingest.models import Erasure
+from app.ingest.rules import ParsedEvent
 from app.messaging.erase import erase_messages
+from app.messaging.models import Message
 from app.orders.erase import erase_orders
 from app.platforms.events import CustomerErased
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Redemption, Referrer
+from app.referrals.models import Code, Redemption, Referrer
 from app.surveys.erase import erase_responses
 
-EMPTIED = "A person it names was erased."
-_PHONE_DIGITS = 8
-"""The last digits of a number, which are the same in every spelling."""
+SWEEP_NAME = "erasures"
+CUSTOMER_ERASED = "customer.erased"
+"""The kind of the domain event, whose subject is the customer."""
+
+
+UNKNOWN: Sequence[UUID | None] = (None,)
+"""The customers of a person whom no customer is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonToErase:
+    """One person: the customers they are, and what else is known to identify them."""
+
+    customer_ids: frozenset[UUID]
+    identities: Identities = NOBODY
+    sequence: int | None = None
+    """The erasure's place in the order of arrival; None: after all that has arrived."""
 
 
 async def erase_requested(
@@ -44,183 +65,164 @@ async def erase_requested(
     events: Sequence[ParsedEvent],
     *,
     now: datetime,
-) -> dict[ParsedEvent, set[UUID]]:
-    """Erase the customers that `customer.erased` events name; returns who was found for each event.
+) -> dict[ParsedEvent, frozenset[UUID]]:
+    """Erase whom `customer.erased` events name; returns the customers found for each event.
 
-    An address that no customer has is suppressed all the same, since its order may come later.
+    Somebody whom no customer is yet is put on the list and suppressed all the same, since a
+    delivery that names them may be waiting for its fetch or a replay.
     """
-    wanted = {each: _wanted(each, shops) for each in events}
-    found = await _find(session, brand.id, list(wanted.values()))
-    emails = {one.email for one in wanted.values() if one.email}
-    await erase_people(
-        session,
-        tokens,
-        brand,
-        sorted({customer_id for ids in found.values() for customer_id in ids}),
-        now=now,
-        emails=emails,
-        phones={one.phone for one in wanted.values() if one.phone},
-        upto=max(each.sequence for each in events),
-    )
-    await suppress(
-        session, tokens, brand.id, Channel.email, sorted(emails), SuppressionReason.erased, now=now
-    )
-    return {each: found[one] for each, one in wanted.items()}
+    named = {each: _identities(each, shops) for each in events}
+    found = await _find(session, brand.id, named)
+    people = [PersonToErase(found[each], named[each], each.sequence) for each in events]
+    actor = Actor(ActorKind.platform, brand.id, events[0].shop_id)
+    await erase_people(session, tokens, brand, shops, people, actor=actor, now=now)
+    await empty_in_process(session, brand.id, [each.delivery_id for each in events])
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What identifies a person to be erased; every field may be absent."""
-
-    shop_id: UUID
-    external_id: str | None
-    email: str | None
-    phone: str | None
-
-
-def _wanted(each: ParsedEvent, shops: Mapping[UUID, Shop]) -> _Wanted:
+def _identities(each: ParsedEvent, shops: Mapping[UUID, Shop]) -> Identities:
     event = each.event
-    if not isinstance(event, CustomerErased):
+    person = person_of(event)
+    if not isinstance(event, CustomerErased) or person is None:
         raise TypeError(f"{type(event).__name__} is no erasure")
-    shop = shops[each.shop_id]
-    regions = shop_regions(shop.locale, shop.time_zone, shop.currency)
-    return _Wanted(
-        each.shop_id,
-        event.external_id or None,
-        email_identity(event.email),
-        phone_e164(event.phone, regions),
-    )
+    return identities_of(person, shops[each.shop_id])
 
 
-async def _find(session: AsyncSession, brand_id: int, wanted: Sequence[_Wanted]) -> dict[_Wanted, set[UUID]]:
-    """Find by the shop's id, by e-mail, and by phone those without an e-mail address.
+async def _find(
+    session: AsyncSession, brand_id: int, named: Mapping[ParsedEvent, Identities]
+) -> dict[ParsedEvent, frozenset[UUID]]:
+    """Find by the shop's id (also who had it before), by e-mail, and those without one by phone.
 
     A phone number alone is no proof, since families share a number.
     """
-    by_reference = await _find_references(session, brand_id, wanted)
-    emails = {one.email for one in wanted if one.email}
-    phones = {one.phone for one in wanted if one.phone}
-    has_address = or_(
-        in_texts(Customer.email, sorted(emails)),
-        and_(Customer.email.is_(None), in_texts(Customer.phone, sorted(phones))),
-    )
-    rows = await session.execute(
-        select(Customer.id, Customer.email, Customer.phone).where(Customer.brand_id == brand_id, has_address)
-    )
-    by_address: dict[str, set[UUID]] = {}
-    for row in rows:
-        by_address.setdefault(row.email or row.phone, set()).add(row.id)
+    every = Identities()
+    for identities in named.values():
+        every |= identities
+    holders = await find_holders(session, brand_id, every.references)
+    owners = await find_owners(session, brand_id, every.emails, every.phones, ())
     return {
-        one: by_reference.get((one.shop_id, one.external_id or ""), set())
-        | by_address.get(one.email or "", set())
-        | by_address.get(one.phone or "", set())
-        for one in wanted
-    }
-
-
-async def _find_references(
-    session: AsyncSession, brand_id: int, wanted: Sequence[_Wanted]
-) -> dict[tuple[UUID, str], set[UUID]]:
-    rows = [{"shop_id": one.shop_id, "external_id": one.external_id} for one in wanted if one.external_id]
-    if not rows:
-        return {}
-    given = recordset(rows, [CustomerReference.shop_id, CustomerReference.external_id])
-    found = await session.execute(
-        select(CustomerReference.shop_id, CustomerReference.external_id, CustomerReference.customer_id).where(
-            CustomerReference.brand_id == brand_id,
-            CustomerReference.shop_id == given.c.shop_id,
-            CustomerReference.external_id == given.c.external_id,
+        each: frozenset(
+            {
+                *(holder for reference in one.references for holder in holders.get(reference, ())),
+                *(owners[value] for value in (*one.emails, *one.phones) if value in owners),
+            }
         )
-    )
-    return {(row.shop_id, row.external_id): {row.customer_id} for row in found}
+        for each, one in named.items()
+    }
 
 
 async def erase_people(
     session: AsyncSession,
     tokens: Tokens,
     brand: Brand,
-    customer_ids: Sequence[UUID],
+    shops: Mapping[UUID, Shop],
+    people: Sequence[PersonToErase],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Delete these people's personal data; amounts and scores stay under their ids. Idempotent.
+
+    Processed deliveries that are linked to them lose their content at once. The sweep `erasures`
+    does the rest: it reads deliveries that are linked to nobody, outside of every lock. Audited by
+    the customers' ids alone.
+    """
+    ids = sorted({customer_id for person in people for customer_id in person.customer_ids})
+    known = await load_identities(session, brand.id, shops, ids)
+    await _mark(session, tokens, brand.id, people, known, now=now)
+    every = Identities()
+    for identities in (*known.values(), *(person.identities for person in people)):
+        every |= identities
+    await erase_rows(session, tokens, brand, ids, now=now)
+    for channel, addresses in ((Channel.email, every.emails), (Channel.sms, every.phones)):
+        await suppress(
+            session, tokens, brand.id, channel, sorted(addresses), SuppressionReason.erased, now=now
+        )
+    for customer_id in ids:
+        await record_action(session, actor, AuditAction.customer_erased, ("cus", customer_id))
+    await due.wake(session, SWEEP_NAME)
+
+
+async def _mark(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    people: Sequence[PersonToErase],
+    known: Mapping[UUID, Identities],
     *,
     now: datetime,
-    emails: Collection[str] = (),
-    phones: Collection[str] = (),
-    upto: int | None = None,
 ) -> None:
-    """Delete the personal data of these customers; amounts and scores stay under their ids.
-
-    Raw deliveries that hold one of their addresses, or one of `emails` and `phones`, are emptied:
-    all of them, or those with a `sequence` of at most `upto`.
-    """
-    rows = await session.execute(
-        select(Customer.email, Customer.phone).where(
-            Customer.brand_id == brand.id, in_ids(Customer.id, customer_ids)
-        )
-    )
-    known = rows.all()
-    await erase_customer(session, tokens, brand.id, customer_ids, now=now)
-    await erase_orders(session, brand.id, customer_ids)
-    await erase_responses(session, brand.id, customer_ids)
-    await erase_referrals(session, tokens, brand.id, customer_ids, now=now)
-    await erase_messages(session, brand.id, customer_ids)
-    referrers = select(Referrer.id).where(
-        Referrer.brand_id == brand.id, in_ids(Referrer.customer_id, customer_ids)
-    )
-    about = select(Redemption.id).where(
-        Redemption.brand_id == brand.id,
-        or_(Redemption.referrer_id.in_(referrers), in_ids(Redemption.friend_id, customer_ids)),
-    )
-    await erase_audit_values(session, brand.id, customer_ids, about)
-    every_email = {*emails, *(row.email for row in known if row.email)}
-    every_phone = {*phones, *(row.phone for row in known if row.phone)}
-    await _empty_deliveries(session, brand.id, every_email, every_phone, upto)
+    """Put the people on the list of the erased, and write what the sweep has to do."""
+    marks: list[NewErasedIdentity] = []
+    rows = []
+    for person in people:
+        sequence = await next_sequence(session) if person.sequence is None else person.sequence
+        ids = sorted(person.customer_ids)
+        parts = [(ids[0] if ids else None, person.identities), *((one, known[one]) for one in ids)]
+        for customer_id, identities in parts:
+            marks += [NewErasedIdentity(key, customer_id, sequence, now) for key in identities.keys(tokens)]
+        rows += [erasure_row(brand_id, sequence, now=now, customer_id=one) for one in (ids or UNKNOWN)]
+    await list_erased(session, brand_id, marks)
+    if rows:
+        await session.execute(insert(Erasure), rows)
 
 
-async def _empty_deliveries(
-    session: AsyncSession, brand_id: int, emails: Collection[str], phones: Collection[str], upto: int | None
+def erasure_row(
+    brand_id: int,
+    sequence: int,
+    *,
+    now: datetime,
+    customer_id: UUID | None = None,
+    shop_id: UUID | None = None,
+) -> dict[str, object]:
+    """The values of an `Erasure` whose first pass is due at once."""
+    return {
+        "brand_id": brand_id,
+        "id": new_id(),
+        "customer_id": customer_id,
+        "shop_id": shop_id,
+        "sequence": sequence,
+        "passes": 0,
+        "due_at": now,
+        "erased_at": now,
+    }
+
+
+async def next_sequence(session: AsyncSession) -> int:
+    """A place in the order of arrival behind every delivery that is stored."""
+    found = await session.scalar(
+        select(func.nextval(text("pg_get_serial_sequence('deliveries', 'sequence')::regclass")))
+    )
+    return int(found or 0)
+
+
+async def erase_rows(
+    session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """No index finds an address in a raw body; erasures are rare enough to read them all."""
-    spellings = [_spelling(email) for email in sorted(emails)]
-    spellings += ["[^0-9]{0,3}".join(phone[-_PHONE_DIGITS:]) for phone in sorted(phones)]
-    if not spellings:
+    """Delete what the tables hold of these customers, linked raw content included. Idempotent."""
+    ids = list(customer_ids)
+    if not ids:
         return
-    was_failed = Delivery.status == DeliveryStatus.failed
-    fetched = exists().where(
-        DeliveryFetch.brand_id == brand_id,
-        DeliveryFetch.delivery_id == Delivery.id,
-        _names(DeliveryFetch.body, spellings),
-    )
-    emptied = await session.scalars(
-        update(Delivery)
-        .where(
-            Delivery.brand_id == brand_id,
-            *([] if upto is None else [Delivery.sequence <= upto]),
-            or_(_names(Delivery.body, spellings), fetched),
-        )
-        # A failed one has nothing left to replay.
-        .values(
-            body=b"",
-            status=case((was_failed, DeliveryStatus.ignored), else_=Delivery.status),
-            reason=case((was_failed, EMPTIED), else_=Delivery.reason),
-        )
-        .returning(Delivery.id)
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(
-        update(DeliveryFetch)
-        .where(
-            DeliveryFetch.brand_id == brand_id,
-            in_ids(DeliveryFetch.delivery_id, list(emptied)),
-            DeliveryFetch.body.is_not(None),
-        )
-        .values(body=b"")
-        .execution_options(synchronize_session=False)
-    )
+    # Before the customers' rows are locked, so that a delivery's row is never waited for with them.
+    await empty_linked(session, brand.id, ids)
+    await erase_customer(session, tokens, brand.id, ids, now=now)
+    await erase_orders(session, brand.id, ids)
+    await erase_responses(session, brand.id, ids)
+    await erase_referrals(session, tokens, brand.id, ids, now=now)
+    await erase_messages(session, brand.id, ids)
+    await erase_audit_values(session, brand.id, ids, *_subjects(brand.id, ids))
+    await record_events(session, brand.id, [Event(CUSTOMER_ERASED, each, now) for each in ids])
 
 
-def _names(body: QueryableAttribute[Any], spellings: Sequence[str]) -> ColumnElement[bool]:
-    return and_(body != b"", func.encode(body, "escape").op("~*")("|".join(spellings)))
-
-
-def _spelling(email: str) -> str:
-    """A pattern for the address inside JSON, where non-ASCII letters have several escapes."""
-    return "".join(re.escape(letter) if letter.isascii() else ".{1,12}" for letter in email)
+def _subjects(brand_id: int, ids: Sequence[UUID]) -> list[Select[UUID]]:
+    """The rows about these customers that an audit entry may be about."""
+    referrers = select(Referrer.id).where(Referrer.brand_id == brand_id, in_ids(Referrer.customer_id, ids))
+    return [
+        referrers,
+        select(Code.id).where(Code.brand_id == brand_id, Code.referrer_id.in_(referrers)),
+        select(Message.id).where(Message.brand_id == brand_id, in_ids(Message.customer_id, ids)),
+        select(Redemption.id).where(
+            Redemption.brand_id == brand_id,
+            or_(Redemption.referrer_id.in_(referrers), in_ids(Redemption.friend_id, ids)),
+        ),
+    ]

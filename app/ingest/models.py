@@ -1,8 +1,17 @@
-"""Tables of raw deliveries, what is fetched for them, and which customers they name."""
+"""Tables of raw deliveries, what is fetched for them, whom they name, and erasures."""
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
@@ -77,3 +86,36 @@ class DeliveryCustomer(Base):
     brand_id: Mapped[BrandKey]
     delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class Erasure(Base):
+    """An erasure of a person, or of all people whom only one shop knows.
+
+    What the person's rows held is gone when this row is committed. `due_at` is the next pass over
+    what may still name them: raw deliveries that are linked to nobody, friends' orders with their
+    code, and whatever a transaction that ran at the same time wrote.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        Index("ix_erasures_due", "brand_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_erasures_sequence", "brand_id", "sequence"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    customer_id: Mapped[UUID | None]
+    """The emptied row; None for a person who had none, and for a shop's people."""
+    shop_id: Mapped[UUID | None]
+    """The shop whose people are erased."""
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    """Its place in the order of arrival of deliveries."""
+    passes: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """How many passes are done."""
+    due_at: Mapped[Moment | None]
+    """When the next pass is due; None once nothing is left to do."""
+    erased_at: Mapped[Moment]
+    created_at: Mapped[Created]

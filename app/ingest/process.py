@@ -16,8 +16,11 @@ from app.base.tokens import Tokens
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.customers.identify import identify
+from app.ingest.bodies import empty_in_process
 from app.ingest.claim import load_waiting, write_results
 from app.ingest.erase import erase_requested
+from app.ingest.erase_shop import request_shop_erasures
+from app.ingest.erase_sweep import rescan
 from app.ingest.fetch_store import request_fetches
 from app.ingest.isolate import process_isolated
 from app.ingest.links import link_customers
@@ -33,9 +36,10 @@ from app.ingest.rules import (
     people_by_shop,
 )
 from app.ingest.store import SWEEP_NAME
+from app.ingest.strip_erased import without_erased
 from app.orders.facts import record_facts
 from app.orders.record import record_orders
-from app.platforms.events import CustomerErased, CustomerUpdated
+from app.platforms.events import CustomerErased, CustomerUpdated, ShopErased
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -45,6 +49,8 @@ BATCH = 500
 _TURN = 0x7E50
 """Class of the advisory lock of a brand's processor."""
 _TRIES = 3
+ERASURES = (CustomerErased, ShopErased)
+"""Events that divide a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     An erasure divides the batch: what came before is erased with the person, what comes after
     belongs to a new customer.
     """
-    for are_erasures, part in groupby(events, key=lambda each: isinstance(each.event, CustomerErased)):
+    for are_erasures, part in groupby(events, key=lambda each: isinstance(each.event, ERASURES)):
         if are_erasures:
             await _erase(batch, list(part))
         else:
@@ -73,10 +79,14 @@ async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
 
 async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     session, tokens, brand, now = batch.session, batch.tokens, batch.brand, batch.now
-    customers = await _identify(batch, events)
+    stripped = await without_erased(session, tokens, brand.id, batch.shops, events)
+    events = stripped.events
+    customers = await _identify(batch, events) | stripped.owners
     orders = await _record_orders(batch, events, customers)
     changed = await _record_facts(batch, events)
     await link_customers(session, brand.id, customer_links(events, customers))
+    if stripped.deliveries:
+        await empty_in_process(session, brand.id, stripped.deliveries)
     await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
@@ -125,10 +135,15 @@ async def _reconsider_surveys(
 
 
 async def _erase(batch: Batch, events: Sequence[ParsedEvent]) -> None:
-    erased = await erase_requested(
-        batch.session, batch.tokens, batch.brand, batch.shops, events, now=batch.now
-    )
-    await link_customers(batch.session, batch.brand.id, erased_links(erased))
+    of_shops = [each for each in events if isinstance(each.event, ShopErased)]
+    if of_shops:
+        await request_shop_erasures(batch.session, batch.brand.id, of_shops, now=batch.now)
+    of_people = [each for each in events if isinstance(each.event, CustomerErased)]
+    if of_people:
+        erased = await erase_requested(
+            batch.session, batch.tokens, batch.brand, batch.shops, of_people, now=batch.now
+        )
+        await link_customers(batch.session, batch.brand.id, erased_links(erased))
 
 
 def _unique(ids: Iterable[UUID]) -> list[UUID]:
@@ -155,6 +170,8 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
         results |= parsed.results
         results |= await request_fetches(session, brand_id, parsed.fetches, now=now)
         await write_results(session, brand_id, results, now=now)
+        first = waiting[0].sequence
+        await rescan(session, brand_id, after=first, now=now)
         return len(waiting)
 
 

@@ -1,24 +1,80 @@
 """Erase where and how a person's orders were sent and paid; the amounts stay."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_ids, recordset
+from app.base.tokens import plain_code
 from app.orders.models import Order
 
 
 async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Delete the keyed hashes of these customers' addresses and means of payment. Idempotent."""
+    """Delete the keyed hashes of these customers' addresses and means of payment, and the tags.
+
+    Idempotent.
+    """
     await session.execute(
         update(Order)
-        .values(address_key=None, payment_key=None)
+        .values(address_key=None, payment_key=None, tags=[])
         .where(
             Order.brand_id == brand_id,
             in_ids(Order.customer_id, list(customer_ids)),
-            Order.address_key.is_not(None) | Order.payment_key.is_not(None),
+            or_(
+                Order.address_key.is_not(None),
+                Order.payment_key.is_not(None),
+                func.jsonb_array_length(Order.tags) > 0,
+            ),
         )
         .execution_options(synchronize_session=False)
     )
+
+
+async def replace_codes(
+    session: AsyncSession,
+    brand_id: int,
+    find: Callable[[Collection[str]], Awaitable[Mapping[str, str]]],
+    *,
+    since: datetime,
+) -> None:
+    """Replace codes of orders placed since then; `find` returns what replaces which code.
+
+    It gets codes in comparable form, those of a thousand orders at a time.
+    """
+    after = UUID(int=0)
+    while True:
+        found = await session.execute(
+            select(Order.id, Order.discount_codes)
+            .where(
+                Order.brand_id == brand_id,
+                Order.placed_at >= since,
+                func.jsonb_array_length(Order.discount_codes) > 0,
+                Order.id > after,
+            )
+            .order_by(Order.id)
+            .limit(1000)
+        )
+        rows = found.all()
+        if not rows:
+            return
+        after = rows[-1].id
+        replaced = await find({plain_code(code) for row in rows for code in row.discount_codes})
+        changed = [
+            {
+                "id": row.id,
+                "discount_codes": [replaced.get(plain_code(code), code) for code in row.discount_codes],
+            }
+            for row in rows
+            if any(plain_code(code) in replaced for code in row.discount_codes)
+        ]
+        if changed:
+            given = recordset(changed, [Order.id, Order.discount_codes])
+            await session.execute(
+                update(Order)
+                .values(discount_codes=given.c.discount_codes)
+                .where(Order.brand_id == brand_id, Order.id == given.c.id)
+                .execution_options(synchronize_session=False)
+            )

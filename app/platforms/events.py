@@ -126,6 +126,22 @@ class CustomerErased:
     phone: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DataRequested:
+    """A customer asks for their data: who has the shop's id, the e-mail address or the number."""
+
+    request_id: str
+    """The platform's id of the request."""
+    external_id: str | None
+    email: str | None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopErased:
+    """The shop has left the platform: its people must be erased."""
+
+
 FactEvent = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded | OrderDisputed
 """What can be reported about an order besides that it was paid."""
-PlatformEvent = OrderPaid | FactEvent | CustomerUpdated | CustomerErased
+PlatformEvent = OrderPaid | FactEvent | CustomerUpdated | CustomerErased | DataRequested | ShopErased

@@ -1,15 +1,17 @@
 """Erase a person in this package's tables: as a referrer, and as a friend."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy import Text, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
-from app.referrals.models import Code, Redemption, Referrer
+from app.orders.erase import replace_codes
+from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.rules import RefusalReason
 
 
 async def erase_referrals(
@@ -29,16 +31,134 @@ async def erase_referrals(
         .returning(Referrer.id)
         .execution_options(**unsynchronized)
     )
+    referrer_ids = revoked.all()
+    await _replace_codes(session, tokens, brand_id, referrer_ids, now=now)
+    await session.execute(
+        update(Reward)
+        .values(code=None)
+        .where(
+            Reward.brand_id == brand_id,
+            in_ids(Reward.referrer_id, referrer_ids),
+            Reward.code.is_not(None),
+        )
+        .execution_options(**unsynchronized)
+    )
+    await _erase_reasons(session, brand_id, ids, referrer_ids)
+    await _erase_friends(session, tokens, brand_id, ids)
+
+
+async def _replace_codes(
+    session: AsyncSession, tokens: Tokens, brand_id: int, referrer_ids: Sequence[UUID], *, now: datetime
+) -> None:
+    """Put a surrogate in the place of these referrers' codes, and keep a keyed hash of each."""
+    rows = await session.execute(
+        select(Code.id, Code.code)
+        .where(Code.brand_id == brand_id, in_ids(Code.referrer_id, referrer_ids), Code.erased_key.is_(None))
+        .order_by(Code.id)
+        .with_for_update(key_share=True)
+    )
+    hashes = [{"id": row.id, "erased_key": code_hash(tokens, row.code)} for row in rows]
+    if not hashes:
+        return
+    given = recordset(hashes, [Code.id, Code.erased_key])
     surrogate = func.upper(func.replace(cast(Code.id, Text), "-", ""))
     await session.execute(
         update(Code)
         .values(
-            code=surrogate, display=surrogate, active=False, disabled_at=func.coalesce(Code.disabled_at, now)
+            code=surrogate,
+            display=surrogate,
+            erased_key=given.c.erased_key,
+            active=False,
+            disabled_at=func.coalesce(Code.disabled_at, now),
         )
-        .where(Code.brand_id == brand_id, in_ids(Code.referrer_id, revoked.all()))
-        .execution_options(**unsynchronized)
+        .where(Code.brand_id == brand_id, Code.id == given.c.id)
+        .execution_options(synchronize_session=False)
     )
-    await _erase_friends(session, tokens, brand_id, ids)
+
+
+def code_hash(tokens: Tokens, code: str) -> bytes:
+    """The keyed hash of a code in comparable form."""
+    return tokens.address_key(f"code/{code}")
+
+
+async def find_erased_codes(
+    session: AsyncSession, tokens: Tokens, brand_id: int, codes: Collection[str]
+) -> dict[str, str]:
+    """Those of these codes (as compared) that an erased referrer had, with their surrogates."""
+    if not codes:
+        return {}
+    known = await session.scalar(
+        select(exists().where(Code.brand_id == brand_id, Code.erased_key.is_not(None)))
+    )
+    if not known:
+        return {}
+    hashes = {code_hash(tokens, code): code for code in codes}
+    given = recordset([{"erased_key": key} for key in sorted(hashes)], [Code.erased_key])
+    rows = await session.execute(
+        select(Code.erased_key, Code.code).where(
+            Code.brand_id == brand_id, Code.erased_key == given.c.erased_key
+        )
+    )
+    return {hashes[bytes(row.erased_key)]: row.code for row in rows}
+
+
+async def replace_erased_codes(
+    session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID]
+) -> None:
+    """Put the surrogates of these referrers' codes into the orders that carry the codes.
+
+    An order that redeemed nothing (a test, imported history, one with two codes) is found as well.
+    """
+    since = await session.scalar(
+        select(func.min(Code.starts_at))
+        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .where(
+            Code.brand_id == brand_id,
+            Code.erased_key.is_not(None),
+            in_ids(Referrer.customer_id, sorted(customer_ids)),
+        )
+    )
+    if since is not None:
+        await replace_codes(
+            session,
+            brand_id,
+            lambda codes: find_erased_codes(session, tokens, brand_id, codes),
+            since=since,
+        )
+
+
+async def find_friends(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> list[UUID]:
+    """The customers whose orders carried a code of these referrers."""
+    rows = await session.scalars(
+        select(Redemption.friend_id)
+        .join(
+            Referrer,
+            (Referrer.brand_id == Redemption.brand_id) & (Referrer.id == Redemption.referrer_id),
+        )
+        .where(
+            Redemption.brand_id == brand_id,
+            in_ids(Referrer.customer_id, sorted(customer_ids)),
+            Redemption.friend_id.is_not(None),
+        )
+        .distinct()
+    )
+    return [friend_id for friend_id in rows if friend_id is not None]
+
+
+async def _erase_reasons(
+    session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID], referrer_ids: Sequence[UUID]
+) -> None:
+    """Replace a person's own words about these people's redemptions; words of ours stay."""
+    await session.execute(
+        update(Redemption)
+        .values(reason=ERASED)
+        .where(
+            Redemption.brand_id == brand_id,
+            or_(in_ids(Redemption.friend_id, customer_ids), in_ids(Redemption.referrer_id, referrer_ids)),
+            Redemption.reason.not_in([*RefusalReason, *OWN_REASONS, ERASED]),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def _erase_friends(session: AsyncSession, tokens: Tokens, brand_id: int, ids: list[UUID]) -> None:
@@ -67,3 +187,7 @@ def hidden_address(tokens: Tokens, address: str) -> str:
 
 
 _HIDDEN = "hidden:"
+ERASED = "erased"
+"""Stands for a person's own words about a redemption of somebody who was erased."""
+OWN_REASONS = ("cancelled", "refunded", "rolled_back")
+"""Reasons of a reversed redemption that are no person's words."""

@@ -74,6 +74,12 @@ class Code(Base):
             postgresql_where=text("active AND kind = 'share'"),
         ),
         Index("ix_codes_referrer", "brand_id", "referrer_id"),
+        Index(
+            "ix_codes_erased_key",
+            "brand_id",
+            "erased_key",
+            postgresql_where=text("erased_key IS NOT NULL"),
+        ),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_within_max"),
         CheckConstraint("(kind = 'friend') = (parent_id IS NOT NULL)", name="friend_has_parent"),
     )
@@ -101,6 +107,8 @@ class Code(Base):
     starts_at: Mapped[Moment]
     expires_at: Mapped[Moment]
     disabled_at: Mapped[Moment | None]
+    erased_key: Mapped[bytes | None]
+    """A keyed hash of the code that stood here until its referrer was erased."""
     created_at: Mapped[Created]
 
 

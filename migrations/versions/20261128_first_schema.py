@@ -368,6 +368,66 @@ def upgrade() -> None:
         "ix_erased_identities_sequence", "erased_identities", ["brand_id", "sequence"], unique=False
     )
     op.create_table(
+        "erasures",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("shop_id", sa.Uuid(), nullable=True),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("passes", sa.SmallInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_erasures_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_erasures_shops_brand_id_shop_id"),
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_erasures_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_erasures")),
+    )
+    op.create_index(
+        "ix_erasures_due",
+        "erasures",
+        ["brand_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index("ix_erasures_sequence", "erasures", ["brand_id", "sequence"], unique=False)
+    op.create_table(
+        "former_references",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_former_references_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_former_references_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "brand_id", "shop_id", "external_id", "customer_id", name=op.f("pk_former_references")
+        ),
+    )
+    op.create_index(
+        "ix_former_references_customer", "former_references", ["brand_id", "customer_id"], unique=False
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("api_key_id", sa.Uuid(), nullable=False),
@@ -954,6 +1014,7 @@ def upgrade() -> None:
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erased_key", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -981,6 +1042,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_codes")),
         sa.UniqueConstraint("brand_id", "code", name=op.f("uq_codes_brand_id_code")),
+    )
+    op.create_index(
+        "ix_codes_erased_key",
+        "codes",
+        ["brand_id", "erased_key"],
+        unique=False,
+        postgresql_where=sa.text("erased_key IS NOT NULL"),
     )
     op.create_index("ix_codes_referrer", "codes", ["brand_id", "referrer_id"], unique=False)
     op.create_index(
@@ -1247,6 +1315,9 @@ def downgrade() -> None:
         "uq_codes_active_share", table_name="codes", postgresql_where=sa.text("active AND kind = 'share'")
     )
     op.drop_index("ix_codes_referrer", table_name="codes")
+    op.drop_index(
+        "ix_codes_erased_key", table_name="codes", postgresql_where=sa.text("erased_key IS NOT NULL")
+    )
     op.drop_table("codes")
     op.drop_index("ix_responses_customer", table_name="responses")
     op.drop_index("ix_responses_answered_at", table_name="responses")
@@ -1299,6 +1370,11 @@ def downgrade() -> None:
     op.drop_table("messages")
     op.drop_table("login_links")
     op.drop_table("idempotency_keys")
+    op.drop_index("ix_former_references_customer", table_name="former_references")
+    op.drop_table("former_references")
+    op.drop_index("ix_erasures_sequence", table_name="erasures")
+    op.drop_index("ix_erasures_due", table_name="erasures", postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.drop_table("erasures")
     op.drop_index("ix_erased_identities_sequence", table_name="erased_identities")
     op.drop_index("ix_erased_identities_erased_at", table_name="erased_identities")
     op.drop_table("erased_identities")

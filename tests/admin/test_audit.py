@@ -13,7 +13,7 @@ from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry, AuditValue, record_action
 from app.base.ids import new_id, public_id
 from app.base.web.problems import install_problems
-from app.ingest.erase import erase_people
+from app.ingest.erase import PersonToErase, erase_people
 from app.referrals.rules import RedemptionStatus
 from tests.support.insight_rows import START, Rows
 
@@ -82,7 +82,15 @@ async def test_an_erasure_deletes_values_and_keeps_entries(context, session, bra
     assert (await writer.post(path, json={"reason": "Same flat as Ana Ito"})).status_code == 200
     assert await session.scalar(select(AuditValue.after).where(AuditValue.field == "reason"))
     await session.commit()
-    await erase_people(session, context.tokens, brand, [happy.customer_id], now=START)
+    await erase_people(
+        session,
+        context.tokens,
+        brand,
+        {shop.id: shop},
+        [PersonToErase(frozenset({happy.customer_id}))],
+        actor=cli_actor(brand.id),
+        now=START,
+    )
     await session.commit()
     assert await session.scalar(select(AuditValue.after).where(AuditValue.field == "reason")) is None
     entry = await session.scalar(

@@ -15,7 +15,7 @@ from app.base.actor import cli_actor
 from app.base.errors import Outcome, OutsideError
 from app.base.web.problems import install_problems
 from app.ingest import fetch, process
-from app.ingest.erase import erase_people
+from app.ingest.erase import PersonToErase, erase_people
 from app.ingest.fetch import NOT_CONNECTED, TOO_LARGE
 from app.ingest.fetch_store import LEASE
 from app.ingest.models import Delivery, DeliveryFetch
@@ -272,7 +272,15 @@ async def test_fetched_content_of_an_erased_person_is_emptied(context, brand, sh
     await run(context)
     async with context.sessions.begin() as session:
         customer_id = await session.scalar(select(Order.customer_id).where(Order.external_id == "1"))
-        await erase_people(session, context.tokens, brand, [customer_id], now=NOW)
+        await erase_people(
+            session,
+            context.tokens,
+            brand,
+            {shop.id: shop},
+            [PersonToErase(frozenset({customer_id}))],
+            actor=cli_actor(brand.id),
+            now=NOW,
+        )
     async with context.sessions() as session:
         found = await session.execute(select(DeliveryFetch.resource, DeliveryFetch.body))
         assert {row.resource: row.body for row in found} == {"orders/1": b"", "orders/2": paid("2")}

@@ -1,0 +1,161 @@
+"""Erase a shop's people, as a platform asks for once the shop has left it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, union, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.actor import Actor, ActorKind
+from app.base.batch import in_ids
+from app.base.context import AppContext
+from app.brands.find import load_brand, load_shops
+from app.customers.models import Customer, CustomerReference, FormerReference
+from app.ingest.bodies import empty_deliveries
+from app.ingest.erase import PersonToErase, erase_people, erasure_row
+from app.ingest.models import Delivery, DeliveryFetch, Erasure
+from app.ingest.rules import DeliveryStatus, ParsedEvent
+from app.orders.models import Order
+
+CHUNK = 200
+SHOP_ERASED = "Its shop's people were erased."
+
+
+async def request_shop_erasures(
+    session: AsyncSession, brand_id: int, events: Sequence[ParsedEvent], *, now: datetime
+) -> None:
+    """Write that the people of these events' shops are to be erased; the sweep does it."""
+    rows = [erasure_row(brand_id, each.sequence, now=now, shop_id=each.shop_id) for each in events]
+    await session.execute(insert(Erasure), rows)
+
+
+async def erase_shop_people(
+    context: AppContext, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
+) -> None:
+    """Erase the people whom only this shop knows, and what it delivered before `sequence`.
+
+    Somebody whom another shop of the brand knows too stays there: they lose this shop's id, and the
+    keyed hashes of the addresses that their orders of this shop went to.
+    """
+    while await _erase_some(context, brand_id, shop_id, sequence, now=now):
+        pass
+    async with context.sessions.begin() as session:
+        await _leave(session, brand_id, shop_id)
+    while True:
+        async with context.sessions.begin() as session:
+            if not await _empty_some(session, brand_id, shop_id, sequence, now=now):
+                return
+
+
+async def _erase_some(
+    context: AppContext, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
+) -> bool:
+    async with context.sessions.begin() as session:
+        ids = await _only_here(session, brand_id, shop_id)
+        if not ids:
+            return False
+        brand = await load_brand(session, brand_id)
+        await erase_people(
+            session,
+            context.tokens,
+            brand,
+            await load_shops(session, brand_id),
+            [PersonToErase(frozenset({each}), sequence=sequence) for each in ids],
+            actor=Actor(ActorKind.platform, brand_id, shop_id),
+            now=now,
+        )
+        return True
+
+
+async def _only_here(session: AsyncSession, brand_id: int, shop_id: UUID) -> list[UUID]:
+    """Some customers who are known, by an id or an order, to this shop and to no other."""
+    here = union(
+        select(CustomerReference.customer_id).where(
+            CustomerReference.brand_id == brand_id, CustomerReference.shop_id == shop_id
+        ),
+        select(Order.customer_id).where(Order.brand_id == brand_id, Order.shop_id == shop_id),
+    ).subquery()
+    found = await session.scalars(
+        select(Customer.id)
+        .where(
+            Customer.brand_id == brand_id,
+            Customer.erased_at.is_(None),
+            Customer.id.in_(select(here.c.customer_id)),
+            ~or_(
+                exists().where(
+                    CustomerReference.brand_id == brand_id,
+                    CustomerReference.customer_id == Customer.id,
+                    CustomerReference.shop_id != shop_id,
+                ),
+                exists().where(
+                    Order.brand_id == brand_id, Order.customer_id == Customer.id, Order.shop_id != shop_id
+                ),
+            ),
+        )
+        .order_by(Customer.id)
+        .limit(CHUNK)
+    )
+    return list(found)
+
+
+async def _leave(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
+    for table in (CustomerReference, FormerReference):
+        await session.execute(
+            delete(table)
+            .where(table.brand_id == brand_id, table.shop_id == shop_id)
+            .execution_options(synchronize_session=False)
+        )
+    await session.execute(
+        update(Order)
+        .values(address_key=None, payment_key=None)
+        .where(
+            Order.brand_id == brand_id,
+            Order.shop_id == shop_id,
+            or_(Order.address_key.is_not(None), Order.payment_key.is_not(None)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _empty_some(
+    session: AsyncSession, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
+) -> bool:
+    """Empty the shop's next deliveries; what was still to be fetched never will be."""
+    of_shop: list[ColumnElement[bool]] = [
+        Delivery.brand_id == brand_id,
+        Delivery.shop_id == shop_id,
+        Delivery.sequence < sequence,
+    ]
+    fetching = list(
+        await session.scalars(
+            update(Delivery)
+            .where(*of_shop, Delivery.status == DeliveryStatus.fetching)
+            .values(status=DeliveryStatus.ignored, reason=SHOP_ERASED, processed_at=now)
+            .returning(Delivery.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    await session.execute(
+        update(DeliveryFetch)
+        .where(DeliveryFetch.brand_id == brand_id, in_ids(DeliveryFetch.delivery_id, fetching))
+        .values(due_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    ids = list(
+        await session.scalars(
+            select(Delivery.id)
+            .outerjoin(
+                DeliveryFetch,
+                (DeliveryFetch.brand_id == brand_id) & (DeliveryFetch.delivery_id == Delivery.id),
+            )
+            .where(
+                *of_shop,
+                Delivery.status.not_in((DeliveryStatus.new, DeliveryStatus.fetching)),
+                or_(Delivery.body != b"", DeliveryFetch.body != b""),
+            )
+            .order_by(Delivery.id)
+            .limit(CHUNK)
+        )
+    )
+    return await empty_deliveries(session, brand_id, ids) > 0

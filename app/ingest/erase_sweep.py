@@ -1,0 +1,186 @@
+"""The sweep `erasures`: what still names erased people after their rows were emptied.
+
+It reads raw deliveries that are linked to nobody and friends' orders with a person's code, in small
+transactions and outside of the lock under which a brand's deliveries are processed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import case, exists, func, null, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import due
+from app.base.batch import in_ids
+from app.base.context import AppContext
+from app.base.due import Sweep
+from app.brands.find import load_brand, load_shops
+from app.ingest.bodies import empty_deliveries, load_linked, with_content
+from app.ingest.claim import WaitingDelivery
+from app.ingest.erase import SWEEP_NAME, erase_rows
+from app.ingest.erase_shop import erase_shop_people
+from app.ingest.links import link_customers
+from app.ingest.models import Delivery, DeliveryCustomer, Erasure
+from app.ingest.named import find_named
+from app.ingest.rules import CustomerLink
+from app.referrals.erase import find_friends, replace_erased_codes
+
+PASSES = 2
+"""The second pass finds what a transaction wrote that had begun before the erasure."""
+BETWEEN_PASSES = timedelta(minutes=2)
+"""Longer than any transaction of ours may take."""
+MOST_ERASURES = 500
+CHUNK = 200
+"""Deliveries that are read in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueErasures:
+    """Erasures of one brand whose next pass is due."""
+
+    ids: Sequence[UUID]
+    customer_ids: Sequence[UUID]
+    shops: Mapping[UUID, int]
+    """Shops whose people are erased, with the erasure's place in the order of arrival."""
+    before: int
+    """Deliveries at this place in the order of arrival, or later, are not concerned."""
+
+
+async def finish_due(context: AppContext, brand_id: int, *, now: datetime) -> int:
+    """Do the next pass of the brand's due erasures; returns how many there were.
+
+    A pass that is interrupted is done again. Any number of processes may do the same one.
+    """
+    async with context.sessions() as session:
+        found = await _load_due(session, brand_id, now=now)
+    if not found.ids:
+        return 0
+    for shop_id, sequence in found.shops.items():
+        await erase_shop_people(context, brand_id, shop_id, sequence, now=now)
+    await _erase_again(context, brand_id, found, now=now)
+    await empty_named(context, brand_id, before=found.before)
+    await _replace_codes(context, brand_id, found.customer_ids)
+    async with context.sessions.begin() as session:
+        await session.execute(
+            update(Erasure)
+            .where(Erasure.brand_id == brand_id, in_ids(Erasure.id, found.ids), Erasure.due_at <= now)
+            .values(
+                passes=Erasure.passes + 1,
+                due_at=case((Erasure.passes + 1 < PASSES, now + BETWEEN_PASSES), else_=null()),
+            )
+            .execution_options(synchronize_session=False)
+        )
+    return len(found.ids)
+
+
+async def _load_due(session: AsyncSession, brand_id: int, *, now: datetime) -> DueErasures:
+    rows = (
+        await session.execute(
+            select(Erasure.id, Erasure.customer_id, Erasure.shop_id, Erasure.sequence)
+            .where(Erasure.brand_id == brand_id, Erasure.due_at <= now)
+            .order_by(Erasure.due_at, Erasure.id)
+            .limit(MOST_ERASURES)
+        )
+    ).all()
+    return DueErasures(
+        ids=[row.id for row in rows],
+        customer_ids=sorted({row.customer_id for row in rows if row.customer_id is not None}),
+        shops={row.shop_id: row.sequence for row in rows if row.shop_id is not None},
+        before=max((row.sequence for row in rows), default=0),
+    )
+
+
+async def _erase_again(context: AppContext, brand_id: int, found: DueErasures, *, now: datetime) -> None:
+    """Erase what transactions wrote that ran beside the erasure."""
+    async with context.sessions.begin() as session:
+        brand = await load_brand(session, brand_id)
+        await erase_rows(session, context.tokens, brand, found.customer_ids, now=now)
+
+
+async def empty_named(context: AppContext, brand_id: int, *, before: int) -> int:
+    """Empty the unlinked deliveries that arrived before this place and name erased people.
+
+    Each is linked to the person's emptied row. Returns how many were emptied.
+    """
+    async with context.sessions() as session:
+        shops = await load_shops(session, brand_id)
+    emptied = 0
+    after: UUID | None = None
+    while True:
+        async with context.sessions.begin() as session:
+            chunk = await _load_unlinked(session, brand_id, before=before, after=after)
+            if not chunk:
+                return emptied
+            after = chunk[-1].id
+            named = await find_named(session, context.tokens, brand_id, shops, chunk)
+            emptied += await empty_deliveries(session, brand_id, named.keys())
+            await link_customers(
+                session,
+                brand_id,
+                [CustomerLink(each, customer_id) for each, customer_id in named.items() if customer_id],
+            )
+
+
+async def _load_unlinked(
+    session: AsyncSession, brand_id: int, *, before: int, after: UUID | None
+) -> list[WaitingDelivery]:
+    linked = exists().where(
+        DeliveryCustomer.brand_id == brand_id, DeliveryCustomer.delivery_id == Delivery.id
+    )
+    query = with_content(brand_id).where(Delivery.sequence < before, ~linked)
+    if after is not None:
+        query = query.where(Delivery.id > after)
+    rows = await session.execute(query.order_by(Delivery.id).limit(CHUNK))
+    return [WaitingDelivery(*row) for row in rows]
+
+
+async def _replace_codes(context: AppContext, brand_id: int, customer_ids: Sequence[UUID]) -> None:
+    """Take these referrers' codes out of friends' orders and deliveries."""
+    async with context.sessions.begin() as session:
+        await replace_erased_codes(session, context.tokens, brand_id, customer_ids)
+        friends = await find_friends(session, brand_id, customer_ids)
+        shops = await load_shops(session, brand_id)
+    after: UUID | None = None
+    while friends:
+        async with context.sessions.begin() as session:
+            chunk = await load_linked(session, brand_id, friends, after=after)
+            if not chunk:
+                return
+            after = chunk[-1].id
+            with_code = await find_named(session, context.tokens, brand_id, shops, chunk, codes_only=True)
+            await empty_deliveries(session, brand_id, with_code.keys())
+
+
+async def rescan(session: AsyncSession, brand_id: int, *, after: int, now: datetime) -> None:
+    """Make one more pass due for erasures at a later place than `after`, where there are any.
+
+    Called when deliveries from there on were processed: one that arrived before an erasure may have
+    failed, or name the person in a field that is not used.
+    """
+    found = await session.execute(
+        update(Erasure)
+        .where(Erasure.brand_id == brand_id, Erasure.sequence > after)
+        .values(due_at=func.least(func.coalesce(Erasure.due_at, now), now))
+        .returning(Erasure.id)
+        .execution_options(synchronize_session=False)
+    )
+    if found.first() is not None:
+        await due.wake(session, SWEEP_NAME)
+
+
+def sweep(context: AppContext) -> Sweep:
+    """The sweep that finishes erasures, brand by brand."""
+
+    async def brands(now: datetime) -> list[int]:
+        async with context.sessions() as session:
+            rows = await session.scalars(
+                select(Erasure.brand_id).where(Erasure.due_at <= now).distinct().order_by(Erasure.brand_id)
+            )
+            return list(rows)
+
+    async def work(brand_id: int, now: datetime) -> int:
+        return await finish_due(context, brand_id, now=now)
+
+    return Sweep(SWEEP_NAME, brands, work)

@@ -10,7 +10,7 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command; a mistake is one sentence on stderr and exit 2, never a traceback."""
+    """Run the command; an AppError is one sentence on stderr and exit 2, never a traceback."""
     from app.cli import diagnostics, manage, people, run  # noqa: F401  # each import adds its commands
 
     try:

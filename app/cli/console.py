@@ -18,22 +18,22 @@ T = TypeVar("T")
 
 cli = typer.Typer(
     name="tenfold",
-    help="Turns happy customers into promoters.",
+    help="Surveys after orders; promoters get a code for friends, and rewards for the friends' orders.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-brand = typer.Typer(help="Brands: what customers know.", no_args_is_help=True)
+brand = typer.Typer(help="Brands, as customers know them.", no_args_is_help=True)
 shop = typer.Typer(help="The shops of a brand.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
-staff = typer.Typer(help="People of the marketing team.", no_args_is_help=True)
+staff = typer.Typer(help="The marketing team: who may use the dashboard.", no_args_is_help=True)
 person = typer.Typer(help="One person's data.", no_args_is_help=True)
 for name, group in (("brand", brand), ("shop", shop), ("key", key), ("staff", staff), ("person", person)):
     cli.add_typer(group, name=name)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the fast event loop; an unreachable database is one sentence."""
+    """Run a coroutine on uvloop; raises AppError (`no_database`) for an unreachable database."""
     import asyncpg
     import uvloop
     from sqlalchemy.exc import DBAPIError
@@ -58,10 +58,10 @@ _AWAY = ("08", "28", "3D", "53", "57")
 def with_context(
     work: Callable[[AppContext], Awaitable[T]], *, settings: Settings | None = None, migrated: bool = True
 ) -> T:
-    """Do some work over the database of the settings.
+    """Run `work` with the context of the settings, and return its result.
 
-    With `migrated` it raises `AppError` for a database that is behind, with the command that
-    upgrades it; the embedded one is brought to head.
+    With `migrated` the embedded database is upgraded to head first; for another one that is not at
+    head it raises AppError (`schema_behind`), which names the command that upgrades it.
     """
     from app.base import schema
     from app.base.config import load_settings

@@ -1,4 +1,4 @@
-"""Diagnostic commands: the invariants, and what is wrong with the installation."""
+"""Diagnostic commands: check the invariants of the data, and the installation."""
 
 from __future__ import annotations
 
@@ -17,33 +17,43 @@ if TYPE_CHECKING:
 
 @console.cli.command()
 def invariants(
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of words.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON instead of sentences.")
+    ] = False,
 ) -> None:
     """Check every invariant of the data, read-only.
 
-    Exit 1 and the violating rows where one is violated.
+    Prints the violating rows and exits with 1 where an invariant is violated.
     """
     import app.models  # noqa: F401  # every table, for the invariant of unknown words
-    from app.insight import invariants as promises
+    from app.insight.invariants import INVARIANTS, check
 
     async def work(context: AppContext) -> list[Violation]:
         async with context.sessions() as session:
-            return await promises.check(session, context.tokens)
+            return await check(session, context.tokens)
 
-    broken = console.with_context(work)
+    violations = console.with_context(work)
     if as_json:
         console.print_json(
             {
-                "promises": len(promises.RULES),
-                "broken": [{"promise": b.promise, "brand": b.brand_id, "rows": b.rows} for b in broken],
+                "invariants": len(INVARIANTS),
+                "violations": [
+                    {
+                        "invariant": each.name,
+                        "statement": each.statement,
+                        "brand": each.brand_id,
+                        "rows": each.rows,
+                    }
+                    for each in violations
+                ],
             }
         )
-    elif broken:
-        for one in broken:
-            print(f"BROKEN (brand {one.brand_id}): {one.promise}: {', '.join(str(row) for row in one.rows)}")
+    elif violations:
+        for each in violations:
+            print(f"VIOLATED (brand {each.brand_id}): {each.statement}: {', '.join(each.rows)}")
     else:
-        print(f"All {len(promises.RULES)} promises hold.")
-    if broken:
+        print(f"All {len(INVARIANTS)} invariants hold.")
+    if violations:
         raise SystemExit(1)
 
 
@@ -51,7 +61,7 @@ def invariants(
 def doctor() -> None:
     """Check settings, database, schema, providers and queue.
 
-    Print what is wrong and how to fix it.
+    Prints each problem with its solution, and exits with 1 where there is one.
     """
     from app.base.config import load_settings
     from app.base.embedded import embedded_problems
@@ -69,7 +79,7 @@ def doctor() -> None:
 
 
 LAG_SECONDS = 60
-"""Seconds: a wake-up that has waited longer has no worker."""
+"""Seconds: where work has waited longer, no worker is running."""
 
 
 async def _examine(context: AppContext) -> list[str]:
@@ -103,9 +113,11 @@ def _examine_providers(settings: Settings) -> list[str]:
     if settings.email_provider is EmailProvider.outbox and settings.sms_provider is SmsProvider.outbox:
         console.print_note("Nothing leaves this machine: e-mail and texts stay in the outbox.")
     if settings.email_provider is EmailProvider.sendgrid and not settings.sendgrid_event_public_key:
-        problems.append("SendGrid's events are taken unsigned. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY.")
+        problems.append(
+            "SendGrid's events are accepted without a signature. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY."
+        )
     if settings.email_provider is EmailProvider.sendgrid and settings.public_url.startswith("http://127."):
         problems.append(
-            "Links in messages lead to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
+            "Links in messages point to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
         )
     return problems

@@ -1,7 +1,8 @@
-"""Set-up commands: migrate, brands, shops, keys and staff."""
+"""Set-up commands: the schema, brands, shops, API keys and staff."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,8 +11,11 @@ from app.cli import console
 
 if TYPE_CHECKING:
     from app.base.context import AppContext
+    from app.brands.rules import Platform
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
+Name = Annotated[str, typer.Option(help="As customers know it.")]
+Secret = Annotated[str | None, typer.Option(help="Generated where none is given.")]
 
 
 @console.cli.command()
@@ -28,10 +32,10 @@ def migrate() -> None:
 @console.brand.command("add")
 def add_brand(
     slug: Slug,
-    name: Annotated[str, typer.Option(help="As customers know it.")],
+    name: Name,
     time_zone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
     locale: Annotated[str, typer.Option(help="Such as de.")] = "en",
-    postal_address: Annotated[str, typer.Option(help="Stands below every message.")] = "",
+    postal_address: Annotated[str, typer.Option(help="Printed below every message.")] = "",
 ) -> None:
     """Create a brand with the default programme."""
     from app.brands import add
@@ -46,81 +50,102 @@ def add_brand(
     console.print_json(console.with_context(work))
 
 
+@dataclass(frozen=True, slots=True)
+class _NewShop:
+    """The options of `shop add`."""
+
+    slug: str
+    name: str
+    brand: str | None
+    platform: Platform
+    webhook_secret: str | None
+    currency: str
+    time_zone: str | None
+    locale: str | None
+    url: str | None
+
+
 @console.shop.command("add")
 def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     slug: Slug,
-    name: Annotated[str, typer.Option(help="As customers know it.")],
+    name: Name,
     brand: Annotated[
         str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")
     ] = None,
     platform: Annotated[str, typer.Option(help="checkout or shopify.")] = "checkout",
-    webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
+    webhook_secret: Secret = None,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
     time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,
     locale: Annotated[str | None, typer.Option(help="Such as de.")] = None,
     url: Annotated[
-        str | None, typer.Option(help="Where friends are led, such as https://shop.example.")
+        str | None,
+        typer.Option(help="The shop's address, to which share links redirect, such as https://shop.example."),
     ] = None,
 ) -> None:
-    """Create a shop; prints its webhook addresses, and its secret where one was generated."""
+    """Create a shop; prints its webhook URLs, and its secret where one was generated."""
+    new = _NewShop(slug, name, brand, _platform(platform), webhook_secret, currency, time_zone, locale, url)
+
+    async def work(context: AppContext) -> dict[str, object]:
+        return await _create_shop(context, new)
+
+    console.print_json(console.with_context(work))
+
+
+def _platform(name: str) -> Platform:
     from app.base.errors import AppError
-    from app.brands import add, find
     from app.brands.rules import Platform
 
     try:
-        kind = Platform(platform)
+        return Platform(name)
     except ValueError:
         raise AppError(
-            "bad_platform", f"{platform!r} is no platform we know; use one of {', '.join(Platform)}."
+            "bad_platform", f"{name!r} is no platform we know; use one of {', '.join(Platform)}."
         ) from None
 
-    async def work(context: AppContext) -> dict[str, object]:
-        async with context.sessions.begin() as session:
-            owner = (
-                await find.find_brand(session, brand)
-                if brand
-                else await add.add_brand(
-                    session, slug, name=name, time_zone=time_zone or "UTC", locale=locale or "en"
-                )
-            )
-            made, secret = await add.add_shop(
-                session,
-                context.tokens,
-                owner,
-                slug,
-                name=name,
-                platform=kind,
-                webhook_secret=webhook_secret,
-                currency=currency,
-                time_zone=time_zone,
-                locale=locale,
-                url=url,
-            )
-        base = f"{context.settings.public_url}/hooks/{made.slug}"
-        hooks = {
-            "checkout": f"{base}/checkout",
-            **({} if kind is Platform.checkout else {kind.value: f"{base}/{kind}"}),
-        }
-        result: dict[str, object] = {"brand": owner.slug, "shop": made.slug, "hooks": hooks}
-        return result if webhook_secret else result | {"webhook_secret": secret}
 
-    console.print_json(console.with_context(work))
+async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
+    """Create the shop, and its brand where none is given; returns what the command prints."""
+    from app.brands import add, find
+
+    zone, locale = new.time_zone or "UTC", new.locale or "en"
+    async with context.sessions.begin() as session:
+        if new.brand:
+            owner = await find.find_brand(session, new.brand)
+        else:
+            owner = await add.add_brand(session, new.slug, name=new.name, time_zone=zone, locale=locale)
+        shop, secret = await add.add_shop(
+            session,
+            context.tokens,
+            owner,
+            new.slug,
+            name=new.name,
+            platform=new.platform,
+            webhook_secret=new.webhook_secret,
+            currency=new.currency,
+            time_zone=new.time_zone,
+            locale=new.locale,
+            url=new.url,
+        )
+    base = f"{context.settings.public_url}/hooks/{shop.slug}"
+    hooks = {name: f"{base}/{name}" for name in dict.fromkeys(("checkout", new.platform.value))}
+    result: dict[str, object] = {"brand": owner.slug, "shop": shop.slug, "hooks": hooks}
+    return result if new.webhook_secret else result | {"webhook_secret": secret}
 
 
 @console.shop.command("secret")
 def exchange_secret(
     slug: Slug,
-    webhook_secret: Annotated[str | None, typer.Option(help="Made where none is given.")] = None,
+    webhook_secret: Secret = None,
 ) -> None:
-    """Give a shop a new webhook secret; the previous one stays valid until the next exchange."""
+    """Give a shop a new webhook secret; the previous one stays valid until the next new one."""
     from app.brands import add
 
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:
             return await add.exchange_secret(session, context.tokens, slug, webhook_secret=webhook_secret)
 
-    made = console.with_context(work)
-    console.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": made})
+    secret = console.with_context(work)
+    console.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": secret})
 
 
 @console.key.command("add")
@@ -128,7 +153,7 @@ def add_key(
     brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],
     scope: Annotated[list[str], typer.Option(help="read, pii, write, checkout or admin; may be repeated.")],
 ) -> None:
-    """Create an API key and print it, once."""
+    """Create an API key and print it; it cannot be printed again."""
     from app.admin import keys
     from app.admin.rules import Scope
     from app.base.actor import cli_actor
@@ -155,7 +180,7 @@ def add_staff(
     brand: Annotated[str, typer.Option(help="Slug of the brand they work for.")],
     role: Annotated[str, typer.Option(help="viewer, support, marketer or admin.")],
 ) -> None:
-    """Add a person of the marketing team; they sign in by a one-time link."""
+    """Add a staff member, or change their role; they sign in by a one-time link."""
     from app.admin import staff
     from app.admin.rules import Role
     from app.base.actor import cli_actor
@@ -171,15 +196,17 @@ def add_staff(
             await staff.add_staff(session, owner.id, email, Role(role), actor=cli_actor(owner.id))
 
     console.with_context(work)
-    console.print_note(f"Added. Sign them in with: tenfold staff login-link {email}")
+    console.print_note(f"Added. Get a link to sign in with: tenfold staff login-link {email}")
 
 
 @console.staff.command("login-link")
 def login_link(
     email: Annotated[str, typer.Argument(help="Their e-mail address.")],
-    brand: Annotated[str | None, typer.Option(help="Slug of the brand, for who works for several.")] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Slug of the brand, for a person of several brands.")
+    ] = None,
 ) -> None:
-    """Print a link that signs this person in, once."""
+    """Print a link that signs this person in once."""
     from app.admin import staff
     from app.base import clock
     from app.brands import find

@@ -36,9 +36,9 @@ def export_person(email: Email, brand: OfBrand) -> None:
 
 @console.person.command("erase")
 def erase_person(email: Email, brand: OfBrand) -> None:
-    """Erase a person everywhere.
+    """Erase a person's data everywhere.
 
-    Amounts and scores stay without a name, and the address never gets a message again.
+    Amounts and scores are kept without a name, and the address never gets a message again.
     """
     from app.base import clock
     from app.base.actor import cli_actor

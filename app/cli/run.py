@@ -1,4 +1,4 @@
-"""Commands that run processes: web, worker, both in one, one pass over all due work, the demo."""
+"""Commands that run processes: web, worker, both in one, all work that is due, the demo."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from app.base.config import Settings
     from app.base.context import AppContext
 
-Host = Annotated[str, typer.Option(help="Address to listen at.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
 
 async def _nothing(_context: AppContext) -> None:
-    """Only connects to the database, so that it exists and is at head."""
+    """No work: `with_context` alone checks that the database exists and is at head."""
 
 
 @console.cli.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Run web and worker together, for a small shop; upgrades the schema to head at start."""
+    """Run web server and worker together, for a small shop; upgrades the schema to head first."""
     settings = console.start()
     console.run(_serve(settings, host, port))
 
@@ -49,7 +49,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
         server = Listener(
             uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False)
         )
-        console.print_note(f"Tenfold listens at http://{host}:{port}")
+        console.print_note(f"Tenfold listens on http://{host}:{port}")
         await server.serve()
         stop.set()
         await working
@@ -57,11 +57,11 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
 
 @console.cli.command()
 def web(
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of processes.")] = 1,
     host: Host = "127.0.0.1",
     port: Port = 8000,
 ) -> None:
-    """Run the web alone; any number of processes may share one PostgreSQL."""
+    """Run the web server alone; any number of processes may share one PostgreSQL."""
     import uvicorn
 
     settings = console.start()
@@ -78,7 +78,7 @@ def web(
 
 
 @console.cli.command()
-def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1) -> None:
+def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Number of processes.")] = 1) -> None:
     """Run the worker alone; any number of processes may share one PostgreSQL."""
     from app.worker import run_processes
 
@@ -90,17 +90,17 @@ def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Processes
 @console.cli.command("run-due")
 def run_due(
     now: Annotated[
-        str | None, typer.Option(help="Do it as if it were this time (ISO 8601 with zone).")
+        str | None, typer.Option(help="Work as if it were this time (ISO 8601 with zone).")
     ] = None,
 ) -> None:
-    """Do all work that is due, until nothing is left; prints the counts by kind."""
+    """Do all work that is due, until nothing is left; prints the number of items by kind."""
     import logging
 
     settings = console.start(level=logging.WARNING)
     from app.base.config import Environment
 
     if now is not None and settings.env is Environment.production:
-        raise AppError("not_in_production", "In production the clock is the wall's; leave --now out.")
+        raise AppError("not_in_production", "In production --now cannot be used; leave it out.")
     moment = _moment(now)
     console.with_context(_nothing, settings=settings)
     console.print_json(console.run(_run_due(settings, moment, simulated=now is not None)))
@@ -133,17 +133,17 @@ def _moment(text: str | None) -> datetime:
 
 @console.cli.command()
 def demo(
-    orders: Annotated[int, typer.Option(min=1, max=100_000, help="Orders of the demo shop.")] = 60,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="Number of orders of the demo shop.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same shop.")] = 1,
     port: Port = 8000,
     data: Annotated[
         Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")
     ] = None,
-    leave: Annotated[
-        bool, typer.Option("--exit", help="Stop after the summary instead of serving on.")
+    exit_after: Annotated[
+        bool, typer.Option("--exit", help="Exit after the summary instead of serving.")
     ] = False,
 ) -> None:
-    """Run the whole demo story in a home of its own, and leave it open in the browser."""
+    """Run the demo from orders to rewards in a home directory of its own, then serve its pages."""
     from app.demo import run as demo_run
 
-    console.run(demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not leave))
+    console.run(demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not exit_after))

@@ -1,4 +1,4 @@
-"""A web server that returns to its caller when it is stopped."""
+"""A web server whose `serve()` returns when it is stopped."""
 
 import asyncio
 import signal
@@ -11,8 +11,8 @@ import uvicorn
 class Listener(uvicorn.Server):
     """Ends `serve()` on SIGINT and SIGTERM without passing the signal on.
 
-    uvicorn's own server sends itself the signal once more when it is done, which ends the process
-    before the worker beside it has finished its batch and before the embedded database is left.
+    uvicorn's own server sends itself the signal again at its end, which would end the process
+    before the worker has finished its batch and before the embedded database is stopped.
     """
 
     @contextmanager

@@ -17,30 +17,29 @@ ViolatingRow = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A promise about the data that one query checks.
+    """A statement about the data that is always true; one query finds the rows that violate it.
 
-    `query` returns `brand_id` and `row` (an id) of every row that breaks it; `prefix` is that of
-    the
-    id as the API shows it. `promise` is a sentence for people.
+    `query` returns `brand_id` and `row` (an id) of every violating row; `prefix` is that of the id
+    as the API shows it. `statement` is for people to read.
     """
 
     name: str
-    promise: str
+    statement: str
     prefix: str
     query: str
 
     async def find(self, session: AsyncSession, _tokens: Tokens) -> Sequence[ViolatingRow]:
-        """The rows that break it, each once."""
+        """The violating rows, each once, sorted."""
         found = await session.execute(text(self.query))
         return shown_rows(self.prefix, {(row.brand_id, row.row) for row in found})
 
 
 @dataclass(frozen=True, slots=True)
 class ComputedInvariant:
-    """A promise about the data that no single query can check; `find` returns as `Invariant.find`."""
+    """An invariant that no single query can check; `find` returns the same as `Invariant.find`."""
 
     name: str
-    promise: str
+    statement: str
     find: Callable[[AsyncSession, Tokens], Awaitable[Sequence[ViolatingRow]]]
 
 

@@ -11,9 +11,9 @@ from app.insight import computed_invariants, invariant_queries, referral_invaria
 from app.insight.invariant_types import ComputedInvariant, Invariant
 
 MOST_ROWS = 100
-"""Violating rows that are named for one invariant and brand."""
+"""Violating rows that are named for one invariant and brand at most."""
 
-RULES: tuple[Invariant | ComputedInvariant, ...] = (
+INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *invariant_queries.INVARIANTS,
     *referral_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
@@ -24,33 +24,33 @@ RULES: tuple[Invariant | ComputedInvariant, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """An invariant that some rows of a brand break.
+    """An invariant that some rows of a brand violate.
 
     `rows` are ids as the API shows them, at most `MOST_ROWS`; for an unknown word, the table, the
     column and the key.
     """
 
     name: str
-    promise: str
+    statement: str
     brand_id: int
     rows: list[str]
 
 
 async def check(session: AsyncSession, tokens: Tokens) -> list[Violation]:
-    """Every violation in every brand; empty where all is well.
+    """Every violation in every brand; empty where every invariant holds.
 
-    Reads one moment of the database and may run beside everything else: in a fresh session it reads
-    one snapshot, read-only.
+    In a session without a transaction it reads one snapshot of the database, read-only, so that it
+    may run while everything else does.
     """
     if not session.in_transaction():
         await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     violations = []
-    for rule in RULES:
+    for invariant in INVARIANTS:
         rows: dict[int, list[str]] = defaultdict(list)
-        for brand_id, row in await rule.find(session, tokens):
+        for brand_id, row in await invariant.find(session, tokens):
             rows[brand_id].append(row)
         violations += [
-            Violation(rule.name, rule.promise, brand_id, rows[brand_id][:MOST_ROWS])
+            Violation(invariant.name, invariant.statement, brand_id, rows[brand_id][:MOST_ROWS])
             for brand_id in sorted(rows)
         ]
     return violations

@@ -4,6 +4,7 @@ one."""
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,12 +12,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import structlog
 from sqlalchemy import text
 
+from app.admin.rules import Role, Scope
+from app.base.ids import public_id
+from app.brands.rules import Platform
 from app.cli import main
+from app.cli.manage import add_key, add_shop, add_staff
+from app.insight.invariants import INVARIANTS
+from tests.support.insight_rows import Rows
 
 TENFOLD = Path(sys.executable).parent / "tenfold"
 
@@ -81,9 +89,37 @@ def test_a_shop_a_key_and_a_person_are_set_up_by_commands(home):
     assert tenfold(home, "staff", "login-link", "ana@acme.example").stdout.startswith(
         "http://127.0.0.1:8000/admin/login/"
     )
-    assert "All" in tenfold(home, "invariants").stdout
-    assert json.loads(tenfold(home, "invariants", "--json").stdout)["broken"] == []
+    assert tenfold(home, "invariants").stdout == f"All {len(INVARIANTS)} invariants hold.\n"
+    assert json.loads(tenfold(home, "invariants", "--json").stdout) == {
+        "invariants": len(INVARIANTS),
+        "violations": [],
+    }
     assert "in order" in tenfold(home, "doctor").stdout
+
+
+async def test_a_violation_is_printed_with_its_rows_and_exit_1(home, session, brand, shop):
+    rows = Rows(session, brand, shop)
+    order = await rows.order(await rows.customer())
+    await session.commit()
+    statement, shown = (
+        "every order has a survey, planned or skipped with its reason",
+        public_id("ord", order.id),
+    )
+    assert json.loads(tenfold(home, "invariants", "--json", code=1).stdout)["violations"] == [
+        {"invariant": "order_has_survey", "statement": statement, "brand": brand.id, "rows": [shown]}
+    ]
+    printed = tenfold(home, "invariants", code=1).stdout
+    assert printed == f"VIOLATED (brand {brand.id}): {statement}: {shown}\n"
+
+
+def test_help_names_every_platform_scope_and_role():
+    for command, words in ((add_shop, Platform), (add_key, Scope), (add_staff, Role)):
+        helps = [
+            each.help
+            for hint in get_type_hints(command, include_extras=True).values()
+            for each in getattr(hint, "__metadata__", ())
+        ]
+        assert any(set(words) <= set(re.findall(r"[a-z]+", text)) for text in helps), command
 
 
 def test_run_due_at_a_time_prints_one_line_of_counts(home):

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from app.base.db import Base, EnumText
 from app.brands.add import add_brand, add_shop
 from app.ingest.rules import DeliveryStatus
-from app.insight.invariants import MOST_ROWS, RULES, check
+from app.insight.invariants import INVARIANTS, MOST_ROWS, check
 from app.insight.word_invariants import word_columns
 from app.ledger.rules import LedgerAccount
 from app.orders.models import OrderFact
@@ -72,7 +72,7 @@ async def test_a_violation_is_named_with_its_row(sound, name: str, also: set[str
 
 
 def test_every_invariant_is_shown_to_fire():
-    names = [rule.name for rule in RULES]
+    names = [invariant.name for invariant in INVARIANTS]
     assert len(set(names)) == len(names)
     assert {case.values[0] for case in CASES} == set(names)
 
@@ -82,7 +82,7 @@ async def test_an_unknown_word_is_found_in_every_column_of_words(sound):
     assert len(columns) == sum(
         isinstance(column.type, EnumText) for table in Base.metadata.tables.values() for column in table.c
     )
-    (rule,) = (rule for rule in RULES if rule.name == "words_are_known")
+    (invariant,) = (invariant for invariant in INVARIANTS if invariant.name == "words_are_known")
     filled = set()
     for table, column in columns:
         nested = await sound.session.begin_nested()
@@ -90,7 +90,7 @@ async def test_an_unknown_word_is_found_in_every_column_of_words(sound):
         changed = await sound.session.execute(
             text(f"UPDATE {table} SET {column} = 'nonsense' WHERE ctid = (SELECT min(ctid) FROM {table})")
         )
-        found = await rule.find(sound.session, sound.context.tokens)
+        found = await invariant.find(sound.session, sound.context.tokens)
         assert [row.split()[0] for _, row in found] == [f"{table}.{column}"] * changed.rowcount
         filled |= {table} if changed.rowcount else set()
         await nested.rollback()

@@ -55,4 +55,4 @@ def test_an_installed_wheel_plays_the_demo_in_an_empty_directory(wheel: Path, tm
     checked = run(
         tenfold, "invariants", "--json", cwd=empty, env={**bare, "TENFOLD_HOME": str(empty / ".tenfold-demo")}
     )
-    assert json.loads(checked)["broken"] == []
+    assert json.loads(checked)["violations"] == []

@@ -1,1 +1,1 @@
-"""The marketing team's door: keys and people, the API, the dashboard."""
+"""API keys and staff, the API, the dashboard, exports."""

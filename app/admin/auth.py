@@ -1,4 +1,4 @@
-"""Who calls the API: the key in the `Authorization` header, and whether its scopes suffice."""
+"""Who calls the API: the key in the `Authorization` header, and whether its scopes are enough."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -43,7 +43,10 @@ async def _authenticate(
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
-    """A dependency that returns who calls: 401 without a valid key, 403 where the key lacks the scope."""
+    """A dependency that returns who calls.
+
+    Raises AppError: 401 without a valid key, 403 where the key lacks the scope.
+    """
 
     async def checked(key: Annotated[_Authenticated, Depends(_authenticate, scope="function")]) -> Actor:
         if not allows(key.scopes, scope):

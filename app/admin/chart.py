@@ -1,4 +1,4 @@
-"""The score over time as shapes: a line and the band of its uncertainty, in a box of 100 by 100.
+"""The chart of the score over time: a line and the band of its interval, in a box of 100 by 100.
 
 Pure.
 """
@@ -10,15 +10,16 @@ from app.insight.nps import Counts, interval, nps
 from app.insight.scores import Group
 
 FEWEST = 5
-"""Points of fewer answers are left out: they would only jump about."""
+"""Points of fewer responses are left out: their intervals are too wide to show anything."""
 _STEP = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Path data for SVG, and what stands beside the axes.
+    """Path data for SVG, and the texts beside the axes.
 
-    `lines` and `bands` are broken where there is no point.
+    `lines` and `bands` are interrupted where there is no point. `ticks` are values with their place
+    on the vertical axis, `first` and `last` the ends of the horizontal one.
     """
 
     lines: list[str]
@@ -30,14 +31,13 @@ class Chart:
 
 
 def line_chart(groups: Sequence[Group]) -> Chart | None:
-    """The chart of these weeks or months; None where none of them has enough answers."""
+    """The chart of these weeks or months; None where none of them has `FEWEST` responses."""
     runs = _runs(groups)
     if not runs:
         return None
     intervals = [found for run in runs for _, counts in run if (found := interval(counts))]
     least, most = min(found.low for found in intervals), max(found.high for found in intervals)
-    # Whole steps, so that the marks stand evenly from edge to edge; 100 is a whole number of
-    # either.
+    # Whole steps, so that the ticks are evenly spaced from edge to edge; 100 is a multiple of both.
     step = _STEP if most - least <= 3 * _STEP else 2 * _STEP
     low, high = int(least // step * step), int(-(-most // step) * step)
     span = max(1, len(groups) - 1)
@@ -59,7 +59,7 @@ def line_chart(groups: Sequence[Group]) -> Chart | None:
             lines.append(_path(points))
             bands.append(_path([*upper, *lower]) + "Z")
         else:
-            # A lone point has no line; its interval stands as a bar.
+            # A single point has no line; its interval is drawn as a bar.
             (at, top), (_, bottom) = upper[0], lower[0]
             bands.append(_path([(at - 1, top), (at + 1, top), (at + 1, bottom), (at - 1, bottom)]) + "Z")
     ticks = [(value, y(value)) for value in range(high, low - 1, -step)]
@@ -67,7 +67,7 @@ def line_chart(groups: Sequence[Group]) -> Chart | None:
 
 
 def _runs(groups: Sequence[Group]) -> list[list[tuple[int, Counts]]]:
-    """Neighbours that have enough answers, with their places."""
+    """Runs of neighbouring groups with enough responses, each with its place in `groups`."""
     runs: list[list[tuple[int, Counts]]] = [[]]
     for place, group in enumerate(groups):
         if group.counts.responses >= FEWEST:

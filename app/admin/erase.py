@@ -16,9 +16,9 @@ from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.surveys.models import Response, Survey
 
 _EMPTY = text("""
-    UPDATE idempotency_keys SET answer = '{}'
-    WHERE brand_id = :brand_id AND answer <> '{}' AND EXISTS (
-        SELECT FROM jsonb_path_query(answer, 'strict $.**') AS inside (value)
+    UPDATE idempotency_keys SET body = '{}'
+    WHERE brand_id = :brand_id AND body <> '{}' AND EXISTS (
+        SELECT FROM jsonb_path_query(body, 'strict $.**') AS inside (value)
         WHERE jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY(CAST(:ids AS text[])))
 """)
 

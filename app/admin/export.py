@@ -1,4 +1,4 @@
-"""Lists as CSV: streamed row by row, safe to open in a spreadsheet."""
+"""Lists as CSV: streamed, and safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
 
-from app.admin.listing import Resource
+from app.admin.resources import Resource
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
 from app.base.context import AppContext
 from app.base.schemas import RowModel
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class ExportName(StrEnum):
-    """The lists that can be had as CSV."""
+    """The lists that can be exported as CSV."""
 
     responses = "responses"
     referrers = "referrers"
@@ -129,9 +129,10 @@ EXPORTS = {
 
 
 def cell(value: object) -> str:
-    """A value as a cell: times in UTC with `Z`, lists with commas.
+    """A value as the text of a cell: times in UTC with `Z`, lists with commas.
 
-    What a spreadsheet would take for a formula gets an apostrophe before it; plain numbers stay.
+    A text that a spreadsheet would take for a formula begins with an apostrophe; plain numbers do
+    not.
     """
     match value:
         case None:
@@ -149,10 +150,7 @@ def cell(value: object) -> str:
 
 
 async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
-    """The whole list, oldest first, a chunk of lines at a time.
-
-    Memory stays the same however long it is.
-    """
+    """The whole list, oldest first, 1,000 lines at a time; any number of rows fits in memory."""
     resource = export.resource
     fields = attrgetter(*export.columns)
     yield _csv([[column.replace(".", "_") for column in export.columns]])

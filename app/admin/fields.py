@@ -1,4 +1,4 @@
-"""Kinds of text that the API accepts."""
+"""Types of text fields that the API accepts."""
 
 from typing import Annotated
 

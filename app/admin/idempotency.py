@@ -1,4 +1,4 @@
-"""Writes with an `Idempotency-Key` happen once: a repeated one gets the first one's response again."""
+"""Writes with an `Idempotency-Key` happen once; a repeated request gets the first response."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -18,12 +18,15 @@ from app.base.errors import AppError
 from app.base.web.context import SessionDep
 
 _UNFINISHED = 0
-"""Stands for the status while the write is under way; never visible outside its transaction."""
+"""The status while the write is under way; never visible outside its transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What a write returns. A returned result, a refusal too, is committed and stored; a raised one is not."""
+    """What a write returns.
+
+    A returned result, a refusal too, is committed and stored; a raised error is not.
+    """
 
     body: BaseModel
     status: int = 200
@@ -42,17 +45,18 @@ def _response(body: dict[str, Any], status: int) -> JSONResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentWrite:
-    """One write request with its session, which both the write and its stored response go through."""
+    """One write request, and the session that writes both the change and the stored response."""
 
     session: AsyncSession
     key: str | None
     request_hash: bytes
 
     async def run(self, caller: Actor, act: Callable[[], Awaitable[WriteResult]]) -> JSONResponse:
-        """Do it, or return the stored response. The same key with another request is an `AppError`.
+        """Call `act` and return its response, or return the stored response.
 
-        Of two at the same time the second waits for the first. A write that failed is not stored:
-        nothing of it was kept.
+        Of two requests with the same key at the same time the second waits for the first. A write
+        that raises stores nothing. Raises AppError (`idempotency_key_reused`) where the key was
+        used for another request.
         """
         if self.key is None:
             result = await act()
@@ -60,22 +64,22 @@ class IdempotentWrite:
         row = {"brand_id": caller.brand_id, "api_key_id": caller.id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
-            .values(**row, request_hash=self.request_hash, status=_UNFINISHED, answer={})
+            .values(**row, request_hash=self.request_hash, status=_UNFINISHED, body={})
             .on_conflict_do_nothing()
             .returning(IdempotencyKey.key)
         )
         if claimed.first() is None:
-            return await self._again(caller)
+            return await self._stored_response(caller)
         result = await act()
         body = result.as_json()
         await self.session.execute(
             update(IdempotencyKey)
             .where(*(getattr(IdempotencyKey, name) == value for name, value in row.items()))
-            .values(status=result.status, answer=body)
+            .values(status=result.status, body=body)
         )
         return _response(body, result.status)
 
-    async def _again(self, caller: Actor) -> JSONResponse:
+    async def _stored_response(self, caller: Actor) -> JSONResponse:
         found = await self.session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.brand_id == caller.brand_id,
@@ -86,18 +90,18 @@ class IdempotentWrite:
         if found is None or found.request_hash != self.request_hash:
             raise AppError(
                 "idempotency_key_reused",
-                "This Idempotency-Key was used for another request; take a fresh one.",
+                "This Idempotency-Key was used for another request; use a new one.",
             )
-        if not found.answer:
+        if not found.body:
             raise AppError(
                 "erased",
                 "This write was made once; its response named a person who was erased since.",
                 status=410,
             )
-        return _response(found.answer, found.status)
+        return _response(found.body, found.status)
 
 
-async def _once(
+async def _idempotent_write(
     request: Request,
     session: SessionDep,
     idempotency_key: Annotated[
@@ -110,4 +114,4 @@ async def _once(
     return IdempotentWrite(session, idempotency_key, hashlib.sha256(content).digest())
 
 
-IdempotentWriteDep = Annotated[IdempotentWrite, Depends(_once, scope="function")]
+IdempotentWriteDep = Annotated[IdempotentWrite, Depends(_idempotent_write, scope="function")]

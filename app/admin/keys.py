@@ -1,4 +1,7 @@
-"""API keys: make one, find the one that a caller shows. A key is `tf_`, the brand's number and the row's id, then its secret."""
+"""API keys: create one, find the one that a caller sends.
+
+A key is `tf_`, then the brand's id and the row's id in base 64, then its secret.
+"""
 
 import base64
 import binascii
@@ -23,7 +26,7 @@ _HEAD_LENGTH = 27
 
 
 async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope], *, actor: Actor) -> str:
-    """Make a key and return its only copy: the database keeps a hash of its secret."""
+    """Create a key and return it; only a hash of its secret is stored."""
     secret = new_secret()
     key = ApiKey(brand_id=brand_id, id=new_id(), secret_hash=secret_hash(secret), scopes=sorted(set(scopes)))
     session.add(key)
@@ -34,11 +37,14 @@ async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope
     return f"{_PREFIX}{head}{secret}"
 
 
-async def find_key(session: AsyncSession, shown: str) -> ApiKey | None:
-    """The key that was shown; None for an unknown, wrong or revoked one, compared in constant time."""
-    if not shown.startswith(_PREFIX) or not shown.isascii():
+async def find_key(session: AsyncSession, sent: str) -> ApiKey | None:
+    """The key that a caller sent; None for an unknown, wrong or revoked one.
+
+    Secrets are compared in constant time.
+    """
+    if not sent.startswith(_PREFIX) or not sent.isascii():
         return None
-    head, secret = shown[len(_PREFIX) :][:_HEAD_LENGTH], shown[len(_PREFIX) :][_HEAD_LENGTH:]
+    head, secret = sent[len(_PREFIX) :][:_HEAD_LENGTH], sent[len(_PREFIX) :][_HEAD_LENGTH:]
     try:
         raw = base64.urlsafe_b64decode(head + "=")
     except (binascii.Error, ValueError):

@@ -1,15 +1,15 @@
-"""Lists of the API: newest first, a page at a time, continued behind a signed cursor."""
+"""Lists of the API: newest first, a page at a time; the next page is found by a signed cursor."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, Row, Select, true
+from sqlalchemy import ColumnElement, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.admin.resources import Resource
 from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
@@ -18,45 +18,27 @@ from app.base.tokens import Tokens
 from app.base.web.context import ContextDep
 
 M = TypeVar("M", bound=RowModel)
-M_co = TypeVar("M_co", bound=RowModel, covariant=True)
-
-
-class Shape(Protocol[M_co]):
-    """Turns a row into what the API shows; personal fields are masked unless `pii`."""
-
-    def __call__(self, row: Row[Any], /, *, pii: bool) -> M_co:
-        """The row's shape."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Resource(Generic[M_co]):
-    """A kind of rows that can be listed.
-
-    `rows` selects a brand's, with the row's id labelled `id`; `key` is the column of that id.
-    """
-
-    rows: Callable[[int], Select[Any]]
-    key: InstrumentedAttribute[UUID]
-    shape: Shape[M_co]
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The page that is wanted; ids sort by time, so the cursor is the last id of the page before."""
+    """Which page is wanted. Ids sort by time, so the cursor is the last id of the page before."""
 
     tokens: Tokens
     limit: int
     cursor: str | None
 
     def after(self, brand_id: int) -> UUID | None:
-        """The id that the page begins behind; `bad_cursor` where the cursor is not of this brand."""
+        """The id that the page begins after; None for the first page.
+
+        Raises AppError (`bad_cursor`) for a cursor that is not of this brand.
+        """
         if not self.cursor:
             return None
         subject = self.tokens.read_link("cursor", self.cursor)
         if subject is None or subject.brand_id != brand_id:
             raise AppError(
-                "bad_cursor", "The cursor is not one that this list gave out; start again without it."
+                "bad_cursor", "The cursor is not one that this list returned; start again without it."
             )
         return subject.row_id
 
@@ -81,9 +63,9 @@ async def list_page(
     resource: Resource[M],
     *conditions: ColumnElement[bool],
 ) -> Page[M]:
-    """One page of the caller's own rows that fulfil the conditions, newest first, by one query.
+    """One page of the rows of the caller's brand that meet the conditions, newest first; one query.
 
-    Raises `bad_cursor` for a cursor of another brand.
+    Raises AppError (`bad_cursor`) for a cursor that is not of this brand.
     """
     after = wanted.after(caller.brand_id)
     query = resource.rows(caller.brand_id).where(*conditions)
@@ -98,7 +80,7 @@ async def list_page(
 
 
 async def get_row(session: AsyncSession, caller: Actor, resource: Resource[M], row_id: UUID) -> M:
-    """One row of the caller's; `NotFound` for a missing one and for another brand's."""
+    """One row of the caller's brand; raises NotFound for a missing one and for another brand's."""
     row = (await session.execute(resource.rows(caller.brand_id).where(resource.key == row_id))).first()
     if row is None:
         raise NotFound
@@ -111,5 +93,5 @@ def matches(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[
 
 
 def matches_id(column: InstrumentedAttribute[Any], prefix: str, shown_id: str | None) -> ColumnElement[bool]:
-    """The condition of a filter by a public id; `NotFound` for an id of another kind."""
+    """The condition of a filter by a public id; raises NotFound for an id of another kind."""
     return true() if shown_id is None else column == parse_public_id(prefix, shown_id)

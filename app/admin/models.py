@@ -11,7 +11,7 @@ from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 
 
 class ApiKey(Base):
-    """A key of a brand; only a hash of its secret is kept."""
+    """An API key of a brand; only a hash of its secret is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
@@ -25,7 +25,7 @@ class ApiKey(Base):
 
 
 class Staff(Base):
-    """A person of the marketing team."""
+    """A person of the marketing team, by brand and e-mail address."""
 
     __tablename__ = "staff"
     __table_args__ = (
@@ -55,7 +55,7 @@ class LoginLink(Base):
 
 
 class StaffSession(Base):
-    """A signed-in browser; only a hash of the cookie's secret is kept."""
+    """A signed-in browser; only a hash of the cookie's secret is stored."""
 
     __tablename__ = "staff_sessions"
     __table_args__ = (ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),)
@@ -69,7 +69,7 @@ class StaffSession(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer to a write with an `Idempotency-Key`, given again when the write is repeated."""
+    """The response to a write with an `Idempotency-Key`, returned again for a repeated write."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (ForeignKeyConstraint(["brand_id", "api_key_id"], ["api_keys.brand_id", "api_keys.id"]),)
@@ -78,7 +78,8 @@ class IdempotencyKey(Base):
     api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    """Method, path and body: the same key with another request is a mistake."""
+    """Of method, path, query and body: the same key with another request is refused."""
     status: Mapped[int] = mapped_column(SmallInteger)
-    answer: Mapped[dict[str, Any]]
+    body: Mapped[dict[str, Any]]
+    """The response's JSON; `{}` while the write is under way."""
     created_at: Mapped[Created]

@@ -1,7 +1,7 @@
-"""The dashboard: signing in by a one-time link, the overview, and one person's time line."""
+"""The dashboard: signing in by a one-time link, the overview, and one customer's timeline."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
@@ -9,31 +9,32 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.rows import CUSTOMERS
 from app.admin.rules import sees_people
-from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sign_out, who_is
-from app.admin.view import moment_text, overview_values
+from app.admin.staff import SESSION_LASTS, SignedIn, find_signed_in, is_login_link, sign_in, sign_out
+from app.admin.texts import moment_text
+from app.admin.view import overview_values
 from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import N_, SOURCE, long_date, translate
-from app.base.ids import parse_public_id, public_id
-from app.base.masking import mask_email, mask_name
+from app.base.ids import parse_public_id
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
+from app.insight.happenings import Happening
 from app.insight.overview import Overview, overview
 from app.insight.periods import Period, last_days, read_period
 from app.insight.timeline import timeline
 from app.insight.ttl_cache import TtlCache
 
 LANGUAGE = SOURCE
-"""The dashboard is English alone so far: a staff member has no language yet."""
+"""The dashboard is in English only: a staff member has no language yet."""
 
 
 async def _require_same_site(request: Request) -> None:
     """Raise AppError (403) for a form of another site.
 
-    `Origin` would not do, since our pages hide theirs.
+    `Sec-Fetch-Site` and not `Origin`, since our pages send no origin.
     """
     site = request.headers.get("sec-fetch-site", "none")
     if request.method == "POST" and site not in ("same-origin", "none"):
@@ -57,11 +58,11 @@ PERIODS = {
 }
 
 
-async def _person(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
-    return await who_is(session, context.tokens, request.cookies.get(COOKIE, ""), now=clock.now())
+async def _signed_in(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
+    return await find_signed_in(session, context.tokens, request.cookies.get(COOKIE, ""), now=clock.now())
 
 
-Person = Annotated[SignedIn | None, Depends(_person, scope="function")]
+StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
 
 
 def _sign_in_page() -> Response:
@@ -70,7 +71,7 @@ def _sign_in_page() -> Response:
 
 @router.get("/login/{token}")
 async def show_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
-    """A page with a button: opening a link does not use it up, so a mail scanner cannot."""
+    """A page with a button: opening a link does not use it up, since mail scanners open links."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     if not await is_login_link(session, context.tokens, token, now=clock.now()):
@@ -81,7 +82,7 @@ async def show_login(request: Request, token: str, context: ContextDep, session:
 
 @router.post("/login/{token}")
 async def use_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
-    """Sign this browser in and lead to the overview; the link is used up."""
+    """Use the link up, sign this browser in and redirect to the overview."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     cookie = await sign_in(session, context.tokens, token, now=clock.now())
@@ -98,21 +99,21 @@ async def use_login(request: Request, token: str, context: ContextDep, session: 
 
 
 @router.post("/logout")
-async def log_out(person: Person, session: SessionDep) -> Response:
+async def log_out(staff: StaffDep, session: SessionDep) -> Response:
     """End this browser's session."""
-    if person is not None:
-        await sign_out(session, person)
+    if staff is not None:
+        await sign_out(session, staff)
     response = RedirectResponse("/admin", 303)
     response.delete_cookie(COOKIE, path="/admin")
     return response
 
 
 @router.get("")
-async def show_overview(request: Request, person: Person, session: SessionDep) -> Response:
-    """The period's numbers beside those of the one before."""
-    if person is None:
+async def show_overview(request: Request, staff: StaffDep, session: SessionDep) -> Response:
+    """The period's numbers, compared with those of the period before."""
+    if staff is None:
         return _sign_in_page()
-    brand = await load_brand(session, person.brand_id)
+    brand = await load_brand(session, staff.brand_id)
     query = request.query_params
     try:
         chosen, period = _period(query.get("days"), query.get("from"), query.get("to"), brand)
@@ -121,13 +122,11 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
     found = await _overviews(request).get(
         (brand.id, brand.time_zone, period), lambda: overview(session, brand, period)
     )
-    values = overview_values(found, brand, pii=sees_people(person.role), language=LANGUAGE)
-    for row in values["latest"]:
-        row["name"] = _display_name(row.pop("person"), person)
+    values = overview_values(found, brand, pii=sees_people(staff.role), language=LANGUAGE)
     return page(
         "admin/overview.html",
         {
-            **_layout_values(brand, person, "overview"),
+            **_layout_values(brand, staff, "overview"),
             **values,
             "periods": {key: translate(LANGUAGE, name) for key, name in PERIODS.items()},
             "chosen": chosen,
@@ -137,55 +136,55 @@ async def show_overview(request: Request, person: Person, session: SessionDep) -
 
 
 @router.get("/customers/{id}")
-async def show_person(id: str, person: Person, context: ContextDep, session: SessionDep) -> Response:  # noqa: A002  # the path's own word
-    """Everything that happened to one person, and why something did not."""
-    if person is None:
+async def show_customer(
+    id: str,  # noqa: A002  # the path's own word
+    staff: StaffDep,
+    context: ContextDep,
+    session: SessionDep,
+) -> Response:
+    """Everything that happened to one customer, and why something did not."""
+    if staff is None:
         return _sign_in_page()
     try:
         customer_id = parse_public_id("cus", id)
     except NotFound:
         return not_found_page()
-    row = (await session.execute(CUSTOMERS.rows(person.brand_id).where(CUSTOMERS.key == customer_id))).first()
+    row = (await session.execute(CUSTOMERS.rows(staff.brand_id).where(CUSTOMERS.key == customer_id))).first()
     if row is None:
         return not_found_page()
-    brand = await load_brand(session, person.brand_id)
-    zone = ZoneInfo(brand.time_zone)
-    events = await timeline(
-        session,
-        context.tokens,
-        person.brand_id,
-        customer_id,
-        pii=sees_people(person.role),
-        language=LANGUAGE,
-    )
-    story = [
-        {
-            "at": each.at.astimezone(zone),
-            "shown_at": moment_text(each.at.astimezone(zone), LANGUAGE),
-            "kind": each.kind.replace("_", " "),
-            "text": each.text,
-        }
-        for each in events
-    ]
-    shape = CUSTOMERS.shape(row, pii=sees_people(person.role))
-    return page(
-        "admin/person.html", {**_layout_values(brand, person, "person"), "person": shape, "story": story}
-    )
+    brand, pii = await load_brand(session, staff.brand_id), sees_people(staff.role)
+    happened = await timeline(session, context.tokens, brand.id, customer_id, pii=pii, language=LANGUAGE)
+    values = {
+        **_layout_values(brand, staff, "person"),
+        "person": CUSTOMERS.shape(row, pii=pii),
+        "entries": [_timeline_row(entry, ZoneInfo(brand.time_zone)) for entry in happened],
+    }
+    return page("admin/person.html", values)
+
+
+def _timeline_row(entry: Happening, zone: ZoneInfo) -> dict[str, object]:
+    at = entry.at.astimezone(zone)
+    return {
+        "at": at,
+        "shown_at": moment_text(at, LANGUAGE),
+        "kind": entry.kind.replace("_", " "),
+        "text": entry.text,
+    }
 
 
 def _overviews(request: Request) -> TtlCache[Overview]:
-    """The application's cache of overviews: those of a large brand take seconds to compute."""
+    """The application's cache of overviews: that of a large brand takes seconds to compute."""
     state = request.app.state
     if not hasattr(state, "overviews"):
         state.overviews = TtlCache[Overview]()
     return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-def _layout_values(brand: Brand, person: SignedIn, where: str) -> dict[str, Any]:
+def _layout_values(brand: Brand, staff: SignedIn, where: str) -> dict[str, str]:
     return {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
-        "signed_in": person.email,
+        "signed_in": staff.email,
         "where": where,
         "zone": brand.time_zone,
     }
@@ -210,16 +209,3 @@ def _period_text(period: Period, brand: Brand) -> str:
     if period.end:
         return translate(LANGUAGE, "before %(day)s", day=day(period.end))
     return translate(LANGUAGE, _ALL_TIME)
-
-
-def _display_name(row: Any, person: SignedIn) -> dict[str, str]:
-    """A customer's name in a list, else the address; masked for a role that may not see people."""
-    name = " ".join(part for part in (row.first_name, row.last_name) if part)
-    if not sees_people(person.role):
-        name, email = mask_name(name) or "", mask_email(row.email) or ""
-    else:
-        email = row.email or row.phone or ""
-    return {
-        "id": public_id("cus", row.customer_id),
-        "text": name or email or translate(LANGUAGE, "A customer"),
-    }

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.admin.listing import Resource
+from app.admin.resources import Resource
 from app.admin.schemas import AuditRow
 from app.base.audit import AuditEntry, AuditValue
 from app.brands.models import Shop
@@ -39,6 +39,13 @@ def _in_shop(
     )
 
 
+def _of_referrer(
+    table: type[Code | Visit | Redemption],
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The conditions of a table's rows of one referrer."""
+    return table.brand_id == Referrer.brand_id, table.referrer_id == Referrer.id
+
+
 def deliveries(brand_id: int) -> Select[Any]:
     """Inbound deliveries."""
     return _in_shop(_select(Delivery.id, Delivery), Delivery.shop_id, Delivery.brand_id).where(
@@ -64,7 +71,7 @@ def surveys(brand_id: int) -> Select[Any]:
 
 
 def responses(brand_id: int) -> Select[Any]:
-    """Responses."""
+    """Responses to surveys."""
     return _select(Response.id, Response).where(Response.brand_id == brand_id)
 
 
@@ -96,46 +103,38 @@ def redemptions(brand_id: int) -> Select[Any]:
 
 
 def rewards(brand_id: int) -> Select[Any]:
-    """What referrers were given."""
+    """Referrers' rewards, the undone ones too."""
     return _select(Reward.id, Reward).where(Reward.brand_id == brand_id)
 
 
 def ledger(brand_id: int) -> Select[Any]:
-    """Lines of the ledger."""
+    """Entries of the ledger."""
     return _select(LedgerEntry.id, LedgerEntry).where(LedgerEntry.brand_id == brand_id)
 
 
 def referrers(brand_id: int) -> Select[Any]:
     """Referrers with their numbers of codes, visits and redemptions."""
-    mine = (Referrer.brand_id, Referrer.id)
-    codes = (
-        select(func.count()).where(Code.brand_id == mine[0], Code.referrer_id == mine[1]).scalar_subquery()
-    )
-    visits = (
-        select(func.count()).where(Visit.brand_id == mine[0], Visit.referrer_id == mine[1]).scalar_subquery()
-    )
-    used = select(func.count()).where(Redemption.brand_id == mine[0], Redemption.referrer_id == mine[1])
-    return (
-        select(Referrer.id.label("id"), Referrer, Customer, Shop.slug.label("shop"))
+    codes = select(func.count()).where(*_of_referrer(Code)).scalar_subquery()
+    visits = select(func.count()).where(*_of_referrer(Visit)).scalar_subquery()
+    redemptions = select(func.count()).where(*_of_referrer(Redemption))
+    counted = redemptions.where(Redemption.status != RedemptionStatus.refused).scalar_subquery()
+    approved = redemptions.where(Redemption.status == RedemptionStatus.approved).scalar_subquery()
+    query = (
+        _select(Referrer.id, Referrer, Customer)
         .add_columns(codes.label("codes"), visits.label("visits"))
-        .add_columns(
-            used.where(Redemption.status != RedemptionStatus.refused).scalar_subquery().label("redemptions")
-        )
-        .add_columns(
-            used.where(Redemption.status == RedemptionStatus.approved).scalar_subquery().label("approved")
-        )
+        .add_columns(counted.label("redemptions"), approved.label("approved"))
         .join(
             Customer,
-            (Customer.brand_id == mine[0]) & (Customer.id == Referrer.customer_id),
+            (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
             isouter=True,
         )
-        .join(Shop, (Shop.brand_id == mine[0]) & (Shop.id == Referrer.shop_id))
         .where(Referrer.brand_id == brand_id)
     )
+    return _in_shop(query, Referrer.shop_id, Referrer.brand_id)
 
 
 def audit(brand_id: int) -> Select[Any]:
-    """Entries of the audit log with their values, as far as these are kept."""
+    """Entries of the audit log with their values, where these are still stored."""
     change = func.jsonb_build_object("before", AuditValue.before, "after", AuditValue.after)
     changes = (
         select(func.jsonb_object_agg(AuditValue.field, change))

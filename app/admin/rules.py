@@ -13,14 +13,14 @@ class Scope(StrEnum):
     write = "write"
     checkout = "checkout"
     admin = "admin"
-    """All of read, write and checkout; not pii, which is always named."""
+    """All of read, write and checkout; not pii, which must always be named."""
 
 
 class Role(StrEnum):
-    """What a person of the marketing team may do; each holds what the ones before it hold."""
+    """What a staff member may do; each role includes those before it."""
 
     viewer = "viewer"
-    """Sees the numbers, and people masked."""
+    """Sees the numbers, and people with masked fields."""
     support = "support"
     """Sees people's names and addresses."""
     marketer = "marketer"
@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 
 def allows(scopes: Collection[str], wanted: Scope) -> bool:
-    """Whether a key with these scopes may do what `wanted` stands for."""
+    """Whether these scopes include `wanted`."""
     return wanted in scopes or (wanted is not Scope.pii and Scope.admin in scopes)
 
 

@@ -1,4 +1,4 @@
-"""What the API shows of the audit log."""
+"""The shape of the audit log in the API."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -13,14 +13,14 @@ from app.base.schemas import ApiModel, RowModel
 
 
 class AuditChange(ApiModel):
-    """What a field was before and after."""
+    """The value of a field before and after."""
 
     before: JsonValue
     after: JsonValue
 
 
 class AuditRow(RowModel):
-    """One act of a key, a staff member or a command."""
+    """One change by a key, a staff member or a command."""
 
     created_at: datetime
     actor_kind: ActorKind | str
@@ -30,7 +30,7 @@ class AuditRow(RowModel):
     subject: str | None
     fields_changed: list[str]
     changes: dict[str, AuditChange] | None = Field(
-        description="By field; null without the scope `pii` and once a person it may name was erased."
+        description="By field; null without the scope `pii`, and once a person it may name was erased."
     )
 
     @classmethod

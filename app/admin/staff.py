@@ -1,4 +1,4 @@
-"""People of the marketing team: add one, let them in by a one-time link, know their browser again."""
+"""Staff: add one, sign them in by a one-time link, recognise their browser."""
 
 import hmac
 import re
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Whose browser it is."""
+    """A staff member with the session of their browser."""
 
     brand_id: int
     session_id: UUID
@@ -36,12 +36,15 @@ class SignedIn:
 
     @property
     def actor(self) -> Actor:
-        """The person as one who acts."""
+        """The staff member as an actor."""
         return Actor(ActorKind.staff, self.brand_id, self.staff_id, sees_people(self.role))
 
 
 async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role, *, actor: Actor) -> UUID:
-    """Add a person to a brand's team, or give them another role; answers their id. An unusable address is an `AppError`."""
+    """Add a person to a brand's staff, or give them another role; returns their id.
+
+    Raises AppError (`bad_email`) for an unusable address.
+    """
     address = email.strip().casefold()
     if not _ADDRESS.fullmatch(address):
         raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
@@ -66,10 +69,11 @@ async def make_login_link(
     brand_id: int | None = None,
     lasts: timedelta = LINK_LASTS,
 ) -> str:
-    """The address of a page that signs this person in, once.
+    """The URL of a page that signs this person in, once.
 
-    Who works for several brands must say which; that, and a person nobody added, is an `AppError`. For commands only: it tells
-    whether an address is known.
+    Raises AppError: `unknown_staff` for an address that was not added, `several_brands` for a
+    person of several brands without `brand_id`. For commands only, since these errors show whether
+    an address is known.
     """
     chosen = select(Staff).where(
         Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else [])
@@ -78,7 +82,7 @@ async def make_login_link(
     if not people:
         raise AppError(
             "unknown_staff",
-            "Nobody of the team has this address; add them with: tenfold staff add",
+            "No staff member has this address; add them with: tenfold staff add",
             status=404,
         )
     if len(people) > 1:
@@ -90,7 +94,7 @@ async def make_login_link(
 
 
 async def is_login_link(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> bool:
-    """Whether the link would sign somebody in; looking does not use it up."""
+    """Whether the link would sign somebody in; does not use it up."""
     subject = tokens.read_link("login", token)
     if subject is None:
         return False
@@ -104,9 +108,10 @@ async def is_login_link(session: AsyncSession, tokens: Tokens, token: str, *, no
 
 
 async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> str | None:
-    """Use a login link up and answer the cookie of a new session; None for a link that is unknown, used or expired.
+    """Use a login link up and return the cookie of a new session.
 
-    Of two browsers that press the button at once, one gets in.
+    None for a link that is unknown, used or expired. Of two browsers that use it at the same time,
+    one is signed in.
     """
     subject = tokens.read_link("login", token)
     if subject is None:
@@ -137,8 +142,10 @@ async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: dat
     return f"{tokens.link('session', made.brand_id, made.id)}.{secret}"
 
 
-async def who_is(session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime) -> SignedIn | None:
-    """The person whose session cookie this is; None for an unknown or expired one."""
+async def find_signed_in(
+    session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime
+) -> SignedIn | None:
+    """The staff member whose session cookie this is; None for an unknown or expired one."""
     link, _, secret = cookie.partition(".")
     subject = tokens.read_link("session", link)
     if subject is None:

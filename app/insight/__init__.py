@@ -1,1 +1,1 @@
-"""Numbers: NPS, funnel, timelines, invariants."""
+"""What the stored data shows: NPS, funnel, timelines, invariants. Read-only."""

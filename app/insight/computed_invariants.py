@@ -1,4 +1,4 @@
-"""The invariants that need our own arithmetic or keys: refunds, rewards, suppressions."""
+"""The invariants that need money arithmetic or address keys: refunds, rewards, suppressions."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from app.insight.invariant_types import ComputedInvariant, ViolatingRow, shown_r
 from app.referrals.amount_rules import is_undone, minor_of, net_reward
 
 _GRACE = timedelta(minutes=1)
-"""A message may be claimed just before its address is suppressed."""
+"""A message may have been claimed just before its address was suppressed."""
 
 
 async def _find_refunds(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
@@ -61,7 +61,7 @@ async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[Violatin
 
 
 def _net(row: Any, terms: Terms) -> int:
-    """What the order's facts leave of a reward; 0 for a redemption that does not count."""
+    """The rest of a reward after the order's refunds; 0 for a redemption that does not count."""
     if row.status not in ("pending", "in_review", "approved") or is_undone(
         row.total, row.refunded, cancelled=row.cancelled
     ):

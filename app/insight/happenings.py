@@ -1,4 +1,4 @@
-"""What a timeline is made of, and whose it is."""
+"""The entries of a timeline, and the person whose it is."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,9 +13,9 @@ from app.customers.models import Customer
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened, or is going to, at a time.
+    """Something that happened, or is going to happen, at a time.
 
-    `facts` are the few fields worth reading by a program.
+    `text` is for people; `facts` are fields of `TimelineEntry`, for programs.
     """
 
     at: datetime
@@ -26,7 +26,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose timeline is read, by whom: what the parts need."""
+    """Whose timeline is read, and how: with personal fields or not, in which language."""
 
     session: AsyncSession
     tokens: Tokens
@@ -37,5 +37,5 @@ class Person:
 
 
 def rows_of(person: Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Conditions: the table's rows about the customer."""
+    """The conditions of a table's rows about the customer."""
     return table.brand_id == person.brand_id, table.customer_id == person.customer.id

@@ -1,8 +1,8 @@
-"""The statistics of the Net Promoter Score: pure, no database.
+"""The statistics of the Net Promoter Score. Pure.
 
 Formulas: p = P/n, d = D/n, NPS = 100(p - d), Var = p + d - (p - d)². The interval is the adjusted
-Wald of Rocks (2016), which adds three answers (¾ to the promoters, ¾ to the detractors) and holds
-its level even for few answers.
+Wald of Rocks (2016), which adds three responses (¾ to the promoters, ¾ to the detractors) and keeps
+its level even for few responses.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Z = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many answered in each band."""
+    """The number of responses in each band."""
 
     promoters: int = 0
     passives: int = 0
@@ -23,7 +23,7 @@ class Counts:
 
     @property
     def responses(self) -> int:
-        """All answers together."""
+        """The responses of all bands."""
         return self.promoters + self.passives + self.detractors
 
 
@@ -49,19 +49,19 @@ class Change:
 
     @property
     def is_noise(self) -> bool:
-        """Whether chance alone explains it at the 5 % level."""
+        """Whether chance alone can explain it, at the 5 % level."""
         return self.p >= 1 - LEVEL
 
 
 def nps(counts: Counts) -> float | None:
-    """The plain score, -100 to 100; None without an answer."""
+    """The plain score, -100 to 100; None without a response."""
     if counts.responses == 0:
         return None
     return 100 * (counts.promoters - counts.detractors) / counts.responses
 
 
 def interval(counts: Counts) -> Interval | None:
-    """The adjusted Wald interval of the score, clipped to ±100; None without an answer."""
+    """The adjusted Wald interval of the score, clipped to ±100; None without a response."""
     if counts.responses == 0:
         return None
     middle, error = _adjusted(counts)
@@ -69,7 +69,7 @@ def interval(counts: Counts) -> Interval | None:
 
 
 def change(before: Counts, after: Counts) -> Change | None:
-    """How the score moved between two periods; None where one of them has no answer."""
+    """The change of the score between two periods; None where one has no response."""
     first, second = nps(before), nps(after)
     if first is None or second is None:
         return None
@@ -90,7 +90,7 @@ def wilson(part: int, whole: int) -> Interval | None:
 
 
 def _adjusted(counts: Counts) -> tuple[float, float]:
-    """Score and standard error with three answers added; the error is never 0."""
+    """Score and standard error with three responses added; the error is never 0."""
     whole = counts.responses + 3
     promoters, detractors = (counts.promoters + 0.75) / whole, (counts.detractors + 0.75) / whole
     variance = promoters + detractors - (promoters - detractors) ** 2

@@ -1,9 +1,10 @@
-"""The numbers of the first page: one period beside the one before it."""
+"""The numbers of the dashboard's overview: one period, compared with the one before it."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
@@ -13,14 +14,28 @@ from app.insight.periods import Period, before, binds, within
 from app.insight.scores import By, Group, Rate, count_bands, count_groups, response_rate
 
 LATEST = 20
-"""Responses shown."""
+"""Number of the latest responses."""
 _LONG_DAYS = 400
-"""From this length on the line has a point a month, not a week."""
+"""From this length on the chart has a point a month, not a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatestResponse:
+    """A response with who gave it."""
+
+    answered_at: datetime
+    score: int
+    comment: str | None
+    customer_id: UUID
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Score, rate, path and latest answers of a period.
+    """Score, response rate, funnel and latest responses of a period.
 
     `changed` and `rate_before` are None where nothing can be compared.
     """
@@ -30,15 +45,16 @@ class Overview:
     rate: Rate
     rate_before: Rate | None
     by: By
-    line: list[Group]
+    groups: list[Group]
+    """By week or month, as `by` has it."""
     funnel: Funnel
     answer_to_offer: float | None
     """Seconds within which 95 % of the period's promoters had their offer handed to a provider."""
-    latest: list[Row[Any]]
+    latest: list[LatestResponse]
 
 
 async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overview:
-    """Gather it all; about a dozen queries, however many answers there are."""
+    """Compute all of it; about a dozen queries, however many responses there are."""
     earlier = before(period)
     counts = await count_bands(session, brand.id, period)
     before_counts = await count_bands(session, brand.id, earlier) if earlier else Counts()
@@ -49,7 +65,7 @@ async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overv
         rate=await response_rate(session, brand.id, period),
         rate_before=await response_rate(session, brand.id, earlier) if earlier else None,
         by=by,
-        line=await count_groups(session, brand, period, by),
+        groups=await count_groups(session, brand, period, by),
         funnel=await funnel(session, brand.id, period),
         answer_to_offer=await _answer_to_offer(session, brand.id, period),
         latest=await _latest(session, brand.id, period),
@@ -61,30 +77,40 @@ def _is_short(period: Period) -> bool:
 
 
 async def _answer_to_offer(session: AsyncSession, brand_id: int, period: Period) -> float | None:
-    """Both ends by the database's own clock: an answer's row and the row of the attempt that carried the offer."""
-    found = await session.scalar(
+    """Seconds between the rows of the response and of the attempt that carried the offer.
+
+    Both rows have the database's own time.
+    """
+    seconds = await session.scalar(
         text(f"""
-            SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM offered.at - r.created_at))
-            FROM responses r JOIN referrers f ON f.brand_id = r.brand_id AND f.survey_id = r.survey_id
+            SELECT percentile_cont(0.95) WITHIN GROUP
+                (ORDER BY extract(epoch FROM first_offer.at - responses.created_at))
+            FROM responses JOIN referrers ON referrers.brand_id = responses.brand_id
+                AND referrers.survey_id = responses.survey_id
             JOIN LATERAL (
-                SELECT min(a.created_at) AS at FROM messages m
-                JOIN attempts a ON a.brand_id = m.brand_id AND a.message_id = m.id AND a.status = 'accepted'
-                WHERE m.brand_id = f.brand_id AND m.customer_id = f.customer_id AND m.template = 'offer'
-            ) AS offered ON offered.at >= r.created_at
-            WHERE r.brand_id = :brand AND {within("r.answered_at", period)}
+                SELECT min(attempts.created_at) AS at FROM messages
+                JOIN attempts ON attempts.brand_id = messages.brand_id
+                    AND attempts.message_id = messages.id AND attempts.status = 'accepted'
+                WHERE messages.brand_id = referrers.brand_id
+                    AND messages.customer_id = referrers.customer_id AND messages.template = 'offer'
+            ) AS first_offer ON first_offer.at >= responses.created_at
+            WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
         """),
         binds(brand_id, period),
     )
-    return None if found is None else float(found)
+    return None if seconds is None else float(seconds)
 
 
-async def _latest(session: AsyncSession, brand_id: int, period: Period) -> list[Row[Any]]:
+async def _latest(session: AsyncSession, brand_id: int, period: Period) -> list[LatestResponse]:
     rows = await session.execute(
         text(f"""
-            SELECT r.answered_at, r.score, r.comment, r.customer_id, c.first_name, c.last_name, c.email, c.phone
-            FROM responses r JOIN customers c ON c.brand_id = r.brand_id AND c.id = r.customer_id
-            WHERE r.brand_id = :brand AND {within("r.answered_at", period)} ORDER BY r.answered_at DESC, r.id DESC LIMIT {LATEST}
+            SELECT responses.answered_at, responses.score, responses.comment, responses.customer_id,
+                customers.first_name, customers.last_name, customers.email, customers.phone
+            FROM responses JOIN customers ON customers.brand_id = responses.brand_id
+                AND customers.id = responses.customer_id
+            WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
+            ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {LATEST}
         """),
         binds(brand_id, period),
     )
-    return list(rows)
+    return [LatestResponse(**row) for row in rows.mappings()]

@@ -1,4 +1,4 @@
-"""A stretch of time as people name it: half-open, in the brand's zone."""
+"""Periods: half-open intervals of time, read in the brand's zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,10 +24,9 @@ class Period:
 def read_period(start: str | None, end: str | None, zone: str) -> Period:
     """The period between two dates or times.
 
-    What names no zone is in `zone`, a date is its first moment there.
-
-    An `AppError` (`bad_period`) for what cannot be read, for a year before 1970 or after 2200, and
-    for an end before the start.
+    What names no zone is in `zone`; a date is its first moment there. Raises AppError
+    (`bad_period`) for what cannot be read, for a year before 1970 or after 2200, and for an end
+    before the start.
     """
     period = Period(_read(start, zone), _read(end, zone))
     if period.start and period.end and period.end < period.start:
@@ -49,7 +48,7 @@ def before(period: Period) -> Period | None:
 
 
 def within(column: str, period: Period) -> str:
-    """The SQL condition that a column of ours lies in the period.
+    """The SQL condition that a column lies in the period.
 
     It binds `start` and `end` where they are given.
     """
@@ -59,10 +58,11 @@ def within(column: str, period: Period) -> str:
     return " AND ".join(sides) or "true"
 
 
-def about(column: str, period: Period) -> str:
-    """A wider condition on a row's id, which begins with the time it was made (UUIDv7), so that its index narrows a search.
+def id_within(column: str, period: Period) -> str:
+    """A wider condition on a row's id, so that its index narrows a search.
 
-    A day on either side is more than clocks differ; `within` on the row's own time says the rest. Binds `first` and `last`.
+    An id begins with the time it was made (UUIDv7). A day is added on either side, which is more
+    than clocks differ; `within` on the row's own time decides exactly. Binds `first` and `last`.
     """
     sides = [f"{column} >= :first"] * (period.start is not None) + [f"{column} < :last"] * (
         period.end is not None
@@ -71,7 +71,7 @@ def about(column: str, period: Period) -> str:
 
 
 def id_binds(period: Period) -> dict[str, UUID]:
-    """What `about` binds."""
+    """The values that `id_within` binds."""
     ids = {}
     if period.start is not None:
         ids["first"] = _id_at(period.start - timedelta(days=1))
@@ -81,12 +81,12 @@ def id_binds(period: Period) -> dict[str, UUID]:
 
 
 def _id_at(at: datetime) -> UUID:
-    """The least UUIDv7 of a moment; times before 1970 are its beginning."""
+    """The least UUIDv7 of a moment; that of 1970 for a time before."""
     return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 def binds(brand_id: int, period: Period) -> dict[str, Any]:
-    """What a query over a period binds: `brand`, and the sides that `within` speaks of."""
+    """The values that a query over a period binds: `brand`, and those of `within`."""
     sides = {"start": period.start, "end": period.end}
     return {"brand": brand_id, **{name: value for name, value in sides.items() if value is not None}}
 

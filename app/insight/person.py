@@ -1,4 +1,4 @@
-"""One person's data as a whole: what they may ask to see."""
+"""Everything stored about one person, as they may ask to see it."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.orders.export import export_orders
 async def export_person(
     session: AsyncSession, tokens: Tokens, brand: Brand, email: str
 ) -> PersonExport | None:
-    """All that the brand holds of the person with this address; None where it holds nothing."""
+    """Everything that the brand stores about the person with this address; None for nothing."""
     ids = await find_customers(session, brand.id, email=email)
     if not ids:
         return None

@@ -1,4 +1,4 @@
-"""What a timeline has of referrals: codes, visits, redemptions and rewards."""
+"""The entries of a timeline about referrals: codes, visits, redemptions and rewards."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
 
 MOST_VISITS = 200
-"""A busy link has thousands of visits; only the latest are listed."""
+"""A link may have thousands of visits; only the latest are listed."""
 
 
 def _owns(table: Any) -> ColumnElement[bool]:
@@ -22,7 +22,7 @@ def _owns(table: Any) -> ColumnElement[bool]:
 
 
 async def codes(person: Person) -> list[Happening]:
-    """Codes that the customer got, and what ended them."""
+    """Codes that the customer got, and how these ended."""
     happened = []
     codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
     for code in await person.session.scalars(codes):
@@ -47,7 +47,7 @@ async def codes(person: Person) -> list[Happening]:
 
 
 async def visits(person: Person) -> list[Happening]:
-    """The latest openings of their share link."""
+    """The latest openings of their share link, at most `MOST_VISITS`."""
     latest = (
         select(Visit.at)
         .join(Referrer, _owns(Visit))
@@ -62,8 +62,8 @@ async def visits(person: Person) -> list[Happening]:
 
 
 async def redemptions(person: Person) -> list[Happening]:
-    """Friends' orders with their code, and their own with a friend's."""
-    me = person.customer.id
+    """Friends' orders with their code, and their own orders with a friend's."""
+    customer_id = person.customer.id
     found = await person.session.execute(
         select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
@@ -71,13 +71,13 @@ async def redemptions(person: Person) -> list[Happening]:
         .join(Referrer, _owns(Redemption))
         .where(
             Redemption.brand_id == person.brand_id,
-            or_(Referrer.customer_id == me, Redemption.friend_id == me),
+            or_(Referrer.customer_id == customer_id, Redemption.friend_id == customer_id),
         )
     )
     happened = []
-    for it, code, number, placed_at, owner in found:
+    for it, code, number, placed_at, referrer_id in found:
         facts = {"redemption": public_id("red", it.id), "status": it.status, "reason": it.reason}
-        text = sentences.redemption(it, code, number, person.language, mine=owner == me)
+        text = sentences.redemption(it, code, number, person.language, mine=referrer_id == customer_id)
         happened.append(Happening(placed_at, "redemption", text, facts))
         ends = (
             (it.approved_at, "redemption_approved", N_("The redemption by order %(number)s was approved.")),
@@ -92,7 +92,7 @@ async def redemptions(person: Person) -> list[Happening]:
 
 
 async def rewards(person: Person) -> list[Happening]:
-    """What they were given for friends' orders."""
+    """Their rewards for friends' orders."""
     found = await person.session.scalars(
         select(Reward).join(Referrer, _owns(Reward)).where(*rows_of(person, Referrer))
     )

@@ -87,8 +87,7 @@ INVARIANTS = (
         "red",
         """
         SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
-        LEFT
-        JOIN rewards ON rewards.brand_id = redemptions.brand_id
+        LEFT JOIN rewards ON rewards.brand_id = redemptions.brand_id
             AND rewards.redemption_id = redemptions.id
         WHERE coalesce(rewards.net_amount * (rewards.granted_at IS NOT NULL)::int, 0) <> (
             SELECT coalesce(sum(ledger_entries.amount), 0) FROM ledger_entries

@@ -1,4 +1,4 @@
-"""What the API shows of numbers and of a person's timeline."""
+"""Shapes of the API: scores, funnel, one person's timeline and export."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -22,14 +22,14 @@ class IntervalShape(ApiModel):
 
     @classmethod
     def of(cls, found: Interval | None, places: int = 4) -> Self | None:
-        """The shape of an interval, rounded to `places` decimals; None for none."""
+        """The shape of an interval, rounded to `places` decimals; None for None."""
         if found is None:
             return None
         return cls(low=round(found.low, places), high=round(found.high, places), level=LEVEL)
 
 
 class Score(ApiModel):
-    """Counts, score and interval; `nps` and `interval` are null without a response."""
+    """Counts, score and its interval; `nps` and `interval` are null without a response."""
 
     responses: int
     promoters: int
@@ -40,7 +40,7 @@ class Score(ApiModel):
 
     @classmethod
     def values(cls, counts: Counts) -> dict[str, Any]:
-        """The fields of a score, for it and for the shapes that hold one."""
+        """The fields of a score, for `Score` and the shapes that extend it."""
         value = nps(counts)
         return {
             "responses": counts.responses,
@@ -59,7 +59,7 @@ class ScoreGroup(Score):
 
 
 class NpsReport(Score):
-    """The score with the response rate of a window; rates are fractions of 1."""
+    """The score with the response rate of a period; rates are fractions of 1."""
 
     response_rate: float | None
     response_rate_interval: IntervalShape | None
@@ -72,14 +72,14 @@ class NpsReport(Score):
 
 
 class StageCount(ApiModel):
-    """How many came as far as one stage."""
+    """How many reached a stage."""
 
     stage: str
     count: int
 
 
-class AccountFigures(ApiModel):
-    """What referred orders brought and cost in one currency; amounts are decimal strings."""
+class CurrencyFigures(ApiModel):
+    """Revenue and cost of referred orders in one currency; amounts are decimal strings."""
 
     currency: str | None
     revenue: str | None
@@ -90,8 +90,8 @@ class AccountFigures(ApiModel):
     roi: float | None = Field(description="(revenue - cost) / cost; null where nothing was spent.")
 
 
-class FunnelReport(AccountFigures):
-    """How far the orders of a window came; the amounts are null where there are several currencies."""
+class FunnelReport(CurrencyFigures):
+    """How far the orders of a period came; amounts are null where there are several currencies."""
 
     stages: list[StageCount]
     orders: int
@@ -104,11 +104,11 @@ class FunnelReport(AccountFigures):
     friend_visits: int
     redemptions: int
     approved: int
-    by_currency: list[AccountFigures]
+    by_currency: list[CurrencyFigures]
 
 
 class TimelineEntry(ApiModel):
-    """One fact or decision about a person; the fields after `text` stand where they apply."""
+    """One fact or decision about a person; the fields after `text` are present where they apply."""
 
     at: datetime
     kind: str
@@ -129,7 +129,7 @@ class TimelineEntry(ApiModel):
 
     @classmethod
     def of(cls, happening: Happening) -> Self:
-        """The shape of a happening."""
+        """The shape of an entry."""
         return cls(at=happening.at, kind=happening.kind, text=happening.text, **happening.facts)
 
 
@@ -152,7 +152,7 @@ class PersonCustomer(CustomerExport):
 
 
 class PersonExport(ApiModel):
-    """All that a brand holds of one person."""
+    """All that a brand stores about one person."""
 
     brand: str
     customers: list[PersonCustomer]

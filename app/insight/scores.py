@@ -1,4 +1,7 @@
-"""The score and the response rate of a period, in all and by group. One answer a person a window counts: the latest."""
+"""The score and the response rate of a period, in all and by group.
+
+Of each person the latest response of the period counts.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.insight.nps import Counts, Interval, wilson
-from app.insight.periods import Period, about, binds, id_binds, within
+from app.insight.periods import Period, binds, id_binds, id_within, within
 from app.insight.schemas import IntervalShape, NpsReport, Score, ScoreGroup
 
 MOST_GROUPS = 500
-"""Groups answered at most: the latest weeks or months, else those with the most answers."""
+"""Groups returned at most: the latest weeks or months, else those with the most responses."""
 
 
 class By(StrEnum):
-    """What answers can be grouped by."""
+    """What responses can be grouped by."""
 
     week = "week"
     month = "month"
@@ -30,33 +33,38 @@ class By(StrEnum):
 
 _IN_TIME = frozenset({By.week, By.month})
 _KEYS = {
-    By.week: "to_char(date_trunc('week', r.answered_at AT TIME ZONE :zone), 'YYYY-MM-DD')",
-    By.month: "to_char(r.answered_at AT TIME ZONE :zone, 'YYYY-MM')",
+    By.week: "to_char(date_trunc('week', responses.answered_at AT TIME ZONE :zone), 'YYYY-MM-DD')",
+    By.month: "to_char(responses.answered_at AT TIME ZONE :zone, 'YYYY-MM')",
     By.product: "coalesce(item.value ->> 'sku', item.value ->> 'title')",
-    By.country: "CASE WHEN r.order_id IS NULL THEN c.country ELSE o.country END",
-    By.channel: "r.channel",
-    By.locale: "coalesce(c.locale, sh.locale)",
-    By.shop: "sh.slug",
+    By.country: "CASE WHEN latest.order_id IS NULL THEN customers.country ELSE orders.country END",
+    By.channel: "latest.channel",
+    By.locale: "coalesce(customers.locale, shops.locale)",
+    By.shop: "shops.slug",
 }
 # A response to a survey that is not about an order has none; it counts by its survey's shop and its
 # customer's country, and has no product.
-_ORDERS = "LEFT JOIN orders o ON o.brand_id = r.brand_id AND o.id = r.order_id"
-_CUSTOMERS = "JOIN customers c ON c.brand_id = r.brand_id AND c.id = r.customer_id"
+_ORDERS = "LEFT JOIN orders ON orders.brand_id = latest.brand_id AND orders.id = latest.order_id"
+_CUSTOMERS = "JOIN customers ON customers.brand_id = latest.brand_id AND customers.id = latest.customer_id"
 _SHOPS = """
-    JOIN surveys s ON s.brand_id = r.brand_id AND s.id = r.survey_id
-    JOIN shops sh ON sh.brand_id = r.brand_id AND sh.id = s.shop_id
+    JOIN surveys ON surveys.brand_id = latest.brand_id AND surveys.id = latest.survey_id
+    JOIN shops ON shops.brand_id = latest.brand_id AND shops.id = surveys.shop_id
 """
 _JOINS = {
     # A response counts once for each product of its order.
-    By.product: f"{_ORDERS} LEFT JOIN LATERAL jsonb_array_elements(o.items) AS item ON true",
+    By.product: f"{_ORDERS} LEFT JOIN LATERAL jsonb_array_elements(orders.items) AS item ON true",
     By.country: f"{_ORDERS} {_CUSTOMERS}",
     By.locale: f"{_SHOPS} {_CUSTOMERS}",
     By.shop: _SHOPS,
 }
 _BANDS = """
-    count(DISTINCT r.id) FILTER (WHERE r.score >= 9) AS promoters,
-    count(DISTINCT r.id) FILTER (WHERE r.score BETWEEN 7 AND 8) AS passives,
-    count(DISTINCT r.id) FILTER (WHERE r.score <= 6) AS detractors
+    count(*) FILTER (WHERE latest.score >= 9) AS promoters,
+    count(*) FILTER (WHERE latest.score BETWEEN 7 AND 8) AS passives,
+    count(*) FILTER (WHERE latest.score <= 6) AS detractors
+"""
+_BANDS_OF_GROUP = """
+    count(DISTINCT latest.id) FILTER (WHERE latest.score >= 9) AS promoters,
+    count(DISTINCT latest.id) FILTER (WHERE latest.score BETWEEN 7 AND 8) AS passives,
+    count(DISTINCT latest.id) FILTER (WHERE latest.score <= 6) AS detractors
 """
 
 
@@ -80,33 +88,40 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The answers of one week (its Monday), month, product, country, channel, locale or shop; `key` None: not known."""
+    """The responses of one group, such as a product or a shop.
+
+    `key` is the Monday of a week (`2026-03-02`), a month is `2026-03`; None where it is not known.
+    """
 
     key: str | None
     counts: Counts
 
 
 async def count_bands(session: AsyncSession, brand_id: int, period: Period) -> Counts:
-    """Each person's latest answer in the period, counted by band."""
+    """Each person's latest response in the period, counted by band."""
     found = await session.execute(
-        text(f"SELECT {_counted('r.score')} FROM ({_latest(period)}) AS r"), binds(brand_id, period)
+        text(f"SELECT {_BANDS} FROM ({_latest(period)}) AS latest"), binds(brand_id, period)
     )
     return _counts(found.one())
 
 
 async def count_groups(session: AsyncSession, brand: Brand, period: Period, by: By) -> list[Group]:
-    """The same by group. Each week and month is a window of its own, so that an old one never changes when people answer again.
+    """The same by group: of each person the latest response of the period counts.
 
-    Weeks and months come in their order, other groups with the most answers first.
+    Of each week and month the latest in it counts, so that an old one does not change when people
+    answer again. Weeks and months come in their order, other groups with the most responses first.
     """
     key, joins = _KEYS[by], _JOINS.get(by, "")
     if by in _IN_TIME:
         inner = _latest(period, f"{key} AS bucket,", f"{key}, ")
-        query = f"SELECT bucket AS key, {_BANDS} FROM ({inner}) AS r GROUP BY 1 ORDER BY 1 DESC LIMIT {MOST_GROUPS}"
+        query = f"""
+            SELECT bucket AS key, {_BANDS_OF_GROUP} FROM ({inner}) AS latest
+            GROUP BY 1 ORDER BY 1 DESC LIMIT {MOST_GROUPS}
+        """
     else:
         query = f"""
-            SELECT {key} AS key, {_BANDS} FROM ({_latest(period)}) AS r {joins}
-            GROUP BY 1 ORDER BY count(DISTINCT r.id) DESC, 1 LIMIT {MOST_GROUPS}
+            SELECT {key} AS key, {_BANDS_OF_GROUP} FROM ({_latest(period)}) AS latest {joins}
+            GROUP BY 1 ORDER BY count(DISTINCT latest.id) DESC, 1 LIMIT {MOST_GROUPS}
         """
     values = binds(brand.id, period)
     if by in _IN_TIME:
@@ -116,27 +131,30 @@ async def count_groups(session: AsyncSession, brand: Brand, period: Period, by: 
 
 
 async def response_rate(session: AsyncSession, brand_id: int, period: Period) -> Rate:
-    """Of the surveys handed over in the period, how many arrived and how many of these were answered.
+    """How many of the surveys handed over in the period arrived, and how many were answered.
 
-    A survey arrived when its provider says so or when it was answered; on a channel without any receipt an accepted one counts.
-    The row's own time decides, not the sending time: that is the clock answers are taken by.
+    A survey arrived when its provider reports so or when it was answered; on a channel whose
+    provider reports no deliveries, an accepted one counts. A survey is in the period by the time
+    its message's row was created, not by its sending time: responses are dated by the same clock.
     """
     rows = await session.execute(
         text(f"""
-            SELECT count(r.id) AS answered,
-                count(*) FILTER (WHERE m.sent_at IS NOT NULL OR r.id IS NOT NULL) AS accepted,
-                count(*) FILTER (WHERE m.status IN ('delivered', 'complained') OR r.id IS NOT NULL)
-                    AS delivered,
-                bool_or(m.status IN ('delivered', 'bounced', 'complained')) AS receipts
-            FROM messages m LEFT JOIN responses r ON r.brand_id = m.brand_id AND r.survey_id = m.subject_id
-            WHERE m.brand_id = :brand AND m.template = 'survey'
-                AND {within("m.created_at", period)} AND {about("m.id", period)}
-            GROUP BY m.channel
+            SELECT count(responses.id) AS answered,
+                count(*) FILTER (WHERE messages.sent_at IS NOT NULL OR responses.id IS NOT NULL)
+                    AS accepted,
+                count(*) FILTER (WHERE messages.status IN ('delivered', 'complained')
+                    OR responses.id IS NOT NULL) AS delivered,
+                bool_or(messages.status IN ('delivered', 'bounced', 'complained')) AS reports_delivery
+            FROM messages LEFT JOIN responses ON responses.brand_id = messages.brand_id
+                AND responses.survey_id = messages.subject_id
+            WHERE messages.brand_id = :brand AND messages.template = 'survey'
+                AND {within("messages.created_at", period)} AND {id_within("messages.id", period)}
+            GROUP BY messages.channel
         """),
         {**binds(brand_id, period), **id_binds(period)},
     )
-    totals = [(row.answered, row.delivered if row.receipts else row.accepted) for row in rows]
-    return Rate(sum(answered for answered, _ in totals), sum(arrived for _, arrived in totals))
+    totals = [(row.answered, row.delivered if row.reports_delivery else row.accepted) for row in rows]
+    return Rate(sum(answered for answered, _ in totals), sum(delivered for _, delivered in totals))
 
 
 async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By | None = None) -> NpsReport:
@@ -157,20 +175,14 @@ async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By
     )
 
 
-def _latest(period: Period, columns: str = "", windows: str = "") -> str:
+def _latest(period: Period, columns: str = "", groups: str = "") -> str:
+    """The SQL of each person's latest response in the period, or in each of `groups` of it."""
     return f"""
-        SELECT DISTINCT ON ({windows}r.customer_id) {columns} r.brand_id, r.id, r.customer_id, r.survey_id, r.order_id,
-            r.channel, r.score
-        FROM responses r WHERE r.brand_id = :brand AND {within("r.answered_at", period)}
-        ORDER BY {windows}r.customer_id, r.answered_at DESC, r.id DESC
-    """
-
-
-def _counted(score: str) -> str:
-    return f"""
-        count(*) FILTER (WHERE {score} >= 9) AS promoters,
-        count(*) FILTER (WHERE {score} BETWEEN 7 AND 8) AS passives,
-        count(*) FILTER (WHERE {score} <= 6) AS detractors
+        SELECT DISTINCT ON ({groups}responses.customer_id) {columns} responses.brand_id, responses.id,
+            responses.customer_id, responses.survey_id, responses.order_id, responses.channel,
+            responses.score
+        FROM responses WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
+        ORDER BY {groups}responses.customer_id, responses.answered_at DESC, responses.id DESC
     """
 
 

@@ -1,8 +1,7 @@
 """What happened, in a sentence for the marketing team; no sentence names a person or an address.
 
 Every sentence is in the language given, a tag of `app.base.i18n.languages()`. A state or reason
-that
-this version does not know is shown as it is stored.
+that this version does not know is shown as it is stored.
 """
 
 from datetime import UTC, datetime

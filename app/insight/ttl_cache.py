@@ -1,4 +1,4 @@
-"""Numbers that took long to gather are kept for a while; quick ones are gathered anew each time."""
+"""A cache of computed values; what took longer to compute is kept for longer."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,10 +11,12 @@ from app.base import clock
 T = TypeVar("T")
 
 _TIMES = 30
-"""How many times longer than it took something is kept: at most a thirtieth of the time goes into
-gathering."""
+"""A value is kept this many times as long as it took to compute, so that at most a thirtieth of the
+time is spent on computing it."""
 LONGEST_SECONDS = 300.0
+"""The longest time that a value is kept."""
 _MOST = 256
+"""Keys at most; the one not read for longest is dropped."""
 
 
 @dataclass
@@ -25,20 +27,20 @@ class _Entry(Generic[T]):
 
 
 class TtlCache(Generic[T]):
-    """One process's memory of what was gathered, by key.
+    """Computed values by key, in the memory of one process.
 
-    What took 10 ms is fresh again after 0.3 s, what took 5 s after 2.5 minutes. Who asks while it
-    is being gathered waits for it and does not gather too.
+    A value that took 200 ms is computed again after 6 s, one that took 5 s after 2.5 minutes. A
+    caller who comes while a value is being computed waits for it and does not compute it too.
     """
 
     def __init__(self, monotonic: Callable[[], float] = clock.monotonic) -> None:
         self._monotonic = monotonic
         self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
 
-    async def get(self, key: Hashable, gather: Callable[[], Awaitable[T]], *, at_least: float = 0.1) -> T:
-        """The kept value, or a freshly gathered one.
+    async def get(self, key: Hashable, compute: Callable[[], Awaitable[T]], *, at_least: float = 0.1) -> T:
+        """The kept value, or else what `compute` returns now.
 
-        What took less than `at_least` seconds is not kept at all.
+        A value that took less than `at_least` seconds is not kept.
         """
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
@@ -48,11 +50,9 @@ class TtlCache(Generic[T]):
             began = self._monotonic()
             if entry.value is not None and began < entry.until:
                 return entry.value
-            value = await gather()
+            value = await compute()
             now = self._monotonic()
             took = now - began
-            entry.value, entry.until = (
-                value,
-                now + (min(took * _TIMES, LONGEST_SECONDS) if took >= at_least else 0.0),
-            )
+            kept_for = min(took * _TIMES, LONGEST_SECONDS) if took >= at_least else 0.0
+            entry.value, entry.until = value, now + kept_for
             return value

@@ -1,4 +1,4 @@
-"""The invariant of text columns that hold the words of an enum: no row has a word the code lacks.
+"""The invariant of text columns that hold an enum: no row has a word that the code does not know.
 
 It reads the tables' own definitions, so a new column is checked without a change here.
 """

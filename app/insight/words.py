@@ -1,4 +1,4 @@
-"""The words of stored states and reasons, marked for translation, as the sentences of a timeline use them."""
+"""The words for stored states and reasons in a timeline's sentences, marked for translation."""
 
 from collections.abc import Mapping
 

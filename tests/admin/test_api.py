@@ -432,7 +432,7 @@ async def test_the_overviews_comments_come_without_addresses_unless_people_are_s
     await rows.answer(9)
     found = await overview(session, brand, Period())
     said = {
-        pii: {row["comment"] or "" for row in overview_values(found, brand, pii=pii)["latest"]}
+        pii: {row.comment or "" for row in overview_values(found, brand, pii=pii)["latest"]}
         for pii in (False, True)
     }
     assert said == {False: {"Write to …", ""}, True: {"Write to ana.ito@example.com", ""}}

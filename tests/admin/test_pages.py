@@ -20,7 +20,7 @@ from app.admin.chart import line_chart
 from app.admin.models import LoginLink, StaffSession
 from app.admin.pages import COOKIE, router
 from app.admin.rules import Role
-from app.admin.staff import add_staff, make_login_link, sign_in, who_is
+from app.admin.staff import add_staff, find_signed_in, make_login_link, sign_in
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.errors import AppError
@@ -117,7 +117,7 @@ async def test_signing_out_ends_the_session(context, brand, shop, session, clien
     cookie = client.cookies[COOKIE]
     assert (await client.post("/admin/logout")).status_code == 303
     assert await session.scalar(select(func.count()).select_from(StaffSession)) == 0
-    assert await who_is(session, context.tokens, cookie, now=clock.now()) is None
+    assert await find_signed_in(session, context.tokens, cookie, now=clock.now()) is None
     assert (await client.get("/admin")).status_code == 401
 
 
@@ -126,11 +126,11 @@ async def test_a_session_ends_by_itself_and_keeps_a_hash_only(context, brand, se
     now = clock.now()
     cookie = await sign_in(session, context.tokens, path.rsplit("/", 1)[1], now=now)
     assert cookie is not None
-    person = await who_is(session, context.tokens, cookie, now=now)
+    person = await find_signed_in(session, context.tokens, cookie, now=now)
     assert person is not None
     assert (person.email, person.role) == ("mia@example.com", Role.admin)
-    assert await who_is(session, context.tokens, cookie, now=now + timedelta(days=15)) is None
-    assert await who_is(session, context.tokens, cookie + "x", now=now) is None
+    assert await find_signed_in(session, context.tokens, cookie, now=now + timedelta(days=15)) is None
+    assert await find_signed_in(session, context.tokens, cookie + "x", now=now) is None
     secret = cookie.partition(".")[2].encode()
     assert secret not in (await session.scalars(select(StaffSession.secret_hash))).one()
 
@@ -142,7 +142,7 @@ async def test_staff_are_added_once_and_get_another_role(context, brand, session
     )
     with pytest.raises(AppError, match="no e-mail address"):
         await add_staff(session, brand.id, "mia", Role.viewer, actor=cli_actor(brand.id))
-    with pytest.raises(AppError, match="Nobody"):
+    with pytest.raises(AppError, match="No staff member"):
         await make_login_link(session, context, "nobody@example.com", now=clock.now())
     assert await session.scalar(select(func.count()).select_from(LoginLink)) == 0
 

@@ -4,7 +4,8 @@ import pytest
 
 from app.base.errors import AppError
 from app.brands.programme import Channel
-from app.insight.funnel import funnel, funnel_report
+from app.insight.funnel import funnel
+from app.insight.funnel_report import funnel_report
 from app.insight.periods import Period, before, id_binds, last_days, read_period
 from app.insight.scores import By, count_groups, nps_report
 from app.messaging.rules import MessageStatus

@@ -16,34 +16,34 @@ class Clock:
 @pytest.mark.parametrize(("took", "kept_for"), [(0.05, 0), (1.0, 30), (60.0, LONGEST_SECONDS)])
 async def test_what_took_long_is_cached_for_long(took, kept_for):
     clock = Clock()
-    kept, gathered = TtlCache(clock), []
+    kept, computed = TtlCache(clock), []
 
-    async def gather():
+    async def compute():
         clock.now += took
-        gathered.append(clock.now)
-        return len(gathered)
+        computed.append(clock.now)
+        return len(computed)
 
-    assert await kept.get("a", gather) == 1
+    assert await kept.get("a", compute) == 1
     if kept_for:
         clock.now += kept_for - 0.01
-        assert await kept.get("a", gather) == 1
-        assert await kept.get("b", gather) == 2
+        assert await kept.get("a", compute) == 1
+        assert await kept.get("b", compute) == 2
     clock.now += kept_for + 0.02
-    assert await kept.get("a", gather) > 1
+    assert await kept.get("a", compute) > 1
 
 
 async def test_who_asks_meanwhile_waits_and_does_not_gather_too():
     clock = Clock()
-    kept, gathered = TtlCache(clock), []
+    kept, computed = TtlCache(clock), []
 
-    async def gather():
+    async def compute():
         clock.now += 1
         await asyncio.sleep(0.01)
-        gathered.append(1)
+        computed.append(1)
         return "numbers"
 
-    assert await asyncio.gather(*(kept.get("a", gather) for _ in range(5))) == ["numbers"] * 5
-    assert len(gathered) == 1
+    assert await asyncio.gather(*(kept.get("a", compute) for _ in range(5))) == ["numbers"] * 5
+    assert len(computed) == 1
 
 
 async def test_a_failure_is_not_cached():
@@ -55,7 +55,7 @@ async def test_a_failure_is_not_cached():
     with pytest.raises(ValueError):
         await kept.get("a", fail)
 
-    async def gather():
+    async def compute():
         return 1
 
-    assert await kept.get("a", gather) == 1
+    assert await kept.get("a", compute) == 1

@@ -40,8 +40,6 @@ WEB_MODULES = {
     "app.messaging.providers.twilio.events",  # the SDK's signature check takes starlette's form
 }
 """Modules that know the web framework beside the routes, each with its reason."""
-UPWARD = {("app.admin.export", "app.admin.listing"), ("app.admin.rows", "app.admin.listing")}
-"""Imports inside a package that still go up."""
 PURE_NAMES = {"rules", "programme"}
 PURE_MODULES = {"app.customers.contact", "app.customers.person", "app.customers.places"}
 """Modules of the lowest level that are not named `rules`."""
@@ -129,13 +127,9 @@ def test_imports_inside_a_package_go_down(package):
         f"{module} ({level_of(module).name}) imports {each} ({level_of(each).name})"
         for module in inside
         for each in IMPORTS[module] & inside
-        if level_of(each) > level_of(module) and (module, each) not in UPWARD
+        if level_of(each) > level_of(module)
     ]
     assert wrong == []
-
-
-def test_every_upward_import_still_exists():
-    assert [pair for pair in UPWARD if pair[1] not in IMPORTS.get(pair[0], set())] == []
 
 
 def test_a_module_that_may_know_the_web_does_know_it():

@@ -1,4 +1,4 @@
-"""The API below `/api/v1`: one file for each group of resources. Every route names its scope."""
+"""The API below `/api/v1`: one module for each group of resources. Every route names its scope."""
 
 from fastapi import APIRouter
 

@@ -17,5 +17,5 @@ router = APIRouter(tags=["audit"])
 async def list_audit(
     caller: Administrator, wanted: PageDep, session: SessionDep, action: AuditAction | None = None
 ) -> Page[AuditRow]:
-    """What keys, staff and commands changed, newest first; values want the scope `pii`."""
+    """What keys, staff and commands changed, newest first; values need the scope `pii`."""
     return await list_page(session, wanted, caller, AUDIT, matches(AuditEntry.action, action))

@@ -1,4 +1,4 @@
-"""The brand, its shops and the programme of terms."""
+"""The brand, its shops and its programme."""
 
 from typing import Any, Literal
 
@@ -44,14 +44,14 @@ class _Change(BaseModel):
 class BrandingChange(_Change):
     """How pages and messages look.
 
-    `accent` is #rrggbb, with a contrast of at least 4.5 with white.
+    `accent` is #rrggbb, with a contrast of at least 4.5 to white.
     """
 
     accent: str | None = None
 
 
 class CountryRules(_Change):
-    """What holds in one country: the basis of survey mail, and quiet hours.
+    """The rules of one country: the basis of survey mails, and quiet hours.
 
     Quiet hours may only narrow the programme's.
     """
@@ -83,17 +83,21 @@ class ShopChange(_Change):
 
 @router.get("/brand", response_model_exclude_unset=True)
 async def show_brand(caller: Reader, session: SessionDep) -> BrandShape:
-    """The key's brand: look, sender, postal address, rules a country."""
+    """The key's brand: branding, sender, postal address, rules by country."""
     return BrandShape.of(await load_brand(session, caller.brand_id))
 
 
 @router.patch("/brand", response_model=BrandShape, responses=problems(413))
-async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
-    """Change some fields. A colour that cannot be read is refused with the nearest one that can."""
+async def change_brand(change: BrandChange, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
+    """Change some fields.
+
+    A colour that is too pale to be read on white is refused; the error names the nearest readable
+    one.
+    """
 
     async def act() -> WriteResult:
         brand = (
-            await once.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())
+            await write.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())
         ).one()
         given = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if change.branding is not None:
@@ -102,11 +106,11 @@ async def change_brand(change: BrandChange, caller: Writer, once: IdempotentWrit
         for name, value in given.items():
             setattr(brand, name, value)
         changes = differing(before, {name: getattr(brand, name) for name in before})
-        await record_action(once.session, caller, AuditAction.brand_changed, ("brand", None), changes)
-        await once.session.flush()
+        await record_action(write.session, caller, AuditAction.brand_changed, ("brand", None), changes)
+        await write.session.flush()
         return WriteResult(BrandShape.of(brand), only_set=True)
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 @router.get("/shops")
@@ -118,45 +122,45 @@ async def list_shops(caller: Reader, session: SessionDep) -> Page[ShopShape]:
 
 @router.patch("/shops/{shop}", response_model=ShopShape, responses=problems(404, 413))
 async def change_shop(
-    shop: Plain, change: ShopChange, caller: Writer, once: IdempotentWriteDep
+    shop: Plain, change: ShopChange, caller: Writer, write: IdempotentWriteDep
 ) -> JSONResponse:
     """Change some fields of the shop with this slug."""
 
     async def act() -> WriteResult:
         wanted = select(Shop).where(Shop.brand_id == caller.brand_id, Shop.slug == shop).with_for_update()
-        found = await once.session.scalar(wanted)
+        found = await write.session.scalar(wanted)
         if found is None:
             raise NotFound
         before = {name: getattr(found, name) for name in ShopChange.model_fields}
         for name, value in change.model_dump(exclude_unset=True).items():
             setattr(found, name, value)
         changes = differing(before, {name: getattr(found, name) for name in before})
-        await record_action(once.session, caller, AuditAction.shop_changed, ("shp", found.id), changes)
-        await once.session.flush()
+        await record_action(write.session, caller, AuditAction.shop_changed, ("shp", found.id), changes)
+        await write.session.flush()
         return WriteResult(ShopShape.of(found))
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 @router.get("/programme", response_model=Programme, responses=response_header("ETag", "The version."))
 async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
-    """The terms in force, ready to be changed and put back; the version stands in `ETag`."""
+    """The programme in force, in the form that `PUT` takes; `ETag` is its version."""
     terms = await load_programme(session, caller.brand_id)
     return JSONResponse(terms.programme.as_json(), headers={"ETag": f'"{terms.version}"'})
 
 
 @router.put("/programme", response_model=Programme, responses=problems(413))
-async def put_programme(programme: Programme, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
-    """Put new terms in force, as a new version where they differ.
+async def put_programme(programme: Programme, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
+    """Put a programme in force, as a new version where it differs from the present one.
 
-    A field left out takes its default.
+    A field left out gets its default.
     """
 
     async def act() -> WriteResult:
-        terms = await change_programme(once.session, caller.brand_id, programme, actor=caller)
+        terms = await change_programme(write.session, caller.brand_id, programme, actor=caller)
         return WriteResult(terms.programme)
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 def _readable(branding: dict[str, Any]) -> dict[str, Any]:
@@ -168,6 +172,7 @@ def _readable(branding: dict[str, Any]) -> dict[str, Any]:
     if contrast_with_white(colour) < MINIMUM_CONTRAST:
         raise AppError(
             "low_contrast",
-            f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_readable(colour)}.",
+            f"The accent #{colour} is too pale to be read on white; "
+            f"the nearest that passes is #{nearest_readable(colour)}.",
         )
     return {**branding, "accent": f"#{colour}"}

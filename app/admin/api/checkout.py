@@ -1,4 +1,4 @@
-"""For checkouts of one's own: validate a code, redeem it with an order, roll a redemption back."""
+"""For custom checkouts: validate a code, redeem it with an order, roll a redemption back."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
@@ -50,7 +50,10 @@ _DETAILS = {
     openapi_extra=request_body(BasketBody),
 )
 async def validate(request: Request, caller: Checkout, context: ContextDep, session: SessionDep) -> CodeCheck:
-    """Whether a code would count now, why not, and what it would take off. Changes and reserves nothing."""
+    """Whether a code would count now, else why not, and what it would take off.
+
+    Changes and reserves nothing.
+    """
     brand = await load_brand(session, caller.brand_id)
     try:
         basket = parse_basket(await request.body())
@@ -82,26 +85,26 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
     openapi_extra=request_body(PurchaseBody),
 )
 async def redeem(
-    request: Request, caller: Checkout, context: ContextDep, once: IdempotentWriteDep
+    request: Request, caller: Checkout, context: ContextDep, write: IdempotentWriteDep
 ) -> JSONResponse:
-    """Record the order and redeem its code: 201 with the redemption, or 409 with the true reason.
+    """Record the order and redeem its code: 201 with the redemption, or 409 with the reason.
 
-    One winner for a last use.
+    Of two orders at the same time with a code that can be used once more, one gets 201.
     """
 
     async def act() -> WriteResult:
         try:
             purchase = parse_purchase(await request.body())
             result = await redeem_code(
-                once.session, context.tokens, caller.brand_id, purchase, now=clock.now()
+                write.session, context.tokens, caller.brand_id, purchase, now=clock.now()
             )
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
         if result.reason is None and result.redemption_id is not None:
-            return await shown_redemption(once, caller, public_id("red", result.redemption_id), 201)
+            return await shown_redemption(write, caller, public_id("red", result.redemption_id), 201)
         return _refusal(result.reason or "", public_id_or_none("red", result.redemption_id))
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 @router.post(
@@ -115,30 +118,33 @@ async def roll_back(
     id: Plain,  # noqa: A002  # the path's own word
     request: Request,
     caller: Checkout,
-    once: IdempotentWriteDep,
+    write: IdempotentWriteDep,
 ) -> JSONResponse:
-    """Undo a redemption wholly, its use goes back; or in part, which counts like a refund of that amount."""
+    """Undo a redemption, as a whole or in part.
+
+    As a whole it frees the use of the code; in part it counts as a refund of that amount.
+    """
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
-        brand = await load_brand(once.session, caller.brand_id)
-        # Without an Idempotency-Key every call is one more.
-        key = f"{caller.name}:{once.key or new_id()}"
+        brand = await load_brand(write.session, caller.brand_id)
+        # Without an Idempotency-Key every call is another rollback.
+        key = f"{caller.name}:{write.key or new_id()}"
         try:
             rollback = parse_rollback(await request.body())
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
-        await rolling_back.roll_back(once.session, brand, redemption_id, rollback, key=key, now=clock.now())
+        await rolling_back.roll_back(write.session, brand, redemption_id, rollback, key=key, now=clock.now())
         await record_action(
-            once.session,
+            write.session,
             caller,
             AuditAction.redemption_rolled_back,
             ("red", redemption_id),
             {"reason": (None, rollback.reason), "amount": (None, rollback.amount)},
         )
-        return await shown_redemption(once, caller, id)
+        return await shown_redemption(write, caller, id)
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 def _code_check(validation: Validation, currency: str) -> CodeCheck:
@@ -151,7 +157,7 @@ def _code_check(validation: Validation, currency: str) -> CodeCheck:
 
 
 def _refusal(reason: str, redemption: str | None) -> WriteResult:
-    """A problem whose transaction is committed: the order was recorded and is kept."""
+    """A problem whose transaction is committed: the recorded order is kept."""
     known = RefusalReason(reason) if reason in set(RefusalReason) else None
     problem = RedemptionProblem(
         title=reason.replace("_", " "),

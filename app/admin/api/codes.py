@@ -1,4 +1,4 @@
-"""Codes, friends' redemptions of them, rewards, and the ledger behind both."""
+"""Codes, their redemptions by friends, rewards, and the ledger."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
@@ -30,7 +30,7 @@ router = APIRouter(tags=["codes"])
 
 
 class Remark(BaseModel):
-    """Why it was decided so, in a person's words; kept in the audit log."""
+    """A person's reason for a decision; kept in the audit log."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,7 +53,7 @@ async def list_codes(
     referrer: Plain | None = None,
     code: Plain | None = None,
 ) -> Page[CodeRow]:
-    """Codes with their uses, newest first."""
+    """Codes with their number of uses, newest first."""
     entered = None if code is None else plain_code(code)
     return await list_page(
         session,
@@ -66,17 +66,17 @@ async def list_codes(
 
 
 @router.post("/codes/{code}/disable", name="disable_code", response_model=CodeRow, responses=problems(404))
-async def disable(code: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:
-    """Take a code out of use; a second call changes nothing."""
+async def disable(code: Plain, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
+    """Disable a code; a second call changes nothing."""
 
     async def act() -> WriteResult:
-        brand = await load_brand(once.session, caller.brand_id)
-        disabled = await disable_code(once.session, brand, code, now=clock.now())
-        await record_action(once.session, caller, AuditAction.code_disabled, ("cod", disabled.id))
-        await once.session.flush()
-        return WriteResult(await get_row(once.session, caller, CODES, disabled.id))
+        brand = await load_brand(write.session, caller.brand_id)
+        disabled = await disable_code(write.session, brand, code, now=clock.now())
+        await record_action(write.session, caller, AuditAction.code_disabled, ("cod", disabled.id))
+        await write.session.flush()
+        return WriteResult(await get_row(write.session, caller, CODES, disabled.id))
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 @router.get("/redemptions", responses=problems(404))
@@ -101,7 +101,7 @@ async def list_redemptions(
 async def approve(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Writer,
-    once: IdempotentWriteDep,
+    write: IdempotentWriteDep,
     context: ContextDep,
     remark: Remark | None = None,
 ) -> JSONResponse:
@@ -109,19 +109,19 @@ async def approve(
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
-        brand = await load_brand(once.session, caller.brand_id)
-        await approve_redemption(once.session, context.tokens, brand, redemption_id, now=clock.now())
+        brand = await load_brand(write.session, caller.brand_id)
+        await approve_redemption(write.session, context.tokens, brand, redemption_id, now=clock.now())
         reason = remark and remark.reason
         await record_action(
-            once.session,
+            write.session,
             caller,
             AuditAction.redemption_approved,
             ("red", redemption_id),
             {"reason": (None, reason)} if reason else None,
         )
-        return await shown_redemption(once, caller, id)
+        return await shown_redemption(write, caller, id)
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 @router.post(
@@ -130,33 +130,38 @@ async def approve(
     response_model=RedemptionRow,
     responses=problems(404, 409, 413),
 )
-async def reject(id: Plain, objection: Objection, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
-    """Let a redemption in review not count."""
+async def reject(
+    id: Plain,  # noqa: A002  # the path's own word
+    objection: Objection,
+    caller: Writer,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
+    """Reject a redemption that is in review, so that it does not count."""
 
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
-        brand = await load_brand(once.session, caller.brand_id)
-        await reject_redemption(once.session, brand, redemption_id, reason=objection.reason, now=clock.now())
+        brand = await load_brand(write.session, caller.brand_id)
+        await reject_redemption(write.session, brand, redemption_id, reason=objection.reason, now=clock.now())
         await record_action(
-            once.session,
+            write.session,
             caller,
             AuditAction.redemption_rejected,
             ("red", redemption_id),
             {"reason": (None, objection.reason)},
         )
-        return await shown_redemption(once, caller, id)
+        return await shown_redemption(write, caller, id)
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)
 
 
 async def shown_redemption(
-    once: IdempotentWrite, caller: Actor, shown_id: str, status: int = 200
+    write: IdempotentWrite, caller: Actor, shown_id: str, status: int = 200
 ) -> WriteResult:
     """The redemption as it is after a write."""
-    await once.session.flush()
-    once.session.expire_all()
+    await write.session.flush()
+    write.session.expire_all()
     return WriteResult(
-        await get_row(once.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
+        await get_row(write.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
     )
 
 
@@ -168,7 +173,7 @@ async def list_rewards(
     status: RewardStatus | None = None,
     referrer: Plain | None = None,
 ) -> Page[RewardRow]:
-    """Rewards as granted and what clawbacks left of them."""
+    """Rewards: the granted amount, and what is left of it after refunds."""
     chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "ref", referrer))
     return await list_page(session, page, caller, REWARDS, *chosen)
 

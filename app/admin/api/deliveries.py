@@ -36,13 +36,17 @@ async def list_deliveries(
 
 
 @router.post("/{id}/replay", response_model=DeliveryRow, responses=problems(404, 409))
-async def replay_delivery(id: Plain, caller: Writer, once: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
-    """Process a delivery again; it is `new` until the next sweep, which comes at once."""
+async def replay_delivery(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Writer,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
+    """Process a delivery again; it is `new` until a worker, notified at once, processes it."""
 
     async def act() -> WriteResult:
         delivery_id = parse_public_id("dlv", id)
-        await get_row(once.session, caller, DELIVERIES, delivery_id)
-        await replay(once.session, caller.brand_id, delivery_id, actor=caller)
-        return WriteResult(await get_row(once.session, caller, DELIVERIES, delivery_id))
+        await get_row(write.session, caller, DELIVERIES, delivery_id)
+        await replay(write.session, caller.brand_id, delivery_id, actor=caller)
+        return WriteResult(await get_row(write.session, caller, DELIVERIES, delivery_id))
 
-    return await once.run(caller, act)
+    return await write.run(caller, act)

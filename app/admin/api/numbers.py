@@ -9,7 +9,8 @@ from app.admin.auth import Reader
 from app.admin.export import EXPORTS, ExportName, csv_lines
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
-from app.insight.funnel import funnel, funnel_report
+from app.insight.funnel import funnel
+from app.insight.funnel_report import funnel_report
 from app.insight.periods import read_period
 from app.insight.schemas import FunnelReport, NpsReport
 from app.insight.scores import By, nps_report
@@ -24,9 +25,14 @@ class CsvResponse(StreamingResponse):
 
 
 From = Annotated[
-    str | None, Query(alias="from", max_length=40, description="Date or time, in the brand's zone.")
+    str | None,
+    Query(
+        alias="from", max_length=40, description="Start of the period: a date or time, in the brand's zone."
+    ),
 ]
-To = Annotated[str | None, Query(alias="to", max_length=40, description="Where it ends, excluded.")]
+To = Annotated[
+    str | None, Query(alias="to", max_length=40, description="End of the period, excluded; a date or time.")
+]
 
 
 @router.get("/nps", response_model_exclude_unset=True)
@@ -35,7 +41,7 @@ async def show_nps(
 ) -> NpsReport:
     """The score with its interval and the response rate.
 
-    Each person's latest answer in the window counts.
+    Of each person the latest response in the period counts.
     """
     brand = await load_brand(session, caller.brand_id)
     return await nps_report(session, brand, read_period(start, end, brand.time_zone), by)
@@ -45,14 +51,14 @@ async def show_nps(
 async def show_funnel(
     caller: Reader, session: SessionDep, start: From = None, end: To = None
 ) -> FunnelReport:
-    """How far the orders placed in the window came, and what they brought and cost."""
+    """How far the orders placed in the period came, with revenue and cost."""
     brand = await load_brand(session, caller.brand_id)
     return funnel_report(await funnel(session, caller.brand_id, read_period(start, end, brand.time_zone)))
 
 
 @router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)
 async def export(what: ExportName, caller: Reader, context: ContextDep) -> StreamingResponse:
-    """A whole list as CSV; personal fields want the scope `pii`."""
+    """A whole list as CSV; personal fields need the scope `pii`."""
     lines = csv_lines(context, caller.brand_id, EXPORTS[what], pii=caller.sees_people)
     headers = {"Content-Disposition": f'attachment; filename="{what}.csv"', "Cache-Control": "no-store"}
     return CsvResponse(lines, headers=headers)

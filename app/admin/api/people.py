@@ -24,9 +24,9 @@ router = APIRouter(prefix="/customers", tags=["people"])
 async def list_customers(
     caller: Reader, page: PageDep, session: SessionDep, email: Plain | None = None
 ) -> Page[CustomerRow]:
-    """People, newest first; `email` finds one and wants the scope `pii`."""
+    """Customers, newest first; `email` finds one and needs the scope `pii`."""
     if email is not None and not caller.sees_people:
-        raise AppError("missing_scope", "Finding people by e-mail wants the scope 'pii'.", status=403)
+        raise AppError("missing_scope", "Finding people by e-mail needs the scope 'pii'.", status=403)
     wanted = None if email is None else email_identity(email) or ""
     return await list_page(session, page, caller, CUSTOMERS, matches(Customer.email, wanted))
 
@@ -38,7 +38,10 @@ async def show_customer(
     context: ContextDep,
     session: SessionDep,
 ) -> CustomerDetail:
-    """One person with their time line, oldest first: every fact and every decision, also why something was not sent."""
+    """One customer with their timeline, oldest first.
+
+    It has every fact and every decision, also why something was not sent.
+    """
     customer_id = parse_public_id("cus", id)
     customer = await get_row(session, caller, CUSTOMERS, customer_id)
     happened = await timeline(session, context.tokens, caller.brand_id, customer_id, pii=caller.sees_people)

@@ -1,4 +1,4 @@
-"""Orders, the surveys about them, the answers, and the messages they were asked by."""
+"""Orders, the surveys about them, the responses, and the messages that were sent."""
 
 from typing import Annotated
 from uuid import UUID
@@ -43,7 +43,7 @@ async def list_orders(
     status: OrderStatus | None = None,
     customer: Plain | None = None,
 ) -> Page[OrderRow]:
-    """Orders, latest arrived first."""
+    """Orders, the latest received first."""
     return await list_page(
         session,
         page,
@@ -79,18 +79,21 @@ async def list_responses(
     session: SessionDep,
     band: Band | None = None,
     start: Annotated[
-        str | None, Query(alias="from", description="Date or time, in the brand's zone.")
+        str | None,
+        Query(alias="from", description="Start of the period: a date or time, in the brand's zone."),
     ] = None,
-    end: Annotated[str | None, Query(alias="to", description="Where it ends, excluded.")] = None,
+    end: Annotated[
+        str | None, Query(alias="to", description="End of the period, excluded; a date or time.")
+    ] = None,
     q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
     customer: Plain | None = None,
 ) -> Page[ResponseRow]:
-    """Answers, newest first.
+    """Responses, newest first.
 
-    `q` wants the scope `pii`, since an address could be guessed letter by letter.
+    `q` needs the scope `pii`, since an address could be guessed letter by letter.
     """
     if q and not caller.sees_people:
-        raise AppError("missing_scope", "Finding words in comments wants the scope 'pii'.", status=403)
+        raise AppError("missing_scope", "Finding words in comments needs the scope 'pii'.", status=403)
     brand = await load_brand(session, caller.brand_id)
     low, high = _SCORES[band] if band else (0, 10)
     with_words = true() if not q else Response.comment.icontains(q, autoescape=True)
@@ -130,8 +133,13 @@ async def list_messages(
 
 
 @router.get("/messages/{id}", responses=problems(404))
-async def show_message(id: Plain, caller: Reader, context: ContextDep, session: SessionDep) -> MessageDetail:  # noqa: A002  # the path's own word
-    """One message as it was sent (its links masked), every attempt, and what the providers reported.
+async def show_message(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    context: ContextDep,
+    session: SessionDep,
+) -> MessageDetail:
+    """One message as it was sent, with its attempts and the provider's events; links are masked.
 
     Without the scope `pii` subject, html and text are null: they name the person.
     """

@@ -1,12 +1,10 @@
 """Twilio's callbacks: check their signature, and parse a status."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import parse_qsl
 
-from starlette.datastructures import FormData, UploadFile
 from twilio.request_validator import RequestValidator
 
-from app.base.errors import AppError
 from app.base.tokens import Tokens
 from app.messaging.provider_events import ParsedProviderEvent
 from app.messaging.providers.event_fields import clean
@@ -26,44 +24,46 @@ _KINDS = {
     "failed": ProviderEventKind.failed,
     "canceled": ProviderEventKind.failed,
 }
-_MOST_FIELDS = 200
+Form = Mapping[str, Sequence[str]]
+"""The fields of a callback by name, each with all its values, in order."""
 
 
-def read_form(body: bytes) -> FormData:
-    """A urlencoded body with every value, blank and repeated ones included: all of them are signed.
+class _SignedForm(dict[str, Sequence[str]]):
+    """A form as the SDK's signature check reads it."""
 
-    Raises `AppError` `bad_form` (400) for a body that is none.
-    """
-    try:
-        fields: list[tuple[str, str | UploadFile]] = [
-            *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-        ]
-    except ValueError:
-        raise AppError("bad_form", "The body must be a urlencoded form.", status=400) from None
-    return FormData(fields)
+    def getlist(self, name: str) -> Sequence[str]:
+        """All values of a field."""
+        return self[name]
 
 
-def is_from_twilio(auth_token: str, url: str, form: FormData | str, signature: str) -> bool:
+def is_from_twilio(auth_token: str, url: str, form: Form | str, signature: str) -> bool:
     """Whether a request to this public URL has a valid signature of the account.
 
     `form` is the text of a JSON body.
     """
-    return bool(RequestValidator(auth_token).validate(url, form, signature))
+    signed = form if isinstance(form, str) else _SignedForm(form)
+    return bool(RequestValidator(auth_token).validate(url, signed, signature))
 
 
-def read_status(tokens: Tokens, token: str, form: FormData, *, now: datetime) -> ParsedProviderEvent | None:
+def value_of(form: Form, name: str) -> str | None:
+    """The last value of a field; None for a field that is missing."""
+    values = form.get(name)
+    return values[-1] if values else None
+
+
+def read_status(tokens: Tokens, token: str, form: Form, *, now: datetime) -> ParsedProviderEvent | None:
     """The event in a status callback; None for a token that is not ours and for an unknown status.
 
     A callback has no time of its own, so the event's time is `now`.
     """
     subject = tokens.read_link("attempt", token)
-    sid, status = clean(form.get("MessageSid")), clean(form.get("MessageStatus"))
+    sid, status = clean(value_of(form, "MessageSid")), clean(value_of(form, "MessageStatus"))
     kind = _KINDS.get(status or "")
     if subject is None or kind is None or sid is None:
         return None
     cause, detail = None, None
     if kind is ProviderEventKind.failed:
-        detail = clean(form.get("ErrorCode")) or ("canceled" if status == "canceled" else None)
+        detail = clean(value_of(form, "ErrorCode")) or ("canceled" if status == "canceled" else None)
         cause = _cause(detail)
         if cause is FailureCause.invalid_address:
             kind = ProviderEventKind.bounced

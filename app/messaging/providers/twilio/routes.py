@@ -1,9 +1,9 @@
 """The endpoints that Twilio posts statuses and replies to."""
 
 from typing import Annotated
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Path, Request
-from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.base import clock
@@ -19,6 +19,7 @@ from app.messaging.providers.twilio import events, schemas
 
 router = APIRouter(tags=["providers"])
 BODY_LIMIT = 64 * 1024
+_MOST_FIELDS = 200
 FORM = "application/x-www-form-urlencoded"
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -66,24 +67,37 @@ async def receive_twilio_reply(request: Request, context: ContextDep, session: S
     yet.
     """
     form = await _signed_form(context, request)
-    phone, body, opt_out = (str(form.get(name) or "").strip() for name in ("From", "Body", "OptOutType"))
+    phone, body, opt_out = (
+        (events.value_of(form, name) or "").strip() for name in ("From", "Body", "OptOutType")
+    )
     if phone and (opt_out.upper() == "STOP" or wants_stop(body)):
         await stop_texts(session, context.tokens, phone, now=clock.now())
     return TwimlResponse(_EMPTY_TWIML)
 
 
-async def _signed_form(context: AppContext, request: Request) -> FormData:
+async def _signed_form(context: AppContext, request: Request) -> events.Form:
     """The form, once its signature is verified.
 
     It signs the public URL; the address that a proxy forwards to does not matter. Raises `AppError`
-    `bad_signature` (401).
+    `bad_signature` (401), `bad_form` (400).
     """
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=16 * BODY_LIMIT)
     token = context.settings.twilio_auth_token
     query = f"?{request.url.query}" if request.url.query else ""
     url = context.settings.public_url + request.url.path + query
-    form = events.read_form(body)
+    form = read_form(body)
     signature = request.headers.get(events.SIGNATURE_HEADER, "")
     if token is None or not events.is_from_twilio(token.get_secret_value(), url, form, signature):
         raise AppError("bad_signature", "The request has no valid signature of Twilio.", status=401)
     return form
+
+
+def read_form(body: bytes) -> events.Form:
+    """A urlencoded body with every value, blank and repeated ones included: all of them are signed.
+
+    Raises `AppError` `bad_form` (400) for a body that is none.
+    """
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise AppError("bad_form", "The body must be a urlencoded form.", status=400) from None

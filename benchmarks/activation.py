@@ -73,7 +73,9 @@ async def send_surveys(parts: Parts, base: str, count: int) -> tuple[int, list[U
     context = parts.context
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
-        _, secret = await add_shop(session, context.tokens, brand, "bench", name="Bench")
+        _, secret = await add_shop(
+            session, context.tokens, brand, "bench", name="Bench", actor=cli_actor(brand.id)
+        )
         # Surveys leave whatever the time of day of the run is.
         await change_programme(
             session,

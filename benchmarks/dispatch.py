@@ -189,7 +189,9 @@ async def measure(url: str, home: Path, port: int, arguments: argparse.Namespace
     context = AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench", postal_address="1 Main St, Berlin")
-        shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
+        shop, _ = await add_shop(
+            session, context.tokens, brand, "bench", name="Bench", actor=cli_actor(brand.id)
+        )
         # In quiet hours surveys would be deferred rather than sent.
         await change_programme(
             session,

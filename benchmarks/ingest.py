@@ -33,6 +33,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from app.base import clock, due
+from app.base.actor import cli_actor
 from app.base.batch import as_row
 from app.base.config import load_settings
 from app.base.context import AppContext
@@ -174,7 +175,15 @@ async def prepare(url: str) -> None:
     context = open_context(url)
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "shop", name="Shop")
-        await add_shop(session, context.tokens, brand, "shop", name="Shop", webhook_secret=SECRET)
+        await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "shop",
+            name="Shop",
+            webhook_secret=SECRET,
+            actor=cli_actor(brand.id),
+        )
     await context.engine.dispose()
 
 

@@ -22,6 +22,7 @@ from processor import database_seconds
 from sqlalchemy import event, func, select, text
 
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.config import load_settings
 from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
@@ -93,7 +94,9 @@ async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
     now = clock.now()
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "shop", name="Shop")
-        shop, _ = await add_shop(session, context.tokens, brand, "shop", name="Shop")
+        shop, _ = await add_shop(
+            session, context.tokens, brand, "shop", name="Shop", actor=cli_actor(brand.id)
+        )
         people = [
             Person(email=f"referrer{number}@example.com", first_name="Rea") for number in range(REFERRERS)
         ]

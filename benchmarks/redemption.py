@@ -48,7 +48,9 @@ async def prepare(context: AppContext) -> tuple[Brand, Shop, list[str]]:
     now = clock.now()
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
-        shop, _ = await add_shop(session, context.tokens, brand, "bench", name="Bench")
+        shop, _ = await add_shop(
+            session, context.tokens, brand, "bench", name="Bench", actor=cli_actor(brand.id)
+        )
         await change_programme(
             session,
             brand.id,

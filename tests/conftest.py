@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import app.models  # noqa: F401  # foreign keys name tables of packages that a test may not import
+from app.base.actor import cli_actor
 from app.base.config import Settings, load_settings
 from app.base.context import AppContext
 from app.base.db import make_sessions
@@ -67,5 +68,6 @@ async def shop(context: AppContext, brand: Brand) -> Shop:
             webhook_secret=SECRET,
             time_zone="Europe/Berlin",
             url="https://acme.example",
+            actor=cli_actor(brand.id),
         )
         return shop

@@ -31,7 +31,7 @@ async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope
     key = ApiKey(brand_id=brand_id, id=new_id(), secret_hash=secret_hash(secret), scopes=sorted(set(scopes)))
     session.add(key)
     await session.flush()
-    changes: dict[str, tuple[object, object]] = {"scopes": (None, key.scopes)}
+    changes = {"scopes": (None, key.scopes)}
     await record_action(session, actor, AuditAction.key_added, ("key", key.id), changes)
     head = base64.urlsafe_b64encode(brand_id.to_bytes(4) + key.id.bytes).decode().rstrip("=")
     return f"{_PREFIX}{head}{secret}"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import LoginLink, Staff, StaffSession
 from app.admin.rules import Role, sees_people
-from app.base.actor import Actor, ActorKind
+from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
 from app.base.errors import AppError
@@ -48,6 +48,9 @@ async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role
     address = email.strip().casefold()
     if not _ADDRESS.fullmatch(address):
         raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
+    before = await session.scalar(
+        select(Staff.role).where(Staff.brand_id == brand_id, Staff.email == address).with_for_update()
+    )
     wanted = insert(Staff).values(brand_id=brand_id, id=new_id(), email=address, role=role)
     made = await session.execute(
         wanted.on_conflict_do_update(index_elements=["brand_id", "email"], set_={"role": role}).returning(
@@ -55,8 +58,9 @@ async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role
         )
     )
     staff_id = made.scalar_one()
-    changes: dict[str, tuple[object, object]] = {"role": (None, role)}
-    await record_action(session, actor, AuditAction.staff_added, ("stf", staff_id), changes)
+    if before is not role:
+        changes = {"role": (before, role)}
+        await record_action(session, actor, AuditAction.staff_added, ("stf", staff_id), changes)
     return staff_id
 
 
@@ -72,8 +76,8 @@ async def make_login_link(
     """The URL of a page that signs this person in, once.
 
     Raises AppError: `unknown_staff` for an address that was not added, `several_brands` for a
-    person of several brands without `brand_id`. For commands only, since these errors show whether
-    an address is known.
+    person of several brands without `brand_id`. For commands only, whom the audit log names, since
+    these errors show whether an address is known.
     """
     chosen = select(Staff).where(
         Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else [])
@@ -90,6 +94,8 @@ async def make_login_link(
     link = LoginLink(brand_id=people[0].brand_id, id=new_id(), staff_id=people[0].id, expires_at=now + lasts)
     session.add(link)
     await session.flush()
+    maker = cli_actor(link.brand_id)
+    await record_action(session, maker, AuditAction.login_link_made, ("stf", link.staff_id))
     return f"{context.settings.public_url}/admin/login/{context.tokens.link('login', link.brand_id, link.id)}"
 
 

@@ -1,7 +1,8 @@
 """The audit log: what staff, API keys and commands changed.
 
 Changes that the product makes by itself are not recorded here. Entries hold ids and field names and
-are only ever added. The values before and after may be personal, so they are rows of their own that
+are only ever added. The step that makes a change writes its entry, so whoever calls the step is
+recorded alike. The values before and after may be personal, so they are rows of their own that
 an erasure deletes.
 """
 
@@ -26,9 +27,13 @@ AUDITED = frozenset({ActorKind.api_key, ActorKind.staff, ActorKind.cli})
 class AuditAction(StrEnum):
     """What staff, keys and commands can do."""
 
+    brand_added = "brand_added"
     brand_changed = "brand_changed"
+    shop_added = "shop_added"
     shop_changed = "shop_changed"
     secret_exchanged = "secret_exchanged"
+    connection_saved = "connection_saved"
+    connection_removed = "connection_removed"
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"
@@ -38,6 +43,8 @@ class AuditAction(StrEnum):
     customer_erased = "customer_erased"
     key_added = "key_added"
     staff_added = "staff_added"
+    """Also where they had another role before."""
+    login_link_made = "login_link_made"
 
 
 class AuditEntry(Base):

@@ -1,11 +1,11 @@
-"""Create brands and shops, and change their programmes."""
+"""Create brands and shops, exchange secrets, and change programmes."""
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
-from app.base.actor import Actor
+from app.base.actor import Actor, cli_actor
 from app.base.audit import AuditAction, differing, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id
@@ -29,7 +29,8 @@ async def add_brand(
 ) -> Brand:
     """Create a brand with the default programme as its version 1.
 
-    Raises `AppError` for a taken or unusable slug.
+    Only commands do, so the audit log names the CLI. Raises `AppError` for a taken or unusable
+    slug.
     """
     _check(slug, time_zone)
     row = await session.execute(
@@ -50,6 +51,9 @@ async def add_brand(
     if brand is None:
         raise AppError("slug_taken", f"There is a brand {slug!r} already; choose another slug.", status=409)
     await _add_version(session, brand.id, 1, Programme(), author="defaults")
+    values = {"slug": slug, "name": name, "time_zone": time_zone, "locale": locale}
+    changes = differing({}, values | ({"postal_address": postal_address} if postal_address else {}))
+    await record_action(session, cli_actor(brand.id), AuditAction.brand_added, ("brand", None), changes)
     return brand
 
 
@@ -60,6 +64,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     slug: str,
     *,
     name: str,
+    actor: Actor,
     platform: Platform = Platform.checkout,
     webhook_secret: str | None = None,
     currency: str = "EUR",
@@ -102,29 +107,28 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     )
     session.add(shop)
     await session.flush()
+    names = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
+    changes = differing({}, {each: getattr(shop, each) for each in names})
+    await record_action(session, actor, AuditAction.shop_added, ("shp", shop_id), changes)
     return shop, secret
 
 
 async def exchange_secret(
-    session: AsyncSession, tokens: Tokens, slug: str, *, webhook_secret: str | None = None
+    session: AsyncSession, tokens: Tokens, shop: Shop, *, actor: Actor, webhook_secret: str | None = None
 ) -> str:
     """Give a shop a new webhook secret, generated where none is given, and return it.
 
     The previous one stays valid beside it, so that no delivery is refused while the shop changes
-    over; an older one is removed.
+    over; an older one is removed. The secret in force, given again, changes nothing.
     """
-    row = await session.get(ShopSlug, slug)
-    if row is None:
-        raise AppError(
-            "unknown_shop",
-            f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME",
-            status=404,
-        )
-    shop = await session.get_one(Shop, (row.brand_id, row.shop_id), with_for_update=True)
+    locked = await session.get_one(
+        Shop, (shop.brand_id, shop.id), with_for_update=True, populate_existing=True
+    )
     secret = webhook_secret or new_webhook_secret()
-    if secret not in [tokens.open(sealed) for sealed in shop.sealed_secrets[:1]]:
-        shop.sealed_secrets = [tokens.seal(secret), *shop.sealed_secrets[:1]]
-    await session.flush()
+    if secret not in [tokens.open(sealed) for sealed in locked.sealed_secrets[:1]]:
+        locked.sealed_secrets = [tokens.seal(secret), *locked.sealed_secrets[:1]]
+        await session.flush()
+        await record_action(session, actor, AuditAction.secret_exchanged, ("shp", shop.id))
     return secret
 
 

@@ -34,6 +34,21 @@ async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | No
     return None if row is None else (row[0], row[1])
 
 
+async def require_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop]:
+    """The shop with this slug and its brand.
+
+    Raises `AppError` that names the command to create one.
+    """
+    found = await find_shop(session, slug)
+    if found is None:
+        raise AppError(
+            "unknown_shop",
+            f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME",
+            status=404,
+        )
+    return found
+
+
 async def find_brand(session: AsyncSession, slug: str) -> Brand:
     """The brand with this slug. Raises `AppError` that names the command to create one."""
     brand = await session.scalar(select(Brand).where(Brand.slug == slug))

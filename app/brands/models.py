@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, RowKey, enum_text
-from app.brands.rules import Platform
+from app.brands.rules import BrandingJson, CountryRulesJson, Platform
 
 
 class Brand(Base):
@@ -25,11 +26,9 @@ class Brand(Base):
     locale: Mapped[str] = mapped_column(default="en")
     postal_address: Mapped[str] = mapped_column(default="")
     email_from: Mapped[str | None]
-    branding: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """`accent`: a colour `#rrggbb` whose contrast with white is at least 4.5; may be missing."""
-    countries: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Rules by ISO 3166 code: `email_basis` (`existing_customer` | `consent`) and narrower
-    `quiet_hours`."""
+    branding: Mapped[BrandingJson] = mapped_column(JSONB, default=dict)
+    countries: Mapped[dict[str, CountryRulesJson]] = mapped_column(JSONB, default=dict)
+    """Rules by ISO 3166 code."""
     created_at: Mapped[Created]
 
 
@@ -59,7 +58,9 @@ class Shop(Base):
 class ShopSlug(Base):
     """Finds a shop by the slug in its webhook's path.
 
-    Slugs are unique in the installation, so they are in a small table of their own.
+    Slugs are unique in the installation, so they are in a small table of their own. It is a
+    reference table where the others are distributed by brand, and such a one cannot have a foreign
+    key to a distributed table: nothing but the invariant `slug_names_its_shop` checks `shop_id`.
     """
 
     __tablename__ = "shop_slugs"

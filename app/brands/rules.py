@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TypedDict
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
@@ -16,6 +16,25 @@ from app.brands.programme import QuietHours
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
 """Shop slugs that would shadow the providers' webhook paths below `/hooks/`."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
+
+
+class BrandingJson(TypedDict, total=False):
+    """How pages and messages look, as stored with a brand."""
+
+    accent: str | None
+    """`#rrggbb` with a contrast of at least 4.5 with white."""
+
+
+QuietHoursJson = TypedDict("QuietHoursJson", {"from": str, "to": str})
+"""Local times such as `20:00`; see `QuietHours`."""
+
+
+class CountryRulesJson(TypedDict, total=False):
+    """What holds in one country, as stored with a brand; quiet hours narrow the programme's."""
+
+    email_basis: str | None
+    """`existing_customer` or `consent`."""
+    quiet_hours: QuietHoursJson | None
 
 
 class Platform(StrEnum):
@@ -85,7 +104,7 @@ def next_daytime(
     return quiet_until(at, zone, country)
 
 
-def country_quiet_hours(countries: Mapping[str, Any], country: str | None) -> QuietHours | None:
+def country_quiet_hours(countries: Mapping[str, CountryRulesJson], country: str | None) -> QuietHours | None:
     """The quiet hours of a brand in a country, from `Brand.countries`.
 
     Unreadable ones count as none.
@@ -103,7 +122,7 @@ def _is_quiet(at: time, quiet_hours: QuietHours) -> bool:
     return start <= at < end if start < end else at >= start or at < end
 
 
-def accent_of(branding: Mapping[str, Any]) -> str | None:
+def accent_of(branding: BrandingJson) -> str | None:
     """The brand's own colour as six lower-case hex digits.
 
     None where it has none, or anything but a colour.

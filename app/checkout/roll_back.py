@@ -6,6 +6,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError, NotFound
 from app.brands.find import load_shops
 from app.brands.models import Brand
@@ -19,7 +21,14 @@ from app.referrals.reverse import reverse_orders
 
 
 async def roll_back(
-    session: AsyncSession, brand: Brand, redemption_id: UUID, rollback: Rollback, *, key: str, now: datetime
+    session: AsyncSession,
+    brand: Brand,
+    redemption_id: UUID,
+    rollback: Rollback,
+    *,
+    actor: Actor,
+    key: str,
+    now: datetime,
 ) -> None:
     """Undo a redemption wholly (no amount), or record a refund of the amount, once for each `key`.
 
@@ -31,9 +40,11 @@ async def roll_back(
     if order is None:
         raise NotFound("There is no such redemption.")
     if rollback.amount is None:
-        await undo_redemption(session, brand, redemption_id, reason=rollback.reason, now=now)
-    else:
-        await _refund(session, brand, order, rollback.amount, key, now=now)
+        await undo_redemption(session, brand, redemption_id, actor=actor, reason=rollback.reason, now=now)
+        return
+    await _refund(session, brand, order, rollback.amount, key, now=now)
+    changes = {"reason": (None, rollback.reason), "amount": (None, rollback.amount)}
+    await record_action(session, actor, AuditAction.redemption_rolled_back, ("red", redemption_id), changes)
 
 
 async def _refund(

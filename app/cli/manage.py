@@ -105,6 +105,7 @@ def _platform(name: str) -> Platform:
 
 async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
     """Create the shop, and its brand where none is given; returns what the command prints."""
+    from app.base.actor import cli_actor
     from app.brands import add, find
 
     zone, locale = new.time_zone or "UTC", new.locale or "en"
@@ -119,6 +120,7 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
             owner,
             new.slug,
             name=new.name,
+            actor=cli_actor(owner.id),
             platform=new.platform,
             webhook_secret=new.webhook_secret,
             currency=new.currency,
@@ -138,11 +140,15 @@ def exchange_secret(
     webhook_secret: Secret = None,
 ) -> None:
     """Give a shop a new webhook secret; the previous one stays valid until the next new one."""
-    from app.brands import add
+    from app.base.actor import cli_actor
+    from app.brands import add, find
 
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:
-            return await add.exchange_secret(session, context.tokens, slug, webhook_secret=webhook_secret)
+            brand, shop = await find.require_shop(session, slug)
+            return await add.exchange_secret(
+                session, context.tokens, shop, actor=cli_actor(brand.id), webhook_secret=webhook_secret
+            )
 
     secret = console.with_context(work)
     console.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": secret})

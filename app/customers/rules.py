@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from app.base.text import one_line_or_none
 from app.brands.programme import Channel
+from app.brands.rules import CountryRulesJson
 from app.customers.person import ConsentStatement, Person
 
 
@@ -56,7 +57,7 @@ class ContactOptions:
     country: str | None = None
 
 
-def email_basis(countries: Mapping[str, Any], country: str | None) -> EmailBasis:
+def email_basis(countries: Mapping[str, CountryRulesJson], country: str | None) -> EmailBasis:
     """The brand's basis in a country, from `Brand.countries`; an unknown value counts as unset."""
     settings = countries.get(country or "")
     basis = settings.get("email_basis") if isinstance(settings, dict) else None

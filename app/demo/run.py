@@ -129,14 +129,20 @@ async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
             locale=setup.locale,
             postal_address=setup.postal_address,
         )
+        actor = cli_actor(brand.id)
         _, secret = await add_shop(
-            session, context.tokens, brand, SLUG, name=setup.name, currency=setup.currency, url=setup.url
+            session,
+            context.tokens,
+            brand,
+            SLUG,
+            name=setup.name,
+            actor=actor,
+            currency=setup.currency,
+            url=setup.url,
         )
-        await change_programme(session, brand.id, setup.programme, actor=cli_actor(brand.id))
-        await staff.add_staff(session, brand.id, STAFF, Role.admin, actor=cli_actor(brand.id))
-        return DemoShop(
-            brand, secret, await keys.add_key(session, brand.id, [Scope.read], actor=cli_actor(brand.id))
-        )
+        await change_programme(session, brand.id, setup.programme, actor=actor)
+        await staff.add_staff(session, brand.id, STAFF, Role.admin, actor=actor)
+        return DemoShop(brand, secret, await keys.add_key(session, brand.id, [Scope.read], actor=actor))
 
 
 async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The invariants of orders, surveys, messages and deliveries that one query each can check.
+"""The invariants of shops, orders, surveys, messages and deliveries that one query each can check.
 
 No query compares a time of a simulated run with one of the wall clock.
 """
@@ -160,6 +160,18 @@ INVARIANTS = (
         SELECT brand_id, id AS row FROM deliveries WHERE status = 'fetching' AND NOT EXISTS (
             SELECT FROM delivery_fetches WHERE delivery_fetches.brand_id = deliveries.brand_id
                 AND delivery_fetches.delivery_id = deliveries.id AND delivery_fetches.due_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "slug_names_its_shop",
+        "every shop is found by its slug, and every slug finds a shop",
+        "shp",
+        """
+        SELECT coalesce(shops.brand_id, shop_slugs.brand_id) AS brand_id,
+            coalesce(shops.id, shop_slugs.shop_id) AS row
+        FROM shops FULL JOIN shop_slugs ON shop_slugs.brand_id = shops.brand_id
+            AND shop_slugs.shop_id = shops.id AND shop_slugs.slug = shops.slug
+        WHERE shops.id IS NULL OR shop_slugs.slug IS NULL
         """,
     ),
 )

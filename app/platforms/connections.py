@@ -9,6 +9,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.platforms.models import ShopConnection
@@ -22,9 +24,18 @@ async def save_connection(
     shop_id: UUID,
     connection: Connection,
     *,
+    actor: Actor,
     now: datetime,
 ) -> None:
-    """Store the shop's connection in place of the one before."""
+    """Store the shop's connection in place of the one before.
+
+    The audit log gets the account, never the credentials.
+    """
+    before = await session.scalar(
+        select(ShopConnection.account)
+        .where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
+        .with_for_update()
+    )
     values = {
         "account": connection.account,
         "sealed_credentials": tokens.seal(orjson.dumps(dict(connection.credentials)).decode()),
@@ -35,6 +46,8 @@ async def save_connection(
         .values(brand_id=brand_id, shop_id=shop_id, **values)
         .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
     )
+    changes = {"account": (before, connection.account)}
+    await record_action(session, actor, AuditAction.connection_saved, ("shp", shop_id), changes)
 
 
 async def load_connections(
@@ -55,11 +68,14 @@ async def load_connections(
     }
 
 
-async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID) -> bool:
+async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID, *, actor: Actor) -> bool:
     """Delete the shop's connection; False where it had none."""
     removed = await session.execute(
         delete(ShopConnection)
         .where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
         .returning(ShopConnection.shop_id)
     )
-    return removed.first() is not None
+    if removed.first() is None:
+        return False
+    await record_action(session, actor, AuditAction.connection_removed, ("shp", shop_id))
+    return True

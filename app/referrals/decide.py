@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError, NotFound
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, plain_code
@@ -28,12 +30,21 @@ from app.referrals.templates import OFFER
 
 
 async def approve_redemption(
-    session: AsyncSession, tokens: Tokens, brand: Brand, redemption_id: UUID, *, now: datetime
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    redemption_id: UUID,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
 ) -> None:
     """Approve a redemption in review, a rejected one, or a pending one early.
 
-    Its reward is granted now. Raises 409 `not_allowed` where the status does not allow it, 409
-    `order_undone` where nothing is left of the order, 404.
+    Its reward is granted now. A `reason` in a person's words is kept in the audit log.
+
+    Raises 409 `not_allowed` where the status does not allow it, 409 `order_undone` where nothing is
+    left of the order, 404.
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.approved)
@@ -44,10 +55,12 @@ async def approve_redemption(
             status=409,
         )
     await reward_redemptions(session, tokens, brand, [redemption_id], now=now)
+    changes = {"reason": (None, reason)} if reason else None
+    await record_action(session, actor, AuditAction.redemption_approved, ("red", redemption_id), changes)
 
 
 async def reject_redemption(
-    session: AsyncSession, brand: Brand, redemption_id: UUID, *, reason: str, now: datetime
+    session: AsyncSession, brand: Brand, redemption_id: UUID, *, actor: Actor, reason: str, now: datetime
 ) -> None:
     """Reject a redemption that is pending or in review; `reason` is the person's own words.
 
@@ -58,10 +71,12 @@ async def reject_redemption(
     _check(state, RedemptionStatus.rejected)
     await _update(session, state, status=RedemptionStatus.rejected, reason=reason)
     await reduce_rewards(session, brand, [state], now=now)
+    changes = {"reason": (None, reason)}
+    await record_action(session, actor, AuditAction.redemption_rejected, ("red", redemption_id), changes)
 
 
 async def undo_redemption(
-    session: AsyncSession, brand: Brand, redemption_id: UUID, *, reason: str, now: datetime
+    session: AsyncSession, brand: Brand, redemption_id: UUID, *, actor: Actor, reason: str, now: datetime
 ) -> None:
     """Undo a redemption wholly: its use is given back, its ledger entries are compensated.
 
@@ -89,6 +104,8 @@ async def undo_redemption(
     )
     await post_entries(session, brand, [discount_back(redemption, now=now)], now=now)
     await reduce_rewards(session, brand, [state], now=now)
+    changes = {"reason": (None, reason)}
+    await record_action(session, actor, AuditAction.redemption_rolled_back, ("red", redemption_id), changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +139,9 @@ async def find_order_id(session: AsyncSession, brand_id: int, redemption_id: UUI
     )
 
 
-async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: datetime) -> Code:
+async def disable_code(
+    session: AsyncSession, brand: Brand, code: str, *, actor: Actor, now: datetime
+) -> Code:
     """Disable a code, given as entered, and cancel its waiting offers.
 
     A second call changes nothing; 404.
@@ -140,6 +159,7 @@ async def disable_code(session: AsyncSession, brand: Brand, code: str, *, now: d
         row.active = False
         await session.flush()
         await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
+        await record_action(session, actor, AuditAction.code_disabled, ("cod", row.id))
     return row
 
 

@@ -165,7 +165,9 @@ async def fill_every_list(rows):
 async def test_another_brands_rows_cannot_be_reached(context, session, rows, brand, open_client):
     async with context.sessions.begin() as other:
         rival = await add_brand(other, "rival", name="Rival")
-        shop, _ = await add_shop(other, context.tokens, rival, "rival", name="Rival")
+        shop, _ = await add_shop(
+            other, context.tokens, rival, "rival", name="Rival", actor=cli_actor(rival.id)
+        )
     ours = await fill_every_list(rows)
     theirs = await fill_every_list(Rows(session, rival, shop))
     await session.commit()
@@ -642,5 +644,5 @@ async def test_lists_take_the_same_number_of_queries_however_long_they_are(conte
 async def test_a_shop_of_another_brand_is_no_shop_of_ours(context, client):
     async with context.sessions.begin() as other:
         rival = await add_brand(other, "rival", name="Rival")
-        await add_shop(other, context.tokens, rival, "rival", name="Rival")
+        await add_shop(other, context.tokens, rival, "rival", name="Rival", actor=cli_actor(rival.id))
     assert (await client.patch("/shops/rival", json={"name": "Taken"})).status_code == 404

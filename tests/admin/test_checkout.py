@@ -221,7 +221,7 @@ async def test_a_purchase_that_cannot_be_understood_is_a_422_and_keeps_nothing(c
 
 async def test_a_brand_with_several_shops_must_name_one(context, brand, client, code):
     async with context.sessions.begin() as session:
-        await add_shop(session, context.tokens, brand, "acme-fr", name="Acme FR")
+        await add_shop(session, context.tokens, brand, "acme-fr", name="Acme FR", actor=cli_actor(brand.id))
     answer = await client.post("/codes/redeem", json={"code": code, "order": order()})
     assert (answer.status_code, answer.json()["code"]) == (422, "shop_required")
     assert (

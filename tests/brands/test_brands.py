@@ -1,10 +1,12 @@
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from app.base.actor import cli_actor
+from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import AppError
 from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
-from app.brands.find import find_shop, load_programme
+from app.brands.find import find_shop, load_programme, require_shop
 from app.brands.programme import Programme
 from app.brands.rules import accent_of
 
@@ -20,7 +22,7 @@ async def test_a_slug_is_taken_once_in_the_installation(context, brand, shop):
     for slug in ("acme", "sendgrid", "twilio", "Über", ""):
         with pytest.raises(AppError):
             async with context.sessions.begin() as session:
-                await add_shop(session, context.tokens, brand, slug, name="Again")
+                await add_shop(session, context.tokens, brand, slug, name="Again", actor=cli_actor(brand.id))
     with pytest.raises(AppError, match="already"):
         async with context.sessions.begin() as session:
             await add_brand(session, "acme", name="Again")
@@ -46,18 +48,24 @@ def test_the_default_programme_is_the_contracts():
 
 async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_three(context, brand, shop):
     made = []
+    actor = cli_actor(brand.id)
     for _ in range(2):
         async with context.sessions.begin() as session:
-            made.append(await exchange_secret(session, context.tokens, "acme"))
+            made.append(await exchange_secret(session, context.tokens, shop, actor=actor))
     async with context.sessions.begin() as session:
-        assert await exchange_secret(session, context.tokens, "acme", webhook_secret=made[1]) == made[1]
+        again = await exchange_secret(session, context.tokens, shop, actor=actor, webhook_secret=made[1])
+        assert again == made[1]
     async with context.sessions() as session:
         found = await find_shop(session, "acme")
     assert found is not None
     assert [context.tokens.open(sealed) for sealed in found[1].sealed_secrets] == [made[1], made[0]]
-    with pytest.raises(AppError, match="no shop"):
-        async with context.sessions.begin() as session:
-            await exchange_secret(session, context.tokens, "nobody")
+    async with context.sessions() as session:
+        actions = await session.scalars(
+            select(AuditEntry.action).where(AuditEntry.subject_id == shop.id).order_by(AuditEntry.id)
+        )
+        assert list(actions) == [AuditAction.shop_added, *[AuditAction.secret_exchanged] * 2]
+        with pytest.raises(AppError, match="no shop"):
+            await require_shop(session, "nobody")
 
 
 @pytest.mark.parametrize(

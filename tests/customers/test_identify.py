@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
@@ -42,7 +43,14 @@ async def how_many(session: AsyncSession) -> int:
 async def other_shop(context: AppContext, brand: Brand) -> Shop:
     async with context.sessions.begin() as session:
         shop, _ = await add_shop(
-            session, context.tokens, brand, "acme-us", name="Acme US", currency="USD", locale="en-US"
+            session,
+            context.tokens,
+            brand,
+            "acme-us",
+            name="Acme US",
+            currency="USD",
+            locale="en-US",
+            actor=cli_actor(brand.id),
         )
         return shop
 
@@ -305,7 +313,9 @@ async def test_brands_share_no_customers(
 ) -> None:
     async with context.sessions.begin() as other:
         rival = await add_brand(other, "rival", name="Rival")
-        rivals, _ = await add_shop(other, context.tokens, rival, "rival", name="Rival")
+        rivals, _ = await add_shop(
+            other, context.tokens, rival, "rival", name="Rival", actor=cli_actor(rival.id)
+        )
     person = Person(external_id="c1", email="ann@example.com", phone=PHONE)
     [ours] = await identified(context, brand, shop, person)
     [theirs] = await identified(context, rival, rivals, person)

@@ -10,6 +10,7 @@ from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from app.base.actor import cli_actor
 from app.brands.add import add_shop
 from app.brands.programme import Channel
 from app.brands.rules import Platform
@@ -100,6 +101,7 @@ async def test_every_shopify_example_is_processed(story, context, brand):
             name="Boutique",
             platform=Platform.shopify,
             webhook_secret=SHOPIFY_SECRET,
+            actor=cli_actor(brand.id),
         )
     for topic, example in PLATFORMS["shopify"].documentation.examples.items():
         raw = json.dumps(example.body).encode()

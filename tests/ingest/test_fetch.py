@@ -45,7 +45,15 @@ def platform(monkeypatch) -> FakePlatform:
 @pytest.fixture
 async def connected(context, shop) -> None:
     async with context.sessions.begin() as session:
-        await save_connection(session, context.tokens, shop.brand_id, shop.id, CONNECTION, now=NOW)
+        await save_connection(
+            session,
+            context.tokens,
+            shop.brand_id,
+            shop.id,
+            CONNECTION,
+            now=NOW,
+            actor=cli_actor(shop.brand_id),
+        )
 
 
 @pytest.fixture

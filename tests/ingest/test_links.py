@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.base import due
+from app.base.actor import cli_actor
 from app.brands.add import add_brand, add_shop
 from app.customers.models import Customer
 from app.ingest import process
@@ -120,7 +121,9 @@ async def test_known_link_and_removed_delivery_change_nothing_else(context, shop
 async def test_customer_of_another_brand_cannot_be_linked(context, shop):
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
-        theirs, _ = await add_shop(session, context.tokens, other, "theirs", name="Theirs")
+        theirs, _ = await add_shop(
+            session, context.tokens, other, "theirs", name="Theirs", actor=cli_actor(other.id)
+        )
     await process_bodies(context, shop, ("ours", paid(1, person(1))))
     await process_bodies(context, theirs, ("theirs", paid(1, person(1))))
     async with context.sessions() as session:

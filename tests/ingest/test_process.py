@@ -263,7 +263,9 @@ async def test_full_disk_of_the_database_fails_no_delivery(context, shop):
 
 async def test_first_order_to_arrive_wins_the_last_use_in_whatever_shop(context, brand, shop):
     async with context.sessions.begin() as session:
-        other, _ = await add_shop(session, context.tokens, brand, "other", name="Other")
+        other, _ = await add_shop(
+            session, context.tokens, brand, "other", name="Other", actor=cli_actor(brand.id)
+        )
     code = await code_of(context, brand, shop)
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE codes SET max_uses = 1"))
@@ -300,7 +302,9 @@ async def test_concurrent_processors_take_each_delivery_once_and_in_order(contex
 async def test_brands_with_the_same_order_id_are_separate(context, brand, shop):
     async with context.sessions.begin() as session:
         second = await add_brand(session, "second", name="Second")
-        theirs, _ = await add_shop(session, context.tokens, second, "second", name="Second")
+        theirs, _ = await add_shop(
+            session, context.tokens, second, "second", name="Second", actor=cli_actor(second.id)
+        )
     await deliver(context, shop, paid(1))
     await deliver(context, theirs, paid(1))
     assert await run(context) == 2

@@ -124,7 +124,9 @@ async def test_wrong_signature_is_refused_and_nothing_is_stored(client, context,
 
 async def test_secret_of_another_shop_is_refused(client, context, brand, shop):
     async with context.sessions.begin() as session:
-        _, other = await add_shop(session, context.tokens, brand, "other", name="Other")
+        _, other = await add_shop(
+            session, context.tokens, brand, "other", name="Other", actor=cli_actor(brand.id)
+        )
     assert (await post(client, secret=other)).status_code == 401
     assert (await post(client, secret=other, shop="other")).status_code == 200
 

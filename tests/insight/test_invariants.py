@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.engine import make_url
 
+from app.base.actor import cli_actor
 from app.base.db import Base, EnumText
 from app.brands.add import add_brand, add_shop
 from app.ingest.rules import DeliveryStatus
@@ -44,7 +45,15 @@ async def _on_server(url: str, statement: str) -> None:
 @pytest.fixture
 async def sound(context, session) -> Sound:
     brand = await add_brand(session, "acme", name="Acme Goods", time_zone="Europe/Berlin")
-    shop, _ = await add_shop(session, context.tokens, brand, "acme", name="Acme", time_zone="Europe/Berlin")
+    shop, _ = await add_shop(
+        session,
+        context.tokens,
+        brand,
+        "acme",
+        name="Acme",
+        time_zone="Europe/Berlin",
+        actor=cli_actor(brand.id),
+    )
     rows = Rows(session, brand, shop)
     response = await rows.answer(10)
     code = await rows.code(response.customer_id, response.survey_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import NotFound
@@ -142,7 +143,7 @@ async def test_another_brands_message_is_not_found(context: AppContext, brand: B
     await queue(context, brand, shop)
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
-        await add_shop(session, context.tokens, other, "other", name="Other")
+        await add_shop(session, context.tokens, other, "other", name="Other", actor=cli_actor(other.id))
     message = await the_message(context)
     async with context.sessions() as session:
         with pytest.raises(NotFound):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import Outcome, OutsideError
@@ -451,7 +452,7 @@ async def test_one_brand_does_not_see_another_ones_messages(
     await queue(context, brand, shop)
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
-        await add_shop(session, context.tokens, other, "other", name="Other")
+        await add_shop(session, context.tokens, other, "other", name="Other", actor=cli_actor(other.id))
     provider = Scripted()
     each = both(context, provider)
     assert await each.brands(NOW) == [brand.id]

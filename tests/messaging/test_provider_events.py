@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
@@ -130,7 +131,9 @@ async def test_posts_at_the_same_time_in_opposite_order_do_not_deadlock(
 async def test_hundreds_of_events_of_two_brands_in_one_post(context: AppContext, shop: Shop) -> None:
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
-        other_shop, _ = await add_shop(session, context.tokens, other, "other", name="Other")
+        other_shop, _ = await add_shop(
+            session, context.tokens, other, "other", name="Other", actor=cli_actor(other.id)
+        )
         sent = [
             await put_message(session, each, f"p{number}@example.com", now=NOW)
             for number in range(600)

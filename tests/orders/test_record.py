@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
@@ -138,7 +139,9 @@ async def test_one_id_in_two_shops_is_two_orders(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as own:
-        second, _ = await add_shop(own, context.tokens, brand, "second", name="Second")
+        second, _ = await add_shop(
+            own, context.tokens, brand, "second", name="Second", actor=cli_actor(brand.id)
+        )
     [here] = await paid(context, brand, shop, PAID)
     [there] = await paid(context, brand, second, PAID)
     assert here != there

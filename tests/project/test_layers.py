@@ -37,7 +37,6 @@ WEB_MODULES = {
     "app.admin.auth",  # who makes a request: cookies, headers and the permissions of routes
     "app.admin.idempotency",  # stored responses of requests
     "app.admin.listing",  # cursors and filters of list endpoints
-    "app.messaging.providers.twilio.events",  # the SDK's signature check takes starlette's form
 }
 """Modules that know the web framework beside the routes, each with its reason."""
 PURE_NAMES = {"rules", "programme"}
@@ -137,4 +136,12 @@ def test_a_module_that_may_know_the_web_does_know_it():
         module
         for module in WEB_MODULES
         if not any(is_one_of(each, WEB) for each in IMPORTS.get(module, set()))
+    ] == []
+
+
+def test_steps_write_the_audit_log_and_routes_do_not():
+    assert [
+        module
+        for module in MODULES
+        if level_of(module) is Level.routes and "record_action" in FILES[module].read_text()
     ] == []

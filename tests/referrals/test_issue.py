@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.errors import AppError
 from app.brands.models import Brand, Shop
@@ -200,7 +201,7 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
     assert share.share_url in share.share_text
     assert share.code == code.display
     async with context.sessions.begin() as session:
-        await disable_code(session, brand, code.display.lower(), now=NOW)
+        await disable_code(session, brand, code.display.lower(), now=NOW, actor=cli_actor(brand.id))
     async with context.sessions() as session:
         assert (
             await find_share(session, "https://nps.example", brand, await owner_of(context, code), now=NOW)
@@ -210,4 +211,4 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
     assert message.status == "cancelled"
     async with context.sessions.begin() as session:
         with pytest.raises(AppError):
-            await disable_code(session, brand, "NOSUCHCODE", now=NOW)
+            await disable_code(session, brand, "NOSUCHCODE", now=NOW, actor=cli_actor(brand.id))

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select, update
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.ids import new_id
 from app.base.web.lookup_limit import PER_ADDRESS
@@ -193,7 +194,7 @@ async def test_page_of_a_used_up_code_still_shows_the_rewards(
     await friend_orders(context, brand, shop, code.code)
     await settle(context)
     async with context.sessions.begin() as session:
-        await disable_code(session, brand, code.code, now=NOW)
+        await disable_code(session, brand, code.code, now=NOW, actor=cli_actor(brand.id))
     answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert "Your code has been disabled" in answer.text
     assert "10.00 EUR" in answer.text

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.ids import new_id
 from app.brands.add import add_shop
@@ -100,7 +101,7 @@ async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(
     old = await make_referrer(context, brand, shop)
     async with context.sessions.begin() as session:
         slug = await session.scalar(select(Referrer.slug).where(Referrer.id == old.referrer_id))
-        await disable_code(session, brand, old.code, now=NOW)
+        await disable_code(session, brand, old.code, now=NOW, actor=cli_actor(brand.id))
     order_id = await make_order(context, brand, shop, await make_customer(context, brand), referral=slug)
     [refused] = await redeem(context, brand, order_id)
     assert (refused.code_id, refused.status, refused.reason) == (old.id, RedemptionStatus.refused, "disabled")
@@ -110,7 +111,7 @@ async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(
     later = await friend_orders(context, brand, shop, "SUMMER", referral=slug)
     assert (later.code_id, later.status) == (new.id, RedemptionStatus.pending)
     async with context.sessions.begin() as session:
-        await disable_code(session, brand, new.code, now=NOW)
+        await disable_code(session, brand, new.code, now=NOW, actor=cli_actor(brand.id))
     last = await friend_orders(context, brand, shop, "SUMMER", referral=slug)
     assert (last.code_id, last.reason) == (new.id, "disabled")
 
@@ -118,7 +119,7 @@ async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(
 async def test_first_of_our_codes_that_may_win(context: AppContext, brand: Brand, shop: Shop) -> None:
     off, on = await make_referrer(context, brand, shop), await make_referrer(context, brand, shop)
     async with context.sessions.begin() as session:
-        await disable_code(session, brand, off.code, now=NOW)
+        await disable_code(session, brand, off.code, now=NOW, actor=cli_actor(brand.id))
     friend = await make_customer(context, brand)
     won = await redeem(
         context, brand, await make_order(context, brand, shop, friend, "SUMMER", off.code, on.code)
@@ -170,7 +171,9 @@ async def test_existing_customers_of_any_shop_and_of_history_are_not_new(
 ) -> None:
     code = await make_referrer(context, brand, shop)
     async with context.sessions.begin() as session:
-        other, _ = await add_shop(session, context.tokens, brand, "acme-fr", name="Acme FR")
+        other, _ = await add_shop(
+            session, context.tokens, brand, "acme-fr", name="Acme FR", actor=cli_actor(brand.id)
+        )
     before = NOW - timedelta(days=400)
     friend = await make_customer(context, brand, email_key="ben@gmail.com", phone="+33612345679")
     await make_order(context, brand, other, friend, placed_at=before, history=True)
@@ -480,7 +483,9 @@ async def test_another_brands_code_is_none_of_ours(context: AppContext, brand: B
 
     async with context.sessions.begin() as session:
         rival = await add_brand(session, "rival", name="Rival")
-        rival_shop, _ = await add_shop(session, context.tokens, rival, "rival", name="Rival")
+        rival_shop, _ = await add_shop(
+            session, context.tokens, rival, "rival", name="Rival", actor=cli_actor(rival.id)
+        )
     code = await issue(context, rival, rival_shop, await make_customer(context, rival))
     order_id = await make_order(context, brand, shop, await make_customer(context, brand), code.code)
     async with context.sessions.begin() as session:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import run_until_idle
 from app.base.errors import AppError, NotFound
@@ -135,7 +136,15 @@ async def test_reward_is_computed_in_the_currency_of_the_orders_shop(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as session:
-        japan, _ = await add_shop(session, context.tokens, brand, "acme-jp", name="Acme JP", currency="JPY")
+        japan, _ = await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "acme-jp",
+            name="Acme JP",
+            currency="JPY",
+            actor=cli_actor(brand.id),
+        )
     await set_terms(context, brand, {"reward": {"value": "500.00"}})
     code = await make_referrer(context, brand, shop)
     redemption = await friend_orders(context, brand, japan, code.code, currency="USD")
@@ -170,19 +179,27 @@ async def test_redemption_in_review_waits_for_a_decision_however_long(
     _, redemption = await in_review(context, brand, shop)
     assert await settle(context, days=1000) == 0
     async with context.sessions.begin() as session:
-        await reject_redemption(session, brand, redemption.id, reason="same household", now=NOW)
+        await reject_redemption(
+            session, brand, redemption.id, reason="same household", now=NOW, actor=cli_actor(brand.id)
+        )
     found = await redemption_of(context, brand, redemption.order_id)
     assert found is not None
     assert (found.status, found.reason) == (RedemptionStatus.rejected, "same household")
     async with context.sessions.begin() as session:
-        await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+        await approve_redemption(
+            session, context.tokens, brand, redemption.id, now=NOW, actor=cli_actor(brand.id)
+        )
     assert (await balances(context, brand))["reward_cost"] == 1000
     async with context.sessions.begin() as session:
         with pytest.raises(AppError, match="approved cannot become rejected"):
-            await reject_redemption(session, brand, redemption.id, reason="no", now=NOW)
+            await reject_redemption(
+                session, brand, redemption.id, reason="no", now=NOW, actor=cli_actor(brand.id)
+            )
     async with context.sessions.begin() as session:
         with pytest.raises(AppError, match="approved cannot become approved"):
-            await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+            await approve_redemption(
+                session, context.tokens, brand, redemption.id, now=NOW, actor=cli_actor(brand.id)
+            )
 
 
 async def test_two_people_approve_at_once_and_one_reward_comes(
@@ -192,7 +209,9 @@ async def test_two_people_approve_at_once_and_one_reward_comes(
 
     async def approve() -> None:
         async with context.sessions.begin() as session:
-            await approve_redemption(session, context.tokens, brand, redemption.id, now=NOW)
+            await approve_redemption(
+                session, context.tokens, brand, redemption.id, now=NOW, actor=cli_actor(brand.id)
+            )
 
     outcomes = await asyncio.gather(*(approve() for _ in range(4)), return_exceptions=True)
     assert sorted(isinstance(one, AppError) for one in outcomes) == [False, True, True, True]
@@ -202,7 +221,9 @@ async def test_two_people_approve_at_once_and_one_reward_comes(
 async def test_unknown_redemption_is_not_found(context: AppContext, brand: Brand) -> None:
     async with context.sessions.begin() as session:
         with pytest.raises(NotFound):
-            await approve_redemption(session, context.tokens, brand, new_id(), now=NOW)
+            await approve_redemption(
+                session, context.tokens, brand, new_id(), now=NOW, actor=cli_actor(brand.id)
+            )
 
 
 @pytest.mark.parametrize("settled", [False, True])
@@ -215,7 +236,15 @@ async def test_full_rollback_takes_all_out_of_the_books_and_gives_the_use_back(
         await settle(context)
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await roll_back(session, brand, redemption.id, Rollback(None, "till error"), key="a", now=NOW)
+            await roll_back(
+                session,
+                brand,
+                redemption.id,
+                Rollback(None, "till error"),
+                key="a",
+                now=NOW,
+                actor=cli_actor(brand.id),
+            )
     found, reward = (
         await redemption_of(context, brand, redemption.order_id),
         await reward_of(context, brand, redemption.id),
@@ -238,7 +267,15 @@ async def test_partial_rollback_counts_like_a_refund_once_a_key(
     await settle(context)
     for _ in range(2):
         async with context.sessions.begin() as session:
-            await roll_back(session, brand, redemption.id, Rollback("36.00", "half"), key="a", now=NOW)
+            await roll_back(
+                session,
+                brand,
+                redemption.id,
+                Rollback("36.00", "half"),
+                key="a",
+                now=NOW,
+                actor=cli_actor(brand.id),
+            )
     reward = await reward_of(context, brand, redemption.id)
     assert reward is not None
     assert (reward.amount, reward.net_amount) == (1000, 500)
@@ -246,7 +283,15 @@ async def test_partial_rollback_counts_like_a_refund_once_a_key(
     for wrong in ("0", "-1", "1.005", "much"):
         async with context.sessions.begin() as session:
             with pytest.raises(AppError):
-                await roll_back(session, brand, redemption.id, Rollback(wrong, "half"), key="b", now=NOW)
+                await roll_back(
+                    session,
+                    brand,
+                    redemption.id,
+                    Rollback(wrong, "half"),
+                    key="b",
+                    now=NOW,
+                    actor=cli_actor(brand.id),
+                )
 
 
 @pytest.mark.parametrize("settled", [False, True])
@@ -265,7 +310,15 @@ async def test_refund_and_full_rollback_end_alike_in_either_order(
                 await change_order(context, brand, redemption.order_id, refunded=7200)
                 continue
             async with context.sessions.begin() as session:
-                await roll_back(session, brand, redemption.id, Rollback(None, "till error"), key="a", now=NOW)
+                await roll_back(
+                    session,
+                    brand,
+                    redemption.id,
+                    Rollback(None, "till error"),
+                    key="a",
+                    now=NOW,
+                    actor=cli_actor(brand.id),
+                )
         found, reward = (
             await redemption_of(context, brand, redemption.order_id),
             await reward_of(context, brand, redemption.id),
@@ -301,7 +354,15 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
 
     async def roll_back_half() -> None:
         async with context.sessions.begin() as session:
-            await roll_back(session, brand, redemption.id, Rollback("36.00", "half"), key="a", now=NOW)
+            await roll_back(
+                session,
+                brand,
+                redemption.id,
+                Rollback("36.00", "half"),
+                key="a",
+                now=NOW,
+                actor=cli_actor(brand.id),
+            )
 
     async with context.sessions.begin() as session:
         order = (

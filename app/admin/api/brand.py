@@ -1,24 +1,21 @@
 """The brand, its shops and its programme."""
 
-from typing import Any, Literal
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, model_validator
-from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from app.admin.auth import Reader, Writer
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
-from app.base.audit import AuditAction, differing, record_action
-from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
-from app.base.errors import AppError, NotFound
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.base.web.openapi import problems, response_header
+from app.brands import change as change_fields
 from app.brands.add import change_programme
+from app.brands.change import BrandFields, ShopFields
 from app.brands.find import load_brand, load_programme, load_shops
-from app.brands.models import Brand, Shop
 from app.brands.programme import Programme, QuietHours
 from app.brands.schemas import BrandShape, ShopShape
 
@@ -96,18 +93,8 @@ async def change_brand(change: BrandChange, caller: Writer, write: IdempotentWri
     """
 
     async def act() -> WriteResult:
-        brand = (
-            await write.session.scalars(select(Brand).where(Brand.id == caller.brand_id).with_for_update())
-        ).one()
-        given = change.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        if change.branding is not None:
-            given["branding"] = {**brand.branding, **_readable(given["branding"])}
-        before = {name: getattr(brand, name) for name in BrandChange.model_fields}
-        for name, value in given.items():
-            setattr(brand, name, value)
-        changes = differing(before, {name: getattr(brand, name) for name in before})
-        await record_action(write.session, caller, AuditAction.brand_changed, ("brand", None), changes)
-        await write.session.flush()
+        fields = cast("BrandFields", change.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        brand = await change_fields.change_brand(write.session, caller.brand_id, fields, actor=caller)
         return WriteResult(BrandShape.of(brand), only_set=True)
 
     return await write.run(caller, act)
@@ -127,17 +114,9 @@ async def change_shop(
     """Change some fields of the shop with this slug."""
 
     async def act() -> WriteResult:
-        wanted = select(Shop).where(Shop.brand_id == caller.brand_id, Shop.slug == shop).with_for_update()
-        found = await write.session.scalar(wanted)
-        if found is None:
-            raise NotFound
-        before = {name: getattr(found, name) for name in ShopChange.model_fields}
-        for name, value in change.model_dump(exclude_unset=True).items():
-            setattr(found, name, value)
-        changes = differing(before, {name: getattr(found, name) for name in before})
-        await record_action(write.session, caller, AuditAction.shop_changed, ("shp", found.id), changes)
-        await write.session.flush()
-        return WriteResult(ShopShape.of(found))
+        fields = cast("ShopFields", change.model_dump(mode="json", exclude_unset=True))
+        changed = await change_fields.change_shop(write.session, caller.brand_id, shop, fields, actor=caller)
+        return WriteResult(ShopShape.of(changed))
 
     return await write.run(caller, act)
 
@@ -161,18 +140,3 @@ async def put_programme(programme: Programme, caller: Writer, write: IdempotentW
         return WriteResult(terms.programme)
 
     return await write.run(caller, act)
-
-
-def _readable(branding: dict[str, Any]) -> dict[str, Any]:
-    if not branding.get("accent"):
-        return branding
-    colour = parse_colour(branding["accent"])
-    if colour is None:
-        raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
-    if contrast_with_white(colour) < MINIMUM_CONTRAST:
-        raise AppError(
-            "low_contrast",
-            f"The accent #{colour} is too pale to be read on white; "
-            f"the nearest that passes is #{nearest_readable(colour)}.",
-        )
-    return {**branding, "accent": f"#{colour}"}

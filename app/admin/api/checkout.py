@@ -8,7 +8,6 @@ from app.admin.auth import Checkout
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.base import clock, money
-from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
 from app.base.schemas import RedemptionProblem
@@ -134,13 +133,8 @@ async def roll_back(
             rollback = parse_rollback(await request.body())
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
-        await rolling_back.roll_back(write.session, brand, redemption_id, rollback, key=key, now=clock.now())
-        await record_action(
-            write.session,
-            caller,
-            AuditAction.redemption_rolled_back,
-            ("red", redemption_id),
-            {"reason": (None, rollback.reason), "amount": (None, rollback.amount)},
+        await rolling_back.roll_back(
+            write.session, brand, redemption_id, rollback, actor=caller, key=key, now=clock.now()
         )
         return await shown_redemption(write, caller, id)
 

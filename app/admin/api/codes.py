@@ -11,7 +11,6 @@ from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
 from app.base import clock
 from app.base.actor import Actor
-from app.base.audit import AuditAction, record_action
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.tokens import plain_code
@@ -71,8 +70,7 @@ async def disable(code: Plain, caller: Writer, write: IdempotentWriteDep) -> JSO
 
     async def act() -> WriteResult:
         brand = await load_brand(write.session, caller.brand_id)
-        disabled = await disable_code(write.session, brand, code, now=clock.now())
-        await record_action(write.session, caller, AuditAction.code_disabled, ("cod", disabled.id))
+        disabled = await disable_code(write.session, brand, code, actor=caller, now=clock.now())
         await write.session.flush()
         return WriteResult(await get_row(write.session, caller, CODES, disabled.id))
 
@@ -110,14 +108,9 @@ async def approve(
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(write.session, caller.brand_id)
-        await approve_redemption(write.session, context.tokens, brand, redemption_id, now=clock.now())
-        reason = remark and remark.reason
-        await record_action(
-            write.session,
-            caller,
-            AuditAction.redemption_approved,
-            ("red", redemption_id),
-            {"reason": (None, reason)} if reason else None,
+        reason = None if remark is None else remark.reason
+        await approve_redemption(
+            write.session, context.tokens, brand, redemption_id, actor=caller, reason=reason, now=clock.now()
         )
         return await shown_redemption(write, caller, id)
 
@@ -141,13 +134,8 @@ async def reject(
     async def act() -> WriteResult:
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(write.session, caller.brand_id)
-        await reject_redemption(write.session, brand, redemption_id, reason=objection.reason, now=clock.now())
-        await record_action(
-            write.session,
-            caller,
-            AuditAction.redemption_rejected,
-            ("red", redemption_id),
-            {"reason": (None, objection.reason)},
+        await reject_redemption(
+            write.session, brand, redemption_id, actor=caller, reason=objection.reason, now=clock.now()
         )
         return await shown_redemption(write, caller, id)
 

@@ -1,4 +1,4 @@
-"""Violations in orders, surveys, messages and deliveries."""
+"""Violations in shops, orders, surveys, messages and deliveries."""
 
 from app.base.ids import public_id
 from app.ingest.models import Delivery, DeliveryFetch
@@ -155,3 +155,9 @@ async def a_fetch_that_is_never_due(sound: Sound) -> str:
 @breaks("fetching_has_due_fetch")
 async def a_fetching_delivery_without_a_fetch(sound: Sound) -> str:
     return public_id("dlv", (await sound.delivery(DeliveryStatus.fetching)).id)
+
+
+@breaks("slug_names_its_shop")
+async def a_slug_of_no_shop(sound: Sound) -> str:
+    await sound.sql("UPDATE shop_slugs SET slug = 'elsewhere' WHERE slug = 'acme'")
+    return public_id("shp", sound.rows.shop.id)

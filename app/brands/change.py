@@ -1,0 +1,92 @@
+"""Change some fields of a brand or of a shop; the audit log gets what differs."""
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.actor import Actor
+from app.base.audit import AuditAction, differing, record_action
+from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
+from app.base.errors import AppError, NotFound
+from app.brands.models import Brand, Shop
+from app.brands.rules import BrandingJson, CountryRulesJson
+
+
+class BrandFields(TypedDict, total=False):
+    """What may be changed of a brand; a field left out stays."""
+
+    name: str
+    time_zone: str
+    locale: str
+    postal_address: str
+    email_from: str | None
+    branding: BrandingJson
+    countries: dict[str, CountryRulesJson]
+
+
+class ShopFields(TypedDict, total=False):
+    """What may be changed of a shop; a field left out stays."""
+
+    name: str
+    time_zone: str
+    locale: str
+    url: str | None
+
+
+async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields, *, actor: Actor) -> Brand:
+    """Set these fields of a brand and return it.
+
+    Of `branding` too only what is given changes; `countries` replaces all rules. Raises `AppError`
+    `bad_colour` for an accent that is no colour, and `low_contrast`, which names the nearest colour
+    that can be read.
+    """
+    wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
+    brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
+    values: dict[str, object] = {**fields}
+    if "branding" in fields:
+        values["branding"] = {**brand.branding, **_readable(fields["branding"])}
+    changes = _assign(brand, values)
+    if changes:
+        await record_action(session, actor, AuditAction.brand_changed, ("brand", None), changes)
+    await session.flush()
+    return brand
+
+
+async def change_shop(
+    session: AsyncSession, brand_id: int, slug: str, fields: ShopFields, *, actor: Actor
+) -> Shop:
+    """Set these fields of the brand's shop with this slug and return it. Raises `NotFound`."""
+    wanted = select(Shop).where(Shop.brand_id == brand_id, Shop.slug == slug).with_for_update()
+    shop = await session.scalar(wanted.execution_options(populate_existing=True))
+    if shop is None:
+        raise NotFound
+    changes = _assign(shop, {**fields})
+    if changes:
+        await record_action(session, actor, AuditAction.shop_changed, ("shp", shop.id), changes)
+    await session.flush()
+    return shop
+
+
+def _assign(row: Brand | Shop, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+    """Set the values and return those that differ, before and after."""
+    before = {name: getattr(row, name) for name in values}
+    for name, value in values.items():
+        setattr(row, name, value)
+    return differing(before, values)
+
+
+def _readable(branding: BrandingJson) -> BrandingJson:
+    accent = branding.get("accent")
+    if not accent:
+        return branding
+    colour = parse_colour(accent)
+    if colour is None:
+        raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
+    if contrast_with_white(colour) < MINIMUM_CONTRAST:
+        raise AppError(
+            "low_contrast",
+            f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_readable(colour)}.",
+        )
+    return {**branding, "accent": f"#{colour}"}

@@ -1,7 +1,6 @@
-"""The entries of a timeline, and the person whose it is."""
+"""The person whose timeline is read."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -9,19 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
 from app.customers.models import Customer
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened, or is going to happen, at a time.
-
-    `text` is for people; `facts` are fields of `TimelineEntry`, for programs.
-    """
-
-    at: datetime
-    kind: str
-    text: str
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.customers.export import export_customer
 from app.customers.find import find_customers
-from app.insight.schemas import PersonCustomer, PersonExport, TimelineEntry
+from app.insight.schemas import PersonCustomer, PersonExport
 from app.insight.timeline import timeline
 from app.orders.export import export_orders
 
@@ -30,9 +30,8 @@ async def _customer(
     customer = await export_customer(session, tokens, brand_id, customer_id)
     if customer is None:
         return None
-    happened = await timeline(session, tokens, brand_id, customer_id, pii=True)
     return PersonCustomer(
         **customer.__dict__,
         orders=await export_orders(session, brand_id, customer_id),
-        timeline=[TimelineEntry.of(each) for each in happened],
+        timeline=await timeline(session, tokens, brand_id, customer_id, pii=True),
     )

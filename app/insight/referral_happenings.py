@@ -1,5 +1,6 @@
 """The entries of a timeline about referrals: codes, visits, redemptions and rewards."""
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -7,7 +8,8 @@ from sqlalchemy import ColumnElement, or_, select
 from app.base.i18n import N_, translate
 from app.base.ids import public_id
 from app.insight import sentences
-from app.insight.happenings import Happening, Person, rows_of
+from app.insight.happenings import Person, rows_of
+from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
 
@@ -21,32 +23,37 @@ def _owns(table: Any) -> ColumnElement[bool]:
     return joined
 
 
-async def codes(person: Person) -> list[Happening]:
+async def codes(person: Person) -> list[TimelineEntry]:
     """Codes that the customer got, and how these ended."""
     happened = []
     codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
     for code in await person.session.scalars(codes):
-        facts = {"code": code.display}
-        happened.append(Happening(code.starts_at, "code", sentences.code(code, person.language), facts))
+        happened.append(
+            TimelineEntry(
+                at=code.starts_at, kind="code", text=sentences.code(code, person.language), code=code.display
+            )
+        )
         if code.disabled_at is not None:
             happened.append(
-                Happening(
-                    code.disabled_at,
-                    "code_disabled",
-                    translate(person.language, "Code %(code)s was disabled.", code=code.display),
-                    facts,
+                TimelineEntry(
+                    at=code.disabled_at,
+                    kind="code_disabled",
+                    text=translate(person.language, "Code %(code)s was disabled.", code=code.display),
+                    code=code.display,
                 )
             )
     revoked = select(Referrer.revoked_at).where(*rows_of(person, Referrer), Referrer.revoked_at.is_not(None))
     ends = await person.session.scalars(revoked)
     return happened + [
-        Happening(at, "referrer_revoked", translate(person.language, "Their share link was revoked."))
+        TimelineEntry(
+            at=at, kind="referrer_revoked", text=translate(person.language, "Their share link was revoked.")
+        )
         for at in ends
         if at is not None
     ]
 
 
-async def visits(person: Person) -> list[Happening]:
+async def visits(person: Person) -> list[TimelineEntry]:
     """The latest openings of their share link, at most `MOST_VISITS`."""
     latest = (
         select(Visit.at)
@@ -56,12 +63,14 @@ async def visits(person: Person) -> list[Happening]:
         .limit(MOST_VISITS)
     )
     return [
-        Happening(at, "visit", translate(person.language, "A friend opened their share link."))
+        TimelineEntry(
+            at=at, kind="visit", text=translate(person.language, "A friend opened their share link.")
+        )
         for at in await person.session.scalars(latest)
     ]
 
 
-async def redemptions(person: Person) -> list[Happening]:
+async def redemptions(person: Person) -> list[TimelineEntry]:
     """Friends' orders with their code, and their own orders with a friend's."""
     customer_id = person.customer.id
     found = await person.session.execute(
@@ -76,32 +85,32 @@ async def redemptions(person: Person) -> list[Happening]:
     )
     happened = []
     for it, code, number, placed_at, referrer_id in found:
-        facts = {"redemption": public_id("red", it.id), "status": it.status, "reason": it.reason}
+        about = partial(TimelineEntry, redemption=public_id("red", it.id), status=it.status, reason=it.reason)
         text = sentences.redemption(it, code, number, person.language, mine=referrer_id == customer_id)
-        happened.append(Happening(placed_at, "redemption", text, facts))
+        happened.append(about(at=placed_at, kind="redemption", text=text))
         ends = (
             (it.approved_at, "redemption_approved", N_("The redemption by order %(number)s was approved.")),
             (it.reversed_at, "redemption_reversed", N_("The redemption by order %(number)s was reversed.")),
         )
         happened += [
-            Happening(at, kind, translate(person.language, sentence, number=number), facts)
+            about(at=at, kind=kind, text=translate(person.language, sentence, number=number))
             for at, kind, sentence in ends
             if at is not None
         ]
     return happened
 
 
-async def rewards(person: Person) -> list[Happening]:
+async def rewards(person: Person) -> list[TimelineEntry]:
     """Their rewards for friends' orders."""
     found = await person.session.scalars(
         select(Reward).join(Referrer, _owns(Reward)).where(*rows_of(person, Referrer))
     )
     return [
-        Happening(
-            it.granted_at or it.created_at,
-            f"reward_{it.status}",
-            sentences.reward(it, person.language),
-            {"reward": public_id("rwd", it.id)},
+        TimelineEntry(
+            at=it.granted_at or it.created_at,
+            kind=f"reward_{it.status}",
+            text=sentences.reward(it, person.language),
+            reward=public_id("rwd", it.id),
         )
         for it in found
     ]

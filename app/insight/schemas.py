@@ -1,14 +1,13 @@
 """Shapes of the API: scores, funnel, one person's timeline and export."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from pydantic import Field
 
 from app.base.schemas import ApiModel
 from app.brands.programme import Channel
 from app.customers.schemas import CustomerExport, CustomerRow
-from app.insight.happenings import Happening
 from app.insight.nps import LEVEL, Counts, Interval, interval, nps
 from app.orders.schemas import OrderExport
 
@@ -28,6 +27,17 @@ class IntervalShape(ApiModel):
         return cls(low=round(found.low, places), high=round(found.high, places), level=LEVEL)
 
 
+class ScoreValues(TypedDict):
+    """The fields of a `Score`."""
+
+    responses: int
+    promoters: int
+    passives: int
+    detractors: int
+    nps: float | None
+    interval: IntervalShape | None
+
+
 class Score(ApiModel):
     """Counts, score and its interval; `nps` and `interval` are null without a response."""
 
@@ -39,7 +49,7 @@ class Score(ApiModel):
     interval: IntervalShape | None
 
     @classmethod
-    def values(cls, counts: Counts) -> dict[str, Any]:
+    def values(cls, counts: Counts) -> ScoreValues:
         """The fields of a score, for `Score` and the shapes that extend it."""
         value = nps(counts)
         return {
@@ -127,11 +137,6 @@ class TimelineEntry(ApiModel):
     redemption: str | None = None
     reward: str | None = None
 
-    @classmethod
-    def of(cls, happening: Happening) -> Self:
-        """The shape of an entry."""
-        return cls(at=happening.at, kind=happening.kind, text=happening.text, **happening.facts)
-
 
 class CustomerDetail(CustomerRow):
     """One person with everything that happened, oldest first."""
@@ -139,9 +144,9 @@ class CustomerDetail(CustomerRow):
     timeline: list[TimelineEntry]
 
     @classmethod
-    def of(cls, customer: CustomerRow, happened: list[Happening]) -> Self:
+    def of(cls, customer: CustomerRow, timeline: list[TimelineEntry]) -> Self:
         """A customer's row with their timeline."""
-        return cls(**customer.__dict__, timeline=[TimelineEntry.of(each) for each in happened])
+        return cls(**customer.__dict__, timeline=timeline)
 
 
 class PersonCustomer(CustomerExport):

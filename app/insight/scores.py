@@ -161,7 +161,10 @@ async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By
     """The score of a period with its response rate, and of each group where `by` is given."""
     rate = await response_rate(session, brand.id, period)
     counts = await count_bands(session, brand.id, period)
-    groups = None if by is None else await count_groups(session, brand, period, by)
+    found = None if by is None else await count_groups(session, brand, period, by)
+    groups = (
+        None if found is None else [ScoreGroup(key=each.key, **Score.values(each.counts)) for each in found]
+    )
     return NpsReport(
         **Score.values(counts),
         response_rate=None if rate.value is None else round(rate.value, 6),
@@ -171,7 +174,7 @@ async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By
         from_=period.start,
         to=period.end,
         by=by,
-        groups=groups and [ScoreGroup(key=group.key, **Score.values(group.counts)) for group in groups],
+        groups=groups,
     )
 
 

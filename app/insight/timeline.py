@@ -17,7 +17,8 @@ from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.models import Consent, Customer, Suppression
 from app.insight import referral_happenings, sentences
-from app.insight.happenings import Happening, Person, rows_of
+from app.insight.happenings import Person, rows_of
+from app.insight.schemas import TimelineEntry
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.models import Order, OrderFact
 from app.surveys.models import Response, Survey
@@ -31,7 +32,7 @@ async def timeline(
     *,
     pii: bool = False,
     language: str = SOURCE,
-) -> list[Happening]:
+) -> list[TimelineEntry]:
     """Everything about one person, oldest first; empty for a person who does not exist.
 
     About a dozen queries, whatever happened. Comments come as they were written with `pii`, without
@@ -43,7 +44,7 @@ async def timeline(
     if customer is None:
         return []
     person = Person(session, tokens, brand_id, customer, pii, language)
-    parts: list[Callable[[Person], Awaitable[list[Happening]]]] = [
+    parts: list[Callable[[Person], Awaitable[list[TimelineEntry]]]] = [
         _known,
         _orders,
         _facts,
@@ -61,16 +62,21 @@ async def timeline(
     return sorted(happened, key=lambda happening: happening.at)
 
 
-async def _known(person: Person) -> list[Happening]:
+async def _known(person: Person) -> list[TimelineEntry]:
     customer, brand_id = person.customer, person.brand_id
-    happened = [Happening(customer.created_at, "customer", translate(person.language, "First known to us."))]
+    happened = [
+        TimelineEntry(
+            at=customer.created_at, kind="customer", text=translate(person.language, "First known to us.")
+        )
+    ]
     consents = select(Consent).where(Consent.brand_id == brand_id, Consent.customer_id == customer.id)
     happened += [
-        Happening(
-            it.at,
-            "consent",
-            sentences.consent(it, person.language),
-            {"channel": it.channel, "given": it.given},
+        TimelineEntry(
+            at=it.at,
+            kind="consent",
+            text=sentences.consent(it, person.language),
+            channel=it.channel,
+            given=it.given,
         )
         for it in await person.session.scalars(consents)
     ]
@@ -84,35 +90,41 @@ async def _known(person: Person) -> list[Happening]:
         for found in await person.session.scalars(
             select(Suppression).where(Suppression.brand_id == brand_id, or_(*keys))
         ):
-            facts = {"channel": found.channel, "reason": found.reason}
             happened.append(
-                Happening(found.at, "suppression", sentences.suppression(found, person.language), facts)
+                TimelineEntry(
+                    at=found.at,
+                    kind="suppression",
+                    text=sentences.suppression(found, person.language),
+                    channel=found.channel,
+                    reason=found.reason,
+                )
             )
     if customer.erased_at is not None:
         happened.append(
-            Happening(
-                customer.erased_at,
-                "erased",
-                translate(person.language, "Their personal data was erased; amounts are kept."),
+            TimelineEntry(
+                at=customer.erased_at,
+                kind="erased",
+                text=translate(person.language, "Their personal data was erased; amounts are kept."),
             )
         )
     return happened
 
 
-async def _orders(person: Person) -> list[Happening]:
+async def _orders(person: Person) -> list[TimelineEntry]:
     found = await person.session.scalars(select(Order).where(*rows_of(person, Order)))
     return [
-        Happening(
-            it.placed_at,
-            "order",
-            sentences.order(it, person.language),
-            {"order": public_id("ord", it.id), "status": it.status},
+        TimelineEntry(
+            at=it.placed_at,
+            kind="order",
+            text=sentences.order(it, person.language),
+            order=public_id("ord", it.id),
+            status=it.status,
         )
         for it in found
     ]
 
 
-async def _facts(person: Person) -> list[Happening]:
+async def _facts(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(OrderFact, Order.id, Order.number, Order.currency)
         .join(
@@ -124,70 +136,71 @@ async def _facts(person: Person) -> list[Happening]:
         .where(*rows_of(person, Order))
     )
     return [
-        Happening(
-            fact.at,
-            f"order_{fact.kind}",
-            sentences.fact(fact, number, currency, person.language),
-            {"order": public_id("ord", order_id)},
+        TimelineEntry(
+            at=fact.at,
+            kind=f"order_{fact.kind}",
+            text=sentences.fact(fact, number, currency, person.language),
+            order=public_id("ord", order_id),
         )
         for fact, order_id, number, currency in found
     ]
 
 
-async def _surveys(person: Person) -> list[Happening]:
+async def _surveys(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(Survey, Order.number)
         .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
         .where(*rows_of(person, Survey))
     )
     return [
-        Happening(
-            it.sent_at or it.queued_at or (it.due_at if it.reason is None else None) or it.created_at,
-            f"survey_{it.status}",
-            sentences.survey(it, number, person.language),
-            {"survey": public_id("sur", it.id), "status": it.status, "reason": it.reason},
+        TimelineEntry(
+            at=it.sent_at or it.queued_at or (it.due_at if it.reason is None else None) or it.created_at,
+            kind=f"survey_{it.status}",
+            text=sentences.survey(it, number, person.language),
+            survey=public_id("sur", it.id),
+            status=it.status,
+            reason=it.reason,
         )
         for it, number in found
     ]
 
 
-async def _messages(person: Person) -> list[Happening]:
+async def _messages(person: Person) -> list[TimelineEntry]:
     found = await person.session.scalars(select(Message).where(*rows_of(person, Message)))
     return [
-        Happening(
-            it.sent_at or it.due_at,
-            f"message_{it.status}",
-            sentences.message(it, person.language),
-            {
-                "message": public_id("msg", it.id),
-                "template": it.template,
-                "channel": it.channel,
-                "status": it.status,
-                "reason": it.reason,
-            },
+        TimelineEntry(
+            at=it.sent_at or it.due_at,
+            kind=f"message_{it.status}",
+            text=sentences.message(it, person.language),
+            message=public_id("msg", it.id),
+            template=it.template,
+            channel=it.channel,
+            status=it.status,
+            reason=it.reason,
         )
         for it in found
     ]
 
 
-async def _attempts(person: Person) -> list[Happening]:
+async def _attempts(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(Attempt, Message.template)
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
         .where(*rows_of(person, Message))
     )
     return [
-        Happening(
-            it.started_at,
-            "attempt",
-            sentences.attempt(it, template, person.language),
-            {"message": public_id("msg", it.message_id), "status": it.status},
+        TimelineEntry(
+            at=it.started_at,
+            kind="attempt",
+            text=sentences.attempt(it, template, person.language),
+            message=public_id("msg", it.message_id),
+            status=it.status,
         )
         for it, template in found
     ]
 
 
-async def _provider_events(person: Person) -> list[Happening]:
+async def _provider_events(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(ProviderEvent, Message.template, Message.id)
         .join(
@@ -197,24 +210,25 @@ async def _provider_events(person: Person) -> list[Happening]:
         .where(*rows_of(person, Message))
     )
     return [
-        Happening(
-            it.at,
-            f"provider_{it.kind}",
-            sentences.provider_event(it, template, person.language),
-            {"message": public_id("msg", message_id)},
+        TimelineEntry(
+            at=it.at,
+            kind=f"provider_{it.kind}",
+            text=sentences.provider_event(it, template, person.language),
+            message=public_id("msg", message_id),
         )
         for it, template, message_id in found
     ]
 
 
-async def _responses(person: Person) -> list[Happening]:
+async def _responses(person: Person) -> list[TimelineEntry]:
     found = await person.session.scalars(select(Response).where(*rows_of(person, Response)))
     return [
-        Happening(
-            it.answered_at,
-            "response",
-            sentences.response(it, person.language, pii=person.pii),
-            {"response": public_id("rsp", it.id), "score": it.score},
+        TimelineEntry(
+            at=it.answered_at,
+            kind="response",
+            text=sentences.response(it, person.language, pii=person.pii),
+            response=public_id("rsp", it.id),
+            score=it.score,
         )
         for it in found
     ]

@@ -1,7 +1,9 @@
 """A batch of rows as one bound value, so that a statement stays the same whatever the batch's size.
 
-Bulk writes are `insert().from_select(recordset(...))` and `update()` joined to a `recordset`. Raw
-SQL over `unnest` arrays remains in the hot statements of ingest, messaging and referrals.
+Bulk writes are `insert().from_select(recordset(...))` and `update()` joined to a `recordset`. The
+one exception is raw SQL over `unnest` arrays in the statements that every delivery, message or
+redemption goes through: PostgreSQL reads 500 rows of five columns from arrays in 0.8 ms of
+processor time, from JSON in 2.8 ms. `tests/project/test_layers.py` lists the files that have one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,15 +12,18 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import literal, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import recordset
 from app.base.colour import DEFAULT_ACCENT, text_colour_on
 from app.base.paths import ROOT
 from app.base.text import one_line
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.brands.rules import accent_of
+from app.messaging.models import TemplateVersion
 from app.messaging.sources import translated
 from app.messaging.templates import Link, LinkRow, ParamKind, ParamLink, TemplateSpec, TokenLink
 
@@ -133,22 +136,20 @@ def template_parts(name: str, channel: Channel) -> dict[str, str]:
     return {part: (folder / file).read_text() for part, file in _EMAIL_FILES.items()}
 
 
-_STORE = text("""
-    INSERT INTO template_versions (brand_id, id, content)
-    SELECT :brand_id, id, content::jsonb
-    FROM unnest(CAST(:ids AS bytea[]), CAST(:contents AS text[])) AS new (id, content)
-    ON CONFLICT (brand_id, id) DO NOTHING
-""")
-
-
 async def store_versions(session: AsyncSession, brand_id: int, versions: Collection[VersionContent]) -> None:
     """Store versions that messages of this transaction will point at; stored ones do not change."""
     if not versions:
         return
     # In one order everywhere, so that two transactions with the same versions cannot deadlock.
     ordered = sorted(versions, key=lambda version: version.id)
-    given = {
-        "ids": [version.id for version in ordered],
-        "contents": [orjson.dumps(version.to_json()).decode() for version in ordered],
-    }
-    await session.execute(_STORE, {"brand_id": brand_id, **given})
+    rows = [{"id": version.id, "content": version.to_json()} for version in ordered]
+    given = recordset(rows, [TemplateVersion.id, TemplateVersion.content])
+    await session.execute(
+        insert(TemplateVersion)
+        .from_select(
+            ["brand_id", *given.c.keys()],
+            select(literal(brand_id), *given.c).order_by(given.c.id),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing()
+    )

@@ -1,15 +1,16 @@
 """Fold refunds, cancellations and deliveries into redemptions and rewards."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import in_ids
+from app.base.batch import in_ids, recordset
 from app.base.outbox import Event, record_events
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
@@ -17,7 +18,7 @@ from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
 from app.referrals.amount_rules import is_undone, minor_of, net_reward
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Code, Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RewardStatus
 
@@ -171,21 +172,19 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
         redemption.holds_use = False
 
 
-_GIVE_BACK = text("""
-    UPDATE codes SET uses = uses - given.count
-    FROM unnest(CAST(:ids AS uuid[])) AS one (id),
-         LATERAL (
-            SELECT count(*) FROM unnest(CAST(:all AS uuid[])) AS other (id) WHERE other.id = one.id
-         ) AS given
-    WHERE codes.brand_id = :brand_id AND codes.id = one.id
-""")
-
-
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
     """Give the use of each of these redemptions back to its code; the caller clears `holds_use`."""
-    codes = [one.redemption.code_id for one in states]
-    if codes:
-        await session.execute(_GIVE_BACK, {"brand_id": brand_id, "ids": sorted(set(codes)), "all": codes})
+    counts = Counter(one.redemption.code_id for one in states)
+    if not counts:
+        return
+    rows = [{"id": code_id, "uses": count} for code_id, count in counts.items()]
+    given = recordset(rows, [Code.id, Code.uses])
+    await session.execute(
+        update(Code)
+        .where(Code.brand_id == brand_id, Code.id == given.c.id)
+        .values(uses=Code.uses - given.c.uses)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
@@ -204,14 +203,6 @@ def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction
     )
 
 
-_REDUCE = text("""
-    UPDATE rewards SET net_amount = reduced.net, status = reduced.status
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:nets AS bigint[]), CAST(:statuses AS text[]))
-        AS reduced (id, net, status)
-    WHERE rewards.brand_id = :brand_id AND rewards.id = reduced.id
-""")
-
-
 async def reduce_rewards(
     session: AsyncSession, brand: Brand, states: Sequence[RedemptionState], *, now: datetime
 ) -> None:
@@ -228,13 +219,14 @@ async def reduce_rewards(
             reduced.append((state, reward, net, status))
     if not reduced:
         return
-    values = {
-        "brand_id": brand.id,
-        "ids": [reward.id for _, reward, _, _ in reduced],
-        "nets": [net for _, _, net, _ in reduced],
-        "statuses": [str(status) for _, _, _, status in reduced],
-    }
-    await session.execute(_REDUCE, values)
+    rows = [{"id": reward.id, "net_amount": net, "status": status} for _, reward, net, status in reduced]
+    given = recordset(rows, [Reward.id, Reward.net_amount, Reward.status])
+    await session.execute(
+        update(Reward)
+        .where(Reward.brand_id == brand.id, Reward.id == given.c.id)
+        .values(net_amount=given.c.net_amount, status=given.c.status)
+        .execution_options(synchronize_session=False)
+    )
     reversals = [
         _reversal(state.redemption, reward, net, now=now)
         for state, reward, net, _ in reduced

@@ -39,6 +39,15 @@ WEB_MODULES = {
     "app.admin.listing",  # cursors and filters of list endpoints
 }
 """Modules that know the web framework beside the routes, each with its reason."""
+ARRAYS = {
+    "app.ingest.store",  # every delivery
+    "app.messaging.queue",  # every message, as all below
+    "app.messaging.claim",
+    "app.messaging.outcomes",
+    "app.referrals.gather",  # every friend's order
+    "app.referrals.record",  # every redemption
+}
+"""Modules with raw SQL over `unnest` arrays, the exception that `app/base/batch.py` explains."""
 PURE_NAMES = {"rules", "programme"}
 PURE_MODULES = {"app.customers.contact", "app.customers.person", "app.customers.places"}
 """Modules of the lowest level that are not named `rules`."""
@@ -145,3 +154,8 @@ def test_steps_write_the_audit_log_and_routes_do_not():
         for module in MODULES
         if level_of(module) is Level.routes and "record_action" in FILES[module].read_text()
     ] == []
+
+
+def test_bulk_statements_over_arrays_are_only_in_the_hot_paths():
+    found = {module for module in MODULES if "unnest(" in FILES[module].read_text()}
+    assert found == ARRAYS

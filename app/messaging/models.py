@@ -12,11 +12,14 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
-from app.messaging.rules import AttemptStatus, MessageStatus, Priority, ProviderEventKind
+from app.messaging.rules import NORMAL_STATUSES, AttemptStatus, MessageStatus, Priority, ProviderEventKind
+
+_NORMAL = ", ".join(f"'{status.value}'" for status in NORMAL_STATUSES)
 
 
 class TemplateVersion(Base):
@@ -65,7 +68,7 @@ class Message(Base):
             "brand_id",
             "status",
             "id",
-            postgresql_where=text("status NOT IN ('planned', 'sending', 'accepted', 'delivered')"),
+            postgresql_where=text(f"status NOT IN ({_NORMAL})"),
         ),
     )
 
@@ -170,5 +173,5 @@ class OutboxItem(Base):
     subject: Mapped[str | None]
     html: Mapped[str | None]
     text: Mapped[str]
-    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    headers: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
     created_at: Mapped[Created]

@@ -35,6 +35,15 @@ class MessageStatus(StrEnum):
     complained = "complained"
 
 
+NORMAL_STATUSES = (
+    MessageStatus.planned,
+    MessageStatus.sending,
+    MessageStatus.accepted,
+    MessageStatus.delivered,
+)
+"""What a message goes through that is sent normally; `ix_messages_exceptions` holds all others."""
+
+
 class AttemptStatus(StrEnum):
     """State of one try to send."""
 

@@ -191,7 +191,7 @@ def _order(row: Mapping[str, str], table: _Table) -> dict[str, Any]:
     }
 
 
-def _customer(person: str) -> dict[str, Any]:
+def _customer(person: str) -> dict[str, str]:
     number = int(person[:8], 16)
     return {
         "id": person,

@@ -5,7 +5,6 @@ Every address is below `example.com`, which takes no mail.
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
 _NAMES: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
@@ -45,7 +44,7 @@ class Buyer:
     email_consent: bool | None = None
     sms_consent: bool | None = None
 
-    def as_customer(self) -> dict[str, Any]:
+    def as_customer(self) -> dict[str, str | bool | None]:
         """The customer object of a checkout delivery."""
         return {
             "id": f"buyer-{self.number}",

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -166,9 +166,23 @@ async def _raise_messages(
     )
 
 
+class _MessageChange(TypedDict):
+    id: UUID
+    status: MessageStatus
+    reason: str | None
+    sent_at: datetime
+    delivered_at: datetime | None
+
+
+class _Proof(TypedDict):
+    id: UUID
+    finished_at: datetime
+    provider_ref: str | None
+
+
 def _change(
     message_id: UUID, status: MessageStatus, reason: str | None, events: Sequence[ParsedProviderEvent]
-) -> dict[str, Any]:
+) -> _MessageChange:
     for event in events:
         raised = provider_event_rules.status_after(status, event.kind)
         if raised is not status:
@@ -185,7 +199,7 @@ def _change(
 
 async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[ParsedProviderEvent]) -> None:
     """Mark the events' attempts as accepted: providers report events of accepted messages only."""
-    first: dict[UUID, dict[str, Any]] = {}
+    first: dict[UUID, _Proof] = {}
     for event in fresh:
         proof = first.setdefault(
             event.attempt_id, {"id": event.attempt_id, "finished_at": event.at, "provider_ref": None}

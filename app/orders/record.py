@@ -1,7 +1,6 @@
 """Record paid orders, each once, whatever else was reported about them before."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Uuid, literal, select, update
@@ -84,7 +83,7 @@ async def record_orders(
 
 def _row(
     tokens: Tokens, external_id: str, paid: OrderPaid, customer_id: UUID | None, *, history: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     address = comparable_address(paid.shipping_address)
     payment = one_line_or_none(paid.payment_fingerprint)
     return {
@@ -125,7 +124,7 @@ def _item(item: Item) -> StoredItem:
 
 
 async def _insert(
-    session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[dict[str, Any]]
+    session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[Mapping[str, object]]
 ) -> dict[str, UUID]:
     """Insert the new orders; returns the ids of the new rows by external id.
 

@@ -144,7 +144,7 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
     )
 
 
-def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: int) -> dict[str, Any]:
+def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: int) -> dict[str, object]:
     fact = gathered.fact
     row = {
         "brand_id": brand_id,

@@ -1,6 +1,6 @@
 """HTML pages: a rendered page in the reader's language, and the one 404 page."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from starlette.responses import HTMLResponse
 
@@ -10,7 +10,7 @@ from app.base.templates import make_environment
 
 def page(
     template: str,
-    values: dict[str, Any],
+    values: Mapping[str, object],
     *,
     language: str = SOURCE,
     status: int = 200,

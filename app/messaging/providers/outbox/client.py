@@ -1,7 +1,6 @@
 """The provider that sends nothing: it stores each message, to be read at `/outbox`."""
 
 from email.utils import formataddr
-from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -32,7 +31,7 @@ class Outbox:
         """There is nothing to close."""
 
 
-def _row(batch: OutgoingBatch, recipient: Recipient) -> dict[str, Any]:
+def _row(batch: OutgoingBatch, recipient: Recipient) -> dict[str, object]:
     filled = fill(batch.content, recipient.values)
     is_email = batch.channel is Channel.email
     return {

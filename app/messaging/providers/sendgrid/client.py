@@ -7,7 +7,7 @@ transport is not used: it opens a connection for each call and has no time limit
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import aiohttp
 import orjson
@@ -37,12 +37,39 @@ _OPERATOR_ERRORS = {
 """Refusals that the operator can fix: the same message may be accepted later."""
 
 
+class _Address(TypedDict):
+    email: str
+    name: NotRequired[str]
+
+
+class _Personalization(TypedDict):
+    """The part of a request about one recipient."""
+
+    to: list[_Address]
+    custom_args: dict[str, str]
+    headers: NotRequired[dict[str, str]]
+    substitutions: NotRequired[dict[str, str]]
+
+
+_MailSend = TypedDict(
+    "_MailSend",
+    {
+        "from": _Address,
+        "subject": str | None,
+        "personalizations": list[_Personalization],
+        "content": list[dict[str, str]],
+        "tracking_settings": dict[str, dict[str, bool]],
+    },
+)
+"""The body of a request."""
+
+
 @dataclass
 class _Call:
     """One request: its personalizations, and the places of their recipients in the batch."""
 
     places: list[int] = field(default_factory=list)
-    people: list[dict[str, Any]] = field(default_factory=list)
+    people: list[_Personalization] = field(default_factory=list)
     addresses: set[str] = field(default_factory=set)
     size: int = 0
 
@@ -53,7 +80,7 @@ class _Call:
             and self.size + size <= budget
         )
 
-    def add(self, place: int, address: str, person: dict[str, Any], size: int) -> None:
+    def add(self, place: int, address: str, person: _Personalization, size: int) -> None:
         self.places.append(place)
         self.people.append(person)
         self.addresses.add(address)
@@ -106,7 +133,8 @@ class SendGrid:
         for place, recipient in enumerate(batch.recipients):
             if _is_long(recipient):
                 continue
-            person = {**self._person(batch.brand_id, recipient), "substitutions": dict(recipient.values)}
+            person = self._person(batch.brand_id, recipient)
+            person["substitutions"] = dict(recipient.values)
             address, size = recipient.to.casefold(), len(orjson.dumps(person)) + 1
             call = next((call for call in calls if call.fits(address, size, budget)), None)
             if call is None:
@@ -115,15 +143,15 @@ class SendGrid:
             call.add(place, address, person, size)
         return calls
 
-    def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _alone(self, batch: OutgoingBatch) -> Iterator[tuple[int, _MailSend]]:
         """Messages with longer values than SendGrid substitutes: a call each, filled in here."""
         for place, recipient in enumerate(batch.recipients):
             if _is_long(recipient):
                 own = replace(batch, content=fill(batch.content, recipient.values))
                 yield place, _body(own, [self._person(batch.brand_id, recipient)])
 
-    def _person(self, brand_id: int, recipient: Recipient) -> dict[str, Any]:
-        person: dict[str, Any] = {
+    def _person(self, brand_id: int, recipient: Recipient) -> _Personalization:
+        person: _Personalization = {
             "to": [{"email": recipient.to}],
             "custom_args": {ATTEMPT_ARGUMENT: self._tokens.link("attempt", brand_id, recipient.attempt_id)},
         }
@@ -131,7 +159,7 @@ class SendGrid:
             person["headers"] = dict(recipient.headers)
         return person
 
-    async def _post(self, body: dict[str, Any]) -> Result:
+    async def _post(self, body: _MailSend) -> Result:
         async with self._calls:
             try:
                 async with self._session.post(
@@ -146,11 +174,13 @@ def _is_long(recipient: Recipient) -> bool:
     return len(orjson.dumps(dict(recipient.values))) > RECIPIENT_BYTES
 
 
-def _body(batch: OutgoingBatch, people: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _body(batch: OutgoingBatch, people: Sequence[_Personalization]) -> _MailSend:
     content = [{"type": "text/plain", "value": batch.content.text}]
     if batch.content.html:
         content.append({"type": "text/html", "value": batch.content.html})
-    sender = {"email": batch.sender, **({"name": batch.sender_name} if batch.sender_name else {})}
+    sender: _Address = {"email": batch.sender}
+    if batch.sender_name:
+        sender["name"] = batch.sender_name
     return {
         "from": sender,
         "subject": batch.content.subject,

@@ -19,12 +19,11 @@ from app.base.audit import AuditAction, AuditEntry, AuditValue, record_action
 from app.base.ids import new_id, public_id
 from app.base.tokens import Tokens
 from app.base.web.problems import install_problems
-from app.ingest.erase import PersonToErase, erase_people
 from app.brands.change import BrandFields, ShopFields, change_brand, change_shop
 from app.brands.models import Brand
 from app.checkout.parse import Rollback
 from app.checkout.roll_back import roll_back
-from app.ingest.erase import erase_people
+from app.ingest.erase import PersonToErase, erase_people
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus

@@ -332,7 +332,9 @@ async def test_the_step_audits_who_erased_whom_without_personal_values(context, 
 async def test_another_brands_person_with_the_same_address_stays(context, brand, shop):
     async with context.sessions.begin() as session:
         rival = await add_brand(session, "rival", name="Rival")
-        theirs, _ = await add_shop(session, context.tokens, rival, "rival", name="Rival")
+        theirs, _ = await add_shop(
+            session, context.tokens, rival, "rival", name="Rival", actor=cli_actor(rival.id)
+        )
     for each in (shop, theirs):
         await deliver(context, each, paid(1, {"email": "ana@x.example"}))
     mine = (await rows(context, Customer, Customer.brand_id == brand.id))[0]

@@ -21,9 +21,9 @@ from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.insight.happenings import Happening
 from app.insight.overview import Overview, overview
 from app.insight.periods import Period, last_days, read_period
+from app.insight.schemas import TimelineEntry
 from app.insight.timeline import timeline
 from app.insight.ttl_cache import TtlCache
 
@@ -162,7 +162,7 @@ async def show_customer(
     return page("admin/person.html", values)
 
 
-def _timeline_row(entry: Happening, zone: ZoneInfo) -> dict[str, object]:
+def _timeline_row(entry: TimelineEntry, zone: ZoneInfo) -> dict[str, object]:
     at = entry.at.astimezone(zone)
     return {
         "at": at,

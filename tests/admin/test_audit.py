@@ -27,7 +27,7 @@ from app.ingest.erase import PersonToErase, erase_people
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from app.insight.invariants import check
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.surveys.models import Survey
-from tests.support.referring import make_referrer, set_terms
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import make_referrer
 
 
 @pytest.fixture

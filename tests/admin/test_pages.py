@@ -32,7 +32,7 @@ from app.brands.add import add_brand
 from app.insight.nps import Counts
 from app.insight.scores import Group
 from app.referrals.rules import RedemptionStatus
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 
 CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = os.environ.get("TENFOLD_SCREENSHOTS")

@@ -20,7 +20,8 @@ from tests.support.browser import (
     serve,
     violations,
 )
-from tests.support.surveying import responses_of, sent_survey, set_terms
+from tests.support.factories.programme import set_terms
+from tests.support.factories.surveys import responses_of, sent_survey
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 

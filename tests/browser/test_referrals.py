@@ -14,7 +14,9 @@ from app.referrals.models import Code, Referrer
 from app.referrals.routes import router
 from tests.support.browser import Site, View, app_of, check_page, needs_chromium, serve
 from tests.support.constants import NOW
-from tests.support.referring import change_order, friend_orders, make_referrer, set_terms, settle
+from tests.support.factories.orders import change_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import friend_orders, make_referrer, settle
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 

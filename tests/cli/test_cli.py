@@ -24,7 +24,7 @@ from app.brands.rules import Platform
 from app.cli import main
 from app.cli.manage import add_key, add_shop, add_staff
 from app.insight.invariants import INVARIANTS
-from tests.support.insight_rows import Rows
+from tests.support.factories.rows import Rows
 
 TENFOLD = Path(sys.executable).parent / "tenfold"
 

@@ -20,7 +20,7 @@ from app.orders.models import OrderFact
 from app.orders.rules import FactKind
 from app.referrals.models import Reward
 from app.referrals.rules import RedemptionStatus
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 from tests.support.violations import computed, referrals, surveys  # noqa: F401  # they fill CASES
 from tests.support.violations.sound import CASES, Sound, Work
 

@@ -12,7 +12,7 @@ from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
 from app.surveys.templates import SURVEY
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 
 ALL = Period()
 

@@ -21,7 +21,7 @@ from app.orders.rules import FactKind, OrderStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.render import MASK, fill
 from app.messaging.versions import current_version
 from tests.support.constants import NOW
-from tests.support.sending import GRACE, Scripted, both, lose, queue, the_message
+from tests.support.factories.messages import GRACE, queue, the_message
+from tests.support.fakes.scripted import Scripted, both, lose
 
 
 async def shown(context: AppContext, brand: Brand) -> AsSent:

@@ -31,18 +31,8 @@ from app.messaging.rules import MOST_REFUSALS, AttemptStatus, FailureCause, Mess
 from app.referrals.templates import OFFER, OfferParams
 from app.surveys.templates import SURVEY
 from tests.support.constants import NOW, REFERRER_ID
-from tests.support.sending import (
-    GRACE,
-    Scripted,
-    accept,
-    attempts,
-    both,
-    lose,
-    messages,
-    queue,
-    refuse,
-    the_message,
-)
+from tests.support.factories.messages import GRACE, attempts, messages, queue, the_message
+from tests.support.fakes.scripted import Scripted, accept, both, lose, refuse
 
 
 async def test_a_due_message_is_sent_once_and_its_attempt_recorded(

@@ -22,8 +22,9 @@ from app.messaging.templates import TemplateSpec, registered
 from app.messaging.versions import current_version, template_parts
 from app.surveys.templates import SURVEY
 from tests.support.constants import NOW
+from tests.support.factories.messages import queue, the_message
+from tests.support.fakes.scripted import Scripted, both
 from tests.support.rendering import item, rendered
-from tests.support.sending import Scripted, both, queue, the_message
 
 AddLanguage = Callable[[str, str], None]
 GERMAN = """

@@ -29,7 +29,8 @@ from app.messaging.queue import queue_messages
 from app.messaging.rules import MessageStatus
 from app.surveys.templates import SurveyParams
 from tests.support.constants import NOW
-from tests.support.sending import Scripted, lose, queue
+from tests.support.factories.messages import queue
+from tests.support.fakes.scripted import Scripted, lose
 
 
 def client_of(context: AppContext) -> AsyncClient:

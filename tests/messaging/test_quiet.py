@@ -20,7 +20,8 @@ from app.messaging.rules import MessageStatus
 from app.messaging.templates import TemplateSpec, registered
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from tests.support.constants import REFERRER_ID
-from tests.support.sending import Scripted, both, lose, messages, queue, refuse, the_message
+from tests.support.factories.messages import messages, queue, the_message
+from tests.support.fakes.scripted import Scripted, both, lose, refuse
 
 EVENING = datetime(2026, 3, 10, 18, 50, tzinfo=UTC)
 """Ten to eight in Berlin: ten minutes before the quiet hours."""

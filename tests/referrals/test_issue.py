@@ -21,7 +21,9 @@ from app.referrals.models import Code, CodePublication, Referrer
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW
-from tests.support.referring import code_of, issue, make_customer, make_referrer, owner_of, set_terms
+from tests.support.factories.customers import make_customer
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import code_of, issue, make_referrer, owner_of
 
 
 async def messages(context: AppContext, brand: Brand) -> list[Message]:

@@ -13,8 +13,8 @@ from app.customers.models import Customer
 from app.referrals.models import Code, Referrer
 from app.referrals.routes import router
 from tests.support.constants import NOW
+from tests.support.factories.referrals import friend_orders, make_referrer
 from tests.support.languages import bare_words
-from tests.support.referring import friend_orders, make_referrer
 
 FAR = NOW + timedelta(days=36500)
 VALUES = {"Acme", "Goods", "Ana", "EUR", "WhatsApp", "Main", "St", "Berlin", "februari", "maart"}

@@ -22,17 +22,10 @@ from app.referrals.models import Code, CodePublication, Referrer, Visit
 from app.referrals.routes import router
 from app.referrals.rules import PublicationState
 from tests.support.constants import NOW
-from tests.support.referring import (
-    change_order,
-    friend_orders,
-    make_customer,
-    make_order,
-    make_referrer,
-    owner_of,
-    redeem,
-    set_terms,
-    settle,
-)
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import change_order, make_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import friend_orders, make_referrer, owner_of, redeem, settle
 
 FAR = NOW + timedelta(days=36500)
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/139.0.0.0 Safari/537.36"}

@@ -24,19 +24,18 @@ from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.redeem import redeem_orders
 from app.referrals.rules import RedemptionStatus, RefusalReason
 from tests.support.constants import NOW
-from tests.support.referring import (
+from tests.support.factories.customers import make_customer, put_customer
+from tests.support.factories.orders import change_order, make_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import (
     balances,
-    change_order,
     code_of,
     friend_orders,
     issue,
-    make_customer,
-    make_order,
     make_referrer,
     owner_of,
     redeem,
     redemption_of,
-    set_terms,
 )
 
 
@@ -159,8 +158,9 @@ async def test_expiry_is_judged_by_when_the_order_was_placed(
 async def test_own_orders_are_refused_by_row_alias_and_phone(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
-    code = await make_referrer(context, brand, shop, email_key="ana@gmail.com", phone="+33612345678")
-    alias = await make_customer(context, brand, email_key="ana@gmail.com")
+    ana = await put_customer(context, brand, email_key="ana@gmail.com", phone="+33612345678")
+    code = await issue(context, brand, shop, ana)
+    alias = await put_customer(context, brand, email_key="ana@gmail.com")
     same_phone = await make_customer(context, brand, phone="+33612345678")
     for friend in (await owner_of(context, code), alias, same_phone):
         assert await refusal(context, brand, shop, code, friend) == "own_order"
@@ -175,10 +175,10 @@ async def test_existing_customers_of_any_shop_and_of_history_are_not_new(
             session, context.tokens, brand, "acme-fr", name="Acme FR", actor=cli_actor(brand.id)
         )
     before = NOW - timedelta(days=400)
-    friend = await make_customer(context, brand, email_key="ben@gmail.com", phone="+33612345679")
+    friend = await put_customer(context, brand, email_key="ben@gmail.com", phone="+33612345679")
     await make_order(context, brand, other, friend, placed_at=before, history=True)
-    alias = await make_customer(context, brand, email_key="ben@gmail.com")
-    same_phone = await make_customer(context, brand, email=None, email_key=None, phone="+33612345679")
+    alias = await put_customer(context, brand, email_key="ben@gmail.com")
+    same_phone = await put_customer(context, brand, email=None, email_key=None, phone="+33612345679")
     for person in (friend, alias, same_phone):
         assert await refusal(context, brand, shop, code, person) == "existing_customer"
     async with context.sessions() as session:
@@ -278,8 +278,8 @@ async def test_friend_who_pays_like_the_referrer_is_put_in_review(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     code = await make_referrer(context, brand, shop)
-    await make_order(context, brand, shop, await owner_of(context, code), payment_key=b"card")
-    redemption = await friend_orders(context, brand, shop, code.code, payment_key=b"card")
+    await make_order(context, brand, shop, await owner_of(context, code), payment_fingerprint="card")
+    redemption = await friend_orders(context, brand, shop, code.code, payment_fingerprint="card")
     assert (redemption.status, redemption.reason, redemption.holds_use) == (
         RedemptionStatus.in_review,
         "suspected_fraud",
@@ -334,9 +334,9 @@ async def test_same_friend_twice_at_one_moment_wins_once(
     for _ in range(5):
         phone = f"+336{new_id().int % 10**8:08}"
         friends = [
-            await make_customer(context, brand, email=None, email_key="cy@gmail.com", phone=None)
+            await put_customer(context, brand, email=None, email_key="cy@gmail.com", phone=None)
         ] * 2 + [
-            await make_customer(context, brand, email_key="cy@gmail.com", phone=phone),
+            await put_customer(context, brand, email_key="cy@gmail.com", phone=phone),
             await make_customer(context, brand, phone=phone),
         ]
         orders = [
@@ -424,8 +424,8 @@ async def test_a_friend_who_was_erased_is_no_new_customer(
             brand.id,
             [NewErasedIdentity(key, None, 1, NOW) for key in erased.keys(context.tokens)],
         )
-    by_mail = await make_customer(context, brand, email_key="ben@gmail.com")
-    by_phone = await make_customer(context, brand, email=None, email_key=None, phone="+33612345679")
+    by_mail = await put_customer(context, brand, email_key="ben@gmail.com")
+    by_phone = await put_customer(context, brand, email=None, email_key=None, phone="+33612345679")
     by_reference = await make_customer(context, brand)
     async with context.sessions.begin() as session:
         session.add(
@@ -441,11 +441,11 @@ async def test_an_erased_friend_does_not_get_a_second_code(
 ) -> None:
     await set_terms(context, brand, {"offer": {"new_customers_only": False}})
     code = await make_referrer(context, brand, shop)
-    friend = await make_customer(context, brand, email_key="ben@gmail.com")
+    friend = await put_customer(context, brand, email_key="ben@gmail.com")
     assert await refusal(context, brand, shop, code, friend) is None
     async with context.sessions.begin() as session:
         await erase_referrals(session, context.tokens, brand.id, [friend], now=NOW)
-    again = await make_customer(context, brand, email_key="ben@gmail.com")
+    again = await put_customer(context, brand, email_key="ben@gmail.com")
     assert await refusal(context, brand, shop, code, again) == "already_used_by_friend"
 
 

@@ -18,11 +18,11 @@ from app.referrals.rules import CodeKind, PublicationState, RedemptionStatus, Re
 from app.referrals.share import find_share
 from app.referrals.visit import find_offer, record_visit
 from tests.support.constants import NOW
-from tests.support.referring import (
+from tests.support.factories.customers import make_customer
+from tests.support.factories.referrals import (
     balances,
     friend_orders,
     issue,
-    make_customer,
     make_referrer,
     owner_of,
     reward_of,

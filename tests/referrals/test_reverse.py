@@ -15,15 +15,15 @@ from app.brands.models import Brand, Shop
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
-from tests.support.referring import (
+from tests.support.factories.orders import change_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import (
     balances,
-    change_order,
     code_of,
     friend_orders,
     make_referrer,
     redemption_of,
     reward_of,
-    set_terms,
     settle,
 )
 

@@ -27,19 +27,18 @@ from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.referrals.settle import sweep
 from app.referrals.templates import REWARD
 from tests.support.constants import NOW
-from tests.support.referring import (
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import change_order, make_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.referrals import (
     balances,
-    change_order,
     code_of,
     friend_orders,
-    make_customer,
-    make_order,
     make_referrer,
     owner_of,
     redeem,
     redemption_of,
     reward_of,
-    set_terms,
     settle,
 )
 
@@ -169,8 +168,8 @@ async def test_text_about_a_reward_waits_for_the_morning(
 
 async def in_review(context: AppContext, brand: Brand, shop: Shop) -> tuple[Code, Redemption]:
     code = await make_referrer(context, brand, shop)
-    await make_order(context, brand, shop, await owner_of(context, code), payment_key=b"card")
-    return code, await friend_orders(context, brand, shop, code.code, payment_key=b"card")
+    await make_order(context, brand, shop, await owner_of(context, code), payment_fingerprint="card")
+    return code, await friend_orders(context, brand, shop, code.code, payment_fingerprint="card")
 
 
 async def test_redemption_in_review_waits_for_a_decision_however_long(

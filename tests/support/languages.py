@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from io import BytesIO
 
 import pytest
@@ -32,10 +33,9 @@ def add_language(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
     i18n.reload_catalogs()
 
 
-@pytest.fixture
-def marked_language(add_language) -> str:
-    """A language whose catalog has every text, between « and »; what is not marked on a page is not
-    translated."""
+@cache
+def marked_entries() -> str:
+    """A catalog in which every text stands between « and »."""
     catalog = extract()
     for message in catalog:
         if message.id:
@@ -44,7 +44,14 @@ def marked_language(add_language) -> str:
             message.string = shown if len(shown) > 1 else shown[0]
     entries = BytesIO()
     write_po(entries, catalog, omit_header=True)
-    add_language("nl", entries.getvalue().decode())
+    return entries.getvalue().decode()
+
+
+@pytest.fixture
+def marked_language(add_language) -> str:
+    """A language whose catalog has every text, between « and »; what is not marked on a page is not
+    translated."""
+    add_language("nl", marked_entries())
     return "nl"
 
 

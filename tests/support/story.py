@@ -18,9 +18,8 @@ from app.admin.rules import Scope
 from app.base import clock, due
 from app.base.actor import cli_actor
 from app.base.context import AppContext
-from app.brands.add import change_programme
 from app.brands.models import Brand
-from app.brands.programme import Channel, Programme
+from app.brands.programme import Channel
 from app.insight.invariants import check
 from app.main import create_app
 from app.messaging.models import OutboxItem
@@ -28,6 +27,7 @@ from app.messaging.providers.outbox.client import Outbox
 from app.wiring import Parts
 from app.worker import sweeps_of
 from tests.support.constants import SECRET
+from tests.support.factories.programme import set_terms
 
 
 class Story:
@@ -43,10 +43,7 @@ class Story:
 
     async def terms(self, **terms: Any) -> None:
         """Put terms in force; what is left out takes its default."""
-        async with self.context.sessions.begin() as session:
-            await change_programme(
-                session, self.brand.id, Programme.model_validate(terms), actor=cli_actor(self.brand.id)
-            )
+        await set_terms(self.context, self.brand, terms)
 
     async def deliver(
         self, topic: str, data: dict[str, Any], *, delivery: str | None = None, secret: str = SECRET

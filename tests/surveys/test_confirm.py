@@ -8,21 +8,16 @@ from app.messaging.models import Message
 from app.surveys.confirm import confirm_sent
 from app.surveys.sweep import sweep
 from tests.support.constants import NOW
-from tests.support.sending import Scripted, both, refuse
-from tests.support.surveying import (
-    advance,
-    deliver,
-    make_customer,
-    make_order,
-    messages_of,
-    survey_of,
-)
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import make_delivered_order
+from tests.support.factories.surveys import advance, deliver, messages_of, survey_of
+from tests.support.fakes.scripted import Scripted, both, refuse
 
 DAY = timedelta(days=1)
 
 
 async def test_a_survey_is_sent_once_a_provider_has_accepted_it(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await advance(context)
     queued = await survey_of(context, brand, order_id)
     assert (queued.status, queued.queued_at, queued.sent_at) == ("queued", NOW, None)
@@ -32,7 +27,7 @@ async def test_a_survey_is_sent_once_a_provider_has_accepted_it(context, brand, 
 
 
 async def test_reminder_and_expiry_count_from_the_acceptance(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await advance(context)
     later = NOW + timedelta(hours=5)
     await deliver(context, later)
@@ -41,7 +36,7 @@ async def test_reminder_and_expiry_count_from_the_acceptance(context, brand, sho
 
 
 async def test_a_refused_survey_stays_queued_without_reminders_until_it_expires(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     sweeps = [sweep(context), both(context, Scripted([refuse(permanent=True)]))]
     await run_until_idle(sweeps, NOW)
     await run_until_idle(sweeps, NOW + 10 * DAY)
@@ -53,7 +48,10 @@ async def test_a_refused_survey_stays_queued_without_reminders_until_it_expires(
 
 
 async def test_concurrent_sweeps_confirm_each_survey_once(context, brand, shop):
-    orders = [await make_order(context, brand, shop, await make_customer(context, brand)) for _ in range(6)]
+    orders = [
+        await make_delivered_order(context, brand, shop, await make_customer(context, brand))
+        for _ in range(6)
+    ]
     await advance(context)
     async with context.sessions.begin() as session:
         await session.execute(update(Message).values(status="accepted", sent_at=NOW))

@@ -13,8 +13,8 @@ from app.customers.models import Customer
 from app.customers.routes import router as customers
 from app.surveys.models import Survey
 from app.surveys.routes import router as surveys
+from tests.support.factories.surveys import sent_survey
 from tests.support.languages import bare_words
-from tests.support.surveying import sent_survey
 
 VALUES = {"Acme", "Goods", "Linen", "shirt", "Ana", "maart", "Main", "St", "Berlin"}
 """Names and dates that the pages show; everything else must come from the catalog."""

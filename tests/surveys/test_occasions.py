@@ -22,14 +22,14 @@ from app.surveys.respond import NewResponse, record_response
 from app.surveys.routes import router
 from app.surveys.schedule import plan_survey, reconsider
 from tests.support.constants import NOW
-from tests.support.surveying import (
+from tests.support.factories.customers import make_customer
+from tests.support.factories.programme import set_terms
+from tests.support.factories.surveys import (
     advance,
     deliver,
-    make_customer,
     messages_of,
     plan_occasion,
     responses_of,
-    set_terms,
     survey_of,
 )
 

@@ -17,16 +17,10 @@ from app.surveys.models import Response, Survey
 from app.surveys.respond import NewResponse, record_response
 from app.surveys.routes import router
 from tests.support.constants import NOW
-from tests.support.surveying import (
-    advance,
-    make_customer,
-    make_order,
-    messages_of,
-    responses_of,
-    sent_survey,
-    set_terms,
-    survey_of,
-)
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import make_delivered_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.surveys import advance, messages_of, responses_of, sent_survey, survey_of
 
 
 @pytest.fixture
@@ -275,7 +269,7 @@ async def test_without_an_offer_a_promoter_is_thanked_alone(context, brand, web,
 
 
 async def test_a_survey_is_answered_before_its_message_is_recorded_as_accepted(context, brand, shop, web):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await advance(context)
     queued = await survey_of(context, brand, order_id)
     assert (queued.status, queued.sent_at) == ("queued", None)
@@ -322,7 +316,9 @@ async def test_links_that_lead_nowhere_all_get_the_same_page(context, brand, sho
 
     expired, erased = [await sent_survey(context, brand, shop) for _ in range(2)]
     planned = await survey_of(
-        context, brand, await make_order(context, brand, shop, expired.customer_id, delivered_at=NOW)
+        context,
+        brand,
+        await make_delivered_order(context, brand, shop, expired.customer_id, delivered_at=NOW),
     )
     async with context.sessions.begin() as session:
         await session.execute(update(Survey).where(Survey.id == expired.id).values(status="expired"))

@@ -12,22 +12,16 @@ from app.surveys.erase import erase_responses
 from app.surveys.models import Survey
 from app.surveys.schedule import reconsider, schedule_surveys
 from tests.support.constants import NOW
-from tests.support.surveying import (
-    advance,
-    change_order,
-    make_customer,
-    make_order,
-    messages_of,
-    sent_survey,
-    set_terms,
-    survey_of,
-)
+from tests.support.factories.customers import make_customer, put_customer
+from tests.support.factories.orders import change_order, make_delivered_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.surveys import advance, messages_of, sent_survey, survey_of
 
 DAY = timedelta(days=1)
 
 
 async def test_a_delivered_order_is_planned_three_days_later(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     survey = await survey_of(context, brand, order_id)
     assert (survey.status, survey.channel, survey.due_at) == ("planned", Channel.email, NOW - DAY)
     assert survey.triggered_at == NOW - 4 * DAY
@@ -36,7 +30,6 @@ async def test_a_delivered_order_is_planned_three_days_later(context, brand, sho
 @pytest.mark.parametrize(
     ("customer", "order", "terms", "reason"),
     [
-        ({"email": None}, {}, {}, "no_address"),
         ({"country": "DE"}, {}, {}, "no_consent"),
         ({"consents": {Channel.email: False}}, {}, {}, "no_consent"),
         ({}, {"test": True}, {}, "excluded"),
@@ -54,7 +47,7 @@ async def test_an_order_that_is_not_surveyed_has_a_reason(
     context, brand, shop, customer, order, terms, reason
 ):
     await set_terms(context, brand, terms)
-    order_id = await make_order(
+    order_id = await make_delivered_order(
         context, brand, shop, await make_customer(context, brand, **customer), **order
     )
     survey = await survey_of(context, brand, order_id)
@@ -62,17 +55,27 @@ async def test_an_order_that_is_not_surveyed_has_a_reason(
 
 
 async def test_an_order_without_a_customer_has_no_address(context, brand, shop):
-    survey = await survey_of(context, brand, await make_order(context, brand, shop, None))
+    survey = await survey_of(context, brand, await make_delivered_order(context, brand, shop, None))
     assert (survey.status, survey.reason) == ("skipped", "no_address")
 
 
+async def test_an_order_of_a_customer_without_an_address_has_no_address(context, brand, shop):
+    customer = await put_customer(context, brand, email=None, email_key=None)
+    survey = await survey_of(context, brand, await make_delivered_order(context, brand, shop, customer))
+    assert (survey.status, survey.reason, survey.due_at) == ("skipped", "no_address", None)
+
+
 async def test_a_partly_refunded_order_is_still_surveyed(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand), refunded=7999)
+    order_id = await make_delivered_order(
+        context, brand, shop, await make_customer(context, brand), refunded=7999
+    )
     assert (await survey_of(context, brand, order_id)).status == "planned"
 
 
 async def test_a_delivery_moves_a_survey_that_waited_for_it(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand), delivered_at=None)
+    order_id = await make_delivered_order(
+        context, brand, shop, await make_customer(context, brand), delivered_at=None
+    )
     assert (await survey_of(context, brand, order_id)).due_at == NOW + 7 * DAY
     await change_order(context, brand, order_id, delivered_at=NOW)
     assert (await survey_of(context, brand, order_id)).due_at == NOW + 3 * DAY
@@ -83,7 +86,7 @@ async def test_the_order_in_which_facts_come_does_not_matter(context, brand, sho
     customer = await make_customer(context, brand)
     plans = set()
     for order in permutations(facts):
-        order_id = await make_order(context, brand, shop, customer, delivered_at=None)
+        order_id = await make_delivered_order(context, brand, shop, customer, delivered_at=None)
         for fact in order:
             await change_order(context, brand, order_id, **fact)
             await change_order(context, brand, order_id, **fact)
@@ -102,7 +105,7 @@ async def test_the_order_in_which_facts_come_does_not_matter(context, brand, sho
 
 
 async def test_a_late_paid_event_before_a_fresh_delivery_is_not_too_late_for_ever(context, brand, shop):
-    order_id = await make_order(
+    order_id = await make_delivered_order(
         context,
         brand,
         shop,
@@ -120,7 +123,7 @@ async def test_a_late_paid_event_before_a_fresh_delivery_is_not_too_late_for_eve
     ("fact", "reason"), [({"cancelled_at": NOW}, "cancelled"), ({"refunded": 8000}, "refunded")]
 )
 async def test_a_planned_survey_is_skipped_when_the_order_is_cancelled(context, brand, shop, fact, reason):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await change_order(context, brand, order_id, **fact)
     survey = await survey_of(context, brand, order_id)
     assert (survey.status, survey.reason, survey.due_at) == ("skipped", reason, None)
@@ -136,7 +139,7 @@ async def test_a_sent_survey_gets_no_reminder_when_the_order_is_cancelled(contex
 
 
 async def test_a_queued_survey_is_cancelled_when_the_order_is_refunded(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await advance(context)
     await change_order(context, brand, order_id, refunded=8000)
     survey = await survey_of(context, brand, order_id)
@@ -146,7 +149,7 @@ async def test_a_queued_survey_is_cancelled_when_the_order_is_refunded(context, 
 
 async def test_a_skip_that_no_fact_can_undo_stays(context, brand, shop):
     await set_terms(context, brand, {"surveys_enabled": False})
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await set_terms(context, brand, {})
     await change_order(context, brand, order_id, fulfilled_at=NOW)
     assert (await survey_of(context, brand, order_id)).reason == "surveys_disabled"
@@ -154,7 +157,7 @@ async def test_a_skip_that_no_fact_can_undo_stays(context, brand, shop):
 
 async def test_a_consent_given_later_lets_the_survey_be_planned(context, brand, shop):
     customer = await make_customer(context, brand, country="DE")
-    order_id = await make_order(context, brand, shop, customer)
+    order_id = await make_delivered_order(context, brand, shop, customer)
     async with context.sessions.begin() as session:
         session.add(
             Consent(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=True, at=NOW)
@@ -166,7 +169,7 @@ async def test_a_consent_given_later_lets_the_survey_be_planned(context, brand, 
 
 async def test_concurrent_calls_leave_one_survey_an_order(context, brand, shop):
     customer = await make_customer(context, brand)
-    orders = [await make_order(context, brand, shop, customer, plan=False) for _ in range(20)]
+    orders = [await make_delivered_order(context, brand, shop, customer, plan=False) for _ in range(20)]
 
     async def plan(ids):
         async with context.sessions.begin() as session:
@@ -179,7 +182,7 @@ async def test_concurrent_calls_leave_one_survey_an_order(context, brand, shop):
 
 async def test_a_large_batch_is_planned_in_one_call(context, brand, shop):
     customer = await make_customer(context, brand)
-    first = await make_order(context, brand, shop, customer, plan=False)
+    first = await make_delivered_order(context, brand, shop, customer, plan=False)
     async with context.sessions.begin() as session:
         row = (await session.scalars(select(Order).where(Order.id == first))).one()
         columns = [
@@ -203,7 +206,9 @@ async def test_a_large_batch_is_planned_in_one_call(context, brand, shop):
 async def test_another_brands_orders_are_left_alone(context, brand, shop):
     from app.brands.add import add_brand
 
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand), plan=False)
+    order_id = await make_delivered_order(
+        context, brand, shop, await make_customer(context, brand), plan=False
+    )
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
         await schedule_surveys(session, context.tokens, other, [order_id], now=NOW)
@@ -212,7 +217,7 @@ async def test_another_brands_orders_are_left_alone(context, brand, shop):
 
 async def test_an_erased_customer_gets_no_survey(context, brand, shop):
     sent = await sent_survey(context, brand, shop)
-    planned = await make_order(context, brand, shop, sent.customer_id, delivered_at=NOW)
+    planned = await make_delivered_order(context, brand, shop, sent.customer_id, delivered_at=NOW)
     for _ in range(2):
         async with context.sessions.begin() as session:
             await erase_responses(session, brand.id, [sent.customer_id])
@@ -221,12 +226,15 @@ async def test_an_erased_customer_gets_no_survey(context, brand, shop):
 
 
 async def test_a_deferral_remains_when_a_fact_is_repeated(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    customer = await make_customer(context, brand)
+    order_id = await make_delivered_order(context, brand, shop, customer)
     async with context.sessions.begin() as session:
         await session.execute(update(Survey).values(due_at=NOW + DAY, deferred_reason="max_per_day"))
     await change_order(context, brand, order_id, fulfilled_at=NOW - 5 * DAY)
     survey = await survey_of(context, brand, order_id)
     assert (survey.due_at, survey.deferred_reason) == (NOW + DAY, "max_per_day")
-    await change_order(context, brand, order_id, delivered_at=NOW - 2 * DAY)
+    async with context.sessions.begin() as session:
+        await session.execute(update(Survey).values(due_at=NOW - 2 * DAY))
+    await change_order(context, brand, order_id, fulfilled_at=NOW - 5 * DAY)
     survey = await survey_of(context, brand, order_id)
-    assert (survey.due_at, survey.deferred_reason) == (NOW + DAY, None)
+    assert (survey.due_at, survey.deferred_reason) == (NOW - DAY, None)

@@ -9,16 +9,10 @@ from app.customers.models import Consent
 from app.surveys.models import Survey
 from app.surveys.send import send_due
 from tests.support.constants import NOW
-from tests.support.surveying import (
-    advance,
-    change_order,
-    make_customer,
-    make_order,
-    messages_of,
-    sent_survey,
-    set_terms,
-    survey_of,
-)
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import change_order, make_delivered_order
+from tests.support.factories.programme import set_terms
+from tests.support.factories.surveys import advance, messages_of, sent_survey, survey_of
 
 DAY = timedelta(days=1)
 
@@ -42,7 +36,9 @@ async def test_a_due_survey_is_sent_with_what_reminds_of_the_order(context, bran
 
 
 async def test_what_is_not_due_is_not_sent(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand), delivered_at=NOW)
+    order_id = await make_delivered_order(
+        context, brand, shop, await make_customer(context, brand), delivered_at=NOW
+    )
     assert await advance(context) == 0
     assert await advance(context, NOW + 3 * DAY - timedelta(seconds=1)) == 0
     assert await advance(context, NOW + 3 * DAY) == 1
@@ -54,7 +50,7 @@ async def test_a_text_goes_to_who_allowed_it_and_has_no_mail(context, brand, sho
     customer = await make_customer(
         context, brand, email=None, phone="+4915112345678", consents={Channel.sms: True}
     )
-    survey = await survey_of(context, brand, await make_order(context, brand, shop, customer))
+    survey = await survey_of(context, brand, await make_delivered_order(context, brand, shop, customer))
     assert survey.channel is Channel.sms
     await advance(context)
     (message,) = await messages_of(context, brand)
@@ -63,7 +59,7 @@ async def test_a_text_goes_to_who_allowed_it_and_has_no_mail(context, brand, sho
 
 async def test_a_consent_withdrawn_before_sending_counts(context, brand, shop):
     customer = await make_customer(context, brand)
-    order_id = await make_order(context, brand, shop, customer)
+    order_id = await make_delivered_order(context, brand, shop, customer)
     async with context.sessions.begin() as session:
         session.add(
             Consent(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=False, at=NOW)
@@ -75,20 +71,20 @@ async def test_a_consent_withdrawn_before_sending_counts(context, brand, shop):
 
 
 async def test_disabled_surveys_skip_what_is_due(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await set_terms(context, brand, {"surveys_enabled": False})
     await advance(context)
     assert (await survey_of(context, brand, order_id)).reason == "surveys_disabled"
 
 
 async def test_a_survey_that_waited_too_long_is_skipped(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     await advance(context, NOW + 29 * DAY + timedelta(seconds=1))
     assert (await survey_of(context, brand, order_id)).reason == "too_late"
 
 
 async def test_no_survey_leaves_in_quiet_hours(context, brand, shop):
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     night = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
     assert await advance(context, night) == 1
     survey = await survey_of(context, brand, order_id)
@@ -104,14 +100,14 @@ async def test_no_survey_leaves_in_quiet_hours(context, brand, shop):
 
 async def test_quiet_hours_follow_the_customers_time_zone(context, brand, shop):
     customer = await make_customer(context, brand, time_zone="America/Los_Angeles", country="US")
-    order_id = await make_order(context, brand, shop, customer)
+    order_id = await make_delivered_order(context, brand, shop, customer)
     await advance(context)
     assert (await survey_of(context, brand, order_id)).due_at == datetime(2026, 3, 10, 16, tzinfo=UTC)
 
 
 async def test_a_customer_is_surveyed_once_in_the_recontact_time(context, brand, shop):
     first = await sent_survey(context, brand, shop)
-    second = await make_order(context, brand, shop, first.customer_id)
+    second = await make_delivered_order(context, brand, shop, first.customer_id)
     await advance(context)
     assert (await survey_of(context, brand, second)).reason == "recontact"
 
@@ -119,7 +115,7 @@ async def test_a_customer_is_surveyed_once_in_the_recontact_time(context, brand,
 async def test_a_second_survey_waits_where_the_window_ends_in_time(context, brand, shop):
     await set_terms(context, brand, {"survey": {"recontact_days": 10}})
     first = await sent_survey(context, brand, shop)
-    second = await make_order(context, brand, shop, first.customer_id)
+    second = await make_delivered_order(context, brand, shop, first.customer_id)
     await advance(context)
     survey = await survey_of(context, brand, second)
     assert (survey.status, survey.due_at, survey.deferred_reason) == ("planned", NOW + 10 * DAY, "recontact")
@@ -129,7 +125,7 @@ async def test_a_second_survey_waits_where_the_window_ends_in_time(context, bran
 
 async def test_two_orders_of_one_customer_in_one_batch_get_one_survey(context, brand, shop):
     customer = await make_customer(context, brand)
-    orders = [await make_order(context, brand, shop, customer) for _ in range(3)]
+    orders = [await make_delivered_order(context, brand, shop, customer) for _ in range(3)]
     await advance(context)
     assert sorted([(await survey_of(context, brand, order)).status for order in orders]) == [
         "queued",
@@ -140,7 +136,9 @@ async def test_two_orders_of_one_customer_in_one_batch_get_one_survey(context, b
 
 async def test_concurrent_sweeps_survey_a_customer_once(context, brand, shop):
     customers = [await make_customer(context, brand) for _ in range(8)]
-    orders = [await make_order(context, brand, shop, customer) for customer in customers for _ in range(3)]
+    orders = [
+        await make_delivered_order(context, brand, shop, customer) for customer in customers for _ in range(3)
+    ]
 
     async def turn() -> None:
         async with context.sessions.begin() as session:
@@ -155,8 +153,8 @@ async def test_concurrent_sweeps_survey_a_customer_once(context, brand, shop):
 
 async def test_a_sweep_does_not_wait_for_a_customer_whom_another_holds(context, brand, shop):
     in_review, free = [await make_customer(context, brand) for _ in range(2)]
-    waiting = await make_order(context, brand, shop, in_review)
-    other = await make_order(context, brand, shop, free)
+    waiting = await make_delivered_order(context, brand, shop, in_review)
+    other = await make_delivered_order(context, brand, shop, free)
     async with context.sessions.begin() as session:
         await session.execute(select(Survey.id).where(Survey.order_id == waiting).with_for_update())
         async with asyncio.timeout(5):
@@ -169,7 +167,10 @@ async def test_a_sweep_does_not_wait_for_a_customer_whom_another_holds(context, 
 
 async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_off(context, brand, shop):
     await set_terms(context, brand, {"survey": {"max_per_day": 3}})
-    orders = [await make_order(context, brand, shop, await make_customer(context, brand)) for _ in range(8)]
+    orders = [
+        await make_delivered_order(context, brand, shop, await make_customer(context, brand))
+        for _ in range(8)
+    ]
 
     async def turn() -> None:
         async with context.sessions.begin() as session:
@@ -189,7 +190,7 @@ async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_o
 
 async def test_a_daily_limit_of_zero_sends_no_survey(context, brand, shop):
     await set_terms(context, brand, {"survey": {"max_per_day": 0}})
-    order_id = await make_order(context, brand, shop, await make_customer(context, brand))
+    order_id = await make_delivered_order(context, brand, shop, await make_customer(context, brand))
     assert await advance(context) == 1
     assert (await survey_of(context, brand, order_id)).deferred_reason == "max_per_day"
 
@@ -260,7 +261,7 @@ async def test_a_batch_takes_the_same_number_of_queries_however_many_are_due(con
     counts = []
     for many in (2, 30):
         for _ in range(many):
-            await make_order(context, brand, shop, await make_customer(context, brand))
+            await make_delivered_order(context, brand, shop, await make_customer(context, brand))
         seen = []
 
         def count(*_args: object, seen: list = seen) -> None:
@@ -280,7 +281,7 @@ async def test_more_than_a_batch_is_worked_off(context, brand, shop):
     from app.orders.models import Order
     from app.surveys.schedule import schedule_surveys
 
-    first = await make_order(context, brand, shop, await make_customer(context, brand), plan=False)
+    first = await make_delivered_order(context, brand, shop, await make_customer(context, brand), plan=False)
     async with context.sessions.begin() as session:
         row = (await session.scalars(select(Order).where(Order.id == first))).one()
         shared = {column.name: getattr(row, column.name) for column in Order.__table__.columns}

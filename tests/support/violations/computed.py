@@ -6,7 +6,7 @@ from app.base.ids import public_id
 from app.brands.programme import Channel
 from app.customers.models import Suppression
 from app.customers.rules import SuppressionReason
-from tests.support.insight_rows import START
+from tests.support.factories.rows import START
 from tests.support.violations.sound import Sound, breaks
 
 

@@ -17,7 +17,7 @@ from app.messaging.models import Message
 from app.referrals.models import Code, Redemption
 from app.surveys.models import Response
 from app.surveys.templates import SURVEY
-from tests.support.insight_rows import START, Rows
+from tests.support.factories.rows import START, Rows
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from app.ingest.rules import DeliveryStatus
 from app.messaging.models import Attempt
 from app.messaging.rules import AttemptStatus
 from app.surveys.rules import SurveyStatus
-from tests.support.insight_rows import START
+from tests.support.factories.rows import START
 from tests.support.violations.sound import Sound, breaks
 
 

@@ -1,4 +1,4 @@
-"""Referrers, friends and their orders for the tests of referrals, made straight in the tables."""
+"""Referrers who were issued a code, friends who order with it, and what comes of it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,78 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
-from app.base.ids import new_id
-from app.brands.add import change_programme
 from app.brands.models import Brand, Shop
-from app.brands.programme import Programme
-from app.customers.models import Consent, Customer
 from app.ledger.models import LedgerEntry
-from app.orders.models import Order
 from app.referrals.issue import NewReferrer, issue_offers
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.redeem import redeem_orders
-from app.referrals.reverse import reverse_orders
 from app.referrals.settle import sweep
 from tests.support.constants import NOW
-
-
-async def set_terms(context: AppContext, brand: Brand, terms: dict[str, Any]) -> None:
-    """Put terms in force; what is left out takes its default."""
-    async with context.sessions.begin() as session:
-        await change_programme(session, brand.id, Programme.model_validate(terms), actor=cli_actor(brand.id))
-
-
-async def make_customer(context: AppContext, brand: Brand, **given: Any) -> UUID:
-    """A customer with an address of their own, in France, where an e-mail needs no consent."""
-    customer_id = new_id()
-    address = f"friend.{customer_id.hex}@example.com"
-    consents = given.pop("consents", {})
-    values = {
-        "email": address,
-        "email_key": address,
-        "first_name": "Ana",
-        "time_zone": "Europe/Berlin",
-        "country": "FR",
-    } | given
-    async with context.sessions.begin() as session:
-        session.add(Customer(brand_id=brand.id, id=customer_id, **values))
-        await session.flush()
-        for channel, said in consents.items():
-            session.add(
-                Consent(brand_id=brand.id, customer_id=customer_id, channel=channel, given=said, at=NOW)
-            )
-    return customer_id
-
-
-async def make_order(
-    context: AppContext, brand: Brand, shop: Shop, customer_id: UUID | None, *codes: str, **given: Any
-) -> UUID:
-    """A paid order of 80.00 with these codes, not redeemed yet."""
-    order_id = new_id()
-    values: dict[str, Any] = {
-        "external_id": order_id.hex,
-        "number": "1042",
-        "currency": "EUR",
-        "subtotal": 8000,
-        "total": 7200,
-        "discount_total": 800,
-        "discount_codes": list(codes),
-        "tags": [],
-        "items": [],
-        "test": False,
-        "placed_at": NOW,
-        "paid_at": NOW,
-    }
-    async with context.sessions.begin() as session:
-        session.add(
-            Order(
-                brand_id=brand.id, id=order_id, shop_id=shop.id, customer_id=customer_id, **(values | given)
-            )
-        )
-    return order_id
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import make_order
 
 
 async def make_referrer(
@@ -137,20 +76,6 @@ async def friend_orders(context: AppContext, brand: Brand, shop: Shop, code: str
     )
     [redemption] = await redeem(context, brand, order_id)
     return redemption
-
-
-async def change_order(
-    context: AppContext, brand: Brand, order_id: UUID, *, now: datetime = NOW, **values: Any
-) -> None:
-    """Change an order as a fact does, and fold it into its redemption."""
-    async with context.sessions.begin() as session:
-        order = (
-            await session.scalars(select(Order).where(Order.brand_id == brand.id, Order.id == order_id))
-        ).one()
-        for name, value in values.items():
-            setattr(order, name, value)
-        await session.flush()
-        await reverse_orders(session, brand, [order_id], now=now)
 
 
 async def settle(context: AppContext, *, days: float = 15) -> int:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Literal
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 import app.models  # noqa: F401  # registers every table and message template
 from app.admin import pages
 from app.admin.api import router as api_router
+from app.admin.auth import require_outbox_reader
 from app.base import clock, due, metrics, schema
 from app.base.colour import parse_colour
 from app.base.config import load_settings
@@ -41,6 +42,8 @@ from app.wiring import Parts, open_parts
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a form or of the API's JSON; an order of ten thousand lines is smaller."""
+DROP_LIMIT = 8 * BODY_LIMIT
+"""Bytes of a larger body that are read and dropped, so that the caller sees the refusal."""
 
 
 class Health(ApiModel):
@@ -61,11 +64,13 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
+        # A redirect to the path without its slash would lead to whatever host the caller named.
+        redirect_slashes=False,
         lifespan=_own_parts if parts is None else None,
     )
     if parts is not None:
         app.state.context = parts.context
-    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, exempt="/hooks/")
+    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT, exempt="/hooks/")
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     install_openapi(app)
@@ -75,11 +80,11 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         survey_routes.router,
         referral_routes.router,
         customer_routes.router,
-        outbox_routes.router,
         api_router,
         pages.router,
     ):
         app.include_router(router)
+    app.include_router(outbox_routes.router, dependencies=[Depends(require_outbox_reader)])
     _add_operations(app)
     _add_papers(app)
     app.mount(
@@ -138,6 +143,7 @@ def _add_operations(app: FastAPI) -> None:
 
 def _add_papers(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
+    @app.get("/admin/", include_in_schema=False)
     async def home() -> Response:
         return RedirectResponse("/admin", 307)
 

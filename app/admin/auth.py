@@ -1,17 +1,22 @@
-"""Who calls the API: the key in the `Authorization` header, and whether its scopes are enough."""
+"""Who makes a request: an API key and its scopes, a member of staff by cookie, or this machine."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.admin.keys import find_key
-from app.admin.rules import Scope, allows
+from app.admin.rules import Scope, allows, sees_people
+from app.admin.staff import SignedIn, find_signed_in
+from app.base import clock
 from app.base.actor import Actor, ActorKind
-from app.base.errors import AppError
-from app.base.web.context import SessionDep
+from app.base.config import EmailProvider, Environment, SmsProvider
+from app.base.errors import AppError, NotFound
+from app.base.web.context import ContextDep, SessionDep, get_context
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -26,10 +31,14 @@ class _Authenticated:
     scopes: frozenset[str]
 
 
-async def _authenticate(
-    session: SessionDep, given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
-) -> _Authenticated:
-    key = None if given is None else await find_key(session, given.credentials)
+async def authenticate(request: Request) -> None:
+    """Remember whose key the request carries. Raises `AppError` (401) without a valid one.
+
+    `ApiRoute` calls it before the body is read; FastAPI's dependencies run after that.
+    """
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    async with get_context(request).sessions() as session:
+        key = await find_key(session, shown.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise AppError(
             "unauthorized",
@@ -38,8 +47,15 @@ async def _authenticate(
             headers={"WWW-Authenticate": "Bearer"},
         )
     scopes = frozenset(key.scopes)
-    sees_people = allows(scopes, Scope.pii)
-    return _Authenticated(Actor(ActorKind.api_key, key.brand_id, key.id, sees_people), scopes)
+    actor = Actor(ActorKind.api_key, key.brand_id, key.id, allows(scopes, Scope.pii))
+    request.state.authenticated = _Authenticated(actor, scopes)
+
+
+def _authenticated(
+    request: Request,
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> _Authenticated:
+    return request.state.authenticated  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
@@ -48,7 +64,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     Raises AppError: 401 without a valid key, 403 where the key lacks the scope.
     """
 
-    async def checked(key: Annotated[_Authenticated, Depends(_authenticate, scope="function")]) -> Actor:
+    async def checked(key: Annotated[_Authenticated, Depends(_authenticated)]) -> Actor:
         if not allows(key.scopes, scope):
             raise AppError(
                 "missing_scope",
@@ -65,3 +81,64 @@ Reader = Annotated[Actor, Depends(require(Scope.read), scope="function")]
 Writer = Annotated[Actor, Depends(require(Scope.write), scope="function")]
 Checkout = Annotated[Actor, Depends(require(Scope.checkout), scope="function")]
 Administrator = Annotated[Actor, Depends(require(Scope.admin), scope="function")]
+
+
+def cookie_name(public_url: str) -> str:
+    """The name of the session's cookie.
+
+    With the prefix, which needs https, browsers take it from this very host alone.
+    """
+    return "__Host-tenfold_session" if public_url.startswith("https://") else "tenfold_session"
+
+
+async def _signed_in(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
+    cookie = request.cookies.get(cookie_name(context.settings.public_url), "")
+    return await find_signed_in(session, context.tokens, cookie, now=clock.now())
+
+
+StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
+
+
+async def require_outbox_reader(request: Request, context: ContextDep, staff: StaffDep) -> None:
+    """Set `outbox_brand_id` of the request: whose outbox this caller may read; None for all brands.
+
+    In development a browser on this machine reads all. Everybody else signs in, as somebody who may
+    see people. Raises `AppError` for others, and `NotFound` in production with a real provider,
+    where there is no outbox.
+    """
+    settings = context.settings
+    production = settings.env is Environment.production
+    sends = (
+        settings.email_provider is not EmailProvider.outbox or settings.sms_provider is not SmsProvider.outbox
+    )
+    if production and sends:
+        raise NotFound
+    request.state.outbox_brand_id = None
+    if not production and is_local(request):
+        return
+    if staff is None:
+        raise AppError("unauthorized", "Sign in at /admin first; then open this page again.", status=401)
+    if not sees_people(staff.role):
+        raise AppError("missing_scope", "Messages are shown to who may see people's data.", status=403)
+    request.state.outbox_brand_id = staff.brand_id
+
+
+def is_local(request: Request) -> bool:
+    """Whether the caller is a program on this machine that was given a loopback address.
+
+    Neither alone will do: a proxy on this machine forwards strangers' requests, and a page of a
+    stranger can lead its own name to this machine.
+    """
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        return ip_address(request.client.host).is_loopback and (
+            host == "localhost" or ip_address(host).is_loopback
+        )
+    except ValueError:
+        return False
+
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers by which a proxy shows itself."""

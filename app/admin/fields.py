@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.base.text import is_clean
-from app.brands.rules import is_zone
+from app.brands.rules import is_web_address, is_zone
 
 
 def _plain(text: str) -> str:
@@ -17,6 +17,12 @@ def _plain(text: str) -> str:
 def _lines(text: str) -> str:
     if not is_clean(text, lines=True):
         raise ValueError("may hold no control or invisible characters")
+    return text
+
+
+def _web_address(text: str) -> str:
+    if not is_web_address(text):
+        raise ValueError("is no web address; write it as https://shop.example")
     return text
 
 
@@ -36,4 +42,4 @@ Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Address = Annotated[
     str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)
 ]
-Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\"<>]+$"), AfterValidator(_plain)]
+Url = Annotated[str, Field(max_length=500), AfterValidator(_plain), AfterValidator(_web_address)]

@@ -1,15 +1,15 @@
 """The dashboard: signing in by a one-time link, the overview, and one customer's timeline."""
 
 from datetime import datetime
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.admin.auth import StaffDep, cookie_name
 from app.admin.rows import CUSTOMERS
 from app.admin.rules import sees_people
-from app.admin.staff import SESSION_LASTS, SignedIn, find_signed_in, is_login_link, sign_in, sign_out
+from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sign_out
 from app.admin.texts import moment_text
 from app.admin.view import overview_values
 from app.base import clock
@@ -47,7 +47,6 @@ async def _require_same_site(request: Request) -> None:
 
 router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(_require_same_site)])
 
-COOKIE = "tenfold_session"
 _ALL_TIME = N_("All time")
 PERIODS = {
     "7": N_("7 days"),
@@ -56,13 +55,6 @@ PERIODS = {
     "365": N_("1 year"),
     "all": _ALL_TIME,
 }
-
-
-async def _signed_in(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
-    return await find_signed_in(session, context.tokens, request.cookies.get(COOKIE, ""), now=clock.now())
-
-
-StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
 
 
 def _sign_in_page() -> Response:
@@ -93,18 +85,26 @@ async def use_login(request: Request, token: str, context: ContextDep, session: 
     lasts = int(SESSION_LASTS.total_seconds())
     secure = context.settings.public_url.startswith("https://")
     response.set_cookie(
-        COOKIE, cookie, max_age=lasts, path="/admin", httponly=True, samesite="lax", secure=secure
+        cookie_name(context.settings.public_url),
+        cookie,
+        max_age=lasts,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
     )
     return response
 
 
 @router.post("/logout")
-async def log_out(staff: StaffDep, session: SessionDep) -> Response:
+async def log_out(staff: StaffDep, context: ContextDep, session: SessionDep) -> Response:
     """End this browser's session."""
     if staff is not None:
         await sign_out(session, staff)
     response = RedirectResponse("/admin", 303)
-    response.delete_cookie(COOKIE, path="/admin")
+    public_url = context.settings.public_url
+    response.delete_cookie(
+        cookie_name(public_url), httponly=True, samesite="lax", secure=public_url.startswith("https://")
+    )
     return response
 
 

@@ -78,6 +78,20 @@ class Settings(BaseSettings):
             )
         return value.rstrip("/")
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        """Only the scheme and the form are checked: the value holds a password."""
+        text = value.get_secret_value() if value else "postgresql://"
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or "://" not in text:
+            raise ValueError("must be an address of PostgreSQL, as postgresql://user:password@host/database")
+        return value
+
     @field_validator(
         "secret_key",
         "database_url",

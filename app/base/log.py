@@ -10,23 +10,50 @@ import structlog
 
 from app.base.config import LogFormat
 
-_ADDRESS = re.compile(r"[^\s<>\"'=:,;]+@[^\s<>\"',;]+\.[^\s<>\"',;]+|\+\d{7,15}\b")
-_SECRET = re.compile(
-    r"\b(?:whsec_|tf_|SG\.)[\w.+/=-]+|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)|(?<=/[supr]/)[\w-]{20,}"
+_ADDRESS = re.compile(
+    # One attempt a word, from its beginning to its @ and from there to its end, never back: the
+    # time grows with the length of the text and not with its square.
+    r"(?<![^\s<>\"'=:,;])[^\s<>\"'=:,;@]++@[^\s<>\"',;]++"
+    r"|\+(?:\d[\s()./-]{0,2}){6,14}\d\b"
 )
+_SECRET = re.compile(
+    r"\b(?:whsec_|tf_|SG\.)[\w.+/=-]++|(?<=://)[^/@\s:]++:[^/@\s]++(?=@)|(?<=/[supr]/)[\w-]{20,}+"
+)
+_LAST_WORD = re.compile(r"(?<![^\s<>\"'=:,;])[^\s<>\"'=:,;]++\Z")
+_CUT_NUMBER = re.compile(r"\+[\d\s()./-]*+\Z")
 _HIDDEN = "[hidden]"
+REASON_LIMIT = 1_000
+"""Characters of a reason that is stored or shown."""
+LOG_LIMIT = 32_000
+"""Characters of one value in a log line; a traceback is shorter."""
 
 
-def scrub(text: str) -> str:
-    """The text with e-mail addresses, phone numbers, keys and link tokens taken out."""
+def scrub(text: str, *, limit: int = REASON_LIMIT) -> str:
+    """The text without e-mail addresses, phone numbers, keys and link tokens, cut to `limit`.
+
+    It is cut first, so a long text costs no more than a short one. The word or number at the cut is
+    left out: it may be half of one.
+    """
+    if len(text) > limit:
+        text = _CUT_NUMBER.sub("", _LAST_WORD.sub("", text[:limit])) + "…"
     return _SECRET.sub(_HIDDEN, _ADDRESS.sub(_HIDDEN, text))
 
 
+def _scrubbed(value: object) -> object:
+    """A value of a log line, at any depth; whatever is no number is text in the end."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {_scrubbed(key): _scrubbed(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_scrubbed(one) for one in value]
+        case _:
+            return scrub(str(value), limit=LOG_LIMIT)
+
+
 def _scrub_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = scrub(value)
-    return event
+    return {key: _scrubbed(value) for key, value in event.items()}
 
 
 def configure_logs(style: LogFormat, *, level: int = logging.INFO) -> None:

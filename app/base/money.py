@@ -1,7 +1,7 @@
 """Money is whole minor units with a currency; decimals appear at the edges only."""
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 _CODES = frozenset(
     [
@@ -190,6 +190,12 @@ MAX_MINOR = 10**15
 them."""
 
 
+_MAX_DIGITS = 60
+"""More digits than any program computes with; a longer number is an attack."""
+_TOO_LONG = f"the amount has more than {_MAX_DIGITS} digits"
+_EXACT = Context(prec=2 * _MAX_DIGITS)
+
+
 class MoneyError(ValueError):
     """An amount or currency that cannot be recorded; the message is a sentence for the sender."""
 
@@ -228,9 +234,9 @@ def parse(value: str | int | Decimal, currency: str) -> int:
     """
     places = exponent(currency)
     number = parse_decimal(value)
-    scaled = number.scaleb(places)
+    scaled = number.scaleb(places, _EXACT)
     if scaled != scaled.to_integral_value():
-        raise MoneyError(f"{number} has more decimals than {currency} has ({places})")
+        raise MoneyError(f"{str(number)[:24]} has more decimals than {currency} has ({places})")
     if abs(scaled) > MAX_MINOR:
         raise MoneyError("the amount is larger than any order")
     return int(scaled)
@@ -243,14 +249,21 @@ def parse_decimal(value: str | int | Decimal) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise MoneyError('an amount must be a decimal string such as "80.00"')
+    if isinstance(value, str) and len(value) > _MAX_DIGITS + 20:
+        raise MoneyError(_TOO_LONG)
     try:
         number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation:
         raise MoneyError(f'{str(value)[:24]!r} is no amount; write it as "80.00"') from None
     if not number.is_finite():
-        raise MoneyError(f"{number} is no amount")
-    if number and not -20 < number.adjusted() < 20:
+        raise MoneyError(f"{str(number)[:24]} is no amount")
+    if not number:
+        # A zero may have an exponent of nine digits, and takes that many when it is written out.
+        return Decimal(0)
+    if not -20 < number.adjusted() < 20:
         raise MoneyError("the amount is larger or smaller than any order")
+    if len(number.as_tuple().digits) > _MAX_DIGITS:
+        raise MoneyError(_TOO_LONG)
     return number
 
 

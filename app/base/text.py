@@ -54,6 +54,11 @@ def several_lines(text: str, *, limit: int) -> str:
     return _cut(_BLANK_LINES.sub("\n\n", lines).strip("\n"), limit)
 
 
+def quoted(text: str) -> str:
+    """What somebody entered, as an error repeats it: in quotes, at most 24 characters of it."""
+    return repr(one_line(text, limit=24, ellipsis=True))
+
+
 def is_clean(text: str, *, lines: bool = False) -> bool:
     """Whether the text has no character that is replaced or removed here, white space aside.
 

@@ -9,6 +9,7 @@ from app.base.actor import Actor, cli_actor
 from app.base.audit import AuditAction, differing, record_action
 from app.base.errors import AppError
 from app.base.ids import new_id
+from app.base.text import quoted
 from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
 from app.brands.find import ProgrammeInForce, load_programme
@@ -79,6 +80,8 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     """
     zone = time_zone or brand.time_zone
     _check(slug, zone)
+    if url is not None and not rules.is_web_address(url):
+        raise AppError("bad_url", f"{quoted(url)} is no web address; write it as https://shop.example.")
     try:
         money.exponent(currency)
     except money.MoneyError as error:

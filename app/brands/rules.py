@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import TypedDict
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from app.brands.programme import QuietHours
 
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
 """Shop slugs that would shadow the providers' webhook paths below `/hooks/`."""
+_ADDRESS_LIMIT = 500
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
@@ -50,6 +52,21 @@ def is_slug(slug: str) -> bool:
     It neither begins nor ends with a dash and is not reserved.
     """
     return _SLUG.fullmatch(slug) is not None and slug not in RESERVED_SLUGS
+
+
+def is_web_address(text: str) -> bool:
+    """Whether the text is the http(s) address of a host, such as https://shop.example/de.
+
+    No script, no relative address, nobody's password in it, no character that would end a link.
+    """
+    if len(text) > _ADDRESS_LIMIT or not text.isprintable() or any(each in text for each in ' "<>\\`'):
+        return False
+    try:
+        parts = urlsplit(text)
+        host, user, _ = parts.hostname, parts.username, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and user is None
 
 
 def is_zone(name: str) -> bool:

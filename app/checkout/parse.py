@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.base.text import one_line
 from app.customers.person import Person
 from app.platforms.checkout.parse import read_order, read_person
 from app.platforms.events import OrderPaid
@@ -143,4 +144,4 @@ def refuse_unknown(given: Fields, known: frozenset[str]) -> None:
     """Raises `Unparseable` for a field that is none of `known`."""
     unknown = sorted(set(given.values) - known)
     if unknown:
-        raise given.wrong(unknown[0][:40], "is no field that is known here")
+        raise given.wrong(one_line(unknown[0], limit=24, ellipsis=True), "is no field that is known here")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,16 +45,37 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return uvloop.run(work)
     except (OSError, DBAPIError, asyncpg.PostgresError) as error:
-        if isinstance(error, OSError) or sqlstate_of(error)[:2] in _AWAY:
-            raise AppError(
-                "no_database",
-                f"The database cannot be reached ({type(error).__name__}); is TENFOLD_DATABASE_URL right?",
-            ) from error
-        raise
+        detail = _of_file(error) if isinstance(error, OSError) else _of_database(sqlstate_of(error))
+        if detail is None:
+            raise
+        raise AppError("no_database", detail.replace("{kind}", type(error).__name__)) from error
 
 
-_AWAY = ("08", "28", "3D", "53", "57")
-"""SQLSTATE classes of a server that is down, full or shutting down, or refuses the login."""
+_AWAY = "The database cannot be reached ({kind}); is TENFOLD_DATABASE_URL right, and the server up?"
+_SENTENCES = {
+    "53100": "The disk of the database is full; free some space on it.",
+    "53300": "The database has no connection left; stop some processes, or raise its max_connections.",
+    "08": _AWAY,
+    "28": "The database refuses the user or the password in TENFOLD_DATABASE_URL.",
+    "3D": "The database that TENFOLD_DATABASE_URL names does not exist; create it first.",
+    "53": "The database has no resources left ({kind}); its own log has more.",
+    "57": "The database is starting or shutting down; try again in a moment.",
+}
+"""What is wrong, by SQLSTATE or its class: none of it is a bug of ours."""
+
+
+def _of_database(sqlstate: str) -> str | None:
+    return next((text for start, text in _SENTENCES.items() if sqlstate and sqlstate.startswith(start)), None)
+
+
+def _of_file(error: OSError) -> str | None:
+    if error.errno == errno.EADDRINUSE:
+        return None
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full: {error.filename or 'nothing'} can be written."
+    if error.filename is not None and error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"This user may not use {error.filename} ({error.strerror})."
+    return _AWAY
 
 
 def with_context(
@@ -92,11 +115,25 @@ def print_note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def start(*, level: int = 20) -> Settings:
-    """Read the settings and configure the logs (`level` as in `logging`, 20 being INFO)."""
+def start(*, level: int = 20, host: str = "127.0.0.1", port: int | None = None) -> Settings:
+    """Read the settings and configure the logs (`level` as in `logging`, 20 being INFO).
+
+    With a port, links lead there where `TENFOLD_PUBLIC_URL` is not set; this process's children
+    inherit that.
+    """
     from app.base.config import load_settings
     from app.base.log import configure_logs
 
     settings = load_settings()
+    if port is not None and "public_url" not in settings.model_fields_set:
+        os.environ["TENFOLD_PUBLIC_URL"] = address_of(host, port)
+        settings = load_settings()
     configure_logs(settings.log_format, level=level)
     return settings
+
+
+def address_of(host: str, port: int) -> str:
+    """The address of a web process for a browser on this machine."""
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104  # all addresses of the machine, this one too
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,11 +28,14 @@ async def _nothing(_context: AppContext) -> None:
 @console.cli.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run web server and worker together, for a small shop; upgrades the schema to head first."""
-    settings = console.start()
-    console.run(_serve(settings, host, port))
+    from app.base.listener import listening
+
+    settings = console.start(host=host, port=port)
+    with listening(host, port) as listener:
+        console.run(_serve(settings, listener))
 
 
-async def _serve(settings: Settings, host: str, port: int) -> None:
+async def _serve(settings: Settings, listener: socket) -> None:
     import uvicorn
 
     from app.base import schema
@@ -46,11 +50,9 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
         tune_garbage_collector()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))
-        server = Listener(
-            uvicorn.Config(create_app(parts), host=host, port=port, log_config=None, access_log=False)
-        )
-        console.print_note(f"Tenfold listens on http://{host}:{port}")
-        await server.serve()
+        server = Listener(uvicorn.Config(create_app(parts), log_config=None, access_log=False))
+        console.print_note(f"Tenfold listens on {console.address_of(*listener.getsockname()[:2])}")
+        await server.serve(sockets=[listener])
         stop.set()
         await working
 
@@ -63,18 +65,24 @@ def web(
 ) -> None:
     """Run the web server alone; any number of processes may share one PostgreSQL."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
-    settings = console.start()
-    console.with_context(_nothing, settings=settings)
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-    )
+    from app.base.listener import listening
+
+    settings = console.start(host=host, port=port)
+    with listening(host, port) as listener:
+        console.with_context(_nothing, settings=settings)
+        config = uvicorn.Config(
+            "app.main:create_app", factory=True, workers=workers, log_config=None, access_log=False
+        )
+        if workers > 1:
+            listener.set_inheritable(True)
+            Multiprocess(config, sockets=[listener]).run()
+            return
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise SystemExit(1)
 
 
 @console.cli.command()

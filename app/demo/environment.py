@@ -35,18 +35,6 @@ def demo_settings(port: int) -> Settings:
     )
 
 
-@contextmanager
-def listening(port: int) -> Iterator[socket.socket]:
-    """Bind a socket to the port on the loopback address. Raises `AppError` where it is taken."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            raise AppError("port_taken", f"Port {port} is taken; choose another one with --port.") from None
-        yield listener
-
-
 @asynccontextmanager
 async def exclusive_database(settings: Settings) -> AsyncIterator[None]:
     """Empty the database and lock it for this demo alone while the block lasts.

@@ -16,13 +16,14 @@ from app.admin.rules import Role, Scope
 from app.base import clock, schema
 from app.base.actor import cli_actor
 from app.base.context import AppContext
+from app.base.listener import listening
 from app.base.log import configure_logs
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand
 from app.demo import figures, generated_shop, olist
 from app.demo.client import DemoClient
 from app.demo.console import Reporter
-from app.demo.environment import HOME, demo_settings, exclusive_database, listening, serving
+from app.demo.environment import HOME, demo_settings, exclusive_database, serving
 from app.demo.figures import Figures, percentile
 from app.demo.runner import ScenarioRunner
 from app.demo.scenario import Scenario, ShopSetup
@@ -52,7 +53,7 @@ async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: boo
         else olist.make_scenario(data, seed=seed, today=today)
     )
     reporter = Reporter()
-    with listening(port) as listener:
+    with listening("127.0.0.1", port) as listener:
         settings = demo_settings(port)
         configure_logs(settings.log_format, level=logging.WARNING)
         async with exclusive_database(settings), open_parts(settings, pool_size=15) as parts:

@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.base.errors import AppError
+from app.base.text import quoted
 
 _YEARS = range(1970, 2201)
 """Years that can be asked for: far enough from either end of the calendar for zones, the period
@@ -102,7 +103,7 @@ def _read(text: str | None, zone: str) -> datetime | None:
             moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except (ValueError, OverflowError):
         raise AppError(
-            "bad_period", f"{text[:40]!r} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00."
+            "bad_period", f"{quoted(text)} is no date or time; write 2026-03-10 or 2026-03-10T12:00:00+01:00."
         ) from None
     if moment.year not in _YEARS:
         raise AppError("bad_period", f"A period lies between the years {_YEARS.start} and {_YEARS.stop - 1}.")

@@ -1,16 +1,16 @@
-"""The outbox as pages: the messages that the `outbox` provider stored, for development only."""
+"""The outbox as pages: the messages that the `outbox` provider kept instead of sending them."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
-from sqlalchemy import select
+from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
-from app.base.config import Environment
 from app.base.errors import NotFound
 from app.base.ids import parse_public_id, public_id
-from app.base.web.context import ContextDep, SessionDep
+from app.base.web.context import SessionDep
 from app.base.web.middleware import CSP
 from app.base.web.pages import page
 from app.messaging.models import OutboxItem
@@ -28,27 +28,32 @@ _MAIL = {
 }
 
 
-def _development_only(context: ContextDep) -> None:
-    if context.settings.env is Environment.production:
-        raise NotFound
+def _readable_brand(request: Request) -> int | None:
+    return request.state.outbox_brand_id  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-router = APIRouter(prefix="/outbox", dependencies=[Depends(_development_only)], include_in_schema=False)
+ReadableBrand = Annotated[int | None, Depends(_readable_brand)]
+"""The brand whose messages the caller may read; None for all. The application decides this before,
+by a dependency of the whole router, since this package knows no staff."""
+
+router = APIRouter(prefix="/outbox", include_in_schema=False)
 
 
 @router.get("")
 async def list_outbox(
     session: SessionDep,
+    brand_id: ReadableBrand,
     to: Annotated[str, Query(max_length=320)] = "",
     before: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """The newest messages first, a page at a time, of everybody or of one address."""
     # Attempt ids carry their time, so they sort as they were made.
     query = select(OutboxItem).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
+    query = query.where(_readable(brand_id))
     if to:
         query = query.where(OutboxItem.to == to.strip())
     if before:
-        mark = await _find(session, before)
+        mark = await _find(session, brand_id, before)
         query = query.where(OutboxItem.created_at <= mark.created_at, OutboxItem.id < mark.id)
     items = (await session.scalars(query)).all()
     rows = [{"id": public_id(_ID, item.id), "item": item} for item in items[:AT_ONCE]]
@@ -57,24 +62,28 @@ async def list_outbox(
 
 
 @router.get("/{shown_id}")
-async def show_item(session: SessionDep, shown_id: str) -> Response:
+async def show_item(session: SessionDep, brand_id: ReadableBrand, shown_id: str) -> Response:
     """One message with all its parts."""
-    item = await _find(session, shown_id)
+    item = await _find(session, brand_id, shown_id)
     return page("outbox_item.html", {"item": item, "id": shown_id}, headers=_PAGE)
 
 
 @router.get("/{shown_id}/html")
-async def show_html(session: SessionDep, shown_id: str) -> Response:
+async def show_html(session: SessionDep, brand_id: ReadableBrand, shown_id: str) -> Response:
     """A mail's HTML as it would have been sent; links open in a new window."""
-    item = await _find(session, shown_id)
+    item = await _find(session, brand_id, shown_id)
     if item.html is None:
         raise NotFound
     return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_MAIL)
 
 
-async def _find(session: SessionDep, shown_id: str) -> OutboxItem:
+def _readable(brand_id: int | None) -> ColumnElement[bool]:
+    return true() if brand_id is None else OutboxItem.brand_id == brand_id
+
+
+async def _find(session: AsyncSession, brand_id: int | None, shown_id: str) -> OutboxItem:
     row_id: UUID = parse_public_id(_ID, shown_id)
-    item = await session.scalar(select(OutboxItem).where(OutboxItem.id == row_id))
+    item = await session.scalar(select(OutboxItem).where(OutboxItem.id == row_id, _readable(brand_id)))
     if item is None:
         raise NotFound
     return item

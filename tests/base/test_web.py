@@ -1,10 +1,11 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request
 from httpx2 import ASGITransport, AsyncClient
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
@@ -18,11 +19,15 @@ class Body(BaseModel):
     number: int
 
 
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
 @pytest.fixture
 async def client(context):
     app = FastAPI()
     app.state.context = context
-    app.add_middleware(BodyLimitMiddleware, limit=2000, exempt="/raw")
+    app.add_middleware(BodyLimitMiddleware, limit=2000, drop_up_to=10_000, exempt="/raw")
     app.add_middleware(RequestMiddleware)
     install_problems(app)
 
@@ -50,6 +55,15 @@ async def client(context):
     @app.get("/asks")
     async def asks(session: SessionDep) -> None:
         await session.execute(text("SELECT 1"))
+
+    @app.get("/stores")
+    async def stores(session: SessionDep, escaped: str) -> None:
+        given = escaped.encode().decode("unicode_escape")
+        await session.execute(text("SELECT CAST(:given AS text)"), {"given": given})
+
+    @app.post("/strict")
+    async def strict(body: Strict) -> None:
+        pass
 
     @app.get("/looks-for-a-file")
     def looks_for_a_file() -> None:
@@ -120,4 +134,46 @@ async def test_a_body_without_an_endpoint_is_refused_before_it_is_read(client):
             yield b" " * 100
 
     unsized = await client.post("/typed", content=growing())
-    assert 400 <= unsized.status_code < 500
+    assert (unsized.status_code, unsized.json()["code"]) == (413, "too_large")
+    assert unsized.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "9" * 5000, "x"])
+async def test_a_length_that_is_none_is_refused(client, length):
+    answer = await client.post("/typed", content=b"{}", headers={"content-length": length})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/asks?x=%00", "/%00", "/typed/%00?y=1"])
+async def test_a_zero_byte_in_an_address_is_422(client, path):
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "half \ud800"])
+async def test_text_that_the_database_cannot_hold_is_422_wherever_it_is_noticed(client, text):
+    answer = await client.get("/stores", params={"escaped": text.encode("unicode_escape").decode()})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+async def test_the_names_of_unknown_fields_are_cut_and_few_are_listed(client):
+    answer = await client.post(
+        "/strict",
+        content=json.dumps({f"{place}x": 1 for place in range(99)}),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 50
+    answer = await client.post("/strict", json={"x" * 1500: 1})
+    assert answer.status_code == 422
+    assert "x" * 24 not in answer.text
+
+
+async def test_nothing_is_cached_and_https_is_remembered_where_the_installation_has_it(client, context):
+    plain = await client.post("/mistake")
+    assert plain.headers["cache-control"] == "no-store"
+    assert "strict-transport-security" not in plain.headers
+    settings = context.settings.model_copy(update={"public_url": "https://nps.example"})
+    client._transport.app.state.context = replace(context, settings=settings)
+    for path in ("/asks", "/nowhere", "/mistake"):
+        assert (await client.get(path)).headers["strict-transport-security"] == "max-age=31536000"

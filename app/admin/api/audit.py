@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Administrator
 from app.admin.listing import PageDep, list_page, matches
 from app.admin.rows import AUDIT
@@ -10,7 +11,7 @@ from app.base.audit import AuditAction, AuditEntry
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], route_class=ApiRoute)
 
 
 @router.get("/audit")

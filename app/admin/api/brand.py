@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.responses import JSONResponse
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
@@ -19,7 +20,7 @@ from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.programme import Programme, QuietHours
 from app.brands.schemas import BrandShape, ShopShape
 
-router = APIRouter(tags=["brand"])
+router = APIRouter(tags=["brand"], route_class=ApiRoute)
 
 
 class _Change(BaseModel):

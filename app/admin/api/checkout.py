@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from app.admin.api.codes import shown_redemption
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Checkout
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
@@ -23,7 +24,7 @@ from app.platforms.events import Unparseable
 from app.referrals.rules import RefusalReason
 from app.referrals.schemas import CodeCheck, DiscountShape, RedemptionRow
 
-router = APIRouter(tags=["checkout"])
+router = APIRouter(tags=["checkout"], route_class=ApiRoute)
 
 _DETAILS = {
     RefusalReason.unknown_code: "There is no such code.",

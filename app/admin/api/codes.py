@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
@@ -25,7 +26,7 @@ from app.referrals.models import Code, Redemption, Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 
-router = APIRouter(tags=["codes"])
+router = APIRouter(tags=["codes"], route_class=ApiRoute)
 
 
 class Remark(BaseModel):

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
@@ -18,7 +19,7 @@ from app.ingest.rules import DeliveryStatus
 from app.ingest.schemas import DeliveryRow
 from app.ingest.store import replay
 
-router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+router = APIRouter(prefix="/deliveries", tags=["deliveries"], route_class=ApiRoute)
 
 
 @router.get("")

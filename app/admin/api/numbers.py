@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader
 from app.admin.export import EXPORTS, ExportName, csv_lines
 from app.base.web.context import ContextDep, SessionDep
@@ -15,7 +16,7 @@ from app.insight.periods import read_period
 from app.insight.schemas import FunnelReport, NpsReport
 from app.insight.scores import By, nps_report
 
-router = APIRouter(tags=["numbers"])
+router = APIRouter(tags=["numbers"], route_class=ApiRoute)
 
 
 class CsvResponse(StreamingResponse):

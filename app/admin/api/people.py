@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader
 from app.admin.fields import Plain
 from app.admin.listing import PageDep, get_row, list_page, matches
@@ -17,7 +18,7 @@ from app.customers.schemas import CustomerRow
 from app.insight.schemas import CustomerDetail
 from app.insight.timeline import timeline
 
-router = APIRouter(prefix="/customers", tags=["people"])
+router = APIRouter(prefix="/customers", tags=["people"], route_class=ApiRoute)
 
 
 @router.get("")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader
 from app.admin.fields import Plain
 from app.admin.listing import PageDep, list_page, matches, matches_id
@@ -30,7 +31,7 @@ from app.surveys.models import Response, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus
 from app.surveys.schemas import ResponseRow, SurveyRow
 
-router = APIRouter(tags=["surveys"])
+router = APIRouter(tags=["surveys"], route_class=ApiRoute)
 
 _SCORES = {Band.promoter: (9, 10), Band.passive: (7, 8), Band.detractor: (0, 6)}
 

@@ -1,16 +1,18 @@
 """Middleware of every request: request ids, safe headers, one log line, body limits."""
 
 import re
+from contextlib import suppress
 
 import structlog
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.base import clock, metrics
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.log import logger
-from app.base.web.problems import problem
+from app.base.web.problems import UNSTORABLE, problem
 
 log = logger(__name__)
 
@@ -26,6 +28,9 @@ _HEADERS = [
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+_HTTPS_HEADERS = [(b"strict-transport-security", b"max-age=31536000")]
+_NO_STORE = [(b"cache-control", b"no-store")]
+_FILES = ("/static/", "/favicon.ico")
 _REQUEST_ID = re.compile(r"[\w.-]{8,64}")
 
 
@@ -43,6 +48,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        secure = _is_https(scope)
         given = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), ""
         )
@@ -57,7 +63,8 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
-                extra = [pair for pair in _HEADERS if pair[0] not in present]
+                wanted = [*_HEADERS, *(_HTTPS_HEADERS if secure else ()), *_cache_headers(scope)]
+                extra = [pair for pair in wanted if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra, (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -69,7 +76,10 @@ class RequestMiddleware:
             await with_headers(message)
 
         try:
-            await self.app(scope, receive, watched)
+            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                await problem(422, "invalid", f"{UNSTORABLE}.")(scope, receive, watched)
+            else:
+                await self.app(scope, receive, watched)
         except Exception:
             log.exception("a request failed")
             if not started:
@@ -86,45 +96,65 @@ class RequestMiddleware:
             log.debug("request", method=scope["method"], route=path, status=status, ms=round(took * 1000, 1))
 
 
-class BodyLimitMiddleware:
-    """Refuses bodies over a limit before anything reads them.
+def _is_https(scope: Scope) -> bool:
+    """Whether browsers reach the installation by https alone."""
+    context = getattr(scope["app"].state, "context", None)
+    return context is not None and context.settings.public_url.startswith("https://")
 
-    Paths below `exempt` have limits of their own.
+
+def _cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Nothing but files may be stored by a browser or a proxy, unless a route allows it."""
+    return [] if scope["path"].startswith(_FILES) else _NO_STORE
+
+
+class BodyLimitMiddleware:
+    """Refuses bodies over `limit` bytes with 413, whether or not they give their length.
+
+    Up to `drop_up_to` bytes of such a body are read and dropped, so that the caller gets the
+    response rather than a broken connection. Paths below `exempt` have limits of their own.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, exempt: str) -> None:
+    def __init__(self, app: ASGIApp, *, limit: int, drop_up_to: int, exempt: str) -> None:
         self.app = app
         self.limit = limit
+        self.drop_up_to = drop_up_to
         self.exempt = exempt
+        self.refusal = f"The body is larger than {limit // 1024} KiB."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or respond 413.
-
-        A body without a length that grows over the limit ends there: the application sees a
-        disconnect.
-        """
+        """Pass a request on, or respond 413."""
         if scope["type"] != "http" or scope["path"].startswith(self.exempt):
             await self.app(scope, receive, send)
             return
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not length.isdigit() or int(length) > self.limit:
-            response = problem(
-                413,
-                "too_large",
-                f"The body is larger than {self.limit // 1024} KiB.",
-                headers={"Connection": "close"},
-            )
-            await response(scope, receive, send)
-            return
+        headers = dict(scope["headers"])
         size = 0
 
         async def counted() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if size > self.limit else message
+            while size > self.limit and message.get("more_body") and size <= self.drop_up_to:
+                message = await receive()
+                size += len(message.get("body", b""))
+            if size > self.limit:
+                # This exception alone passes through FastAPI's own reading of the body.
+                raise HTTPException(413, self.refusal, {"Connection": "close"})
+            return message
 
-        await self.app(scope, counted, send)
+        if not _is_over(headers.get(b"content-length", b"0"), self.limit):
+            await self.app(scope, counted, send)
+            return
+        if b"expect" not in headers:
+            with suppress(HTTPException):
+                while (await counted()).get("more_body"):
+                    pass
+        response = problem(413, "too_large", self.refusal, headers={"Connection": "close"})
+        await response(scope, receive, send)
+
+
+def _is_over(length: bytes, limit: int) -> bool:
+    """Whether a `Content-Length` is over the limit, or is none at all."""
+    return not length.isdigit() or len(length) > len(str(limit)) or int(length) > limit
 
 
 async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:

@@ -9,8 +9,16 @@ from starlette.responses import JSONResponse, Response
 
 from app.base.errors import AppError
 from app.base.log import logger
+from app.base.retry import sqlstate_of
+from app.base.text import one_line
 
 log = logger(__name__)
+
+_MOST_ERRORS = 50
+"""Faulty fields that a response names."""
+_UNSTORABLE_TEXT = {"22021", "22P05"}
+"""SQLSTATE of text that PostgreSQL cannot hold."""
+UNSTORABLE = "Text may hold no zero byte (U+0000) and no half of a surrogate pair"
 
 
 def problem(
@@ -37,9 +45,13 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
+        # The name of an unknown field is the caller's own text.
         errors = [
-            {"where": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
-            for item in error.errors()
+            {
+                "where": ".".join(one_line(str(part), limit=24, ellipsis=True) for part in item["loc"]),
+                "problem": one_line(item["msg"], limit=300),
+            }
+            for item in error.errors()[:_MOST_ERRORS]
         ]
         detail = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
         return problem(422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
@@ -49,6 +61,7 @@ def install_problems(app: FastAPI) -> None:
         words = {
             404: ("not_found", "Nothing is here under that address."),
             405: ("method_not_allowed", "Use another method here."),
+            413: ("too_large", str(error.detail)),
         }
         code, detail = words.get(error.status_code, ("refused", str(error.detail)))
         return problem(error.status_code, code, detail, headers=dict(error.headers or {}))
@@ -73,7 +86,18 @@ def install_problems(app: FastAPI) -> None:
     async def on_database(_request: Request, error: DBAPIError) -> Response:
         if error.connection_invalidated:
             return unavailable()
+        if sqlstate_of(error) in _UNSTORABLE_TEXT or _cannot_be_encoded(error):
+            return problem(422, "invalid", f"{UNSTORABLE}.")
         raise error
+
+
+def _cannot_be_encoded(error: BaseException | None) -> bool:
+    """Whether the driver failed on text that is not Unicode."""
+    while error is not None:
+        if isinstance(error, UnicodeEncodeError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def unavailable() -> JSONResponse:

@@ -81,7 +81,7 @@ def read_status(tokens: Tokens, token: str, form: Form, *, now: datetime) -> Par
 
 
 def _cause(code: str | None) -> FailureCause | None:
-    number = int(code) if code and code.isdecimal() else 0
+    number = int(code) if code and code.isdecimal() and len(code) < 10 else 0
     if number in NO_SUCH_NUMBER:
         return FailureCause.invalid_address
     return FailureCause.recipient_opted_out if number == OPTED_OUT else None

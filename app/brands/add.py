@@ -50,7 +50,9 @@ async def add_brand(
     )
     brand = row.scalar_one_or_none()
     if brand is None:
-        raise AppError("slug_taken", f"There is a brand {slug!r} already; choose another slug.", status=409)
+        raise AppError(
+            "slug_taken", f"There is a brand {quoted(slug)} already; choose another slug.", status=409
+        )
     await _add_version(session, brand.id, 1, Programme(), author="defaults")
     values = {"slug": slug, "name": name, "time_zone": time_zone, "locale": locale}
     changes = differing({}, values | ({"postal_address": postal_address} if postal_address else {}))
@@ -95,7 +97,9 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
         .returning(ShopSlug.slug)
     )
     if taken.first() is None:
-        raise AppError("slug_taken", f"There is a shop {slug!r} already; choose another slug.", status=409)
+        raise AppError(
+            "slug_taken", f"There is a shop {quoted(slug)} already; choose another slug.", status=409
+        )
     shop = Shop(
         brand_id=brand.id,
         id=shop_id,
@@ -168,7 +172,9 @@ def _check(slug: str, time_zone: str) -> None:
     if not rules.is_slug(slug):
         raise AppError(
             "bad_slug",
-            f"The slug {slug!r} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved.",
+            f"The slug {quoted(slug)} cannot stand in an address; use a-z, 0-9 and dashes, and none that is reserved.",
         )
     if not rules.is_zone(time_zone):
-        raise AppError("bad_time_zone", f"{time_zone!r} is no time zone; use a name such as Europe/Berlin.")
+        raise AppError(
+            "bad_time_zone", f"{quoted(time_zone)} is no time zone; use a name such as Europe/Berlin."
+        )

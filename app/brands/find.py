@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.errors import AppError
+from app.base.text import quoted
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.programme import Programme
 
@@ -43,7 +44,7 @@ async def require_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop]:
     if found is None:
         raise AppError(
             "unknown_shop",
-            f"There is no shop {slug!r}; make it with: tenfold shop add {slug} --name NAME",
+            f"There is no shop {quoted(slug)}; make it with: tenfold shop add {slug} --name NAME",
             status=404,
         )
     return found
@@ -55,7 +56,7 @@ async def find_brand(session: AsyncSession, slug: str) -> Brand:
     if brand is None:
         raise AppError(
             "unknown_brand",
-            f"There is no brand {slug!r}; make it with: tenfold brand add {slug} --name NAME",
+            f"There is no brand {quoted(slug)}; make it with: tenfold brand add {slug} --name NAME",
             status=404,
         )
     return brand

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _platform(name: str) -> Platform:
         return Platform(name)
     except ValueError:
         raise AppError(
-            "bad_platform", f"{name!r} is no platform we know; use one of {', '.join(Platform)}."
+            "bad_platform", f"{quoted(name)} is no platform we know; use one of {', '.join(Platform)}."
         ) from None
 
 
@@ -168,7 +169,7 @@ def add_key(
 
     unknown = [word for word in scope if word not in set(Scope)]
     if unknown:
-        raise AppError("bad_scope", f"{unknown[0]!r} is no scope; use {', '.join(Scope)}.")
+        raise AppError("bad_scope", f"{quoted(unknown[0])} is no scope; use {', '.join(Scope)}.")
 
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:
@@ -194,7 +195,7 @@ def add_staff(
     from app.brands import find
 
     if role not in set(Role):
-        raise AppError("bad_role", f"{role!r} is no role; use {', '.join(Role)}.")
+        raise AppError("bad_role", f"{quoted(role)} is no role; use {', '.join(Role)}.")
 
     async def work(context: AppContext) -> None:
         async with context.sessions.begin() as session:

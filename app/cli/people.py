@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.base.errors import AppError
+from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
@@ -68,4 +69,6 @@ def erase_person(email: Email, brand: OfBrand) -> None:
 
 
 def _nobody(brand: str) -> AppError:
-    return AppError("unknown_person", f"The brand {brand!r} has no customer with this address.", status=404)
+    return AppError(
+        "unknown_person", f"The brand {quoted(brand)} has no customer with this address.", status=404
+    )

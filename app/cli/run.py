@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.base.errors import AppError
+from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise AppError("bad_time", f"{text!r} is no time; write it as 2026-05-01T12:00:00Z.") from None
+        raise AppError("bad_time", f"{quoted(text)} is no time; write it as 2026-05-01T12:00:00Z.") from None
     if moment.tzinfo is None:
         raise AppError("bad_time", "Write the time with its zone, such as 2026-05-01T12:00:00Z.")
     return moment.astimezone(UTC)

@@ -40,6 +40,19 @@ class Outcome(StrEnum):
     sending."""
 
 
+class Fault(StrEnum):
+    """Where the cause of a failed call lies; only a fault of the request counts against it."""
+
+    request = "request"
+    """In this request: another one may succeed."""
+    outage = "outage"
+    """The other side is down or cannot be reached: no request would succeed now."""
+    access = "access"
+    """Our account or key there was rejected: no request succeeds until somebody corrects it."""
+    busy = "busy"
+    """Too much at once, there or here: the same request succeeds later."""
+
+
 class OutsideError(Exception):
     """Raised by adapters only: the outside world did not do what was requested.
 
@@ -48,10 +61,17 @@ class OutsideError(Exception):
     """
 
     def __init__(
-        self, outcome: Outcome, reason: str, *, permanent: bool = False, retry_after: float | None = None
+        self,
+        outcome: Outcome,
+        reason: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        fault: Fault = Fault.request,
     ) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
         self.permanent = permanent
         self.retry_after = retry_after
+        self.fault = fault

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import Fault, Outcome, OutsideError
 
 CONNECT_SECONDS = 10.0
 """Until a connection is open, waiting for a free one included."""
@@ -132,11 +132,11 @@ def of_exception(error: Exception) -> OutsideError:
                 Outcome.refused, "redirected to another address, which is not followed", permanent=True
             )
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
-            return OutsideError(Outcome.refused, "no connection to the provider")
+            return OutsideError(Outcome.refused, "no connection to the provider", fault=Fault.outage)
         case TimeoutError():
-            return OutsideError(Outcome.unknown, "the provider did not respond in time")
+            return OutsideError(Outcome.unknown, "the provider did not respond in time", fault=Fault.outage)
         case _:
-            return OutsideError(Outcome.unknown, "the connection to the provider broke")
+            return OutsideError(Outcome.unknown, "the connection to the provider broke", fault=Fault.outage)
 
 
 def retry_wait(retry_after: str | None, reset: str | None, *, now: float) -> float:

@@ -87,12 +87,15 @@ class ClaimTerms:
     grace: Grace
     known_versions: AbstractSet[tuple[int, bytes]]
     """Template versions that are stored already."""
+    channels: Sequence[Channel]
+    """Those whose provider works, or is tested by this claim."""
+    most: int = AT_ONCE
 
 
 async def claim(
     session: AsyncSession, context: AppContext, brand_id: int, terms: ClaimTerms, *, now: datetime
 ) -> Claim | None:
-    """Begin an attempt for up to `AT_ONCE` messages of one priority; None where none is due.
+    """Begin an attempt for up to `terms.most` messages of one priority; None where none is due.
 
     Consent and suppression are checked here for the last time. A message that would leave in quiet
     hours, as after a refusal or an outage, is deferred to their end. The rows stay locked until the
@@ -121,7 +124,13 @@ async def _due_rows(
     session: AsyncSession, brand_id: int, terms: ClaimTerms, now: datetime
 ) -> Sequence[DueMessage]:
     for priority in terms.priorities:
-        common = {"brand_id": brand_id, "priority": priority.value, "most": AT_ONCE, "now": now}
+        common: dict[str, object] = {
+            "brand_id": brand_id,
+            "priority": priority.value,
+            "most": terms.most,
+            "now": now,
+        }
+        common["channels"] = [channel.value for channel in terms.channels]
         rows = (await session.execute(_CLAIM_DUE, common)).all()
         if not rows:
             given = {**common, "grace": terms.grace.until(now)}

@@ -7,7 +7,7 @@ provider's own events, then the message is sent once more.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,20 +18,21 @@ from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
 from app.brands.programme import Channel
+from app.messaging.circuit_rules import Circuit
+from app.messaging.circuits import begin_probe, load_circuits, lock_probe, record_calls
 from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches
 from app.messaging.due_messages import ClaimedMessage
 from app.messaging.find_work import Grace, brands_with_work, give_up_stuck
 from app.messaging.outcomes import record_results
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider
 from app.messaging.rules import Priority
+from app.messaging.send_apart import send_apart
 
 log = logger(__name__)
 
 CLAIMS_AT_ONCE = 3
 """Claims under way beside each other: a bound on memory, and on a brand's turn."""
-_REFUSED_ALONE_LIMIT = 16
-"""After so many messages refused one by one with none accepted, the batch's sender is at fault."""
 
 
 def sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
@@ -64,8 +65,8 @@ def _sweep(
 class Sender:
     """Sends messages of some priorities.
 
-    It knows which of its attempts are under way, so it does not take them for crashed, and which
-    template versions are stored, so it does not write them again.
+    It knows which of its attempts are under way, so it does not take them for crashed, which
+    template versions are stored, so it does not write them again, and which providers fail.
     """
 
     context: AppContext
@@ -73,6 +74,7 @@ class Sender:
     priorities: Sequence[Priority]
     under_way: set[UUID] = field(default_factory=set)
     known_versions: set[tuple[int, bytes]] = field(default_factory=set)
+    circuits: dict[str, Circuit] = field(default_factory=dict)
 
     @property
     def grace(self) -> Grace:
@@ -82,7 +84,26 @@ class Sender:
     async def brands(self, now: datetime) -> list[int]:
         """Brands with something to do at `now`."""
         async with self.context.sessions() as session:
-            return await brands_with_work(session, self.priorities, self.grace, now=now)
+            self.circuits = await load_circuits(session)
+            channels = [*self._closed(), *(channel for each in self._to_probe(now) for channel in each[1])]
+            return await brands_with_work(session, self.priorities, channels, self.grace, now=now)
+
+    def _closed(self) -> list[Channel]:
+        """The channels whose providers work."""
+        circuits = self.circuits
+        return [
+            channel
+            for channel, provider in self.providers.items()
+            if provider.name not in circuits or not circuits[provider.name].is_open
+        ]
+
+    def _to_probe(self, now: datetime) -> list[tuple[str, list[Channel]]]:
+        """The providers that may be tested now, with their channels."""
+        return [
+            (name, [channel for channel, provider in self.providers.items() if provider.name == name])
+            for name in dict.fromkeys(provider.name for provider in self.providers.values())
+            if name in self.circuits and self.circuits[name].may_probe(now)
+        ]
 
     async def work(self, brand_id: int, now: datetime) -> int:
         """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages.
@@ -93,10 +114,12 @@ class Sender:
         """
         async with self.context.sessions.begin() as session:
             moved = await give_up_stuck(session, brand_id, self.under_way, self.grace, now=now, most=AT_ONCE)
+        for provider, channels in self._to_probe(now):
+            moved += await self._probe(brand_id, provider, channels, now)
         sending: list[asyncio.Task[None]] = []
         try:
             while len(sending) < CLAIMS_AT_ONCE and (claimed := await self._claim(brand_id, now)) is not None:
-                sending.append(asyncio.create_task(self._send_all(claimed, now)))
+                sending.append(asyncio.create_task(self._send_all(claimed, None, now)))
                 moved += claimed.moved
                 if claimed.moved < AT_ONCE:
                     break
@@ -106,9 +129,32 @@ class Sender:
         raise_first(done)
         return moved
 
-    async def _claim(self, brand_id: int, now: datetime) -> Claim | None:
+    async def _probe(self, brand_id: int, provider: str, channels: Sequence[Channel], now: datetime) -> int:
+        """Send one message to a provider that failed, unless another worker does.
+
+        Returns how many rows changed state.
+        """
+        async with self.context.sessions.begin() as session:
+            circuit = await lock_probe(session, provider, now=now)
+            if circuit is None:
+                return 0
+            claimed = await claim(session, self.context, brand_id, self._terms(channels, most=1), now=now)
+            if claimed is not None and claimed.messages:
+                await begin_probe(session, provider, now=now)
+        if claimed is None:
+            return 0
+        if claimed.messages:
+            await self._send_all(claimed, circuit, now)
+        return claimed.moved
+
+    def _terms(self, channels: Sequence[Channel], *, most: int = AT_ONCE) -> ClaimTerms:
         providers = {channel: provider.name for channel, provider in self.providers.items()}
-        terms = ClaimTerms(self.priorities, providers, self.grace, self.known_versions)
+        return ClaimTerms(self.priorities, providers, self.grace, self.known_versions, channels, most)
+
+    async def _claim(self, brand_id: int, now: datetime) -> Claim | None:
+        terms = self._terms(self._closed())
+        if not terms.channels:
+            return None
         try:
             async with self.context.sessions.begin() as session:
                 claimed = await claim(session, self.context, brand_id, terms, now=now)
@@ -121,24 +167,35 @@ class Sender:
             self.known_versions |= claimed.versions
         return claimed
 
-    async def _send_all(self, claimed: Claim, now: datetime) -> None:
+    async def _send_all(self, claimed: Claim, probe: Circuit | None, now: datetime) -> None:
         ids = {message.attempt_id for message in claimed.messages}
         self.under_way |= ids
         try:
             most = {channel: provider.most for channel, provider in self.providers.items()}
             batches = outgoing_batches(claimed, self.context, most)
             done = await asyncio.gather(
-                *(self._send(batch, messages, now) for batch, messages in batches), return_exceptions=True
+                *(self._send(batch, messages, probe, now) for batch, messages in batches),
+                return_exceptions=True,
             )
         finally:
             self.under_way -= ids
         # What could not be recorded stays `sending` and is taken up again once the grace is over.
         raise_first(done)
 
-    async def _send(self, batch: OutgoingBatch, messages: Sequence[ClaimedMessage], now: datetime) -> None:
-        results = await send_apart(self.providers[batch.channel], batch)
+    async def _send(
+        self, batch: OutgoingBatch, messages: Sequence[ClaimedMessage], probe: Circuit | None, now: datetime
+    ) -> None:
+        provider = self.providers[batch.channel]
+        results = await send_apart(provider, batch)
         async with self.context.sessions.begin() as session:
             await record_results(session, self.context, batch.brand_id, messages, results, now=now)
+        async with self.context.sessions() as session:
+            circuit = await record_calls(session, provider.name, results, self.circuits, probe=probe, now=now)
+            await session.commit()
+        if circuit is None:
+            self.circuits.pop(provider.name, None)
+        else:
+            self.circuits[provider.name] = circuit
         log.info(
             "sent",
             brand=batch.brand_id,
@@ -156,66 +213,3 @@ def raise_first(outcomes: Sequence[BaseException | None]) -> None:
     for outcome in outcomes:
         if outcome is not None:
             raise outcome
-
-
-@dataclass
-class _CallCounts:
-    """What the calls for one batch have shown so far."""
-
-    accepted: bool = False
-    refused_alone: int = 0
-
-    @property
-    def sender_at_fault(self) -> bool:
-        return not self.accepted and self.refused_alone >= _REFUSED_ALONE_LIMIT
-
-
-async def send_apart(
-    provider: Provider, batch: OutgoingBatch, counts: _CallCounts | None = None
-) -> list[Result]:
-    """Send a batch, and isolate the messages at fault; returns one result per recipient.
-
-    Messages that were refused for good together are sent again in halves, until the one at fault is
-    alone. Messages share one refusal where the provider returns the same object for them. Where one
-    by one is refused and none accepted, the rest is refused for the time being.
-    """
-    counts = counts or _CallCounts()
-    results = await _call(provider, batch)
-    counts.accepted = counts.accepted or any(isinstance(result, Accepted) for result in results)
-    for places in _refused_together(results):
-        if len(places) == 1:
-            counts.refused_alone += 1
-            continue
-        middle = len(places) // 2
-        for half in (places[:middle], places[middle:]):
-            if counts.sender_at_fault:
-                refused = results[half[0]]
-                apart: list[Result] = [OutsideError(Outcome.refused, str(refused))] * len(half)
-            else:
-                part = replace(batch, recipients=[batch.recipients[place] for place in half])
-                apart = await send_apart(provider, part, counts)
-            for place, result in zip(half, apart, strict=True):
-                results[place] = result
-    return results
-
-
-def _refused_together(results: Sequence[Result]) -> list[list[int]]:
-    """Places of the results that are one and the same permanent refusal."""
-    groups: dict[int, list[int]] = {}
-    for place, result in enumerate(results):
-        if isinstance(result, OutsideError) and result.outcome is Outcome.refused and result.permanent:
-            groups.setdefault(id(result), []).append(place)
-    return list(groups.values())
-
-
-async def _call(provider: Provider, batch: OutgoingBatch) -> list[Result]:
-    """One call. After a bug in an adapter the outcome is unknown, and no message is lost."""
-    try:
-        results = await provider.send(batch)
-    except Exception:
-        log.exception("provider failed", provider=provider.name)
-        return [OutsideError(Outcome.unknown, "the provider's adapter failed")] * len(batch.recipients)
-    if len(results) != len(batch.recipients):
-        log.error("wrong number of results", provider=provider.name)
-        return [OutsideError(Outcome.unknown, "wrong number of results")] * len(batch.recipients)
-    return list(results)

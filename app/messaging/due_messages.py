@@ -32,6 +32,7 @@ class DueMessage(NamedTuple):
     status: str
     attempts: int
     unknowns: int
+    refusals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class ClaimedMessage:
     """Of the attempt, from 1."""
     unknowns: int
     """Earlier attempts of unknown outcome."""
+    refusals: int
+    """Earlier refusals that count against the message."""
     customer_id: UUID
     subject_id: UUID
     locale: str
@@ -116,6 +119,7 @@ class Decisions:
             attempt_id=new_id(),
             number=row.attempts + 1,
             unknowns=row.unknowns,
+            refusals=row.refusals,
             customer_id=row.customer_id,
             subject_id=row.subject_id,
             locale=row.locale,

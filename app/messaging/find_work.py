@@ -8,13 +8,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.brands.programme import Channel
 from app.messaging.rules import MOST_UNKNOWNS, Priority
 
 MOST_IN_FLIGHT_SECONDS = 60
 """How long a provider call may be under way; where the grace is shorter, so is this."""
 IN_TIME = "(at_once OR due_at <= :now)"
-DUE = f"status = 'planned' AND {IN_TIME}"
-DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME}"
+OPEN_TO = "channel = ANY(CAST(:channels AS text[]))"
+"""The provider of the channel works, or is to be tested."""
+DUE = f"status = 'planned' AND {IN_TIME} AND {OPEN_TO}"
+DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME} AND {OPEN_TO}"
 """Sends of unknown outcome that are sent once more: not cancelled, and the grace is over."""
 _BRANDS = text(f"""
     SELECT id FROM brands WHERE
@@ -64,10 +67,20 @@ class Grace:
 
 
 async def brands_with_work(
-    session: AsyncSession, priorities: Collection[Priority], grace: Grace, *, now: datetime
+    session: AsyncSession,
+    priorities: Collection[Priority],
+    channels: Collection[Channel],
+    grace: Grace,
+    *,
+    now: datetime,
 ) -> list[int]:
-    """Brands with messages due or with sends to be taken up again, in ascending order."""
-    given = {"priorities": [priority.value for priority in priorities], "now": now, "grace": grace.until(now)}
+    """Brands with messages due on these channels or with stopped sends, in ascending order."""
+    given = {
+        "priorities": [priority.value for priority in priorities],
+        "channels": [channel.value for channel in channels],
+        "now": now,
+        "grace": grace.until(now),
+    }
     return list(await session.scalars(_BRANDS, given))
 
 

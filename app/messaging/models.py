@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     UniqueConstraint,
@@ -100,6 +101,8 @@ class Message(Base):
     claimed_at: Mapped[Moment | None]
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     unknowns: Mapped[int] = mapped_column(SmallInteger, default=0)
+    refusals: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """Those with a cause of its own: an outage or a rejected key counts against no message."""
     possible_duplicate: Mapped[bool] = mapped_column(Boolean, default=False)
     sent_at: Mapped[Moment | None]
     """When the provider accepted it."""
@@ -131,6 +134,27 @@ class Attempt(Base):
     started_at: Mapped[Moment]
     finished_at: Mapped[Moment | None]
     created_at: Mapped[Created]
+
+
+class ProviderCircuit(Base):
+    """A provider whose latest calls failed; no row: it works. Shared by all workers.
+
+    While the circuit is open nothing is sent to the provider but one message at a time, to test it.
+    """
+
+    __tablename__ = "provider_circuits"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    """Failed calls in a row."""
+    reason: Mapped[str]
+    """Of the latest one."""
+    opened_at: Mapped[Moment | None]
+    """Null while the circuit is closed."""
+    probe_at: Mapped[Moment]
+    """When the next message may be sent to test the provider."""
+    probes: Mapped[int] = mapped_column(Integer, default=0)
+    """Failed tests since it was opened."""
 
 
 class ProviderEvent(Base):

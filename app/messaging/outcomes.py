@@ -33,12 +33,13 @@ _MESSAGES = text("""
         reason = CASE WHEN result.status IN ('planned', 'unknown', 'review') THEN messages.reason
                       ELSE result.reason END,
         unknowns = messages.unknowns + (result.status IN ('unknown', 'review'))::int,
+        refusals = messages.refusals + result.counts::int,
         due_at = coalesce(result.due_at, messages.due_at),
         at_once = messages.at_once AND result.status <> 'planned',
         sent_at = CASE WHEN result.status = 'accepted' THEN :now ELSE messages.sent_at END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS smallint[]), CAST(:statuses AS text[]),
-                CAST(:reasons AS text[]), CAST(:due_at AS timestamptz[]))
-        AS result (id, number, status, reason, due_at)
+                CAST(:reasons AS text[]), CAST(:due_at AS timestamptz[]), CAST(:counts AS boolean[]))
+        AS result (id, number, status, reason, due_at, counts)
     WHERE messages.brand_id = :brand_id AND messages.id = result.id AND messages.attempts = result.number
       AND (messages.status = 'sending'
            OR (messages.status IN ('unknown', 'review') AND result.status = 'accepted'))
@@ -81,6 +82,7 @@ async def record_results(
         "statuses": [decision.message.value for decision in decisions],
         "reasons": [decision.reason for decision in decisions],
         "due_at": [None if decision.wait is None else now + decision.wait for decision in decisions],
+        "counts": [decision.counts for decision in decisions],
     }
     await session.execute(_MESSAGES, given)
     given = {
@@ -99,7 +101,7 @@ def _decide(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> li
     return [
         decide_attempt(
             result if isinstance(result, OutsideError) else None,
-            attempts=message.number,
+            refusals=message.refusals,
             unknowns=message.unknowns,
         )
         for message, result in zip(messages, results, strict=True)

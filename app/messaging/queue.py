@@ -47,9 +47,9 @@ class NewMessage:
 _INSERT = text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,
-                          attempts, unknowns, possible_duplicate)
+                          attempts, unknowns, refusals, possible_duplicate)
     SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
-           'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, false
+           'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, 0, false
     FROM unnest(CAST(:ids AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:shop_ids AS uuid[]),
                 CAST(:templates AS text[]), CAST(:subject_ids AS uuid[]), CAST(:steps AS smallint[]),
                 CAST(:channels AS text[]), CAST(:priorities AS text[]), CAST(:addresses AS text[]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import Fault, Outcome, OutsideError
 
 
 class Priority(StrEnum):
@@ -103,7 +103,7 @@ def is_name(text: str) -> bool:
 
 
 MOST_REFUSALS = 10
-"""A message refused this often has failed; that takes some nine hours."""
+"""A message refused this often for a fault of its own has failed; that takes some nine hours."""
 MOST_UNKNOWNS = 2
 """After the second send of unknown outcome a person decides; a third would risk a third copy."""
 _FIRST_WAIT = timedelta(seconds=15)
@@ -128,12 +128,15 @@ class AttemptDecision:
     reason: str | None = None
     wait: timedelta | None = None
     """Until the next try, for a message that is planned again."""
+    counts: bool = False
+    """Whether this is a refusal that counts against the message."""
 
 
-def decide_attempt(outcome: OutsideError | None, *, attempts: int, unknowns: int) -> AttemptDecision:
+def decide_attempt(outcome: OutsideError | None, *, refusals: int, unknowns: int) -> AttemptDecision:
     """Decide about one attempt; an `outcome` of None is acceptance.
 
-    `attempts` counts this attempt, `unknowns` the earlier ones of unknown outcome.
+    `refusals` and `unknowns` are the earlier ones of the message. A refusal whose cause is not the
+    message, such as an outage or a rejected key, never fails it.
     """
     if outcome is None:
         return AttemptDecision(AttemptStatus.accepted, MessageStatus.accepted)
@@ -142,9 +145,10 @@ def decide_attempt(outcome: OutsideError | None, *, attempts: int, unknowns: int
         return AttemptDecision(AttemptStatus.unknown, MessageStatus.review if last else MessageStatus.unknown)
     if isinstance(outcome, RecipientRefused) and outcome.cause is FailureCause.recipient_opted_out:
         return AttemptDecision(AttemptStatus.refused, MessageStatus.suppressed, outcome.cause.value)
-    refusals = attempts - unknowns
-    if outcome.permanent or refusals >= MOST_REFUSALS:
-        return AttemptDecision(AttemptStatus.refused, MessageStatus.failed, outcome.reason)
-    return AttemptDecision(
-        AttemptStatus.refused, MessageStatus.planned, wait=wait_after(refusals, outcome.retry_after)
-    )
+    if outcome.fault is not Fault.request:
+        wait = wait_after(1, outcome.retry_after)
+        return AttemptDecision(AttemptStatus.refused, MessageStatus.planned, wait=wait)
+    if outcome.permanent or refusals + 1 >= MOST_REFUSALS:
+        return AttemptDecision(AttemptStatus.refused, MessageStatus.failed, outcome.reason, counts=True)
+    wait = wait_after(refusals + 1, outcome.retry_after)
+    return AttemptDecision(AttemptStatus.refused, MessageStatus.planned, wait=wait, counts=True)

@@ -38,6 +38,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
+        "provider_circuits",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("probes", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("provider", name=op.f("pk_provider_circuits")),
+    )
+    op.create_table(
         "template_versions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.LargeBinary(), nullable=False),
@@ -490,6 +500,7 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
         sa.Column("unknowns", sa.SmallInteger(), nullable=False),
+        sa.Column("refusals", sa.SmallInteger(), nullable=False),
         sa.Column("possible_duplicate", sa.Boolean(), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
@@ -1408,5 +1419,6 @@ def downgrade() -> None:
     op.drop_table("audit_entries")
     op.drop_table("api_keys")
     op.drop_table("template_versions")
+    op.drop_table("provider_circuits")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 from app.base import clock
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import of_exception, open_session, retry_wait
 from app.base.tokens import Tokens
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
@@ -34,7 +34,9 @@ _OPERATOR_ERRORS = {
     404: "wrong address",
     405: "wrong address",
 }
-"""Refusals that the operator can fix: the same message may be accepted later."""
+"""Refusals of every message until the operator corrects a setting.
+
+A 403 that names a field is about this message's sender."""
 
 
 class _Address(TypedDict):
@@ -205,30 +207,40 @@ async def _outcome(response: aiohttp.ClientResponse) -> Result:
             response.headers.get("X-RateLimit-Reset"),
             now=clock.now().timestamp(),
         )
-        return OutsideError(Outcome.refused, "SendGrid: too many requests", retry_after=wait)
-    if status >= 500 or status == 408:
-        return OutsideError(Outcome.unknown, f"SendGrid: status {status}")
-    if status < 400 or status in _OPERATOR_ERRORS:
         return OutsideError(
-            Outcome.refused, f"SendGrid {status}: {_OPERATOR_ERRORS.get(status, 'unexpected status')}"
+            Outcome.refused, "SendGrid: too many requests", retry_after=wait, fault=Fault.busy
         )
-    return OutsideError(
-        Outcome.refused, f"SendGrid {status}: {await _faulty_field(response)}", permanent=True
-    )
+    if status >= 500 or status == 408:
+        return OutsideError(Outcome.unknown, f"SendGrid: status {status}", fault=Fault.outage)
+    return await _refusal(response)
 
 
-async def _faulty_field(response: aiohttp.ClientResponse) -> str:
-    """The name of the field at fault.
+async def _refusal(response: aiohttp.ClientResponse) -> OutsideError:
+    """What a response between 300 and 499 proves, other than 408 and 429."""
+    status = response.status
+    if status < 400 or status in _OPERATOR_ERRORS:
+        at_fault = await _faulty_field(response) if status == 403 else None
+        if at_fault is not None:
+            # The brand's sender is not verified; other brands' mail goes through.
+            return OutsideError(Outcome.refused, f"SendGrid {status}: {at_fault}")
+        reason = _OPERATOR_ERRORS.get(status, "unexpected status")
+        return OutsideError(Outcome.refused, f"SendGrid {status}: {reason}", fault=Fault.access)
+    reason = await _faulty_field(response) or "refused"
+    return OutsideError(Outcome.refused, f"SendGrid {status}: {reason}", permanent=True)
+
+
+async def _faulty_field(response: aiohttp.ClientResponse) -> str | None:
+    """The name of the field at fault, or None where none is named.
 
     The error's own words may quote an address, so they are not stored.
     """
     try:
         field_name = orjson.loads(await response.read())["errors"][0]["field"]
     except (ValueError, LookupError, TypeError, aiohttp.ClientError, TimeoutError):
-        return "refused"
+        return None
     known = (
         isinstance(field_name, str)
         and field_name.replace(".", "").replace("_", "").isalnum()
         and len(field_name) <= 80
     )
-    return field_name if known else "refused"
+    return field_name if known else None

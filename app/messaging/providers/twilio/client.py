@@ -15,7 +15,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import of_exception, open_session, retry_wait
 from app.base.tokens import Tokens
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
@@ -32,12 +32,14 @@ _CALLS_AT_ONCE = 32
 _TOTAL_SECONDS = 20.0
 _AUTH = 20003
 _TOO_MANY_STATUS = 429
-_ACCOUNT_ERRORS = frozenset({21408, 21606, 21608, 21611, 21703, 21704, 21705})
+_ACCOUNT_ERRORS = frozenset({21408, 21606, 21608})
 """400s that concern the account and not the number: the same text may be accepted later.
 
-Region not enabled, sender cannot text, trial account, sender's queue full, messaging service
-without senders.
+Region not enabled, sender cannot text, trial account.
 """
+_SERVICE_ERRORS = frozenset({21703, 21704, 21705})
+"""400s that concern our messaging service, and so every text: without senders, or not found."""
+_QUEUE_FULL = 21611
 
 
 class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
@@ -70,7 +72,9 @@ class _Transport(AsyncHttpClient):  # type: ignore[misc]  # the SDK is untyped
         ) as response:
             if response.status == _TOO_MANY_STATUS:
                 wait = retry_wait(response.headers.get("Retry-After"), None, now=0.0)
-                raise OutsideError(Outcome.refused, "Twilio: too many requests", retry_after=wait)
+                raise OutsideError(
+                    Outcome.refused, "Twilio: too many requests", retry_after=wait, fault=Fault.busy
+                )
             return Response(response.status, await response.text(errors="replace"), response.headers)
 
 
@@ -142,10 +146,16 @@ def _refusal(error: TwilioException) -> OutsideError:
     """
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     if not isinstance(status, int) or status >= 500 or status == 408:
-        return OutsideError(Outcome.unknown, f"Twilio: status {status}")
+        return OutsideError(Outcome.unknown, f"Twilio: status {status}", fault=Fault.outage)
     if code == OPTED_OUT:
         return RecipientRefused(FailureCause.recipient_opted_out)
     if code == _AUTH or status in (401, 403):
-        return OutsideError(Outcome.refused, "Twilio: the account's credentials were not accepted")
+        return OutsideError(
+            Outcome.refused, "Twilio: the account's credentials were not accepted", fault=Fault.access
+        )
+    if code == _QUEUE_FULL:
+        return OutsideError(Outcome.refused, f"Twilio error {code}", fault=Fault.busy)
+    if code in _SERVICE_ERRORS or status < 400 or status in (404, 405):
+        return OutsideError(Outcome.refused, f"Twilio error {code}", fault=Fault.access)
     permanent = status in (400, 422) and code not in _ACCOUNT_ERRORS
     return OutsideError(Outcome.refused, f"Twilio error {code}", permanent=permanent)

@@ -6,7 +6,6 @@ from importlib.resources import files
 from typing import Literal
 
 from fastapi import Depends, FastAPI, Request
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -31,11 +30,8 @@ from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
-from app.ingest.models import Delivery
-from app.ingest.rules import DeliveryStatus
+from app.insight.health import load_health, publish_health
 from app.messaging import outbox_routes, provider_routes
-from app.messaging.models import Message
-from app.messaging.rules import MessageStatus
 from app.referrals import routes as referral_routes
 from app.surveys import routes as survey_routes
 from app.wiring import Parts, open_parts
@@ -132,12 +128,7 @@ def _add_operations(app: FastAPI) -> None:
         """Metrics for Prometheus."""
         metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))
         async with context.sessions() as session:
-            waiting = select(func.count()).where(Delivery.status == DeliveryStatus.new)
-            metrics.DELIVERIES_WAITING.set(await session.scalar(waiting) or 0)
-            unsent = select(func.count()).where(
-                Message.status == MessageStatus.planned, Message.due_at <= clock.now()
-            )
-            metrics.MESSAGES_WAITING.set(await session.scalar(unsent) or 0)
+            publish_health(await load_health(session, now=clock.now()))
         return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

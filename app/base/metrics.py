@@ -17,7 +17,19 @@ QUEUE_LAG = Gauge(
 DELIVERIES_WAITING = Gauge(
     "tenfold_events_waiting", "Deliveries of shops that are accepted and not processed.", registry=REGISTRY
 )
+OLDEST_DELIVERY = Gauge(
+    "tenfold_oldest_delivery_seconds", "How long the oldest delivery has waited.", registry=REGISTRY
+)
 MESSAGES_WAITING = Gauge("tenfold_messages_waiting", "Messages that are due and not sent.", registry=REGISTRY)
+MESSAGES_STUCK = Gauge(
+    "tenfold_messages_stuck", "Messages that are due or being sent for over an hour.", registry=REGISTRY
+)
+MESSAGES_IN_REVIEW = Gauge(
+    "tenfold_messages_in_review", "Messages that a person must decide about.", registry=REGISTRY
+)
+CIRCUIT_OPEN = Gauge(
+    "tenfold_circuit_open", "1 for a provider that nothing is sent by.", ["provider"], registry=REGISTRY
+)
 
 
 def rendered() -> bytes:

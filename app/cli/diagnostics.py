@@ -86,7 +86,8 @@ async def _examine(context: AppContext) -> list[str]:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.base import due, schema
+    from app.base import clock, due, schema
+    from app.insight.health import health_problems, load_health
 
     try:
         async with context.engine.connect() as connection:
@@ -103,6 +104,8 @@ async def _examine(context: AppContext) -> list[str]:
     lag = await due.queue_lag_seconds(context.sessions)
     if lag > LAG_SECONDS:
         problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
+    async with context.sessions() as session:
+        problems += health_problems(await load_health(session, now=clock.now()))
     return problems
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import metrics
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.messaging.circuit_rules import Circuit
@@ -65,6 +66,18 @@ async def load_health(session: AsyncSession, *, now: datetime) -> Health:
         messages_in_review=review or 0,
         circuits=[circuit for circuit in circuits if circuit.is_open],
     )
+
+
+def publish_health(health: Health) -> None:
+    """Set the metrics of the state of the work."""
+    metrics.DELIVERIES_WAITING.set(health.deliveries_waiting)
+    metrics.OLDEST_DELIVERY.set(health.oldest_delivery_seconds)
+    metrics.MESSAGES_WAITING.set(health.messages_due)
+    metrics.MESSAGES_STUCK.set(health.messages_stuck)
+    metrics.MESSAGES_IN_REVIEW.set(health.messages_in_review)
+    metrics.CIRCUIT_OPEN.clear()
+    for circuit in health.circuits:
+        metrics.CIRCUIT_OPEN.labels(circuit.provider).set(1)
 
 
 def health_problems(health: Health) -> list[str]:

@@ -19,7 +19,8 @@ from app.messaging.models import Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.rules import FailureCause, MessageStatus, RecipientRefused, decide_attempt
 from tests.support.constants import NOW
-from tests.support.sending import GRACE, Answer, Scripted, both, messages, queue, refuse, the_message
+from tests.support.factories.messages import GRACE, messages, queue, the_message
+from tests.support.fakes.scripted import Answer, Scripted, both, refuse
 
 
 def fail(fault: Fault, outcome: Outcome = Outcome.refused) -> Answer:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.base.errors import AppError
 from app.cli import console
 
 if TYPE_CHECKING:
@@ -84,20 +83,14 @@ LAG_SECONDS = 60
 
 async def _examine(context: AppContext) -> list[str]:
     from sqlalchemy import text
-    from sqlalchemy.exc import SQLAlchemyError
 
     from app.base import clock, due, schema
     from app.insight.health import health_problems, load_health
 
-    try:
-        async with context.engine.connect() as connection:
-            version = await connection.scalar(text("SHOW server_version_num"))
-        if not await schema.is_current(context.engine):
-            return ["The schema is not at head. Run: tenfold migrate"]
-    except (SQLAlchemyError, OSError) as error:
-        raise AppError(
-            "no_database", "The database cannot be reached; is TENFOLD_DATABASE_URL right, and the server up?"
-        ) from error
+    async with context.engine.connect() as connection:
+        version = await connection.scalar(text("SHOW server_version_num"))
+    if not await schema.is_current(context.engine):
+        return ["The schema is not at head. Run: tenfold migrate"]
     problems = []
     if int(version or 0) < 140000:
         problems.append("PostgreSQL is older than 14. Upgrade the server.")

@@ -173,6 +173,19 @@ def test_a_missing_database_is_one_sentence_and_no_violation(refused, home, word
     assert "database" in refused(*words, TENFOLD_DATABASE_URL=missing)
 
 
+def test_what_is_wrong_with_the_database_or_the_home_is_said_as_it_is(refused, home, tmp_path):
+    url = home["TENFOLD_DATABASE_URL"]
+    assert "does not exist" in refused("doctor", TENFOLD_DATABASE_URL=url.replace("/test_", "/gone_"))
+    stranger = url.replace("postgres@", "somebody@")
+    assert stranger != url
+    assert "refuses the user" in refused("migrate", TENFOLD_DATABASE_URL=stranger)
+    assert "address of PostgreSQL" in refused("migrate", TENFOLD_DATABASE_URL="mysql://db/tenfold")
+    (tmp_path / "file").touch()
+    for word in ("migrate", "serve", "web", "worker", "doctor"):
+        sentence = refused(word, TENFOLD_DATABASE_URL="", TENFOLD_HOME=str(tmp_path / "file" / "home"))
+        assert "set TENFOLD_HOME to a folder of this user" in sentence
+
+
 @pytest.mark.parametrize(("word", "code"), [("serve", 0), ("web", -signal.SIGTERM)])
 def test_a_stopped_process_leaves_no_database_running(tmp_path, word, code):
     environment = {"PATH": os.environ["PATH"], "TENFOLD_HOME": str(tmp_path)}

@@ -17,7 +17,7 @@ from app.base.embedded import start_embedded
 from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
-from app.ingest import erase_sweep, fetch, process
+from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
 from app.referrals import settle
 from app.surveys import sweep as surveys
@@ -40,6 +40,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         settle.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
+        retain.sweep(context),
         outbox.sweep(context.sessions, outbox.CONSUMERS),
     ]
 

@@ -17,7 +17,7 @@ from app.surveys.models import Response, Survey
 
 _EMPTY = text("""
     UPDATE idempotency_keys SET body = '{}'
-    WHERE brand_id = :brand_id AND body <> '{}' AND EXISTS (
+    WHERE brand_id = :brand_id AND body <> '{}' AND body ->> 'erased_at' IS NULL AND EXISTS (
         SELECT FROM jsonb_path_query(body, 'strict $.**') AS inside (value)
         WHERE jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY(CAST(:ids AS text[])))
 """)
@@ -26,7 +26,8 @@ _EMPTY = text("""
 async def erase_responses(session: AsyncSession, brand_id: int, events: Sequence[RecordedEvent]) -> None:
     """Empty the stored responses that name the customers of these events, or rows about them.
 
-    The key stays used: a repeated request gets 410 instead of the response.
+    The key stays used: a repeated request gets 410 instead of the response. The response to an
+    erasure stays, since it holds nothing but ids.
     """
     ids = await _ids_about(session, brand_id, [event.subject_id for event in events])
     await session.execute(_EMPTY, {"brand_id": brand_id, "ids": sorted(ids)})

@@ -11,15 +11,15 @@ from app.base.audit import AuditEntry, AuditValue
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
-from app.ingest.models import Delivery
-from app.ingest.schemas import DeliveryRow
+from app.ingest.models import DataRequest, Delivery, DeliveryCustomer
+from app.ingest.schemas import DataRequestRow, DeliveryRow
 from app.ledger.models import LedgerEntry
 from app.ledger.schemas import LedgerEntryRow
 from app.messaging.models import Message
 from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
-from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow
 from app.referrals.share import in_home_shop
@@ -40,7 +40,7 @@ def _in_shop(
 
 
 def _of_referrer(
-    table: type[Code | Visit | Redemption],
+    table: type[Code | Visit | VisitCount | Redemption],
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The conditions of a table's rows of one referrer."""
     return table.brand_id == Referrer.brand_id, table.referrer_id == Referrer.id
@@ -51,6 +51,23 @@ def deliveries(brand_id: int) -> Select[Any]:
     return _in_shop(_select(Delivery.id, Delivery), Delivery.shop_id, Delivery.brand_id).where(
         Delivery.brand_id == brand_id
     )
+
+
+def data_requests(brand_id: int) -> Select[Any]:
+    """People's requests for their data."""
+    people = (
+        select(func.jsonb_agg(DeliveryCustomer.customer_id))
+        .where(
+            DeliveryCustomer.brand_id == DataRequest.brand_id,
+            DeliveryCustomer.delivery_id == DataRequest.delivery_id,
+        )
+        .scalar_subquery()
+    )
+    return _in_shop(
+        _select(DataRequest.id, DataRequest, people.label("customers")),
+        DataRequest.shop_id,
+        DataRequest.brand_id,
+    ).where(DataRequest.brand_id == brand_id)
 
 
 def customers(brand_id: int) -> Select[Any]:
@@ -115,7 +132,9 @@ def ledger(brand_id: int) -> Select[Any]:
 def referrers(brand_id: int) -> Select[Any]:
     """Referrers with their numbers of codes, visits and redemptions."""
     codes = select(func.count()).where(*_of_referrer(Code)).scalar_subquery()
-    visits = select(func.count()).where(*_of_referrer(Visit)).scalar_subquery()
+    kept = select(func.count()).where(*_of_referrer(Visit))
+    older = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(*_of_referrer(VisitCount))
+    visits = kept.scalar_subquery() + older.scalar_subquery()
     redemptions = select(func.count()).where(*_of_referrer(Redemption))
     counted = redemptions.where(Redemption.status != RedemptionStatus.refused).scalar_subquery()
     approved = redemptions.where(Redemption.status == RedemptionStatus.approved).scalar_subquery()
@@ -145,6 +164,7 @@ def audit(brand_id: int) -> Select[Any]:
 
 
 DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row)
+DATA_REQUESTS = Resource(data_requests, DataRequest.id, DataRequestRow.from_row)
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row)
 ORDERS = Resource(orders, Order.id, OrderRow.from_row)
 SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row)

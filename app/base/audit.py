@@ -41,6 +41,7 @@ class AuditAction(StrEnum):
     code_disabled = "code_disabled"
     delivery_replayed = "delivery_replayed"
     customer_erased = "customer_erased"
+    data_request_done = "data_request_done"
     key_added = "key_added"
     staff_added = "staff_added"
     """Also where they had another role before."""

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     twilio_messaging_service_sid: str | None = None
     twilio_base_url: str = "https://api.twilio.com"
     unknown_grace_seconds: int = Field(default=900, ge=0)
+    retain_delivery_days: int = Field(default=30, ge=1, le=3650)
+    retain_visit_days: int = Field(default=90, ge=1, le=3650)
+    retain_comment_months: int = Field(default=24, ge=1, le=120)
     log_format: LogFormat = LogFormat.console
 
     @field_validator("public_url", "sendgrid_base_url", "twilio_base_url")

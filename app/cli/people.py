@@ -11,23 +11,32 @@ from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from app.base.context import AppContext
     from app.insight.schemas import PersonExport
 
-Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
 OfBrand = Annotated[str, typer.Option(help="Slug of the brand.")]
+Email = Annotated[str | None, typer.Argument(help="Their e-mail address.")]
+Phone = Annotated[str | None, typer.Option(help="Their phone number, with the country's prefix.")]
+Id = Annotated[str | None, typer.Option("--id", help="Their id: cus_…, or a shop's own.")]
+OfShop = Annotated[str | None, typer.Option(help="Slug of the shop, where several know the id.")]
 
 
 @console.person.command("export")
-def export_person(email: Email, brand: OfBrand) -> None:
+def export_person(
+    brand: OfBrand, email: Email = None, phone: Phone = None, id_: Id = None, shop: OfShop = None
+) -> None:
     """Print all that the brand stores about a person, as JSON."""
     from app.brands import find
-    from app.insight import person
+    from app.customers.find import find_person
+    from app.insight.person import export_people
 
     async def work(context: AppContext) -> PersonExport | None:
         async with context.sessions() as session:
             owner = await find.find_brand(session, brand)
-            return await person.export_person(session, context.tokens, owner, email)
+            ids = await find_person(session, owner.id, email=email, phone=phone, reference=id_, shop=shop)
+            return await export_people(session, context, owner, ids) if ids else None
 
     exported = console.with_context(work)
     if exported is None:
@@ -36,39 +45,48 @@ def export_person(email: Email, brand: OfBrand) -> None:
 
 
 @console.person.command("erase")
-def erase_person(email: Email, brand: OfBrand) -> None:
+def erase_person(
+    brand: OfBrand, email: Email = None, phone: Phone = None, id_: Id = None, shop: OfShop = None
+) -> None:
     """Erase a person's data everywhere.
 
     Amounts and scores are kept without a name, and the address never gets a message again.
     """
     from app.base import clock
     from app.base.actor import cli_actor
+    from app.base.retry import retry_conflicts
     from app.brands import find
-    from app.customers.find import find_customers
-    from app.ingest.erase import PersonToErase, erase_people
+    from app.ingest.erase_named import erase_named
+    from app.ingest.erase_sweep import finish_due
 
-    async def work(context: AppContext) -> int:
-        async with context.sessions.begin() as session:
-            owner = await find.find_brand(session, brand)
-            ids = await find_customers(session, owner.id, email=email)
-            if ids:
-                await erase_people(
+    async def work(context: AppContext) -> set[UUID] | None:
+        now = clock.now()
+        async with context.sessions() as session:
+            brand_id = (await find.find_brand(session, brand)).id
+
+        async def erase() -> set[UUID] | None:
+            async with context.sessions.begin() as session:
+                return await erase_named(
                     session,
-                    context.tokens,
-                    owner,
-                    await find.load_shops(session, owner.id),
-                    [PersonToErase(frozenset(ids))],
-                    actor=cli_actor(owner.id),
-                    now=clock.now(),
+                    context,
+                    actor=cli_actor(brand_id),
+                    now=now,
+                    email=email,
+                    phone=phone,
+                    reference=id_,
+                    shop=shop,
                 )
-            return len(ids)
 
-    if console.with_context(work) == 0:
+        found = await retry_conflicts(erase, name="erase")
+        if found is not None:
+            # Raw deliveries are emptied now, whether or not a worker runs.
+            await finish_due(context, brand_id, now=now)
+        return found
+
+    if console.with_context(work) is None:
         raise _nobody(brand)
     console.print_note("Erased.")
 
 
 def _nobody(brand: str) -> AppError:
-    return AppError(
-        "unknown_person", f"The brand {quoted(brand)} has no customer with this address.", status=404
-    )
+    return AppError("unknown_person", f"The brand {quoted(brand)} has nothing of this person.", status=404)

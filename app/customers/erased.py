@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import exists, func, literal, select
+from sqlalchemy import delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -171,3 +171,29 @@ async def find_erased_references(
     hashes = {reference_hash(tokens, row.shop_id, row.external_id): row.customer_id for row in rows}
     erased = await find_erased(session, brand_id, hashes)
     return {customer_id for key, customer_id in hashes.items() if key in erased}
+
+
+async def brands_with_old_identities(session: AsyncSession, before: datetime) -> Sequence[int]:
+    """The brands on whose list somebody stands who was erased before this time."""
+    rows = await session.scalars(
+        select(ErasedIdentity.brand_id).where(ErasedIdentity.erased_at < before).distinct()
+    )
+    return rows.all()
+
+
+async def delete_old_identities(session: AsyncSession, brand_id: int, before: datetime, limit: int) -> int:
+    """Take from the list, at most `limit` at once, who was erased before this time."""
+    old = (
+        select(ErasedIdentity.identity_key)
+        .where(ErasedIdentity.brand_id == brand_id, ErasedIdentity.erased_at < before)
+        .order_by(ErasedIdentity.identity_key)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    gone = await session.scalars(
+        delete(ErasedIdentity)
+        .where(ErasedIdentity.brand_id == brand_id, ErasedIdentity.identity_key.in_(old))
+        .returning(ErasedIdentity.identity_key)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
@@ -13,6 +13,8 @@ from app.ingest.models import Delivery, DeliveryCustomer, DeliveryFetch
 from app.ingest.rules import DeliveryStatus
 
 ERASED_CONTENT = "Its content was deleted: a person it names was erased."
+CHUNK = 200
+"""Deliveries that are read at once."""
 KEPT_WHOLE = (DeliveryStatus.new, DeliveryStatus.fetching)
 """What still waits is never emptied: what it holds of others would be lost."""
 _COLUMNS = (
@@ -28,8 +30,11 @@ _COLUMNS = (
 )
 
 
-def with_content(brand_id: int) -> Select[*tuple[Any, ...]]:
-    """Select the columns of `WaitingDelivery` of processed deliveries that still have content."""
+def _with_content(brand_id: int, *, waiting: bool = False) -> Select[*tuple[Any, ...]]:
+    """Select the columns of `WaitingDelivery` of deliveries that still have content.
+
+    Processed ones only, unless `waiting`.
+    """
     return (
         select(*_COLUMNS)
         .outerjoin(
@@ -38,17 +43,35 @@ def with_content(brand_id: int) -> Select[*tuple[Any, ...]]:
         )
         .where(
             Delivery.brand_id == brand_id,
-            Delivery.status.not_in(KEPT_WHOLE),
+            true() if waiting else Delivery.status.not_in(KEPT_WHOLE),
             or_(Delivery.body != b"", DeliveryFetch.body != b""),
         )
+        .limit(CHUNK)
     )
+
+
+async def load_unlinked(
+    session: AsyncSession, brand_id: int, *, before: int, after: UUID | None, waiting: bool = False
+) -> list[WaitingDelivery]:
+    """The next `CHUNK` deliveries with content that are linked to nobody, by id.
+
+    Only those that arrived before the place `before`; with `waiting` also those not processed yet.
+    """
+    linked = exists().where(
+        DeliveryCustomer.brand_id == brand_id, DeliveryCustomer.delivery_id == Delivery.id
+    )
+    query = _with_content(brand_id, waiting=waiting).where(Delivery.sequence < before, ~linked)
+    if after is not None:
+        query = query.where(Delivery.id > after)
+    rows = await session.execute(query.order_by(Delivery.id))
+    return [WaitingDelivery(*row) for row in rows]
 
 
 async def load_linked(
     session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID], *, after: UUID | None = None
 ) -> list[WaitingDelivery]:
-    """The next 200 deliveries with content that are linked to these customers, by id."""
-    query = with_content(brand_id).where(
+    """The next `CHUNK` deliveries with content that are linked to these customers, by id."""
+    query = _with_content(brand_id).where(
         Delivery.id.in_(
             select(DeliveryCustomer.delivery_id).where(
                 DeliveryCustomer.brand_id == brand_id, in_ids(DeliveryCustomer.customer_id, customer_ids)
@@ -57,7 +80,7 @@ async def load_linked(
     )
     if after is not None:
         query = query.where(Delivery.id > after)
-    rows = await session.execute(query.order_by(Delivery.id).limit(200))
+    rows = await session.execute(query.order_by(Delivery.id))
     return [WaitingDelivery(*row) for row in rows]
 
 

@@ -24,10 +24,14 @@ from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.erase import erase_customer
 from app.customers.erased import NOBODY, Identities, NewErasedIdentity, list_erased
-from app.customers.former import find_holders, find_owners
 from app.customers.rules import SuppressionReason
 from app.ingest.bodies import empty_in_process, empty_linked
-from app.ingest.identities import identities_of, load_identities, person_of
+from app.ingest.identities import (
+    find_named_customers,
+    identities_of,
+    load_identities,
+    person_of,
+)
 from app.ingest.models import Erasure
 from app.ingest.rules import ParsedEvent
 from app.messaging.erase import erase_messages
@@ -72,7 +76,7 @@ async def erase_requested(
     delivery that names them may be waiting for its fetch or a replay.
     """
     named = {each: _identities(each, shops) for each in events}
-    found = await _find(session, brand.id, named)
+    found = await find_named_customers(session, brand.id, named)
     people = [PersonToErase(found[each], named[each], each.sequence) for each in events]
     actor = Actor(ActorKind.platform, brand.id, events[0].shop_id)
     await erase_people(session, tokens, brand, shops, people, actor=actor, now=now)
@@ -86,29 +90,6 @@ def _identities(each: ParsedEvent, shops: Mapping[UUID, Shop]) -> Identities:
     if not isinstance(event, CustomerErased) or person is None:
         raise TypeError(f"{type(event).__name__} is no erasure")
     return identities_of(person, shops[each.shop_id])
-
-
-async def _find(
-    session: AsyncSession, brand_id: int, named: Mapping[ParsedEvent, Identities]
-) -> dict[ParsedEvent, frozenset[UUID]]:
-    """Find by the shop's id (also who had it before), by e-mail, and those without one by phone.
-
-    A phone number alone is no proof, since families share a number.
-    """
-    every = Identities()
-    for identities in named.values():
-        every |= identities
-    holders = await find_holders(session, brand_id, every.references)
-    owners = await find_owners(session, brand_id, every.emails, every.phones, ())
-    return {
-        each: frozenset(
-            {
-                *(holder for reference in one.references for holder in holders.get(reference, ())),
-                *(owners[value] for value in (*one.emails, *one.phones) if value in owners),
-            }
-        )
-        for each, one in named.items()
-    }
 
 
 async def erase_people(

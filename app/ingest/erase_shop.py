@@ -1,6 +1,7 @@
 """Erase a shop's people, as a platform asks for once the shop has left it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,17 @@ CHUNK = 200
 SHOP_ERASED = "Its shop's people were erased."
 
 
+@dataclass(frozen=True, slots=True)
+class ShopErasure:
+    """The erasure of a shop's people: whoever comes later is not concerned."""
+
+    shop_id: UUID
+    sequence: int
+    """Its place in the order of arrival of deliveries."""
+    written_at: datetime
+    """By the database's clock, as `created_at` of customers and orders."""
+
+
 async def request_shop_erasures(
     session: AsyncSession, brand_id: int, events: Sequence[ParsedEvent], *, now: datetime
 ) -> None:
@@ -31,28 +43,26 @@ async def request_shop_erasures(
 
 
 async def erase_shop_people(
-    context: AppContext, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
+    context: AppContext, brand_id: int, erasure: ShopErasure, *, now: datetime
 ) -> None:
-    """Erase the people whom only this shop knows, and what it delivered before `sequence`.
+    """Erase the people whom only this shop knew, and what it had delivered, at the erasure's time.
 
     Somebody whom another shop of the brand knows too stays there: they lose this shop's id, and the
     keyed hashes of the addresses that their orders of this shop went to.
     """
-    while await _erase_some(context, brand_id, shop_id, sequence, now=now):
+    while await _erase_some(context, brand_id, erasure, now=now):
         pass
     async with context.sessions.begin() as session:
-        await _leave(session, brand_id, shop_id)
+        await _leave(session, brand_id, erasure)
     while True:
         async with context.sessions.begin() as session:
-            if not await _empty_some(session, brand_id, shop_id, sequence, now=now):
+            if not await _empty_some(session, brand_id, erasure, now=now):
                 return
 
 
-async def _erase_some(
-    context: AppContext, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
-) -> bool:
+async def _erase_some(context: AppContext, brand_id: int, erasure: ShopErasure, *, now: datetime) -> bool:
     async with context.sessions.begin() as session:
-        ids = await _only_here(session, brand_id, shop_id)
+        ids = await _only_here(session, brand_id, erasure)
         if not ids:
             return False
         brand = await load_brand(session, brand_id)
@@ -61,15 +71,16 @@ async def _erase_some(
             context.tokens,
             brand,
             await load_shops(session, brand_id),
-            [PersonToErase(frozenset({each}), sequence=sequence) for each in ids],
-            actor=Actor(ActorKind.platform, brand_id, shop_id),
+            [PersonToErase(frozenset({each}), sequence=erasure.sequence) for each in ids],
+            actor=Actor(ActorKind.platform, brand_id, erasure.shop_id),
             now=now,
         )
         return True
 
 
-async def _only_here(session: AsyncSession, brand_id: int, shop_id: UUID) -> list[UUID]:
+async def _only_here(session: AsyncSession, brand_id: int, erasure: ShopErasure) -> list[UUID]:
     """Some customers who are known, by an id or an order, to this shop and to no other."""
+    shop_id = erasure.shop_id
     here = union(
         select(CustomerReference.customer_id).where(
             CustomerReference.brand_id == brand_id, CustomerReference.shop_id == shop_id
@@ -81,6 +92,7 @@ async def _only_here(session: AsyncSession, brand_id: int, shop_id: UUID) -> lis
         .where(
             Customer.brand_id == brand_id,
             Customer.erased_at.is_(None),
+            Customer.created_at < erasure.written_at,
             Customer.id.in_(select(here.c.customer_id)),
             ~or_(
                 exists().where(
@@ -99,11 +111,18 @@ async def _only_here(session: AsyncSession, brand_id: int, shop_id: UUID) -> lis
     return list(found)
 
 
-async def _leave(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
+async def _leave(session: AsyncSession, brand_id: int, erasure: ShopErasure) -> None:
+    known_before = select(Customer.id).where(
+        Customer.brand_id == brand_id, Customer.created_at < erasure.written_at
+    )
     for table in (CustomerReference, FormerReference):
         await session.execute(
             delete(table)
-            .where(table.brand_id == brand_id, table.shop_id == shop_id)
+            .where(
+                table.brand_id == brand_id,
+                table.shop_id == erasure.shop_id,
+                table.customer_id.in_(known_before),
+            )
             .execution_options(synchronize_session=False)
         )
     await session.execute(
@@ -111,21 +130,20 @@ async def _leave(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
         .values(address_key=None, payment_key=None)
         .where(
             Order.brand_id == brand_id,
-            Order.shop_id == shop_id,
+            Order.shop_id == erasure.shop_id,
+            Order.created_at < erasure.written_at,
             or_(Order.address_key.is_not(None), Order.payment_key.is_not(None)),
         )
         .execution_options(synchronize_session=False)
     )
 
 
-async def _empty_some(
-    session: AsyncSession, brand_id: int, shop_id: UUID, sequence: int, *, now: datetime
-) -> bool:
+async def _empty_some(session: AsyncSession, brand_id: int, erasure: ShopErasure, *, now: datetime) -> bool:
     """Empty the shop's next deliveries; what was still to be fetched never will be."""
     of_shop: list[ColumnElement[bool]] = [
         Delivery.brand_id == brand_id,
-        Delivery.shop_id == shop_id,
-        Delivery.sequence < sequence,
+        Delivery.shop_id == erasure.shop_id,
+        Delivery.sequence < erasure.sequence,
     ]
     fetching = list(
         await session.scalars(

@@ -4,36 +4,33 @@ It reads raw deliveries that are linked to nobody and friends' orders with a per
 transactions and outside of the lock under which a brand's deliveries are processed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, null, select, update
+from sqlalchemy import case, null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import in_ids
+from app.base.batch import recordset
 from app.base.context import AppContext
 from app.base.due import Sweep
 from app.brands.find import load_brand, load_shops
-from app.ingest.bodies import empty_deliveries, load_linked, with_content
-from app.ingest.claim import WaitingDelivery
+from app.ingest.bodies import empty_deliveries, load_linked, load_unlinked
 from app.ingest.erase import SWEEP_NAME, erase_rows
-from app.ingest.erase_shop import erase_shop_people
+from app.ingest.erase_shop import ShopErasure, erase_shop_people
 from app.ingest.links import link_customers
-from app.ingest.models import Delivery, DeliveryCustomer, Erasure
+from app.ingest.models import Erasure
 from app.ingest.named import find_named
 from app.ingest.rules import CustomerLink
-from app.referrals.erase import find_friends, replace_erased_codes
+from app.referrals.erase import replace_erased_codes
 
 PASSES = 2
 """The second pass finds what a transaction wrote that had begun before the erasure."""
 BETWEEN_PASSES = timedelta(minutes=2)
 """Longer than any transaction of ours may take."""
 MOST_ERASURES = 500
-CHUNK = 200
-"""Deliveries that are read in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +38,10 @@ class DueErasures:
     """Erasures of one brand whose next pass is due."""
 
     ids: Sequence[UUID]
+    due_at: Sequence[datetime]
+    """Of each, as it was read."""
     customer_ids: Sequence[UUID]
-    shops: Mapping[UUID, int]
-    """Shops whose people are erased, with the erasure's place in the order of arrival."""
+    shops: Sequence[ShopErasure]
     before: int
     """Deliveries at this place in the order of arrival, or later, are not concerned."""
 
@@ -57,28 +55,45 @@ async def finish_due(context: AppContext, brand_id: int, *, now: datetime) -> in
         found = await _load_due(session, brand_id, now=now)
     if not found.ids:
         return 0
-    for shop_id, sequence in found.shops.items():
-        await erase_shop_people(context, brand_id, shop_id, sequence, now=now)
+    for shop in found.shops:
+        await erase_shop_people(context, brand_id, shop, now=now)
     await _erase_again(context, brand_id, found, now=now)
     await empty_named(context, brand_id, before=found.before)
     await _replace_codes(context, brand_id, found.customer_ids)
+    await _write_passes(context, brand_id, found, now=now)
+    return len(found.ids)
+
+
+async def _write_passes(context: AppContext, brand_id: int, found: DueErasures, *, now: datetime) -> None:
+    """Count the pass; an erasure that was made due again meanwhile (`rescan`) stays due."""
+    rows = [
+        {"id": erasure_id, "due_at": due_at}
+        for erasure_id, due_at in zip(found.ids, found.due_at, strict=True)
+    ]
+    given = recordset(rows, [Erasure.id, Erasure.due_at])
     async with context.sessions.begin() as session:
         await session.execute(
             update(Erasure)
-            .where(Erasure.brand_id == brand_id, in_ids(Erasure.id, found.ids), Erasure.due_at <= now)
+            .where(Erasure.brand_id == brand_id, Erasure.id == given.c.id, Erasure.due_at == given.c.due_at)
             .values(
                 passes=Erasure.passes + 1,
                 due_at=case((Erasure.passes + 1 < PASSES, now + BETWEEN_PASSES), else_=null()),
             )
             .execution_options(synchronize_session=False)
         )
-    return len(found.ids)
 
 
 async def _load_due(session: AsyncSession, brand_id: int, *, now: datetime) -> DueErasures:
     rows = (
         await session.execute(
-            select(Erasure.id, Erasure.customer_id, Erasure.shop_id, Erasure.sequence)
+            select(
+                Erasure.id,
+                Erasure.due_at,
+                Erasure.customer_id,
+                Erasure.shop_id,
+                Erasure.sequence,
+                Erasure.created_at,
+            )
             .where(Erasure.brand_id == brand_id, Erasure.due_at <= now)
             .order_by(Erasure.due_at, Erasure.id)
             .limit(MOST_ERASURES)
@@ -86,8 +101,11 @@ async def _load_due(session: AsyncSession, brand_id: int, *, now: datetime) -> D
     ).all()
     return DueErasures(
         ids=[row.id for row in rows],
+        due_at=[row.due_at for row in rows],
         customer_ids=sorted({row.customer_id for row in rows if row.customer_id is not None}),
-        shops={row.shop_id: row.sequence for row in rows if row.shop_id is not None},
+        shops=[
+            ShopErasure(row.shop_id, row.sequence, row.created_at) for row in rows if row.shop_id is not None
+        ],
         before=max((row.sequence for row in rows), default=0),
     )
 
@@ -110,7 +128,7 @@ async def empty_named(context: AppContext, brand_id: int, *, before: int) -> int
     after: UUID | None = None
     while True:
         async with context.sessions.begin() as session:
-            chunk = await _load_unlinked(session, brand_id, before=before, after=after)
+            chunk = await load_unlinked(session, brand_id, before=before, after=after)
             if not chunk:
                 return emptied
             after = chunk[-1].id
@@ -123,24 +141,10 @@ async def empty_named(context: AppContext, brand_id: int, *, before: int) -> int
             )
 
 
-async def _load_unlinked(
-    session: AsyncSession, brand_id: int, *, before: int, after: UUID | None
-) -> list[WaitingDelivery]:
-    linked = exists().where(
-        DeliveryCustomer.brand_id == brand_id, DeliveryCustomer.delivery_id == Delivery.id
-    )
-    query = with_content(brand_id).where(Delivery.sequence < before, ~linked)
-    if after is not None:
-        query = query.where(Delivery.id > after)
-    rows = await session.execute(query.order_by(Delivery.id).limit(CHUNK))
-    return [WaitingDelivery(*row) for row in rows]
-
-
 async def _replace_codes(context: AppContext, brand_id: int, customer_ids: Sequence[UUID]) -> None:
     """Take these referrers' codes out of friends' orders and deliveries."""
     async with context.sessions.begin() as session:
-        await replace_erased_codes(session, context.tokens, brand_id, customer_ids)
-        friends = await find_friends(session, brand_id, customer_ids)
+        friends = await replace_erased_codes(session, context.tokens, brand_id, customer_ids)
         shops = await load_shops(session, brand_id)
     after: UUID | None = None
     while friends:
@@ -162,7 +166,7 @@ async def rescan(session: AsyncSession, brand_id: int, *, after: int, now: datet
     found = await session.execute(
         update(Erasure)
         .where(Erasure.brand_id == brand_id, Erasure.sequence > after)
-        .values(due_at=func.least(func.coalesce(Erasure.due_at, now), now))
+        .values(due_at=now)
         .returning(Erasure.id)
         .execution_options(synchronize_session=False)
     )

@@ -10,7 +10,7 @@ from app.base.batch import in_ids
 from app.brands.models import Shop
 from app.customers.contact import email_identity, phone_e164
 from app.customers.erased import Identities
-from app.customers.former import find_owners, references_of
+from app.customers.former import find_holders, find_owners, references_of
 from app.customers.match import comparable
 from app.customers.models import Customer
 from app.customers.person import Person
@@ -19,6 +19,7 @@ from app.ingest.bodies import load_linked
 from app.ingest.claim import WaitingDelivery
 from app.ingest.models import DeliveryCustomer
 from app.ingest.parse import parse_deliveries
+from app.ingest.rules import ParsedEvent
 from app.messaging.models import Message
 from app.platforms.events import CustomerErased, CustomerUpdated, DataRequested, OrderPaid, PlatformEvent
 
@@ -47,6 +48,42 @@ def person_of(event: PlatformEvent) -> Person | None:
             return Person(external_id=event.external_id, email=event.email, phone=event.phone)
         case _:
             return None
+
+
+async def find_named_customers(
+    session: AsyncSession, brand_id: int, named: Mapping[ParsedEvent, Identities]
+) -> dict[ParsedEvent, frozenset[UUID]]:
+    """The customers that each event's person is: by the shop's id, by e-mail, else by phone.
+
+    Who had one of their ids before is included, since they changed their address. A phone number
+    alone is no proof, since families share a number: it finds those without an e-mail address.
+    """
+    every = Identities()
+    for identities in named.values():
+        every |= identities
+    holders = await find_holders(session, brand_id, every.references)
+    owners = await find_owners(session, brand_id, every.emails, every.phones, ())
+    owned = await references_of(session, brand_id, list(set(owners.values())))
+    former = await find_holders(
+        session, brand_id, {(shop_id, external_id) for shop_id, external_id, _ in owned}
+    )
+    same: dict[UUID, set[UUID]] = {owner: {owner} for owner in owners.values()}
+    for shop_id, external_id, owner in owned:
+        same[owner] |= former.get((shop_id, external_id), set())
+    return {
+        each: frozenset(
+            {
+                *(holder for reference in one.references for holder in holders.get(reference, ())),
+                *(
+                    customer_id
+                    for value in (*one.emails, *one.phones)
+                    if value in owners
+                    for customer_id in same[owners[value]]
+                ),
+            }
+        )
+        for each, one in named.items()
+    }
 
 
 async def load_identities(

@@ -27,6 +27,12 @@ class Delivery(Base):
         UniqueConstraint("brand_id", "shop_id", "source", "external_id"),
         Index("ix_deliveries_new", "brand_id", "sequence", postgresql_where=text("status = 'new'")),
         Index("ix_deliveries_status", "brand_id", "status", "id"),
+        Index(
+            "ix_deliveries_retained",
+            "received_at",
+            "brand_id",
+            postgresql_where=text("body <> '' AND status IN ('processed', 'ignored', 'failed')"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -40,6 +46,7 @@ class Delivery(Base):
     external_id: Mapped[str]
     """The delivery's id as the platform gives it."""
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Empty once it is too old, or a person whom it names was erased."""
     status: Mapped[DeliveryStatus] = mapped_column(enum_text(DeliveryStatus), default=DeliveryStatus.new)
     reason: Mapped[str | None]
     received_at: Mapped[Moment]
@@ -118,4 +125,30 @@ class Erasure(Base):
     due_at: Mapped[Moment | None]
     """When the next pass is due; None once nothing is left to do."""
     erased_at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+
+class DataRequest(Base):
+    """Somebody asked a shop for their data, and the platform passed it on.
+
+    The customers are those whom its delivery names. What the brand holds of them is collected when
+    staff fetch the export, so it is always whole and never kept twice.
+    """
+
+    __tablename__ = "data_requests"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        ForeignKeyConstraint(["brand_id", "delivery_id"], ["deliveries.brand_id", "deliveries.id"]),
+        UniqueConstraint("brand_id", "shop_id", "external_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    shop_id: Mapped[UUID]
+    external_id: Mapped[str]
+    """The platform's id of the request; a repeated one is the same row."""
+    delivery_id: Mapped[UUID]
+    requested_at: Mapped[Moment]
+    done_at: Mapped[Moment | None]
+    """When staff noted that the person has their data."""
     created_at: Mapped[Created]

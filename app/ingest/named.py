@@ -28,12 +28,14 @@ async def find_named(
     deliveries: Sequence[WaitingDelivery],
     *,
     codes_only: bool = False,
+    listed: Mapping[bytes, ErasedPerson] | None = None,
 ) -> dict[UUID, UUID | None]:
     """Those of these deliveries that name an erased person, with the person's emptied customer.
 
     A failed delivery can still be replayed, so it only counts where the person is its buyer: what
     it holds of another buyer's order must not be lost. With `codes_only` only codes of erased
-    referrers count, and the customer is None.
+    referrers count, and the customer is None. `listed` is used
+    instead of the list of erased people.
     """
     mentions = {each.id: _mentions(each, shops) for each in deliveries}
     named: dict[UUID, UUID | None] = {}
@@ -45,12 +47,17 @@ async def find_named(
             named[each.id] = None
     if codes_only:
         return named
-    named |= await _by_order(session, brand_id, deliveries, mentions)
+    if listed is not None:
+        named = {}
+    if listed is None:
+        named |= await _by_order(session, brand_id, deliveries, mentions)
     proofs = _buyers(tokens, shops, deliveries)
     keys = {
         each.id: [*proofs.get(each.id, ()), *_keys(tokens, each, mentions[each.id])] for each in deliveries
     }
-    erased = await find_erased(session, brand_id, {key for one in keys.values() for key in one})
+    erased = listed
+    if erased is None:
+        erased = await find_erased(session, brand_id, {key for one in keys.values() for key in one})
     for each in deliveries:
         person = _first(erased, keys[each.id], each.sequence)
         if person is not None:

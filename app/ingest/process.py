@@ -18,6 +18,7 @@ from app.brands.models import Brand, Shop
 from app.customers.identify import identify
 from app.ingest.bodies import empty_in_process
 from app.ingest.claim import load_waiting, write_results
+from app.ingest.data_requests import record_data_requests
 from app.ingest.erase import erase_requested
 from app.ingest.erase_shop import request_shop_erasures
 from app.ingest.erase_sweep import rescan
@@ -87,6 +88,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     await link_customers(session, brand.id, customer_links(events, customers))
     if stripped.deliveries:
         await empty_in_process(session, brand.id, stripped.deliveries)
+    await record_data_requests(session, brand.id, batch.shops, events)
     await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 from sqlalchemy import Row
 
 from app.base.ids import public_id
-from app.base.schemas import RowModel
-from app.ingest.models import Delivery
+from app.base.schemas import ApiModel, RowModel
+from app.ingest.models import DataRequest, Delivery
 from app.ingest.rules import DeliveryStatus
 
 
@@ -40,3 +41,35 @@ class DeliveryRow(RowModel):
             received_at=delivery.received_at,
             processed_at=delivery.processed_at,
         )
+
+
+class DataRequestRow(RowModel):
+    """Somebody asked a shop for their data; the law gives a month to answer."""
+
+    created_at: datetime
+    shop: str
+    external_id: str
+    customers: list[str]
+    requested_at: datetime
+    done_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+        """Build the model of a row of `DataRequest`, `shop` and `customers`, their ids as text."""
+        request: DataRequest = row.DataRequest
+        return cls(
+            id=public_id("drq", request.id),
+            created_at=request.created_at,
+            shop=row.shop,
+            external_id=request.external_id,
+            customers=[public_id("cus", UUID(each)) for each in row.customers or []],
+            requested_at=request.requested_at,
+            done_at=request.done_at,
+        )
+
+
+class ErasedPeople(ApiModel):
+    """Whom an erasure found: emptied customers, or none for a person whom only raw data named."""
+
+    erased_at: datetime
+    customers: list[str]

@@ -97,7 +97,7 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, act
     """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 
     Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one
-    that was processed or still waits.
+    that was processed, still waits, or has no content any more.
     """
     replayed = await session.execute(
         update(Delivery)
@@ -105,6 +105,7 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, act
             Delivery.brand_id == brand_id,
             Delivery.id == delivery_id,
             Delivery.status.in_((DeliveryStatus.failed, DeliveryStatus.ignored)),
+            Delivery.body != b"",
         )
         .values(status=DeliveryStatus.new, reason=None, processed_at=None)
         .returning(Delivery.id)
@@ -118,6 +119,8 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, act
     )
     if status is None:
         raise NotFound
+    if status in (DeliveryStatus.failed, DeliveryStatus.ignored):
+        raise AppError("not_replayable", "The content of this delivery was deleted.", status=409)
     raise AppError(
         "not_replayable",
         f"This delivery is {status}; only a failed or ignored one can be replayed.",

@@ -99,9 +99,15 @@ def referrals(period: Period) -> str:
     return f"""
         WITH {_cohort(period)}, {_cohort_referrers(period)},
         visits_by_referrer AS (
-            SELECT visits.referrer_id, count(*) AS visits FROM cohort_referrers
-            JOIN visits ON visits.brand_id = :brand AND visits.referrer_id = cohort_referrers.id
-            GROUP BY visits.referrer_id
+            SELECT referrer_id, sum(visits) AS visits FROM (
+                SELECT visits.referrer_id, count(*) AS visits FROM cohort_referrers
+                JOIN visits ON visits.brand_id = :brand AND visits.referrer_id = cohort_referrers.id
+                GROUP BY visits.referrer_id
+                UNION ALL
+                SELECT visit_counts.referrer_id, visit_counts.visits FROM cohort_referrers
+                JOIN visit_counts ON visit_counts.brand_id = :brand
+                    AND visit_counts.referrer_id = cohort_referrers.id
+            ) AS kept_and_counted GROUP BY referrer_id
         ),
         redemptions_by_referrer AS (
             SELECT redemptions.referrer_id,

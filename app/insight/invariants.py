@@ -7,7 +7,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
-from app.insight import computed_invariants, invariant_queries, referral_invariants, word_invariants
+from app.insight import (
+    computed_invariants,
+    erasure_invariants,
+    invariant_queries,
+    referral_invariants,
+    word_invariants,
+)
 from app.insight.invariant_types import ComputedInvariant, Invariant
 
 MOST_ROWS = 100
@@ -16,6 +22,7 @@ MOST_ROWS = 100
 INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *invariant_queries.INVARIANTS,
     *referral_invariants.INVARIANTS,
+    *erasure_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
     *word_invariants.INVARIANTS,
 )

@@ -3,13 +3,17 @@
 from datetime import datetime
 from typing import Self, TypedDict
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from app.base.schemas import ApiModel
 from app.brands.programme import Channel
 from app.customers.schemas import CustomerExport, CustomerRow
 from app.insight.nps import LEVEL, Counts, Interval, interval, nps
+from app.ledger.schemas import LedgerEntryRow
+from app.messaging.schemas import MessageDetail
 from app.orders.schemas import OrderExport
+from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
+from app.surveys.schemas import ResponseRow, SurveyRow
 
 
 class IntervalShape(ApiModel):
@@ -149,10 +153,38 @@ class CustomerDetail(CustomerRow):
         return cls(**customer.__dict__, timeline=timeline)
 
 
+class PersonMessage(MessageDetail):
+    """A message with the address that it went to."""
+
+    address: str | None
+
+
+class PersonDelivery(ApiModel):
+    """What a shop delivered about a person, as it was received; null once it is deleted."""
+
+    id: str
+    shop: str
+    source: str
+    topic: str
+    received_at: datetime
+    content: JsonValue
+    fetched: JsonValue = Field(description="What was fetched from the platform for it.")
+
+
 class PersonCustomer(CustomerExport):
-    """One of a person's customer rows, with orders and timeline."""
+    """One of a person's customer rows, with all that the brand holds of it."""
 
     orders: list[OrderExport]
+    surveys: list[SurveyRow]
+    responses: list[ResponseRow]
+    messages: list[PersonMessage]
+    codes: list[CodeRow]
+    redemptions: list[RedemptionRow] = Field(
+        description="Friends' orders with their codes, and their own with somebody's code."
+    )
+    rewards: list[RewardRow]
+    ledger: list[LedgerEntryRow]
+    deliveries: list[PersonDelivery]
     timeline: list[TimelineEntry]
 
 

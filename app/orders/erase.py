@@ -1,7 +1,6 @@
 """Erase where and how a person's orders were sent and paid; the amounts stay."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
@@ -38,19 +37,21 @@ async def replace_codes(
     brand_id: int,
     find: Callable[[Collection[str]], Awaitable[Mapping[str, str]]],
     *,
-    since: datetime,
-) -> None:
-    """Replace codes of orders placed since then; `find` returns what replaces which code.
+    surrogates: Collection[str],
+) -> set[UUID]:
+    """Replace codes in all orders; `find` returns what replaces which code.
 
-    It gets codes in comparable form, those of a thousand orders at a time.
+    It gets codes in comparable form, those of a thousand orders at a time. Every order is read,
+    since no index finds a code in one; it happens once for a referrer's erasure. Returns the
+    customers of orders that carry one of the surrogates now.
     """
     after = UUID(int=0)
+    customers: set[UUID] = set()
     while True:
         found = await session.execute(
-            select(Order.id, Order.discount_codes)
+            select(Order.id, Order.customer_id, Order.discount_codes)
             .where(
                 Order.brand_id == brand_id,
-                Order.placed_at >= since,
                 func.jsonb_array_length(Order.discount_codes) > 0,
                 Order.id > after,
             )
@@ -59,17 +60,16 @@ async def replace_codes(
         )
         rows = found.all()
         if not rows:
-            return
+            return customers
         after = rows[-1].id
         replaced = await find({plain_code(code) for row in rows for code in row.discount_codes})
-        changed = [
-            {
-                "id": row.id,
-                "discount_codes": [replaced.get(plain_code(code), code) for code in row.discount_codes],
-            }
-            for row in rows
-            if any(plain_code(code) in replaced for code in row.discount_codes)
-        ]
+        changed = []
+        for row in rows:
+            codes = [replaced.get(plain_code(code), code) for code in row.discount_codes]
+            if codes != row.discount_codes:
+                changed.append({"id": row.id, "discount_codes": codes})
+            if row.customer_id is not None and not set(codes).isdisjoint(surrogates):
+                customers.add(row.customer_id)
         if changed:
             given = recordset(changed, [Order.id, Order.discount_codes])
             await session.execute(

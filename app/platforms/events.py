@@ -132,6 +132,7 @@ class DataRequested:
 
     request_id: str
     """The platform's id of the request."""
+    at: datetime
     external_id: str | None
     email: str | None
     phone: str | None = None

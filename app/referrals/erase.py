@@ -104,13 +104,14 @@ async def find_erased_codes(
 
 async def replace_erased_codes(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_ids: Collection[UUID]
-) -> None:
+) -> list[UUID]:
     """Put the surrogates of these referrers' codes into the orders that carry the codes.
 
-    An order that redeemed nothing (a test, imported history, one with two codes) is found as well.
+    Returns the friends: the customers of all orders that carry, or carried, one of the codes. An
+    order that redeemed nothing (a test, imported history, one with two codes) counts as well.
     """
-    since = await session.scalar(
-        select(func.min(Code.starts_at))
+    rows = await session.scalars(
+        select(Code.code)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
         .where(
             Code.brand_id == brand_id,
@@ -118,31 +119,16 @@ async def replace_erased_codes(
             in_ids(Referrer.customer_id, sorted(customer_ids)),
         )
     )
-    if since is not None:
-        await replace_codes(
-            session,
-            brand_id,
-            lambda codes: find_erased_codes(session, tokens, brand_id, codes),
-            since=since,
-        )
-
-
-async def find_friends(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> list[UUID]:
-    """The customers whose orders carried a code of these referrers."""
-    rows = await session.scalars(
-        select(Redemption.friend_id)
-        .join(
-            Referrer,
-            (Referrer.brand_id == Redemption.brand_id) & (Referrer.id == Redemption.referrer_id),
-        )
-        .where(
-            Redemption.brand_id == brand_id,
-            in_ids(Referrer.customer_id, sorted(customer_ids)),
-            Redemption.friend_id.is_not(None),
-        )
-        .distinct()
+    surrogates = set(rows)
+    if not surrogates:
+        return []
+    friends = await replace_codes(
+        session,
+        brand_id,
+        lambda codes: find_erased_codes(session, tokens, brand_id, codes),
+        surrogates=surrogates,
     )
-    return [friend_id for friend_id in rows if friend_id is not None]
+    return sorted(friends)
 
 
 async def _erase_reasons(

@@ -1,5 +1,6 @@
 """Tables of referrers, codes and where they work, visits, redemptions and rewards."""
 
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -144,6 +145,7 @@ class Visit(Base):
     __table_args__ = (
         ForeignKeyConstraint(*_REFERRER),
         Index("ix_visits_referrer", "brand_id", "referrer_id"),
+        Index("ix_visits_at", "at", "brand_id"),
     )
 
     brand_id: Mapped[BrandKey]
@@ -151,6 +153,19 @@ class Visit(Base):
     referrer_id: Mapped[UUID]
     at: Mapped[Moment]
     created_at: Mapped[Created]
+
+
+class VisitCount(Base):
+    """How often a share link was opened on a day whose visits are deleted."""
+
+    __tablename__ = "visit_counts"
+    __table_args__ = (ForeignKeyConstraint(*_REFERRER),)
+
+    brand_id: Mapped[BrandKey]
+    referrer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    """In the brand's time zone."""
+    visits: Mapped[int] = mapped_column(Integer)
 
 
 class Redemption(Base):

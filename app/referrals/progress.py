@@ -15,7 +15,7 @@ from app.brands.models import Brand, Shop
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
 from app.referrals.sentences import CODE_STATES, NO_CODE, day_of, describe_redemption
 from app.referrals.share import Share, in_home_shop, make_share, status_of
@@ -118,12 +118,12 @@ async def _latest_share(
 
 
 async def _clicks(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
-    query = (
-        select(func.count())
-        .select_from(Visit)
-        .where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
+    kept = select(func.count()).where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
+    counted = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(
+        VisitCount.brand_id == brand_id, VisitCount.referrer_id == referrer_id
     )
-    return (await session.execute(query)).scalar_one()
+    query = select(kept.scalar_subquery() + counted.scalar_subquery())
+    return int((await session.execute(query)).scalar_one())
 
 
 async def _uses(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:

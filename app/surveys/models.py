@@ -96,6 +96,12 @@ class Response(Base):
         UniqueConstraint("brand_id", "survey_id"),
         CheckConstraint("score BETWEEN 0 AND 10", name="score_0_to_10"),
         Index("ix_responses_answered_at", "brand_id", "answered_at"),
+        Index(
+            "ix_responses_commented",
+            "answered_at",
+            "brand_id",
+            postgresql_where=text("comment IS NOT NULL"),
+        ),
         Index("ix_responses_customer", "brand_id", "customer_id", "answered_at"),
     )
 

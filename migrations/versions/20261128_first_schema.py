@@ -347,6 +347,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'new'"),
     )
+    op.create_index(
+        "ix_deliveries_retained",
+        "deliveries",
+        ["received_at", "brand_id"],
+        unique=False,
+        postgresql_where=sa.text("body <> '' AND status IN ('processed', 'ignored', 'failed')"),
+    )
     op.create_index("ix_deliveries_status", "deliveries", ["brand_id", "status", "id"], unique=False)
     op.create_table(
         "erased_identities",
@@ -732,6 +739,36 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "data_requests",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "delivery_id"],
+            ["deliveries.brand_id", "deliveries.id"],
+            name=op.f("fk_data_requests_deliveries_brand_id_delivery_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_data_requests_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_data_requests")),
+        sa.UniqueConstraint(
+            "brand_id", "shop_id", "external_id", name=op.f("uq_data_requests_brand_id_shop_id_external_id")
+        ),
+    )
+    op.create_table(
         "deliveries_customers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
@@ -1003,6 +1040,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_responses_answered_at", "responses", ["brand_id", "answered_at"], unique=False)
     op.create_index(
+        "ix_responses_commented",
+        "responses",
+        ["answered_at", "brand_id"],
+        unique=False,
+        postgresql_where=sa.text("comment IS NOT NULL"),
+    )
+    op.create_index(
         "ix_responses_customer", "responses", ["brand_id", "customer_id", "answered_at"], unique=False
     )
     op.create_table(
@@ -1104,6 +1148,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_ledger_entries_cause", "ledger_entries", ["brand_id", "cause_id"], unique=False)
     op.create_table(
+        "visit_counts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("visits", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_visit_counts_referrers_brand_id_referrer_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "referrer_id", "day", name=op.f("pk_visit_counts")),
+    )
+    op.create_table(
         "visits",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1122,6 +1179,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
     )
+    op.create_index("ix_visits_at", "visits", ["at", "brand_id"], unique=False)
     op.create_index("ix_visits_referrer", "visits", ["brand_id", "referrer_id"], unique=False)
     op.create_table(
         "code_publications",
@@ -1319,7 +1377,9 @@ def downgrade() -> None:
     )
     op.drop_table("code_publications")
     op.drop_index("ix_visits_referrer", table_name="visits")
+    op.drop_index("ix_visits_at", table_name="visits")
     op.drop_table("visits")
+    op.drop_table("visit_counts")
     op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
     op.drop_table("ledger_entries")
     op.drop_index(
@@ -1331,6 +1391,9 @@ def downgrade() -> None:
     )
     op.drop_table("codes")
     op.drop_index("ix_responses_customer", table_name="responses")
+    op.drop_index(
+        "ix_responses_commented", table_name="responses", postgresql_where=sa.text("comment IS NOT NULL")
+    )
     op.drop_index("ix_responses_answered_at", table_name="responses")
     op.drop_table("responses")
     op.drop_index("ix_referrers_survey", table_name="referrers")
@@ -1358,6 +1421,7 @@ def downgrade() -> None:
     op.drop_table("delivery_fetches")
     op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
     op.drop_table("deliveries_customers")
+    op.drop_table("data_requests")
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
     op.drop_table("shop_connections")
@@ -1390,6 +1454,11 @@ def downgrade() -> None:
     op.drop_index("ix_erased_identities_erased_at", table_name="erased_identities")
     op.drop_table("erased_identities")
     op.drop_index("ix_deliveries_status", table_name="deliveries")
+    op.drop_index(
+        "ix_deliveries_retained",
+        table_name="deliveries",
+        postgresql_where=sa.text("body <> '' AND status IN ('processed', 'ignored', 'failed')"),
+    )
     op.drop_index("ix_deliveries_new", table_name="deliveries", postgresql_where=sa.text("status = 'new'"))
     op.drop_table("deliveries")
     op.drop_index("ix_customer_references_customer", table_name="customer_references")

@@ -21,7 +21,7 @@ from app.orders.rules import FactKind
 from app.referrals.models import Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import START, Rows
-from tests.support.violations import computed, referrals, surveys  # noqa: F401  # they fill CASES
+from tests.support.violations import computed, erasure, referrals, surveys  # noqa: F401  # they fill CASES
 from tests.support.violations.sound import CASES, Sound, Work
 
 

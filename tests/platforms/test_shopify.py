@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DataRequested,
     DisputeStatus,
     OrderCancelled,
     OrderDelivered,
@@ -20,6 +21,7 @@ from app.platforms.events import (
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
+    ShopErased,
     Unparseable,
 )
 from app.platforms.protocol import RawDelivery, RefusedDelivery, VerifiedDelivery
@@ -328,10 +330,22 @@ def test_only_a_subscription_and_its_end_are_statements(state, given):
 def test_only_the_redaction_of_a_customer_erases():
     (event,) = parse("customers/redact", body("customers_redact"))
     assert event == CustomerErased("6001001", "mara@example.com", "+15035550187")
-    assert parse("customers/data_request", body("customers_data_request")) == []
-    assert parse("shop/redact", body("shop_redact")) == []
     with pytest.raises(Unparseable, match="orders_to_redact"):
         parse("customers/redact", body("customers_data_request"))
+
+
+def test_a_request_for_data_and_the_end_of_a_shop_are_told_from_an_erasure():
+    (event,) = parse("customers/data_request", body("customers_data_request"))
+    assert event == DataRequested("77", NOW, "6001001", "mara@example.com", "+15035550187")
+    assert parse("shop/redact", body("shop_redact")) == [ShopErased()]
+    with pytest.raises(Unparseable, match="orders_requested"):
+        parse("customers/data_request", body("customers_redact"))
+
+
+@pytest.mark.parametrize("name", ["customers_data_request", "customers_redact", "order_paid", "customer"])
+def test_no_other_signed_body_erases_a_shops_people(name):
+    with pytest.raises(Unparseable, match="shop_id"):
+        parse("shop/redact", body(name))
 
 
 # Bad input

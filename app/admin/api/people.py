@@ -1,38 +1,58 @@
-"""Customers, and everything that happened to one of them."""
+"""Customers, everything that happened to one of them, and their rights over their data."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
-from app.admin.auth import Reader
+from app.admin.auth import Reader, Writer
 from app.admin.fields import Plain
+from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches
-from app.admin.rows import CUSTOMERS
-from app.base.errors import AppError
-from app.base.ids import parse_public_id
-from app.base.schemas import Page
+from app.admin.rows import CUSTOMERS, DATA_REQUESTS
+from app.base import clock
+from app.base.actor import Actor
+from app.base.context import AppContext
+from app.base.errors import AppError, NotFound
+from app.base.ids import parse_public_id, public_id
+from app.base.retry import retry_conflicts
+from app.base.schemas import ApiModel, Page
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
+from app.brands.find import load_brand
 from app.customers.contact import email_identity
+from app.customers.former import with_former
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
-from app.insight.schemas import CustomerDetail
+from app.ingest.data_requests import find_request_customers, finish_request
+from app.ingest.erase_named import erase_named
+from app.ingest.models import DataRequest
+from app.ingest.schemas import DataRequestRow, ErasedPeople
+from app.insight.person import export_people
+from app.insight.schemas import CustomerDetail, PersonExport
 from app.insight.timeline import timeline
 
-router = APIRouter(prefix="/customers", tags=["people"], route_class=ApiRoute)
+router = APIRouter(tags=["people"], route_class=ApiRoute)
 
 
-@router.get("")
+@router.get("/customers")
 async def list_customers(
     caller: Reader, page: PageDep, session: SessionDep, email: Plain | None = None
 ) -> Page[CustomerRow]:
     """Customers, newest first; `email` finds one and needs the scope `pii`."""
-    if email is not None and not caller.sees_people:
-        raise AppError("missing_scope", "Finding people by e-mail needs the scope 'pii'.", status=403)
+    if email is not None:
+        _check_sees_people(caller)
     wanted = None if email is None else email_identity(email) or ""
     return await list_page(session, page, caller, CUSTOMERS, matches(Customer.email, wanted))
 
 
-@router.get("/{id}", response_model_exclude_unset=True, responses=problems(404))
+@router.get("/customers/{id}", response_model_exclude_unset=True, responses=problems(404))
 async def show_customer(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Reader,
@@ -47,3 +67,135 @@ async def show_customer(
     customer = await get_row(session, caller, CUSTOMERS, customer_id)
     happened = await timeline(session, context.tokens, caller.brand_id, customer_id, pii=caller.sees_people)
     return CustomerDetail.of(customer, happened)
+
+
+@router.get("/customers/{id}/export", response_model_exclude_unset=True, responses=problems(404))
+async def export_customer(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    context: ContextDep,
+    session: SessionDep,
+) -> PersonExport:
+    """Everything stored about a person, raw deliveries and messages as sent too; needs `pii`."""
+    _check_sees_people(caller)
+    customer_id = parse_public_id("cus", id)
+    await get_row(session, caller, CUSTOMERS, customer_id)
+    ids = await with_former(session, caller.brand_id, [customer_id])
+    return await export_people(session, context, await load_brand(session, caller.brand_id), ids)
+
+
+class ErasureBody(ApiModel, extra="forbid"):
+    """Whom to erase: exactly one of `email`, `phone` and `id`."""
+
+    email: Plain | None = None
+    phone: Annotated[Plain | None, Field(description="With the country's prefix.")] = None
+    id: Annotated[Plain | None, Field(description="`cus_…`, or a shop's own id of the person.")] = None
+    shop: Annotated[Plain | None, Field(description="The shop's slug, where several shops know the id.")] = (
+        None
+    )
+
+
+@router.post("/customers/erase", response_model=ErasedPeople, responses=problems(404, 409))
+async def erase_person(
+    body: ErasureBody, caller: Writer, context: ContextDep, once: IdempotentWriteDep
+) -> JSONResponse:
+    """Erase a person, found by an address, a number or an id; amounts stay without a name.
+
+    Somebody whom only raw deliveries name is erased there. What the tables hold is gone with the
+    response; raw deliveries follow within seconds.
+    """
+
+    async def act() -> WriteResult:
+        now = clock.now()
+        names = {"email": body.email, "phone": body.phone, "reference": body.id, "shop": body.shop}
+        found = await _erase(once.session, context, caller, names, now=now)
+        if found is None:
+            raise NotFound("The brand holds nothing of this person.")
+        return WriteResult(ErasedPeople(erased_at=now, customers=_public(sorted(found))))
+
+    return await once.run(caller, act)
+
+
+@router.post("/customers/{id}/erase", response_model=CustomerRow, responses=problems(404))
+async def erase_customer(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Writer,
+    context: ContextDep,
+    once: IdempotentWriteDep,
+) -> JSONResponse:
+    """Erase this person; amounts and scores stay without a name."""
+
+    async def act() -> WriteResult:
+        customer_id = parse_public_id("cus", id)
+        await get_row(once.session, caller, CUSTOMERS, customer_id)
+        await _erase(once.session, context, caller, {"reference": id}, now=clock.now())
+        once.session.expire_all()
+        return WriteResult(await get_row(once.session, caller, CUSTOMERS, customer_id))
+
+    return await once.run(caller, act)
+
+
+async def _erase(
+    session: AsyncSession,
+    context: AppContext,
+    caller: Actor,
+    names: Mapping[str, str | None],
+    *,
+    now: datetime,
+) -> set[UUID] | None:
+    """As `erase_named`; repeated after a deadlock with a batch that names the same people."""
+
+    async def erase() -> set[UUID] | None:
+        async with session.begin_nested():
+            return await erase_named(session, context, actor=caller, now=now, **names)
+
+    return await retry_conflicts(erase, name="erase")
+
+
+@router.get("/data-requests")
+async def list_data_requests(
+    caller: Reader, page: PageDep, session: SessionDep, done: bool | None = None
+) -> Page[DataRequestRow]:
+    """People's requests for their data that platforms passed on, newest first."""
+    conditions = [] if done is None else [DataRequest.done_at.is_not(None) == done]
+    return await list_page(session, page, caller, DATA_REQUESTS, *conditions)
+
+
+@router.get("/data-requests/{id}/export", response_model_exclude_unset=True, responses=problems(404))
+async def export_data_request(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    context: ContextDep,
+    session: SessionDep,
+) -> PersonExport:
+    """Everything stored now about the person who asked, if anything; needs the scope `pii`."""
+    _check_sees_people(caller)
+    request_id = parse_public_id("drq", id)
+    found = await find_request_customers(session, caller.brand_id, request_id)
+    ids = await with_former(session, caller.brand_id, found) if found else set()
+    return await export_people(session, context, await load_brand(session, caller.brand_id), ids)
+
+
+@router.post("/data-requests/{id}/done", response_model=DataRequestRow, responses=problems(404))
+async def finish_data_request(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Writer,
+    once: IdempotentWriteDep,
+) -> JSONResponse:
+    """Record that the person has their data."""
+
+    async def act() -> WriteResult:
+        request_id = parse_public_id("drq", id)
+        await finish_request(once.session, caller.brand_id, request_id, actor=caller, now=clock.now())
+        return WriteResult(await get_row(once.session, caller, DATA_REQUESTS, request_id))
+
+    return await once.run(caller, act)
+
+
+def _check_sees_people(caller: Actor) -> None:
+    if not caller.sees_people:
+        raise AppError("missing_scope", "People's own data needs the scope 'pii'.", status=403)
+
+
+def _public(ids: list[UUID]) -> list[str]:
+    return [public_id("cus", each) for each in ids]

@@ -12,9 +12,11 @@ from datetime import datetime
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DataRequested,
     OrderDelivered,
     OrderFulfilled,
     PlatformEvent,
+    ShopErased,
     Unparseable,
 )
 from app.platforms.fields import Fields, load
@@ -78,6 +80,32 @@ def _customer_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent
     return [erased]
 
 
+def _data_requested(body: Fields, received_at: datetime) -> list[PlatformEvent]:
+    # An erasure has the same customer object; only this list shows that data are asked for.
+    if not isinstance(body.values.get("orders_requested"), list):
+        raise body.wrong("orders_requested", "is missing")
+    customer = body.object_or_empty("customer")
+    requested = DataRequested(
+        body.object_or_empty("data_request").id("id"),
+        received_at,
+        customer.id_or_none("id"),
+        customer.text("email", limit=320),
+        customer.text("phone", limit=64),
+    )
+    if not (requested.external_id or requested.email or requested.phone):
+        raise body.wrong("customer", "must say who asks")
+    return [requested]
+
+
+def _shop_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:
+    # Signed bodies of other topics name the shop too: one of them, sent again as this topic, must
+    # not erase everybody.
+    if body.values.keys() != {"shop_id", "shop_domain"}:
+        raise body.wrong("shop_id", "and shop_domain must be all there is")
+    body.id("shop_id")
+    return [ShopErased()]
+
+
 _READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {
     "fulfillments/create": _fulfillment,
     "fulfillments/update": _fulfillment,
@@ -87,4 +115,6 @@ _READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {
     "disputes/update": _dispute,
     "customers/update": _customer_updated,
     "customers/redact": _customer_erased,
+    "customers/data_request": _data_requested,
+    "shop/redact": _shop_erased,
 }

@@ -39,6 +39,10 @@ class Sound:
         """Run one statement behind the back of the steps."""
         await self.session.execute(text(statement), values)
 
+    async def value(self, query: str, **values: Any) -> Any:
+        """The one value that a query returns."""
+        return await self.session.scalar(text(query), values)
+
     async def without(self, table: str, constraint: str) -> None:
         """Drop a constraint that would prevent the violation."""
         await self.sql(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")

@@ -1,0 +1,32 @@
+"""Delete old comments; scores stay."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.surveys.models import Response
+
+_EMPTY = text("""
+    UPDATE responses SET comment = NULL WHERE brand_id = :brand_id AND id IN (
+        SELECT id FROM responses WHERE brand_id = :brand_id AND comment IS NOT NULL AND answered_at < :before
+        ORDER BY answered_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id
+""")
+
+
+async def brands_with_old_comments(session: AsyncSession, before: datetime) -> Sequence[int]:
+    """The brands that have comments from before this time."""
+    rows = await session.scalars(
+        select(Response.brand_id)
+        .where(Response.comment.is_not(None), Response.answered_at < before)
+        .distinct()
+    )
+    return rows.all()
+
+
+async def delete_old_comments(session: AsyncSession, brand_id: int, before: datetime, limit: int) -> int:
+    """Empty the comments of responses from before this time."""
+    emptied = await session.scalars(_EMPTY, {"brand_id": brand_id, "before": before, "limit": limit})
+    return len(emptied.all())

@@ -1,0 +1,190 @@
+"""People's rights over their data: exported whole, asked for by a platform, erased by any name."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy import select
+
+from app.admin.keys import add_key
+from app.admin.rules import Scope
+from app.base.actor import cli_actor
+from app.base.audit import AuditAction, AuditEntry
+from app.base.ids import new_id
+from app.brands.add import add_shop
+from app.customers.models import Customer, CustomerReference, ErasedIdentity
+from app.ingest.erase_sweep import BETWEEN_PASSES
+from app.ingest.models import Delivery
+from app.ingest.store import NewDelivery, store_deliveries
+from tests.support.constants import NOW
+from tests.support.samples import sample
+from tests.support.story import Story, an_order, open_story, with_code
+
+DUE = NOW + timedelta(hours=72)
+ANA = "ana@example.com"
+
+
+@pytest.fixture
+async def story(context, brand, shop) -> AsyncIterator[Story]:
+    async with open_story(context, brand) as story:
+        yield story
+
+
+async def with_scopes(story: Story, *scopes: Scope) -> AsyncClient:
+    """A client with a key of these scopes alone."""
+    async with story.context.sessions.begin() as session:
+        key = await add_key(session, story.brand.id, scopes, actor=cli_actor(story.brand.id))
+    story.client.headers["Authorization"] = f"Bearer {key}"
+    return story.client
+
+
+async def from_shopify(context, shop, topic: str, body: dict) -> None:
+    raw = json.dumps(body).encode()
+    delivery = NewDelivery(shop.brand_id, shop.id, "shopify", topic, new_id().hex, raw, NOW)
+    async with context.sessions.begin() as session:
+        await store_deliveries(session, [delivery])
+
+
+async def customer_id(story: Story, email: str) -> str:
+    (found,) = [each for each in await story.api("/customers") if each["email"] == email]
+    return found["id"]
+
+
+async def test_an_export_is_whole(story):
+    code = await story.promoter(
+        an_order(1, NOW - timedelta(days=4), tags=["vip"]), delivered_at=NOW, asked_at=DUE
+    )
+    friend = with_code(an_order(2, DUE, email="ben@example.com"), code)
+    await story.deliver("order.paid", friend)
+    await story.at(DUE + timedelta(days=20))
+    (exported,) = (await story.api(f"/customers/{await customer_id(story, ANA)}/export"))["customers"]
+    assert exported["email"] == ANA
+    assert exported["references"] == [{"shop": "acme", "external_id": f"buyer-{ANA}"}]
+    assert [each["tags"] for each in exported["orders"]] == [["vip"]]
+    assert [each["score"] for each in exported["responses"]] == [9]
+    assert [each["channel"] for each in exported["consents"]] == ["email"]
+    assert {each["template"] for each in exported["messages"]} == {"survey", "offer", "reward"}
+    assert {each["address"] for each in exported["messages"]} == {ANA}
+    (offer,) = [each for each in exported["messages"] if each["template"] == "offer"]
+    assert code in offer["text"]
+    assert offer["subject"]
+    assert offer["attempts"]
+    assert [each["code"] for each in exported["codes"]] == [code]
+    assert [each["status"] for each in exported["redemptions"]] == ["approved"]
+    assert [each["status"] for each in exported["rewards"]] == ["granted"]
+    assert {each["account"] for each in exported["ledger"]} >= {"reward_cost", "discount_cost"}
+    bodies = [each["content"] for each in exported["deliveries"]]
+    assert {body["type"] for body in bodies} == {"order.paid", "order.delivered"}
+    assert bodies[0]["data"]["customer"]["email"] == ANA
+    assert exported["timeline"]
+    (his,) = (await story.api(f"/customers/{await customer_id(story, 'ben@example.com')}/export"))[
+        "customers"
+    ]
+    assert [each["status"] for each in his["redemptions"]] == ["approved"]
+    assert {each["account"] for each in his["ledger"]} >= {"discount_cost"}
+    assert ANA not in json.dumps(his)
+
+
+async def test_who_asks_for_their_data_is_listed_and_exported(story, context, shop):
+    body = sample("shopify", "customers_data_request")
+    person = {"id": "6001001", "email": "mara@example.com"}
+    await story.deliver("order.paid", an_order(1, NOW, email=None, customer=person))
+    for _ in range(2):
+        await from_shopify(context, shop, "customers/data_request", body)
+    stranger = body | {"customer": {"id": 9}, "data_request": {"id": 78}}
+    await from_shopify(context, shop, "customers/data_request", stranger)
+    await story.at(NOW)
+    unknown, asked = await story.api("/data-requests", done="false")
+    mara = await customer_id(story, "mara@example.com")
+    assert (asked["shop"], asked["external_id"], asked["customers"], asked["done_at"]) == (
+        "acme",
+        "77",
+        [mara],
+        None,
+    )
+    assert unknown["customers"] == []
+    (exported,) = (await story.api(f"/data-requests/{asked['id']}/export"))["customers"]
+    assert (exported["id"], len(exported["orders"])) == (mara, 1)
+    assert (await story.api(f"/data-requests/{unknown['id']}/export"))["customers"] == []
+    done = await story.post_api(f"/data-requests/{asked['id']}/done", {})
+    assert done.json()["done_at"]
+    assert [each["id"] for each in await story.api("/data-requests", done="true")] == [asked["id"]]
+    async with context.sessions() as session:
+        actions = await session.scalars(select(AuditEntry.action))
+        assert AuditAction.data_request_done in actions.all()
+
+
+async def test_a_shop_that_leaves_takes_its_people_along(story, context, brand, shop):
+    async with context.sessions.begin() as session:
+        other, _ = await add_shop(
+            session, context.tokens, brand, "acme-fr", name="Acme FR", actor=cli_actor(brand.id)
+        )
+    for number, email in ((1, "here@example.com"), (2, "both@example.com")):
+        await story.deliver("order.paid", an_order(number, NOW, email=email))
+    raw = json.dumps({"type": "order.paid", "data": an_order(3, NOW, email="both@example.com")}).encode()
+    async with context.sessions.begin() as session:
+        delivery = NewDelivery(brand.id, other.id, "checkout", "t", "d3", raw, NOW)
+        await store_deliveries(session, [delivery])
+    await from_shopify(context, shop, "shop/redact", sample("shopify", "shop_redact"))
+    await story.at(NOW)
+    await story.deliver("order.paid", an_order(4, NOW, email="later@example.com"))
+    await story.at(NOW + BETWEEN_PASSES)
+    async with context.sessions() as session:
+        emails = set(await session.scalars(select(Customer.email)))
+        assert emails == {None, "both@example.com", "later@example.com"}
+        rows = await session.execute(select(Delivery.shop_id, Delivery.body).order_by(Delivery.sequence))
+        assert [bool(row.body) for row in rows] == [False, False, True, True, True]
+        assert set(await session.scalars(select(CustomerReference.shop_id))) == {other.id, shop.id}
+        ids = set(await session.scalars(select(CustomerReference.external_id)))
+        assert ids == {"buyer-both@example.com", "buyer-later@example.com"}
+
+
+async def test_erasing_and_exporting_want_their_scopes(story):
+    await story.deliver("order.paid", an_order(1, NOW))
+    await story.at(NOW)
+    path = f"/api/v1/customers/{await customer_id(story, ANA)}"
+    client = await with_scopes(story, Scope.read, Scope.pii)
+    for refused in (f"{path}/erase", "/api/v1/customers/erase"):
+        assert (await client.post(refused, json={"email": ANA})).status_code == 403
+    client = await with_scopes(story, Scope.read, Scope.write)
+    assert (await client.get(f"{path}/export")).json()["code"] == "missing_scope"
+    erased = await client.post(f"{path}/erase", headers={"Idempotency-Key": "k"})
+    assert (erased.status_code, erased.json()["email"]) == (200, None)
+    assert erased.json()["erased_at"]
+    await story.at(NOW)
+    again = await client.post(f"{path}/erase", headers={"Idempotency-Key": "k"})
+    assert again.json() == erased.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "bad_person"),
+        ({"email": ANA, "phone": "+31612345678"}, 422, "bad_person"),
+        ({"phone": "0612345678"}, 422, "bad_phone"),
+        ({"phone": "+31612345678"}, 409, "ambiguous_person"),
+        ({"id": "shared"}, 409, "ambiguous_person"),
+        ({"email": "nobody@example.com"}, 404, "not_found"),
+        ({"id": "nobody"}, 404, "not_found"),
+        ({"id": "cus_nonsense"}, 404, "not_found"),
+        ({"name": "Ana"}, 422, "invalid"),
+    ],
+)
+async def test_who_cannot_be_told_for_sure_is_not_erased(story, context, brand, body, status, code):
+    async with context.sessions.begin() as session:
+        other, _ = await add_shop(
+            session, context.tokens, brand, "acme-fr", name="Acme FR", actor=cli_actor(brand.id)
+        )
+    family = [{"id": "shared", "email": email, "phone": "+31612345678"} for email in (ANA, "ben@example.com")]
+    await story.deliver("order.paid", an_order(1, NOW, customer=family[0]))
+    raw = json.dumps({"type": "order.paid", "data": an_order(2, NOW, customer=family[1])}).encode()
+    async with context.sessions.begin() as session:
+        await store_deliveries(session, [NewDelivery(brand.id, other.id, "checkout", "t", "d", raw, NOW)])
+    await story.at(NOW)
+    refused = await story.post_api("/customers/erase", body)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    async with context.sessions() as session:
+        assert (await session.scalars(select(ErasedIdentity))).all() == []
+        assert set(await session.scalars(select(Customer.email))) == {ANA, "ben@example.com"}

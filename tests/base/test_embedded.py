@@ -105,6 +105,7 @@ def test_the_last_process_stops_the_server_at_its_exit(home):
     assert not runs(home)
 
 
+@pytest.mark.slow
 async def test_a_server_that_was_killed_is_started_again_with_its_data(home, url):
     await ask(url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 1")
     first = postmaster(home)

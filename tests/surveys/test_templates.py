@@ -49,3 +49,10 @@ def test_a_survey_about_an_order_names_it(template: TemplateSpec):
     for part in (content.text, content.html):
         assert part
         assert "You get this because you bought something from Acme on 3 March 2026 (order 1001)." in part
+
+
+@pytest.mark.parametrize("template", [SURVEY, REMINDER], ids=["survey", "reminder"])
+def test_a_text_message_asks_for_no_reply_with_a_number_since_none_is_read(template: TemplateSpec):
+    text = shown(template, Channel.sms, ORDER)
+    assert "Answer here: http" in text
+    assert re.search(r"reply(?! STOP)", text, re.IGNORECASE) is None

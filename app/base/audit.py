@@ -40,6 +40,8 @@ class AuditAction(StrEnum):
     redemption_rolled_back = "redemption_rolled_back"
     code_disabled = "code_disabled"
     delivery_replayed = "delivery_replayed"
+    message_resent = "message_resent"
+    message_dismissed = "message_dismissed"
     customer_erased = "customer_erased"
     data_request_done = "data_request_done"
     key_added = "key_added"
@@ -96,37 +98,48 @@ async def record_action(
 
     `subject` is kind and id; `changes` maps a field's name to its JSON values before and after.
     """
-    if actor.kind not in AUDITED:
-        return
     kind, subject_id = subject
-    values = changes or {}
-    entry_id = new_id()
-    await session.execute(
-        insert(AuditEntry).values(
-            brand_id=actor.brand_id,
-            id=entry_id,
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            action=action,
-            subject_kind=kind,
-            subject_id=subject_id,
-            fields=sorted(values),
-        )
-    )
-    if values:
-        await session.execute(
-            insert(AuditValue),
-            [
-                {
-                    "brand_id": actor.brand_id,
-                    "entry_id": entry_id,
-                    "field": field,
-                    "before": before,
-                    "after": after,
-                }
-                for field, (before, after) in sorted(values.items())
-            ],
-        )
+    await record_actions(session, actor, action, kind, {subject_id: changes or {}})
+
+
+async def record_actions(
+    session: AsyncSession,
+    actor: Actor,
+    action: AuditAction,
+    kind: str,
+    changes: Mapping[UUID | None, Mapping[str, tuple[object, object]]],
+) -> None:
+    """As `record_action`, for several subjects of one kind: their changes by id."""
+    if actor.kind not in AUDITED or not changes:
+        return
+    ids = {subject_id: new_id() for subject_id in changes}
+    entries = [
+        {
+            "brand_id": actor.brand_id,
+            "id": ids[subject_id],
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "action": action,
+            "subject_kind": kind,
+            "subject_id": subject_id,
+            "fields": sorted(values),
+        }
+        for subject_id, values in changes.items()
+    ]
+    await session.execute(insert(AuditEntry), entries)
+    given = [
+        {
+            "brand_id": actor.brand_id,
+            "entry_id": ids[subject_id],
+            "field": field,
+            "before": before,
+            "after": after,
+        }
+        for subject_id, values in changes.items()
+        for field, (before, after) in sorted(values.items())
+    ]
+    if given:
+        await session.execute(insert(AuditValue), given)
 
 
 def differing(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, tuple[object, object]]:

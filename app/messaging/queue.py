@@ -19,7 +19,8 @@ from app.messaging.templates import TemplateSpec, stored_params
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_SWEEPS = {Priority.urgent: "urgent", Priority.normal: "messages"}
+SWEEPS = {Priority.urgent: "urgent", Priority.normal: "messages"}
+"""The sweep that sends each priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequenc
     if ids:
         # Each priority has a sweep of its own, so an offer does not wait for a batch of surveys.
         priorities = {message.template.priority for message in ordered}
-        await due.wake(session, *(name for priority, name in _SWEEPS.items() if priority in priorities))
+        await due.wake(session, *(name for priority, name in SWEEPS.items() if priority in priorities))
     return ids
 
 

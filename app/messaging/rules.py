@@ -44,6 +44,39 @@ NORMAL_STATUSES = (
 """What a message goes through that is sent normally; `ix_messages_exceptions` holds all others."""
 
 
+RESENDABLE_STATUSES = (
+    MessageStatus.review,
+    MessageStatus.failed,
+    MessageStatus.accepted,
+    MessageStatus.delivered,
+    MessageStatus.bounced,
+)
+"""What a person may send again; an accepted or delivered message may be lost by the customer."""
+DISMISSABLE_STATUSES = (MessageStatus.review, MessageStatus.failed)
+"""What a person may decide not to send again."""
+
+
+_NOT_RESENDABLE = {
+    MessageStatus.planned: "This message waits to be sent; it is sent by itself.",
+    MessageStatus.sending: "This message is being sent at this moment.",
+    MessageStatus.unknown: (
+        "It is not known yet whether this message was sent; it is sent once more by itself."
+    ),
+    MessageStatus.cancelled: "This message was cancelled{because} and is not sent again.",
+    MessageStatus.suppressed: "This message may not be sent to the customer{because}.",
+    MessageStatus.complained: "The customer reported this message as spam.",
+    MessageStatus.dismissed: "A person has decided that this message is not sent again.",
+}
+
+
+def why_not_resendable(status: MessageStatus, reason: str | None) -> str:
+    """Why a message in this state cannot be sent again, as a sentence."""
+    if status is MessageStatus.unknown and reason is not None:
+        status = MessageStatus.cancelled
+    sentence = _NOT_RESENDABLE.get(status, f"This message is {status}.")
+    return sentence.format(because=f" ({reason})" if reason else "")
+
+
 class AttemptStatus(StrEnum):
     """State of one try to send."""
 

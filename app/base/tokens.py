@@ -27,6 +27,9 @@ _BAD_WORDS = re.compile(
     "FCK|FVCK|SHT|CNT|NGGR|NGR|DCK|CCK|TWAT|WNK|NAZ|H88|88H|KKK|SEX|XXX|ASS|ARSE|FAG|DAMN|HATE|RAPE|TTS|PRN|KNT|GAY|FKK|VAG|PNS|NZ|SS"
 )
 _BRAND_BYTES = 4
+_DROPPED_IN_CODES = re.compile(r"[\s\-\u2010-\u2015\u2212]")
+_INVISIBLE = ("Cf", "Cc", "Cs")
+"""Unicode categories of what a pasted code may carry unseen, such as a zero width space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,17 @@ def named_code(first_name: str) -> str:
 
 
 def plain_code(entered: str) -> str:
-    """A code in comparable form: case folded, spaces and dashes dropped."""
-    return re.sub(r"[\s\-\u2010-\u2015]", "", entered).upper()
+    """A code in comparable form: case folded, spaces, dashes and invisible characters dropped.
+
+    Full-width and other compatible letters are the plain ones (NFKC).
+    """
+    if not entered.isascii():
+        entered = "".join(
+            letter
+            for letter in unicodedata.normalize("NFKC", entered)
+            if unicodedata.category(letter) not in _INVISIBLE
+        )
+    return _DROPPED_IN_CODES.sub("", entered).upper()
 
 
 def new_slug(brand_id: int) -> str:

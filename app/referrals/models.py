@@ -214,6 +214,8 @@ class Redemption(Base):
     status: Mapped[RedemptionStatus] = mapped_column(enum_text(RedemptionStatus))
     reason: Mapped[str | None]
     """A `RefusalReason`, a person's words at a rejection, or what reversed it."""
+    status_before: Mapped[RedemptionStatus | None] = mapped_column(enum_text(RedemptionStatus))
+    """What a refund reversed, to be restored where the order turns out to be worth more."""
     amount_off: Mapped[Minor]
     currency: Mapped[str]
     terms_id: Mapped[UUID]

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy import Select, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +47,20 @@ async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Colle
     )
 
 
+def _with_codes(brand_id: int, after: UUID) -> Select[UUID, UUID | None, list[str]]:
+    """The next thousand orders with codes, by id."""
+    return (
+        select(Order.id, Order.customer_id, Order.discount_codes)
+        .where(
+            Order.brand_id == brand_id,
+            func.jsonb_array_length(Order.discount_codes) > 0,
+            Order.id > after,
+        )
+        .order_by(Order.id)
+        .limit(1000)
+    )
+
+
 async def replace_codes(
     session: AsyncSession,
     brand_id: int,
@@ -63,17 +77,7 @@ async def replace_codes(
     after = UUID(int=0)
     customers: set[UUID] = set()
     while True:
-        found = await session.execute(
-            select(Order.id, Order.customer_id, Order.discount_codes)
-            .where(
-                Order.brand_id == brand_id,
-                func.jsonb_array_length(Order.discount_codes) > 0,
-                Order.id > after,
-            )
-            .order_by(Order.id)
-            .limit(1000)
-        )
-        rows = found.all()
+        rows = (await session.execute(_with_codes(brand_id, after))).all()
         if not rows:
             return customers
         after = rows[-1].id

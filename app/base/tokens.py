@@ -12,6 +12,7 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -90,6 +91,14 @@ class Tokens:
     def address_key(self, address: str) -> bytes:
         """A keyed hash of an e-mail address or phone number: finds it again without storing it."""
         return hmac.digest(self._key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[:20]
+
+    def visitor_key(self, row_id: UUID, day: date, visitor: str) -> bytes:
+        """A keyed hash of who opened a link on a day; on another day and link it is another.
+
+        So a person is counted once a day and cannot be followed.
+        """
+        about = row_id.bytes + day.isoformat().encode() + visitor.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key("visitor"), about, "sha256")[:16]
 
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""

@@ -1187,6 +1187,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("visitor", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "created_at",
@@ -1200,9 +1201,11 @@ def upgrade() -> None:
             name=op.f("fk_visits_referrers_brand_id_referrer_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
+        sa.UniqueConstraint(
+            "brand_id", "referrer_id", "visitor", name=op.f("uq_visits_brand_id_referrer_id_visitor")
+        ),
     )
     op.create_index("ix_visits_at", "visits", ["at", "brand_id"], unique=False)
-    op.create_index("ix_visits_referrer", "visits", ["brand_id", "referrer_id"], unique=False)
     op.create_table(
         "code_publications",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1399,7 +1402,6 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'wanted'"),
     )
     op.drop_table("code_publications")
-    op.drop_index("ix_visits_referrer", table_name="visits")
     op.drop_index("ix_visits_at", table_name="visits")
     op.drop_table("visits")
     op.drop_table("visit_counts")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.admin.keys import find_key
+from app.admin.known_keys import KnownKeys
 from app.admin.rules import Scope, allows, sees_people
 from app.admin.staff import SignedIn, find_signed_in
 from app.base import clock
@@ -31,14 +31,22 @@ class _Authenticated:
     scopes: frozenset[str]
 
 
+def get_known_keys(request: Request) -> KnownKeys:
+    """The process's keys, created with its first request of the API."""
+    state = request.app.state
+    if not hasattr(state, "known_keys"):
+        state.known_keys = KnownKeys(get_context(request).sessions)
+    return state.known_keys  # type: ignore[no-any-return]  # starlette's state is untyped
+
+
 async def authenticate(request: Request) -> None:
     """Remember whose key the request carries. Raises `AppError` (401) without a valid one.
 
     `ApiRoute` calls it before the body is read; FastAPI's dependencies run after that.
     """
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-    async with get_context(request).sessions() as session:
-        key = await find_key(session, shown.strip()) if scheme.lower() == "bearer" else None
+    known = get_known_keys(request)
+    key = await known.find(shown.strip(), now=clock.now()) if scheme.lower() == "bearer" else None
     if key is None:
         raise AppError(
             "unauthorized",
@@ -46,9 +54,8 @@ async def authenticate(request: Request) -> None:
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
         )
-    scopes = frozenset(key.scopes)
-    actor = Actor(ActorKind.api_key, key.brand_id, key.id, allows(scopes, Scope.pii))
-    request.state.authenticated = _Authenticated(actor, scopes)
+    actor = Actor(ActorKind.api_key, key.brand_id, key.id, allows(key.scopes, Scope.pii))
+    request.state.authenticated = _Authenticated(actor, key.scopes)
 
 
 def _authenticated(

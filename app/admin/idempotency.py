@@ -32,6 +32,8 @@ class WriteResult:
     status: int = 200
     only_set: bool = False
     """Leaves out the fields that were never set."""
+    shown_once: tuple[str, ...] = ()
+    """Fields that are secret: never stored, so null in the response to a repeated request."""
 
     def as_json(self) -> dict[str, Any]:
         """The body as JSON values."""
@@ -61,16 +63,10 @@ class IdempotentWrite:
         if self.key is None:
             result = await act()
             return _response(result.as_json(), result.status)
-        row = {"brand_id": caller.brand_id, "key": self.key}
+        row = {"brand_id": caller.brand_id, "api_key_id": caller.id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
-            .values(
-                **row,
-                request_hash=self.request_hash,
-                sees_people=caller.sees_people,
-                status=_UNFINISHED,
-                body={},
-            )
+            .values(**row, request_hash=self.request_hash, status=_UNFINISHED, body={})
             .on_conflict_do_nothing()
             .returning(IdempotencyKey.key)
         )
@@ -81,7 +77,7 @@ class IdempotentWrite:
         await self.session.execute(
             update(IdempotencyKey)
             .where(*(getattr(IdempotencyKey, name) == value for name, value in row.items()))
-            .values(status=result.status, body=body)
+            .values(status=result.status, body={**body, **dict.fromkeys(result.shown_once)})
         )
         return _response(body, result.status)
 
@@ -89,11 +85,11 @@ class IdempotentWrite:
         found = await self.session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.brand_id == caller.brand_id,
+                IdempotencyKey.api_key_id == caller.id,
                 IdempotencyKey.key == self.key,
             )
         )
-        shows_more = found is not None and found.sees_people and not caller.sees_people
-        if found is None or found.request_hash != self.request_hash or shows_more:
+        if found is None or found.request_hash != self.request_hash:
             raise AppError(
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request; use a new one.",

@@ -1,4 +1,4 @@
-"""API keys: create one, find the one that a caller sends.
+"""API keys: create and revoke one, find the one that a caller sends.
 
 A key is `tf_`, then the brand's id and the row's id in base 64, then its secret.
 """
@@ -7,15 +7,17 @@ import base64
 import binascii
 import hmac
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import ApiKey
-from app.admin.rules import Scope
+from app.admin.rules import Scope, may_grant
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
+from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
 from app.base.tokens import new_secret, secret_hash
 
@@ -25,20 +27,81 @@ _HEAD_LENGTH = 27
 """Base 64 of brand (4 bytes) and row id (16 bytes), without padding."""
 
 
-async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope], *, actor: Actor) -> str:
-    """Create a key and return it; only a hash of its secret is stored."""
+async def create_key(
+    session: AsyncSession,
+    brand_id: int,
+    scopes: Collection[Scope],
+    *,
+    actor: Actor,
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Create a key; returns its row and the key itself, of which only a hash is stored.
+
+    Raises AppError (`missing_scope`, 403) for `pii` where the actor does not see people: a key
+    cannot make one that shows more.
+    """
+    if not may_grant(scopes, sees_people=actor.sees_people):
+        raise AppError(
+            "missing_scope",
+            "A key without the scope 'pii' cannot make one that has it; use the command tenfold key add.",
+            status=403,
+        )
     secret = new_secret()
-    key = ApiKey(brand_id=brand_id, id=new_id(), secret_hash=secret_hash(secret), scopes=sorted(set(scopes)))
+    key = ApiKey(
+        brand_id=brand_id,
+        id=new_id(),
+        secret_hash=secret_hash(secret),
+        scopes=sorted(set(scopes)),
+        label=label,
+        expires_at=expires_at,
+    )
     session.add(key)
     await session.flush()
-    changes = {"scopes": (None, key.scopes)}
+    changes: dict[str, tuple[object, object]] = {"scopes": (None, key.scopes)}
+    if label:
+        changes["label"] = (None, label)
+    if expires_at is not None:
+        changes["expires_at"] = (None, expires_at.isoformat())
     await record_action(session, actor, AuditAction.key_added, ("key", key.id), changes)
     head = base64.urlsafe_b64encode(brand_id.to_bytes(4) + key.id.bytes).decode().rstrip("=")
-    return f"{_PREFIX}{head}{secret}"
+    return key, f"{_PREFIX}{head}{secret}"
+
+
+async def add_key(session: AsyncSession, brand_id: int, scopes: Collection[Scope], *, actor: Actor) -> str:
+    """As `create_key`, without label and expiry; returns the key alone."""
+    _, key = await create_key(session, brand_id, scopes, actor=actor)
+    return key
+
+
+async def revoke_key(
+    session: AsyncSession, brand_id: int, key_id: UUID, *, actor: Actor, now: datetime
+) -> ApiKey:
+    """Revoke a key of the brand; every process refuses it within seconds.
+
+    A key that was revoked before stays as it is. Raises `NotFound`.
+    """
+    wanted = select(ApiKey).where(ApiKey.brand_id == brand_id, ApiKey.id == key_id).with_for_update()
+    key = await session.scalar(wanted.execution_options(populate_existing=True))
+    if key is None:
+        raise NotFound
+    if key.revoked_at is None:
+        key.revoked_at = now
+        await session.flush()
+        await record_action(session, actor, AuditAction.key_revoked, ("key", key.id))
+    return key
+
+
+async def brand_of_key(session: AsyncSession, key_id: UUID) -> int:
+    """The brand of a key, for commands that are given its id alone. Raises `NotFound`."""
+    brand_id = await session.scalar(select(ApiKey.brand_id).where(ApiKey.id == key_id))
+    if brand_id is None:
+        raise NotFound("There is no key with this id; list them with: tenfold key list --brand SLUG")
+    return brand_id
 
 
 async def find_key(session: AsyncSession, sent: str) -> ApiKey | None:
-    """The key that a caller sent; None for an unknown, wrong or revoked one.
+    """The key that a caller sent, also an expired one; None for an unknown, wrong or revoked one.
 
     Secrets are compared in constant time.
     """

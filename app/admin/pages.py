@@ -1,6 +1,7 @@
-"""The dashboard: signing in by a one-time link, the overview, and one customer's timeline."""
+"""The dashboard: signing in, the overview, and one customer's timeline."""
 
 from datetime import datetime
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
@@ -9,11 +10,20 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.auth import StaffDep, cookie_name
 from app.admin.rows import CUSTOMERS
 from app.admin.rules import sees_people
-from app.admin.staff import SESSION_LASTS, SignedIn, is_login_link, sign_in, sign_out
+from app.admin.staff import (
+    SESSION_LASTS,
+    SignedIn,
+    is_login_link,
+    sign_in,
+    sign_in_by_password,
+    sign_out,
+)
 from app.admin.texts import moment_text
 from app.admin.view import overview_values
 from app.base import clock
+from app.base.config import Settings
 from app.base.errors import AppError, NotFound
+from app.base.failure_limit import FailureLimit
 from app.base.i18n import N_, SOURCE, long_date, translate
 from app.base.ids import parse_public_id
 from app.base.web.context import ContextDep, SessionDep
@@ -57,8 +67,44 @@ PERIODS = {
 }
 
 
-def _sign_in_page() -> Response:
-    return page("admin/sign_in.html", {}, status=401)
+WRONG_PASSWORDS = 20
+"""Wrong passwords allowed for one person in ten minutes, from whatever address."""
+
+
+def _sign_in_page(*, email: str = "", is_wrong: bool = False) -> Response:
+    return page("admin/sign_in.html", {"email": email, "is_wrong": is_wrong}, status=401)
+
+
+def _password_limit(request: Request) -> FailureLimit:
+    """The application's counter of wrong passwords, by the address that was entered."""
+    state = request.app.state
+    if not hasattr(state, "password_limit"):
+        state.password_limit = FailureLimit(WRONG_PASSWORDS, in_all=1_000)
+    return state.password_limit  # type: ignore[no-any-return]  # starlette's state is untyped
+
+
+@router.post("/login")
+async def use_password(request: Request, context: ContextDep, session: SessionDep) -> Response:
+    """Sign this browser in by a password; a wrong one and an unknown address look alike."""
+    email, password = await _credentials(request)
+    entered, limit = email.strip().casefold(), _password_limit(request)
+    if get_lookup_limit(request).is_limited(request) or limit.is_limited(entered):
+        return rate_limited_page()
+    cookie = await sign_in_by_password(session, context.tokens, email, password, now=clock.now())
+    if cookie is None:
+        get_lookup_limit(request).record_failure(request)
+        limit.record_failure(entered)
+        return _sign_in_page(email=email, is_wrong=True)
+    return _signed_in(cookie, context.settings)
+
+
+async def _credentials(request: Request) -> tuple[str, str]:
+    """Address and password of the sign-in form; empty where the body is no such form."""
+    try:
+        fields = parse_qs((await request.body()).decode(), max_num_fields=10)
+    except ValueError:
+        return "", ""
+    return fields.get("email", [""])[0][:320], fields.get("password", [""])[0]
 
 
 @router.get("/login/{token}")
@@ -81,16 +127,19 @@ async def use_login(request: Request, token: str, context: ContextDep, session: 
     if cookie is None:
         get_lookup_limit(request).record_failure(request)
         return not_found_page()
+    return _signed_in(cookie, context.settings)
+
+
+def _signed_in(cookie: str, settings: Settings) -> Response:
+    """A redirect to the overview that stores the session's cookie."""
     response = RedirectResponse("/admin", 303)
-    lasts = int(SESSION_LASTS.total_seconds())
-    secure = context.settings.public_url.startswith("https://")
     response.set_cookie(
-        cookie_name(context.settings.public_url),
+        cookie_name(settings.public_url),
         cookie,
-        max_age=lasts,
+        max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
         samesite="lax",
-        secure=secure,
+        secure=settings.public_url.startswith("https://"),
     )
     return response
 

@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.admin.models import ApiKey, Staff
 from app.admin.resources import Resource
-from app.admin.schemas import AuditRow
+from app.admin.schemas import AuditRow, KeyRow, StaffRow
 from app.base.audit import AuditEntry, AuditValue
 from app.brands.models import Shop
 from app.customers.models import Customer
@@ -163,6 +164,16 @@ def audit(brand_id: int) -> Select[Any]:
     return _select(AuditEntry.id, AuditEntry, changes.label("changes")).where(AuditEntry.brand_id == brand_id)
 
 
+def keys(brand_id: int) -> Select[Any]:
+    """API keys, the revoked and expired ones too."""
+    return _select(ApiKey.id, ApiKey).where(ApiKey.brand_id == brand_id)
+
+
+def staff(brand_id: int) -> Select[Any]:
+    """The marketing team."""
+    return _select(Staff.id, Staff).where(Staff.brand_id == brand_id)
+
+
 DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row)
 DATA_REQUESTS = Resource(data_requests, DataRequest.id, DataRequestRow.from_row)
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row)
@@ -175,4 +186,6 @@ REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row)
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row)
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
 REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row)
+KEYS = Resource(keys, ApiKey.id, KeyRow.from_row)
+STAFF = Resource(staff, Staff.id, StaffRow.from_row)
 AUDIT = Resource(audit, AuditEntry.id, AuditRow.from_row)

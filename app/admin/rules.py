@@ -35,3 +35,11 @@ def allows(scopes: Collection[str], wanted: Scope) -> bool:
 def sees_people(role: Role) -> bool:
     """Whether this role sees names and addresses."""
     return role is not Role.viewer
+
+
+def may_grant(scopes: Collection[str], *, sees_people: bool) -> bool:
+    """Whether an administrator may make a key with these scopes.
+
+    The scope `admin` includes all others but `pii`, which only those may give who have it.
+    """
+    return sees_people or Scope.pii not in scopes

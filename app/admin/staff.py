@@ -1,4 +1,4 @@
-"""Staff: add one, sign them in by a one-time link, recognise their browser."""
+"""Staff: add and remove one, sign them in by a link or a password, recognise their browser."""
 
 import hmac
 import re
@@ -11,11 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import LoginLink, Staff, StaffSession
+from app.admin.passwords import MINIMUM_LENGTH, hash_password, is_password, is_usable
 from app.admin.rules import Role, sees_people
 from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
-from app.base.errors import AppError
+from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_secret, secret_hash
 
@@ -64,20 +65,56 @@ async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role
     return staff_id
 
 
-async def make_login_link(
-    session: AsyncSession,
-    context: AppContext,
-    email: str,
-    *,
-    now: datetime,
-    brand_id: int | None = None,
-    lasts: timedelta = LINK_LASTS,
-) -> str:
-    """The URL of a page that signs this person in, once.
+async def set_password(
+    session: AsyncSession, brand_id: int, staff_id: UUID, password: str, *, actor: Actor
+) -> None:
+    """Let a person sign in by this password too; ends the sessions of their browsers.
+
+    Raises AppError (`bad_password`) for one that is too short or too long.
+    """
+    if not is_usable(password):
+        raise AppError(
+            "bad_password", f"A password has at least {MINIMUM_LENGTH} characters, and at most 200."
+        )
+    chosen = Staff.brand_id == brand_id, Staff.id == staff_id
+    await session.execute(update(Staff).where(*chosen).values(password_hash=await hash_password(password)))
+    await _end_sessions(session, brand_id, staff_id)
+    await record_action(session, actor, AuditAction.password_set, ("stf", staff_id))
+
+
+async def remove_staff(session: AsyncSession, brand_id: int, staff_id: UUID, *, actor: Actor) -> Staff:
+    """Remove a person from a brand's staff; ends their sessions and links at once.
+
+    Returns the row as it was. Raises `NotFound`.
+    """
+    chosen = Staff.brand_id == brand_id, Staff.id == staff_id
+    # Whoever signs in locks this row first too, so no session is made beside the removal.
+    person = await session.scalar(select(Staff).where(*chosen).with_for_update())
+    if person is None:
+        raise NotFound
+    await _end_sessions(session, brand_id, staff_id)
+    await session.execute(
+        delete(LoginLink).where(LoginLink.brand_id == brand_id, LoginLink.staff_id == staff_id)
+    )
+    await session.execute(delete(Staff).where(*chosen))
+    await record_action(
+        session, actor, AuditAction.staff_removed, ("stf", staff_id), {"role": (person.role, None)}
+    )
+    return person
+
+
+async def _end_sessions(session: AsyncSession, brand_id: int, staff_id: UUID) -> None:
+    await session.execute(
+        delete(StaffSession).where(StaffSession.brand_id == brand_id, StaffSession.staff_id == staff_id)
+    )
+
+
+async def find_staff(session: AsyncSession, email: str, *, brand_id: int | None = None) -> Staff:
+    """The person with this address, of the given brand or of the only one they work for.
 
     Raises AppError: `unknown_staff` for an address that was not added, `several_brands` for a
-    person of several brands without `brand_id`. For commands only, whom the audit log names, since
-    these errors show whether an address is known.
+    person of several brands without `brand_id`. For commands only, since these errors show whether
+    an address is known.
     """
     chosen = select(Staff).where(
         Staff.email == email.strip().casefold(), *([Staff.brand_id == brand_id] if brand_id else [])
@@ -91,11 +128,38 @@ async def make_login_link(
         )
     if len(people) > 1:
         raise AppError("several_brands", "This person works for several brands; say which one with --brand.")
-    link = LoginLink(brand_id=people[0].brand_id, id=new_id(), staff_id=people[0].id, expires_at=now + lasts)
+    return people[0]
+
+
+async def make_login_link(
+    session: AsyncSession,
+    context: AppContext,
+    email: str,
+    *,
+    now: datetime,
+    brand_id: int | None = None,
+    lasts: timedelta = LINK_LASTS,
+) -> str:
+    """As `login_link_of`, for commands: of a person by their address. Raises as `find_staff`."""
+    person = await find_staff(session, email, brand_id=brand_id)
+    maker = cli_actor(person.brand_id)
+    return await login_link_of(session, context, person.id, actor=maker, now=now, lasts=lasts)
+
+
+async def login_link_of(
+    session: AsyncSession,
+    context: AppContext,
+    staff_id: UUID,
+    *,
+    actor: Actor,
+    now: datetime,
+    lasts: timedelta = LINK_LASTS,
+) -> str:
+    """The URL of a page that signs this person of the actor's brand in, once."""
+    link = LoginLink(brand_id=actor.brand_id, id=new_id(), staff_id=staff_id, expires_at=now + lasts)
     session.add(link)
     await session.flush()
-    maker = cli_actor(link.brand_id)
-    await record_action(session, maker, AuditAction.login_link_made, ("stf", link.staff_id))
+    await record_action(session, actor, AuditAction.login_link_made, ("stf", staff_id))
     return f"{context.settings.public_url}/admin/login/{context.tokens.link('login', link.brand_id, link.id)}"
 
 
@@ -122,22 +186,62 @@ async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: dat
     subject = tokens.read_link("login", token)
     if subject is None:
         return None
+    usable = (
+        LoginLink.brand_id == subject.brand_id,
+        LoginLink.id == subject.row_id,
+        LoginLink.used_at.is_(None),
+        LoginLink.expires_at > now,
+    )
+    # The person's row is locked before the link's, as `remove_staff` does.
+    person = (
+        select(Staff.id)
+        .join(LoginLink, (LoginLink.brand_id == Staff.brand_id) & (LoginLink.staff_id == Staff.id))
+        .where(*usable)
+        .with_for_update(of=Staff, read=True, key_share=True)
+    )
+    if await session.scalar(person) is None:
+        return None
     staff_id = await session.scalar(
-        update(LoginLink)
-        .where(
-            LoginLink.brand_id == subject.brand_id,
-            LoginLink.id == subject.row_id,
-            LoginLink.used_at.is_(None),
-            LoginLink.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(LoginLink.staff_id)
+        update(LoginLink).where(*usable).values(used_at=now).returning(LoginLink.staff_id)
     )
     if staff_id is None:
         return None
+    return await _open_session(session, tokens, subject.brand_id, staff_id, now=now)
+
+
+async def sign_in_by_password(
+    session: AsyncSession, tokens: Tokens, email: str, password: str, *, now: datetime
+) -> str | None:
+    """Return the cookie of a new session; None for an unknown address or a wrong password.
+
+    Both take as long. Who works for several brands has a password for each.
+    """
+    wanted = select(Staff.brand_id, Staff.id, Staff.password_hash).where(
+        Staff.email == email.strip().casefold(), Staff.password_hash.is_not(None)
+    )
+    people = (await session.execute(wanted)).all()
+    if not people:
+        await is_password(password, None)
+    for person in people:
+        if await is_password(password, person.password_hash):
+            # Hashing takes long: meanwhile the password may be another, or the person removed.
+            same = select(Staff.id).where(
+                Staff.brand_id == person.brand_id,
+                Staff.id == person.id,
+                Staff.password_hash == person.password_hash,
+            )
+            if await session.scalar(same.with_for_update(read=True)) is not None:
+                return await _open_session(session, tokens, person.brand_id, person.id, now=now)
+    return None
+
+
+async def _open_session(
+    session: AsyncSession, tokens: Tokens, brand_id: int, staff_id: UUID, *, now: datetime
+) -> str:
+    """The cookie of a new session of this person."""
     secret = new_secret()
     made = StaffSession(
-        brand_id=subject.brand_id,
+        brand_id=brand_id,
         id=new_id(),
         staff_id=staff_id,
         secret_hash=secret_hash(secret),
@@ -145,7 +249,7 @@ async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: dat
     )
     session.add(made)
     await session.flush()
-    return f"{tokens.link('session', made.brand_id, made.id)}.{secret}"
+    return f"{tokens.link('session', brand_id, made.id)}.{secret}"
 
 
 async def find_signed_in(

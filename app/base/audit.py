@@ -45,8 +45,11 @@ class AuditAction(StrEnum):
     customer_erased = "customer_erased"
     data_request_done = "data_request_done"
     key_added = "key_added"
+    key_revoked = "key_revoked"
     staff_added = "staff_added"
     """Also where they had another role before."""
+    staff_removed = "staff_removed"
+    password_set = "password_set"  # the word of an action
     login_link_made = "login_link_made"
 
 

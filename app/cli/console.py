@@ -103,6 +103,22 @@ def with_context(
     return run(inner())
 
 
+def read_secret(name: str) -> str:
+    """The first line of stdin, so that a secret is in no process list; asked for at a terminal.
+
+    Raises AppError (`no_secret`) where there is none.
+    """
+    if sys.stdin.isatty():
+        import getpass
+
+        secret = getpass.getpass(f"{name}: ")
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    if not secret:
+        raise AppError("no_secret", f"No {name} came on stdin; pipe it in, one line.")
+    return secret
+
+
 def print_json(value: object) -> None:
     """One line of JSON on stdout."""
     import orjson

@@ -1,4 +1,4 @@
-"""Set-up commands: the schema, brands, shops, API keys and staff."""
+"""Set-up commands: the schema, brands and shops."""
 
 from __future__ import annotations
 
@@ -153,74 +153,3 @@ def exchange_secret(
 
     secret = console.with_context(work)
     console.print_json({"shop": slug} if webhook_secret else {"shop": slug, "webhook_secret": secret})
-
-
-@console.key.command("add")
-def add_key(
-    brand: Annotated[str, typer.Option(help="Slug of the brand the key belongs to.")],
-    scope: Annotated[list[str], typer.Option(help="read, pii, write, checkout or admin; may be repeated.")],
-) -> None:
-    """Create an API key and print it; it cannot be printed again."""
-    from app.admin import keys
-    from app.admin.rules import Scope
-    from app.base.actor import cli_actor
-    from app.base.errors import AppError
-    from app.brands import find
-
-    unknown = [word for word in scope if word not in set(Scope)]
-    if unknown:
-        raise AppError("bad_scope", f"{quoted(unknown[0])} is no scope; use {', '.join(Scope)}.")
-
-    async def work(context: AppContext) -> str:
-        async with context.sessions.begin() as session:
-            owner = await find.find_brand(session, brand)
-            return await keys.add_key(
-                session, owner.id, [Scope(word) for word in scope], actor=cli_actor(owner.id)
-            )
-
-    print(console.with_context(work))
-
-
-@console.staff.command("add")
-def add_staff(
-    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
-    brand: Annotated[str, typer.Option(help="Slug of the brand they work for.")],
-    role: Annotated[str, typer.Option(help="viewer, support, marketer or admin.")],
-) -> None:
-    """Add a staff member, or change their role; they sign in by a one-time link."""
-    from app.admin import staff
-    from app.admin.rules import Role
-    from app.base.actor import cli_actor
-    from app.base.errors import AppError
-    from app.brands import find
-
-    if role not in set(Role):
-        raise AppError("bad_role", f"{quoted(role)} is no role; use {', '.join(Role)}.")
-
-    async def work(context: AppContext) -> None:
-        async with context.sessions.begin() as session:
-            owner = await find.find_brand(session, brand)
-            await staff.add_staff(session, owner.id, email, Role(role), actor=cli_actor(owner.id))
-
-    console.with_context(work)
-    console.print_note(f"Added. Get a link to sign in with: tenfold staff login-link {email}")
-
-
-@console.staff.command("login-link")
-def login_link(
-    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
-    brand: Annotated[
-        str | None, typer.Option(help="Slug of the brand, for a person of several brands.")
-    ] = None,
-) -> None:
-    """Print a link that signs this person in once."""
-    from app.admin import staff
-    from app.base import clock
-    from app.brands import find
-
-    async def work(context: AppContext) -> str:
-        async with context.sessions.begin() as session:
-            chosen = (await find.find_brand(session, brand)).id if brand else None
-            return await staff.make_login_link(session, context, email, now=clock.now(), brand_id=chosen)
-
-    print(console.with_context(work))

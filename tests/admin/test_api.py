@@ -84,7 +84,8 @@ def test_every_route_names_the_one_scope_it_wants():
     for route in routes:
         assert isinstance(route, APIRoute)
         (scope,) = _scopes(route.dependant)
-        assert (scope in (Scope.read, Scope.admin)) == (route.methods == {"GET"}), route.path
+        if scope is not Scope.admin:
+            assert (scope is Scope.read) == (route.methods == {"GET"}), route.path
 
 
 @pytest.mark.parametrize(
@@ -632,6 +633,7 @@ async def test_lists_take_the_same_number_of_queries_however_long_they_are(conte
         "/funnel",
         "/nps",
     )
+    await client.get("/brand")  # reads the key, which is then known for some seconds
     few = {path: await queries(path) for path in paths}
     for _ in range(5):
         await rows.redemption(code)

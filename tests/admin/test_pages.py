@@ -18,10 +18,10 @@ from starlette.staticfiles import StaticFiles
 
 from app.admin.auth import cookie_name
 from app.admin.chart import line_chart
-from app.admin.models import LoginLink, StaffSession
-from app.admin.pages import router
+from app.admin.models import LoginLink, Staff, StaffSession
+from app.admin.pages import WRONG_PASSWORDS, router
 from app.admin.rules import Role
-from app.admin.staff import add_staff, find_signed_in, make_login_link, sign_in
+from app.admin.staff import add_staff, find_signed_in, make_login_link, set_password, sign_in
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.errors import AppError
@@ -157,6 +157,59 @@ async def test_staff_of_two_brands_choose_one(context, brand, session):
     with pytest.raises(AppError, match="several brands"):
         await make_login_link(session, context, "mia@example.com", now=clock.now())
     assert await make_login_link(session, context, "mia@example.com", now=clock.now(), brand_id=rival.id)
+
+
+async def add_with_password(context, brand, password, email="mia@example.com"):
+    actor = cli_actor(brand.id)
+    async with context.sessions.begin() as session:
+        person = await add_staff(session, brand.id, email, Role.admin, actor=actor)
+        await set_password(session, brand.id, person, password, actor=actor)
+    return person
+
+
+async def test_a_person_signs_in_by_their_password(context, brand, shop, client, session):
+    await add_with_password(context, brand, "a long password")
+    assert "login-link" in (await client.get("/admin")).text
+    entered = await client.post(
+        "/admin/login", data={"email": "Mia@Example.com", "password": "a long password"}
+    )
+    assert (entered.status_code, entered.headers["location"]) == (303, "/admin")
+    assert (await client.get("/admin")).status_code == 200
+    assert b"a long password" not in (await session.scalars(select(Staff.password_hash))).one()
+
+
+async def test_a_wrong_password_and_an_unknown_address_look_alike_and_are_limited(
+    context, brand, app, client
+):
+    await add_with_password(context, brand, "a long password")
+    await link_for(context, brand, email="eve@example.com")
+    wrong = ["mia@example.com", "eve@example.com", "nobody@example.com"]
+    for data in ({}, {"email": "mia@example.com"}, {"email": "eve@example.com", "password": ""}):
+        assert (await client.post("/admin/login", data=data)).status_code == 401
+    pages = [
+        (await client.post("/admin/login", data={"email": email, "password": "wrong"})).text.replace(
+            email, ""
+        )
+        for email in wrong
+    ]
+    assert len(set(pages)) == 1
+    assert "is wrong" in pages[0]
+    for _ in range(WRONG_PASSWORDS):
+        app.state.password_limit.record_failure("mia@example.com")
+    right = {"email": "mia@example.com", "password": "a long password"}
+    refused = await client.post("/admin/login", data=right)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+
+
+async def test_a_new_password_ends_the_sessions_and_the_old_password(context, brand, client):
+    person = await add_with_password(context, brand, "a long password")
+    right = {"email": "mia@example.com", "password": "a long password"}
+    assert (await client.post("/admin/login", data=right)).status_code == 303
+    assert await add_with_password(context, brand, "another password") == person
+    assert (await client.get("/admin")).status_code == 401
+    assert (await client.post("/admin/login", data=right)).status_code == 401
+    with pytest.raises(AppError, match="12 characters"):
+        await add_with_password(context, brand, "short")
 
 
 async def test_an_empty_overview_explains_what_will_appear(context, brand, shop, client):

@@ -2,10 +2,21 @@
 
 from fastapi import APIRouter
 
-from app.admin.api import audit, brand, checkout, codes, deliveries, messages, numbers, people, surveys
+from app.admin.api import (
+    access,
+    audit,
+    brand,
+    checkout,
+    codes,
+    deliveries,
+    messages,
+    numbers,
+    people,
+    surveys,
+)
 from app.base.web.openapi import problems
 
-PARTS = (brand, deliveries, people, surveys, messages, codes, checkout, numbers, audit)
+PARTS = (brand, deliveries, people, surveys, messages, codes, checkout, numbers, access, audit)
 router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))
 for part in PARTS:
     router.include_router(part.router)

@@ -63,10 +63,16 @@ class IdempotentWrite:
         if self.key is None:
             result = await act()
             return _response(result.as_json(), result.status)
-        row = {"brand_id": caller.brand_id, "api_key_id": caller.id, "key": self.key}
+        row = {"brand_id": caller.brand_id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
-            .values(**row, request_hash=self.request_hash, status=_UNFINISHED, body={})
+            .values(
+                **row,
+                request_hash=self.request_hash,
+                sees_people=caller.sees_people,
+                status=_UNFINISHED,
+                body={},
+            )
             .on_conflict_do_nothing()
             .returning(IdempotencyKey.key)
         )
@@ -85,11 +91,11 @@ class IdempotentWrite:
         found = await self.session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.brand_id == caller.brand_id,
-                IdempotencyKey.api_key_id == caller.id,
                 IdempotencyKey.key == self.key,
             )
         )
-        if found is None or found.request_hash != self.request_hash:
+        shows_more = found is not None and found.sees_people and not caller.sees_people
+        if found is None or found.request_hash != self.request_hash or shows_more:
             raise AppError(
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request; use a new one.",

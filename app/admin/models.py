@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKeyConstraint, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.admin.rules import Role
@@ -76,16 +76,19 @@ class StaffSession(Base):
 
 
 class IdempotencyKey(Base):
-    """The response to a write with an `Idempotency-Key`, returned again for a repeated write."""
+    """The response to a write with an `Idempotency-Key`, returned again for a repeated write.
+
+    A key counts once in a brand, whoever repeats the write.
+    """
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (ForeignKeyConstraint(["brand_id", "api_key_id"], ["api_keys.brand_id", "api_keys.id"]),)
 
     brand_id: Mapped[BrandKey]
-    api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     """Of method, path, query and body: the same key with another request is refused."""
+    sees_people: Mapped[bool] = mapped_column(Boolean)
+    """Whether the response may hold personal fields unmasked."""
     status: Mapped[int] = mapped_column(SmallInteger)
     body: Mapped[dict[str, Any]]
     """The response's JSON; `{}` while the write is under way."""

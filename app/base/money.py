@@ -1,7 +1,7 @@
 """Money is whole minor units with a currency; decimals appear at the edges only."""
 
 from dataclasses import dataclass
-from decimal import Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 _CODES = frozenset(
     [
@@ -242,6 +242,23 @@ def parse(value: str | int | Decimal, currency: str) -> int:
     return int(scaled)
 
 
+def parse_rounded(value: str | int | Decimal, currency: str) -> int:
+    """As `parse`, but decimals beyond the currency's are rounded half up.
+
+    For what shops send: several compute taxes without rounding.
+    """
+    places = exponent(currency)
+    minor = round_half_up(parse_decimal(value).scaleb(places, _EXACT))
+    if abs(minor) > MAX_MINOR:
+        raise MoneyError("the amount is larger than any order")
+    return minor
+
+
+def round_half_up(number: Decimal) -> int:
+    """The nearest whole number; of two that are equally near the one further from zero."""
+    return int(number.to_integral_value(ROUND_HALF_UP))
+
+
 def parse_decimal(value: str | int | Decimal) -> Decimal:
     """A finite decimal number of reasonable size, for an amount whose currency is not known yet.
 
@@ -281,5 +298,5 @@ def to_text(minor: int, currency: str) -> str:
 
 
 def percent_of(minor: int, percent: Decimal) -> int:
-    """A percentage of an amount, rounded down to a whole minor unit."""
-    return int(Decimal(minor) * percent // 100)
+    """A percentage of an amount, rounded half up to a whole minor unit."""
+    return round_half_up(Decimal(minor) * percent / 100)

@@ -12,6 +12,7 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -27,6 +28,9 @@ _BAD_WORDS = re.compile(
     "FCK|FVCK|SHT|CNT|NGGR|NGR|DCK|CCK|TWAT|WNK|NAZ|H88|88H|KKK|SEX|XXX|ASS|ARSE|FAG|DAMN|HATE|RAPE|TTS|PRN|KNT|GAY|FKK|VAG|PNS|NZ|SS"
 )
 _BRAND_BYTES = 4
+_DROPPED_IN_CODES = re.compile(r"[\s\-\u2010-\u2015\u2212]")
+_INVISIBLE = ("Cf", "Cc", "Cs")
+"""Unicode categories of what a pasted code may carry unseen, such as a zero width space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,14 @@ class Tokens:
         """A keyed hash of an e-mail address or phone number: finds it again without storing it."""
         return hmac.digest(self._key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[:20]
 
+    def visitor_key(self, row_id: UUID, day: date, visitor: str) -> bytes:
+        """A keyed hash of who opened a link on a day; on another day and link it is another.
+
+        So a person is counted once a day and cannot be followed.
+        """
+        about = row_id.bytes + day.isoformat().encode() + visitor.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key("visitor"), about, "sha256")[:16]
+
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""
         return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (
@@ -130,8 +142,17 @@ def named_code(first_name: str) -> str:
 
 
 def plain_code(entered: str) -> str:
-    """A code in comparable form: case folded, spaces and dashes dropped."""
-    return re.sub(r"[\s\-\u2010-\u2015]", "", entered).upper()
+    """A code in comparable form: case folded, spaces, dashes and invisible characters dropped.
+
+    Full-width and other compatible letters are the plain ones (NFKC).
+    """
+    if not entered.isascii():
+        entered = "".join(
+            letter
+            for letter in unicodedata.normalize("NFKC", entered)
+            if unicodedata.category(letter) not in _INVISIBLE
+        )
+    return _DROPPED_IN_CODES.sub("", entered).upper()
 
 
 def new_slug(brand_id: int) -> str:

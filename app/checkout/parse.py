@@ -1,5 +1,6 @@
 """The bodies of a shop's own checkout, parsed once: exact numbers, and no unknown fields."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,17 +24,20 @@ CUSTOMER = frozenset(
         "sms_consent",
     ]
 )
-BASKET = frozenset({"subtotal", "currency"})
+BASKET = frozenset({"id", "subtotal", "currency"})
 ORDER = frozenset(
     [
         "id",
         "number",
         "placed_at",
+        "updated_at",
         "currency",
         "subtotal",
         "total",
         "discount_total",
+        "shipping_total",
         "discount_codes",
+        "discounts",
         "referral",
         "source",
         "tags",
@@ -53,7 +57,7 @@ _CODE_LIMIT = 200
 class Basket:
     """A code, the person who would use it, and what they would order.
 
-    `currency` None: the shop's.
+    `currency` None: the shop's. `order_id` None: the order has no id yet.
     """
 
     code: str
@@ -61,6 +65,7 @@ class Basket:
     person: Person
     order: Fields
     currency: str | None
+    order_id: str | None
 
     def subtotal(self, currency: str) -> int:
         """In minor units of `currency`; raises `Unparseable`."""
@@ -106,6 +111,7 @@ def parse_basket(raw: bytes) -> Basket:
         person=read_person(customer),
         order=order,
         currency=None if order.values.get("currency") is None else order.currency("currency"),
+        order_id=order.id_or_none("id"),
     )
 
 
@@ -117,9 +123,10 @@ def parse_purchase(raw: bytes) -> Purchase:
     if order is None:
         raise body.wrong("order", "is missing")
     refuse_unknown(order, ORDER)
-    refuse_unknown(order.object_or_empty("customer"), CUSTOMER)
-    refuse_unknown(order.object_or_empty("shipping_address"), ADDRESS)
-    for item in order.objects("items"):
+    refuse_unknown(order.informational.object_or_empty("customer"), CUSTOMER)
+    known = order.informational
+    refuse_unknown(known.object_or_empty("shipping_address"), ADDRESS)
+    for item in known.objects("items"):
         refuse_unknown(item, ITEM)
     return Purchase(code=_code(body), shop=body.text("shop"), order=order)
 
@@ -135,7 +142,7 @@ def _code(body: Fields) -> str:
     code = body.text("code", limit=_CODE_LIMIT)
     if code is None:
         raise body.wrong("code", "is missing")
-    if not str(body.values["code"]).isprintable():
+    if any(unicodedata.category(letter) == "Cc" for letter in str(body.values["code"])):
         raise body.wrong("code", "may hold no control characters")
     return code
 

@@ -32,8 +32,9 @@ async def roll_back(
 ) -> None:
     """Undo a redemption wholly (no amount), or record a refund of the amount, once for each `key`.
 
-    The amount is a decimal of the order's currency. The same refund need not be reported again by a
-    webhook. Raises 404, 409 `not_allowed` where there is nothing to roll back, 422 `bad_amount`.
+    The amount is a decimal of the order's currency, at most what is left of the order. The same
+    refund need not be reported again by a webhook. Raises 404, 409 `not_allowed` where there is
+    nothing to roll back, 422 `bad_amount`.
     """
     order_id = await find_order_id(session, brand.id, redemption_id)
     order = None if order_id is None else await lock_order_by_id(session, brand.id, order_id)
@@ -51,13 +52,17 @@ async def _refund(
     session: AsyncSession, brand: Brand, order: Order, amount: str, key: str, *, now: datetime
 ) -> None:
     try:
-        minor = money.parse(amount, order.currency)
+        minor = money.parse_rounded(amount, order.currency)
     except money.MoneyError as error:
         raise AppError("bad_amount", f"{error}.") from None
     if minor <= 0:
         raise AppError(
             "bad_amount", "Roll back more than nothing, or leave the amount out to undo the whole redemption."
         )
+    left = max(0, order.total - order.refunded)
+    if minor > left:
+        remaining = money.to_text(left, order.currency)
+        raise AppError("bad_amount", f"Only {remaining} {order.currency} of the order are left to roll back.")
     shop = (await load_shops(session, brand.id))[order.shop_id]
     decimal = money.to_decimal(minor, order.currency)
     fact = OrderRefunded(order.external_id, f"rollback:{key}", decimal, now)

@@ -53,6 +53,9 @@ class OrderBody(CheckoutOrder):
 class BasketOrderBody(_Body):
     """What would be ordered."""
 
+    id: str | int | None = Field(
+        default=None, description="The order's id, where it has one: its own use never counts against it."
+    )
     subtotal: Amount
     currency: str | None = Field(default=None, description="Of the shop, where it is left out.")
 

@@ -5,21 +5,26 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.money import Money
 from app.base.tokens import Tokens, plain_code
-from app.brands.models import Brand
+from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
 from app.customers.contact import email_identity, email_key, phone_e164
 from app.customers.models import Customer
 from app.customers.person import Person
+from app.orders.models import Order
+from app.orders.record import buyer_key
+from app.orders.rules import external_order_id
 from app.referrals.amount_rules import amount_off
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.eligibility_rules import may_redeem
 from app.referrals.find_candidates import find_codes
 from app.referrals.gather import gather
-from app.referrals.rules import RefusalReason
+from app.referrals.models import Redemption
+from app.referrals.rules import COUNTED, RedemptionStatus, RefusalReason
 
 _LATEST = UUID(int=(1 << 128) - 1)
 """The key of an order that is not placed yet: every other order is an earlier one."""
@@ -38,6 +43,14 @@ class Validation:
     amount_off: int
 
 
+@dataclass(frozen=True, slots=True)
+class ShopOrder:
+    """Where an order is placed, and its id in that shop; None while it has none."""
+
+    shop: Shop
+    order_id: str | None = None
+
+
 async def validate_code(
     session: AsyncSession,
     tokens: Tokens,
@@ -45,27 +58,30 @@ async def validate_code(
     code: str,
     person: Person,
     *,
-    subtotal: int,
-    currency: str,
+    subtotal: Money,
+    at: ShopOrder | None = None,
     now: datetime,
 ) -> Validation:
-    """Decide as `redeem_orders` would at `now`, for a subtotal in minor units of `currency`.
+    """Decide as `redeem_orders` would at `now`, for a subtotal.
 
-    Nothing is reserved: another order may take the last use first.
+    Nothing is reserved: another order may take the last use first. An order that has redeemed this
+    code already may go on using it. `at` None: it is not known in which shop.
     """
+    known = None if at is None or at.order_id is None else await _find_order(session, at.shop, at.order_id)
     identity = email_identity(person.email) if person.email else None
     phone = phone_e164(person.phone, [person.country]) if person.phone else None
     candidate = RedemptionCandidate(
-        key=_LATEST,
+        key=_LATEST if known is None else known.id,
         entered=(plain_code(code),),
         slug=None,
         customer_id=await _customer_id(session, brand.id, identity, phone),
+        buyer_key=None if at is None else buyer_key(tokens, at.shop.id, person.external_id),
         email_key=email_key(identity) if identity else None,
         phone=phone,
         placed_at=now,
-        subtotal=subtotal,
-        currency=currency,
-        shop_currency=currency,
+        subtotal=subtotal.minor,
+        currency=subtotal.currency,
+        shop_currency=subtotal.currency,
     )
     carried = await find_codes(session, brand.id, [candidate])
     if not carried:
@@ -73,9 +89,32 @@ async def validate_code(
     code_id = carried[candidate.key][0]
     context = await gather(session, tokens, brand, [candidate], [code_id], lock=False)
     row = context.codes[code_id]
-    reason = may_redeem(context.eligibility_of(candidate, row))
-    off = 0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal, currency)
+    uses_it = known is not None and known.code_id == code_id and known.status in COUNTED
+    reason = None if uses_it else may_redeem(context.eligibility_of(candidate, row))
+    off = (
+        0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal.minor, subtotal.currency)
+    )
     return Validation(reason, (row.discount_kind, row.discount_value, row.currency), off)
+
+
+async def _find_order(
+    session: AsyncSession, shop: Shop, external_id: str
+) -> Row[UUID, UUID, RedemptionStatus] | None:
+    """A recorded order with the code that it redeemed, if any, and the redemption's status."""
+    found = await session.execute(
+        select(Order.id, Redemption.code_id, Redemption.status)
+        .join(
+            Redemption,
+            (Redemption.brand_id == Order.brand_id) & (Redemption.order_id == Order.id),
+            isouter=True,
+        )
+        .where(
+            Order.brand_id == shop.brand_id,
+            Order.shop_id == shop.id,
+            Order.external_id == external_order_id(external_id),
+        )
+    )
+    return found.first()
 
 
 async def _customer_id(

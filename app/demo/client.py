@@ -30,6 +30,7 @@ class DemoClient:
         self._base = base_url
         self._hook = f"{base_url}/hooks/{shop}/checkout"
         self._signer = Webhook(secret)
+        self._visitors = 0
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=AT_ONCE),
             timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
@@ -48,7 +49,7 @@ class DemoClient:
         return await self._at_once(self._respond_one, responses)
 
     async def visit(self, paths: Sequence[str]) -> None:
-        """Open pages as a person's browser does."""
+        """Open pages, each as the browser of another person does."""
         await self._at_once(self._visit_one, paths)
 
     async def get_json(self, path: str, *, key: str) -> Any:
@@ -76,7 +77,10 @@ class DemoClient:
                 raise _unexpected("the checkout hook", response.status)
 
     async def _visit_one(self, path: str) -> None:
-        async with self._session.get(self._base + path, headers={"user-agent": _BROWSER}) as response:
+        # All of them have this machine's address; each has a browser of their own.
+        self._visitors += 1
+        headers = {"user-agent": f"{_BROWSER} Friend/{self._visitors}"}
+        async with self._session.get(self._base + path, headers=headers) as response:
             await response.read()
             if response.status != 200:
                 raise _unexpected("the friend's page", response.status)

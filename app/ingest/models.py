@@ -19,12 +19,15 @@ from app.ingest.rules import DeliveryStatus
 
 
 class Delivery(Base):
-    """One delivery of a shop, stored as it was received; a repeated one is the same row."""
+    """One delivery of a shop, stored as it was received.
+
+    A repeated one is the same row; one with the same id and another body is a row of its own.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
-        UniqueConstraint("brand_id", "shop_id", "source", "external_id"),
+        UniqueConstraint("brand_id", "shop_id", "source", "external_id", "body_hash"),
         Index("ix_deliveries_new", "brand_id", "sequence", postgresql_where=text("status = 'new'")),
         Index("ix_deliveries_status", "brand_id", "status", "id"),
         Index(
@@ -47,6 +50,8 @@ class Delivery(Base):
     """The delivery's id as the platform gives it."""
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """Empty once it is too old, or a person whom it names was erased."""
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    """The start of the SHA-256 of the body as it came; stays when the body is emptied."""
     status: Mapped[DeliveryStatus] = mapped_column(enum_text(DeliveryStatus), default=DeliveryStatus.new)
     reason: Mapped[str | None]
     received_at: Mapped[Moment]

@@ -41,6 +41,7 @@ from app.ingest.strip_erased import without_erased
 from app.orders.facts import record_facts
 from app.orders.record import record_orders
 from app.platforms.events import CustomerErased, CustomerUpdated, ShopErased
+from app.referrals.amend import amend_discounts
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -83,8 +84,8 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     stripped = await without_erased(session, tokens, brand.id, batch.shops, events)
     events = stripped.events
     customers = await _identify(batch, events) | stripped.owners
-    orders = await _record_orders(batch, events, customers)
-    changed = await _record_facts(batch, events)
+    orders, edited = await _record_orders(batch, events, customers)
+    changed = _unique([*edited, *await _record_facts(batch, events)])
     await link_customers(session, brand.id, customer_links(events, customers))
     if stripped.deliveries:
         await empty_in_process(session, brand.id, stripped.deliveries)
@@ -94,6 +95,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.
     await redeem_orders(session, tokens, brand, orders, now=now)
+    await amend_discounts(session, tokens, brand, edited, now=now)
     await reverse_orders(session, brand, changed, now=now)
 
 
@@ -109,14 +111,16 @@ async def _identify(batch: Batch, events: Sequence[ParsedEvent]) -> dict[ParsedE
 
 async def _record_orders(
     batch: Batch, events: Sequence[ParsedEvent], customers: Mapping[ParsedEvent, UUID | None]
-) -> list[UUID]:
-    """The paid orders in the order of their arrival."""
+) -> tuple[list[UUID], list[UUID]]:
+    """The paid orders in the order of their arrival, and those that were known and changed."""
     ids: dict[ParsedEvent, UUID] = {}
+    changed: list[UUID] = []
     for shop_id, orders in orders_by_shop(events).items():
         incoming = [(order, customers[event]) for event, order in orders]
         found = await record_orders(batch.session, batch.tokens, batch.brand, batch.shops[shop_id], incoming)
-        ids |= dict(zip((event for event, _ in orders), found, strict=True))
-    return [ids[event] for event in events if event in ids]
+        ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
+        changed += found.changed
+    return _unique(ids[event] for event in events if event in ids), changed
 
 
 async def _record_facts(batch: Batch, events: Sequence[ParsedEvent]) -> list[UUID]:

@@ -69,15 +69,8 @@ def people_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[tuple[Parse
 
 
 def orders_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[tuple[ParsedEvent, OrderPaid]]]:
-    """The first `OrderPaid` of each order, since platforms repeat them.
-
-    Shops in the order of their ids.
-    """
-    first: dict[tuple[UUID, str], tuple[ParsedEvent, OrderPaid]] = {}
-    for each in events:
-        if isinstance(each.event, OrderPaid):
-            first.setdefault((each.shop_id, each.event.order_id), (each, each.event))
-    return _by_shop(first.values())
+    """Each `OrderPaid`, in the order of arrival; shops in the order of their ids."""
+    return _by_shop((each, each.event) for each in events if isinstance(each.event, OrderPaid))
 
 
 def facts_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[FactEvent]]:

@@ -1,5 +1,6 @@
 """Store deliveries raw, each once, and replay failed or ignored ones."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,7 @@ SWEEP_NAME = "ingest"
 class NewDelivery:
     """A delivery before it is stored.
 
-    A repetition has the same `external_id` and is the same row.
+    A repetition has the same `external_id` and body and is the same row.
     """
 
     brand_id: int
@@ -36,14 +37,22 @@ class NewDelivery:
     body: bytes
     received_at: datetime
 
+    @property
+    def body_hash(self) -> bytes:
+        """16 bytes that tell another body under the same id apart."""
+        return hashlib.sha256(self.body).digest()[:16]
+
 
 _INSERT = """
-INSERT INTO deliveries (brand_id, id, shop_id, source, topic, external_id, body, status, received_at)
-SELECT u.brand_id, u.id, u.shop_id, u.source, u.topic, u.external_id, u.body, 'new', u.received_at
+INSERT INTO deliveries (
+    brand_id, id, shop_id, source, topic, external_id, body, body_hash, status, received_at
+)
+SELECT u.brand_id, u.id, u.shop_id, u.source, u.topic, u.external_id, u.body, u.body_hash, 'new', u.received_at
 FROM unnest(
-        $1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[]
-    ) AS u (brand_id, id, shop_id, source, topic, external_id, body, received_at)
-ON CONFLICT (brand_id, shop_id, source, external_id) DO NOTHING
+        $1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[],
+        $9::timestamptz[]
+    ) AS u (brand_id, id, shop_id, source, topic, external_id, body, body_hash, received_at)
+ON CONFLICT (brand_id, shop_id, source, external_id, body_hash) DO NOTHING
 """
 
 
@@ -62,6 +71,7 @@ async def store_deliveries(session: AsyncSession, incoming: Sequence[NewDelivery
         [each.topic for each in rows],
         [each.external_id for each in rows],
         [each.body for each in rows],
+        [each.body_hash for each in rows],
         [each.received_at for each in rows],
     )
     connection = await session.connection()
@@ -73,6 +83,7 @@ async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: 
     """Store a delivery that is processed in this transaction, or find it; returns its id."""
     values = {
         **as_row(delivery),
+        "body_hash": delivery.body_hash,
         "id": new_id(),
         "status": DeliveryStatus.processed,
         "processed_at": now,
@@ -88,6 +99,7 @@ async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: 
             Delivery.shop_id == delivery.shop_id,
             Delivery.source == delivery.source,
             Delivery.external_id == delivery.external_id,
+            Delivery.body_hash == delivery.body_hash,
         )
     )
     return known.one()

@@ -1,6 +1,7 @@
 """The invariants that need money arithmetic or address keys: refunds, rewards, suppressions."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,15 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base import money
 from app.base.tokens import Tokens
 from app.brands.terms import Terms
 from app.customers.models import Suppression
 from app.insight.invariant_types import ComputedInvariant, ViolatingRow, shown_rows, stream_rows
-from app.referrals.amount_rules import is_undone, minor_of, net_reward
+from app.orders.facts_rules import FactKind, ReportedFact
+from app.orders.parcel_rules import count_pieces
+from app.orders.rules import OrderMoney, fold, refund_minor
+from app.platforms.events import DisputeStatus
+from app.referrals.amount_rules import minor_of, net_reward
 
 _GRACE = timedelta(minutes=1)
 """A message may have been claimed just before its address was suppressed."""
@@ -21,23 +25,63 @@ _GRACE = timedelta(minutes=1)
 
 async def _find_refunds(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
     query = """
-        SELECT orders.brand_id, orders.id, orders.currency, orders.refunded,
-            coalesce(sum(order_facts.amount), 0) AS reported
+        SELECT orders.brand_id, orders.id, orders.currency, orders.total, orders.refunded,
+            orders.refunded_shipping, orders.refunded_wholly,
+            coalesce(sum(order_facts.amount), 0) AS reported,
+            coalesce(sum(order_facts.shipping), 0) AS reported_shipping
         FROM orders LEFT JOIN order_facts ON order_facts.brand_id = orders.brand_id
             AND order_facts.shop_id = orders.shop_id
             AND order_facts.order_external_id = orders.external_id AND order_facts.kind = 'refunded'
-        GROUP BY orders.brand_id, orders.id HAVING orders.refunded <> 0 OR count(order_facts.id) > 0
+        GROUP BY orders.brand_id, orders.id
+        HAVING orders.refunded <> 0 OR orders.refunded_wholly OR count(order_facts.id) > 0
     """
-    violating = {
-        (row.brand_id, row.id)
-        async for row in stream_rows(session, query)
-        if not _is_sum(row.reported, row.refunded, row.currency)
-    }
+    violating = {(row.brand_id, row.id) async for row in stream_rows(session, query) if not _adds_up(row)}
     return shown_rows("ord", violating)
 
 
-def _is_sum(reported: Decimal, refunded: int, currency: str) -> bool:
-    return reported.scaleb(money.exponent(currency)) == refunded
+def _adds_up(row: Any) -> bool:
+    refunded = refund_minor(row.reported, row.currency)
+    if row.refunded_wholly:
+        refunded = max(refunded, row.total)
+    shipping = min(refund_minor(row.reported_shipping, row.currency), refunded)
+    return (row.refunded, row.refunded_shipping) == (refunded, shipping)
+
+
+async def _find_states(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
+    query = """
+        SELECT orders.brand_id, orders.id, orders.currency, orders.items, orders.fulfilled_at,
+            orders.delivered_at, orders.cancelled_at, orders.dispute,
+            jsonb_agg(to_jsonb(order_facts)) FILTER (WHERE order_facts.id IS NOT NULL) AS facts
+        FROM orders LEFT JOIN order_facts ON order_facts.brand_id = orders.brand_id
+            AND order_facts.shop_id = orders.shop_id
+            AND order_facts.order_external_id = orders.external_id
+        GROUP BY orders.brand_id, orders.id
+        HAVING count(order_facts.id) > 0 OR orders.fulfilled_at IS NOT NULL
+            OR orders.delivered_at IS NOT NULL OR orders.dispute IS NOT NULL
+    """
+    violating = {(row.brand_id, row.id) async for row in stream_rows(session, query) if not _is_fold(row)}
+    return shown_rows("ord", violating)
+
+
+def _is_fold(row: Any) -> bool:
+    """Whether what happened to an order is what its facts add up to."""
+    known = row.facts or []
+    if any(fact["kind"] not in set(FactKind) for fact in known):
+        return False
+    state = fold(map(_fact, known), total=0, currency=row.currency, pieces=count_pieces(row.items))
+    found = (state.fulfilled_at, state.delivered_at, state.cancelled_at, state.dispute)
+    return found == (row.fulfilled_at, row.delivered_at, row.cancelled_at, row.dispute)
+
+
+def _fact(row: Mapping[str, Any]) -> ReportedFact:
+    quantity = row["quantity"]
+    return ReportedFact(
+        FactKind(row["kind"]),
+        datetime.fromisoformat(row["at"]),
+        row["key"],
+        dispute=None if row["dispute"] is None else DisputeStatus(row["dispute"]),
+        quantity=None if quantity is None else Decimal(str(quantity)),
+    )
 
 
 async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
@@ -47,7 +91,8 @@ async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[Violatin
     query = """
         SELECT rewards.brand_id, rewards.id, rewards.amount, rewards.net_amount,
             redemptions.status, redemptions.terms_id,
-            orders.total, orders.refunded, orders.currency, orders.cancelled_at IS NOT NULL AS cancelled
+            orders.total, orders.shipping_total, orders.refunded, orders.refunded_shipping,
+            orders.currency, orders.cancelled_at IS NOT NULL AS cancelled
         FROM rewards JOIN redemptions ON redemptions.brand_id = rewards.brand_id
             AND redemptions.id = rewards.redemption_id
         JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
@@ -62,16 +107,15 @@ async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[Violatin
 
 def _net(row: Any, terms: Terms) -> int:
     """The rest of a reward after the order's refunds; 0 for a redemption that does not count."""
-    if row.status not in ("pending", "in_review", "approved") or is_undone(
-        row.total, row.refunded, cancelled=row.cancelled
-    ):
+    if row.status not in ("pending", "in_review", "approved"):
         return 0
+    order = OrderMoney(
+        row.total, row.shipping_total, row.refunded, row.refunded_shipping, cancelled=row.cancelled
+    )
     minimum = terms.offer.minimum_subtotal
     return net_reward(
         row.amount,
-        row.total,
-        row.refunded,
-        cancelled=row.cancelled,
+        order,
         how=terms.reward.partial_refund,
         minimum=None if minimum is None else minor_of(minimum, row.currency),
     )
@@ -106,6 +150,11 @@ async def _find_sent_to_suppressed(session: AsyncSession, tokens: Tokens) -> lis
 INVARIANTS = (
     ComputedInvariant(
         "refunds_add_up", "what was refunded of an order is the sum of its refunds", _find_refunds
+    ),
+    ComputedInvariant(
+        "order_is_its_facts",
+        "when an order was sent, arrived, cancelled or disputed follows from its facts",
+        _find_states,
     ),
     ComputedInvariant(
         "reward_follows_the_order",

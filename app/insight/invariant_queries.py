@@ -3,12 +3,12 @@
 No query compares a time of a simulated run with one of the wall clock.
 """
 
-from app.insight.invariant_types import Invariant
+from app.insight.invariant_types import IS_REFUNDED, Invariant
 
 _GONE_OUT = "('accepted', 'delivered', 'bounced', 'complained')"
-_FOLDED_STATUS = """
+_FOLDED_STATUS = f"""
     CASE WHEN orders.cancelled_at IS NOT NULL THEN 'cancelled'
-         WHEN orders.refunded > 0 AND orders.refunded >= orders.total THEN 'refunded'
+         WHEN {IS_REFUNDED} THEN 'refunded'
          WHEN orders.delivered_at IS NOT NULL THEN 'delivered'
          WHEN orders.fulfilled_at IS NOT NULL THEN 'fulfilled' ELSE 'paid' END
 """
@@ -54,12 +54,12 @@ INVARIANTS = (
     ),
     Invariant(
         "survey_is_of_its_order",
-        "a survey goes to the customer of its order",
+        "a survey that is planned goes to the customer of its order",
         "sur",
         """
         SELECT surveys.brand_id, surveys.id AS row FROM surveys
         JOIN orders ON orders.brand_id = surveys.brand_id AND orders.id = surveys.order_id
-        WHERE surveys.customer_id IS DISTINCT FROM orders.customer_id
+        WHERE surveys.status = 'planned' AND surveys.customer_id IS DISTINCT FROM orders.customer_id
         """,
     ),
     Invariant(

@@ -11,6 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.ids import public_id
 from app.base.tokens import Tokens
 
+IS_REFUNDED = """(CASE WHEN orders.total > orders.shipping_total
+    THEN orders.refunded > 0 AND orders.refunded
+        - least(orders.refunded_shipping, orders.shipping_total, orders.refunded)
+        >= orders.total - orders.shipping_total
+    ELSE orders.refunded > 0 AND orders.refunded >= orders.total END)"""
+"""SQL: whether nothing is left of the goods of a row of `orders` by refunds (`OrderMoney`)."""
 ViolatingRow = tuple[int, str]
 """The brand, and what a person reads of the row: its id as the API shows it."""
 

@@ -62,11 +62,10 @@ async def messages(
     session: AsyncSession, context: AppContext, brand_id: int, customer_id: UUID
 ) -> list[PersonMessage]:
     """Their messages as they were sent, with every attempt and what the providers reported."""
-    of_person = (Message.brand_id == brand_id, Message.customer_id == customer_id)
     found: Result[Any] = await session.execute(
         select(Message, Shop.slug.label("shop"))
         .join(Shop, (Shop.brand_id == brand_id) & (Shop.id == Message.shop_id))
-        .where(*of_person)
+        .where(Message.brand_id == brand_id, Message.customer_id == customer_id)
         .order_by(Message.id)
     )
     rows = found.all()
@@ -78,14 +77,7 @@ async def messages(
         )
     )
     held = list(versions)
-    attempts: dict[UUID, list[Attempt]] = {}
-    for attempt in await session.scalars(
-        select(Attempt)
-        .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(Attempt.brand_id == brand_id, *of_person)
-        .order_by(Attempt.number)
-    ):
-        attempts.setdefault(attempt.message_id, []).append(attempt)
+    attempts = await _attempts(session, brand_id, customer_id)
     events = await _provider_events(session, brand_id, customer_id)
     shown = []
     for row in rows:
@@ -101,6 +93,18 @@ async def messages(
         shown.append(PersonMessage(**detail.__dict__, address=message.address))
     del held
     return shown
+
+
+async def _attempts(session: AsyncSession, brand_id: int, customer_id: UUID) -> dict[UUID, list[Attempt]]:
+    found: dict[UUID, list[Attempt]] = {}
+    for attempt in await session.scalars(
+        select(Attempt)
+        .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
+        .where(Attempt.brand_id == brand_id, Message.customer_id == customer_id)
+        .order_by(Attempt.number)
+    ):
+        found.setdefault(attempt.message_id, []).append(attempt)
+    return found
 
 
 async def _provider_events(

@@ -1,6 +1,6 @@
 """The invariants of codes, redemptions, rewards and the ledger that one query each can check."""
 
-from app.insight.invariant_types import Invariant
+from app.insight.invariant_types import IS_REFUNDED, Invariant
 from app.referrals.rules import RefusalReason
 
 _REFUSALS = ", ".join(f"'{reason}'" for reason in RefusalReason)
@@ -64,12 +64,22 @@ INVARIANTS = (
         "undone_order_earns_nothing",
         "no redemption of a cancelled or wholly refunded order counts",
         "red",
-        """
+        f"""
         SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
         JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
         WHERE redemptions.status IN ('pending', 'in_review', 'approved')
-            AND (orders.cancelled_at IS NOT NULL OR (orders.refunded > 0
-                AND orders.refunded >= orders.total))
+            AND (orders.cancelled_at IS NOT NULL OR {IS_REFUNDED})
+        """,
+    ),
+    Invariant(
+        "refund_reverses_only_what_is_gone",
+        "what a refund reversed counts again where something is left of its order",
+        "red",
+        f"""
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+        WHERE redemptions.status = 'reversed' AND redemptions.reason = 'refunded'
+            AND NOT (orders.cancelled_at IS NOT NULL OR {IS_REFUNDED})
         """,
     ),
     Invariant(

@@ -14,8 +14,8 @@ from app.customers.models import Consent, Suppression
 from app.insight import words
 from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
+from app.orders.facts_rules import FactKind
 from app.orders.models import Order, OrderFact
-from app.orders.rules import FactKind
 from app.referrals.models import Code, Redemption, Reward
 from app.surveys.models import Response, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of

@@ -6,7 +6,8 @@ from app.base.i18n import N_, translate
 from app.brands.programme import Channel, RewardKind
 from app.customers.rules import NoContactReason, SuppressionReason
 from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
-from app.orders.rules import FactKind, OrderStatus
+from app.orders.facts_rules import FactKind
+from app.orders.rules import OrderStatus
 from app.platforms.events import DisputeStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
@@ -101,6 +102,9 @@ DISPUTES: Words = {
 FACTS: Words = {
     FactKind.fulfilled: N_("Order %(number)s was sent off."),
     FactKind.delivered: N_("Order %(number)s was delivered."),
+    FactKind.partly_fulfilled: N_("A part of order %(number)s was sent off."),
+    FactKind.partly_delivered: N_("A part of order %(number)s was delivered."),
+    FactKind.parcel_cancelled: N_("A parcel of order %(number)s was not sent after all."),
     FactKind.cancelled: N_("Order %(number)s was cancelled."),
 }
 REDEMPTIONS: Words = {

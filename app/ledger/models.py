@@ -13,7 +13,7 @@ from app.ledger.rules import CauseKind, LedgerAccount
 class LedgerEntry(Base):
     """One line of a transaction. Lines are added, never changed; a transaction adds up to zero.
 
-    `transaction_key` names what was posted (`grant:…`, `reversal:…:500`), so that nothing is posted
+    `transaction_key` names what was posted (`grant:…`, `reward:…`), so that nothing is posted
     twice.
     """
 

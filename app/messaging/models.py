@@ -120,6 +120,8 @@ class Attempt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "message_id"], ["messages.brand_id", "messages.id"]),
         UniqueConstraint("brand_id", "message_id", "number"),
+        # Without the brand: a provider's event that names no attempt names no brand either.
+        Index("ix_attempts_provider_ref", "provider_ref", postgresql_where=text("provider_ref IS NOT NULL")),
     )
 
     brand_id: Mapped[BrandKey]

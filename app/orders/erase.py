@@ -3,32 +3,61 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids, recordset
 from app.base.tokens import plain_code
 from app.orders.models import Order
 
+_ERASED = ("address_key", "payment_key", "buyer_key", "tags")
+
 
 async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Delete the keyed hashes of these customers' addresses and means of payment, and the tags.
+    """Delete the keyed hashes of their addresses, ids and means of payment, and the tags.
 
     Idempotent.
     """
     await session.execute(
         update(Order)
-        .values(address_key=None, payment_key=None, tags=[])
+        .values(
+            address_key=None,
+            payment_key=None,
+            buyer_key=None,
+            tags=[],
+            # Stated as nothing: an old version of the order that comes again brings none back.
+            stated_at=func.coalesce(Order.stated_at, literal({}, JSONB)).concat(
+                func.jsonb_build_object(
+                    *(part for name in _ERASED for part in (literal(name), func.to_jsonb(Order.version_at)))
+                )
+            ),
+        )
         .where(
             Order.brand_id == brand_id,
             in_ids(Order.customer_id, list(customer_ids)),
             or_(
                 Order.address_key.is_not(None),
                 Order.payment_key.is_not(None),
+                Order.buyer_key.is_not(None),
                 func.jsonb_array_length(Order.tags) > 0,
             ),
         )
         .execution_options(synchronize_session=False)
+    )
+
+
+def _with_codes(brand_id: int, after: UUID) -> Select[UUID, UUID | None, list[str]]:
+    """The next thousand orders with codes, by id."""
+    return (
+        select(Order.id, Order.customer_id, Order.discount_codes)
+        .where(
+            Order.brand_id == brand_id,
+            func.jsonb_array_length(Order.discount_codes) > 0,
+            Order.id > after,
+        )
+        .order_by(Order.id)
+        .limit(1000)
     )
 
 
@@ -48,17 +77,7 @@ async def replace_codes(
     after = UUID(int=0)
     customers: set[UUID] = set()
     while True:
-        found = await session.execute(
-            select(Order.id, Order.customer_id, Order.discount_codes)
-            .where(
-                Order.brand_id == brand_id,
-                func.jsonb_array_length(Order.discount_codes) > 0,
-                Order.id > after,
-            )
-            .order_by(Order.id)
-            .limit(1000)
-        )
-        rows = found.all()
+        rows = (await session.execute(_with_codes(brand_id, after))).all()
         if not rows:
             return customers
         after = rows[-1].id

@@ -1,36 +1,44 @@
 """Record what is reported about orders, each fact once and in whatever order they come."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, case, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Uuid,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, in_ids, in_texts, recordset
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
+from app.orders.event_rules import fact_of
+from app.orders.facts_rules import FactKind, ReportedFact
 from app.orders.locks import lock_exclusive
 from app.orders.models import Order, OrderFact
-from app.orders.rules import FactKind, OrderState, ReportedFact, external_order_id, fold
-from app.platforms.events import (
-    DisputeStatus,
-    FactEvent,
-    OrderCancelled,
-    OrderDelivered,
-    OrderDisputed,
-    OrderFulfilled,
-    OrderRefunded,
-)
+from app.orders.rules import OrderState, external_order_id, fold
+from app.platforms.events import DisputeStatus, FactEvent
 
 _STATE = (
     Order.fulfilled_at,
     Order.delivered_at,
     Order.cancelled_at,
     Order.refunded,
+    Order.refunded_shipping,
     Order.status,
     Order.dispute,
 )
@@ -41,10 +49,12 @@ _FACT = [
     OrderFact.key,
     OrderFact.amount,
     OrderFact.dispute,
+    OrderFact.shipping,
+    OrderFact.quantity,
     OrderFact.at,
 ]
 _Facts = dict[tuple[str, FactKind, str], ReportedFact]
-"""By the order's external id, the kind, and the id of a refund or dispute (else empty)."""
+"""By the order's external id, the kind and the key."""
 
 
 async def record_facts(
@@ -65,34 +75,17 @@ async def record_facts(
         await lock_exclusive(session, brand.id, shop.id)
         missing = [external_id for external_id in orders if external_id not in known]
         known |= await _lock(session, brand.id, shop.id, missing)
-    await _update_orders(session, brand.id, shop.id, known)
+    await fold_orders(session, brand.id, shop.id, known)
     return [known[external_id] for external_id in orders if external_id in known]
 
 
 def _merged(events: Sequence[FactEvent]) -> _Facts:
     facts: _Facts = {}
     for event in events:
-        fact = _fact(event)
+        fact = fact_of(event)
         key = (external_order_id(event.order_id), fact.kind, fact.key)
         facts[key] = facts[key].merged(fact) if key in facts else fact
     return facts
-
-
-def _fact(event: FactEvent) -> ReportedFact:
-    match event:
-        case OrderFulfilled():
-            return ReportedFact(FactKind.fulfilled, event.at)
-        case OrderDelivered():
-            return ReportedFact(FactKind.delivered, event.at)
-        case OrderCancelled():
-            return ReportedFact(FactKind.cancelled, event.at)
-        case OrderRefunded():
-            return ReportedFact(FactKind.refunded, event.at, external_order_id(event.refund_id), event.amount)
-        case OrderDisputed():
-            key = external_order_id(event.dispute_id)
-            return ReportedFact(FactKind.disputed, event.at, key, event.amount, event.status)
-        case _:
-            assert_never(event)
 
 
 async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Facts) -> None:
@@ -105,6 +98,8 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
             "key": key,
             "amount": None if fact.amount is None else str(fact.amount),
             "dispute": fact.dispute,
+            "shipping": None if fact.shipping is None else str(fact.shipping),
+            "quantity": None if fact.quantity is None else str(fact.quantity),
             "at": fact.at,
         }
         for (external_id, kind, key), fact in facts.items()
@@ -119,6 +114,13 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
     )
     new = statement.excluded
     is_dispute = OrderFact.kind == FactKind.disputed
+    is_larger = or_(
+        new.amount > OrderFact.amount,
+        and_(
+            new.amount == OrderFact.amount,
+            func.coalesce(new.shipping, 0) > func.coalesce(OrderFact.shipping, 0),
+        ),
+    )
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
@@ -126,10 +128,16 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
                 "at": case((is_dispute, new.at), else_=func.least(OrderFact.at, new.at)),
                 "amount": case((is_dispute, new.amount), else_=func.greatest(OrderFact.amount, new.amount)),
                 "dispute": new.dispute,
+                "shipping": case((is_larger, new.shipping), else_=OrderFact.shipping),
+                "quantity": func.greatest(OrderFact.quantity, new.quantity),
             },
             where=case(
                 (is_dispute, _is_later(new.at, new.dispute)),
-                else_=or_(new.at < OrderFact.at, new.amount > OrderFact.amount),
+                else_=or_(
+                    new.at < OrderFact.at,
+                    is_larger,
+                    func.coalesce(new.quantity, 0) > func.coalesce(OrderFact.quantity, 0),
+                ),
             ),
         )
     )
@@ -156,6 +164,8 @@ async def load_facts(
             OrderFact.key,
             OrderFact.amount,
             OrderFact.dispute,
+            OrderFact.shipping,
+            OrderFact.quantity,
         ).where(
             OrderFact.brand_id == brand_id,
             OrderFact.shop_id == shop_id,
@@ -164,7 +174,7 @@ async def load_facts(
     )
     facts: defaultdict[str, list[ReportedFact]] = defaultdict(list)
     for row in found:
-        facts[row.order_external_id].append(ReportedFact(row.kind, row.at, row.key, row.amount, row.dispute))
+        facts[row.order_external_id].append(ReportedFact(*row[1:]))
     return facts
 
 
@@ -183,22 +193,45 @@ async def _lock(
     return {row.external_id: row.id for row in found}
 
 
-async def _update_orders(
-    session: AsyncSession, brand_id: int, shop_id: UUID, orders: dict[str, UUID]
+_PIECES: ColumnElement[Decimal | None] = literal_column(
+    "(SELECT CASE WHEN bool_and(item ->> 'quantity' IS NOT NULL) THEN sum((item ->> 'quantity')::numeric) END"
+    " FROM jsonb_array_elements(orders.items) AS item"
+    " WHERE coalesce((item ->> 'unit_price')::numeric, 0) >= 0)",
+    Numeric,
+)
+"""How many pieces an order has, without its discount lines; NULL where that is unknown."""
+
+
+async def fold_orders(
+    session: AsyncSession, brand_id: int, shop_id: UUID, orders: Mapping[str, UUID]
 ) -> None:
     """Fold all facts of these locked orders; only rows whose state changes are written."""
     if not orders:
         return
     facts = await load_facts(session, brand_id, shop_id, orders.keys())
     found = await session.execute(
-        select(Order.id, Order.external_id, Order.total, Order.currency, *_STATE).where(
-            Order.brand_id == brand_id, in_ids(Order.id, list(orders.values()))
-        )
+        select(
+            Order.id,
+            Order.external_id,
+            Order.total,
+            Order.currency,
+            Order.shipping_total,
+            Order.refunded_wholly,
+            _PIECES.label("pieces"),
+            *_STATE,
+        ).where(Order.brand_id == brand_id, in_ids(Order.id, list(orders.values())))
     )
     changed = []
     for row in found:
         before = OrderState(*(getattr(row, column.key) for column in _STATE))
-        state = fold(facts[row.external_id], total=row.total, currency=row.currency)
+        state = fold(
+            facts[row.external_id],
+            total=row.total,
+            currency=row.currency,
+            shipping_total=row.shipping_total,
+            refunded_wholly=row.refunded_wholly,
+            pieces=row.pieces,
+        )
         if state != before:
             changed.append({"id": row.id, **as_row(state)})
     if not changed:

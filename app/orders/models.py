@@ -4,12 +4,13 @@ from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Numeric, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Numeric, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
-from app.orders.rules import FactKind, OrderStatus
+from app.orders.facts_rules import FactKind
+from app.orders.rules import OrderMoney, OrderStatus
 from app.platforms.events import DisputeStatus
 
 
@@ -18,12 +19,17 @@ class StoredItem(TypedDict):
 
     sku: str | None
     title: str
-    quantity: int
+    quantity: float | None
+    """None where it could not be read."""
     unit_price: int | None
 
 
 class Order(Base):
-    """One paid order of a shop. Its state (`fulfilled_at` to `status`) is a fold of its facts."""
+    """One paid order of a shop.
+
+    Its state (`fulfilled_at` to `dispute`) is a fold of its facts, and `number` to `paid_at` are
+    what its versions add up to, of each field the newest one that states it.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -32,6 +38,7 @@ class Order(Base):
         UniqueConstraint("brand_id", "shop_id", "external_id"),
         Index("ix_orders_customer", "brand_id", "customer_id", "placed_at"),
         Index("ix_orders_placed_at", "brand_id", "placed_at"),
+        Index("ix_orders_buyer", "brand_id", "buyer_key", postgresql_where=text("buyer_key IS NOT NULL")),
     )
 
     brand_id: Mapped[BrandKey]
@@ -41,12 +48,22 @@ class Order(Base):
     number: Mapped[str]
     customer_id: Mapped[UUID | None]
     """None where the order has no customer: no e-mail, no phone number, no id of a customer."""
+    buyer_key: Mapped[bytes | None]
+    """Keyed hash of the shop's own id of the buyer, which stays when their address changes."""
     currency: Mapped[str]
     subtotal: Mapped[Minor]
+    """Goods before discounts."""
     total: Mapped[Minor]
+    """What was paid with shipping, before refunds."""
     discount_total: Mapped[Minor]
+    shipping_total: Mapped[Minor] = mapped_column(default=0)
+    """The shipping in `total`."""
+    refunded_wholly: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the shop states that everything was refunded, whatever the refunds add up to."""
     discount_codes: Mapped[list[str]]
     """As the shop wrote them, in the order of the shop."""
+    discount_amounts: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    """What codes took off as the shop states it, by `discount_key` of the code."""
     referral: Mapped[str | None]
     """The share slug the friend came with."""
     source: Mapped[str | None]
@@ -62,22 +79,42 @@ class Order(Base):
     """Imported from before the start: counts as an earlier order, never causes a message."""
     placed_at: Mapped[Moment]
     paid_at: Mapped[Moment]
+    version_at: Mapped[Moment] = mapped_column(
+        default=lambda context: context.get_current_parameters()["placed_at"]
+    )
+    """The time of the newest version that was reported."""
+    stated_at: Mapped[dict[str, str | None] | None] = mapped_column(JSONB(none_as_null=True))
+    """When a field was stated, where not at `version_at`; null for a default value."""
     fulfilled_at: Mapped[Moment | None]
     delivered_at: Mapped[Moment | None]
     cancelled_at: Mapped[Moment | None]
     refunded: Mapped[Minor] = mapped_column(default=0)
-    """Sum of all refunds."""
+    """Sum of all refunds, the total at least where everything was refunded."""
+    refunded_shipping: Mapped[Minor] = mapped_column(default=0)
+    """The part of `refunded` that is for shipping."""
     status: Mapped[OrderStatus] = mapped_column(enum_text(OrderStatus), default=OrderStatus.paid)
     dispute: Mapped[DisputeStatus | None] = mapped_column(enum_text(DisputeStatus))
     """Where the disputes of its payment stand together; None where there was none."""
     created_at: Mapped[Created]
 
+    @property
+    def money(self) -> OrderMoney:
+        """What the order is worth and what went back."""
+        return OrderMoney(
+            self.total,
+            self.shipping_total,
+            self.refunded,
+            self.refunded_shipping,
+            cancelled=self.cancelled_at is not None,
+        )
+
 
 class OrderFact(Base):
     """One fact about an order, stored once, possibly before the order itself.
 
-    `key` is the id of a refund or dispute and empty otherwise; a repeated report is the same row.
-    `amount` is in major units, since a refund may come before its order and its currency.
+    A repeated report is the same row. `key`, `amount`, `shipping` and `quantity` are those of
+    `ReportedFact`; amounts are in major units, since a refund may come before its order and its
+    currency.
     """
 
     __tablename__ = "order_facts"
@@ -95,5 +132,7 @@ class OrderFact(Base):
     amount: Mapped[Decimal | None] = mapped_column(Numeric)
     dispute: Mapped[DisputeStatus | None] = mapped_column(enum_text(DisputeStatus))
     """Where a dispute stood at `at`, the time of its latest report."""
+    shipping: Mapped[Decimal | None] = mapped_column(Numeric)
+    quantity: Mapped[Decimal | None] = mapped_column(Numeric)
     at: Mapped[Moment]
     created_at: Mapped[Created]

@@ -1,6 +1,8 @@
-"""Record paid orders, each once, whatever else was reported about them before."""
+"""Record paid orders and their versions, whatever else was reported about them before."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, literal, select, update
@@ -13,40 +15,36 @@ from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.customers.places import country_code
-from app.orders.facts import load_facts
+from app.orders.facts import fold_orders, load_facts
 from app.orders.locks import lock_shared
 from app.orders.models import Order, StoredItem
+from app.orders.parcel_rules import count_pieces
 from app.orders.rules import comparable_address, external_order_id, fold
+from app.orders.version_rules import FIELDS, OrderVersion, from_row, merged, to_row, version_of
 from app.platforms.events import Item, OrderPaid
 
+_VERSION = [*(getattr(Order, name) for name in FIELDS), Order.version_at, Order.stated_at]
 _ORDER = [
     Order.id,
     Order.external_id,
-    Order.number,
-    Order.customer_id,
-    Order.currency,
-    Order.subtotal,
-    Order.total,
-    Order.discount_total,
-    Order.discount_codes,
-    Order.referral,
-    Order.source,
-    Order.tags,
-    Order.items,
-    Order.country,
-    Order.address_key,
-    Order.payment_key,
-    Order.test,
+    *_VERSION,
     Order.history,
-    Order.placed_at,
-    Order.paid_at,
     Order.fulfilled_at,
     Order.delivered_at,
     Order.cancelled_at,
     Order.refunded,
+    Order.refunded_shipping,
     Order.status,
     Order.dispute,
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOrders:
+    """The ids of the orders in the order given, and which of them were known and have changed."""
+
+    ids: list[UUID]
+    changed: list[UUID]
 
 
 async def record_orders(
@@ -57,45 +55,63 @@ async def record_orders(
     incoming: Sequence[tuple[OrderPaid, UUID | None]],
     *,
     history: bool = False,
-) -> list[UUID]:
-    """Record these orders of a shop with their customers; returns their ids, in the order given.
+) -> RecordedOrders:
+    """Record these orders of a shop with their customers.
 
-    A known order stays as it is, and of two alike in one batch the first counts. Facts that were
-    reported before are included. `history` marks orders from before the start, which never cause a
-    message.
+    Of a known order, and of several alike in one batch, the newest version counts, field by field
+    (`version_rules`). Facts that were reported before are included. `history` marks new orders as
+    from before the start; such never cause a message.
     """
     if not incoming:
-        return []
-    first: dict[str, tuple[OrderPaid, UUID | None]] = {}
+        return RecordedOrders([], [])
+    versions: dict[str, OrderVersion] = {}
     for paid, customer_id in incoming:
-        first.setdefault(external_order_id(paid.order_id), (paid, customer_id))
+        external_id = external_order_id(paid.order_id)
+        version = _version(tokens, brand.id, shop.id, paid, customer_id)
+        versions[external_id] = (
+            merged([versions[external_id], version]) if external_id in versions else version
+        )
     await lock_shared(session, brand.id, shop.id)
-    facts = await load_facts(session, brand.id, shop.id, first)
-    rows = [
-        _row(tokens, external_id, paid, customer_id, history=history)
-        | as_row(fold(facts[external_id], total=paid.total, currency=paid.currency))
-        for external_id, (paid, customer_id) in first.items()
-    ]
+    facts = await load_facts(session, brand.id, shop.id, versions)
+    rows = []
+    for external_id, version in versions.items():
+        row = to_row(version, external_id)
+        state = fold(
+            facts[external_id],
+            total=row["total"],
+            currency=row["currency"],
+            shipping_total=row["shipping_total"],
+            refunded_wholly=row["refunded_wholly"],
+            pieces=count_pieces(row["items"]),
+        )
+        rows.append({"id": new_id(), "external_id": external_id, "history": history, **row, **as_row(state)})
     ids = await _insert(session, brand.id, shop.id, rows)
-    ids |= await _load_ids(session, brand.id, shop.id, first.keys() - ids.keys())
-    return [ids[external_order_id(paid.order_id)] for paid, _ in incoming]
+    known = {external_id: version for external_id, version in versions.items() if external_id not in ids}
+    found, changed = await _merge_known(session, brand.id, shop.id, known)
+    ids |= found
+    return RecordedOrders([ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed)
 
 
-def _row(
-    tokens: Tokens, external_id: str, paid: OrderPaid, customer_id: UUID | None, *, history: bool
-) -> dict[str, object]:
+def _version(
+    tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid, customer_id: UUID | None
+) -> OrderVersion:
     address = comparable_address(paid.shipping_address)
     payment = one_line_or_none(paid.payment_fingerprint)
-    return {
-        "id": new_id(),
-        "external_id": external_id,
-        "number": one_line_or_none(paid.number) or external_id,
+    number = one_line_or_none(paid.number)
+    values: dict[str, Any] = {
+        "number": None if number == paid.order_id else number,
         "customer_id": customer_id,
+        "buyer_key": buyer_key(tokens, shop_id, paid.person.external_id),
         "currency": paid.currency,
         "subtotal": paid.subtotal,
         "total": paid.total,
         "discount_total": paid.discount_total,
+        "shipping_total": paid.shipping_total,
+        "refunded_wholly": paid.refunded_wholly,
         "discount_codes": _texts(paid.discount_codes),
+        "discount_amounts": {
+            discount_key(tokens, brand_id, each.code): each.amount for each in paid.discounts
+        },
         "referral": one_line_or_none(paid.referral),
         "source": one_line_or_none(paid.source),
         "tags": _texts(paid.tags),
@@ -104,10 +120,21 @@ def _row(
         "address_key": tokens.address_key(f"shipping:{address}") if address else None,
         "payment_key": tokens.address_key(f"payment:{payment}") if payment else None,
         "test": paid.test,
-        "history": history,
-        "placed_at": paid.placed_at,
-        "paid_at": paid.paid_at or paid.placed_at,
+        "placed_at": paid.placed_at if paid.placed_at_stated else None,
+        "paid_at": paid.paid_at,
     }
+    return version_of(paid.version_at or paid.placed_at, paid.placed_at, values)
+
+
+def buyer_key(tokens: Tokens, shop_id: UUID, external_id: str | None) -> bytes | None:
+    """A keyed hash of a shop's own id of a person; None for none, and for the `0` of guests."""
+    plain = one_line_or_none(external_id, limit=256)
+    return None if plain in (None, "0") else tokens.address_key(f"buyer:{shop_id}:{plain}")
+
+
+def discount_key(tokens: Tokens, brand_id: int, code: str) -> str:
+    """Names a code in `Order.discount_amounts`: a keyed hash, since a code may hold a name."""
+    return tokens.address_key(f"code:{brand_id}:{plain_code(code)}").hex()[:24]
 
 
 def _texts(texts: Iterable[str]) -> list[str]:
@@ -142,6 +169,42 @@ async def _insert(
         .returning(Order.external_id, Order.id)
     )
     return {row.external_id: row.id for row in made}
+
+
+async def _merge_known(
+    session: AsyncSession, brand_id: int, shop_id: UUID, versions: Mapping[str, OrderVersion]
+) -> tuple[dict[str, UUID], list[UUID]]:
+    """Merge versions into known orders and lock those; returns their ids, then the changed ones."""
+    if not versions:
+        return {}, []
+    found = await session.execute(
+        select(Order.external_id, Order.id, *_VERSION)
+        .where(
+            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, list(versions))
+        )
+        .order_by(Order.id)
+        .with_for_update(key_share=True)
+    )
+    ids, written, changed = {}, [], {}
+    for found_row in found.mappings():
+        external_id, order_id = found_row["external_id"], found_row["id"]
+        ids[external_id] = order_id
+        row = to_row(merged([from_row({**found_row}), versions[external_id]]), external_id)
+        different = {name for name, value in row.items() if value != found_row[name]}
+        if different:
+            written.append({"id": order_id, **row})
+        if different - {"version_at", "stated_at"}:
+            changed[external_id] = order_id
+    if written:
+        given = recordset(written, [Order.id, *_VERSION])
+        await session.execute(
+            update(Order)
+            .values({column.key: given.c[column.key] for column in _VERSION})
+            .where(Order.brand_id == brand_id, Order.id == given.c.id)
+            .execution_options(synchronize_session=False)
+        )
+    await fold_orders(session, brand_id, shop_id, changed)
+    return ids, list(changed.values())
 
 
 async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str) -> bool:
@@ -181,18 +244,3 @@ async def add_discount_code(
     if codes is None or plain_code(code) in {plain_code(each) for each in codes}:
         return
     await session.execute(update(Order).where(*key).values(discount_codes=[code, *codes]))
-
-
-async def _load_ids(
-    session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]
-) -> dict[str, UUID]:
-    if not external_ids:
-        return {}
-    found = await session.execute(
-        select(Order.external_id, Order.id).where(
-            Order.brand_id == brand_id,
-            Order.shop_id == shop_id,
-            in_texts(Order.external_id, list(external_ids)),
-        )
-    )
-    return {row.external_id: row.id for row in found}

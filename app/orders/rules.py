@@ -1,6 +1,5 @@
 """An order's state is a fold of its facts: their order, duplicates and lateness cannot matter."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -8,23 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
-from app.base.money import MAX_MINOR, exponent
+from app.base.money import MAX_MINOR, exponent, round_half_up
 from app.base.text import one_line
+from app.orders.facts_rules import FactKind, ReportedFact, dispute_status, each_once
+from app.orders.parcel_rules import fulfilled_and_delivered
 from app.platforms.events import DisputeStatus
 
 _MAX_ID = 255
-
-
-class FactKind(StrEnum):
-    """What can be reported about an order besides that it was paid."""
-
-    fulfilled = "fulfilled"
-    delivered = "delivered"
-    cancelled = "cancelled"
-    refunded = "refunded"
-    disputed = "disputed"
 
 
 class OrderStatus(StrEnum):
@@ -38,46 +28,61 @@ class OrderStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedFact:
-    """One thing that was reported about an order.
+class OrderMoney:
+    """What an order is worth and what went back, in minor units.
 
-    `key` is the id of a refund or dispute and empty otherwise; `amount` is theirs, in major units;
-    `dispute` is where a dispute stood at that time.
+    `total` was paid with shipping, which is `shipping_total`; `refunded` went back, of which
+    `refunded_shipping` for shipping.
     """
 
-    kind: FactKind
-    at: datetime
-    key: str = ""
-    amount: Decimal | None = None
-    dispute: DisputeStatus | None = None
+    total: int
+    shipping_total: int = 0
+    refunded: int = 0
+    refunded_shipping: int = 0
+    cancelled: bool = False
 
-    def merged(self, other: "ReportedFact") -> "ReportedFact":
-        """Two reports of one fact: the earliest time and the largest amount count.
+    @property
+    def goods(self) -> int:
+        """What was paid for goods."""
+        return max(0, self.total - self.shipping_total)
 
-        Of a dispute the latest report counts; of two at one time the worse for the shop.
-        """
-        if self.kind is FactKind.disputed:
-            return max(self, other, key=_dispute_rank)
-        amounts = [amount for amount in (self.amount, other.amount) if amount is not None]
-        return ReportedFact(self.kind, min(self.at, other.at), self.key, max(amounts, default=None))
+    @property
+    def remaining(self) -> int:
+        """The goods less all refunds of goods: never below 0, and 0 when cancelled."""
+        if self.cancelled:
+            return 0
+        shipping = min(self.refunded_shipping, self.shipping_total, self.refunded)
+        return max(0, self.goods - (self.refunded - shipping))
 
+    @property
+    def is_refunded(self) -> bool:
+        """Whether nothing is left of the goods by refunds; a free order without refunds is not."""
+        if self.goods == 0:
+            return 0 < self.refunded >= self.total
+        remaining = OrderMoney(
+            self.total, self.shipping_total, self.refunded, self.refunded_shipping
+        ).remaining
+        return self.refunded > 0 and remaining == 0
 
-def _dispute_rank(fact: ReportedFact) -> tuple[datetime, int, Decimal]:
-    worse = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
-    return fact.at, -1 if fact.dispute is None else worse.index(fact.dispute), fact.amount or Decimal(0)
+    @property
+    def is_undone(self) -> bool:
+        """Whether nothing is left of the order: cancelled, or refunded wholly."""
+        return self.cancelled or self.is_refunded
 
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """The state of an order, as its row stores it.
 
-    `refunded` is in minor units. `dispute` None: its payment was never disputed.
+    `refunded` and `refunded_shipping` are in minor units. `dispute` None: its payment was never
+    disputed.
     """
 
     fulfilled_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
     refunded: int = 0
+    refunded_shipping: int = 0
     status: OrderStatus = OrderStatus.paid
     dispute: DisputeStatus | None = None
 
@@ -87,73 +92,60 @@ def external_order_id(given: str) -> str:
     return one_line(given, limit=_MAX_ID)
 
 
-def fold(facts: Iterable[ReportedFact], *, total: int, currency: str) -> OrderState:
+def fold(
+    facts: Iterable[ReportedFact],
+    *,
+    total: int,
+    currency: str,
+    shipping_total: int = 0,
+    refunded_wholly: bool = False,
+    pieces: Decimal | None = None,
+) -> OrderState:
     """The state that the facts of one order add up to.
 
-    Of each kind the earliest time counts, and each refund once.
+    Of each kind the earliest time counts, and each refund once; with `refunded_wholly` they are the
+    total at least. `pieces` is how many the order has, None where that is unknown.
     """
-    once: dict[tuple[FactKind, str], ReportedFact] = {}
-    for fact in facts:
-        known = once.get((fact.kind, fact.key))
-        once[fact.kind, fact.key] = fact if known is None else known.merged(fact)
-    if not once:
+    once = each_once(facts)
+    if not once and not refunded_wholly:
         return OrderState()
-    at = {
-        kind: min((fact.at for fact in once.values() if fact.kind is kind), default=None) for kind in FactKind
-    }
-    refunds = (
-        refund_minor(fact.amount or Decimal(0), currency)
-        for fact in once.values()
-        if fact.kind is FactKind.refunded
-    )
-    refunded = min(sum(refunds), MAX_MINOR)
-    status = order_status(
-        fulfilled=at[FactKind.fulfilled] is not None,
-        delivered=at[FactKind.delivered] is not None,
-        cancelled=at[FactKind.cancelled] is not None,
-        total=total,
-        refunded=refunded,
-    )
+    fulfilled_at, delivered_at = fulfilled_and_delivered(once, pieces)
+    cancelled_at = min((fact.at for fact in once if fact.kind is FactKind.cancelled), default=None)
+    refunds = [fact for fact in once if fact.kind is FactKind.refunded]
+    refunded = refund_minor(sum((fact.amount or Decimal(0) for fact in refunds), Decimal(0)), currency)
+    if refunded_wholly:
+        refunded = max(refunded, total)
+    shipping = refund_minor(sum((fact.shipping or Decimal(0) for fact in refunds), Decimal(0)), currency)
+    money = OrderMoney(total, shipping_total, refunded, min(shipping, refunded))
     return OrderState(
-        at[FactKind.fulfilled],
-        at[FactKind.delivered],
-        at[FactKind.cancelled],
+        fulfilled_at,
+        delivered_at,
+        cancelled_at,
         refunded,
-        status,
-        dispute_status(fact.dispute for fact in once.values()),
-    )
-
-
-def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:
-    """The status of all disputes of an order together: lost before open, open before won."""
-    found = set(disputes)
-    return next(
-        (each for each in (DisputeStatus.lost, DisputeStatus.open, DisputeStatus.won) if each in found), None
+        money.refunded_shipping,
+        order_status(
+            money,
+            fulfilled=fulfilled_at is not None,
+            delivered=delivered_at is not None,
+            cancelled=cancelled_at is not None,
+        ),
+        dispute_status(fact.dispute for fact in once),
     )
 
 
 def refund_minor(amount: Decimal, currency: str) -> int:
-    """A refund in minor units of its order's currency: never negative, at most `MAX_MINOR`.
+    """Refunds in minor units of their order's currency: never negative, at most `MAX_MINOR`.
 
-    Decimals beyond the currency's are cut off: a refund may come before its order, so it cannot be
-    refused for them, and nobody loses a reward to a fraction that cannot have been paid.
+    Decimals beyond the currency's are rounded half up, as the order's are.
     """
-    minor = math.floor(Fraction(amount) * Fraction(10) ** exponent(currency))
-    return max(0, min(minor, MAX_MINOR))
+    return max(0, min(round_half_up(amount.scaleb(exponent(currency))), MAX_MINOR))
 
 
-def remaining_total(total: int, refunded: int, *, cancelled: bool) -> int:
-    """The order's total less all refunds, in minor units: never below 0, and 0 when cancelled."""
-    return 0 if cancelled else max(0, total - refunded)
-
-
-def order_status(
-    *, fulfilled: bool, delivered: bool, cancelled: bool, total: int, refunded: int
-) -> OrderStatus:
+def order_status(money: OrderMoney, *, fulfilled: bool, delivered: bool, cancelled: bool) -> OrderStatus:
     """The status that is shown. `refunded` means in full: a partial refund changes no status."""
     if cancelled:
         return OrderStatus.cancelled
-    if refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0:
+    if money.is_refunded:
         return OrderStatus.refunded
     if delivered:
         return OrderStatus.delivered

@@ -24,6 +24,7 @@ class OrderRow(RowModel):
     subtotal: str
     total: str
     discount_total: str
+    shipping_total: str
     refunded: str
     currency: str
     discount_codes: list[str]
@@ -51,6 +52,7 @@ class OrderRow(RowModel):
             subtotal=money.to_text(order.subtotal, order.currency),
             total=money.to_text(order.total, order.currency),
             discount_total=money.to_text(order.discount_total, order.currency),
+            shipping_total=money.to_text(order.shipping_total, order.currency),
             refunded=money.to_text(order.refunded, order.currency),
             currency=order.currency,
             discount_codes=order.discount_codes,
@@ -71,7 +73,7 @@ class ItemExport(ApiModel):
 
     sku: str | None = None
     title: str | None = None
-    quantity: int | None = None
+    quantity: int | float | None = None
     unit_price: str | None
 
 

@@ -17,29 +17,52 @@ class Unparseable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of an order; `unit_price` in minor units."""
+    """One line of an order; `unit_price` in minor units, below zero for a discount line."""
 
     title: str
-    quantity: int
+    quantity: float | None
+    """How many, or how much of it; None where that cannot be read."""
     sku: str | None = None
     unit_price: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class CodeDiscount:
+    """What a code took off an order, in minor units of its currency, as the shop states it."""
+
+    code: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPaid:
-    """An order was paid. Amounts are minor units of `currency`, never negative."""
+    """An order was paid, or a paid order was changed: the order as it was at `version_at`.
+
+    Amounts are minor units of `currency`, never negative. What is None or empty was not stated.
+    """
 
     order_id: str
     number: str
     placed_at: datetime
     currency: str
-    subtotal: int
+    subtotal: int | None
+    """Goods before discounts; None: the total."""
     total: int
-    discount_total: int
+    """What was paid, with shipping and taxes, before refunds."""
+    discount_total: int | None
     person: Person
+    version_at: datetime | None = None
+    """The newest version of an order counts; None: at `placed_at`."""
+    placed_at_stated: bool = True
+    """False where `placed_at` is only the time of the report."""
+    shipping_total: int | None = None
+    refunded_wholly: bool = False
+    """Whether the shop states that everything was refunded, whatever the refunds add up to."""
     paid_at: datetime | None = None
     """None: at `placed_at`."""
     discount_codes: tuple[str, ...] = ()
+    discounts: tuple[CodeDiscount, ...] = ()
+    """Of some of `discount_codes`."""
     referral: str | None = None
     source: str | None = None
     tags: tuple[str, ...] = ()
@@ -53,17 +76,50 @@ class OrderPaid:
 
 @dataclass(frozen=True, slots=True)
 class OrderFulfilled:
-    """The parcel was sent."""
+    """All of the order was sent; with `partial` some of it, which is known and triggers nothing."""
 
     order_id: str
     at: datetime
+    partial: bool = False
+    parcels: tuple[str, ...] = ()
+    """Ids of the parcels that it went in, where the platform has such: once one of them is
+    cancelled, the order is not fulfilled by this event any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderDelivered:
-    """The parcel arrived."""
+    """All of the order arrived; with `partial` some of it, which is known and triggers nothing."""
 
     order_id: str
+    at: datetime
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelSent:
+    """One parcel of an order was sent, with this many pieces (None: unknown)."""
+
+    order_id: str
+    parcel_id: str
+    at: datetime
+    quantity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelDelivered:
+    """One parcel of an order arrived."""
+
+    order_id: str
+    parcel_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelCancelled:
+    """One parcel of an order was not sent after all."""
+
+    order_id: str
+    parcel_id: str
     at: datetime
 
 
@@ -77,12 +133,16 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class OrderRefunded:
-    """Money was refunded. `amount` is in major units of the order's currency and not negative."""
+    """Money was refunded: `amount`, of which `shipping` for shipping.
+
+    Both are in major units of the order's currency and not negative.
+    """
 
     order_id: str
     refund_id: str
     amount: Decimal
     at: datetime
+    shipping: Decimal = Decimal(0)
 
 
 class DisputeStatus(StrEnum):
@@ -143,6 +203,15 @@ class ShopErased:
     """The shop has left the platform: its people must be erased."""
 
 
-FactEvent = OrderFulfilled | OrderDelivered | OrderCancelled | OrderRefunded | OrderDisputed
+FactEvent = (
+    OrderFulfilled
+    | OrderDelivered
+    | ParcelSent
+    | ParcelDelivered
+    | ParcelCancelled
+    | OrderCancelled
+    | OrderRefunded
+    | OrderDisputed
+)
 """What can be reported about an order besides that it was paid."""
 PlatformEvent = OrderPaid | FactEvent | CustomerUpdated | CustomerErased | DataRequested | ShopErased

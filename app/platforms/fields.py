@@ -19,6 +19,7 @@ ID_LIMIT = 128
 LIST_LIMIT = 500
 """Entries of a list that are read; orders with more lines than that keep the first."""
 _YEARS = range(1970, 2201)
+_MOST_PIECES = 10**9
 
 
 def load(raw: bytes) -> "Fields":
@@ -45,18 +46,30 @@ class Fields:
     """One JSON object of a delivery.
 
     A field that is null, absent or blank is None; one of the wrong kind raises `Unparseable`, from
-    every method here.
+    every method here. In a `lenient` object it is None too (in a list it is left out): nothing that
+    is only informational may make a delivery fail.
     """
 
-    __slots__ = ("path", "values")
+    __slots__ = ("lenient", "path", "values")
 
-    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
+    def __init__(self, values: Mapping[str, Any], path: str = "", *, lenient: bool = False) -> None:
         self.values = values
         self.path = path
+        self.lenient = lenient
+
+    @property
+    def informational(self) -> "Fields":
+        """This object, lenient; the objects inside it are too."""
+        return Fields(self.values, self.path, lenient=True)
 
     def wrong(self, name: str, problem: str) -> Unparseable:
         """Return the error about a field, to be raised: `data.total must …`."""
         return Unparseable(f"{self.path}{name} {problem}.")
+
+    def _refuse(self, name: str, problem: str) -> None:
+        """Raise the error about a field, unless the object is lenient."""
+        if not self.lenient:
+            raise self.wrong(name, problem)
 
     def text(self, name: str, *, limit: int = 200) -> str | None:
         """One line of text; a number is taken as it is written."""
@@ -66,7 +79,8 @@ class Fields:
         if isinstance(value, str):
             return one_line_or_none(value, limit=limit)
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise self.wrong(name, "must be text")
+            self._refuse(name, "must be text")
+            return None
         return str(value)[:limit]
 
     def id_or_none(self, name: str) -> str | None:
@@ -75,10 +89,12 @@ class Fields:
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise self.wrong(name, "must be text or a whole number")
+            self._refuse(name, "must be text or a whole number")
+            return None
         given = str(value)
         if len(given) > ID_LIMIT or one_line(given, limit=ID_LIMIT) != given:
-            raise self.wrong(name, f"must be one line of at most {ID_LIMIT} ordinary characters")
+            self._refuse(name, f"must be one line of at most {ID_LIMIT} ordinary characters")
+            return None
         return given
 
     def id(self, name: str) -> str:
@@ -96,11 +112,14 @@ class Fields:
         try:
             at = datetime.fromisoformat(value)
         except (ValueError, TypeError):
-            raise self.wrong(name, "must be an ISO 8601 time such as 2026-03-10T12:00:00Z") from None
+            self._refuse(name, "must be an ISO 8601 time such as 2026-03-10T12:00:00Z")
+            return None
         if at.tzinfo is None:
-            raise self.wrong(name, "must carry its time zone, as in 2026-03-10T12:00:00Z")
+            self._refuse(name, "must carry its time zone, as in 2026-03-10T12:00:00Z")
+            return None
         if at.year not in _YEARS:
-            raise self.wrong(name, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
+            self._refuse(name, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
+            return None
         return at.astimezone(UTC)
 
     def currency(self, name: str) -> str:
@@ -113,17 +132,23 @@ class Fields:
             raise self.wrong(name, f"cannot be used: {scrub(str(error))}") from None
         return code
 
-    def amount_or_none(self, name: str, currency: str) -> int | None:
-        """An amount in minor units of the currency, not negative."""
+    def signed_amount(self, name: str, currency: str) -> int | None:
+        """An amount in minor units of the currency, rounded half up to its decimals."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
         try:
-            minor = money.parse(value, currency)
+            return money.parse_rounded(value, currency)
         except money.MoneyError as error:
-            raise self.wrong(name, f"cannot be booked: {scrub(str(error))}") from None
-        if minor < 0:
-            raise self.wrong(name, "must not be negative")
+            self._refuse(name, f"cannot be booked: {scrub(str(error))}")
+            return None
+
+    def amount_or_none(self, name: str, currency: str) -> int | None:
+        """As `signed_amount`, not negative."""
+        minor = self.signed_amount(name, currency)
+        if minor is not None and minor < 0:
+            self._refuse(name, "must not be negative")
+            return None
         return minor
 
     def amount(self, name: str, currency: str) -> int:
@@ -133,15 +158,48 @@ class Fields:
             raise self.wrong(name, "is missing")
         return value
 
-    def decimal(self, name: str) -> Decimal:
-        """An amount in major units of a currency that is not known here; required, not negative."""
+    def signed_decimal(self, name: str) -> Decimal | None:
+        """An amount in major units of a currency that is not known here."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return None
         try:
-            value = money.parse_decimal(self.values.get(name))  # type: ignore[arg-type]  # it checks the type
+            return money.parse_decimal(value)
         except money.MoneyError as error:
-            raise self.wrong(name, f"cannot be booked: {scrub(str(error))}") from None
+            self._refuse(name, f"cannot be booked: {scrub(str(error))}")
+            return None
+
+    def decimal(self, name: str) -> Decimal:
+        """As `signed_decimal`; required, not negative."""
+        value = self.signed_decimal(name)
+        if value is None:
+            raise self.wrong(name, "is missing")
         if value < 0:
             raise self.wrong(name, "must not be negative")
         return value
+
+    def decimal_or_none(self, name: str) -> Decimal | None:
+        """As `signed_decimal`, not negative."""
+        value = self.signed_decimal(name)
+        if value is not None and value < 0:
+            self._refuse(name, "must not be negative")
+            return None
+        return value
+
+    def quantity(self, name: str) -> float | None:
+        """How many or how much of an item: a number or its text, with at most three decimals."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            number = money.parse_decimal(value)
+        except money.MoneyError:
+            self._refuse(name, "must be a number")
+            return None
+        if not 0 <= number <= _MOST_PIECES:
+            self._refuse(name, "must be a number, not negative")
+            return None
+        return int(number) if number == int(number) else round(float(number), 3)
 
     def country(self, name: str) -> str | None:
         """An ISO 3166 code; anything else is None, since a country is a hint only."""
@@ -149,17 +207,18 @@ class Fields:
         return code if len(code) == 2 and code.isascii() and code.isalpha() else None
 
     def object_(self, name: str) -> "Fields | None":
-        """An object inside this one."""
+        """An object inside this one; PHP writes one without fields as `[]`."""
         value = self.values.get(name)
-        if value is None:
+        if value is None or value == []:
             return None
         if not isinstance(value, dict):
-            raise self.wrong(name, "must be an object")
-        return Fields(value, f"{self.path}{name}.")
+            self._refuse(name, "must be an object")
+            return None
+        return Fields(value, f"{self.path}{name}.", lenient=self.lenient)
 
     def object_or_empty(self, name: str) -> "Fields":
         """As `object_`, and one without fields where there is none."""
-        return self.object_(name) or Fields({}, f"{self.path}{name}.")
+        return self.object_(name) or Fields({}, f"{self.path}{name}.", lenient=self.lenient)
 
     def list_(self, name: str) -> list[Any]:
         """A list inside this object, empty where it is absent; at most `LIST_LIMIT` entries."""
@@ -167,21 +226,24 @@ class Fields:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise self.wrong(name, "must be a list")
+            self._refuse(name, "must be a list")
+            return []
         return value[:LIST_LIMIT]
 
     def objects(self, name: str) -> "list[Fields]":
         """The objects of a list."""
         found = []
         for place, value in enumerate(self.list_(name)):
-            if not isinstance(value, dict):
-                raise self.wrong(f"{name}[{place}]", "must be an object")
-            found.append(Fields(value, f"{self.path}{name}[{place}]."))
+            if isinstance(value, dict):
+                found.append(Fields(value, f"{self.path}{name}[{place}].", lenient=self.lenient))
+            else:
+                self._refuse(f"{name}[{place}]", "must be an object")
         return found
 
     def texts(self, name: str, *, limit: int = 100) -> tuple[str, ...]:
         """The texts of a list that are neither null nor blank."""
         values = [value for value in self.list_(name) if value is not None]
         if any(not isinstance(value, str) for value in values):
-            raise self.wrong(name, "must be a list of texts")
-        return tuple(text for value in values if (text := one_line(value, limit=limit)))
+            self._refuse(name, "must be a list of texts")
+        texts = (one_line(value, limit=limit) for value in values if isinstance(value, str))
+        return tuple(filter(None, texts))

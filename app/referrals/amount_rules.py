@@ -5,7 +5,7 @@ from typing import assert_never
 
 from app.base import money
 from app.brands.programme import DiscountKind, PartialRefund
-from app.orders.rules import remaining_total
+from app.orders.rules import OrderMoney
 
 
 def minor_of(value: Decimal, currency: str) -> int:
@@ -46,31 +46,43 @@ def leaked(
     return min(discounted, amount_off(kind, value, subtotal, currency))
 
 
-def net_reward(
-    reward: int, total: int, refunded: int, *, cancelled: bool, how: PartialRefund, minimum: int | None
+def booked_discount(
+    kind: DiscountKind,
+    value: Decimal,
+    *,
+    stated: int | None,
+    counts: bool,
+    subtotal: int,
+    discounted: int,
+    code_currency: str,
+    currency: str,
 ) -> int:
+    """What a code took off an order, in minor units of `currency`.
+
+    What the shop states of this code is believed; else it follows from the code's terms, and for a
+    code that does not count from what the shop took off in all.
+    """
+    if stated is not None:
+        return stated
+    if counts:
+        return amount_off(kind, value, subtotal, currency, discounted=discounted)
+    return leaked(kind, value, subtotal, discounted, code_currency=code_currency, currency=currency)
+
+
+def net_reward(reward: int, order: OrderMoney, *, how: PartialRefund, minimum: int | None) -> int:
     """What is left of a reward, in minor units, whatever the order in which the facts came.
 
-    Proportional: `floor(reward × remaining ÷ total)`. Threshold: whole while `remaining` ≥
-    `minimum` (None: while anything remains), else 0. An order with a total of 0 keeps its reward
-    until it is cancelled.
+    Proportional: `floor(reward × remaining ÷ goods)`. Threshold: whole while `remaining` ≥
+    `minimum` (None: while anything remains), else 0. An order without goods to pay keeps its reward
+    until nothing is left of it.
     """
-    remaining = remaining_total(total, refunded, cancelled=cancelled)
-    if cancelled:
+    if order.is_undone:
         return 0
     match how:
         case PartialRefund.proportional:
-            return reward * remaining // total if total > 0 else reward
+            return reward * order.remaining // order.goods if order.goods > 0 else reward
         case PartialRefund.threshold:
-            wanted = max(minimum or 0, min(total, 1))
-            return reward if remaining >= wanted else 0
+            wanted = max(minimum or 0, min(order.goods, 1))
+            return reward if order.remaining >= wanted else 0
         case _:
             assert_never(how)
-
-
-def is_undone(total: int, refunded: int, *, cancelled: bool) -> bool:
-    """Whether nothing is left of an order: cancelled, or refunded wholly.
-
-    A free order without refunds is not.
-    """
-    return cancelled or (refunded > 0 and remaining_total(total, refunded, cancelled=False) == 0)

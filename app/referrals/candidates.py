@@ -41,6 +41,10 @@ class RedemptionCandidate:
     shop_currency: str
     """The currency of rewards and of the budget."""
     discounted: int = 0
+    stated_discounts: Mapping[str, int] = field(default_factory=dict)
+    """What the shop states that codes took off, by the code made comparable."""
+    buyer_key: bytes | None = None
+    """As in the order's row."""
     payment_key: bytes | None = None
     paid_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -67,6 +71,8 @@ class RedemptionContext:
     """What rewards cost so far, by budget."""
     payments: Collection[tuple[UUID, bytes]]
     """The payment keys of the owners' own orders, by customer."""
+    buyers: Collection[tuple[UUID, bytes]]
+    """The buyer keys of the owners' own orders, by customer."""
     uses: Counter[UUID] = field(default_factory=Counter)
 
     def eligibility_of(self, candidate: RedemptionCandidate, code: Code) -> EligibilityInput:
@@ -79,7 +85,7 @@ class RedemptionContext:
             disabled=code.disabled_at is not None or owner.revoked,
             expired=code.expires_at <= candidate.placed_at,
             uses_left=code.max_uses - code.uses - self.uses[code.id],
-            own_order=owner.is_same(candidate),
+            own_order=owner.is_same(candidate) or self._is_owners_account(owner, candidate),
             used_before=candidate.email_key in self.emails or candidate.phone in self.phones,
             existing_customer=candidate.key in self.existing,
             subtotal=candidate.subtotal,
@@ -112,6 +118,12 @@ class RedemptionContext:
         if customer_id is None or candidate.payment_key is None:
             return False
         return (customer_id, candidate.payment_key) in self.payments
+
+    def _is_owners_account(self, owner: "CodeOwner", candidate: RedemptionCandidate) -> bool:
+        """Whether the referrer has ordered by this account of the shop, under any address."""
+        if owner.customer_id is None or candidate.buyer_key is None:
+            return False
+        return (owner.customer_id, candidate.buyer_key) in self.buyers
 
     def _budget_of(self, candidate: RedemptionCandidate) -> tuple[datetime | None, str]:
         return budget_of(self.programme, candidate, self.zone)

@@ -19,10 +19,10 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.referrals.reverse import (
     RedemptionState,
+    adjust_rewards,
     discount_back,
     give_back,
     lock_redemption_states,
-    reduce_rewards,
 )
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
@@ -70,7 +70,7 @@ async def reject_redemption(
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.rejected)
     await _update(session, state, status=RedemptionStatus.rejected, reason=reason)
-    await reduce_rewards(session, brand, [state], now=now)
+    await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rejected, ("red", redemption_id), changes)
 
@@ -103,7 +103,7 @@ async def undo_redemption(
         holds_use=False,
     )
     await post_entries(session, brand, [discount_back(redemption, now=now)], now=now)
-    await reduce_rewards(session, brand, [state], now=now)
+    await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rolled_back, ("red", redemption_id), changes)
 

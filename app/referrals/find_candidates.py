@@ -1,6 +1,6 @@
 """Find the orders whose redemption is to be decided, and the codes of ours that they carry."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,22 +9,27 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids, in_texts
-from app.base.tokens import plain_code, slug_brand
+from app.base.tokens import Tokens, plain_code, slug_brand
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.orders.models import Order
+from app.orders.record import discount_key
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.rules import CodeKind
 
 
 async def find_candidates(
-    session: AsyncSession, brand_id: int, order_ids: Sequence[UUID]
+    session: AsyncSession, tokens: Tokens, brand_id: int, order_ids: Sequence[UUID]
 ) -> list[RedemptionCandidate]:
     """Return the orders with a code or share link and without a redemption, in the order given."""
     rows = await session.execute(_undecided(brand_id, order_ids))
     found = {row.id: row for row in rows}
-    return [_candidate(found[order_id]) for order_id in dict.fromkeys(order_ids) if order_id in found]
+    return [
+        _candidate(tokens, brand_id, found[order_id])
+        for order_id in dict.fromkeys(order_ids)
+        if order_id in found
+    ]
 
 
 def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
@@ -39,7 +44,8 @@ def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, .
                 Order.subtotal,
                 Order.currency,
             ),
-            *(Order.discount_total, Order.payment_key, Order.paid_at, Order.delivered_at),
+            *(Order.discount_total, Order.discount_amounts, Order.buyer_key, Order.payment_key),
+            *(Order.paid_at, Order.delivered_at),
             *(Customer.email_key, Customer.phone),
             Shop.currency.label("shop_currency"),
         )
@@ -63,10 +69,11 @@ def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, .
     )
 
 
-def _candidate(row: Row[*tuple[Any, ...]]) -> RedemptionCandidate:
+def _candidate(tokens: Tokens, brand_id: int, row: Row[*tuple[Any, ...]]) -> RedemptionCandidate:
+    entered = tuple(plain for entered in row.discount_codes if (plain := plain_code(entered)))
     return RedemptionCandidate(
         key=row.id,
-        entered=tuple(plain for entered in row.discount_codes if (plain := plain_code(entered))),
+        entered=entered,
         slug=row.referral.strip().lower() if row.referral else None,
         customer_id=row.customer_id,
         email_key=row.email_key,
@@ -76,10 +83,22 @@ def _candidate(row: Row[*tuple[Any, ...]]) -> RedemptionCandidate:
         currency=row.currency,
         shop_currency=row.shop_currency,
         discounted=row.discount_total,
+        stated_discounts=stated_discounts(tokens, brand_id, row.discount_amounts, entered),
+        buyer_key=row.buyer_key,
         payment_key=row.payment_key,
         paid_at=row.paid_at,
         delivered_at=row.delivered_at,
     )
+
+
+def stated_discounts(
+    tokens: Tokens, brand_id: int, amounts: Mapping[str, int] | None, codes: Collection[str]
+) -> dict[str, int]:
+    """What an order's `discount_amounts` state of these codes, which are given made comparable."""
+    if not amounts:
+        return {}
+    keys = {code: discount_key(tokens, brand_id, code) for code in codes}
+    return {code: amounts[key] for code, key in keys.items() if key in amounts}
 
 
 async def find_codes(

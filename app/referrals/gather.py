@@ -61,6 +61,7 @@ async def gather(
     owners = await _load_owners(session, brand.id, referrer_ids)
     emails = {candidate.email_key for candidate in candidates if candidate.email_key}
     phones = {candidate.phone for candidate in candidates if candidate.phone}
+    payments, buyers = await _owners_keys(session, brand.id, owners.values(), candidates)
     return RedemptionContext(
         programme=programme,
         terms=terms,
@@ -73,7 +74,8 @@ async def gather(
         phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones),
         counted=await _counted(session, brand.id, referrer_ids),
         spent=await _spent(session, brand.id, programme, candidates, zone),
-        payments=await _payments(session, brand.id, owners.values(), candidates),
+        payments=payments,
+        buyers=buyers,
     )
 
 
@@ -128,12 +130,13 @@ async def _load_owners(
     }
 
 
-# A person is a customer, an e-mail without aliases, or a phone; each has an index of its own.
+# A person is a customer, an e-mail without aliases, a phone, or a shop's account; each is found by
+# an index of its own.
 _EXISTING = text("""
     SELECT friend.key
     FROM unnest(CAST(:keys AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:email_keys AS text[]),
-                CAST(:phones AS text[]), CAST(:placed AS timestamptz[]))
-        AS friend (key, customer_id, email_key, phone, placed_at)
+                CAST(:phones AS text[]), CAST(:buyers AS bytea[]), CAST(:placed AS timestamptz[]))
+        AS friend (key, customer_id, email_key, phone, buyer_key, placed_at)
     WHERE EXISTS (
         SELECT 1
         FROM (
@@ -143,7 +146,12 @@ _EXISTING = text("""
         ) AS same
         JOIN orders ON orders.brand_id = :brand_id AND orders.customer_id = same.id
         WHERE NOT orders.test AND orders.cancelled_at IS NULL
-          AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key)
+          AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key) AND orders.id <> friend.key
+    ) OR EXISTS (
+        SELECT 1 FROM orders
+        WHERE orders.brand_id = :brand_id AND orders.buyer_key = friend.buyer_key
+          AND NOT orders.test AND orders.cancelled_at IS NULL
+          AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key) AND orders.id <> friend.key
     )
 """)
 
@@ -163,6 +171,7 @@ async def _existing(
             "customer_ids": [candidate.customer_id for candidate in candidates],
             "email_keys": [candidate.email_key for candidate in candidates],
             "phones": [candidate.phone for candidate in candidates],
+            "buyers": [candidate.buyer_key for candidate in candidates],
             "placed": [candidate.placed_at for candidate in candidates],
         },
     )
@@ -258,20 +267,26 @@ async def _spent(
     return spent
 
 
-async def _payments(
+async def _owners_keys(
     session: AsyncSession,
     brand_id: int,
     owners: Iterable[CodeOwner],
     candidates: Sequence[RedemptionCandidate],
-) -> set[tuple[UUID, bytes]]:
-    """Which of these payment keys the owners used for orders of their own, by customer."""
-    keys = {candidate.payment_key for candidate in candidates if candidate.payment_key}
+) -> tuple[set[tuple[UUID, bytes]], set[tuple[UUID, bytes]]]:
+    """Which of these payment and buyer keys the owners' own orders have, by customer."""
+    payments = {candidate.payment_key for candidate in candidates if candidate.payment_key}
+    buyers = {candidate.buyer_key for candidate in candidates if candidate.buyer_key}
     customer_ids = {owner.customer_id for owner in owners if owner.customer_id is not None}
-    if not keys or not customer_ids:
-        return set()
+    if not (payments or buyers) or not customer_ids:
+        return set(), set()
     rows = await session.execute(
-        select(Order.customer_id, Order.payment_key).where(
-            Order.brand_id == brand_id, Order.customer_id.in_(customer_ids), Order.payment_key.in_(keys)
+        select(Order.customer_id, Order.payment_key, Order.buyer_key).where(
+            Order.brand_id == brand_id,
+            Order.customer_id.in_(customer_ids),
+            Order.payment_key.in_(payments) | Order.buyer_key.in_(buyers),
         )
     )
-    return {(row.customer_id, row.payment_key) for row in rows}
+    found = rows.all()
+    return {(row.customer_id, row.payment_key) for row in found}, {
+        (row.customer_id, row.buyer_key) for row in found
+    }

@@ -139,24 +139,26 @@ class CodePublication(Base):
 
 
 class Visit(Base):
-    """One opening of a share link; nothing about who opened it."""
+    """A person who opened a share link, once a day; nothing else about them is stored."""
 
     __tablename__ = "visits"
     __table_args__ = (
         ForeignKeyConstraint(*_REFERRER),
-        Index("ix_visits_referrer", "brand_id", "referrer_id"),
+        UniqueConstraint("brand_id", "referrer_id", "visitor"),
         Index("ix_visits_at", "at", "brand_id"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     referrer_id: Mapped[UUID]
+    visitor: Mapped[bytes]
+    """`Tokens.visitor_key` of the link, the day, the network and the browser."""
     at: Mapped[Moment]
     created_at: Mapped[Created]
 
 
 class VisitCount(Base):
-    """How often a share link was opened on a day whose visits are deleted."""
+    """How many people opened a share link on a day whose visits are deleted."""
 
     __tablename__ = "visit_counts"
     __table_args__ = (ForeignKeyConstraint(*_REFERRER),)
@@ -214,6 +216,8 @@ class Redemption(Base):
     status: Mapped[RedemptionStatus] = mapped_column(enum_text(RedemptionStatus))
     reason: Mapped[str | None]
     """A `RefusalReason`, a person's words at a rejection, or what reversed it."""
+    status_before: Mapped[RedemptionStatus | None] = mapped_column(enum_text(RedemptionStatus))
+    """What a refund reversed, to be restored where the order turns out to be worth more."""
     amount_off: Mapped[Minor]
     currency: Mapped[str]
     terms_id: Mapped[UUID]

@@ -14,7 +14,7 @@ from app.base.ids import new_id
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.amount_rules import amount_off, leaked
+from app.referrals.amount_rules import booked_discount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision, reward_amount
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
@@ -111,16 +111,13 @@ def _amount_off_of(decision: RedemptionDecision) -> int:
     For a refused code what the shop took off.
     """
     candidate, code = decision.candidate, decision.code
-    kind, value = code.discount_kind, code.discount_value
-    if decision.reason is None:
-        return amount_off(
-            kind, value, candidate.subtotal, candidate.currency, discounted=candidate.discounted
-        )
-    return leaked(
-        kind,
-        value,
-        candidate.subtotal,
-        candidate.discounted,
+    return booked_discount(
+        code.discount_kind,
+        code.discount_value,
+        stated=candidate.stated_discounts.get(code.code),
+        counts=decision.reason is None,
+        subtotal=candidate.subtotal,
+        discounted=candidate.discounted,
         code_currency=code.currency,
         currency=candidate.currency,
     )

@@ -29,7 +29,7 @@ async def redeem_orders(
     that came before the order are folded in. Whether a code had expired is decided for the time
     the order was placed, so that a late webhook refuses nobody.
     """
-    candidates = await find_candidates(session, brand.id, order_ids)
+    candidates = await find_candidates(session, tokens, brand.id, order_ids)
     carried = await find_codes(session, brand.id, candidates)
     candidates = [candidate for candidate in candidates if candidate.key in carried]
     if not candidates:

@@ -11,16 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids, recordset
+from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
-from app.referrals.amount_rules import is_undone, minor_of, net_reward
+from app.referrals.amount_rules import minor_of, net_reward
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.period_rules import hold_end
-from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RewardStatus
+from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RefusalReason, RewardStatus
 
 CANCELLED, REFUNDED = "cancelled", "refunded"
 """Reasons of a reversed redemption, besides a person's words."""
@@ -43,7 +44,7 @@ class RedemptionState:
     @property
     def undone(self) -> bool:
         """Whether nothing is left of the order."""
-        return is_undone(self.order.total, self.order.refunded, cancelled=self.cancelled)
+        return self.order.money.is_undone
 
     def net_of(self, amount: int) -> int:
         """What the order's facts leave of a reward of this amount.
@@ -55,9 +56,7 @@ class RedemptionState:
         minimum, currency = self.terms.offer.minimum_subtotal, self.order.currency
         return net_reward(
             amount,
-            self.order.total,
-            self.order.refunded,
-            cancelled=self.cancelled,
+            self.order.money,
             how=self.terms.reward.partial_refund,
             minimum=None if minimum is None else minor_of(minimum, currency),
         )
@@ -84,7 +83,7 @@ async def reverse_orders(
     await session.flush()
     returned = [discount_back(one.redemption, now=now) for one in states if one.cancelled]
     await post_entries(session, brand, returned, now=now)
-    await reduce_rewards(session, brand, states, now=now)
+    await adjust_rewards(session, brand, states, now=now)
     if any(
         one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending
         for one in states
@@ -163,13 +162,27 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
     if redemption.status in COUNTED and state.undone:
+        redemption.status_before = redemption.status
         redemption.status = RedemptionStatus.reversed
         redemption.reason = CANCELLED if state.cancelled else REFUNDED
         redemption.reversed_at = now
     elif redemption.status is RedemptionStatus.reversed and state.cancelled and redemption.reason == REFUNDED:
         redemption.reason = CANCELLED
+    elif (
+        redemption.status is RedemptionStatus.reversed and redemption.reason == REFUNDED and not state.undone
+    ):
+        _restore(redemption)
     if state.cancelled:
         redemption.holds_use = False
+
+
+def _restore(redemption: Redemption) -> None:
+    """Undo a reversal by refunds, where the order was worth more than was known."""
+    redemption.status = redemption.status_before or RedemptionStatus.pending
+    in_review = redemption.status is RedemptionStatus.in_review
+    redemption.reason = RefusalReason.suspected_fraud if in_review else None
+    redemption.status_before = None
+    redemption.reversed_at = None
 
 
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
@@ -203,23 +216,23 @@ def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction
     )
 
 
-async def reduce_rewards(
+async def adjust_rewards(
     session: AsyncSession, brand: Brand, states: Sequence[RedemptionState], *, now: datetime
 ) -> None:
-    """Reduce rewards to what the facts leave of them, granted ones with a compensating transaction.
+    """Set rewards to what the facts leave of them, granted ones with a compensating transaction.
 
     A reward whose redemption no longer counts is `cancelled` before it was granted, else
-    `reversed`. A reward is never raised, since refunds are never undone.
+    `reversed`. One that was reduced rises again where an edit of its order is reported late.
     """
     rewarded = [(one, one.reward) for one in states if one.reward is not None]
-    reduced = []
+    adjusted = []
     for state, reward in rewarded:
-        net, status = state.net_of(reward.amount), _reduced_status(state, reward)
-        if net < reward.net_amount or status is not reward.status:
-            reduced.append((state, reward, net, status))
-    if not reduced:
+        net, status = state.net_of(reward.amount), _adjusted_status(state, reward)
+        if net != reward.net_amount or status is not reward.status:
+            adjusted.append((state, reward, net, status))
+    if not adjusted:
         return
-    rows = [{"id": reward.id, "net_amount": net, "status": status} for _, reward, net, status in reduced]
+    rows = [{"id": reward.id, "net_amount": net, "status": status} for _, reward, net, status in adjusted]
     given = recordset(rows, [Reward.id, Reward.net_amount, Reward.status])
     await session.execute(
         update(Reward)
@@ -227,26 +240,28 @@ async def reduce_rewards(
         .values(net_amount=given.c.net_amount, status=given.c.status)
         .execution_options(synchronize_session=False)
     )
-    reversals = [
-        _reversal(state.redemption, reward, net, now=now)
-        for state, reward, net, _ in reduced
+    posted = [
+        _adjustment(state.redemption, reward, net, now=now)
+        for state, reward, net, _ in adjusted
         if reward.granted_at is not None
     ]
-    await post_entries(session, brand, reversals, now=now)
+    await post_entries(session, brand, posted, now=now)
 
 
-def _reduced_status(state: RedemptionState, reward: Reward) -> RewardStatus:
-    if reward.status is RewardStatus.pending:
-        counts = state.redemption.status in COUNTED
+def _adjusted_status(state: RedemptionState, reward: Reward) -> RewardStatus:
+    counts = state.redemption.status in COUNTED
+    if reward.status in (RewardStatus.pending, RewardStatus.cancelled):
         return RewardStatus.pending if counts else RewardStatus.cancelled
-    if reward.status in EARNED and state.net_of(reward.amount) == 0:
+    net = state.net_of(reward.amount)
+    if reward.status in EARNED and net == 0:
         return RewardStatus.reversed
-    return reward.status
+    return RewardStatus.granted if reward.status is RewardStatus.reversed and net > 0 else reward.status
 
 
-def _reversal(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
+def _adjustment(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
     return LedgerTransaction(
-        key=f"reversal:{redemption.id}:{net}",
+        # What is posted follows from the stored amount, which is locked: never twice.
+        key=f"reward:{redemption.id}:{new_id()}",
         account=LedgerAccount.reward_cost,
         other=LedgerAccount.referrers,
         amount=net - reward.net_amount,

@@ -17,7 +17,7 @@ from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.models import Redemption, Reward
-from app.referrals.reverse import RedemptionState, lock_redemption_states, reduce_rewards
+from app.referrals.reverse import RedemptionState, adjust_rewards, lock_redemption_states
 from app.referrals.rules import RedemptionStatus, RewardStatus
 
 _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
@@ -61,7 +61,7 @@ async def reward_redemptions(
     events += [Event("reward.granted", reward.id, now) for _, reward in granted]
     await record_events(session, brand.id, events)
     await post_entries(session, brand, [_transaction(*each, now=now) for each in granted], now=now)
-    await reduce_rewards(session, brand, [state for state, _ in granted], now=now)
+    await adjust_rewards(session, brand, [state for state, _ in granted], now=now)
     await _announce(session, tokens, brand, granted, now=now)
 
 

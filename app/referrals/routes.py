@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from app.base import clock
 from app.base.i18n import language_of
 from app.base.web.context import ContextDep, SessionDep
-from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
@@ -65,8 +65,8 @@ async def probe_referrer(
 
 
 @router.get("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))
-async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
-    """A friend's landing page, whose opening is counted as a visit.
+async def show_offer(request: Request, slug: SlugPath, context: ContextDep, session: SessionDep) -> Response:
+    """A friend's landing page; a person who opens it is counted, once a day.
 
     An unknown, a used up and an expired code get the same page.
     """
@@ -79,7 +79,8 @@ async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> R
         lookup_limit.record_failure(request)
         return not_found_page()
     if is_visit(request.method, request.headers):
-        await record_visit(session, offer, now=now)
+        visitor = f"{address_of(request)} {request.headers['user-agent']}"
+        await record_visit(session, context.tokens, offer, visitor, now=now)
     # Nothing is known of the friend, so the page is in the brand's language.
     language = language_of(offer.brand.locale)
     last_day = day_of(offer.last_day, zone_or(offer.brand.time_zone, "UTC"), language)
@@ -88,9 +89,9 @@ async def show_offer(request: Request, slug: SlugPath, session: SessionDep) -> R
 
 
 @router.head("/r/{slug}", include_in_schema=False)
-async def probe_offer(request: Request, slug: SlugPath, session: SessionDep) -> Response:
+async def probe_offer(request: Request, slug: SlugPath, context: ContextDep, session: SessionDep) -> Response:
     """As GET, without the page and without a visit."""
-    return await show_offer(request, slug, session)
+    return await show_offer(request, slug, context, session)
 
 
 def _brand_values(brand: Brand) -> dict[str, object]:

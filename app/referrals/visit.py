@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
-from app.base.tokens import slug_brand
+from app.base.tokens import Tokens, slug_brand
 from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
+from app.brands.rules import zone_or
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.platforms.registry import adapter_of
@@ -22,10 +23,15 @@ from app.referrals.models import Code, CodePublication, Referrer, Visit
 from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.share import discount_text, has_present_code, in_home_shop, reward_text, status_of
 
+_BROWSER = re.compile(r"(?:Mozilla|Opera)/\d")
+"""How every browser names itself, in-app browsers too; scripts and mail scanners often do not."""
 _MACHINES = re.compile(
-    r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|skypeuripreview", re.IGNORECASE
+    r"bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp/|embedly|headless|lighthouse|"
+    r"scan|monitor|pingdom|uptime|phantom|selenium|curl|python|https?://",
+    re.IGNORECASE,
 )
-"""User agents that are no person: search engines, and messengers that preview a link."""
+"""User agents that are no person: search engines, messengers that preview a link, and checkers; a
+web address in one is that of a program's documentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +109,34 @@ def _live_offer(brand_id: int, slug: str) -> Select[Code, Brand, Shop, str | Non
 
 
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request counts as a visit: not a HEAD, a browser's prefetch, or a known bot."""
+    """Whether a request may be a person's: a browser's GET of a page, no prefetch, no program."""
     purpose = " ".join(
         headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")
     ).lower()
     if method != "GET" or "prefetch" in purpose or "preview" in purpose:
         return False
-    return _MACHINES.search(headers.get("user-agent", "")) is None
+    if headers.get("sec-fetch-dest", "document") != "document":
+        return False
+    agent = headers.get("user-agent", "")
+    return _BROWSER.match(agent) is not None and _MACHINES.search(agent) is None
 
 
-async def record_visit(session: AsyncSession, offer: FriendOffer, *, now: datetime) -> None:
-    """Count one opening of the link; nothing about who opened it is stored."""
+async def record_visit(
+    session: AsyncSession, tokens: Tokens, offer: FriendOffer, visitor: str, *, now: datetime
+) -> None:
+    """Count a person who opened the link, once on each day of the brand's zone.
+
+    `visitor` is what tells people apart: network and browser. Only a keyed hash is stored.
+    """
+    day = now.astimezone(zone_or(offer.brand.time_zone, "UTC")).date()
     await session.execute(
-        insert(Visit).values(brand_id=offer.brand.id, id=new_id(), referrer_id=offer.referrer_id, at=now)
+        insert(Visit)
+        .values(
+            brand_id=offer.brand.id,
+            id=new_id(),
+            referrer_id=offer.referrer_id,
+            visitor=tokens.visitor_key(offer.referrer_id, day, visitor),
+            at=now,
+        )
+        .on_conflict_do_nothing()
     )

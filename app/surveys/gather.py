@@ -20,7 +20,6 @@ from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage
 from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
-from app.orders.rules import remaining_total
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyCause
 from app.surveys.schedule_rules import SurveyInput
@@ -136,7 +135,7 @@ def _order_input(
         fulfilled_at=order.fulfilled_at,
         delivered_at=order.delivered_at,
         cancelled=order.cancelled_at is not None,
-        refunded=order.refunded > 0 and remaining_total(order.total, order.refunded, cancelled=False) == 0,
+        refunded=order.money.is_refunded,
         total=to_decimal(order.total, order.currency),
         source=order.source,
         tags=order.tags,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +18,15 @@ from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
 from app.surveys.gather import Gathered, Occasion, gather_occasions, gather_orders, occasion_of
 from app.surveys.models import Survey
-from app.surveys.rules import OPEN, RECONSIDERED, SkipReason, SurveyCause, SurveyStatus
+from app.surveys.rules import (
+    OF_THE_ORDER,
+    OPEN,
+    RECONSIDERED,
+    UNDONE_BY_EDITS,
+    SkipReason,
+    SurveyCause,
+    SurveyStatus,
+)
 from app.surveys.schedule_rules import Planned, Skipped, plan
 from app.surveys.templates import REMINDER, SURVEY
 
@@ -58,8 +66,9 @@ async def schedule_surveys(
 
     Idempotent: call it after any change of an order's facts, in any order and as often as wanted. A
     survey that is queued, sent, answered or expired is not changed; of the skipped only those are
-    planned again that a fact can undo (`RECONSIDERED`). One row per order holds under
-    concurrent calls. Reminders of an open survey stop once its order is cancelled or refunded.
+    planned again that a fact can undo (`RECONSIDERED`, `UNDONE_BY_EDITS`). One row per order holds
+    under concurrent calls. Reminders of an open survey stop once its order is cancelled or
+    refunded.
     """
     if not order_ids:
         return
@@ -138,9 +147,18 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
             set_=changed,
             where=or_(
                 Survey.status == SurveyStatus.planned,
-                and_(Survey.status == SurveyStatus.skipped, Survey.reason.in_(sorted(RECONSIDERED))),
+                and_(Survey.status == SurveyStatus.skipped, _may_change(fresh.excluded)),
             ),
         )
+    )
+
+
+def _may_change(new: Any) -> ColumnElement[bool]:
+    """Whether a skipped survey is decided anew; `new` is the row that would replace it."""
+    return or_(
+        Survey.reason.in_(sorted(RECONSIDERED)),
+        new.reason.in_(sorted(OF_THE_ORDER)),
+        and_(Survey.reason.in_(sorted(UNDONE_BY_EDITS)), Survey.programme_version == new.programme_version),
     )
 
 

@@ -38,6 +38,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sees_people", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_table(
         "provider_circuits",
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -320,6 +336,7 @@ def upgrade() -> None:
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("body_hash", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -341,7 +358,8 @@ def upgrade() -> None:
             "shop_id",
             "source",
             "external_id",
-            name=op.f("uq_deliveries_brand_id_shop_id_source_external_id"),
+            "body_hash",
+            name=op.f("uq_deliveries_brand_id_shop_id_source_external_id_body_hash"),
         ),
     )
     op.create_index(
@@ -447,27 +465,6 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_former_references_customer", "former_references", ["brand_id", "customer_id"], unique=False
-    )
-    op.create_table(
-        "idempotency_keys",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("api_key_id", sa.Uuid(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "api_key_id"],
-            ["api_keys.brand_id", "api_keys.id"],
-            name=op.f("fk_idempotency_keys_api_keys_brand_id_api_key_id"),
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "api_key_id", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_table(
         "login_links",
@@ -578,6 +575,8 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("amount", sa.Numeric(), nullable=True),
         sa.Column("dispute", sa.Text(), nullable=True),
+        sa.Column("shipping", sa.Numeric(), nullable=True),
+        sa.Column("quantity", sa.Numeric(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "created_at",
@@ -608,11 +607,17 @@ def upgrade() -> None:
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
+        sa.Column("buyer_key", sa.LargeBinary(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("subtotal", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
         sa.Column("discount_total", sa.BigInteger(), nullable=False),
+        sa.Column("shipping_total", sa.BigInteger(), nullable=False),
+        sa.Column("refunded_wholly", sa.Boolean(), nullable=False),
         sa.Column("discount_codes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "discount_amounts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("referral", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -624,10 +629,13 @@ def upgrade() -> None:
         sa.Column("history", sa.Boolean(), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stated_at", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("fulfilled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("refunded", sa.BigInteger(), nullable=False),
+        sa.Column("refunded_shipping", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("dispute", sa.Text(), nullable=True),
         sa.Column(
@@ -650,6 +658,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id", "shop_id", "external_id", name=op.f("uq_orders_brand_id_shop_id_external_id")
         ),
+    )
+    op.create_index(
+        "ix_orders_buyer",
+        "orders",
+        ["brand_id", "buyer_key"],
+        unique=False,
+        postgresql_where=sa.text("buyer_key IS NOT NULL"),
     )
     op.create_index("ix_orders_customer", "orders", ["brand_id", "customer_id", "placed_at"], unique=False)
     op.create_index("ix_orders_placed_at", "orders", ["brand_id", "placed_at"], unique=False)
@@ -741,6 +756,13 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id", "message_id", "number", name=op.f("uq_attempts_brand_id_message_id_number")
         ),
+    )
+    op.create_index(
+        "ix_attempts_provider_ref",
+        "attempts",
+        ["provider_ref"],
+        unique=False,
+        postgresql_where=sa.text("provider_ref IS NOT NULL"),
     )
     op.create_table(
         "data_requests",
@@ -1169,6 +1191,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("visitor", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "created_at",
@@ -1182,9 +1205,11 @@ def upgrade() -> None:
             name=op.f("fk_visits_referrers_brand_id_referrer_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
+        sa.UniqueConstraint(
+            "brand_id", "referrer_id", "visitor", name=op.f("uq_visits_brand_id_referrer_id_visitor")
+        ),
     )
     op.create_index("ix_visits_at", "visits", ["at", "brand_id"], unique=False)
-    op.create_index("ix_visits_referrer", "visits", ["brand_id", "referrer_id"], unique=False)
     op.create_table(
         "code_publications",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1232,6 +1257,7 @@ def upgrade() -> None:
         sa.Column("one_per_friend", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("status_before", sa.Text(), nullable=True),
         sa.Column("amount_off", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("terms_id", sa.Uuid(), nullable=False),
@@ -1380,7 +1406,6 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'wanted'"),
     )
     op.drop_table("code_publications")
-    op.drop_index("ix_visits_referrer", table_name="visits")
     op.drop_index("ix_visits_at", table_name="visits")
     op.drop_table("visits")
     op.drop_table("visit_counts")
@@ -1426,12 +1451,18 @@ def downgrade() -> None:
     op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
     op.drop_table("deliveries_customers")
     op.drop_table("data_requests")
+    op.drop_index(
+        "ix_attempts_provider_ref",
+        table_name="attempts",
+        postgresql_where=sa.text("provider_ref IS NOT NULL"),
+    )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
     op.drop_table("shop_connections")
     op.drop_table("programmes")
     op.drop_index("ix_orders_placed_at", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")
+    op.drop_index("ix_orders_buyer", table_name="orders", postgresql_where=sa.text("buyer_key IS NOT NULL"))
     op.drop_table("orders")
     op.drop_table("order_facts")
     op.drop_index(
@@ -1448,7 +1479,6 @@ def downgrade() -> None:
     op.drop_index("ix_messages_customer", table_name="messages")
     op.drop_table("messages")
     op.drop_table("login_links")
-    op.drop_table("idempotency_keys")
     op.drop_index("ix_former_references_customer", table_name="former_references")
     op.drop_table("former_references")
     op.drop_index("ix_erasures_sequence", table_name="erasures")
@@ -1493,5 +1523,6 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     op.drop_table("template_versions")
     op.drop_table("provider_circuits")
+    op.drop_table("idempotency_keys")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

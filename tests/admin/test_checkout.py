@@ -93,7 +93,7 @@ async def test_an_unknown_code_is_named_as_the_reason(client, code):
         {"code": "", "order": {"subtotal": "1", "currency": "EUR"}},
         {"code": "X", "order": {"currency": "EUR"}},
         {"code": "X", "order": {"subtotal": "-1", "currency": "EUR"}},
-        {"code": "X", "order": {"subtotal": "1.005", "currency": "EUR"}},
+        {"code": "X", "order": {"subtotal": "1", "currency": "EUR", "id": []}},
         {"code": "X", "order": {"subtotal": "1", "currency": "ZZZ"}},
         {"code": "X", "order": {"subtotal": "1", "currency": "EUR", "extra": 1}},
         {"code": "X", "order": {"subtotal": "1", "currency": "EUR"}, "customer": {"mail": "a@b.c"}},
@@ -202,9 +202,7 @@ async def test_an_order_first_reported_by_webhook_still_gets_its_code(context, c
         {"code": "X", "order": {}},
         {"code": "X", "order": order(currency="ZZZ")},
         {"code": "X", "order": order(total="-1")},
-        {"code": "X", "order": order(total=1.005)},
         {"code": "X", "order": order(totl="1")},
-        {"code": "X", "order": order(placed_at="today")},
         {"code": "X", "shop": "nobody", "order": order()},
         {"code": "X", "order": order(), "extra": 1},
         {"code": "X", "order": order(customer={"mail": "a@b.c"})},
@@ -266,6 +264,87 @@ async def test_a_partial_rollback_counts_like_a_refund_once_a_key(context, clien
         assert (await client.post(path, json=wrong)).status_code == 422, wrong
     async with context.sessions() as session:
         assert await check(session, context.tokens) == []
+
+
+async def test_a_key_counts_once_a_brand_whichever_api_key_repeats_it(context, brand, client, code):
+    redemption = (
+        await client.post("/codes/redeem", json={"code": code, "order": order(total="80.00")})
+    ).json()
+    await client.post(f"/redemptions/{redemption['id']}/approve", json={"reason": "fine"})
+    async with context.sessions.begin() as session:
+        scopes = ([Scope.checkout, Scope.pii], [Scope.checkout])
+        other, blind = [await add_key(session, brand.id, each, actor=cli_actor(brand.id)) for each in scopes]
+    path = f"/redemptions/{redemption['id']}/rollback"
+    for key in (client.headers["Authorization"], f"Bearer {other}"):
+        answer = await client.post(
+            path,
+            json={"amount": "20.00", "reason": "part"},
+            headers={"Idempotency-Key": "k1", "Authorization": key},
+        )
+        assert answer.status_code == 200, answer.text
+    answer = await client.post(
+        path,
+        json={"amount": "20.00", "reason": "part"},
+        headers={"Idempotency-Key": "k1", "Authorization": f"Bearer {blind}"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    (reward,) = (await client.get("/rewards")).json()["data"]
+    assert reward["net_amount"] == "7.50"
+
+
+async def test_a_rollback_never_exceeds_what_is_left_of_the_order(context, client, code):
+    redemption = (await client.post("/codes/redeem", json={"code": code, "order": order()})).json()
+    path = f"/redemptions/{redemption['id']}/rollback"
+    assert (await client.post(path, json={"amount": "50.00", "reason": "part"})).status_code == 200
+    refused = await client.post(path, json={"amount": "22.01", "reason": "part"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_amount")
+    assert "22.00 EUR" in refused.json()["detail"]
+    assert (await client.post(path, json={"amount": 21.997, "reason": "rest"})).status_code == 200
+    async with context.sessions() as session:
+        assert await session.scalar(select(Order.refunded)) == 7200
+        assert await check(session, context.tokens) == []
+
+
+async def test_an_orders_own_use_never_counts_against_it(context, client, code):
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).values(max_uses=1))
+    assert (await client.post("/codes/redeem", json={"code": code, "order": order()})).status_code == 201
+    question = {
+        "code": code,
+        "customer": {"email": "friend1@example.org", "country": "FR"},
+        "order": {"id": "o1", "subtotal": "80.00", "currency": "EUR"},
+    }
+    known = (await client.post("/codes/validate", json=question)).json()
+    assert (known["valid"], known["reason"], known["amount_off"]) == (True, None, "8.00")
+    for other in ({"id": "o2"}, {"id": None}):
+        question["order"] |= other
+        answer = (await client.post("/codes/validate", json=question)).json()
+        assert (answer["valid"], answer["reason"]) == (False, "exhausted")
+
+
+async def test_an_account_that_bought_before_is_no_new_customer_under_another_address(client, code):
+    earlier = order(7, customer={"id": "77", "email": "first@example.org"}, discount_codes=[])
+    assert (await client.post("/codes/redeem", json={"code": "NOSUCH", "order": earlier})).status_code == 409
+    question = {
+        "code": code,
+        "customer": {"id": "77", "email": "second@example.org"},
+        "order": {"subtotal": "80.00", "currency": "EUR"},
+    }
+    assert (await client.post("/codes/validate", json=question)).json()["reason"] == "existing_customer"
+    later = order(8, customer=question["customer"], placed_at="2026-03-11T12:00:00Z")
+    answer = await client.post("/codes/redeem", json={"code": code, "order": later})
+    assert (answer.status_code, answer.json()["reason"]) == (409, "existing_customer")
+
+
+@pytest.mark.parametrize("spelling", ["\u200b{}", "{}\u2060", "\uff0d{}", " {} "])
+async def test_a_code_is_read_without_what_cannot_be_seen(client, code, spelling):
+    question = {
+        "code": spelling.format(code),
+        "customer": {"email": "new@example.org"},
+        "order": {"subtotal": "80.00", "currency": "EUR"},
+    }
+    answer = await client.post("/codes/validate", json=question)
+    assert answer.json()["valid"] is True, answer.text
 
 
 async def test_a_rollback_whose_body_cannot_be_read_is_a_422_and_changes_nothing(context, client, code):

@@ -204,6 +204,7 @@ def test_run_due_at_a_time_prints_one_line_of_counts(home):
         (["run-due", "--now", "tomorrow"], "time"),
         (["run-due", "--now", "2026-05-01T12:00:00"], "zone"),
         (["person", "export", "a@b.example", "--brand", "nobody"], "brand"),
+        (["person", "erase", "--phone", "+31612345678", "--brand", "nobody"], "brand"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(refused, words, expected):

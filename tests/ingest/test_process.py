@@ -167,7 +167,7 @@ async def test_order_without_a_customer_is_recorded(context, shop):
 async def test_bad_deliveries_fail_with_a_reason_and_delay_no_other(context, shop):
     bad = [
         b"", b"{", b"\xff", b"[" * 50_000, b'{"type":"order.paid","data":{"id":NaN}}', json.dumps(paid(2, currency="XXQ")).encode(),
-        json.dumps(paid(3, total="-1.00")).encode(), json.dumps(paid(4, total="1.005")).encode(), json.dumps(paid("a\0b")).encode(),
+        json.dumps(paid(3, total="-1.00")).encode(), json.dumps(paid(4, total="1,005")).encode(), json.dumps(paid("a\0b")).encode(),
         json.dumps(paid("a\ud800")).encode(),
     ]  # fmt: skip
     odd = paid(

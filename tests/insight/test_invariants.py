@@ -16,8 +16,8 @@ from app.ingest.rules import DeliveryStatus
 from app.insight.invariants import INVARIANTS, MOST_ROWS, check
 from app.insight.word_invariants import word_columns
 from app.ledger.rules import LedgerAccount
+from app.orders.facts_rules import FactKind
 from app.orders.models import OrderFact
-from app.orders.rules import FactKind
 from app.referrals.models import Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import START, Rows

@@ -16,8 +16,9 @@ from app.insight.timeline import timeline
 from app.messaging.models import Attempt, ProviderEvent
 from app.messaging.provider_event_rules import reason_of
 from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
+from app.orders.facts_rules import FactKind
 from app.orders.models import OrderFact
-from app.orders.rules import FactKind, OrderStatus
+from app.orders.rules import OrderStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY

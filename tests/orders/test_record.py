@@ -33,6 +33,9 @@ from app.platforms.events import (
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
+    ParcelCancelled,
+    ParcelDelivered,
+    ParcelSent,
 )
 from tests.support.constants import NOW
 
@@ -52,6 +55,22 @@ PAID = OrderPaid(
     shipping_country="DE",
     payment_fingerprint="card_1",
 )
+_ROW = [
+    Order.number,
+    Order.subtotal,
+    Order.total,
+    Order.discount_total,
+    Order.shipping_total,
+    Order.discount_codes,
+    Order.items,
+    Order.country,
+    Order.address_key,
+    Order.payment_key,
+    Order.placed_at,
+    Order.paid_at,
+    Order.version_at,
+    Order.stated_at,
+]
 FACTS: list[FactEvent] = [
     OrderFulfilled("1001", NOW + HOUR),
     OrderDelivered("1001", NOW + 2 * HOUR),
@@ -65,9 +84,10 @@ async def paid(
 ) -> list[UUID]:
     """The ids of orders, recorded in a transaction of its own."""
     async with context.sessions.begin() as session:
-        return await record_orders(
+        recorded = await record_orders(
             session, context.tokens, brand, shop, [(order, customer_id) for order in orders]
         )
+        return recorded.ids
 
 
 async def reported(context: AppContext, brand: Brand, shop: Shop, *facts: FactEvent) -> list[UUID]:
@@ -112,14 +132,122 @@ async def test_an_order_is_stored_as_it_was_reported(
     assert state(order) == (None, None, None, 0, OrderStatus.paid)
 
 
-async def test_repeated_order_is_one_and_stays_as_it_was(
+async def test_newest_version_of_an_order_counts_in_whatever_order_they_come(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    changed = replace(PAID, total=1, number="changed")
-    [first, again] = await paid(context, brand, shop, PAID, changed)
-    [later] = await paid(context, brand, shop, changed)
+    newer = replace(PAID, total=9000, number="#1001-B", version_at=NOW + HOUR)
+    [first, again] = await paid(context, brand, shop, PAID, newer)
+    [later] = await paid(context, brand, shop, replace(PAID, total=1))
     assert first == again == later
-    assert (await order_of(session)).total == 8000
+    order = await order_of(session)
+    assert (order.total, order.number, order.version_at) == (9000, "#1001-B", NOW + HOUR)
+    await paid(context, brand, shop, replace(PAID, total=7000, version_at=NOW + 2 * HOUR))
+    assert (await order_of(session)).total == 7000
+
+
+async def test_version_that_leaves_things_out_keeps_them_and_one_that_adds_them_fills_them_in(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    bare = replace(
+        PAID,
+        number="1001",
+        subtotal=None,
+        discount_total=None,
+        person=Person(),
+        discount_codes=(),
+        items=(),
+        shipping_address=(),
+        shipping_country=None,
+        payment_fingerprint=None,
+        version_at=NOW + HOUR,
+    )
+    await paid(context, brand, shop, bare)
+    order = await order_of(session)
+    assert (order.number, order.subtotal, order.discount_total, order.address_key) == ("1001", 8000, 0, None)
+    full = replace(PAID, subtotal=8500, discount_total=500, shipping_total=300)
+    await paid(context, brand, shop, full)
+    order = await order_of(session)
+    assert (order.number, order.subtotal, order.discount_total, order.shipping_total) == (
+        "#1001",
+        8500,
+        500,
+        300,
+    )
+    assert (order.discount_codes, order.country) == (["ANA-7K4QX"], "DE")
+    assert order.address_key is not None
+    assert order.payment_key is not None
+    filled = {column.key: getattr(order, column.key) for column in _ROW}
+    await paid(context, brand, shop, replace(full, order_id="2"))
+    await paid(context, brand, shop, replace(bare, order_id="2", number="2"))
+    other = await order_of(session, "2")
+    assert {column.key: getattr(other, column.key) for column in _ROW} == filled
+
+
+async def test_removed_items_make_an_order_smaller_and_what_is_refunded_is_measured_by_that(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    await paid(context, brand, shop, PAID)
+    await reported(context, brand, shop, OrderRefunded("1001", "r1", Decimal(30), NOW))
+    assert (await order_of(session)).status is OrderStatus.paid
+    await paid(context, brand, shop, replace(PAID, total=3000, version_at=NOW + HOUR))
+    assert (await order_of(session)).status is OrderStatus.refunded
+    await paid(context, brand, shop, replace(PAID, total=9000, version_at=NOW + 2 * HOUR))
+    order = await order_of(session)
+    assert (order.status, order.refunded) == (OrderStatus.paid, 3000)
+
+
+async def test_order_that_the_shop_calls_refunded_is_refunded_wholly(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    await reported(context, brand, shop, OrderRefunded("1001", "r1", Decimal(30), NOW))
+    await paid(context, brand, shop, replace(PAID, refunded_wholly=True))
+    order = await order_of(session)
+    assert (order.refunded, order.status) == (8000, OrderStatus.refunded)
+    later = replace(PAID, refunded_wholly=True, total=9000, version_at=NOW + HOUR)
+    await paid(context, brand, shop, later)
+    assert (await order_of(session)).refunded == 9000
+
+
+async def test_parcels_are_stored_and_folded_in_any_order(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    """Two pieces in two parcels, of which the first is cancelled and sent again."""
+    events: list[FactEvent] = [
+        ParcelSent("1001", "p1", NOW + HOUR, 1),
+        ParcelSent("1001", "p2", NOW + 2 * HOUR, 1),
+        ParcelCancelled("1001", "p1", NOW + 3 * HOUR),
+        ParcelDelivered("1001", "p2", NOW + 4 * HOUR),
+        ParcelSent("1001", "p3", NOW + 5 * HOUR, 1),
+        ParcelDelivered("1001", "p3", NOW + 6 * HOUR),
+    ]
+    orders = list(permutations(events))[::36]
+    for number, order in enumerate(orders):
+        told = [replace(fact, order_id=str(number)) for fact in order]
+        await reported(context, brand, shop, *told[:3])
+        await paid(context, brand, shop, replace(PAID, order_id=str(number)))
+        await reported(context, brand, shop, *told[3:])
+        assert state(await order_of(session, str(number))) == (
+            NOW + 5 * HOUR,
+            NOW + 6 * HOUR,
+            None,
+            0,
+            OrderStatus.delivered,
+        )
+
+
+async def test_refund_reported_twice_keeps_the_larger_amount_with_its_shipping(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    refunds = [
+        OrderRefunded("1001", "r1", Decimal(amount), NOW, Decimal(shipping))
+        for amount, shipping in ((20, 5), (30, 3), (30, 0))
+    ]
+    for number, order in enumerate(permutations(refunds)):
+        await paid(context, brand, shop, replace(PAID, order_id=str(number), shipping_total=500))
+        for refund in order:
+            await reported(context, brand, shop, replace(refund, order_id=str(number)))
+        row = await order_of(session, str(number))
+        assert (row.refunded, row.refunded_shipping) == (3000, 300)
 
 
 async def test_ids_are_returned_in_order_for_new_and_known_orders(
@@ -244,12 +372,12 @@ async def test_latest_word_about_a_dispute_is_stored_in_whatever_order_it_comes(
     assert (await session.execute(facts)).all() == [("d1", latest, NOW + 3 * HOUR, None)]
 
 
-async def test_refunds_add_up_and_round_down(
+async def test_refunds_add_up_before_they_are_rounded(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    await reported(context, brand, shop, OrderRefunded("1001", "r1", Decimal("10.009"), NOW))
+    await reported(context, brand, shop, OrderRefunded("1001", "r1", Decimal("9.998"), NOW))
     await paid(context, brand, shop, PAID)
-    await reported(context, brand, shop, OrderRefunded("1001", "r2", Decimal("0.001"), NOW))
+    await reported(context, brand, shop, OrderRefunded("1001", "r2", Decimal("0.006"), NOW))
     assert ((await order_of(session)).refunded, (await order_of(session)).status) == (1000, OrderStatus.paid)
     await reported(context, brand, shop, OrderRefunded("1001", "r3", Decimal(70), NOW))
     assert ((await order_of(session)).refunded, (await order_of(session)).status) == (
@@ -288,7 +416,7 @@ async def test_fact_waits_for_an_order_being_inserted(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as writing:
-        [order_id] = await record_orders(writing, context.tokens, brand, shop, [(PAID, None)])
+        [order_id] = (await record_orders(writing, context.tokens, brand, shop, [(PAID, None)])).ids
         report = asyncio.create_task(reported(context, brand, shop, FACTS[2]))
         await asyncio.sleep(0.3)
         assert not report.done()
@@ -322,7 +450,7 @@ async def test_order_and_facts_in_one_transaction_see_each_other(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as own:
-        [order_id] = await record_orders(own, context.tokens, brand, shop, [(PAID, None)])
+        [order_id] = (await record_orders(own, context.tokens, brand, shop, [(PAID, None)])).ids
         assert await record_facts(own, brand, shop, [*FACTS, OrderDelivered("unknown", NOW)]) == [order_id]
     assert (await order_of(session)).status is OrderStatus.cancelled
 
@@ -376,5 +504,8 @@ async def test_orders_are_exported_and_erased(
     async with context.sessions.begin() as own:
         await erase_orders(own, brand.id, [ann])
         await erase_orders(own, brand.id, [ann])
+    await paid(context, brand, shop, PAID, customer_id=ann)
     order = await order_of(session)
     assert (order.address_key, order.payment_key, order.total) == (None, None, 8000)
+    await paid(context, brand, shop, replace(PAID, version_at=NOW + HOUR), customer_id=ann)
+    assert (await order_of(session)).address_key is not None

@@ -16,11 +16,13 @@ from app.platforms.events import (
     DataRequested,
     DisputeStatus,
     OrderCancelled,
-    OrderDelivered,
     OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
+    ParcelCancelled,
+    ParcelDelivered,
+    ParcelSent,
     ShopErased,
     Unparseable,
 )
@@ -197,19 +199,6 @@ def test_pending_refund_is_no_event():
     assert parse("refunds/create", refund) == []
 
 
-def test_refund_in_the_buyers_currency_is_counted_by_the_returned_goods():
-    refund = body("refund")
-    refund["transactions"][0] |= {"currency": "JPY", "amount": "6000"}
-    with pytest.raises(Unparseable, match="currency"):
-        parse("refunds/create", refund)
-    refund["refund_line_items"][0] |= {
-        "subtotal_set": {"shop_money": {"amount": "25.00"}},
-        "total_tax_set": {"shop_money": {"amount": "1.50"}},
-    }
-    (event,) = parse("refunds/create", refund)
-    assert event.amount == Decimal("26.50")
-
-
 # Disputes
 
 DISPUTE = {
@@ -258,27 +247,50 @@ PARCEL = {
 
 
 def test_parcel_is_fulfilled_then_delivered():
-    assert parse("fulfillments/create", PARCEL) == [OrderFulfilled("5", datetime(2026, 3, 1, tzinfo=UTC))]
+    sent = ParcelSent("5", "1", datetime(2026, 3, 1, tzinfo=UTC))
+    assert parse("fulfillments/create", PARCEL) == [sent]
     assert parse("fulfillments/create", PARCEL | {"status": "failure"}) == []
     events = parse("fulfillments/update", PARCEL | {"shipment_status": "delivered"})
-    assert events[1] == OrderDelivered("5", datetime(2026, 3, 3, tzinfo=UTC))
+    assert events[1] == ParcelDelivered("5", "1", datetime(2026, 3, 3, tzinfo=UTC))
+
+
+def test_parcel_says_how_many_pieces_it_holds_and_whether_it_was_cancelled():
+    lines = [{"id": 1, "quantity": 2}, {"id": 2, "quantity": 1}]
+    (sent,) = parse("fulfillments/create", PARCEL | {"line_items": lines})
+    assert sent.quantity == 3
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    assert parse("fulfillments/update", PARCEL | {"status": "cancelled"}) == [ParcelCancelled("5", "1", at)]
+    (unnamed,) = parse("fulfillments/create", PARCEL | {"id": None})
+    assert unnamed.parcel_id == "5"
 
 
 def test_fulfillment_event_of_a_delivery_is_delivered():
-    event = {"order_id": 5, "status": "delivered", "happened_at": "2026-03-02T00:00:00Z"}
+    event = {
+        "order_id": 5,
+        "fulfillment_id": 1,
+        "status": "delivered",
+        "happened_at": "2026-03-02T00:00:00Z",
+    }
     assert parse("fulfillment_events/create", event) == [
-        OrderDelivered("5", datetime(2026, 3, 2, tzinfo=UTC))
+        ParcelDelivered("5", "1", datetime(2026, 3, 2, tzinfo=UTC))
     ]
     assert parse("fulfillment_events/create", event | {"status": "in_transit"}) == []
 
 
-def test_order_is_delivered_once_all_its_parcels_are():
+def test_order_names_the_parcels_it_was_sent_in_and_those_that_arrived():
     arrived = PARCEL | {"shipment_status": "delivered"}
-    order = body("order_paid") | {"fulfillment_status": "fulfilled"}
-    events = parse("orders/fulfilled", order | {"fulfillments": [arrived]})
-    assert [type(event) for event in events] == [OrderPaid, OrderFulfilled, OrderDelivered]
-    events = parse("orders/fulfilled", order | {"fulfillments": [arrived, PARCEL]})
-    assert [type(event) for event in events] == [OrderPaid, OrderFulfilled]
+    other, gone = PARCEL | {"id": 2}, PARCEL | {"id": 3, "status": "cancelled"}
+    order = body("order_paid") | {"fulfillments": [arrived, other, gone]}
+    events = parse("orders/fulfilled", order | {"fulfillment_status": "fulfilled"})
+    assert [type(event) for event in events[1:]] == [OrderFulfilled, ParcelDelivered, ParcelCancelled]
+    assert events[1].parcels == ("1", "2")
+    events = parse("orders/partially_fulfilled", order | {"fulfillment_status": "partial"})
+    assert [type(event) for event in events[1:]] == [
+        ParcelSent,
+        ParcelDelivered,
+        ParcelSent,
+        ParcelCancelled,
+    ]
 
 
 # Share slugs
@@ -291,6 +303,7 @@ def test_order_is_delivered_once_all_its_parcels_are():
         ({"landing_site": "https://x.example/p?a=1&ref=4ABCDEFGH"}, "4abcdefgh"),
         ({"note_attributes": [{"name": "tenfold_ref", "value": "4abcdefgh"}]}, "4abcdefgh"),
         ({"note_attributes": [{"name": "ref", "value": "4abcdefgh"}]}, "4abcdefgh"),
+        ({"note_attributes": {"gift": "yes", "ref": "4abcdefgh"}}, "4abcdefgh"),
         ({"landing_site": "/?ref=producthunt.com"}, None),
         ({"landing_site": None}, None),
         ({"landing_site": "http://[bad"}, None),

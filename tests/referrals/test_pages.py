@@ -1,5 +1,6 @@
 """The referrer's own page and the friend's landing page, as people see them."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select, update
 
+from app.base import clock
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.ids import new_id
@@ -32,11 +34,16 @@ BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chr
 
 
 @pytest.fixture
-async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
+def app(context: AppContext) -> FastAPI:
     app = FastAPI()
     app.state.context = context
     app.include_router(router)
     install_problems(app)
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(
         transport=ASGITransport(app=app), base_url="http://test", headers=BROWSER
     ) as client:
@@ -93,9 +100,37 @@ async def test_only_somebody_looking_is_a_visit(client: AsyncClient, context: Ap
         {"User-Agent": "WhatsApp/2.23.20.0"},
         {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
         {"User-Agent": "facebookexternalhit/1.1"},
+        {"User-Agent": "curl/8.14.1"},
+        {"User-Agent": "python-requests/2.32"},
+        {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/139.0.0.0 Safari/537.36"},
+        {"User-Agent": ""},
+        {"Sec-Fetch-Dest": "image"},
     ):
         assert (await client.get(path, headers=headers)).status_code == 200
     assert await visits(context) == 0
+
+
+async def test_a_person_is_a_visit_once_a_day(
+    app: FastAPI, client: AsyncClient, context: AppContext, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/r/{await slug_of(context, code.referrer_id)}"
+    await asyncio.gather(*(client.get(path) for _ in range(5)))
+    assert await visits(context) == 1
+    await client.get(path, headers={"User-Agent": "Mozilla/5.0 (iPhone) Safari/605.1"})
+    assert await visits(context) == 2
+    async with AsyncClient(
+        transport=ASGITransport(app=app, client=("192.0.2.7", 1)), base_url="http://test", headers=BROWSER
+    ) as neighbour:
+        await neighbour.get(path)
+    assert await visits(context) == 3
+    tomorrow = clock.now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: tomorrow)
+    await client.get(path)
+    await client.get(path)
+    assert await visits(context) == 4
+    async with context.sessions() as session:
+        kept = (await session.scalars(select(Visit.visitor))).all()
+    assert {len(each) for each in kept} == {16}
 
 
 async def test_unknown_used_and_expired_codes_get_the_same_page(
@@ -167,7 +202,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
         "sms:?&amp;body=",
         "(I get 10.00 EUR if you order.)",
         '<svg role="img"',
-        "1 time<",
+        "<dt>Visits of your link</dt><dd>1 ",
         "15.00 EUR",
         "You got 10.00 EUR.",
         "You got 5.00 EUR of 10.00 EUR, since part of the order was refunded.",

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.ids import new_id
+from app.base.money import Money
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.checkout.validate import validate_code
@@ -188,8 +189,7 @@ async def test_existing_customers_of_any_shop_and_of_history_are_not_new(
             brand,
             code.code,
             Person(phone="+33 6 12 34 56 79"),
-            subtotal=8000,
-            currency="EUR",
+            subtotal=Money(8000, "EUR"),
             now=NOW,
         )
     assert checked.reason is RefusalReason.existing_customer
@@ -466,12 +466,11 @@ async def test_validating_a_code_reserves_nothing_and_changes_nothing(
             brand,
             f" {code.code.lower()} ",
             Person(email="new@x.example"),
-            subtotal=8000,
-            currency="EUR",
+            subtotal=Money(8000, "EUR"),
             now=NOW,
         )
         unknown = await validate_code(
-            session, context.tokens, brand, "NOSUCH", Person(), subtotal=8000, currency="EUR", now=NOW
+            session, context.tokens, brand, "NOSUCH", Person(), subtotal=Money(8000, "EUR"), now=NOW
         )
     assert (fine.reason, fine.amount_off) == (None, 800)
     assert (unknown.reason, unknown.discount, unknown.amount_off) == (RefusalReason.unknown_code, None, 0)

@@ -44,7 +44,7 @@ async def test_referrer_without_a_customer_earns_rewards_and_gets_no_message(
         offer = await find_offer(session, referrer.slug, now=NOW)
         assert offer is not None
         assert (offer.code, offer.first_name) == (code.display, None)
-        await record_visit(session, offer, now=NOW)
+        await record_visit(session, context.tokens, offer, "a browser", now=NOW)
     redemption = await friend_orders(context, brand, shop, code.code)
     assert (redemption.status, redemption.referrer_id) == (RedemptionStatus.pending, referrer.id)
     await settle(context)

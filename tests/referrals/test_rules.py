@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.orders.rules import OrderMoney
 from app.referrals import amount_rules, eligibility_rules, period_rules, rules
 from app.referrals.eligibility_rules import EligibilityInput
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason
@@ -68,7 +69,7 @@ def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None)
     ("kind", "value", "subtotal", "currency", "discounted", "off"),
     [
         (DiscountKind.percent, "10", 8000, "EUR", 0, 800),
-        (DiscountKind.percent, "10", 8005, "EUR", 0, 800),
+        (DiscountKind.percent, "10", 8005, "EUR", 0, 801),
         (DiscountKind.percent, "12.5", 8000, "EUR", 0, 1000),
         (DiscountKind.percent, "10", 800, "JPY", 0, 80),
         (DiscountKind.percent, "100", 8000, "EUR", 0, 8000),
@@ -118,9 +119,54 @@ def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
 def test_net_reward(
     how: PartialRefund, minimum: int | None, total: int, refunded: int, cancelled: bool, net: int
 ) -> None:
-    assert (
-        amount_rules.net_reward(1000, total, refunded, cancelled=cancelled, how=how, minimum=minimum) == net
-    )
+    order = OrderMoney(total, refunded=refunded, cancelled=cancelled)
+    assert amount_rules.net_reward(1000, order, how=how, minimum=minimum) == net
+
+
+@pytest.mark.parametrize(
+    ("shipping", "refunded", "refunded_shipping", "net"),
+    [
+        (500, 4000, 0, 500),
+        (500, 8000, 0, 0),
+        (500, 4500, 500, 500),
+        (500, 500, 500, 1000),
+        (500, 8500, 500, 0),
+        (0, 4250, 500, 500),
+        (8500, 0, 0, 1000),
+        (8500, 8500, 8500, 0),
+    ],
+)
+def test_shipping_that_is_kept_or_refunded_leaves_no_crumb_of_a_reward(
+    shipping: int, refunded: int, refunded_shipping: int, net: int
+) -> None:
+    order = OrderMoney(8500, shipping, refunded, refunded_shipping)
+    assert amount_rules.net_reward(1000, order, how=PartialRefund.proportional, minimum=None) == net
+
+
+def test_what_the_shop_states_of_a_code_is_believed_whether_it_counts_or_not() -> None:
+    def booked(*, stated: int | None, counts: bool) -> int:
+        return amount_rules.booked_discount(
+            DiscountKind.percent,
+            Decimal(10),
+            stated=stated,
+            counts=counts,
+            subtotal=8000,
+            discounted=2240,
+            code_currency="EUR",
+            currency="EUR",
+        )
+
+    assert booked(stated=640, counts=True) == booked(stated=640, counts=False) == 640
+    assert booked(stated=0, counts=True) == 0
+    assert booked(stated=None, counts=True) == 800
+
+
+def test_percentage_is_rounded_half_up() -> None:
+    taken = [
+        amount_rules.amount_off(DiscountKind.percent, Decimal(10), subtotal, "EUR")
+        for subtotal in (8666, 8665, 8664, 5)
+    ]
+    assert taken == [867, 867, 866, 1]
 
 
 @given(
@@ -134,7 +180,7 @@ def test_net_reward_never_rises_with_a_refund(
 ) -> None:
     sums = [sum(refunds[:count]) for count in range(len(refunds) + 1)]
     nets = [
-        amount_rules.net_reward(reward, total, refunded, cancelled=False, how=how, minimum=100)
+        amount_rules.net_reward(reward, OrderMoney(total, refunded=refunded), how=how, minimum=100)
         for refunded in sums
     ]
     assert nets == sorted(nets, reverse=True)

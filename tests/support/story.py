@@ -40,6 +40,7 @@ class Story:
         self._key = key
         self._parts = Parts(context, {channel: Outbox(context) for channel in Channel})
         self._deliveries = 0
+        self._repeated: dict[str, str] = {}
 
     async def terms(self, **terms: Any) -> None:
         """Put terms in force; what is left out takes its default."""
@@ -50,7 +51,8 @@ class Story:
     ) -> Response:
         """The shop makes one delivery; the same `delivery` id means the same one again."""
         self._deliveries += 1
-        raw = json.dumps({"type": topic, "timestamp": clock.now().isoformat(), "data": data})
+        made = json.dumps({"type": topic, "timestamp": clock.now().isoformat(), "data": data})
+        raw = made if delivery is None else self._repeated.setdefault(delivery, made)
         return await self.client.post(
             "/hooks/acme/checkout", content=raw, headers=self.signed(raw, delivery, secret)
         )

@@ -19,7 +19,7 @@ from app.checkout import roll_back as rolling_back
 from app.checkout.parse import parse_basket, parse_purchase, parse_rollback
 from app.checkout.redeem import choose_shop, redeem_code
 from app.checkout.schemas import BasketBody, PurchaseBody, RollbackBody
-from app.checkout.validate import Validation, validate_code
+from app.checkout.validate import ShopOrder, Validation, validate_code
 from app.platforms.events import Unparseable
 from app.referrals.rules import RefusalReason
 from app.referrals.schemas import CodeCheck, DiscountShape, RedemptionRow
@@ -57,9 +57,12 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
     brand = await load_brand(session, caller.brand_id)
     try:
         basket = parse_basket(await request.body())
-        currency = basket.currency
-        if currency is None:
-            currency = choose_shop(await load_shops(session, brand.id), basket.shop).currency
+        shops = await load_shops(session, brand.id)
+        # Of a brand with several shops it may be left open where the order will be placed.
+        shop = None
+        if basket.shop is not None or basket.currency is None or len(shops) == 1:
+            shop = choose_shop(shops, basket.shop)
+        currency = basket.currency or (shop.currency if shop else "")
         subtotal = basket.subtotal(currency)
     except Unparseable as error:
         raise AppError("invalid", str(error)) from None
@@ -69,8 +72,8 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
         brand,
         basket.code,
         basket.person,
-        subtotal=subtotal,
-        currency=currency,
+        subtotal=money.Money(subtotal, currency),
+        at=None if shop is None else ShopOrder(shop, basket.order_id),
         now=clock.now(),
     )
     return _code_check(validation, currency)
@@ -129,7 +132,7 @@ async def roll_back(
         redemption_id = parse_public_id("red", id)
         brand = await load_brand(write.session, caller.brand_id)
         # Without an Idempotency-Key every call is another rollback.
-        key = f"{caller.name}:{write.key or new_id()}"
+        key = str(write.key or new_id())
         try:
             rollback = parse_rollback(await request.body())
         except Unparseable as error:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from app.customers.person import ConsentStatement, Person
 from app.platforms.events import (
+    CodeDiscount,
     CustomerErased,
     CustomerUpdated,
     DisputeStatus,
@@ -54,53 +56,68 @@ def parse(delivery: RawDelivery) -> list[PlatformEvent]:
     data = body.object_("data")
     if data is None:
         raise body.wrong("data", "is missing")
-    return [_READERS[kind](data, body.moment("timestamp") or delivery.received_at)]
+    at = body.informational.moment("timestamp") or delivery.received_at
+    return [_READERS[kind](data, at)]
 
 
 def read_order(data: Fields, default_time: datetime) -> OrderPaid:
     """An order as `order.paid` and the redeem API carry it. Raises `Unparseable`.
 
-    `default_time` is when it was placed where `placed_at` is absent.
+    Only its id, its currency and its total are required; what else cannot be read is left out.
+    `default_time` is when it was placed where `placed_at` is absent, and when it was as it is here
+    where `updated_at` is.
     """
     order_id = data.id("id")
     currency = data.currency("currency")
     total = data.amount("total", currency)
-    subtotal = data.amount_or_none("subtotal", currency)
-    address = data.object_or_empty("shipping_address")
+    known = data.informational
+    address = known.object_or_empty("shipping_address")
     country = address.country("country")
     parts = (address.text(name) for name in ("line1", "line2", "postal_code", "city", "country"))
+    placed_at, discounts = known.moment("placed_at"), _discounts(known, currency)
+    codes = (*known.texts("discount_codes"), *(each.code for each in discounts))
     return OrderPaid(
         order_id=order_id,
-        number=data.text("number", limit=64) or order_id,
-        placed_at=data.moment("placed_at") or default_time,
+        number=known.text("number", limit=64) or order_id,
+        placed_at=placed_at or default_time,
+        placed_at_stated=placed_at is not None,
+        version_at=known.moment("updated_at") or default_time,
         currency=currency,
-        subtotal=total if subtotal is None else subtotal,
+        subtotal=known.amount_or_none("subtotal", currency),
         total=total,
-        discount_total=data.amount_or_none("discount_total", currency) or 0,
-        person=read_person(data.object_or_empty("customer"), country),
-        discount_codes=data.texts("discount_codes"),
-        referral=data.text("referral", limit=64),
-        source=data.text("source", limit=64),
-        tags=data.texts("tags"),
+        discount_total=known.amount_or_none("discount_total", currency),
+        shipping_total=known.amount_or_none("shipping_total", currency),
+        person=read_person(known.object_or_empty("customer"), country),
+        discount_codes=tuple(dict.fromkeys(codes)),
+        discounts=discounts,
+        referral=known.text("referral", limit=64),
+        source=known.text("source", limit=64),
+        tags=known.texts("tags"),
         test=data.values.get("test") is True,
-        items=tuple(_item(line, currency) for line in data.objects("items")),
+        items=tuple(_item(line, currency) for line in known.objects("items")),
         shipping_address=tuple(part for part in parts if part),
         shipping_country=country,
-        payment_fingerprint=data.text("payment_fingerprint"),
+        payment_fingerprint=known.text("payment_fingerprint"),
     )
 
 
+def _discounts(data: Fields, currency: str) -> tuple[CodeDiscount, ...]:
+    """What each code took off; some shops write that below zero."""
+    found = []
+    for entry in data.objects("discounts"):
+        code, amount = entry.text("code", limit=100), entry.signed_amount("amount", currency)
+        if code is not None and amount is not None:
+            found.append(CodeDiscount(code, abs(amount)))
+    return tuple(found)
+
+
 def _item(line: Fields, currency: str) -> Item:
-    quantity = line.values.get("quantity")
-    if quantity is None:
-        quantity = 1
-    if isinstance(quantity, bool) or not isinstance(quantity, int) or not 0 <= quantity <= 10**9:
-        raise line.wrong("quantity", "must be a whole number, not negative")
+    absent = line.values.get("quantity") is None
     return Item(
         title=line.text("title") or line.text("sku") or "",
-        quantity=quantity,
+        quantity=1 if absent else line.quantity("quantity"),
         sku=line.text("sku", limit=100),
-        unit_price=line.amount_or_none("unit_price", currency),
+        unit_price=line.signed_amount("unit_price", currency),
     )
 
 
@@ -143,22 +160,30 @@ def _consent(customer: Fields, name: str) -> ConsentStatement:
     )
 
 
+def _at(data: Fields, default_time: datetime) -> datetime:
+    """When a fact took place; a time that cannot be read is none."""
+    return data.informational.moment("at") or default_time
+
+
 def _fulfilled(data: Fields, default_time: datetime) -> OrderFulfilled:
-    return OrderFulfilled(data.id("order_id"), data.moment("at") or default_time)
+    partial = data.values.get("partial") is True
+    return OrderFulfilled(data.id("order_id"), _at(data, default_time), partial)
 
 
 def _delivered(data: Fields, default_time: datetime) -> OrderDelivered:
-    return OrderDelivered(data.id("order_id"), data.moment("at") or default_time)
+    partial = data.values.get("partial") is True
+    return OrderDelivered(data.id("order_id"), _at(data, default_time), partial)
 
 
 def _cancelled(data: Fields, default_time: datetime) -> OrderCancelled:
-    return OrderCancelled(data.id("order_id"), data.moment("at") or default_time)
+    return OrderCancelled(data.id("order_id"), _at(data, default_time))
 
 
 def _refunded(data: Fields, default_time: datetime) -> OrderRefunded:
-    return OrderRefunded(
-        data.id("order_id"), data.id("refund_id"), data.decimal("amount"), data.moment("at") or default_time
-    )
+    amount = data.decimal("amount")
+    shipping = data.informational.decimal_or_none("shipping") or Decimal(0)
+    at = _at(data, default_time)
+    return OrderRefunded(data.id("order_id"), data.id("refund_id"), amount, at, min(shipping, amount))
 
 
 def _disputed(data: Fields, default_time: datetime) -> OrderDisputed:
@@ -169,8 +194,8 @@ def _disputed(data: Fields, default_time: datetime) -> OrderDisputed:
         data.id("order_id"),
         data.id("dispute_id"),
         DisputeStatus(given),
-        data.moment("at") or default_time,
-        None if data.values.get("amount") is None else data.decimal("amount"),
+        _at(data, default_time),
+        data.informational.decimal_or_none("amount"),
     )
 
 
@@ -189,6 +214,7 @@ def _erased(data: Fields, _default_time: datetime) -> CustomerErased:
 
 _READERS: Mapping[str, Callable[[Fields, datetime], PlatformEvent]] = {
     "order.paid": read_order,
+    "order.updated": read_order,
     "order.fulfilled": _fulfilled,
     "order.delivered": _delivered,
     "order.refunded": _refunded,

@@ -52,8 +52,15 @@ class CheckoutItem(BaseModel):
 
     sku: str | None = None
     title: str | None = None
-    quantity: int | None = Field(default=None, ge=0, description="1 if absent.")
-    unit_price: Amount | None = None
+    quantity: str | float | None = Field(default=None, description="1 if absent; not negative.")
+    unit_price: Amount | None = Field(default=None, description="Below zero for a discount.")
+
+
+class CheckoutDiscount(BaseModel):
+    """What one code took off."""
+
+    code: str
+    amount: Amount
 
 
 class CheckoutAddress(BaseModel):
@@ -67,16 +74,28 @@ class CheckoutAddress(BaseModel):
 
 
 class CheckoutOrder(BaseModel):
-    """A paid order. Ids are unique within the shop."""
+    """A paid order. Ids are unique within the shop.
+
+    Only id, currency and total are required: what cannot be read in the rest is left out. Amounts
+    are rounded half up to the currency's decimals.
+    """
 
     id: str | int
     number: str | int | None = Field(default=None, description="As people know it; the id if absent.")
     placed_at: At = None
+    updated_at: AwareDatetime | None = Field(
+        default=None,
+        description="The newest version of an order counts; the envelope's `timestamp` if absent.",
+    )
     currency: str = Field(description="ISO 4217.")
-    subtotal: Amount | None = Field(default=None, description="The total if absent.")
-    total: Amount
+    subtotal: Amount | None = Field(default=None, description="Goods before discounts; the total if absent.")
+    total: Amount = Field(description="What was paid, with shipping.")
     discount_total: Amount | None = None
+    shipping_total: Amount | None = Field(default=None, description="The shipping in `total`.")
     discount_codes: Sequence[str] | None = None
+    discounts: Sequence[CheckoutDiscount] | None = Field(
+        default=None, description="What the codes took off; it is believed."
+    )
     referral: str | None = Field(default=None, description="The share slug that the friend came with.")
     source: str | None = None
     tags: Sequence[str] | None = None
@@ -94,11 +113,18 @@ class OrderFact(BaseModel):
     at: At = None
 
 
+class OrderShipment(OrderFact):
+    """An order was sent off or arrived."""
+
+    partial: bool = Field(default=False, description="Only some of it: that is known and triggers nothing.")
+
+
 class OrderRefund(OrderFact):
     """A refund of an order, in whole or in part."""
 
     refund_id: str | int
     amount: Amount = Field(description="In the order's currency.")
+    shipping: Amount | None = Field(default=None, description="The part of `amount` that is shipping.")
 
 
 class OrderDispute(OrderFact):
@@ -124,16 +150,23 @@ class _Envelope(BaseModel):
 
 
 class OrderPaidEvent(_Envelope):
-    """An order was paid."""
+    """An order was paid, or a paid order was changed."""
 
-    type: Literal["order.paid"]
+    type: Literal["order.paid", "order.updated"]
     data: CheckoutOrder
 
 
-class OrderFactEvent(_Envelope):
-    """An order was fulfilled, delivered or cancelled."""
+class OrderShipmentEvent(_Envelope):
+    """An order was fulfilled or delivered."""
 
-    type: Literal["order.fulfilled", "order.delivered", "order.cancelled"]
+    type: Literal["order.fulfilled", "order.delivered"]
+    data: OrderShipment
+
+
+class OrderCancelledEvent(_Envelope):
+    """An order was cancelled."""
+
+    type: Literal["order.cancelled"]
     data: OrderFact
 
 
@@ -169,7 +202,8 @@ class CheckoutEvent(
     RootModel[
         Annotated[
             OrderPaidEvent
-            | OrderFactEvent
+            | OrderShipmentEvent
+            | OrderCancelledEvent
             | OrderRefundedEvent
             | OrderDisputedEvent
             | CustomerUpdatedEvent
@@ -202,7 +236,9 @@ _ORDER = {
     "subtotal": "80.00",
     "total": "72.00",
     "discount_total": "8.00",
+    "shipping_total": "0.00",
     "discount_codes": ["ANA-7K4QX"],
+    "discounts": [{"code": "ANA-7K4QX", "amount": "8.00"}],
     "referral": None,
     "source": "web",
     "tags": [],
@@ -221,9 +257,10 @@ _ORDER = {
 _FACT = {"order_id": "1042", "at": _AT}
 _DATA: Mapping[str, Mapping[str, object]] = {
     "order.paid": _ORDER,
-    "order.fulfilled": _FACT,
-    "order.delivered": _FACT,
-    "order.refunded": {**_FACT, "refund_id": "r1", "amount": "36.00"},
+    "order.updated": {**_ORDER, "updated_at": _AT},
+    "order.fulfilled": {**_FACT, "partial": False},
+    "order.delivered": {**_FACT, "partial": False},
+    "order.refunded": {**_FACT, "refund_id": "r1", "amount": "36.00", "shipping": "0.00"},
     "order.cancelled": _FACT,
     "order.disputed": {**_FACT, "dispute_id": "d1", "status": "open", "amount": "72.00"},
     "customer.updated": _CUSTOMER,

@@ -6,22 +6,16 @@ cart.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from app.base.tokens import slug_brand
-from app.platforms.events import (
-    Item,
-    OrderCancelled,
-    OrderDelivered,
-    OrderFulfilled,
-    OrderPaid,
-    PlatformEvent,
-)
+from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent
 from app.platforms.fields import Fields
 from app.platforms.protocol import RawDelivery
+from app.platforms.shopify.edits import KeptLine, kept_lines, placed_subtotal, present_total, shipping_total
+from app.platforms.shopify.parcels import read_parcels
 from app.platforms.shopify.people import read_buyer
-from app.platforms.shopify.refunds import read_refund
+from app.platforms.shopify.refunds import ShopMoney, read_refund
 
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
 """Financial states of an order that was paid, even where some of it was refunded since."""
@@ -39,56 +33,54 @@ _PAID_JUST_NOW = frozenset({"orders/create", "orders/paid"})
 
 
 def read_order(delivery: RawDelivery, body: Fields) -> list[PlatformEvent]:
-    """Everything that the present state of an order shows. Raises `Unparseable`."""
+    """Everything that the present state of an order shows.
+
+    Raises `Unparseable` for an order without an id, a currency or a total; what else cannot be read
+    is left out.
+    """
     order_id = body.id("id")
+    known = body.informational
     events: list[PlatformEvent] = []
-    if body.text("financial_status") in PAID:
+    if known.text("financial_status") in PAID:
         events.append(_paid(delivery, body, order_id))
-    if body.text("fulfillment_status") == "fulfilled":
-        events += _fulfillments(body, order_id, delivery.received_at)
-    for refund in body.objects("refunds"):
-        events += read_refund(refund, order_id, delivery.received_at)
-    if cancelled_at := body.moment("cancelled_at"):
+    events += read_parcels(known, order_id, delivery.received_at)
+    money = ShopMoney.of_order(known)
+    for refund in known.objects("refunds"):
+        events += read_refund(refund, order_id, delivery.received_at, money)
+    if cancelled_at := known.moment("cancelled_at"):
         events.append(OrderCancelled(order_id, cancelled_at))
-    return events
-
-
-def _fulfillments(body: Fields, order_id: str, received_at: datetime) -> list[PlatformEvent]:
-    """Fulfilled with the last parcel; delivered once all parcels are."""
-    parcels = body.objects("fulfillments")
-    sent = [parcel for parcel in parcels if parcel.text("status") == "success"]
-    sent_at = max((at for parcel in sent if (at := parcel.moment("created_at"))), default=None)
-    events: list[PlatformEvent] = [
-        OrderFulfilled(order_id, sent_at or body.moment("updated_at") or received_at)
-    ]
-    arrived = [parcel for parcel in parcels if parcel.text("shipment_status") == "delivered"]
-    if arrived and len(arrived) == len(sent):
-        times = [parcel.moment("updated_at") or received_at for parcel in arrived]
-        events.append(OrderDelivered(order_id, max(times)))
     return events
 
 
 def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
     currency = body.currency("currency")
-    lines = body.amount_or_none("total_line_items_price", currency)
-    address = body.object_or_empty("shipping_address")
+    known = body.informational
+    address = known.object_or_empty("shipping_address")
+    updated_at = known.moment("updated_at")
+    placed_at = known.moment("processed_at") or known.moment("created_at")
+    total, lines, discounts = present_total(body, currency), kept_lines(known), _discounts(known, currency)
     return OrderPaid(
         order_id=order_id,
-        number=body.text("name", limit=64) or order_id,
-        placed_at=body.moment("processed_at") or body.moment("created_at") or delivery.received_at,
+        number=known.text("name", limit=64) or order_id,
+        placed_at=placed_at or delivery.received_at,
+        placed_at_stated=placed_at is not None,
+        version_at=updated_at or delivery.received_at,
         # An invoice is paid weeks after it was placed; later deliveries do not show when.
-        paid_at=body.moment("updated_at") if delivery.topic in _PAID_JUST_NOW else None,
+        paid_at=updated_at if delivery.topic in _PAID_JUST_NOW else None,
         currency=currency,
-        subtotal=body.amount("subtotal_price", currency) if lines is None else lines,
-        total=body.amount("total_price", currency),
-        discount_total=body.amount_or_none("total_discounts", currency) or 0,
-        person=read_buyer(body),
-        discount_codes=_codes(body),
-        referral=_referral(body),
-        source=body.text("source_name", limit=64),
-        tags=_tags(body),
+        subtotal=placed_subtotal(known, currency, total, lines),
+        total=total,
+        discount_total=known.amount_or_none("total_discounts", currency),
+        shipping_total=shipping_total(known, currency),
+        refunded_wholly=known.text("financial_status") == "refunded",
+        person=read_buyer(known),
+        discount_codes=_codes(known),
+        discounts=discounts,
+        referral=_referral(known),
+        source=known.text("source_name", limit=64),
+        tags=_tags(known),
         test=body.values.get("test") is True,
-        items=tuple(_item(line, currency) for line in body.objects("line_items")),
+        items=tuple(_item(line, currency) for line in lines),
         shipping_address=_address(address),
         shipping_country=address.country("country_code"),
     )
@@ -99,34 +91,53 @@ def _codes(body: Fields) -> tuple[str, ...]:
     return tuple(code for entry in entries if (code := entry.text("code", limit=100)))
 
 
+def _discounts(body: Fields, currency: str) -> tuple[CodeDiscount, ...]:
+    """What each code took off, which Shopify states beside it."""
+    found = []
+    for entry in body.objects("discount_codes"):
+        code, amount = entry.text("code", limit=100), entry.amount_or_none("amount", currency)
+        if code is not None and amount is not None:
+            found.append(CodeDiscount(code, amount))
+    return tuple(found)
+
+
 def _address(address: Fields) -> tuple[str, ...]:
     parts = (address.text(name) for name in ("address1", "address2", "zip", "city", "country_code"))
     return tuple(part for part in parts if part)
 
 
-def _item(line: Fields, currency: str) -> Item:
-    quantity = line.values.get("quantity")
+def _item(line: KeptLine, currency: str) -> Item:
     return Item(
-        title=line.text("title") or line.text("name") or "",
-        quantity=quantity if isinstance(quantity, int) and 0 <= quantity <= 10**9 else 1,
-        sku=line.text("sku", limit=100),
-        unit_price=line.amount_or_none("price", currency),
+        title=line.fields.text("title") or line.fields.text("name") or "",
+        quantity=line.quantity,
+        sku=line.fields.text("sku", limit=100),
+        unit_price=line.fields.signed_amount("price", currency),
     )
 
 
 def _tags(body: Fields) -> tuple[str, ...]:
-    given = body.text("tags", limit=5000) or ""
-    return tuple(tag for part in given.split(",") if (tag := part.strip()[:100]))
+    """One text with commas; some apps write a list."""
+    text = body.text("tags", limit=5000) or ",".join(body.texts("tags"))
+    return tuple(tag for part in text.split(",") if (tag := part.strip()[:100]))
 
 
 def _referral(body: Fields) -> str | None:
     """The share slug; a value that cannot be one of ours (a campaign's own `ref`) is none."""
-    notes = {note.text("name"): note.text("value", limit=64) for note in body.objects("note_attributes")}
+    notes = _notes(body)
     query = _query(body.text("landing_site", limit=2000) or "")
     for slug in (notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", [])):
         if slug and slug_brand(slug.strip()) is not None:
             return slug.strip().lower()
     return None
+
+
+def _notes(body: Fields) -> Mapping[str | None, str | None]:
+    """The cart's attributes by name: a list of names and values, or one object."""
+    pairs = body.objects("note_attributes")
+    if pairs:
+        return {pair.text("name"): pair.text("value", limit=64) for pair in pairs}
+    notes = body.object_or_empty("note_attributes")
+    return {name: notes.text(name, limit=64) for name in ("tenfold_ref", "ref")}
 
 
 def _query(address: str) -> Mapping[str, list[str]]:

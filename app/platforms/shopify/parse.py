@@ -13,8 +13,6 @@ from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
     DataRequested,
-    OrderDelivered,
-    OrderFulfilled,
     PlatformEvent,
     ShopErased,
     Unparseable,
@@ -23,6 +21,7 @@ from app.platforms.fields import Fields, load
 from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
+from app.platforms.shopify.parcels import read_parcel, read_parcel_event
 from app.platforms.shopify.people import read_customer
 from app.platforms.shopify.refunds import read_refund
 from app.platforms.shopify.verify import NO_TOPIC
@@ -39,20 +38,11 @@ def parse(delivery: RawDelivery) -> list[PlatformEvent]:
 
 
 def _fulfillment(parcel: Fields, received_at: datetime) -> list[PlatformEvent]:
-    if parcel.text("status") != "success":
-        return []
-    order_id = parcel.id("order_id")
-    events: list[PlatformEvent] = [OrderFulfilled(order_id, parcel.moment("created_at") or received_at)]
-    if parcel.text("shipment_status") == "delivered":
-        events.append(OrderDelivered(order_id, parcel.moment("updated_at") or received_at))
-    return events
+    return [*read_parcel(parcel, parcel.id("order_id"), received_at)]
 
 
 def _fulfillment_event(event: Fields, received_at: datetime) -> list[PlatformEvent]:
-    if event.text("status") != "delivered":
-        return []
-    at = event.moment("happened_at") or event.moment("created_at") or received_at
-    return [OrderDelivered(event.id("order_id"), at)]
+    return [*read_parcel_event(event, event.id("order_id"), received_at)]
 
 
 def _refund(refund: Fields, received_at: datetime) -> list[PlatformEvent]:
@@ -64,7 +54,9 @@ def _dispute(dispute: Fields, received_at: datetime) -> list[PlatformEvent]:
 
 
 def _customer_updated(customer: Fields, received_at: datetime) -> list[PlatformEvent]:
-    return [CustomerUpdated(read_customer(customer), customer.moment("updated_at") or received_at)]
+    return [
+        CustomerUpdated(read_customer(customer), customer.informational.moment("updated_at") or received_at)
+    ]
 
 
 def _customer_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:

@@ -62,7 +62,8 @@ async def make_order(
     paid = OrderPaid(**(values | given))
     async with context.sessions.begin() as session:
         incoming = [(paid, customer_id)]
-        [order_id] = await record_orders(session, context.tokens, brand, shop, incoming, history=history)
+        recorded = await record_orders(session, context.tokens, brand, shop, incoming, history=history)
+        [order_id] = recorded.ids
         await record_facts(session, brand, shop, _events(paid.order_id, paid.currency, 0, facts))
         if plan:
             await schedule_surveys(session, context.tokens, brand, [order_id], now=NOW)

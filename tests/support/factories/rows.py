@@ -206,7 +206,10 @@ class Rows:
 
     async def visit(self, code: Code) -> None:
         """An opening of the share link of the code's referrer."""
-        await self._add(Visit(brand_id=self.brand.id, referrer_id=code.referrer_id, at=START))
+        visitor = new_id().bytes
+        await self._add(
+            Visit(brand_id=self.brand.id, referrer_id=code.referrer_id, visitor=visitor, at=START)
+        )
 
     async def redemption(
         self, code: Code, status: RedemptionStatus = RedemptionStatus.approved, **order: Any

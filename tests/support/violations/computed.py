@@ -51,3 +51,21 @@ async def an_order_in_an_unknown_state(sound: Sound) -> str:
 async def a_publication_in_an_unknown_state(sound: Sound) -> str:
     await sound.sql("UPDATE code_publications SET state = 'paused' WHERE code_id = :id", id=sound.code.id)
     return f"code_publications.state {sound.code.id} {sound.rows.shop.id}"
+
+
+@breaks("order_is_its_facts", "order_status_is_its_facts")
+async def an_arrival_that_nothing_reported(sound: Sound) -> str:
+    await sound.sql("UPDATE orders SET delivered_at = now() WHERE id = :id", id=sound.response.order_id)
+    return public_id("ord", sound.response.order_id)
+
+
+@breaks("order_is_its_facts")
+async def a_dispute_that_nothing_reported(sound: Sound) -> str:
+    await sound.sql("UPDATE orders SET dispute = 'lost' WHERE id = :id", id=sound.response.order_id)
+    return public_id("ord", sound.response.order_id)
+
+
+@breaks("refunds_add_up")
+async def a_refunded_order_that_kept_its_money(sound: Sound) -> str:
+    await sound.sql("UPDATE orders SET refunded_wholly = true WHERE id = :id", id=sound.response.order_id)
+    return public_id("ord", sound.response.order_id)

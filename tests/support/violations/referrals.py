@@ -159,3 +159,15 @@ async def a_discount_that_is_not_in_the_ledger(sound: Sound) -> str:
 async def a_code_without_a_publication(sound: Sound) -> str:
     await sound.sql("DELETE FROM code_publications WHERE code_id = :id", id=sound.code.id)
     return public_id("cod", sound.code.id)
+
+
+@breaks("refund_reverses_only_what_is_gone", "rewards_are_posted")
+async def a_reversal_by_a_refund_that_was_none(sound: Sound) -> str:
+    await sound.sql(
+        "UPDATE redemptions SET status = 'reversed', reason = 'refunded' WHERE id = :id", id=sound.approved.id
+    )
+    await sound.sql(
+        "UPDATE rewards SET status = 'reversed', net_amount = 0 WHERE redemption_id = :id",
+        id=sound.approved.id,
+    )
+    return public_id("red", sound.approved.id)

@@ -1,5 +1,7 @@
 """SendGrid's event webhook: check its signature, and parse its events."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -11,6 +13,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from app.base.errors import AppError
 from app.base.log import scrub
 from app.base.tokens import Tokens
+from app.messaging.attribute import UnattributedEvent
 from app.messaging.provider_events import ParsedProviderEvent
 from app.messaging.providers.event_fields import clean, moment
 from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
@@ -37,6 +40,13 @@ _DROP_CAUSES = {
     "spam reporting address": FailureCause.recipient_complained,
 }
 """SendGrid's reasons for a drop that are about the address, case-folded."""
+
+_PASSING_STATUS = re.compile(r"(?<![\d.])5\.(?:2\.[23]|3\.\d{1,3}|4\.\d{1,3}|6\.\d{1,3}|7\.\d{1,3})(?![\d.])")
+"""RFC 3463: a full mailbox or too large a mail (2.2, 2.3), the receiving system (3), the network
+(4), the content (6) and policy (7). The address is none of these."""
+_BLOCKLIST = re.compile(
+    r"(?i)spamcop|spamhaus|barracuda|sorbs|dnsbl|\brbl\b|block ?list|black ?list|blocked using"
+)
 
 
 def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp: str) -> bool:
@@ -65,8 +75,12 @@ def _verifier(public_key: str) -> EventWebhook:
         ) from None
 
 
-def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[ParsedProviderEvent]:
-    """The events in a post that are of our attempts and of known types; the rest is left out.
+def read_events(
+    tokens: Tokens, body: bytes, *, now: datetime
+) -> list[ParsedProviderEvent | UnattributedEvent]:
+    """The events in a post that are of known types; the rest is left out.
+
+    Some do not name their attempt, such as bounces that come in later.
 
     Raises `AppError` `bad_events` (400) for a body that is no JSON array.
     """
@@ -83,13 +97,30 @@ def read_events(tokens: Tokens, body: bytes, *, now: datetime) -> list[ParsedPro
     ]
 
 
-def _parse(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedProviderEvent | None:
+def _parse(
+    tokens: Tokens, event: Mapping[str, Any], now: datetime
+) -> ParsedProviderEvent | UnattributedEvent | None:
     token, name = event.get(ATTEMPT_ARGUMENT), event.get("event")
     subject = tokens.read_link("attempt", token) if isinstance(token, str) else None
     kind = _kind(event)
-    if subject is None or kind is None:
+    if kind is None:
         return None
     detail = _detail(kind, event)
+    provider_ref = (clean(event.get("sg_message_id")) or "").partition(".")[0] or None
+    if subject is None:
+        address = clean(event.get("email"))
+        if provider_ref is None or address is None:
+            return None
+        return UnattributedEvent(
+            provider="sendgrid",
+            provider_ref=provider_ref,
+            address=address,
+            external_id=clean(event.get("sg_event_id")) or _made_up_id(event, address),
+            kind=kind,
+            detail=detail,
+            at=moment(event.get("timestamp"), now=now),
+            cause=_cause(kind, event),
+        )
     return ParsedProviderEvent(
         brand_id=subject.brand_id,
         attempt_id=subject.row_id,
@@ -99,15 +130,31 @@ def _parse(tokens: Tokens, event: Mapping[str, Any], now: datetime) -> ParsedPro
         detail=detail,
         at=moment(event.get("timestamp"), now=now),
         cause=_cause(kind, event),
-        provider_ref=(clean(event.get("sg_message_id")) or "").partition(".")[0] or None,
+        provider_ref=provider_ref,
     )
+
+
+def _made_up_id(event: Mapping[str, Any], address: str) -> str:
+    """An id for an event without one, the same for each repetition; holds no address."""
+    parts = [clean(event.get(name)) or "" for name in ("event", "sg_message_id", "timestamp")]
+    return "made:" + hashlib.sha256("\n".join([*parts, address.casefold()]).encode()).hexdigest()[:32]
 
 
 def _kind(event: Mapping[str, Any]) -> ProviderEventKind | None:
     name = event.get("event")
     if name == "bounce":
-        return ProviderEventKind.blocked if event.get("type") == "blocked" else ProviderEventKind.bounced
+        passing = event.get("type") == "blocked" or _is_passing(event)
+        return ProviderEventKind.blocked if passing else ProviderEventKind.bounced
     return _KINDS.get(name) if isinstance(name, str) else None
+
+
+def _is_passing(event: Mapping[str, Any]) -> bool:
+    """Whether a bounce is about our reputation, the mail or a full mailbox, not the address."""
+    classification = clean(event.get("bounce_classification"))
+    if classification == "Invalid Address":
+        return False
+    words = " ".join(clean(event.get(name)) or "" for name in ("status", "reason"))
+    return bool(_PASSING_STATUS.search(words) or _BLOCKLIST.search(words))
 
 
 def _detail(kind: ProviderEventKind, event: Mapping[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from app.base.schemas import Received
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
+from app.messaging.attribute import attribute
 from app.messaging.provider_events import record_provider_events
 from app.messaging.providers.sendgrid import events, schemas
 
@@ -32,7 +33,7 @@ async def receive_sendgrid_events(request: Request, context: ContextDep, session
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=2 * BODY_LIMIT)
     _check_signature(context, request, body)
     now = clock.now()
-    parsed = events.read_events(context.tokens, body, now=now)
+    parsed = await attribute(session, events.read_events(context.tokens, body, now=now))
     await record_provider_events(session, context.tokens, parsed, now=now)
     return Received()
 

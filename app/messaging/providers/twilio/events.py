@@ -6,6 +6,7 @@ from datetime import datetime
 from twilio.request_validator import RequestValidator
 
 from app.base.tokens import Tokens
+from app.messaging.attribute import UnattributedEvent
 from app.messaging.provider_events import ParsedProviderEvent
 from app.messaging.providers.event_fields import clean
 from app.messaging.providers.twilio.codes import NO_SUCH_NUMBER, OPTED_OUT
@@ -51,15 +52,18 @@ def value_of(form: Form, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def read_status(tokens: Tokens, token: str, form: Form, *, now: datetime) -> ParsedProviderEvent | None:
-    """The event in a status callback; None for a token that is not ours and for an unknown status.
+def read_status(
+    tokens: Tokens, token: str, form: Form, *, now: datetime
+) -> ParsedProviderEvent | UnattributedEvent | None:
+    """The event in a status callback; None for an unknown status.
 
-    A callback has no time of its own, so the event's time is `now`.
+    A token that is not ours names no attempt: then the message's id and the number may find it. A
+    callback has no time of its own, so the event's time is `now`.
     """
     subject = tokens.read_link("attempt", token)
     sid, status = clean(value_of(form, "MessageSid")), clean(value_of(form, "MessageStatus"))
     kind = _KINDS.get(status or "")
-    if subject is None or kind is None or sid is None:
+    if kind is None or sid is None:
         return None
     cause, detail = None, None
     if kind is ProviderEventKind.failed:
@@ -67,6 +71,11 @@ def read_status(tokens: Tokens, token: str, form: Form, *, now: datetime) -> Par
         cause = _cause(detail)
         if cause is FailureCause.invalid_address:
             kind = ProviderEventKind.bounced
+    if subject is None:
+        number = clean(value_of(form, "To"))
+        if number is None:
+            return None
+        return UnattributedEvent("twilio", sid, number, f"{sid}:{status}", kind, detail, now, cause)
     return ParsedProviderEvent(
         brand_id=subject.brand_id,
         attempt_id=subject.row_id,

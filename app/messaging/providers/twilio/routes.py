@@ -12,6 +12,7 @@ from app.base.errors import AppError
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
+from app.messaging.attribute import attribute
 from app.messaging.opt_out import stop_texts
 from app.messaging.provider_event_rules import wants_stop
 from app.messaging.provider_events import record_provider_events
@@ -48,7 +49,7 @@ async def receive_twilio_status(
     now = clock.now()
     parsed = events.read_status(context.tokens, attempt, form, now=now)
     if parsed is not None:
-        await record_provider_events(session, context.tokens, [parsed], now=now)
+        await record_provider_events(session, context.tokens, await attribute(session, [parsed]), now=now)
     return Response(status_code=204)
 
 

@@ -1,0 +1,82 @@
+"""What can be reported about an order besides that it was paid, each thing once. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from app.platforms.events import DisputeStatus
+
+
+class FactKind(StrEnum):
+    """What can be reported about an order besides that it was paid."""
+
+    fulfilled = "fulfilled"
+    delivered = "delivered"
+    partly_fulfilled = "partly_fulfilled"
+    """A parcel was sent, or an unnamed part of the order."""
+    partly_delivered = "partly_delivered"
+    parcel_cancelled = "parcel_cancelled"
+    cancelled = "cancelled"
+    refunded = "refunded"
+    disputed = "disputed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFact:
+    """One thing that was reported about an order.
+
+    `key` is the id of a parcel, refund or dispute, the parcels of an order that was fulfilled, and
+    empty otherwise. `amount` is that of a refund or dispute and `shipping` the part of a refund for
+    shipping, both in major units. `dispute` is where a dispute stood at that time; `quantity` how
+    many pieces a parcel holds.
+    """
+
+    kind: FactKind
+    at: datetime
+    key: str = ""
+    amount: Decimal | None = None
+    dispute: DisputeStatus | None = None
+    shipping: Decimal | None = None
+    quantity: Decimal | None = None
+
+    def merged(self, other: "ReportedFact") -> "ReportedFact":
+        """Two reports of one fact: the earliest time and the largest amount and quantity count.
+
+        Of a dispute the latest report counts; of two at one time the worse for the shop.
+        """
+        if self.kind is FactKind.disputed:
+            return max(self, other, key=_dispute_rank)
+        larger = max(self, other, key=lambda fact: (fact.amount or Decimal(-1), fact.shipping or Decimal(0)))
+        quantities = [each for each in (self.quantity, other.quantity) if each is not None]
+        return ReportedFact(
+            self.kind,
+            min(self.at, other.at),
+            self.key,
+            larger.amount,
+            None,
+            larger.shipping,
+            max(quantities, default=None),
+        )
+
+
+def _dispute_rank(fact: ReportedFact) -> tuple[datetime, int, Decimal]:
+    worse = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
+    return fact.at, -1 if fact.dispute is None else worse.index(fact.dispute), fact.amount or Decimal(0)
+
+
+def each_once(facts: Iterable[ReportedFact]) -> list[ReportedFact]:
+    """The facts without repetitions, which are merged."""
+    once: dict[tuple[FactKind, str], ReportedFact] = {}
+    for fact in facts:
+        known = once.get((fact.kind, fact.key))
+        once[fact.kind, fact.key] = fact if known is None else known.merged(fact)
+    return list(once.values())
+
+
+def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:
+    """Where an order's disputes stand together: lost outweighs open, open outweighs won."""
+    found = set(disputes)
+    ranked = (DisputeStatus.lost, DisputeStatus.open, DisputeStatus.won)
+    return next((each for each in ranked if each in found), None)

@@ -1,0 +1,138 @@
+"""Versions of an order, and what they add up to, whatever order they come in. Pure.
+
+A shop reports an order again when it changes. Of each field the newest version that states it
+counts, so what one version leaves out is taken from an older one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "placed_at", "paid_at")
+"""Fields that a row has a value of even where no version states them."""
+FIELDS = (
+    *DEFAULTED,
+    "customer_id",
+    "buyer_key",
+    "currency",
+    "total",
+    "refunded_wholly",
+    "discount_codes",
+    "discount_amounts",
+    "referral",
+    "source",
+    "tags",
+    "items",
+    "country",
+    "address_key",
+    "payment_key",
+    "test",
+)
+"""Everything that a version may state, named as the columns of an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The value of one field, and when it was stated."""
+
+    at: datetime
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OrderVersion:
+    """What is stated of an order; `at` is the time of its newest version.
+
+    `reported_at` stands for the time it was placed while no version states that.
+    """
+
+    at: datetime
+    reported_at: datetime
+    statements: Mapping[str, Statement]
+
+
+def version_of(at: datetime, reported_at: datetime, values: Mapping[str, Any]) -> OrderVersion:
+    """A version that states these values; what is None or empty it does not state."""
+    stated = {name: Statement(at, value) for name, value in values.items() if not _is_empty(value)}
+    return OrderVersion(at, reported_at, stated)
+
+
+def merged(versions: Iterable[OrderVersion]) -> OrderVersion:
+    """What several versions of one order add up to. Raises `TypeError` without any."""
+    return reduce(_merge, versions)
+
+
+def _merge(one: OrderVersion, other: OrderVersion) -> OrderVersion:
+    names = one.statements.keys() | other.statements.keys()
+    return OrderVersion(
+        max(one.at, other.at),
+        min(one.reported_at, other.reported_at),
+        {name: _newer(name, one.statements.get(name), other.statements.get(name)) for name in names},
+    )
+
+
+def _newer(name: str, one: Statement | None, other: Statement | None) -> Statement:
+    if one is None or other is None:
+        return one or other or _unstated(name)
+    if name == "paid_at":
+        # An order is paid once; of later reports only some state the time, and that of the report.
+        return min(one, other, key=lambda each: (each.value, each.at))
+    # Two that are stated at one time differ by their content alone.
+    return max(one, other, key=lambda each: (each.at, _canonical(each.value)))
+
+
+def _unstated(name: str) -> Statement:
+    raise ValueError(f"neither version states {name}")
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
+    """The columns of the order, its `version_at` and its `stated_at`."""
+    row: dict[str, Any] = {name: _value(version, name) for name in FIELDS}
+    for name in ("discount_codes", "tags", "items"):
+        row[name] = row[name] or []
+    row["number"] = row["number"] or external_id
+    row["subtotal"] = row["total"] if row["subtotal"] is None else row["subtotal"]
+    row["discount_total"], row["shipping_total"] = row["discount_total"] or 0, row["shipping_total"] or 0
+    row["placed_at"] = row["placed_at"] or version.reported_at
+    row["paid_at"] = row["paid_at"] or row["placed_at"]
+    row["test"], row["refunded_wholly"] = bool(row["test"]), bool(row["refunded_wholly"])
+    return {**row, "version_at": version.at, "stated_at": _stated_at(version) or None}
+
+
+def _value(version: OrderVersion, name: str) -> Any:
+    statement = version.statements.get(name)
+    return None if statement is None else statement.value
+
+
+def _stated_at(version: OrderVersion) -> dict[str, str | None]:
+    """Of the fields whose row does not show it: when they were stated, None for a default."""
+    found: dict[str, str | None] = {name: None for name in DEFAULTED if name not in version.statements}
+    for name, statement in version.statements.items():
+        if statement.at != version.at or _is_empty(statement.value):
+            found[name] = statement.at.isoformat()
+    return found
+
+
+def from_row(row: Mapping[str, Any]) -> OrderVersion:
+    """The version that `to_row` made these columns of."""
+    at, stated_at = row["version_at"], row["stated_at"] or {}
+    statements = {}
+    for name in FIELDS:
+        value = row[name]
+        if name in stated_at:
+            if stated_at[name] is not None:
+                statements[name] = Statement(datetime.fromisoformat(stated_at[name]), value)
+        elif not _is_empty(value):
+            statements[name] = Statement(at, value)
+    return OrderVersion(at, row["placed_at"], statements)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ([], (), {}, "")

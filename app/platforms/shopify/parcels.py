@@ -1,0 +1,63 @@
+"""Parcels in Shopify's bodies.
+
+An order is fulfilled once it says so, or once its parcels hold all its pieces; it is delivered once
+all its parcels are.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.platforms.events import OrderFulfilled, ParcelCancelled, ParcelDelivered, ParcelSent, PlatformEvent
+from app.platforms.fields import Fields
+
+
+def read_parcels(body: Fields, order_id: str, received_at: datetime) -> list[PlatformEvent]:
+    """What an order shows of its parcels."""
+    parcels = body.objects("fulfillments")
+    sent = [parcel for parcel in parcels if parcel.text("status") == "success"]
+    state = body.text("fulfillment_status")
+    events: list[PlatformEvent] = []
+    if state == "fulfilled":
+        sent_at = max((at for parcel in sent if (at := parcel.moment("created_at"))), default=None)
+        at = sent_at or body.moment("updated_at") or received_at
+        ids = tuple(_parcel_id(parcel, order_id) for parcel in sent)
+        events.append(OrderFulfilled(order_id, at, parcels=ids))
+    for parcel in parcels:
+        found = read_parcel(parcel, order_id, received_at)
+        # What the whole order states of its parcels need not be stated by each of them again.
+        events += [each for each in found if state != "fulfilled" or not isinstance(each, ParcelSent)]
+    return events
+
+
+def read_parcel(parcel: Fields, order_id: str, received_at: datetime) -> Sequence[PlatformEvent]:
+    """What one parcel shows: sent, then delivered; or cancelled; nothing while it is prepared."""
+    parcel = parcel.informational
+    parcel_id, status = _parcel_id(parcel, order_id), parcel.text("status")
+    changed_at = parcel.moment("updated_at") or received_at
+    if status == "cancelled":
+        return [ParcelCancelled(order_id, parcel_id, changed_at)]
+    if status != "success":
+        return []
+    sent = ParcelSent(order_id, parcel_id, parcel.moment("created_at") or received_at, _pieces(parcel))
+    if parcel.text("shipment_status") == "delivered":
+        return [sent, ParcelDelivered(order_id, parcel_id, changed_at)]
+    return [sent]
+
+
+def read_parcel_event(event: Fields, order_id: str, received_at: datetime) -> Sequence[PlatformEvent]:
+    """What a carrier's event about a parcel shows."""
+    event = event.informational
+    if event.text("status") != "delivered":
+        return []
+    at = event.moment("happened_at") or event.moment("created_at") or received_at
+    return [ParcelDelivered(order_id, event.id_or_none("fulfillment_id") or order_id, at)]
+
+
+def _parcel_id(parcel: Fields, order_id: str) -> str:
+    """A parcel without an id is the only one of its order."""
+    return parcel.id_or_none("id") or order_id
+
+
+def _pieces(parcel: Fields) -> float | None:
+    counts = [line.quantity("quantity") for line in parcel.objects("line_items")]
+    return sum(count or 0 for count in counts) if counts else None

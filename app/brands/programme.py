@@ -138,6 +138,8 @@ class Exclude(_Terms):
     sources: list[Word] = Field(default=[], max_length=100)
     tags: list[Word] = Field(default=[], max_length=100)
     below_total: Decimals | None = None
+    relays: bool = True
+    """Also orders whose buyer has a marketplace's relay or a no-reply address."""
 
     @field_validator("below_total", mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from app.brands.find import load_brand, load_shops
 from app.brands.models import Shop
 from app.checkout.parse import Purchase
 from app.ingest.process import Batch, process_events
-from app.ingest.rules import ParsedEvent
+from app.ingest.rules import ParsedEvent, with_person_dated
 from app.ingest.store import NewDelivery, store_processed
 from app.orders.record import add_discount_code, lock_order
 from app.platforms.events import OrderPaid
@@ -78,7 +78,8 @@ async def _record(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) 
     async def record() -> None:
         async with batch.session.begin_nested():
             await _add_code(batch.session, shop, paid)
-            await process_events(batch, [ParsedEvent(delivery_id, JUST_NOW, shop.id, paid)])
+            event = with_person_dated(paid, received_at=batch.now)
+            await process_events(batch, [ParsedEvent(delivery_id, JUST_NOW, shop.id, event)])
 
     await retry_conflicts(record, name="redeem")
 

@@ -12,7 +12,7 @@ from app.base.money import Money
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
-from app.customers.contact import email_identity, email_key, phone_e164
+from app.customers.contact import email_key, personal_email, phone_e164
 from app.customers.models import Customer
 from app.customers.person import Person
 from app.orders.models import Order
@@ -68,7 +68,7 @@ async def validate_code(
     code already may go on using it. `at` None: it is not known in which shop.
     """
     known = None if at is None or at.order_id is None else await _find_order(session, at.shop, at.order_id)
-    identity = email_identity(person.email) if person.email else None
+    identity = personal_email(person.email) if person.email else None
     phone = phone_e164(person.phone, [person.country]) if person.phone else None
     candidate = RedemptionCandidate(
         key=_LATEST if known is None else known.id,

@@ -4,18 +4,19 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, and_, delete, literal, select
+from sqlalchemy import ColumnElement, Row, and_, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids, recordset
+from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.customers import rules
 from app.customers.contact import email_identity, phone_e164
 from app.customers.models import Consent, Customer, Suppression
-from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
+from app.customers.rules import OWN_DECISIONS, ContactOptions, NoContactReason, SuppressionReason
 
 _Person = Row[UUID, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 
@@ -98,10 +99,17 @@ async def _load_suppressed(
                 Suppression.brand_id == brand_id,
                 Suppression.channel == asked.c.channel,
                 Suppression.address_key == asked.c.address_key,
+                Suppression.lifted_at.is_(None),
             ),
         )
     )
-    return {(row.channel, keyed[row.channel, row.address_key]): row.reason for row in found}
+    suppressed: dict[tuple[Channel, str], SuppressionReason] = {}
+    for row in found:
+        key = (row.channel, keyed[row.channel, row.address_key])
+        # A bounce counts only where the person decided nothing themselves.
+        if row.reason is not SuppressionReason.bounced or key not in suppressed:
+            suppressed[key] = row.reason
+    return suppressed
 
 
 async def suppress(
@@ -114,16 +122,24 @@ async def suppress(
     *,
     now: datetime,
 ) -> None:
-    """Suppress these addresses on this channel; the first reason stays. Idempotent.
+    """Suppress these addresses on this channel for a reason, beside any other reason. Idempotent.
 
     Addresses may come in a provider's spelling. Only the person's own undo lifts a suppression.
     """
     # Sorted keys: two calls with the same addresses wait for each other and never deadlock.
     keys = sorted({tokens.address_key(plain_address(channel, address)) for address in addresses})
-    rows = [{"channel": channel, "address_key": key, "reason": reason, "at": now} for key in keys]
+    rows = [
+        {"id": new_id(), "channel": channel, "address_key": key, "reason": reason, "at": now} for key in keys
+    ]
     if not rows:
         return
-    columns = [Suppression.channel, Suppression.address_key, Suppression.reason, Suppression.at]
+    columns = [
+        Suppression.id,
+        Suppression.channel,
+        Suppression.address_key,
+        Suppression.reason,
+        Suppression.at,
+    ]
     given = recordset(rows, columns)
     await session.execute(
         insert(Suppression)
@@ -136,37 +152,51 @@ async def suppress(
     )
 
 
-async def lift_unsubscribe(
-    session: AsyncSession, tokens: Tokens, brand_id: int, channel: Channel, address: str
+async def lift_suppression(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    channel: Channel,
+    address: str,
+    reason: SuppressionReason,
+    *,
+    now: datetime,
 ) -> None:
-    """Undo the person's own unsubscription; any other suppression of the address stays."""
+    """Undo the person's own decision; any other suppression of the address stays. Idempotent.
+
+    Raises `ValueError` for a reason that is not theirs to take back.
+    """
+    if reason not in OWN_DECISIONS:
+        raise ValueError(f"a suppression for {reason} is never lifted")
     await session.execute(
-        delete(Suppression).where(
-            Suppression.brand_id == brand_id,
-            Suppression.channel == channel,
-            Suppression.address_key == tokens.address_key(plain_address(channel, address)),
-            Suppression.reason == SuppressionReason.unsubscribed,
-        )
+        update(Suppression)
+        .values(lifted_at=now)
+        .where(*_of_address(tokens, brand_id, channel, address), Suppression.reason == reason)
+        .where(Suppression.lifted_at.is_(None))
+        .execution_options(synchronize_session=False)
     )
 
 
 async def suppressions_of(
     session: AsyncSession, tokens: Tokens, brand_id: int, email: str | None, phone: str | None
-) -> list[tuple[Channel, SuppressionReason, datetime]]:
-    """The suppressions of one person's addresses, with reason and time; e-mail first."""
-    suppressions = []
+) -> list[Suppression]:
+    """The suppressions of one person's addresses, also those that were lifted; e-mail first."""
+    suppressions: list[Suppression] = []
     for channel, address in ((Channel.email, email), (Channel.sms, phone)):
-        if address is None:
-            continue
-        found = await session.execute(
-            select(Suppression.reason, Suppression.at).where(
-                Suppression.brand_id == brand_id,
-                Suppression.channel == channel,
-                Suppression.address_key == tokens.address_key(plain_address(channel, address)),
+        if address is not None:
+            suppressions += await session.scalars(
+                select(Suppression)
+                .where(*_of_address(tokens, brand_id, channel, address))
+                .order_by(Suppression.at, Suppression.id)
             )
-        )
-        suppressions += [(channel, row.reason, row.at) for row in found]
     return suppressions
+
+
+def _of_address(
+    tokens: Tokens, brand_id: int, channel: Channel, address: str
+) -> tuple[ColumnElement[bool], ...]:
+    key = tokens.address_key(plain_address(channel, address))
+    return Suppression.brand_id == brand_id, Suppression.channel == channel, Suppression.address_key == key
 
 
 def plain_address(channel: Channel, address: str) -> str:

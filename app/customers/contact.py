@@ -7,14 +7,38 @@ from collections.abc import Sequence
 import idna
 import phonenumbers
 
+from app.base.text import one_line
+from app.customers.relays import is_relay
+
 MAX_EMAIL = 254
 """RFC 5321 allows a path of 256 octets, two of which are its brackets."""
 _MAX_LOCAL = 64
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 """RFC 5321's dot-string: our providers deliver to no quoted or non-ASCII mailboxes."""
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9-]{1,62}[a-z0-9]")
-_DOTLESS = frozenset({"gmail.com", "googlemail.com"})
-"""Two names of one provider, whose mailboxes are the same with and without dots."""
+_ONE_MAILBOX = {
+    "googlemail.com": "gmail.com",
+    "me.com": "icloud.com",
+    "mac.com": "icloud.com",
+    "protonmail.com": "proton.me",
+    "protonmail.ch": "proton.me",
+    "pm.me": "proton.me",
+}
+"""Domains under which a provider gives one mailbox several names.
+
+Google: support.google.com/mail/answer/10313. Apple: support.apple.com/en-us/102561. Proton:
+proton.me/support/addresses-and-aliases.
+"""
+_IGNORED_SIGNS = {"gmail.com": re.compile(r"\."), "proton.me": re.compile(r"[._-]")}
+"""What a provider ignores in a name. Google: support.google.com/mail/answer/7436150. Proton:
+`removeEmailAlias` of its web clients."""
+_YAHOO = re.compile(r"yahoo\.[a-z.]{2,6}|ymail\.com|rocketmail\.com")
+"""Disposable addresses are `name-word`, and no other name has a dash:
+help.yahoo.com/kb/SLN28815."""
+_FASTMAIL = re.compile(r"([a-z0-9_-]+)\.(fastmail\.(?:com|fm|net|org|jp|de|es|in|se|uk|us|to))")
+"""Whatever stands before `@name.fastmail.com` reaches `name@fastmail.com`:
+fastmail.help/hc/en-us/articles/360060591053."""
 _MAX_PHONE = 40
 
 
@@ -22,12 +46,14 @@ def email_identity(text: str | None) -> str | None:
     """The address as it is compared and written to, or None where it is not deliverable.
 
     Lower case (`casefold` would turn `ß` into another mailbox), and the ASCII form of an
-    international domain, which providers accept and which makes both spellings one person. Aliases
-    stay: the person chose them.
+    international domain, which providers accept and which makes both spellings one person.
+    Invisible characters, which come along when an address is copied, are dropped. Aliases stay: the
+    person chose them.
     """
-    if not text or len(text) > 2 * MAX_EMAIL:
+    if not text or len(text) > 2 * MAX_EMAIL or _HALF_CHARACTER.search(text):
         return None
-    local, at, domain = unicodedata.normalize("NFC", text.strip()).lower().rpartition("@")
+    plain = one_line(text, limit=2 * MAX_EMAIL)
+    local, at, domain = unicodedata.normalize("NFC", plain).lower().rpartition("@")
     if not at or len(local) > _MAX_LOCAL or not _LOCAL.fullmatch(local):
         return None
     if not domain.isascii():
@@ -40,16 +66,27 @@ def email_identity(text: str | None) -> str | None:
     return f"{local}@{domain}"
 
 
+def personal_email(text: str | None) -> str | None:
+    """As `email_identity`; None also for a relay or no-reply address, which identifies nobody."""
+    identity = email_identity(text)
+    return None if is_relay(identity) else identity
+
+
 def email_key(identity: str) -> str:
     """The address without aliases: for "new customer" and fraud only, never written to.
 
-    A plus-tag is dropped everywhere (no provider gives `a+x` to somebody else than `a`), dots only
-    where the provider ignores them.
+    A plus-tag is dropped everywhere (no provider gives `a+x` to somebody else than `a`). Other
+    aliases are those that Google, Apple, Proton, Yahoo and Fastmail document.
     """
     local, _, domain = identity.rpartition("@")
+    if fastmail := _FASTMAIL.fullmatch(domain):
+        local, domain = fastmail.groups()
     local = local.partition("+")[0] or local
-    if domain in _DOTLESS:
-        local, domain = local.replace(".", ""), "gmail.com"
+    domain = _ONE_MAILBOX.get(domain, domain)
+    if ignored := _IGNORED_SIGNS.get(domain):
+        local = ignored.sub("", local) or local
+    elif _YAHOO.fullmatch(domain):
+        local = local.partition("-")[0] or local
     return f"{local}@{domain}"
 
 
@@ -59,6 +96,7 @@ def phone_e164(text: str | None, regions: Sequence[str | None]) -> str | None:
     A number with its country prefix needs no region; for a national one the regions are tried in
     order.
     """
+    text = one_line(text or "", limit=_MAX_PHONE + 1)
     if not text or len(text) > _MAX_PHONE:
         return None
     international = re.sub(r"^\s*\(?00", "+", text)

@@ -11,10 +11,11 @@ from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.models import Consent, Customer, CustomerReference, FormerReference
+from app.customers.models import Consent, ConsentFact, Customer, CustomerReference, FormerReference
 from app.customers.rules import SuppressionReason
 
 _PERSONAL = ("email", "email_key", "phone", "first_name", "last_name", "locale", "time_zone", "country")
+_TIMES = tuple(f"{name}_at" for name in _PERSONAL[2:])
 
 
 async def erase_customer(
@@ -37,11 +38,11 @@ async def erase_customer(
     people = found.all()
     await session.execute(
         update(Customer)
-        .values(dict.fromkeys(_PERSONAL) | {"erased_at": func.coalesce(Customer.erased_at, now)})
+        .values(dict.fromkeys(_PERSONAL + _TIMES) | {"erased_at": func.coalesce(Customer.erased_at, now)})
         .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids))
         .execution_options(synchronize_session=False)
     )
-    for table in (CustomerReference, FormerReference, Consent):
+    for table in (CustomerReference, FormerReference, Consent, ConsentFact):
         await session.execute(
             delete(table)
             .where(table.brand_id == brand_id, in_ids(table.customer_id, ids))

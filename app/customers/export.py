@@ -9,14 +9,14 @@ from app.base.ids import public_id
 from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.customers.consent import suppressions_of
-from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.models import ConsentFact, Customer, CustomerReference
 from app.customers.schemas import ConsentExport, CustomerExport, ReferenceExport, SuppressionExport
 
 
 async def export_customer(
     session: AsyncSession, tokens: Tokens, brand_id: int, customer_id: UUID
 ) -> CustomerExport | None:
-    """One customer's own data: names, addresses, the shops' ids, consents, suppressions.
+    """One customer's own data: names, addresses, the shops' ids, all consents and suppressions.
 
     None where the brand has no such customer.
     """
@@ -40,7 +40,8 @@ async def export_customer(
         references=await _references(session, brand_id, customer_id),
         consents=await _consents(session, brand_id, customer_id),
         suppressions=[
-            SuppressionExport(channel=channel, reason=reason, at=at) for channel, reason, at in suppressions
+            SuppressionExport(channel=each.channel, reason=each.reason, at=each.at, lifted_at=each.lifted_at)
+            for each in suppressions
         ],
     )
 
@@ -57,9 +58,9 @@ async def _references(session: AsyncSession, brand_id: int, customer_id: UUID) -
 
 async def _consents(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ConsentExport]:
     consents = await session.scalars(
-        select(Consent)
-        .where(Consent.brand_id == brand_id, Consent.customer_id == customer_id)
-        .order_by(Consent.channel)
+        select(ConsentFact)
+        .where(ConsentFact.brand_id == brand_id, ConsentFact.customer_id == customer_id)
+        .order_by(ConsentFact.channel, ConsentFact.at, ConsentFact.given.desc())
     )
     return [
         ConsentExport(

@@ -11,9 +11,8 @@ from app.brands.models import Brand, Shop
 from app.customers.index import load_index
 from app.customers.match import comparable
 from app.customers.person import Person
-from app.customers.places import shop_regions
 from app.customers.record_consents import record_consents
-from app.customers.rules import latest_consents
+from app.customers.rules import stated_consents
 from app.customers.write import write_customers
 
 _ROUNDS = 8
@@ -29,14 +28,13 @@ async def identify(
     Any number of batches may run at once: two that name a new person create one customer. `match`
     has the rules by which people are recognised.
     """
-    regions = shop_regions(shop.locale, shop.time_zone, shop.currency)
-    persons = [comparable(person, regions) for person in people]
+    persons = [comparable(person, now=now) for person in people]
     for _ in range(_ROUNDS):
         index = await load_index(session, brand.id, shop.id, persons)
         customers = [index.resolve(person, new_id) for person in persons]
         if await write_customers(session, brand.id, shop.id, index, customers):
             ids = [customer.id if customer else None for customer in customers]
-            consents = latest_consents(list(zip(ids, people, strict=True)), now=now)
-            await record_consents(session, brand.id, consents)
+            stated = stated_consents(list(zip(ids, people, strict=True)), now=now)
+            await record_consents(session, brand.id, stated)
             return ids
     raise RuntimeError("the same customers were created elsewhere again and again")

@@ -4,14 +4,33 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, false, func, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_texts
-from app.brands.programme import Channel
 from app.customers.match import ComparablePerson, CustomerIndex, KnownCustomer
-from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.models import Customer, CustomerReference
+
+OWN = (
+    Customer.id,
+    Customer.email,
+    Customer.phone,
+    Customer.phone_at,
+    Customer.phone_agreed,
+    Customer.first_name,
+    Customer.first_name_at,
+    Customer.last_name,
+    Customer.last_name_at,
+    Customer.locale,
+    Customer.locale_at,
+    Customer.time_zone,
+    Customer.time_zone_at,
+    Customer.country,
+    Customer.country_at,
+    Customer.country_own,
+)
+"""The columns of a `KnownCustomer`, in its order."""
 
 
 async def load_index(
@@ -38,26 +57,8 @@ async def load_index(
 
 
 def _known(brand_id: int) -> Select[*tuple[Any, ...]]:
-    """The columns of a `KnownCustomer`, for the brand's customers who are not erased."""
-    # Not EXISTS: PostgreSQL may run that by reading all consents of the brand, for every batch.
-    agreed = (
-        select(Consent.given)
-        .where(
-            Consent.brand_id == brand_id, Consent.customer_id == Customer.id, Consent.channel == Channel.sms
-        )
-        .scalar_subquery()
-    )
-    return select(
-        Customer.id,
-        Customer.email,
-        Customer.phone,
-        Customer.first_name,
-        Customer.last_name,
-        Customer.locale,
-        Customer.time_zone,
-        Customer.country,
-        func.coalesce(agreed, false()),
-    ).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
+    """Select each `KnownCustomer` of the brand who is not erased."""
+    return select(*OWN).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
 
 
 def _by_email(brand_id: int, emails: set[str]) -> Select[*tuple[Any, ...]]:

@@ -4,25 +4,33 @@ The e-mail address is the identity. A person without one is recognised by the sh
 nothing contradicts it, else by the phone number. A shop's id that is used with another e-mail
 address moves to that address's customer, since the address is what we write to and what a friend is
 checked by. A customer who had no address yet gets it.
+
+Of each detail the newest statement counts, by the time of the order or event that made it and not
+by its arrival; of two at one time, the one that sorts last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.base.text import one_line_or_none
 from app.brands.rules import is_zone
-from app.customers.contact import email_identity, phone_e164
+from app.customers.contact import personal_email, phone_e164
+from app.customers.names import stated_name
 from app.customers.person import Person
 from app.customers.places import country_code, locale_tag, zone_of_country
 
-DETAILS = ("first_name", "last_name", "locale", "country")
-"""Details that a newer value replaces and an absent one leaves."""
+DETAILS = ("first_name", "last_name", "locale", "time_zone")
+"""Details that a newer value replaces and an absent one leaves; `<name>_at` is its time."""
+RANKED = {"phone": "phone_agreed", "country": "country_own"}
+"""Details that also have a rank, the second name: a higher one wins whatever the times."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparablePerson:
-    """A person with normalised addresses; every field may be absent."""
+    """A person with normalised addresses; every field but the time may be absent."""
 
     external_id: str | None
     email: str | None
@@ -32,7 +40,9 @@ class ComparablePerson:
     locale: str | None
     time_zone: str | None
     country: str | None
-    agrees_to_texts: bool
+    country_own: bool
+    phone_agreed: bool
+    at: datetime
 
     @property
     def is_anonymous(self) -> bool:
@@ -47,20 +57,45 @@ class KnownCustomer:
     id: UUID
     email: str | None = None
     phone: str | None = None
+    phone_at: datetime | None = None
+    phone_agreed: bool = False
     first_name: str | None = None
+    first_name_at: datetime | None = None
     last_name: str | None = None
+    last_name_at: datetime | None = None
     locale: str | None = None
+    locale_at: datetime | None = None
     time_zone: str | None = None
+    time_zone_at: datetime | None = None
     country: str | None = None
-    agreed_to_texts: bool = False
+    country_at: datetime | None = None
+    country_own: bool = False
     new: bool = False
-    changes: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, object] = field(default_factory=dict)
 
-    def set(self, name: str, value: str | None) -> None:
-        """Set a column to a newer value; None changes nothing."""
-        if value is not None and getattr(self, name) != value:
+    def set(self, **values: object) -> None:
+        """Set columns."""
+        for name, value in values.items():
             setattr(self, name, value)
-            self.changes[name] = value
+        self.changes |= values
+
+    def learn(self, name: str, value: str | None, at: datetime) -> bool:
+        """Take a detail that is newer than the known one; returns whether it was. None is never."""
+        if value is None or (at, value) <= self._known(name):
+            return False
+        self.set(**{name: value, f"{name}_at": at})
+        return True
+
+    def learn_ranked(self, name: str, value: str | None, at: datetime, *, rank: bool) -> bool:
+        """As `learn`, for a detail of `RANKED`."""
+        flag = RANKED[name]
+        if value is None or (rank, at, value) <= (getattr(self, flag), *self._known(name)):
+            return False
+        self.set(**{name: value, f"{name}_at": at, flag: rank})
+        return True
+
+    def _known(self, name: str) -> tuple[datetime, str]:
+        return getattr(self, f"{name}_at") or _NEVER, getattr(self, name) or ""
 
     @property
     def identity_changed(self) -> bool:
@@ -122,24 +157,25 @@ class CustomerIndex:
             self.moved_references[external_id] = known
 
 
-def comparable(person: Person, shop_regions: Sequence[str]) -> ComparablePerson:
-    """Return the person with normalised addresses.
+def comparable(person: Person, *, now: datetime) -> ComparablePerson:
+    """Return the person with normalised addresses; a statement without a time is of `now`.
 
-    A national phone number is read in the person's country, that of their locale, then the shop's.
+    A national phone number is read in the person's own country or not at all: elsewhere it is
+    somebody else's.
     """
-    locale = locale_tag(person.locale)
-    country = country_code(person.country)
-    locale_country = locale.rpartition("-")[2] if locale and "-" in locale else None
+    own_country = country_code(person.country)
     return ComparablePerson(
         external_id=_external_id(person.external_id),
-        email=email_identity(person.email),
-        phone=phone_e164(person.phone, (country, locale_country, *shop_regions)),
-        first_name=one_line_or_none(person.first_name, limit=100),
-        last_name=one_line_or_none(person.last_name, limit=100),
-        locale=locale,
+        email=personal_email(person.email),
+        phone=phone_e164(person.phone, [country_code(person.phone_country) or own_country]),
+        first_name=stated_name(person.first_name),
+        last_name=stated_name(person.last_name),
+        locale=locale_tag(person.locale),
         time_zone=person.time_zone if person.time_zone and is_zone(person.time_zone) else None,
-        country=country,
-        agrees_to_texts=person.sms_consent.given is True,
+        country=own_country or country_code(person.shipping_country),
+        country_own=own_country is not None,
+        phone_agreed=person.sms_consent.given is True,
+        at=person.at or now,
     )
 
 
@@ -154,18 +190,16 @@ def update_details(known: KnownCustomer, person: ComparablePerson) -> None:
 
     A number with consent to texts stays until there is consent for another, since consent belongs
     to a number. A customer without an e-mail address keeps the number, which is their identity. The
-    time zone is taken from a country that has only one.
+    time zone is taken from a country that has only one, unless it was stated.
     """
-    guess = zone_of_country(known.country)
-    if known.email is None:
-        known.set("email", person.email)
-    if known.phone is None or (
-        known.email is not None and (person.agrees_to_texts or not known.agreed_to_texts)
-    ):
-        known.set("phone", person.phone)
-    known.agreed_to_texts = known.agreed_to_texts or person.agrees_to_texts
+    if known.email is None and person.email is not None:
+        known.set(email=person.email)
+    if known.phone is None or known.email is not None:
+        known.learn_ranked("phone", person.phone, person.at, rank=person.phone_agreed)
+    if person.phone is None and person.phone_agreed and known.phone and not known.phone_agreed:
+        known.set(phone_agreed=True)
     for name in DETAILS:
-        known.set(name, getattr(person, name))
-    known.set("time_zone", person.time_zone)
-    if person.time_zone is None and known.time_zone in (None, guess):
-        known.set("time_zone", zone_of_country(known.country))
+        known.learn(name, getattr(person, name), person.at)
+    learnt = known.learn_ranked("country", person.country, person.at, rank=person.country_own)
+    if learnt and known.time_zone_at is None:
+        known.set(time_zone=zone_of_country(known.country))

@@ -11,7 +11,11 @@ from app.customers.rules import SuppressionReason
 
 
 class Customer(Base):
-    """One person of a brand. The identity is the e-mail address; without one, the phone number."""
+    """One person of a brand. The identity is the e-mail address; without one, the phone number.
+
+    Every detail has the time of the statement it comes from, so that a later arrival of an older
+    statement changes nothing.
+    """
 
     __tablename__ = "customers"
     __table_args__ = (
@@ -40,11 +44,22 @@ class Customer(Base):
     """The address without aliases, as `contact.email_key` makes it; never written to."""
     phone: Mapped[str | None]
     """E.164."""
+    phone_at: Mapped[Moment | None]
+    phone_agreed: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether texts to this number were agreed to; such a number outranks one without."""
     first_name: Mapped[str | None]
+    first_name_at: Mapped[Moment | None]
     last_name: Mapped[str | None]
+    last_name_at: Mapped[Moment | None]
     locale: Mapped[str | None]
+    locale_at: Mapped[Moment | None]
     time_zone: Mapped[str | None]
+    time_zone_at: Mapped[Moment | None]
+    """None: the time zone follows from the country."""
     country: Mapped[str | None]
+    country_at: Mapped[Moment | None]
+    country_own: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether it is the person's own; else a parcel went there. An own country outranks one."""
     erased_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
@@ -85,7 +100,10 @@ class FormerReference(Base):
 
 
 class Consent(Base):
-    """A customer's latest consent or refusal for a channel. No row: nothing is known."""
+    """A customer's latest consent or refusal for a channel: a fold of `ConsentFact`.
+
+    No row: nothing is known.
+    """
 
     __tablename__ = "consents"
     __table_args__ = (
@@ -102,17 +120,57 @@ class Consent(Base):
     created_at: Mapped[Created]
 
 
-class Suppression(Base):
-    """A suppressed address, as a keyed hash, so that it survives an erasure."""
+class ConsentFact(Base):
+    """One consent or refusal as it was stated, kept once however often it is repeated.
 
-    __tablename__ = "suppressions"
-    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+    Append-only: rows go only when their customer is erased.
+    """
+
+    __tablename__ = "consent_facts"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
+    )
 
     brand_id: Mapped[BrandKey]
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
-    address_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    at: Mapped[Moment] = mapped_column(primary_key=True)
+    given: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    opt_in_level: Mapped[str | None]
+    source: Mapped[str | None]
+    created_at: Mapped[Created]
+
+
+class Suppression(Base):
+    """One reason why nothing is sent to an address.
+
+    The address is a keyed hash, so that the row survives an erasure. An address may have several
+    reasons; each ends by itself. Rows are never deleted: `lifted_at` ends one.
+    """
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        Index(
+            "uq_suppressions_in_force",
+            "brand_id",
+            "channel",
+            "address_key",
+            "reason",
+            unique=True,
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+        Index("ix_suppressions_address", "brand_id", "channel", "address_key"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel))
+    address_key: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[SuppressionReason] = mapped_column(enum_text(SuppressionReason))
     at: Mapped[Moment]
+    lifted_at: Mapped[Moment | None]
+    """When the person took it back; None while it is in force."""
     created_at: Mapped[Created]
 
 

@@ -30,20 +30,28 @@ class Person:
     locale: str | None = None
     time_zone: str | None = None
     country: str | None = None
-    """ISO 3166 code of the person, else of the shipping address; a hint for phone number and
-    zone."""
+    """ISO 3166 code of the person's own country."""
+    shipping_country: str | None = None
+    """Where a parcel went: a hint where nothing is known of the person's own country."""
+    phone_country: str | None = None
+    """The country in which a national phone number is read; None: `country`."""
+    at: datetime | None = None
+    """When all this was stated; None: at the time of the order or delivery."""
     email_consent: ConsentStatement = ConsentStatement()
     sms_consent: ConsentStatement = ConsentStatement()
 
 
-def with_consent_times(person: Person, at: datetime) -> Person:
-    """The person with `at`, the time of receipt, in every consent without a time of its own.
+def stated_at(person: Person, at: datetime, *, received_at: datetime) -> Person:
+    """The person with the time of the statement: `at`, the time of the order or event.
 
-    So a delivery that is processed late, or once more, cannot undo a later consent.
+    Consents without a time of their own get it too, so a repeated, late or replayed delivery cannot
+    undo a later statement. No statement is later than its receipt: a wrong clock cannot make one
+    that nothing later replaces.
     """
+    at = min(person.at or at, received_at)
     dated = {
-        name: replace(consent, at=at)
+        name: replace(consent, at=min(consent.at or at, received_at))
         for name in ("email_consent", "sms_consent")
-        if (consent := getattr(person, name)).given is not None and consent.at is None
+        if (consent := getattr(person, name)).given is not None
     }
-    return replace(person, **dated) if dated else person
+    return replace(person, at=at, **dated)

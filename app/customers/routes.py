@@ -23,7 +23,7 @@ from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.programme import Channel
-from app.customers.consent import lift_unsubscribe, suppress, suppressions_of
+from app.customers.consent import lift_suppression, suppress, suppressions_of
 from app.customers.models import Customer
 from app.customers.rules import SuppressionReason
 
@@ -129,10 +129,10 @@ async def _apply(
     ):
         if address is None:
             continue
+        reason = SuppressionReason.unsubscribed
         if wanted.undo:
-            await lift_unsubscribe(session, tokens, customer.brand_id, channel, address)
+            await lift_suppression(session, tokens, customer.brand_id, channel, address, reason, now=now)
         else:
-            reason = SuppressionReason.unsubscribed
             await suppress(session, tokens, customer.brand_id, channel, [address], reason, now=now)
 
 
@@ -145,10 +145,11 @@ async def _page(
     wanted: UnsubscribeRequest | None = None,
 ) -> HTMLResponse:
     state = await suppressions_of(session, tokens, brand.id, customer.email, customer.phone)
-    reasons = {channel: reason for channel, reason, _ in state}
+    in_force = [each for each in state if each.lifted_at is None]
+    reasons = {channel: {each.reason for each in in_force if each.channel is channel} for channel in Channel}
     address = {Channel.email: customer.email, Channel.sms: customer.phone}
-    open_channels = [channel for channel in Channel if address[channel] and channel not in reasons]
-    own = [channel for channel, reason in reasons.items() if reason is SuppressionReason.unsubscribed]
+    open_channels = [channel for channel in Channel if address[channel] and not reasons[channel]]
+    own = [channel for channel, why in reasons.items() if why == {SuppressionReason.unsubscribed}]
     values = {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,

@@ -24,6 +24,10 @@ class SuppressionReason(StrEnum):
     erased = "erased"
 
 
+OWN_DECISIONS = frozenset({SuppressionReason.unsubscribed, SuppressionReason.stopped})
+"""Suppressions that the person may take back; every other one stays."""
+
+
 class NoContactReason(StrEnum):
     """Why nothing may be sent to a customer on a channel; also the reasons of skipped surveys."""
 
@@ -113,20 +117,23 @@ class StatedConsent:
         return (self.at, not self.given) > (other.at, not other.given)
 
 
-def latest_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
-    """The latest consent of each customer for each channel, in key order.
+def stated_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
+    """What these people stated about each channel; a statement without a time is of `now`."""
+    stated = (
+        _stated(customer_id, channel, statement, now)
+        for customer_id, person in people
+        for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent))
+    )
+    return [consent for consent in stated if consent is not None]
 
-    One without a time counts as given at `now`.
-    """
+
+def latest_consents(stated: Sequence[StatedConsent]) -> list[StatedConsent]:
+    """The latest consent of each customer for each channel, in key order."""
     latest: dict[tuple[UUID, Channel], StatedConsent] = {}
-    for customer_id, person in people:
-        for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent)):
-            stated = _stated(customer_id, channel, statement, now)
-            if stated is None:
-                continue
-            before = latest.get((stated.customer_id, channel))
-            if before is None or stated.supersedes(before):
-                latest[stated.customer_id, channel] = stated
+    for consent in stated:
+        before = latest.get((consent.customer_id, consent.channel))
+        if before is None or consent.supersedes(before):
+            latest[consent.customer_id, consent.channel] = consent
     return [latest[key] for key in sorted(latest)]
 
 

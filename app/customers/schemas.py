@@ -56,7 +56,7 @@ class ReferenceExport(ApiModel):
 
 
 class ConsentExport(ApiModel):
-    """What a person last stated about a channel."""
+    """What a person stated about a channel; the latest counts."""
 
     channel: Channel | str
     given: bool
@@ -66,11 +66,12 @@ class ConsentExport(ApiModel):
 
 
 class SuppressionExport(ApiModel):
-    """Why a person gets nothing by a channel any more."""
+    """Why a person gets nothing by a channel; until `lifted_at`, where they took it back."""
 
     channel: Channel | str
     reason: SuppressionReason | str
     at: datetime
+    lifted_at: datetime | None
 
 
 class CustomerExport(ApiModel):

@@ -1,29 +1,35 @@
 """Write the customers that a batch creates or changes, and the shops' ids of them."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, delete, exists, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from app.base.batch import in_ids, recordset
 from app.customers.contact import email_key
-from app.customers.match import CustomerIndex, KnownCustomer
+from app.customers.index import OWN
+from app.customers.match import DETAILS, RANKED, CustomerIndex, KnownCustomer
 from app.customers.models import Customer, CustomerReference, FormerReference
 
-_OWN = (
-    Customer.id,
-    Customer.email,
-    Customer.phone,
-    Customer.first_name,
-    Customer.last_name,
-    Customer.locale,
-    Customer.time_zone,
-    Customer.country,
-)
-_WRITTEN = [*_OWN, Customer.email_key]
+_WRITTEN = [*OWN, Customer.email_key]
 _REFERENCE = [CustomerReference.external_id, CustomerReference.customer_id]
 
 
@@ -74,7 +80,7 @@ async def _insert(session: AsyncSession, brand_id: int, new: Sequence[KnownCusto
 
 def _row(customer: KnownCustomer) -> dict[str, object]:
     key = email_key(customer.email) if customer.email else None
-    return {**{column.key: getattr(customer, column.key) for column in _OWN}, "email_key": key}
+    return {**{column.key: getattr(customer, column.key) for column in OWN}, "email_key": key}
 
 
 class _OvertakenError(Exception):
@@ -104,14 +110,12 @@ async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[K
     )
     rows = [{"id": customer.id, **customer.changes, **_key_of(customer.changes)} for customer in changed]
     given = recordset(rows, _WRITTEN)
-    newest = {
-        column.key: func.coalesce(given.c[column.key], column)
-        for column in _WRITTEN
-        if column.key not in ("id", "email")
+    values: dict[str, ColumnElement[Any]] = {
+        name: func.coalesce(getattr(Customer, name), given.c[name]) for name in ("email", "email_key")
     }
     written = await session.execute(
         update(Customer)
-        .values(newest | {"email": func.coalesce(Customer.email, given.c.email)})
+        .values(values | _newest(given))
         .where(*of_these, Customer.id == given.c.id, Customer.erased_at.is_(None))
         .returning(Customer.id, Customer.email)
         .execution_options(synchronize_session=False)
@@ -120,8 +124,37 @@ async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[K
     return all(emails.get(customer.id, "") == customer.email for customer in changed)
 
 
-def _key_of(changes: dict[str, str]) -> dict[str, str]:
-    return {"email_key": email_key(changes["email"])} if "email" in changes else {}
+def _key_of(changes: dict[str, object]) -> dict[str, str]:
+    return {"email_key": email_key(str(changes["email"]))} if "email" in changes else {}
+
+
+def _newest(given: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
+    """The details' columns: the given values where they are newer than the row's.
+
+    The conditions are those of `KnownCustomer` once more, since another batch may have written
+    meanwhile.
+    """
+    values: dict[str, ColumnElement[Any]] = {}
+    for name in (*DETAILS, *RANKED):
+        newer = _is_newer(name, given)
+        for key in filter(None, (name, f"{name}_at", RANKED.get(name))):
+            values[key] = case((newer, given.c[key]), else_=getattr(Customer, key))
+    only_agreed = and_(given.c.phone.is_(None), given.c.phone_agreed.is_(True))
+    values["phone_agreed"] = or_(only_agreed, values["phone_agreed"])
+    follows = and_(Customer.time_zone_at.is_(None), given.c.time_zone_at.is_(None))
+    values["time_zone"] = case(
+        (and_(follows, _is_newer("country", given)), given.c.time_zone), else_=values["time_zone"]
+    )
+    return values
+
+
+def _is_newer(name: str, given: TableValuedAlias) -> ColumnElement[bool]:
+    keys = [key for key in (RANKED.get(name), f"{name}_at") if key]
+    value = getattr(Customer, name)
+    before = tuple_(*(getattr(Customer, key) for key in keys), value.collate("C"))
+    after = tuple_(*(given.c[key] for key in keys), given.c[name].collate("C"))
+    unknown = or_(value.is_(None), getattr(Customer, f"{name}_at").is_(None))
+    return and_(given.c[f"{name}_at"].is_not(None), or_(unknown, after > before))
 
 
 async def _refer(

@@ -1,6 +1,7 @@
 """Everything that identifies the people to be erased: also former addresses, numbers and ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -23,6 +24,9 @@ from app.ingest.rules import ParsedEvent
 from app.messaging.models import Message
 from app.platforms.events import CustomerErased, CustomerUpdated, DataRequested, OrderPaid, PlatformEvent
 
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+"""When something was stated does not matter to who it is about."""
+
 
 def regions_of(shop: Shop) -> tuple[str, ...]:
     """The countries in which a national number of the shop's customers may be."""
@@ -30,11 +34,16 @@ def regions_of(shop: Shop) -> tuple[str, ...]:
 
 
 def identities_of(person: Person, shop: Shop) -> Identities:
-    """What identifies a person of a delivery of this shop."""
-    plain = comparable(person, regions_of(shop))
+    """What identifies a person of a delivery of this shop.
+
+    A request for erasure names no country, so a national number is read in the shop's.
+    """
+    plain = comparable(person, now=_ANY_TIME)
+    names_country = person.country or person.phone_country
+    phone = plain.phone if names_country else phone_e164(person.phone, regions_of(shop))
     return Identities(
-        frozenset(filter(None, (plain.email,))),
-        frozenset(filter(None, (plain.phone,))),
+        _set(plain.email),
+        _set(phone),
         frozenset({(shop.id, plain.external_id)} if plain.external_id else ()),
     )
 

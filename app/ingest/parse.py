@@ -1,15 +1,13 @@
 """Parse the deliveries of a batch, each by itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.customers.person import with_consent_times
 from app.ingest.claim import WaitingDelivery
 from app.ingest.failures import failed
-from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult
-from app.platforms.events import CustomerUpdated, OrderPaid, PlatformEvent
+from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
+from app.platforms.events import PlatformEvent
 from app.platforms.protocol import NeedsFetch, RawDelivery
 from app.platforms.registry import PARSERS
 
@@ -57,11 +55,5 @@ def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
 
 
 def _parsed_event(delivery: WaitingDelivery, event: PlatformEvent) -> ParsedEvent:
-    dated = _with_consent_times(event, delivery.received_at)
+    dated = with_person_dated(event, received_at=delivery.received_at)
     return ParsedEvent(delivery.id, delivery.sequence, delivery.shop_id, dated)
-
-
-def _with_consent_times(event: PlatformEvent, received_at: datetime) -> PlatformEvent:
-    if isinstance(event, (OrderPaid, CustomerUpdated)):
-        return replace(event, person=with_consent_times(event.person, received_at))
-    return event

@@ -1,13 +1,13 @@
 """Pure decisions of ingest: a delivery's states, grouping of events, when a fetch is retried."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
-from app.customers.person import Person
+from app.customers.person import Person, stated_at
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
 NOTHING_USED = "It holds nothing that Tenfold uses."
@@ -56,6 +56,15 @@ class CustomerLink:
     customer_id: UUID | None
     shop_id: UUID | None = None
     external_id: str | None = None
+
+
+def with_person_dated(event: PlatformEvent, *, received_at: datetime) -> PlatformEvent:
+    """The event, and its person's statements with the time of the order or of the event."""
+    match event:
+        case OrderPaid(placed_at=at) | CustomerUpdated(at=at):
+            return replace(event, person=stated_at(event.person, at, received_at=received_at))
+        case _:
+            return event
 
 
 def people_by_shop(events: Sequence[ParsedEvent]) -> dict[UUID, list[tuple[ParsedEvent, Person]]]:

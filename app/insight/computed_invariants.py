@@ -124,7 +124,10 @@ def _net(row: Any, terms: Terms) -> int:
 async def _find_sent_to_suppressed(session: AsyncSession, tokens: Tokens) -> list[ViolatingRow]:
     suppressions = await session.execute(
         select(Suppression.brand_id, Suppression.channel, Suppression.address_key, Suppression.created_at)
+        .where(Suppression.lifted_at.is_(None))
+        .order_by(Suppression.created_at.desc())
     )
+    # Of several reasons the first counts: it comes last here.
     until = {
         (row.brand_id, str(row.channel), bytes(row.address_key)): row.created_at + _GRACE
         for row in suppressions

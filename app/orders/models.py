@@ -74,6 +74,8 @@ class Order(Base):
     """Keyed hash of the shipping address, for fraud."""
     payment_key: Mapped[bytes | None]
     """Keyed hash of the payment fingerprint, for fraud."""
+    relayed: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the buyer's address is a marketplace's relay or a no-reply address."""
     test: Mapped[bool] = mapped_column(Boolean)
     history: Mapped[bool] = mapped_column(Boolean, default=False)
     """Imported from before the start: counts as an earlier order, never causes a message."""

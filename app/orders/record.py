@@ -14,7 +14,9 @@ from app.base.ids import new_id
 from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
+from app.customers.contact import email_identity
 from app.customers.places import country_code
+from app.customers.relays import is_relay
 from app.orders.facts import fold_orders, load_facts
 from app.orders.locks import lock_shared
 from app.orders.models import Order, StoredItem
@@ -119,6 +121,7 @@ def _version(
         "country": country_code(paid.shipping_country) or country_code(paid.person.country),
         "address_key": tokens.address_key(f"shipping:{address}") if address else None,
         "payment_key": tokens.address_key(f"payment:{payment}") if payment else None,
+        "relayed": is_relay(email) if (email := email_identity(paid.person.email)) else None,
         "test": paid.test,
         "placed_at": paid.placed_at if paid.placed_at_stated else None,
         "paid_at": paid.paid_at,

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Any
 
-DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "placed_at", "paid_at")
+DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "relayed", "placed_at", "paid_at")
 """Fields that a row has a value of even where no version states them."""
 FIELDS = (
     *DEFAULTED,
@@ -102,7 +102,8 @@ def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     row["discount_total"], row["shipping_total"] = row["discount_total"] or 0, row["shipping_total"] or 0
     row["placed_at"] = row["placed_at"] or version.reported_at
     row["paid_at"] = row["paid_at"] or row["placed_at"]
-    row["test"], row["refunded_wholly"] = bool(row["test"]), bool(row["refunded_wholly"])
+    for name in ("test", "refunded_wholly", "relayed"):
+        row[name] = bool(row[name])
     return {**row, "version_at": version.at, "stated_at": _stated_at(version) or None}
 
 

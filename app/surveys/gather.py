@@ -141,6 +141,7 @@ def _order_input(
         tags=order.tags,
         test=order.test,
         history=order.history,
+        relayed=order.relayed,
         share=tokens.share("sample", order.id),
         contact=contact,
         zone=zone_or(contact.time_zone if contact else None, shop.time_zone),

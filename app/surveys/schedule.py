@@ -92,16 +92,21 @@ async def plan_survey(
 async def reconsider(
     session: AsyncSession, tokens: Tokens, brand: Brand, customer_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """Plan surveys again that were skipped for lack of an address or a consent.
+    """Plan surveys again that a new address, consent or refusal of these customers may change.
 
-    Call it when these customers may have given one since.
+    Those are the planned ones, and those that were skipped for lack of an address or a consent.
     """
     found = await session.scalars(
         select(Survey).where(
             Survey.brand_id == brand.id,
             in_ids(Survey.customer_id, customer_ids),
-            Survey.status == SurveyStatus.skipped,
-            Survey.reason.in_([SkipReason.no_address, SkipReason.no_consent]),
+            or_(
+                Survey.status == SurveyStatus.planned,
+                and_(
+                    Survey.status == SurveyStatus.skipped,
+                    Survey.reason.in_([SkipReason.no_address, SkipReason.no_consent]),
+                ),
+            ),
         )
     )
     surveys = found.all()

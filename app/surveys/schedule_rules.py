@@ -34,6 +34,8 @@ class SurveyInput:
     tags: Sequence[str] = ()
     test: bool = False
     history: bool = False
+    relayed: bool = False
+    """The buyer's address is a marketplace's relay or a no-reply address."""
     share: float = 0.0
     """The cause's place in [0, 1) for the sample."""
     contact: ContactOptions | None = None
@@ -209,7 +211,7 @@ def channel_or_reason(fact: SurveyInput, programme: Programme, *, now: datetime)
 
 def is_excluded(fact: SurveyInput, exclude: Exclude) -> bool:
     """Test orders, imported history, and what the programme leaves out by source, tag or total."""
-    if fact.test or fact.history:
+    if fact.test or fact.history or (fact.relayed and exclude.relays):
         return True
     if fact.source is not None and fact.source.casefold() in {
         source.casefold() for source in exclude.sources

@@ -119,11 +119,19 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("email_key", sa.Text(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("phone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("phone_agreed", sa.Boolean(), nullable=False),
         sa.Column("first_name", sa.Text(), nullable=True),
+        sa.Column("first_name_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_name", sa.Text(), nullable=True),
+        sa.Column("last_name_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("locale", sa.Text(), nullable=True),
+        sa.Column("locale_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("time_zone", sa.Text(), nullable=True),
+        sa.Column("time_zone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("country_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("country_own", sa.Boolean(), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
@@ -241,10 +249,12 @@ def upgrade() -> None:
     op.create_table(
         "suppressions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("address_key", sa.LargeBinary(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -252,7 +262,17 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_suppressions_brands_brand_id")),
-        sa.PrimaryKeyConstraint("brand_id", "channel", "address_key", name=op.f("pk_suppressions")),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_suppressions")),
+    )
+    op.create_index(
+        "ix_suppressions_address", "suppressions", ["brand_id", "channel", "address_key"], unique=False
+    )
+    op.create_index(
+        "uq_suppressions_in_force",
+        "suppressions",
+        ["brand_id", "channel", "address_key", "reason"],
+        unique=True,
+        postgresql_where=sa.text("lifted_at IS NULL"),
     )
     op.create_table(
         "terms",
@@ -282,6 +302,30 @@ def upgrade() -> None:
             name=op.f("fk_audit_values_audit_entries_brand_id_entry_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "entry_id", "field", name=op.f("pk_audit_values")),
+    )
+    op.create_table(
+        "consent_facts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("opt_in_level", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_consent_facts_customers_brand_id_customer_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "brand_id", "customer_id", "channel", "at", "given", name=op.f("pk_consent_facts")
+        ),
     )
     op.create_table(
         "consents",
@@ -625,6 +669,7 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=True),
         sa.Column("address_key", sa.LargeBinary(), nullable=True),
         sa.Column("payment_key", sa.LargeBinary(), nullable=True),
+        sa.Column("relayed", sa.Boolean(), nullable=False),
         sa.Column("test", sa.Boolean(), nullable=False),
         sa.Column("history", sa.Boolean(), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
@@ -1498,8 +1543,13 @@ def downgrade() -> None:
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")
     op.drop_table("consents")
+    op.drop_table("consent_facts")
     op.drop_table("audit_values")
     op.drop_table("terms")
+    op.drop_index(
+        "uq_suppressions_in_force", table_name="suppressions", postgresql_where=sa.text("lifted_at IS NULL")
+    )
+    op.drop_index("ix_suppressions_address", table_name="suppressions")
     op.drop_table("suppressions")
     op.drop_table("staff")
     op.drop_table("shops")

@@ -12,11 +12,11 @@ from app.base.context import AppContext
 from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.customers.consent import load_contact_options, suppress
+from app.customers.consent import lift_suppression, load_contact_options, suppress, suppressions_of
 from app.customers.erase import erase_customer
 from app.customers.export import export_customer
 from app.customers.identify import identify
-from app.customers.models import Consent, Customer, CustomerReference, Suppression
+from app.customers.models import Consent, ConsentFact, Customer, CustomerReference, Suppression
 from app.customers.person import ConsentStatement, Person
 from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
 from tests.support.constants import NOW
@@ -134,7 +134,45 @@ async def test_suppression_holds_only_for_its_brand_and_channel(
     assert await reached(context, rival, ann) == {}
 
 
-async def test_first_reason_stays_under_concurrent_calls(
+async def test_every_reason_holds_by_itself_and_only_their_own_decision_is_taken_back(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await known(context, brand, shop, ANN)
+    for reason in (SuppressionReason.unsubscribed, SuppressionReason.bounced):
+        await stopped(context, brand, Channel.email, reason, "ann@example.com")
+    found = (await reached(context, brand, ann))[ann]
+    assert found.refusals == {Channel.email: NoContactReason.unsubscribed}
+    async with context.sessions.begin() as own:
+        for _ in range(2):
+            await lift_suppression(
+                own,
+                context.tokens,
+                brand.id,
+                Channel.email,
+                "Ann@example.com",
+                SuppressionReason.unsubscribed,
+                now=NOW,
+            )
+        with pytest.raises(ValueError, match="never lifted"):
+            await lift_suppression(
+                own,
+                context.tokens,
+                brand.id,
+                Channel.email,
+                "ann@example.com",
+                SuppressionReason.bounced,
+                now=NOW,
+            )
+    found = (await reached(context, brand, ann))[ann]
+    assert found.refusals == {Channel.email: NoContactReason.no_address}
+    history = await suppressions_of(session, context.tokens, brand.id, "ann@example.com", None)
+    assert [(each.reason, each.lifted_at) for each in history] == [
+        (SuppressionReason.unsubscribed, NOW),
+        (SuppressionReason.bounced, None),
+    ]
+
+
+async def test_one_row_a_reason_stays_under_concurrent_calls(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
     await stopped(context, brand, Channel.email, SuppressionReason.complained, "p1@example.com")
@@ -153,7 +191,7 @@ async def test_first_reason_stays_under_concurrent_calls(
     )
     await stopped(context, brand, Channel.email, SuppressionReason.unsubscribed)
     reasons = list(await session.scalars(select(Suppression.reason)))
-    assert len(reasons) == 50
+    assert len(reasons) == 51
     assert reasons.count(SuppressionReason.complained) == 1
 
 
@@ -182,7 +220,7 @@ async def test_erased_customer_leaves_an_empty_row_and_is_never_written_to(
     row = (await session.execute(select(Customer).where(Customer.id == ann))).scalar_one()
     assert (row.email, row.email_key, row.phone, row.first_name, row.locale, row.country) == (None,) * 6
     assert row.erased_at == NOW
-    for table in (CustomerReference, Consent):
+    for table in (CustomerReference, Consent, ConsentFact):
         left = (
             await session.execute(select(func.count()).select_from(table).where(table.customer_id == ann))
         ).scalar_one()
@@ -228,4 +266,6 @@ async def test_a_person_gets_all_data_that_this_package_stores(
     assert [(each["channel"], each["given"], each["at"]) for each in exported["consents"]] == [
         ("sms", True, shown_now)
     ]
-    assert exported["suppressions"] == [{"channel": "email", "reason": "unsubscribed", "at": shown_now}]
+    assert exported["suppressions"] == [
+        {"channel": "email", "reason": "unsubscribed", "at": shown_now, "lifted_at": None}
+    ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.customers import contact, places
+from app.customers import contact, places, relays
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,8 @@ from app.customers import contact, places
     [
         ("Ann@Example.COM", "ann@example.com"),
         ("  ann@example.com\n", "ann@example.com"),
+        ("\u200bANN@exam\u00adple.com\ufeff", "ann@example.com"),
+        ("\u202aann@example.com\u202c", "ann@example.com"),
         ("ann+shop@example.com", "ann+shop@example.com"),
         ("ann@MÜLLER.de", "ann@xn--mller-kva.de"),
         ("ann@straße.de", "ann@xn--strae-oqa.de"),
@@ -67,6 +69,18 @@ def test_any_text_can_be_normalised(text: str) -> None:
         ("a.n.n+x+y@gmail.com", "ann@gmail.com"),
         ("ann@googlemail.com", "ann@gmail.com"),
         ("+ann@example.com", "+ann@example.com"),
+        ("a.n_n-a+x@proton.me", "anna@proton.me"),
+        ("anna@protonmail.com", "anna@proton.me"),
+        ("anna@pm.me", "anna@proton.me"),
+        ("ann+x@mac.com", "ann@icloud.com"),
+        ("an.n@me.com", "an.n@icloud.com"),
+        ("ann-shop@yahoo.co.uk", "ann@yahoo.co.uk"),
+        ("ann-shop@example.com", "ann-shop@example.com"),
+        ("-ann@ymail.com", "-ann@ymail.com"),
+        ("shop@ann.fastmail.com", "ann@fastmail.com"),
+        ("ann+shop@fastmail.fm", "ann@fastmail.fm"),
+        ("shop@ann.example.com", "shop@ann.example.com"),
+        ("...@gmail.com", "...@gmail.com"),
     ],
 )
 def test_aliases_of_one_mailbox_share_a_key(identity: str, key: str) -> None:
@@ -85,6 +99,8 @@ def test_aliases_of_one_mailbox_share_a_key(identity: str, key: str) -> None:
         ("07911 123456", ["US", "GB"], "+447911123456"),
         ("555-625-1199", ["US"], None),
         ("0170 1234567", [], None),
+        ("\u202a+49\u00a0170 1234567\u202c", [], "+491701234567"),
+        ("044 55 1234 5678", ["MX"], None),
         ("+49", ["DE"], None),
         ("+999 123456789", ["DE"], None),
         ("call me", ["DE"], None),
@@ -167,3 +183,31 @@ def test_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> 
 )
 def test_country_is_an_iso_code_or_none(written: str | None, code: str | None) -> None:
     assert places.country_code(written) == code
+
+
+@pytest.mark.parametrize(
+    ("address", "relay"),
+    [
+        ("x1y2@marketplace.amazon.de", True),
+        ("x1y2@marketplace.amazon.co.uk", True),
+        ("seller-x@members.ebay.com", True),
+        ("a+b@user.allegrogroup.pl", True),
+        ("noreply@example.com", True),
+        ("no-reply+7@example.com", True),
+        ("do_not_reply@example.com", True),
+        ("nicht-antworten@example.de", True),
+        ("noemail@example.com", True),
+        ("none@none.com", True),
+        ("nora@example.com", False),
+        ("no@example.com", False),
+        ("noreplyson@example.com", False),
+        ("na@example.com", False),
+        ("ann@amazon.de", False),
+        ("ann@marketplace.amazon.de.example.com", False),
+        ("k7x2m@privaterelay.appleid.com", False),
+        (None, False),
+    ],
+)
+def test_marketplace_relays_and_no_reply_addresses_are_nobodys_own(address: str | None, relay: bool) -> None:
+    assert relays.is_relay(address) is relay
+    assert contact.personal_email(address) == (None if relay else address)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +18,7 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.find import find_customers
 from app.customers.identify import identify
-from app.customers.models import Consent, Customer, CustomerReference
+from app.customers.models import Consent, ConsentFact, Customer, CustomerReference
 from app.customers.person import ConsentStatement, Person
 from tests.support.constants import NOW
 
@@ -98,7 +100,7 @@ async def test_phone_number_alone_finds_the_oldest_customer_with_it(
     [ann] = await identified(context, brand, shop, Person(email="ann@example.com", phone=PHONE))
     [bob] = await identified(context, brand, shop, Person(email="bob@example.com", phone=PHONE))
     [caller, stranger] = await identified(
-        context, brand, shop, Person(phone="0170 1234567"), Person(phone=OTHER_PHONE)
+        context, brand, shop, Person(phone="0170 1234567", country="DE"), Person(phone=OTHER_PHONE)
     )
     assert caller == ann != bob
     assert (await kept(session, stranger)).phone == OTHER_PHONE
@@ -179,7 +181,14 @@ async def test_bare_id_with_a_known_number_is_the_customer_with_the_number(
 async def test_newest_detail_counts_and_an_absent_one_changes_nothing(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    ann = Person(email="ann@example.com", first_name="Ann", last_name="Old", locale="de_DE", country="de")
+    ann = Person(
+        email="ann@example.com",
+        first_name="Ann",
+        last_name="Old",
+        locale="de_DE",
+        country="de",
+        at=NOW - timedelta(days=1),
+    )
     customer_id, _ = await identified(
         context, brand, shop, ann, Person(email="ann@example.com", last_name="New")
     )
@@ -277,6 +286,103 @@ async def test_later_consent_counts_in_any_order_of_arrival(
         await identified(context, brand, shop, *batch)
     # At hour 2 there are both for each channel: of two at one time the refusal counts.
     assert await consents(session) == {Channel.email: False, Channel.sms: False}
+
+
+async def test_every_statement_is_kept_once_in_the_history(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    tick = Person(
+        email="ann@example.com", email_consent=ConsentStatement(given=True, source="checkout", at=NOW)
+    )
+    refusal = Person(
+        email="ann@example.com", email_consent=ConsentStatement(given=False, at=NOW + timedelta(days=1))
+    )
+    await identified(context, brand, shop, refusal)
+    await identified(context, brand, shop, tick, tick)
+    await identified(context, brand, shop, tick, refusal)
+    facts = await session.execute(
+        select(ConsentFact.given, ConsentFact.source, ConsentFact.at).order_by(ConsentFact.at)
+    )
+    assert [tuple(fact) for fact in facts] == [
+        (True, "checkout", NOW),
+        (False, None, NOW + timedelta(days=1)),
+    ]
+    assert await consents(session) == {Channel.email: False}
+
+
+async def test_the_newest_detail_counts_in_any_order_of_arrival(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    yes = ConsentStatement(given=True)
+
+    def stated(hours: int, email: str, **details: Any) -> Person:
+        return Person(email=email, at=NOW + timedelta(hours=hours), **details)
+
+    found = []
+    for number, order in enumerate(permutations(range(4))):
+        email = f"p{number}@example.com"
+        statements = [
+            stated(1, email, first_name="Anna", locale="de", phone=PHONE, sms_consent=yes, country="AT"),
+            stated(2, email, first_name="Ann", shipping_country="FR", time_zone="Asia/Tokyo"),
+            stated(3, email, last_name="Lee", first_name="N/A", phone=OTHER_PHONE, locale="fr"),
+            stated(2, email, first_name="Anne", last_name="Li", shipping_country="IT"),
+        ]
+        for batch in (order[:2], order[2:3], order[3:]):
+            [ann, *_] = await identified(context, brand, shop, *(statements[each] for each in batch))
+        row = await kept(session, ann)
+        found.append(
+            (
+                row.first_name,
+                row.last_name,
+                row.phone,
+                row.locale,
+                row.country,
+                row.time_zone,
+                row.country_own,
+            )
+        )
+    assert set(found) == {("Anne", "Lee", PHONE, "fr", "AT", "Asia/Tokyo", True)}
+
+
+async def test_where_parcels_went_counts_only_without_an_own_country(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    [ann] = await identified(
+        context,
+        brand,
+        shop,
+        Person(email="ann@example.com", shipping_country="FR", phone="01 23 45 67 89"),
+    )
+    row = await kept(session, ann)
+    assert (row.country, row.time_zone, row.phone) == ("FR", "Europe/Paris", None)
+    await identified(
+        context,
+        brand,
+        shop,
+        Person(email="ann@example.com", country="IE", at=NOW - timedelta(days=9)),
+        Person(email="ann@example.com", shipping_country="FR"),
+    )
+    session.expire_all()
+    row = await kept(session, ann)
+    assert (row.country, row.time_zone) == ("IE", "Europe/Dublin")
+
+
+async def test_relay_and_no_reply_addresses_never_make_two_buyers_one(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    relay = "x1y2@marketplace.amazon.de"
+    ids = await identified(
+        context,
+        brand,
+        shop,
+        Person(external_id="c1", email=relay, first_name="Guest"),
+        Person(external_id="c2", email=relay, phone=PHONE),
+        Person(email="no-reply@example.com"),
+    )
+    assert ids[0] != ids[1]
+    assert ids[2] is None
+    row = await kept(session, ids[0])
+    assert (row.email, row.first_name) == (None, None)
 
 
 async def test_consent_without_a_time_counts_from_now(

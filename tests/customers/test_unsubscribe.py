@@ -65,7 +65,9 @@ def path(context: AppContext, brand: Brand, ann: UUID) -> str:
 
 
 async def suppressed(session: AsyncSession) -> dict[Channel, SuppressionReason]:
-    rows = await session.execute(select(Suppression.channel, Suppression.reason))
+    rows = await session.execute(
+        select(Suppression.channel, Suppression.reason).where(Suppression.lifted_at.is_(None))
+    )
     return {row.channel: row.reason for row in rows}
 
 

@@ -141,7 +141,20 @@ def test_parcels_name_and_number_are_used_where_the_customer_has_none():
     order = body("order_paid")
     order["customer"] |= {"phone": None, "first_name": None}
     person = parse("orders/paid", order)[0].person
-    assert (person.phone, person.first_name) == ("+1 (503) 555-0142", "Mara")
+    assert (person.phone, person.phone_country) == ("+1 (503) 555-0142", "US")
+    assert person.first_name == "Mara"
+
+
+def test_a_gift_tells_nothing_of_the_buyer_but_where_it_went():
+    gift = {"first_name": "Gran", "last_name": "Lee", "country_code": "FR", "phone": "+33612345678"}
+    order = body("order_paid") | {"customer": None, "shipping_address": gift}
+    order["billing_address"] |= {"phone": None, "country_code": "IE"}
+    person = parse("orders/paid", order)[0].person
+    assert (person.first_name, person.phone) == ("Mara", None)
+    assert (person.country, person.shipping_country) == ("IE", "FR")
+    order["billing_address"] = None
+    person = parse("orders/paid", order)[0].person
+    assert (person.first_name, person.phone) == ("Gran", "+33612345678"), "nobody else is named"
 
 
 def test_checkbox_at_the_checkout_is_consent_to_email():

@@ -49,7 +49,14 @@ ARRAYS = {
 }
 """Modules with raw SQL over `unnest` arrays, the exception that `app/base/batch.py` explains."""
 PURE_NAMES = {"rules", "programme"}
-PURE_MODULES = {"app.customers.contact", "app.customers.person", "app.customers.places"}
+PURE_MODULES = {
+    "app.customers.contact",
+    "app.customers.names",
+    "app.customers.person",
+    "app.customers.places",
+    "app.customers.relays",
+    "app.messaging.gsm",
+}
 """Modules of the lowest level that are not named `rules`."""
 
 

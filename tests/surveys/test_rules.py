@@ -93,6 +93,7 @@ def test_a_survey_is_due_after_its_trigger_or_the_next_best_fact(trigger, facts,
     [
         ({"test": True}, {}, SkipReason.excluded),
         ({"history": True}, {}, SkipReason.excluded),
+        ({"relayed": True, "contact": None}, {}, SkipReason.excluded),
         ({"source": "POS"}, {"exclude": {"sources": ["pos"]}}, SkipReason.excluded),
         ({"tags": ["VIP", "wholesale"]}, {"exclude": {"tags": ["Wholesale"]}}, SkipReason.excluded),
         ({"total": Decimal("19.99")}, {"exclude": {"below_total": "20"}}, SkipReason.excluded),
@@ -126,6 +127,7 @@ def test_why_an_order_is_not_surveyed(change, survey, reason):
         ({"total": Decimal("20.00")}, {"exclude": {"below_total": "20"}}),
         ({"share": 0.3999}, {"sample_percent": 40}),
         ({"share": 0.99999}, {"sample_percent": 100}),
+        ({"relayed": True}, {"exclude": {"relays": False}}),
         ({"happened_at": NOON - timedelta(days=44)}, {}),
     ],
 )

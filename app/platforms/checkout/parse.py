@@ -122,10 +122,7 @@ def _item(line: Fields, currency: str) -> Item:
 
 
 def read_person(customer: Fields, shipping_country: str | None = None) -> Person:
-    """A customer object; without a country of its own it gets the one the order is shipped to.
-
-    Raises `Unparseable`.
-    """
+    """A customer object, and where the order is shipped to. Raises `Unparseable`."""
     return Person(
         external_id=customer.id_or_none("id"),
         email=customer.text("email", limit=320),
@@ -134,7 +131,8 @@ def read_person(customer: Fields, shipping_country: str | None = None) -> Person
         last_name=customer.text("last_name", limit=100),
         locale=customer.text("locale", limit=35),
         time_zone=customer.text("time_zone", limit=64),
-        country=customer.country("country") or shipping_country,
+        country=customer.country("country"),
+        shipping_country=shipping_country,
         email_consent=_consent(customer, "email_consent"),
         sms_consent=_consent(customer, "sms_consent"),
     )

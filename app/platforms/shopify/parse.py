@@ -22,7 +22,7 @@ from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
 from app.platforms.shopify.parcels import read_parcel, read_parcel_event
-from app.platforms.shopify.people import read_customer
+from app.platforms.shopify.people import read_consent_update, read_customer
 from app.platforms.shopify.refunds import read_refund
 from app.platforms.shopify.verify import NO_TOPIC
 
@@ -57,6 +57,12 @@ def _customer_updated(customer: Fields, received_at: datetime) -> list[PlatformE
     return [
         CustomerUpdated(read_customer(customer), customer.informational.moment("updated_at") or received_at)
     ]
+
+
+def _consent_updated(body: Fields, received_at: datetime) -> list[PlatformEvent]:
+    person = read_consent_update(body)
+    times = [each.at for each in (person.email_consent, person.sms_consent) if each.at]
+    return [CustomerUpdated(person, max(times, default=received_at))]
 
 
 def _customer_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:
@@ -106,6 +112,8 @@ _READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {
     "disputes/create": _dispute,
     "disputes/update": _dispute,
     "customers/update": _customer_updated,
+    "customers_email_marketing_consent/update": _consent_updated,
+    "customers_marketing_consent/update": _consent_updated,
     "customers/redact": _customer_erased,
     "customers/data_request": _data_requested,
     "shop/redact": _shop_erased,

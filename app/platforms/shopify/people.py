@@ -1,41 +1,94 @@
 """Customers in Shopify's bodies."""
 
+from collections.abc import Sequence
+
 from app.customers.person import ConsentStatement, Person
 from app.platforms.fields import Fields
 
 _GIVEN = {"subscribed": True, "unsubscribed": False}
 """`not_subscribed`, `pending` and `redacted` are no statement: nobody objected, nobody agreed."""
+_UNFINISHED = frozenset({"pending", "redacted"})
+_CONFIRMED = "confirmed_opt_in"
+"""The opt-in level at which a tick is only a request for the mail that asks once more."""
 
 
 def read_buyer(body: Fields) -> Person:
-    """The customer of an order. Raises `Unparseable`.
+    """The customer of an order: the buyer, not who gets the parcel. Raises `Unparseable`.
 
-    The customer's own phone number comes before the parcel's: the consent to texts is about it.
+    Customer and billing address come before the shipping address, which counts only where it names
+    nobody else. The customer's own phone number comes first: the consent to texts is about it.
     """
     customer = body.object_or_empty("customer")
     shipping = body.object_or_empty("shipping_address")
     billing = body.object_or_empty("billing_address")
     known = read_customer(customer)
-    email_consent = known.email_consent
-    if email_consent.given is None and body.values.get("buyer_accepts_marketing") is True:
-        email_consent = ConsentStatement(given=True, source="checkout")
-    phones = (known.phone, *(place.text("phone", limit=64) for place in (body, shipping, billing)))
+    country = billing.country("country_code") or known.country
+    own = (billing, shipping) if _is_buyers(shipping, customer, billing) else (billing,)
     emails = (body.text("email", limit=320), body.text("contact_email", limit=320), known.email)
+    phone, phone_country = _phone(known, body, country, own)
     return Person(
         external_id=known.external_id,
         email=next(filter(None, emails), None),
-        phone=next(filter(None, phones), None),
-        first_name=known.first_name or _name("first_name", shipping, billing),
-        last_name=known.last_name or _name("last_name", shipping, billing),
+        phone=phone,
+        phone_country=phone_country,
+        first_name=known.first_name or _first("first_name", own),
+        last_name=known.last_name or _first("last_name", own),
         locale=body.text("customer_locale", limit=35) or known.locale,
-        country=shipping.country("country_code") or billing.country("country_code") or known.country,
-        email_consent=email_consent,
+        country=country,
+        shipping_country=shipping.country("country_code"),
+        email_consent=_email_consent(body, customer, known),
         sms_consent=known.sms_consent,
     )
 
 
-def _name(field: str, *addresses: Fields) -> str | None:
+def _is_buyers(shipping: Fields, customer: Fields, billing: Fields) -> bool:
+    """Whether nothing says that the parcel goes to somebody else."""
+    recipient = _full_name(shipping)
+    buyers = {name for name in (_full_name(customer), _full_name(billing)) if name}
+    return not recipient or not buyers or recipient in buyers
+
+
+def _full_name(of: Fields) -> str:
+    names = (of.text(name, limit=100) or "" for name in ("first_name", "last_name"))
+    return " ".join(" ".join(names).casefold().split())
+
+
+def _phone(
+    known: Person, body: Fields, country: str | None, own: Sequence[Fields]
+) -> tuple[str | None, str | None]:
+    """The first phone number, and the country that a national one belongs to."""
+    numbers = [(known.phone, known.country or country), (body.text("phone", limit=64), country)]
+    numbers += [(place.text("phone", limit=64), place.country("country_code") or country) for place in own]
+    return next(((phone, home) for phone, home in numbers if phone), (None, None))
+
+
+def _first(field: str, addresses: Sequence[Fields]) -> str | None:
     return next(filter(None, (address.text(field, limit=100) for address in addresses)), None)
+
+
+def _email_consent(body: Fields, customer: Fields, known: Person) -> ConsentStatement:
+    """What the customer stated; else a tick at the checkout, unless a confirmation is awaited."""
+    statement = customer.object_or_empty("email_marketing_consent")
+    unfinished = (
+        statement.text("state") in _UNFINISHED or statement.text("opt_in_level", limit=64) == _CONFIRMED
+    )
+    if known.email_consent.given is None and body.values.get("buyer_accepts_marketing") is True:
+        return known.email_consent if unfinished else ConsentStatement(given=True, source="checkout")
+    return known.email_consent
+
+
+def read_consent_update(body: Fields) -> Person:
+    """The body of `customers_email_marketing_consent/update`, or of its twin for texts.
+
+    Raises `Unparseable`.
+    """
+    return Person(
+        external_id=body.id_or_none("customer_id") or body.id_or_none("id"),
+        email=body.text("email_address", limit=320) or body.text("email", limit=320),
+        phone=body.text("phone", limit=64),
+        email_consent=_consent(body.object_("email_marketing_consent")),
+        sms_consent=_consent(body.object_("sms_marketing_consent")),
+    )
 
 
 def read_customer(customer: Fields) -> Person:

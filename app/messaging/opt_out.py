@@ -1,5 +1,6 @@
-"""Suppress texts to a person who replied STOP, for every brand that uses the number."""
+"""STOP and START by text: for every brand that uses the number, since they share a service."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.programme import Channel
-from app.customers.consent import suppress
+from app.customers.consent import lift_suppression, suppress
 from app.customers.models import Customer
 from app.customers.rules import SuppressionReason
 
@@ -19,7 +20,21 @@ async def stop_texts(session: AsyncSession, tokens: Tokens, phone: str, *, now: 
     All brands share one messaging service. For a brand that gets the number later the provider
     refuses the text, since it stores the STOP too.
     """
-    knows = select(Customer.id).where(Customer.brand_id == Brand.id, Customer.phone == phone)
-    brands = await session.scalars(select(Brand.id).where(knows.exists()).order_by(Brand.id))
-    for brand_id in brands.all():
+    for brand_id in await _brands(session, phone):
         await suppress(session, tokens, brand_id, Channel.sms, [phone], SuppressionReason.stopped, now=now)
+
+
+async def start_texts(session: AsyncSession, tokens: Tokens, phone: str, *, now: datetime) -> None:
+    """Lift the STOP of this number (E.164) for every brand that has it.
+
+    Only what the person did by text: an unsubscription on a brand's page, a bounce or an erasure
+    stays, and no consent is added. A text still needs the consent that was given before the STOP.
+    """
+    reason = SuppressionReason.stopped
+    for brand_id in await _brands(session, phone):
+        await lift_suppression(session, tokens, brand_id, Channel.sms, phone, reason, now=now)
+
+
+async def _brands(session: AsyncSession, phone: str) -> Sequence[int]:
+    knows = select(Customer.id).where(Customer.brand_id == Brand.id, Customer.phone == phone)
+    return (await session.scalars(select(Brand.id).where(knows.exists()).order_by(Brand.id))).all()

@@ -1,10 +1,8 @@
-"""Pure decisions about provider events: new states, suppressions, and replies that mean STOP.
+"""Pure decisions about provider events: the message's new state, and suppressions.
 
 A message's state is the highest that one of its events proves, so their order, lateness and
 repetition cannot matter.
 """
-
-import re
 
 from app.customers.rules import SuppressionReason
 from app.messaging.rules import FailureCause, MessageStatus, ProviderEventKind
@@ -88,52 +86,3 @@ def suppression_for(kind: ProviderEventKind, cause: FailureCause | None) -> Supp
             return _SUPPRESSIONS[cause]
         case _:
             return None
-
-
-_STOP_WORDS = frozenset(
-    {
-        "stop",
-        "stopp",
-        "stopall",
-        "unsubscribe",
-        "end",
-        "quit",
-        "revoke",
-        "optout",
-        "cancel",
-        "abmelden",
-        "abbestellen",
-    }
-)
-"""The keywords that the FCC and US carriers name, and German ones."""
-_STOP_PHRASES = re.compile(
-    r"\b(?:unsubscribe|opt(?:ed)?[ -]?(?:me )?out"
-    r"|stop (?:text|messag|send|contact|writing|sms|this|it\b|all\b)\w*"
-    r"|(?:do not|don'?t|never) (?:text|message|contact|write|sms)\w*|no more (?:text|message|sms)\w*"
-    r"|(?:remove|delete) me|take me off|leave me alone|revoke\b.*\bconsent"
-    r"|keine (?:sms|nachrichten) mehr|bitte abmelden)"
-)
-_STOP_EVEN_AMONG_OTHERS = frozenset({"stop", "stopp", "unsubscribe", "quit", "abmelden", "abbestellen"})
-"""Count first or last among a few words ("please stop"), where the others do not ("cancel my
-order")."""
-_SCORE_FIRST = re.compile(r"(?:10|\d)\b")
-_FEW_WORDS = 4
-
-
-def wants_stop(body: str) -> bool:
-    """Whether a reply asks for no more texts, by a keyword or in any reasonable wording.
-
-    A reply that begins with a score is a response, and "stop" within its comment does not count; a
-    clear phrase counts even there.
-    """
-    plain = " ".join(re.sub(r"[^\w\s'-]", " ", body.replace("\u2019", "'").casefold()).split())
-    words = [word.strip("'-") for word in plain.split()]
-    if not words:
-        return False
-    if "".join(words) in _STOP_WORDS or _STOP_PHRASES.search(plain):
-        return True
-    if _SCORE_FIRST.match(plain):
-        return False
-    return words[0] in _STOP_EVEN_AMONG_OTHERS or (
-        len(words) <= _FEW_WORDS and words[-1] in _STOP_EVEN_AMONG_OTHERS
-    )

@@ -20,6 +20,8 @@ from markupsafe import Markup
 
 from app.base.i18n import long_date
 from app.base.tokens import Tokens, tag_prefix
+from app.brands.programme import Channel
+from app.messaging.gsm import plain_punctuation
 from app.messaging.providers.protocol import Content
 from app.messaging.sources import make_environment
 from app.messaging.templates import LinkRow, ParamLink, TokenLink
@@ -102,6 +104,8 @@ def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, T
     common |= {"language": version.language, **params}
     parts = _compiled(version)
     text = parts["text"].render(common | plain)
+    if version.channel is Channel.sms:
+        text = plain_punctuation(text)
     subject, body = "", ""
     if "html" in parts:
         subject, body = parts["subject"].render(common | plain), parts["html"].render(common | escaped)
@@ -159,7 +163,9 @@ def _value(name: str, version: VersionContent, message: Renderable, links: Links
     if link is not None:
         return links.url(link, message)
     value = message.template_params[name] or ""
-    return _long_date(value, message.locale, version.language) if name in version.dates else value
+    if name in version.dates:
+        value = _long_date(value, message.locale, version.language)
+    return plain_punctuation(value) if version.channel is Channel.sms else value
 
 
 @lru_cache(maxsize=4096)

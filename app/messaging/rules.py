@@ -1,6 +1,5 @@
 """States of messages and attempts, and how an attempt's outcome changes them."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -122,17 +121,6 @@ class RecipientRefused(OutsideError):
     def __init__(self, cause: FailureCause) -> None:
         super().__init__(Outcome.refused, cause.value, permanent=True)
         self.cause = cause
-
-
-_WEB_ADDRESS = re.compile(r"//|www\.|@|\w\.\w{2,}", re.IGNORECASE)
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can stand in a greeting.
-
-    A web address entered as a name at a checkout would make our messages carry its link.
-    """
-    return not _WEB_ADDRESS.search(text)
 
 
 MOST_REFUSALS = 10

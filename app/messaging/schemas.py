@@ -6,6 +6,7 @@ from typing import Any, Self
 from sqlalchemy import Row
 
 from app.base.ids import public_id
+from app.base.masking import without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import Channel
 from app.messaging.models import Attempt, Message, ProviderEvent
@@ -29,7 +30,7 @@ class _MessageFields(RowModel):
     possible_duplicate: bool
 
 
-def _fields(row: Row[Any]) -> dict[str, Any]:
+def _fields(row: Row[Any], *, pii: bool) -> dict[str, Any]:
     message: Message = row.Message
     template = find_template(message.template)
     return {
@@ -42,7 +43,7 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "step": message.step,
         "channel": message.channel,
         "status": message.status,
-        "reason": message.reason,
+        "reason": message.reason if pii else without_addresses_or_none(message.reason),
         "due_at": message.due_at,
         "sent_at": message.sent_at,
         "delivered_at": message.delivered_at,
@@ -56,9 +57,9 @@ class MessageRow(_MessageFields):
     attempts: int
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """From a row of `Message` and `shop`, the shop's slug."""
-        return cls(**_fields(row), attempts=row.Message.attempts)
+        return cls(**_fields(row, pii=pii), attempts=row.Message.attempts)
 
 
 class AttemptRow(ApiModel):
@@ -74,15 +75,15 @@ class AttemptRow(ApiModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, attempt: Attempt) -> Self:
-        """The shape of an attempt."""
+    def of(cls, attempt: Attempt, *, pii: bool) -> Self:
+        """The shape of an attempt; the provider's words without addresses unless `pii`."""
         return cls(
             id=public_id("att", attempt.id),
             number=attempt.number,
             provider=attempt.provider,
             status=attempt.status,
             provider_ref=attempt.provider_ref,
-            error=attempt.error,
+            error=attempt.error if pii else without_addresses_or_none(attempt.error),
             started_at=attempt.started_at,
             finished_at=attempt.finished_at,
         )
@@ -98,10 +99,14 @@ class ProviderEventRow(ApiModel):
     at: datetime
 
     @classmethod
-    def of(cls, event: ProviderEvent, attempt: int) -> Self:
-        """The shape of an event about the attempt of this number."""
+    def of(cls, event: ProviderEvent, attempt: int, *, pii: bool) -> Self:
+        """The shape of an event about the attempt of this number; `pii` as for an attempt."""
         return cls(
-            attempt=attempt, provider=event.provider, kind=event.kind, detail=event.detail, at=event.at
+            attempt=attempt,
+            provider=event.provider,
+            kind=event.kind,
+            detail=event.detail if pii else without_addresses_or_none(event.detail),
+            at=event.at,
         )
 
 
@@ -121,11 +126,13 @@ class MessageDetail(_MessageFields):
         content: tuple[str | None, str | None, str | None],
         attempts: list[AttemptRow],
         provider_events: list[ProviderEventRow],
+        *,
+        pii: bool,
     ) -> Self:
         """From a row of `Message` and `shop`, and its subject, html and text."""
         subject, html, text = content
         return cls(
-            **_fields(row),
+            **_fields(row, pii=pii),
             subject=subject,
             html=html,
             text=text,

@@ -17,7 +17,8 @@ from pydantic import AfterValidator
 
 from app.base.text import one_line
 from app.brands.programme import Channel
-from app.messaging.rules import Priority, is_name
+from app.customers.names import shown_name
+from app.messaging.rules import Priority
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -28,7 +29,7 @@ class ParamKind(StrEnum):
 
     text = "text"
     person_name = "person_name"
-    """Left out of the greeting where it is a web address."""
+    """Left out of the greeting where `shown_name` shows none."""
     date = "date"
     """Stored as an ISO date, shown in the reader's language."""
     choice = "choice"
@@ -175,9 +176,9 @@ def stored_params(spec: TemplateSpec, params: "DataclassInstance") -> dict[str, 
 
 
 def _stored(declared: ParamType, value: str | None) -> str | None:
+    if declared.kind is ParamKind.person_name:
+        return shown_name(value)
     line = one_line(value, limit=declared.max_length, ellipsis=True) if value else None
-    if line and declared.kind is ParamKind.person_name and not is_name(line):
-        return None
     return line or None
 
 

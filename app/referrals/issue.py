@@ -17,6 +17,7 @@ from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import CodeStyle
 from app.customers.models import Customer
+from app.customers.names import shown_name
 from app.referrals.announce import announce_codes
 from app.referrals.models import Code, CodePublication, Referrer
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
@@ -237,7 +238,9 @@ def _code_values(
     referrer: Referrer, first_name: str | None, shop: Shop, in_force: ProgrammeInForce, *, now: datetime
 ) -> dict[str, object]:
     offer = in_force.programme.offer
-    display = named_code(first_name or "") if offer.code_style is CodeStyle.named else random_code()
+    display = (
+        named_code(shown_name(first_name) or "") if offer.code_style is CodeStyle.named else random_code()
+    )
     return {
         "brand_id": referrer.brand_id,
         "id": new_id(),

@@ -14,6 +14,7 @@ from app.base.money import Money
 from app.brands.models import Brand, Shop
 from app.brands.terms import load_terms
 from app.customers.models import Customer
+from app.customers.names import shown_name
 from app.orders.models import Order
 from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
@@ -83,7 +84,7 @@ async def find_progress(
     return Progress(
         brand=brand,
         customer_id=row.Referrer.customer_id,
-        first_name=row.first_name,
+        first_name=shown_name(row.first_name),
         share=made if status is CodeStatus.active else None,
         code_problem=translate(language, problem) if problem else "",
         language=language,

@@ -17,6 +17,7 @@ from app.brands.models import Brand, Shop
 from app.brands.rules import zone_or
 from app.brands.terms import load_terms
 from app.customers.models import Customer
+from app.customers.names import shown_name
 from app.platforms.registry import adapter_of
 from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, CodePublication, Referrer, Visit
@@ -73,7 +74,7 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
     return FriendOffer(
         brand=row.Brand,
         referrer_id=code.referrer_id,
-        first_name=row.first_name,
+        first_name=shown_name(row.first_name),
         code=code.display,
         discount=discount_text(code.discount_kind, code.discount_value, code.currency),
         reward=reward_text(terms, code.currency),

@@ -18,6 +18,7 @@ from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
 from app.base.web.pages import not_found_page, page
 from app.brands.rules import accent_of, zone_or
+from app.customers.names import shown_name
 from app.referrals.share import find_share
 from app.surveys.find import PURPOSE, OpenSurvey, open_survey
 from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
@@ -131,7 +132,7 @@ async def show_thanks(
         )
     values = _frame(context, opened) | {
         "token": token,
-        "first_name": opened.customer.first_name,
+        "first_name": shown_name(opened.customer.first_name),
         "band": band,
         "score": opened.response.score,
         "minutes_left": opened.minutes_left(now=now),

@@ -16,7 +16,7 @@ from app.customers.models import Suppression
 from app.customers.rules import SuppressionReason
 from app.messaging import provider_event_rules
 from app.messaging.models import Attempt, Message, ProviderEvent
-from app.messaging.provider_event_rules import status_after, suppression_for, wants_stop
+from app.messaging.provider_event_rules import status_after, suppression_for
 from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
 from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
 from tests.support.constants import NOW
@@ -255,22 +255,3 @@ def test_the_order_of_events_cannot_matter() -> None:
                 status = status_after(status, kind)
             outcomes.add(status)
         assert len(outcomes) == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["STOP", "stop", " Stop. ", "UNSUBSCRIBE", "end", "QUIT", "StopAll", "revoke", "OPTOUT", "opt out", "Opt-out!", "CANCEL", "Stopp",
-     "please stop", "stop it", "STOP texting me", "don't text me again", "don\u2019t contact me", "unsubscribe me please",
-     "remove me from this list", "leave me alone", "no more texts", "10 but please stop texting me", "I opt out", "Abmelden", "stop stop stop"],
-)  # fmt: skip
-def test_any_wording_of_stop_suppresses(text: str) -> None:
-    assert wants_stop(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "10", "9 great", "10 don't stop doing what you do", "8 the bus stop is far", "0", "cancel my order 1001 please", "the weekend was great",
-     "START", "YES", "I never want to buy elsewhere again", "great from start to end"],
-)  # fmt: skip
-def test_an_answer_does_not_mean_stop(text: str) -> None:
-    assert not wants_stop(text)

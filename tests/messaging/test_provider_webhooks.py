@@ -21,7 +21,9 @@ from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
 from app.brands.programme import Channel
+from app.customers.consent import suppress
 from app.customers.models import Suppression
+from app.customers.rules import SuppressionReason
 from app.messaging.models import Message, ProviderEvent
 from app.messaging.provider_routes import router
 from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
@@ -442,6 +444,42 @@ def test_sendgrids_reasons_for_a_drop_become_our_causes(
     event = {"event": "dropped", "reason": reason, ATTEMPT_ARGUMENT: token, "sg_event_id": "1"}
     (parsed,) = read_events(context.tokens, orjson.dumps([event]), now=NOW)
     assert (parsed.kind, parsed.cause) == (ProviderEventKind.dropped, cause)
+
+
+@pytest.mark.parametrize("text", ["ARRET", "BAJA", "ＳＴＯＰ"])
+async def test_stop_is_read_in_peoples_languages(
+    context: AppContext, shop: Shop, client: AsyncClient, text: str
+) -> None:
+    await put(context, shop, "+15558675310", Channel.sms)
+    body, headers = reply(text)
+    await client.post(INBOUND, content=body, headers=headers)
+    assert await suppressed(context) == [(shop.brand_id, Channel.sms, "stopped")]
+
+
+@pytest.mark.parametrize("extra", [{}, {"OptOutType": "START"}])
+async def test_start_takes_back_a_stop_and_nothing_else(
+    context: AppContext, shop: Shop, client: AsyncClient, extra: dict[str, str]
+) -> None:
+    await put(context, shop, "+15558675310", Channel.sms)
+    async with context.sessions.begin() as session:
+        for reason in (SuppressionReason.stopped, SuppressionReason.unsubscribed, SuppressionReason.bounced):
+            await suppress(
+                session, context.tokens, shop.brand_id, Channel.sms, ["+15558675310"], reason, now=NOW
+            )
+    for _ in range(2):
+        body, headers = reply("hej" if extra else "START", **extra)
+        await client.post(INBOUND, content=body, headers=headers)
+    async with context.sessions() as session:
+        rows = await session.scalars(select(Suppression).order_by(Suppression.reason))
+        found = {row.reason: row.lifted_at is None for row in rows}
+    assert found == {
+        SuppressionReason.bounced: True,
+        SuppressionReason.stopped: False,
+        SuppressionReason.unsubscribed: True,
+    }
+    body, headers = reply("STOP")
+    await client.post(INBOUND, content=body, headers=headers)
+    assert len(await suppressed(context)) == 4, "a second stop is one more row of the history"
 
 
 @pytest.mark.parametrize("text", ["10", "START", "9 never stop baking that bread"])

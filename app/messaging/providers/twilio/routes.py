@@ -13,15 +13,17 @@ from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.attribute import attribute
-from app.messaging.opt_out import stop_texts
-from app.messaging.provider_event_rules import wants_stop
+from app.messaging.opt_out import start_texts, stop_texts
 from app.messaging.provider_events import record_provider_events
 from app.messaging.providers.twilio import events, schemas
+from app.messaging.replies import Reply, read_reply
 
 router = APIRouter(tags=["providers"])
 BODY_LIMIT = 64 * 1024
 _MOST_FIELDS = 200
 FORM = "application/x-www-form-urlencoded"
+_OPT_OUT_TYPES = {"STOP": Reply.stop, "START": Reply.start}
+"""What Twilio's own opt-out took the text for."""
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -63,16 +65,18 @@ async def receive_twilio_status(
 async def receive_twilio_reply(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """A person's text to us.
 
-    STOP in any wording suppresses texts for every brand. Twilio itself confirms it, so the response
-    is empty. START changes nothing here: no text lifts a suppression. Scores by text are not read
-    yet.
+    STOP in any wording and many languages suppresses texts for every brand, START takes that back.
+    Twilio itself confirms both, so the response is empty. Scores by text are not read yet.
     """
     form = await _signed_form(context, request)
     phone, body, opt_out = (
         (events.value_of(form, name) or "").strip() for name in ("From", "Body", "OptOutType")
     )
-    if phone and (opt_out.upper() == "STOP" or wants_stop(body)):
+    reply = _OPT_OUT_TYPES.get(opt_out.upper()) or read_reply(body)
+    if phone and reply is Reply.stop:
         await stop_texts(session, context.tokens, phone, now=clock.now())
+    elif phone and reply is Reply.start:
+        await start_texts(session, context.tokens, phone, now=clock.now())
     return TwimlResponse(_EMPTY_TWIML)
 
 

@@ -26,7 +26,9 @@ class TwilioReply(BaseModel):
     MessageSid: str
     From: str = Field(description="The person's number, E.164.")
     Body: str
-    OptOutType: str | None = Field(default=None, description="`STOP` where Twilio's own opt-out saw it.")
+    OptOutType: str | None = Field(
+        default=None, description="`STOP` or `START` where Twilio's own opt-out saw it."
+    )
 
 
 STATUS_EXAMPLE = {

@@ -1,10 +1,15 @@
 """How personal data are shown to people who may not see them. Pure."""
 
 import re
+from collections.abc import Iterable
 
 # Only from the start of a word: a long word without an @ is then read once.
 _ADDRESS = re.compile(r"(?<![^\s<>\"'])[^\s<>\"']+@[^\s<>\"']+")
-_LONG_NUMBER = re.compile(r"\+?\d{7,}")
+_LONG_NUMBER = re.compile(r"\+?\d(?:[\s().\-/\u2010-\u2015]{0,3}\d){6,}")
+"""As people write it: `+49 (0) 170 / 123-45-67`, also with spaces that do not break."""
+_NAMED_CODE = re.compile(r"[A-Z]{1,10}[-\s\u2010-\u2015]?([2-9A-HJKMNP-TV-Z]{5})", re.IGNORECASE)
+HIDDEN = "…"
+"""In place of what only those see who may see people."""
 
 
 def mask_email(email: str | None) -> str | None:
@@ -22,9 +27,26 @@ def mask_name(name: str | None) -> str | None:
     return f"{name[:1]}***" if name else None
 
 
+def mask_code(code: str | None) -> str | None:
+    """`***-7K4QX`: a code without its owner's name; one that begins with none as it is."""
+    found = _NAMED_CODE.fullmatch(code.strip()) if code else None
+    return f"***-{found[1]}" if found else code
+
+
+def mask_reason(reason: str | None, words: Iterable[str]) -> str | None:
+    """A reason that is one of our words; … for one in a person's own, who may name somebody."""
+    return reason if reason is None or reason in set(words) else HIDDEN
+
+
 def without_addresses(text: str) -> str:
     """The text with … for every e-mail address and every number of seven digits or more.
 
-    Providers repeat addresses in their reasons, customers write them in comments.
+    Spaces and dashes between digits belong to the number, as in a telephone number. Providers
+    repeat addresses in their reasons, customers write them in comments.
     """
-    return _LONG_NUMBER.sub("…", _ADDRESS.sub("…", text))
+    return _LONG_NUMBER.sub(HIDDEN, _ADDRESS.sub(HIDDEN, text))
+
+
+def without_addresses_or_none(text: str | None) -> str | None:
+    """As `without_addresses`; None for None."""
+    return None if text is None else without_addresses(text)

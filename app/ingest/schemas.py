@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.base.ids import public_id
+from app.base.masking import without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.ingest.models import DataRequest, Delivery
 from app.ingest.rules import DeliveryStatus
@@ -26,7 +27,7 @@ class DeliveryRow(RowModel):
     processed_at: datetime | None
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """Build the model of a row of `Delivery` and `shop`, the shop's slug."""
         delivery: Delivery = row.Delivery
         return cls(
@@ -37,7 +38,7 @@ class DeliveryRow(RowModel):
             topic=delivery.topic,
             external_id=delivery.external_id,
             status=delivery.status,
-            reason=delivery.reason,
+            reason=delivery.reason if pii else without_addresses_or_none(delivery.reason),
             received_at=delivery.received_at,
             processed_at=delivery.processed_at,
         )

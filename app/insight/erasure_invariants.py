@@ -24,7 +24,7 @@ INVARIANTS = (
                 WHERE r.brand_id = customers.brand_id AND r.customer_id = customers.id)
             OR EXISTS (SELECT FROM former_references AS r
                 WHERE r.brand_id = customers.brand_id AND r.customer_id = customers.id)
-            OR EXISTS (SELECT FROM consents AS c
+            OR EXISTS (SELECT FROM consent_facts AS c
                 WHERE c.brand_id = customers.brand_id AND c.customer_id = customers.id))
         """,
     ),

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.tokens import Tokens
 from app.insight import (
     computed_invariants,
+    consent_invariants,
     erasure_invariants,
     invariant_queries,
     referral_invariants,
@@ -22,6 +23,7 @@ MOST_ROWS = 100
 INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *invariant_queries.INVARIANTS,
     *referral_invariants.INVARIANTS,
+    *consent_invariants.INVARIANTS,
     *erasure_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
     *word_invariants.INVARIANTS,

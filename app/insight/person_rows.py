@@ -87,8 +87,13 @@ async def messages(
         detail = MessageDetail.of(
             row,
             (sent.subject, sent.html, sent.text),
-            [AttemptRow.of(each) for each in tries],
-            [ProviderEventRow.of(event, each.number) for each in tries for event in events.get(each.id, [])],
+            [AttemptRow.of(each, pii=True) for each in tries],
+            [
+                ProviderEventRow.of(event, each.number, pii=True)
+                for each in tries
+                for event in events.get(each.id, [])
+            ],
+            pii=True,
         )
         shown.append(PersonMessage(**detail.__dict__, address=message.address))
     del held

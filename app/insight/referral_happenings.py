@@ -7,11 +7,13 @@ from sqlalchemy import ColumnElement, or_, select
 
 from app.base.i18n import N_, translate
 from app.base.ids import public_id
+from app.base.masking import mask_code, mask_reason
 from app.insight import sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+from app.referrals.schemas import OWN_REASONS
 
 MOST_VISITS = 200
 """A link may have thousands of visits; only the latest are listed."""
@@ -23,23 +25,25 @@ def _owns(table: Any) -> ColumnElement[bool]:
     return joined
 
 
+def _shown_code(code: str, person: Person) -> str:
+    return code if person.pii else mask_code(code) or ""
+
+
 async def codes(person: Person) -> list[TimelineEntry]:
     """Codes that the customer got, and how these ended."""
     happened = []
     codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
     for code in await person.session.scalars(codes):
-        happened.append(
-            TimelineEntry(
-                at=code.starts_at, kind="code", text=sentences.code(code, person.language), code=code.display
-            )
-        )
+        shown = _shown_code(code.display, person)
+        text = sentences.code(code, shown, person.language)
+        happened.append(TimelineEntry(at=code.starts_at, kind="code", text=text, code=shown))
         if code.disabled_at is not None:
             happened.append(
                 TimelineEntry(
                     at=code.disabled_at,
                     kind="code_disabled",
-                    text=translate(person.language, "Code %(code)s was disabled.", code=code.display),
-                    code=code.display,
+                    text=translate(person.language, "Code %(code)s was disabled.", code=shown),
+                    code=shown,
                 )
             )
     revoked = select(Referrer.revoked_at).where(*rows_of(person, Referrer), Referrer.revoked_at.is_not(None))
@@ -85,8 +89,10 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
     )
     happened = []
     for it, code, number, placed_at, referrer_id in found:
-        about = partial(TimelineEntry, redemption=public_id("red", it.id), status=it.status, reason=it.reason)
-        text = sentences.redemption(it, code, number, person.language, mine=referrer_id == customer_id)
+        reason = it.reason if person.pii else mask_reason(it.reason, OWN_REASONS)
+        about = partial(TimelineEntry, redemption=public_id("red", it.id), status=it.status, reason=reason)
+        shown, mine = _shown_code(code, person), referrer_id == customer_id
+        text = sentences.redemption(it, shown, reason, number, person.language, mine=mine)
         happened.append(about(at=placed_at, kind="redemption", text=text))
         ends = (
             (it.approved_at, "redemption_approved", N_("The redemption by order %(number)s was approved.")),

@@ -10,7 +10,7 @@ from app.base import money
 from app.base.i18n import translate
 from app.base.masking import without_addresses
 from app.brands.programme import RewardKind
-from app.customers.models import Consent, Suppression
+from app.customers.models import ConsentFact, Suppression
 from app.insight import words
 from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
@@ -160,10 +160,10 @@ def response(it: Response, language: str, *, pii: bool) -> str:
     return f"{text}{changed}{comment}"
 
 
-def consent(it: Consent, language: str) -> str:
-    """What they decided about a channel."""
+def consent(it: ConsentFact, language: str, *, pii: bool) -> str:
+    """What they decided about a channel, and where it is known from if `pii`."""
     channel = word(language, words.CHANNELS, it.channel)
-    where = f" ({it.source})" if it.source else ""
+    where = f" ({it.source})" if it.source and pii else ""
     if it.given:
         return translate(language, "Agreed to %(channel)s%(where)s.", channel=channel, where=where)
     return translate(language, "Did not agree to %(channel)s%(where)s.", channel=channel, where=where)
@@ -179,19 +179,34 @@ def suppression(it: Suppression, language: str) -> str:
     )
 
 
-def code(it: Code, language: str) -> str:
-    """The code they may share."""
+def lifted_suppression(it: Suppression, language: str) -> str:
+    """That they took back their own decision."""
+    return translate(
+        language,
+        "Gets messages%(by)s again; taken back: %(reason)s.",
+        by=by(language, it.channel),
+        reason=word(language, words.SUPPRESSIONS, it.reason),
+    )
+
+
+def code(it: Code, shown: str, language: str) -> str:
+    """The code they may share, as the reader may see it."""
     return translate(
         language,
         "Got the code %(code)s, good until %(day)s, for %(uses)s uses.",
-        code=it.display,
+        code=shown,
         day=_day(it.expires_at),
         uses=it.max_uses,
     )
 
 
-def redemption(it: Redemption, shown: str, number: str, language: str, *, mine: bool) -> str:
-    """A friend's order with their code, or their own order with a friend's code."""
+def redemption(
+    it: Redemption, shown: str, reason: str | None, number: str, language: str, *, mine: bool
+) -> str:
+    """A friend's order with their code, or their own order with a friend's code.
+
+    `shown` and `reason` are its code and reason as the reader may see them.
+    """
     off = (
         translate(language, ", %(amount)s off", amount=money.Money(it.amount_off, it.currency))
         if it.amount_off
@@ -202,7 +217,7 @@ def redemption(it: Redemption, shown: str, number: str, language: str, *, mine: 
         "number": number,
         "off": off,
         "status": word(language, words.REDEMPTIONS, it.status),
-        "because": f" ({word(language, words.REFUSALS, it.reason)})" if it.reason else "",
+        "because": f" ({word(language, words.REFUSALS, reason)})" if reason else "",
     }
     if mine:
         return translate(

@@ -6,16 +6,18 @@ without addresses.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import SOURCE, translate
 from app.base.ids import public_id
+from app.base.masking import without_addresses_or_none
 from app.base.tokens import Tokens
-from app.brands.programme import Channel
-from app.customers.models import Consent, Customer, Suppression
+from app.customers.consent import suppressions_of
+from app.customers.models import ConsentFact, Customer
 from app.insight import referral_happenings, sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
@@ -35,8 +37,8 @@ async def timeline(
 ) -> list[TimelineEntry]:
     """Everything about one person, oldest first; empty for a person who does not exist.
 
-    About a dozen queries, whatever happened. Comments come as they were written with `pii`, without
-    addresses otherwise; sentences are in `language`.
+    About a dozen queries, whatever happened. Comments, sources, codes and reasons come as they were
+    written with `pii`, otherwise without addresses and names; sentences are in `language`.
     """
     customer = await session.scalar(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
@@ -63,42 +65,14 @@ async def timeline(
 
 
 async def _known(person: Person) -> list[TimelineEntry]:
-    customer, brand_id = person.customer, person.brand_id
+    customer = person.customer
     happened = [
         TimelineEntry(
             at=customer.created_at, kind="customer", text=translate(person.language, "First known to us.")
         )
     ]
-    consents = select(Consent).where(Consent.brand_id == brand_id, Consent.customer_id == customer.id)
-    happened += [
-        TimelineEntry(
-            at=it.at,
-            kind="consent",
-            text=sentences.consent(it, person.language),
-            channel=it.channel,
-            given=it.given,
-        )
-        for it in await person.session.scalars(consents)
-    ]
-    addresses = [(Channel.email, customer.email), (Channel.sms, customer.phone)]
-    keys = [
-        (Suppression.channel == channel) & (Suppression.address_key == person.tokens.address_key(address))
-        for channel, address in addresses
-        if address
-    ]
-    if keys:
-        for found in await person.session.scalars(
-            select(Suppression).where(Suppression.brand_id == brand_id, or_(*keys))
-        ):
-            happened.append(
-                TimelineEntry(
-                    at=found.at,
-                    kind="suppression",
-                    text=sentences.suppression(found, person.language),
-                    channel=found.channel,
-                    reason=found.reason,
-                )
-            )
+    happened += await _consents(person)
+    happened += await _suppressions(person)
     if customer.erased_at is not None:
         happened.append(
             TimelineEntry(
@@ -107,6 +81,37 @@ async def _known(person: Person) -> list[TimelineEntry]:
                 text=translate(person.language, "Their personal data was erased; amounts are kept."),
             )
         )
+    return happened
+
+
+async def _consents(person: Person) -> list[TimelineEntry]:
+    """Every consent and refusal that was stated; the latest of a channel counts."""
+    found = await person.session.scalars(select(ConsentFact).where(*rows_of(person, ConsentFact)))
+    return [
+        TimelineEntry(
+            at=it.at,
+            kind="consent",
+            text=sentences.consent(it, person.language, pii=person.pii),
+            channel=it.channel,
+            given=it.given,
+        )
+        for it in found
+    ]
+
+
+async def _suppressions(person: Person) -> list[TimelineEntry]:
+    """What suppressed their addresses, and what they took back."""
+    customer = person.customer
+    happened = []
+    for it in await suppressions_of(
+        person.session, person.tokens, person.brand_id, customer.email, customer.phone
+    ):
+        entry = partial(TimelineEntry, channel=it.channel, reason=it.reason)
+        text = sentences.suppression(it, person.language)
+        happened.append(entry(at=it.at, kind="suppression", text=text))
+        if it.lifted_at is not None:
+            text = sentences.lifted_suppression(it, person.language)
+            happened.append(entry(at=it.lifted_at, kind="suppression_lifted", text=text))
     return happened
 
 
@@ -176,7 +181,7 @@ async def _messages(person: Person) -> list[TimelineEntry]:
             template=it.template,
             channel=it.channel,
             status=it.status,
-            reason=it.reason,
+            reason=it.reason if person.pii else without_addresses_or_none(it.reason),
         )
         for it in found
     ]

@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from app.base import money
 from app.base.ids import public_id, public_id_or_none
+from app.base.masking import mask_code
 from app.base.schemas import ApiModel, RowModel
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
@@ -14,7 +15,7 @@ from app.platforms.events import DisputeStatus
 
 
 class OrderRow(RowModel):
-    """An order with its state."""
+    """An order with its state; names in codes are masked without the scope `pii`."""
 
     created_at: datetime
     shop: str
@@ -39,7 +40,7 @@ class OrderRow(RowModel):
     history: bool
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """Build the model of a row of `Order` and `shop`, the shop's slug."""
         order: Order = row.Order
         return cls(
@@ -55,7 +56,7 @@ class OrderRow(RowModel):
             shipping_total=money.to_text(order.shipping_total, order.currency),
             refunded=money.to_text(order.refunded, order.currency),
             currency=order.currency,
-            discount_codes=order.discount_codes,
+            discount_codes=[code if pii else mask_code(code) or "" for code in order.discount_codes],
             referral=order.referral,
             placed_at=order.placed_at,
             fulfilled_at=order.fulfilled_at,

@@ -8,12 +8,16 @@ from sqlalchemy import Row
 
 from app.base import clock, money
 from app.base.ids import public_id, public_id_or_none
+from app.base.masking import mask_code, mask_reason
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
 from app.referrals.models import Code, Redemption, Referrer, Reward
-from app.referrals.rules import CodeKind, CodeStatus, RedemptionStatus, RewardStatus
+from app.referrals.rules import CodeKind, CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
 from app.referrals.share import status_of
+
+OWN_REASONS = frozenset({*RefusalReason, "rolled_back"})
+"""The reasons of redemptions that are no person's own words."""
 
 
 class DiscountShape(ApiModel):
@@ -36,7 +40,7 @@ def code_status(code: Code, now: datetime) -> CodeStatus:
 
 
 class CodeRow(RowModel):
-    """A code with its status now."""
+    """A code with its status now; without the scope `pii` a name in it is masked."""
 
     created_at: datetime
     code: str
@@ -53,13 +57,13 @@ class CodeRow(RowModel):
     disabled_at: datetime | None
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """From a row of `Code` and `live_at`, of its publication in the referrer's shop."""
         code: Code = row.Code
         return cls(
             id=public_id("cod", code.id),
             created_at=code.created_at,
-            code=code.display,
+            code=code.display if pii else mask_code(code.display) or "",
             kind=code.kind,
             referrer=public_id("ref", code.referrer_id),
             parent=public_id_or_none("cod", code.parent_id),
@@ -75,7 +79,10 @@ class CodeRow(RowModel):
 
 
 class RedemptionRow(RowModel):
-    """A friend's order and whether its code counts."""
+    """A friend's order and whether its code counts.
+
+    Without the scope `pii` a name in the code and a reason in a person's own words are masked.
+    """
 
     created_at: datetime
     code: str
@@ -92,13 +99,13 @@ class RedemptionRow(RowModel):
     reversed_at: datetime | None
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """From a row of `Redemption`, `code` (as shown) and `order_number`."""
         redemption: Redemption = row.Redemption
         return cls(
             id=public_id("red", redemption.id),
             created_at=redemption.created_at,
-            code=row.code,
+            code=row.code if pii else mask_code(row.code) or "",
             referrer=public_id("ref", redemption.referrer_id),
             friend=public_id_or_none("cus", redemption.friend_id),
             order=public_id("ord", redemption.order_id),
@@ -106,7 +113,7 @@ class RedemptionRow(RowModel):
             amount_off=money.to_text(redemption.amount_off, redemption.currency),
             currency=redemption.currency,
             status=redemption.status,
-            reason=redemption.reason,
+            reason=redemption.reason if pii else mask_reason(redemption.reason, OWN_REASONS),
             hold_until=redemption.hold_until,
             approved_at=redemption.approved_at,
             reversed_at=redemption.reversed_at,
@@ -128,7 +135,7 @@ class RewardRow(RowModel):
     granted_at: datetime | None
 
     @classmethod
-    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
+    def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
         """From a row of `Reward`."""
         reward: Reward = row.Reward
         return cls(
@@ -140,7 +147,7 @@ class RewardRow(RowModel):
             amount=money.to_text(reward.amount, reward.currency),
             net_amount=money.to_text(reward.net_amount, reward.currency),
             currency=reward.currency,
-            code=reward.code,
+            code=reward.code if pii else mask_code(reward.code),
             status=reward.status,
             granted_at=reward.granted_at,
         )

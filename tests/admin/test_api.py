@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import select, update
 
 from app.admin.api import PARTS, router
-from app.admin.export import cell
+from app.admin.export import ExportName, cell
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
 from app.admin.rules import Scope
@@ -18,7 +18,8 @@ from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
-from app.brands.programme import Programme
+from app.brands.programme import Channel, Programme
+from app.customers.models import Consent, ConsentFact
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.insight.overview import overview
@@ -410,6 +411,42 @@ async def test_personal_fields_are_masked_without_pii(session, rows, open_client
     full = await open_client(brand, Scope.read, Scope.pii)
     assert (await full.get(path)).json()["email"] == "ana@example.com"
     assert len((await full.get("/customers", params={"email": "ANA@example.com"})).json()["data"]) == 1
+
+
+async def test_names_in_codes_consents_and_free_reasons_are_masked_without_pii(
+    session, rows, open_client, brand
+):
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id, code="ANAITO7K4QX", display="ANAITO-7K4QX")
+    redemption = await rows.redemption(code, RedemptionStatus.pending)
+    redemption.status, redemption.reason = RedemptionStatus.rejected, "Ana Ito is her own friend"
+    moment = {"brand_id": brand.id, "customer_id": happy.customer_id, "channel": Channel.sms, "at": START}
+    source = "call with Ana Ito, 0170 123 45 67"
+    session.add_all(
+        [Consent(**moment, given=True, source=source), ConsentFact(**moment, given=True, source=source)]
+    )
+    await rows.message(
+        SURVEY,
+        happy.customer_id,
+        happy.survey_id,
+        step=1,
+        status=MessageStatus.failed,
+        reason="550 +49 170 123 45 67 is unknown",
+    )
+    await session.commit()
+    reader = await open_client(brand, Scope.read)
+    full = await open_client(brand, Scope.read, Scope.pii)
+    paths = [
+        *("/codes", "/redemptions", "/orders", "/messages", "/deliveries", "/rewards"),
+        *(f"/exports/{name}.csv" for name in ExportName),
+        f"/customers/{public_id('cus', happy.customer_id)}",
+    ]
+    masked = {path: (await reader.get(path)).text.casefold() for path in paths}
+    shown = {path: (await full.get(path)).text.casefold() for path in paths}
+    for secret in ("anaito", "ana ito", "123 45 67"):
+        assert [path for path in paths if secret in masked[path]] == []
+        assert any(secret in shown[path] for path in paths)
+    assert "***-7k4qx" in masked["/codes"]
 
 
 async def test_comments_come_without_addresses_and_cannot_be_searched_without_pii(

@@ -21,7 +21,13 @@ from app.orders.models import OrderFact
 from app.referrals.models import Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import START, Rows
-from tests.support.violations import computed, erasure, referrals, surveys  # noqa: F401  # they fill CASES
+from tests.support.violations import (  # noqa: F401  # they fill CASES
+    computed,
+    consents,
+    erasure,
+    referrals,
+    surveys,
+)
 from tests.support.violations.sound import CASES, Sound, Work
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.base.masking import without_addresses
 from app.base.paths import ROOT
 from app.brands.programme import Channel
-from app.customers.models import Consent, Suppression
+from app.customers.models import ConsentFact, Suppression
 from app.customers.rules import NoContactReason, SuppressionReason
 from app.insight import words
 from app.insight.invariants import check
@@ -65,7 +65,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
         )
     )
     session.add(
-        Consent(
+        ConsentFact(
             brand_id=brand.id, customer_id=me, channel=Channel.email, given=True, at=START, source="checkout"
         )
     )
@@ -77,6 +77,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
             address_key=key,
             reason=SuppressionReason.unsubscribed,
             at=START,
+            lifted_at=START + timedelta(days=2),
         )
     )
     await session.flush()
@@ -100,6 +101,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
         "reward_granted",
         "consent",
         "suppression",
+        "suppression_lifted",
         "customer",
     } <= kinds
     texts = " ".join(each.text for each in story)
@@ -263,3 +265,31 @@ async def test_states_that_the_code_does_not_know_are_shown_as_stored(context, s
     session.expunge_all()
     story = await timeline(session, context.tokens, brand.id, response.customer_id)
     assert sum("gone" in each.text for each in story) == 4
+
+
+async def test_the_history_of_consent_and_suppression_is_shown(context, session, brand, rows):
+    person = await rows.customer(email="ana@example.com")
+    moment = {"brand_id": brand.id, "customer_id": person.id, "channel": Channel.email}
+    session.add_all(
+        [
+            ConsentFact(**moment, given=True, at=START, source="call with Ana"),
+            ConsentFact(**moment, given=False, at=START + timedelta(days=1)),
+            Suppression(
+                brand_id=brand.id,
+                channel=Channel.email,
+                address_key=context.tokens.address_key("ana@example.com"),
+                reason=SuppressionReason.unsubscribed,
+                at=START + timedelta(days=2),
+                lifted_at=START + timedelta(days=3),
+            ),
+        ]
+    )
+    await session.flush()
+    for pii, source in ((True, " (call with Ana)"), (False, "")):
+        story = await timeline(session, context.tokens, brand.id, person.id, pii=pii)
+        assert [each.text for each in story if each.kind != "customer"] == [
+            f"Agreed to e-mail{source}.",
+            "Did not agree to e-mail.",
+            "Gets nothing by e-mail any more: they unsubscribed.",
+            "Gets messages by e-mail again; taken back: they unsubscribed.",
+        ]

@@ -1,5 +1,7 @@
 """For custom checkouts: validate a code, redeem it with an order, roll a redemption back."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
@@ -104,7 +106,9 @@ async def redeem(
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
         if result.reason is None and result.redemption_id is not None:
-            return await shown_redemption(write, caller, public_id("red", result.redemption_id), 201)
+            # The caller named the code, so it is shown whole.
+            seeing = replace(caller, sees_people=True)
+            return await shown_redemption(write, seeing, public_id("red", result.redemption_id), 201)
         return _refusal(result.reason or "", public_id_or_none("red", result.redemption_id))
 
     return await write.run(caller, act)

@@ -12,6 +12,7 @@ from app.admin.auth import Reader
 from app.admin.fields import Plain
 from app.admin.listing import PageDep, list_page, matches, matches_id
 from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
+from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
@@ -153,27 +154,27 @@ async def show_message(
     if caller.sees_people:
         sent = await as_sent(session, context, caller.brand_id, message_id)
         content = (sent.subject, sent.html, sent.text)
-    attempts = await _attempts(session, caller.brand_id, message_id)
-    events = await _provider_events(session, caller.brand_id, message_id)
-    return MessageDetail.of(row, content, attempts, events)
+    attempts = await _attempts(session, caller, message_id)
+    events = await _provider_events(session, caller, message_id)
+    return MessageDetail.of(row, content, attempts, events, pii=caller.sees_people)
 
 
-async def _attempts(session: AsyncSession, brand_id: int, message_id: UUID) -> list[AttemptRow]:
+async def _attempts(session: AsyncSession, caller: Actor, message_id: UUID) -> list[AttemptRow]:
     attempts = await session.scalars(
         select(Attempt)
-        .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
+        .where(Attempt.brand_id == caller.brand_id, Attempt.message_id == message_id)
         .order_by(Attempt.number)
     )
-    return [AttemptRow.of(attempt) for attempt in attempts]
+    return [AttemptRow.of(attempt, pii=caller.sees_people) for attempt in attempts]
 
 
-async def _provider_events(session: AsyncSession, brand_id: int, message_id: UUID) -> list[ProviderEventRow]:
+async def _provider_events(session: AsyncSession, caller: Actor, message_id: UUID) -> list[ProviderEventRow]:
     rows = await session.execute(
         select(ProviderEvent, Attempt.number)
         .join(
             Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
         )
-        .where(Attempt.brand_id == brand_id, Attempt.message_id == message_id)
+        .where(Attempt.brand_id == caller.brand_id, Attempt.message_id == message_id)
         .order_by(ProviderEvent.at, ProviderEvent.id)
     )
-    return [ProviderEventRow.of(event, number) for event, number in rows]
+    return [ProviderEventRow.of(event, number, pii=caller.sees_people) for event, number in rows]

@@ -75,11 +75,11 @@ async def a_former_id_of_an_erased_person(sound: Sound) -> str:
     return public_id("cus", response.customer_id)
 
 
-@breaks("erased_has_no_details")
+@breaks("erased_has_no_details", "consent_is_its_history")
 async def a_consent_of_an_erased_person(sound: Sound) -> str:
     response = await erased_promoter(sound)
     await sound.sql(
-        "INSERT INTO consents (brand_id, customer_id, channel, given, at) "
+        "INSERT INTO consent_facts (brand_id, customer_id, channel, given, at) "
         "VALUES (:brand, :id, 'email', true, now())",
         brand=sound.rows.brand.id,
         id=response.customer_id,

@@ -367,6 +367,20 @@ async def test_where_parcels_went_counts_only_without_an_own_country(
     assert (row.country, row.time_zone) == ("IE", "Europe/Dublin")
 
 
+async def test_a_national_number_is_read_in_the_persons_own_country_or_not_at_all(
+    context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
+) -> None:
+    people = [
+        Person(email="a@example.com", phone="044 55 1234 5678", country="MX"),
+        Person(email="b@example.com", phone="0170 1234567"),
+        Person(email="c@example.com", phone="0170 1234567", shipping_country="DE", locale="de-DE"),
+        Person(email="d@example.com", phone="0170 1234567", country="DE"),
+        Person(email="e@example.com", phone="0170 1234567", country="MX", phone_country="DE"),
+    ]
+    ids = await identified(context, brand, shop, *people)
+    assert [(await kept(session, each)).phone for each in ids] == [None, None, None, PHONE, PHONE]
+
+
 async def test_relay_and_no_reply_addresses_never_make_two_buyers_one(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:

@@ -142,7 +142,9 @@ async def test_a_language_we_do_not_have_falls_back_to_the_brands(
 
 def test_a_name_is_escaped_in_a_translated_sentence(add_language: AddLanguage) -> None:
     add_language("de", GERMAN)
-    hostile = replace(SURVEY.sample, first_name="<b>%(x)s %", item_title="&amp;")
+    hostile = replace(SURVEY.sample, first_name="D'Arcy", order_number="<b>%(x)s %")
     content = rendered(item(SURVEY, Channel.email, hostile, locale="de"))
-    assert "Hallo &lt;b&gt;%(x)s %," in content.html
-    assert "Hallo <b>%(x)s %," in content.text
+    assert "Hallo D&#x27;Arcy," in content.html
+    assert "Hallo D'Arcy," in content.text
+    assert "&lt;b&gt;%(x)s %" in content.html
+    assert "<b>%(x)s %" in content.text

@@ -127,14 +127,14 @@ async def test_values_that_no_row_can_hold_are_made_printable(
 ) -> None:
     hostile = replace(
         wanted_survey(shop, customer_id).template_params,
-        first_name="A\x00na\r\nBcc: x\ud800",
+        first_name="A\x00na\r\nLee\ud800",
         item_title="\u202eevil",
     )
     await queue_messages(
         session, brand.id, [replace(wanted_survey(shop, customer_id), template_params=hostile)]
     )
     template_params = (await all_messages(session))[0].template_params
-    assert template_params["first_name"] == "A na Bcc: x"
+    assert template_params["first_name"] == "A na Lee"
     assert template_params["item_title"] == "evil"
 
 

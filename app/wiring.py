@@ -11,6 +11,7 @@ from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secre
 from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded
+from app.base.secret_key import bind_key
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.messaging.providers.outbox.client import Outbox
@@ -43,11 +44,16 @@ def secret_key_of(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_context(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[AppContext]:
-    """Open a database and keys; closes them at the end."""
+    """Open a database and keys; closes them at the end.
+
+    Raises `AppError` (`foreign_key`) where the database was used with another secret key.
+    """
     url = database_url_of(settings)
     engine = make_engine(url, pool_size=pool_size)
+    tokens = Tokens(secret_key_of(settings), settings.old_secret_keys)
     try:
-        yield AppContext(settings, engine, make_sessions(engine), Tokens(secret_key_of(settings)), url)
+        await bind_key(engine, tokens)
+        yield AppContext(settings, engine, make_sessions(engine), tokens, url)
     finally:
         await engine.dispose()
 

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     home: Path = Path(".tenfold")
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr | None = None
+    secret_keys_old: SecretStr | None = None
     env: Environment = Environment.development
     email_provider: EmailProvider = EmailProvider.outbox
     sendgrid_api_key: SecretStr | None = None
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "secret_key",
+        "secret_keys_old",
         "database_url",
         "sendgrid_api_key",
         "sendgrid_event_public_key",
@@ -140,6 +142,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries"
             )
+
+    @property
+    def old_secret_keys(self) -> list[str]:
+        """The former secret keys, which still open links and sealed secrets."""
+        text = self.secret_keys_old.get_secret_value() if self.secret_keys_old else ""
+        return [key.strip() for key in text.split(",") if key.strip()]
 
     @property
     def embedded(self) -> bool:

@@ -1,11 +1,25 @@
-"""Tables of the outbox."""
+"""Tables of the outbox and of the installation."""
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Integer
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Moment, RowKey
+
+
+class SecretKeyRow(Base):
+    """A secret key that the database was used with, known by its fingerprint alone."""
+
+    __tablename__ = "secret_keys"
+
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sealed_root: Mapped[str | None]
+    """The root of the keyed hashes, sealed under this key; null once the key was replaced."""
+    current_since: Mapped[Moment]
+    """The row with the latest time is the present key's."""
+    rotated_at: Mapped[Moment | None]
+    """When everything was sealed under it; earlier links may be under another key."""
 
 
 class DomainEvent(Base):

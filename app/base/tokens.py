@@ -11,6 +11,7 @@ import hmac
 import re
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -41,24 +42,65 @@ class Subject:
     row_id: UUID
 
 
-class Tokens:
-    """Everything derived from the installation's secret key.
+class _Derived:
+    """The keys derived from one secret, by purpose."""
 
-    One instance per process; holds no state.
-    """
-
-    def __init__(self, secret_key: str) -> None:
-        self._master = secret_key.encode()
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
         self._keys: dict[str, bytes] = {}
-        self._vault = Fernet(base64.urlsafe_b64encode(self._key("vault")))
 
-    def _key(self, purpose: str) -> bytes:
+    def key(self, purpose: str) -> bytes:
         key = self._keys.get(purpose)
         if key is None:
             info = f"tenfold/{_VERSION}/{purpose}".encode()
-            key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(self._master)
+            key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(self._secret)
             self._keys[purpose] = key
         return key
+
+    def link_mac(self, purpose: str, body: bytes) -> bytes:
+        return hmac.digest(self.key(f"link/{purpose}"), body, "sha256")[:_MAC_BYTES]
+
+    def vault(self) -> Fernet:
+        return Fernet(base64.urlsafe_b64encode(self.key("vault")))
+
+    def fingerprint(self) -> bytes:
+        return self.key("fingerprint")[:16]
+
+
+class Tokens:
+    """Everything derived from the installation's secret key.
+
+    Links and sealed secrets of former keys are opened too; new ones are made with the present key.
+    Keyed hashes are made with a root of their own, which outlives a change of the key: without an
+    address nobody could compute its hash anew. Until the database's root is adopted
+    (`app.base.secret_key`) it is derived from the present key. One instance per process.
+    """
+
+    def __init__(self, secret_key: str, old_keys: Sequence[str] = ()) -> None:
+        self._present = _Derived(secret_key.encode())
+        self._ring = [self._present, *(_Derived(key.encode()) for key in old_keys)]
+        self._vaults = [each.vault() for each in self._ring]
+        self._root = self._present.key("hashes")
+        self._hashes = _Derived(self._root)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Identifies the present key without revealing it: 16 bytes."""
+        return self._present.fingerprint()
+
+    @property
+    def old_fingerprints(self) -> list[bytes]:
+        """As `fingerprint`, of the former keys."""
+        return [each.fingerprint() for each in self._ring[1:]]
+
+    def sealed_root(self) -> str:
+        """The root of the keyed hashes, sealed under the present key."""
+        return self.seal(self._root.hex())
+
+    def adopt_root(self, sealed: str) -> None:
+        """Make keyed hashes with this root. Raises `ValueError` where no key of ours opens it."""
+        self._root = bytes.fromhex(self.open(sealed))
+        self._hashes = _Derived(self._root)
 
     def link(self, purpose: str, brand_id: int, row_id: UUID) -> str:
         """Return the token of one row for one purpose (`survey`, `referrer`, `unsubscribe`, …).
@@ -66,7 +108,7 @@ class Tokens:
         44 URL-safe characters, always the same.
         """
         body = bytes([_VERSION]) + brand_id.to_bytes(_BRAND_BYTES) + row_id.bytes
-        return base64.urlsafe_b64encode(body + self._mac(purpose, body)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(body + self._present.link_mac(purpose, body)).decode().rstrip("=")
 
     def read_link(self, purpose: str, token: str) -> Subject | None:
         """Return what a token is about, or None for a token that was not made here.
@@ -78,19 +120,19 @@ class Tokens:
         except ValueError:
             return None
         body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-        if len(body) != 1 + _BRAND_BYTES + 16 or not hmac.compare_digest(mac, self._mac(purpose, body)):
+        matching = [hmac.compare_digest(mac, each.link_mac(purpose, body)) for each in self._ring]
+        if len(body) != 1 + _BRAND_BYTES + 16 or not any(matching):
             return None
         # A token has spare bits in its last letter; only the spelling made by `link` is accepted.
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or body[0] != _VERSION:
             return None
         return Subject(int.from_bytes(body[1 : 1 + _BRAND_BYTES]), UUID(bytes=body[1 + _BRAND_BYTES :]))
 
-    def _mac(self, purpose: str, body: bytes) -> bytes:
-        return hmac.digest(self._key(f"link/{purpose}"), body, "sha256")[:_MAC_BYTES]
-
     def address_key(self, address: str) -> bytes:
         """A keyed hash of an e-mail address or phone number: finds it again without storing it."""
-        return hmac.digest(self._key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[:20]
+        return hmac.digest(self._hashes.key("address"), address.encode("utf-8", "surrogatepass"), "sha256")[
+            :20
+        ]
 
     def visitor_key(self, row_id: UUID, day: date, visitor: str) -> bytes:
         """A keyed hash of who opened a link on a day; on another day and link it is another.
@@ -102,20 +144,30 @@ class Tokens:
 
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""
-        return int.from_bytes(hmac.digest(self._key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]) / (
-            1 << 56
-        )
+        return int.from_bytes(
+            hmac.digest(self._hashes.key(f"share/{purpose}"), row_id.bytes, "sha256")[:7]
+        ) / (1 << 56)
 
     def seal(self, plain: str) -> str:
         """Encrypt a secret for storage."""
-        return self._vault.encrypt(plain.encode()).decode()
+        return self._vaults[0].encrypt(plain.encode()).decode()
 
     def open(self, sealed: str) -> str:
         """Decrypt a stored secret. Raises `ValueError` when it was sealed under another key."""
+        for vault in self._vaults:
+            try:
+                return vault.decrypt(sealed.encode()).decode()
+            except InvalidToken:
+                continue
+        raise ValueError("the secret was stored under another TENFOLD_SECRET_KEY")
+
+    def is_present(self, sealed: str) -> bool:
+        """Whether a secret is sealed under the present key."""
         try:
-            return self._vault.decrypt(sealed.encode()).decode()
+            self._vaults[0].decrypt(sealed.encode())
         except InvalidToken:
-            raise ValueError("the secret was stored under another TENFOLD_SECRET_KEY") from None
+            return False
+        return True
 
 
 def random_code(length: int = 10) -> str:

@@ -11,7 +11,8 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command; an AppError is one sentence on stderr and exit 2, never a traceback."""
-    from app.cli import access, diagnostics, manage, people, run  # noqa: F401  # each import adds its commands
+    # Each import adds its commands.
+    from app.cli import access, diagnostics, manage, people, recovery, run  # noqa: F401
 
     try:
         cli()

@@ -88,6 +88,7 @@ def with_context(
     """
     from app.base import schema
     from app.base.config import load_settings
+    from app.base.secret_key import bind_key
     from app.wiring import open_context
 
     used = settings or load_settings()
@@ -98,6 +99,7 @@ def with_context(
                 if not used.embedded:
                     raise AppError("schema_behind", "The schema is not at head; run: tenfold migrate")
                 await schema.migrate(context.database_url)
+                await bind_key(context.engine, context.tokens)
             return await work(context)
 
     return run(inner())

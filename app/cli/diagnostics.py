@@ -9,6 +9,8 @@ import typer
 from app.cli import console
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from app.base.config import Settings
     from app.base.context import AppContext
     from app.insight.invariants import Violation
@@ -99,7 +101,27 @@ async def _examine(context: AppContext) -> list[str]:
         problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
     async with context.sessions() as session:
         problems += health_problems(await load_health(session, now=clock.now()))
+        problems += await _examine_key(session, context.settings)
     return problems
+
+
+async def _examine_key(session: AsyncSession, settings: Settings) -> list[str]:
+    """Whether everything is sealed under the present key, and until when former keys are needed."""
+    from app.base import clock
+    from app.base.secret_key import load_key_state
+    from app.insight.old_links import last_old_link
+
+    state = await load_key_state(session)
+    if state is None:
+        return []
+    if state.rotated_at is None:
+        return ["Secrets may be sealed under a former key. Run: tenfold key-rotate"]
+    until = await last_old_link(session, state.rotated_at, now=clock.now()) if state.replaced else None
+    if settings.old_secret_keys and until is None:
+        return ["No link under a former key is left. Remove TENFOLD_SECRET_KEYS_OLD."]
+    if until is not None:
+        console.print_note(f"Keep the former key in TENFOLD_SECRET_KEYS_OLD until {until:%Y-%m-%d}.")
+    return []
 
 
 def _examine_providers(settings: Settings) -> list[str]:

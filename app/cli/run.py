@@ -41,6 +41,7 @@ async def _serve(settings: Settings, listener: socket) -> None:
 
     from app.base import schema
     from app.base.memory import tune_garbage_collector
+    from app.base.secret_key import bind_key
     from app.cli.sockets import Listener
     from app.main import create_app
     from app.wiring import open_parts
@@ -48,6 +49,7 @@ async def _serve(settings: Settings, listener: socket) -> None:
 
     async with open_parts(settings, pool_size=20) as parts:
         await schema.migrate(parts.context.database_url)
+        await bind_key(parts.context.engine, parts.context.tokens)
         tune_garbage_collector()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))

@@ -18,6 +18,7 @@ from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.listener import listening
 from app.base.log import configure_logs
+from app.base.secret_key import bind_key
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand
 from app.demo import figures, generated_shop, olist
@@ -59,6 +60,7 @@ async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: boo
         async with exclusive_database(settings), open_parts(settings, pool_size=15) as parts:
             reporter.line("PostgreSQL runs", seconds=clock.monotonic() - began, remark=str(HOME / "postgres"))
             await schema.migrate(parts.context.database_url)
+            await bind_key(parts.context.engine, parts.context.tokens)
             reporter.line("Schema is at head", seconds=clock.monotonic() - began)
             async with serving(parts, listener):
                 reporter.line("Web listens", seconds=clock.monotonic() - began, remark=settings.public_url)

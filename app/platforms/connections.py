@@ -79,3 +79,18 @@ async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID,
         return False
     await record_action(session, actor, AuditAction.connection_removed, ("shp", shop_id))
     return True
+
+
+async def reseal_connections(session: AsyncSession, tokens: Tokens, brand_id: int) -> int:
+    """Seal the credentials that are under a former key; returns how many were. Idempotent.
+
+    Raises `ValueError` where one is under a key that is not known.
+    """
+    query = select(ShopConnection).where(ShopConnection.brand_id == brand_id)
+    changed = 0
+    for connection in await session.scalars(query.order_by(ShopConnection.shop_id).with_for_update()):
+        if not tokens.is_present(connection.sealed_credentials):
+            connection.sealed_credentials = tokens.seal(tokens.open(connection.sealed_credentials))
+            changed += 1
+    await session.flush()
+    return changed

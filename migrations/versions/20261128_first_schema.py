@@ -64,6 +64,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_provider_circuits")),
     )
     op.create_table(
+        "secret_keys",
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_root", sa.Text(), nullable=True),
+        sa.Column("current_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_secret_keys")),
+    )
+    op.create_table(
         "template_versions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.LargeBinary(), nullable=False),
@@ -1572,6 +1580,7 @@ def downgrade() -> None:
     op.drop_table("audit_entries")
     op.drop_table("api_keys")
     op.drop_table("template_versions")
+    op.drop_table("secret_keys")
     op.drop_table("provider_circuits")
     op.drop_table("idempotency_keys")
     op.drop_table("brands")

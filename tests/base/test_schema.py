@@ -25,11 +25,13 @@ from app.base.errors import AppError
 TABLES = Base.metadata.tables
 OF_THE_INSTALLATION = {
     "brands",
+    "secret_keys",  # the installation has one key
     "provider_circuits",  # providers belong to the installation's settings
 }
 """Tables whose rows belong to no brand, each with its reason."""
 KEYS_WITHOUT_BRAND = {
     ("provider_circuits", ("provider",)),
+    ("secret_keys", ("fingerprint",)),
     ("brands", ("id",)),
     ("brands", ("slug",)),
     ("shop_slugs", ("slug",)),

@@ -165,6 +165,18 @@ def test_a_person_with_a_password_is_listed_and_removed_by_commands(printed, ref
     assert "No staff member" in refused("staff", "login-link", "ana@acme.example")
 
 
+def test_a_foreign_key_is_refused_and_a_new_one_takes_over_and_seals_anew(home, refused):
+    former, present = "f" * 40, "p" * 40
+    tenfold(home | {"TENFOLD_SECRET_KEY": former}, "shop", "add", "acme", "--name", "Acme")
+    assert "belongs to another TENFOLD_SECRET_KEY" in refused("run-due", TENFOLD_SECRET_KEY=present)
+    both = home | {"TENFOLD_SECRET_KEY": present, "TENFOLD_SECRET_KEYS_OLD": f"{'x' * 40}, {former}"}
+    assert "key-rotate" in tenfold(both, "doctor", code=1).stdout
+    rotated = json.loads(tenfold(both, "key-rotate").stdout)
+    assert rotated == {"shops": 1, "connections": 0, "old_links_until": None}
+    assert "Remove TENFOLD_SECRET_KEYS_OLD" in tenfold(both, "doctor", code=1).stdout
+    assert "belongs to another" in refused("run-due", TENFOLD_SECRET_KEY=former)
+
+
 def test_help_names_every_platform_scope_and_role():
     for command, words in ((add_shop, Platform), (add_key, Scope), (add_staff, Role)):
         helps = [

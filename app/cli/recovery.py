@@ -1,0 +1,57 @@
+"""Commands after a change of the secret key or a restored backup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.base.errors import AppError
+from app.cli import console
+
+if TYPE_CHECKING:
+    from app.base.context import AppContext
+
+
+@console.cli.command("key-rotate")
+def rotate_key() -> None:
+    """Seal everything anew with the present secret key; prints until when old keys are needed."""
+
+    async def work(context: AppContext) -> dict[str, object]:
+        try:
+            return await _rotate(context)
+        except ValueError as error:
+            raise AppError(
+                "foreign_key", f"Nothing more was sealed: {error}; add it to TENFOLD_SECRET_KEYS_OLD."
+            ) from None
+
+    console.print_json(console.with_context(work))
+
+
+async def _rotate(context: AppContext) -> dict[str, object]:
+    from sqlalchemy import select
+
+    from app.base import clock
+    from app.base.secret_key import finish_rotation, load_key_state
+    from app.brands.models import Brand
+    from app.brands.reseal import reseal_shops
+    from app.insight.old_links import last_old_link
+    from app.platforms.connections import reseal_connections
+
+    shops = connections = 0
+    async with context.sessions() as session:
+        brands = (await session.scalars(select(Brand.id).order_by(Brand.id))).all()
+    for brand_id in brands:
+        async with context.sessions.begin() as session:
+            shops += await reseal_shops(session, context.tokens, brand_id)
+            connections += await reseal_connections(session, context.tokens, brand_id)
+    async with context.sessions.begin() as session:
+        await finish_rotation(session, context.tokens)
+        state = await load_key_state(session)
+        if state is None or state.rotated_at is None:
+            raise AppError("no_key", "The database is bound to no key; run: tenfold migrate", status=500)
+        until = await last_old_link(session, state.rotated_at, now=clock.now())
+    replaced = state.replaced > 0
+    return {
+        "shops": shops,
+        "connections": connections,
+        "old_links_until": until if replaced else None,
+    }

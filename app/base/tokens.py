@@ -140,7 +140,7 @@ class Tokens:
         So a person is counted once a day and cannot be followed.
         """
         about = row_id.bytes + day.isoformat().encode() + visitor.encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key("visitor"), about, "sha256")[:16]
+        return hmac.digest(self._hashes.key("visitor"), about, "sha256")[:16]
 
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""

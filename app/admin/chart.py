@@ -6,11 +6,11 @@ Pure.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.insight.nps import Counts, interval, nps
+from app.insight.nps import ENOUGH, Counts, Interval, interval, nps
 from app.insight.scores import Group
 
 FEWEST = 5
-"""Points of fewer responses are left out: their intervals are too wide to show anything."""
+"""Points of fewer responses are left out; the band begins at `nps.ENOUGH` responses."""
 _STEP = 25
 
 
@@ -35,11 +35,13 @@ def line_chart(groups: Sequence[Group]) -> Chart | None:
     runs = _runs(groups)
     if not runs:
         return None
-    intervals = [found for run in runs for _, counts in run if (found := interval(counts))]
-    least, most = min(found.low for found in intervals), max(found.high for found in intervals)
+    shown = [_interval(counts) for run in runs for _, counts in run]
+    least, most = min(each.low for each in shown), max(each.high for each in shown)
     # Whole steps, so that the ticks are evenly spaced from edge to edge; 100 is a multiple of both.
     step = _STEP if most - least <= 3 * _STEP else 2 * _STEP
     low, high = int(least // step * step), int(-(-most // step) * step)
+    if low == high:
+        low, high = (low, high + step) if low < 0 else (low - step, high)
     span = max(1, len(groups) - 1)
 
     def x(place: int) -> float:
@@ -51,26 +53,34 @@ def line_chart(groups: Sequence[Group]) -> Chart | None:
     lines, bands, dots = [], [], []
     for run in runs:
         points = [(x(place), y(nps(counts) or 0.0)) for place, counts in run]
-        ends = [(x(place), found) for place, counts in run if (found := interval(counts))]
-        upper = [(at, y(found.high)) for at, found in ends]
-        lower = [(at, y(found.low)) for at, found in reversed(ends)]
         dots += points
         if len(run) > 1:
             lines.append(_path(points))
-            bands.append(_path([*upper, *lower]) + "Z")
-        else:
-            # A single point has no line; its interval is drawn as a bar.
+    for run in _runs(groups, ENOUGH):
+        ends = [(x(place), _interval(counts)) for place, counts in run]
+        upper = [(at, y(found.high)) for at, found in ends]
+        lower = [(at, y(found.low)) for at, found in reversed(ends)]
+        if len(run) == 1:
+            # A single interval is drawn as a bar.
             (at, top), (_, bottom) = upper[0], lower[0]
-            bands.append(_path([(at - 1, top), (at + 1, top), (at + 1, bottom), (at - 1, bottom)]) + "Z")
+            upper, lower = [(at - 1, top), (at + 1, top)], [(at + 1, bottom), (at - 1, bottom)]
+        bands.append(_path([*upper, *lower]) + "Z")
     ticks = [(value, y(value)) for value in range(high, low - 1, -step)]
     return Chart(lines, bands, dots, ticks, groups[0].key or "", groups[-1].key or "")
 
 
-def _runs(groups: Sequence[Group]) -> list[list[tuple[int, Counts]]]:
+def _interval(counts: Counts) -> Interval:
+    """The interval of enough answers; of fewer the score alone."""
+    found = interval(counts) if counts.responses >= ENOUGH else None
+    score = nps(counts) or 0.0
+    return found or Interval(score, score)
+
+
+def _runs(groups: Sequence[Group], least: int = FEWEST) -> list[list[tuple[int, Counts]]]:
     """Runs of neighbouring groups with enough responses, each with its place in `groups`."""
     runs: list[list[tuple[int, Counts]]] = [[]]
     for place, group in enumerate(groups):
-        if group.counts.responses >= FEWEST:
+        if group.counts.responses >= least:
             runs[-1].append((place, group.counts))
         elif runs[-1]:
             runs.append([])

@@ -1,12 +1,13 @@
 """Numbers, amounts and times as texts of the dashboard."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from babel.dates import format_skeleton
 
 from app.base import money
-from app.base.i18n import regional_locale, translate
-from app.insight.nps import Interval
+from app.base.i18n import regional_locale, shown_decimal, shown_percent, translate
+from app.insight.nps import ENOUGH, Counts, interval
 
 UNKNOWN = "–"
 """The text of a missing value."""
@@ -17,23 +18,36 @@ def points_text(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0f}".replace("-0", "0").replace("-", "\N{MINUS SIGN}")
 
 
-def percent_text(fraction: float | None) -> str:
-    """`12.3 %` for 0.123."""
-    return UNKNOWN if fraction is None else f"{100 * fraction:.1f} %"
+def percent_text(fraction: float | None, language: str) -> str:
+    """`12.3%` for 0.123."""
+    if fraction is None:
+        return UNKNOWN
+    return shown_percent(round(Decimal(100 * fraction), 1), language)
 
 
-def certainty_text(found: Interval | None, language: str) -> str:
-    """`12 to 34 with 95 % certainty`."""
+def certainty_text(counts: Counts, language: str) -> str:
+    """`12 to 34 with 95 % certainty`; below `ENOUGH` answers that these are too few."""
+    found = interval(counts)
     if found is None:
         return translate(language, "no answers yet")
+    if counts.responses < ENOUGH:
+        return too_few_text(counts.responses, language)
     low, high = points_text(found.low), points_text(found.high)
     return translate(language, "%(low)s to %(high)s with 95 %% certainty", low=low, high=high)
 
 
-def interval_text(found: Interval | None, language: str) -> str:
-    """`12 to 34`."""
+def too_few_text(responses: int, language: str) -> str:
+    """`too few to say (1 of 30)`: an interval of so few answers may not even include the score."""
+    return translate(language, "too few to say (%(count)s of %(enough)s)", count=responses, enough=ENOUGH)
+
+
+def interval_text(counts: Counts, language: str) -> str:
+    """`12 to 34`; below `ENOUGH` answers that these are too few."""
+    found = interval(counts)
     if found is None:
         return UNKNOWN
+    if counts.responses < ENOUGH:
+        return too_few_text(counts.responses, language)
     low, high = points_text(found.low), points_text(found.high)
     return translate(language, "%(low)s to %(high)s", low=low, high=high)
 
@@ -47,16 +61,10 @@ def duration_text(seconds: float, language: str) -> str:
     return translate(language, "%(count)s h", count=f"{seconds / 3600:.0f}")
 
 
-def amount_text(minor: int, currency: str) -> str:
-    """`1,234.50 EUR` of an amount in minor units."""
-    places = money.exponent(currency)
-    return f"{money.to_decimal(minor, currency):,.{places}f} {currency}"
-
-
-def rounded_amount_text(minor: int, currency: str) -> str:
-    """`1,234 EUR`; with the minor units below 1,000, where a narrow card has space for them."""
+def rounded_amount_text(minor: int, currency: str, language: str) -> str:
+    """`€1,234`; with the minor units below 1,000, where a narrow card has space for them."""
     amount = money.to_decimal(minor, currency)
-    return f"{amount:,.0f} {currency}" if amount >= 1000 else amount_text(minor, currency)
+    return shown_decimal(amount.quantize(Decimal(1)) if amount >= 1000 else amount, currency, language)
 
 
 def moment_text(at: datetime, language: str, skeleton: str = "yMMMd") -> str:

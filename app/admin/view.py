@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from app.admin.cards import Card, overview_cards
 from app.admin.chart import FEWEST, Chart, line_chart
-from app.admin.texts import UNKNOWN, amount_text, interval_text, moment_text, percent_text, points_text
-from app.base.i18n import N_, SOURCE, translate
+from app.admin.texts import UNKNOWN, interval_text, moment_text, percent_text, points_text
+from app.base import money
+from app.base.i18n import N_, SOURCE, shown_amount, translate
 from app.base.ids import public_id
 from app.base.masking import mask_email, mask_name, without_addresses
 from app.brands.models import Brand
-from app.insight.funnel import STAGES, CurrencyTotals, Stages
-from app.insight.nps import Counts, interval, nps
+from app.insight.funnel import STAGES, CurrencyTotals, Funnel
+from app.insight.nps import ENOUGH, Counts, nps
 from app.insight.overview import LatestResponse, Overview
 from app.insight.scores import By, Group
 from app.surveys.rules import Band, band_of
@@ -26,11 +27,16 @@ _STAGE_NAMES = {
     "answered": N_("Answered"),
     "promoters": N_("Promoters"),
     "offers_delivered": N_("Offers delivered"),
-    "shared": N_("Shared"),
-    "friend_visits": N_("Friends’ visits"),
-    "redemptions": N_("Redemptions"),
-    "approved": N_("Approved"),
+    "shared": N_("Referrers whose link or code was used"),
+    "friend_visits": N_("Friends’ visits, a person once a day"),
+    "redemptions": N_("Friends’ orders"),
+    "approved": N_("Friends’ orders approved"),
 }
+_UNCONFIRMED_NAMES = {
+    "delivered": N_("Surveys handed to a provider"),
+    "offers_delivered": N_("Offers handed to a provider"),
+}
+"""The names where no provider reports what was delivered."""
 _BAND_NAMES: Mapping[Band, str] = {
     Band.detractor: N_("Detractor"),
     Band.passive: N_("Passive"),
@@ -89,7 +95,9 @@ class TotalsRow:
     leaked: str
     reward: str
     messages: str
-    roi: str
+    return_name: str
+    """What the last figure is: the return with a margin, else the revenue per unit spent."""
+    returned: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,7 @@ class OverviewValues(TypedDict):
     totals: list[TotalsRow]
     chart: Chart | None
     fewest: int
+    enough: int
     nps_title: str
     period_title: str
     groups: list[GroupRow]
@@ -132,14 +141,15 @@ def overview_values(
     nps_title, period_title = (translate(language, title) for title in _CHART_TITLES[found.by])
     return {
         "cards": overview_cards(found, language),
-        "totals": [_totals_row(totals, language) for totals in found.funnel.totals],
+        "totals": [_totals_row(totals, brand.margin_percent, language) for totals in found.funnel.totals],
         "chart": line_chart(found.groups),
         "fewest": FEWEST,
+        "enough": ENOUGH,
         "nps_title": nps_title,
         "period_title": period_title,
         "groups": [_group_row(group, language) for group in found.groups],
         "bands": _band_bars(found.counts, language),
-        "stages": _stage_rows(found.funnel.stages, language),
+        "stages": _stage_rows(found.funnel, language),
         "latest": [_response_row(response, zone, language, pii=pii) for response in found.latest],
     }
 
@@ -166,10 +176,11 @@ def _customer_text(response: LatestResponse, *, pii: bool) -> str:
     return mask_name(name) or mask_email(response.email) or ""
 
 
-def _totals_row(totals: CurrencyTotals, language: str) -> TotalsRow:
+def _totals_row(totals: CurrencyTotals, margin_percent: int | None, language: str) -> TotalsRow:
     def amount(minor: int) -> str:
-        return amount_text(minor, totals.currency)
+        return shown_amount(minor, totals.currency, language)
 
+    return_name, returned = _return_of(totals, margin_percent, language)
     return TotalsRow(
         currency=totals.currency,
         revenue=amount(totals.revenue),
@@ -179,7 +190,30 @@ def _totals_row(totals: CurrencyTotals, language: str) -> TotalsRow:
         messages=translate(language, "not known")
         if totals.message_cost is None
         else amount(totals.message_cost),
-        roi=UNKNOWN if totals.roi is None else f"{100 * totals.roi:,.0f} %",
+        return_name=return_name,
+        returned=returned,
+    )
+
+
+def _return_of(totals: CurrencyTotals, margin_percent: int | None, language: str) -> tuple[str, str]:
+    """The name and the text of what came back for what was spent.
+
+    Revenue is no return: only with the brand's margin is it known what is left of it.
+    """
+    spent = totals.cost
+    if margin_percent is not None:
+        name = translate(
+            language, "Return on what was spent, at a margin of %(percent)s %%", percent=margin_percent
+        )
+        if not spent:
+            return name, UNKNOWN
+        return name, percent_text((totals.revenue * margin_percent / 100 - spent) / spent, language)
+    one = shown_amount(10 ** money.exponent(totals.currency), totals.currency, language)
+    name = translate(language, "Referred revenue per %(one)s spent", one=one)
+    if not spent:
+        return name, UNKNOWN
+    return name, shown_amount(
+        totals.revenue * 10 ** money.exponent(totals.currency) // spent, totals.currency, language
     )
 
 
@@ -188,7 +222,7 @@ def _group_row(group: Group, language: str) -> GroupRow:
         key=group.key,
         responses=group.counts.responses,
         nps=points_text(nps(group.counts)),
-        interval=interval_text(interval(group.counts), language),
+        interval=interval_text(group.counts, language),
     )
 
 
@@ -205,7 +239,7 @@ def _band_bars(counts: Counts, language: str) -> list[BandBar]:
                 name=band.value,
                 label=translate(language, _BAND_PLURALS[band]),
                 count=count,
-                share=f"{share:.0f} %",
+                share=percent_text(round(share) / 100, language),
                 start=round(start, 2),
                 width=round(share, 2),
             )
@@ -214,16 +248,21 @@ def _band_bars(counts: Counts, language: str) -> list[BandBar]:
     return bars
 
 
-def _stage_rows(stages: Stages, language: str) -> list[StageRow]:
-    counts: Sequence[int] = [getattr(stages, stage) for stage in STAGES]
+def _stage_rows(funnel: Funnel, language: str) -> list[StageRow]:
+    counts: Sequence[int] = [getattr(funnel.stages, stage) for stage in STAGES]
+    confirmed = {"delivered": funnel.surveys_confirmed, "offers_delivered": funnel.offers_confirmed}
+    names = {
+        stage: name if confirmed.get(stage, True) else _UNCONFIRMED_NAMES[stage]
+        for stage, name in _STAGE_NAMES.items()
+    }
     most = max(*counts, 1)
     return [
         StageRow(
-            name=translate(language, _STAGE_NAMES[stage]),
+            name=translate(language, names[stage]),
             count=count,
             width=round(100 * count / most, 2),
             # Visits and redemptions may outnumber the people before them: then there is no share.
-            of_before=percent_text(count / before) if count <= before and before else "",
+            of_before=percent_text(count / before, language) if count <= before and before else "",
         )
         for stage, count, before in zip(STAGES, counts, [0, *counts[:-1]], strict=True)
     ]

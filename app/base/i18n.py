@@ -8,17 +8,21 @@ Texts carry values by name, `%(name)s`; a literal per cent sign is written `%%`.
 `locales/extract.py` finds every text that is marked in code and templates.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache, lru_cache
 from io import BytesIO
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_percent
 from babel.support import NullTranslations, Translations
 
+from app.base import money
 from app.base.paths import ROOT
 
 LOCALES = ROOT / "locales"
@@ -86,6 +90,44 @@ def translate(language: str, text: str, /, **values: object) -> str:
 def translate_plural(language: str, one: str, many: str, count: int, /, **values: object) -> str:
     """The form of the text that `language` uses for `count`, which is also the value `%(num)s`."""
     return translations(language).ngettext(one, many, count) % {"num": count, **values}
+
+
+def shown_amount(minor: int, currency: str, language: str, *locales: str | None) -> str:
+    """An amount in minor units as the reader's language and region write it.
+
+    `$10`, `¥1,500`, `€9.50`, in German `10 €`; whole amounts have no decimals.
+    """
+    return shown_decimal(money.to_decimal(minor, currency), currency, language, *locales)
+
+
+def shown_decimal(amount: Decimal, currency: str, language: str, *locales: str | None) -> str:
+    """As `shown_amount`, of major units, rounded half up to the currency's decimals."""
+    rounded = amount.quantize(Decimal(1).scaleb(-money.exponent(currency)), ROUND_HALF_UP)
+    return _shown_amount(rounded, currency, _number_locale(language, *locales))
+
+
+@lru_cache(maxsize=4096)
+def _shown_amount(amount: Decimal, currency: str, locale: Locale) -> str:
+    places = 0 if amount == amount.to_integral_value() else money.exponent(currency)
+    decimals = f"0.{'0' * places}" if places else "0"
+    # The decimals of ISO 4217: those that CLDR shows are fewer for some currencies.
+    pattern = re.sub(r"0(?:\.0+)?(?![0#,])", decimals, locale.currency_formats["standard"].pattern)
+    text = format_currency(amount, currency, format=pattern, locale=locale, currency_digits=False)
+    # A currency without a sign of its own is its three letters, which CLDR sets apart.
+    return re.sub(r"([A-Z])(?=\d)", "\\1\u00a0", text)
+
+
+def shown_percent(percent: Decimal, language: str, *locales: str | None) -> str:
+    """A percentage as the reader's language writes it: `12.5%`, in German `12,5 %`."""
+    locale = _number_locale(language, *locales)
+    pattern = re.sub(r"0(?![0#,])", "0.###", locale.percent_formats[None].pattern)
+    return format_percent(percent / 100, format=pattern, locale=locale)
+
+
+def _number_locale(language: str, *locales: str | None) -> Locale:
+    """As `regional_locale`, but plain English has the short signs: `$10`, not `US$10`."""
+    found = regional_locale(language, *locales)
+    return Locale(SOURCE) if found.territory == "001" else found
 
 
 def regional_locale(language: str, *locales: str | None) -> Locale:

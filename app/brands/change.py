@@ -24,6 +24,7 @@ class BrandFields(TypedDict, total=False):
     email_from: str | None
     branding: BrandingJson
     countries: dict[str, CountryRulesJson]
+    margin_percent: int | None
 
 
 class ShopFields(TypedDict, total=False):

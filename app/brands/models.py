@@ -29,6 +29,8 @@ class Brand(Base):
     branding: Mapped[BrandingJson] = mapped_column(JSONB, default=dict)
     countries: Mapped[dict[str, CountryRulesJson]] = mapped_column(JSONB, default=dict)
     """Rules by ISO 3166 code."""
+    margin_percent: Mapped[int | None] = mapped_column(Integer)
+    """What is left of revenue before the programme's costs; None where it is not known."""
     created_at: Mapped[Created]
 
 

@@ -35,6 +35,7 @@ class BrandShape(ApiModel):
     email_from: str | None
     branding: BrandingShape
     countries: dict[str, CountryShape]
+    margin_percent: int | None
     created_at: datetime
 
     @classmethod
@@ -49,6 +50,7 @@ class BrandShape(ApiModel):
             email_from=brand.email_from,
             branding=BrandingShape.model_validate(brand.branding),
             countries={code: CountryShape.model_validate(rules) for code, rules in brand.countries.items()},
+            margin_percent=brand.margin_percent,
             created_at=brand.created_at,
         )
 

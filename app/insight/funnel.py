@@ -85,6 +85,10 @@ class Funnel:
 
     stages: Stages
     totals: list[CurrencyTotals]
+    surveys_confirmed: bool = False
+    """Whether the surveys' providers report deliveries; otherwise those delivered were accepted."""
+    offers_confirmed: bool = False
+    """The same of offers."""
 
 
 async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
@@ -108,7 +112,27 @@ async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel
     if not totals:
         shops = await load_shops(session, brand_id)
         totals = [CurrencyTotals(next((shop.currency for shop in shops.values()), "EUR"))]
-    return Funnel(stages, totals)
+    return Funnel(
+        stages,
+        totals,
+        surveys_confirmed=bool(surveys) and all(row.reports_delivery for row in surveys),
+        offers_confirmed=_used_channels(offers) == _reporting_channels(offers) != set(),
+    )
+
+
+def _used_channels(offers: Sequence[Row[Any]]) -> set[str]:
+    """The channels on which there are offers: elsewhere the row has no value."""
+    reported = [("email", row.email_reported) for row in offers] + [
+        ("sms", row.sms_reported) for row in offers
+    ]
+    return {channel for channel, value in reported if value is not None}
+
+
+def _reporting_channels(offers: Sequence[Row[Any]]) -> set[str]:
+    reported = [("email", row.email_reported) for row in offers] + [
+        ("sms", row.sms_reported) for row in offers
+    ]
+    return {channel for channel, value in reported if value}
 
 
 def _offers_delivered(offers: Sequence[Row[Any]]) -> int:
@@ -116,12 +140,7 @@ def _offers_delivered(offers: Sequence[Row[Any]]) -> int:
 
     `offers` counts people by the channels of their offers and how far these came.
     """
-    reporting = {
-        channel
-        for row in offers
-        for channel, reported in (("email", row.email_reported), ("sms", row.sms_reported))
-        if reported
-    }
+    reporting = _reporting_channels(offers)
 
     def has_arrived(row: Row[Any]) -> bool:
         email = row.email_arrived if "email" in reporting else row.email_accepted

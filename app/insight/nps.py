@@ -11,6 +11,8 @@ from math import erfc, sqrt
 LEVEL = 0.95
 Z = 1.959964
 """The normal quantile of a two-sided 95 % interval."""
+ENOUGH = 30
+"""Answers from which on pages show an interval; that of fewer may exclude the plain score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
+from app.insight.activity import Activity, activity
 from app.insight.funnel import Funnel, funnel
 from app.insight.nps import Change, Counts, change
 from app.insight.periods import Period, before, binds, within
@@ -35,12 +36,13 @@ class LatestResponse:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Score, response rate, funnel and latest responses of a period.
+    """Score, response rate, events, funnel and latest responses of a period.
 
     `changed` and `rate_before` are None where nothing can be compared.
     """
 
     counts: Counts
+    counts_before: Counts
     changed: Change | None
     rate: Rate
     rate_before: Rate | None
@@ -48,6 +50,10 @@ class Overview:
     groups: list[Group]
     """By week or month, as `by` has it."""
     funnel: Funnel
+    """Of the orders placed in the period."""
+    activity: Activity
+    """What happened in the period."""
+    activity_before: Activity | None
     answer_to_offer: float | None
     """Seconds within which 95 % of the period's promoters had their offer handed to a provider."""
     latest: list[LatestResponse]
@@ -61,12 +67,15 @@ async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overv
     by = By.week if _is_short(period) else By.month
     return Overview(
         counts=counts,
+        counts_before=before_counts,
         changed=change(before_counts, counts),
         rate=await response_rate(session, brand.id, period),
         rate_before=await response_rate(session, brand.id, earlier) if earlier else None,
         by=by,
         groups=await count_groups(session, brand, period, by),
         funnel=await funnel(session, brand.id, period),
+        activity=await activity(session, brand.id, period),
+        activity_before=await activity(session, brand.id, earlier) if earlier else None,
         answer_to_offer=await _answer_to_offer(session, brand.id, period),
         latest=await _latest(session, brand.id, period),
     )

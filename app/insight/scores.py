@@ -74,6 +74,8 @@ class Rate:
 
     answered: int
     delivered: int
+    confirmed: bool = False
+    """Whether the providers report deliveries; otherwise `delivered` were accepted by them."""
 
     @property
     def value(self) -> float | None:
@@ -153,8 +155,13 @@ async def response_rate(session: AsyncSession, brand_id: int, period: Period) ->
         """),
         {**binds(brand_id, period), **id_binds(period)},
     )
-    totals = [(row.answered, row.delivered if row.reports_delivery else row.accepted) for row in rows]
-    return Rate(sum(answered for answered, _ in totals), sum(delivered for _, delivered in totals))
+    found = rows.all()
+    totals = [(row.answered, row.delivered if row.reports_delivery else row.accepted) for row in found]
+    return Rate(
+        sum(answered for answered, _ in totals),
+        sum(delivered for _, delivered in totals),
+        bool(found) and all(row.reports_delivery for row in found),
+    )
 
 
 async def nps_report(session: AsyncSession, brand: Brand, period: Period, by: By | None = None) -> NpsReport:

@@ -6,8 +6,7 @@ that this version does not know is shown as it is stored.
 
 from datetime import UTC, datetime
 
-from app.base import money
-from app.base.i18n import translate
+from app.base.i18n import shown_amount, shown_decimal, translate
 from app.base.masking import without_addresses
 from app.brands.programme import RewardKind
 from app.customers.models import ConsentFact, Suppression
@@ -24,7 +23,7 @@ from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
 def order(it: Order, language: str) -> str:
     """What they bought, for how much, and the order's present state."""
     values = {
-        "amount": money.Money(it.total, it.currency),
+        "amount": shown_amount(it.total, it.currency, language),
         "number": it.number,
         "status": word(language, words.ORDERS, it.status),
     }
@@ -43,12 +42,11 @@ def order(it: Order, language: str) -> str:
 
 def fact(it: OrderFact, number: str, currency: str, language: str) -> str:
     """What was reported about an order."""
-    if it.kind is FactKind.refunded:
+    if it.kind is FactKind.refunded and it.amount is not None:
         return translate(
             language,
-            "%(amount)s %(currency)s of order %(number)s were refunded.",
-            amount=f"{it.amount:f}",
-            currency=currency,
+            "%(amount)s of order %(number)s were refunded.",
+            amount=shown_decimal(it.amount, currency, language),
             number=number,
         )
     if it.dispute is not None:
@@ -208,7 +206,7 @@ def redemption(
     `shown` and `reason` are its code and reason as the reader may see them.
     """
     off = (
-        translate(language, ", %(amount)s off", amount=money.Money(it.amount_off, it.currency))
+        translate(language, ", %(amount)s off", amount=shown_amount(it.amount_off, it.currency, language))
         if it.amount_off
         else ""
     )
@@ -234,11 +232,15 @@ def reward(it: Reward, language: str) -> str:
     """What they were given for a friend's order, and what is left of it."""
     if it.kind is RewardKind.none:
         return translate(language, "Thanked for a friend's order.")
-    amount = money.Money(it.amount, it.currency)
+    amount = shown_amount(it.amount, it.currency, language)
     if it.status in words.UNGRANTED_REWARDS:
         return word(language, words.UNGRANTED_REWARDS, it.status, amount=amount)
     left = (
-        translate(language, ", of which %(amount)s are left", amount=money.Money(it.net_amount, it.currency))
+        translate(
+            language,
+            ", of which %(amount)s are left",
+            amount=shown_amount(it.net_amount, it.currency, language),
+        )
         if it.net_amount != it.amount
         else ""
     )

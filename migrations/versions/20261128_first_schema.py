@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("email_from", sa.Text(), nullable=True),
         sa.Column("branding", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("countries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("margin_percent", sa.Integer(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),

@@ -32,7 +32,9 @@ from app.base.web.problems import install_problems
 from app.brands.add import add_brand
 from app.insight.nps import Counts
 from app.insight.scores import Group
+from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
+from app.surveys.templates import SURVEY
 from tests.support.factories.rows import START, Rows
 
 COOKIE = cookie_name("http://test")
@@ -284,15 +286,61 @@ async def test_another_brands_person_is_a_404(context, brand, session, rows, cli
 
 
 def test_points_with_few_responses_are_left_out_and_break_the_line():
-    many, few = Counts(6, 2, 2), Counts(1, 1, 1)
+    many, few = Counts(18, 6, 6), Counts(1, 1, 1)
     groups = [Group(str(number), counts) for number, counts in enumerate([many, many, few, many])]
     chart = line_chart(groups)
     assert chart is not None
     assert (len(chart.dots), len(chart.lines), len(chart.bands)) == (3, 1, 2)
+    fewer = line_chart([Group("1", Counts(5)), Group("2", Counts(5))])
+    assert fewer is not None
+    assert (len(fewer.dots), len(fewer.lines), fewer.bands) == (2, 1, [])
     assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in chart.dots)
     assert [y for _, y in chart.ticks][:: len(chart.ticks) - 1] == [0, 100]
     assert line_chart([Group("1", few)]) is None
     assert line_chart([]) is None
+
+
+async def test_one_answer_is_too_few_to_say(context, brand, session, rows, client):
+    await rows.answer(10, answered_at=clock.now())
+    await session.commit()
+    await client.post(await link_for(context, brand))
+    text = (await client.get("/admin?days=7")).text
+    assert "too few to say (1 of 30)" in text
+    assert "with 95 % certainty</p>" not in text
+
+
+async def test_without_a_margin_there_is_no_return(context, brand, session, rows, client):
+    happy = await rows.answer(10, answered_at=clock.now(), order={"placed_at": clock.now()})
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    await session.commit()
+    await client.post(await link_for(context, brand))
+    text = (await client.get("/admin?days=7")).text
+    assert "<dt>Referred revenue per €1 spent</dt><dd>€4</dd>" in text
+    assert "Return" not in text
+    brand.margin_percent = 50
+    session.add(brand)
+    await session.commit()
+    text = (await client.get("/admin?days=7")).text
+    assert "<dt>Return on what was spent, at a margin of 50 %</dt><dd>100%</dd>" in text
+
+
+async def test_handed_over_is_not_called_delivered(context, brand, session, rows, client):
+    person = await rows.customer()
+    survey = await rows.survey(await rows.order(person, placed_at=clock.now()))
+    message = await rows.message(
+        SURVEY, person.id, survey.id, status=MessageStatus.accepted, created_at=clock.now()
+    )
+    await session.commit()
+    await client.post(await link_for(context, brand))
+    text = (await client.get("/admin?days=7")).text
+    assert "0 of 1 handed to a provider" in text
+    assert "Surveys handed to a provider" in text
+    assert "elivered" not in text
+    message.status = MessageStatus.delivered
+    await session.commit()
+    text = (await client.get("/admin?days=30")).text
+    assert "0 of 1 delivered" in text
+    assert "Surveys delivered" in text
 
 
 @pytest.mark.browser

@@ -1,11 +1,23 @@
 """Languages: which one a reader gets, and texts from catalogs."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from jinja2 import UndefinedError
 
-from app.base.i18n import N_, language_of, languages, long_date, translate, translate_plural, translations
+from app.base.i18n import (
+    N_,
+    language_of,
+    languages,
+    long_date,
+    shown_amount,
+    shown_decimal,
+    shown_percent,
+    translate,
+    translate_plural,
+    translations,
+)
 from app.base.templates import make_environment
 from locales.extract import TEMPLATE, extract, written
 
@@ -103,6 +115,32 @@ def test_template_is_rendered_in_the_language_of_its_environment(add_language):
 
 def test_environment_is_built_once_per_folder_and_language():
     assert make_environment("web", language="en") is make_environment("web", language="en")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "locale", "shown"),
+    [
+        (1000, "USD", "en", "$10"),
+        (1500, "JPY", "en", "¥1,500"),
+        (950, "EUR", "en", "€9.50"),
+        (1000, "USD", "en-GB", "US$10"),
+        (1500, "KWD", "en", "KWD\u00a01.500"),
+        (1500, "IQD", "en", "IQD\u00a01.500"),
+        (-123456, "EUR", "en", "-€1,234.56"),
+        (12345678900, "INR", "en-IN", "₹12,34,56,789"),
+    ],
+)
+def test_amounts_are_written_as_the_reader_writes_them(minor, currency, locale, shown):
+    assert shown_amount(minor, currency, "en", locale) == shown
+
+
+def test_amounts_follow_the_language(add_language):
+    add_language("de", "")
+    assert shown_amount(1000, "EUR", "de") == "10\u00a0€"
+    assert shown_amount(123450, "EUR", "de", "de-AT") == "€\u00a01.234,50"
+    assert shown_percent(Decimal("12.5"), "de") == "12,5\u00a0%"
+    assert shown_percent(Decimal("10.00"), "en") == "10%"
+    assert shown_decimal(Decimal("7.995"), "EUR", "en") == "€8"
 
 
 def test_missing_value_in_a_template_is_an_error():

@@ -106,7 +106,7 @@ async def test_a_timeline_lists_facts_and_decisions_in_order(context, session, b
     } <= kinds
     texts = " ".join(each.text for each in story)
     assert "is not sent: they were surveyed a short while ago." in texts
-    assert "80 EUR of order" in texts
+    assert "€80 of order" in texts
     assert "@" not in texts
 
 

@@ -1,9 +1,9 @@
 """The brand, its shops and its programme."""
 
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
@@ -34,6 +34,7 @@ class _Change(BaseModel):
                 "url",
                 "accent",
                 "quiet_hours",
+                "margin_percent",
             }:
                 raise ValueError(f"{name} cannot be null; leave it out to keep it")
         return self
@@ -68,6 +69,7 @@ class BrandChange(_Change):
     email_from: Address | None = None
     branding: BrandingChange | None = None
     countries: dict[Country, CountryRules] | None = None
+    margin_percent: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
 class ShopChange(_Change):

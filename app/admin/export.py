@@ -15,7 +15,12 @@ from app.base.context import AppContext
 from app.base.schemas import RowModel
 
 _CHUNK = 1000
-_FORMULA = re.compile(r"[=+\-@\t\r\n|%]")
+_FORMULA = re.compile(r"(^|[;\t\r\n])([\s\"']*)(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])")
+"""What begins a formula at the start of a cell. Excel splits at semicolons in many countries, and
+programs at tabs and line breaks, so these start one too. Full-width signs count as the others."""
+_BROKEN_START = re.compile(r"[\t\r\n]")
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it Excel reads UTF-8 as the machine's old encoding."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -131,8 +136,8 @@ EXPORTS = {
 def cell(value: object) -> str:
     """A value as the text of a cell: times in UTC with `Z`, lists with commas.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe; plain numbers do
-    not.
+    An apostrophe stands before whatever a spreadsheet would take for a formula, also after a
+    semicolon, a tab or a line break inside the text; plain numbers have none.
     """
     match value:
         case None:
@@ -145,15 +150,17 @@ def cell(value: object) -> str:
             text = ", ".join(str(each) for each in value)
         case _:
             text = str(value)
-    risky = _FORMULA.match(text) or _FORMULA.match(text.lstrip())
-    return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
+    if _NUMBER.fullmatch(text):
+        return text
+    inert = _FORMULA.sub(lambda found: f"{found[1]}'{found[2]}", text)
+    return f"'{inert}" if _BROKEN_START.match(inert) else inert
 
 
 async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
     """The whole list, oldest first, 1,000 lines at a time; any number of rows fits in memory."""
     resource = export.resource
     fields = attrgetter(*export.columns)
-    yield _csv([[column.replace(".", "_") for column in export.columns]])
+    yield BYTE_ORDER_MARK + _csv([[column.replace(".", "_") for column in export.columns]])
     async with context.sessions() as session:
         rows = await session.stream(
             resource.rows(brand_id).order_by(resource.key),

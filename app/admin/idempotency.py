@@ -1,7 +1,7 @@
 """Writes with an `Idempotency-Key` happen once; a repeated request gets the first response."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -32,6 +32,8 @@ class WriteResult:
     status: int = 200
     only_set: bool = False
     """Leaves out the fields that were never set."""
+    headers: Mapping[str, str] | None = None
+    """Not stored: the response to a repeated request lacks them."""
     shown_once: tuple[str, ...] = ()
     """Fields that are secret: never stored, so null in the response to a repeated request."""
 
@@ -40,9 +42,9 @@ class WriteResult:
         return self.body.model_dump(mode="json", by_alias=True, exclude_unset=self.only_set)
 
 
-def _response(body: dict[str, Any], status: int) -> JSONResponse:
+def _response(body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
     kind = "application/problem+json" if status >= 400 else "application/json"
-    return JSONResponse(body, status, media_type=kind)
+    return JSONResponse(body, status, headers, media_type=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class IdempotentWrite:
         """
         if self.key is None:
             result = await act()
-            return _response(result.as_json(), result.status)
+            return _response(result.as_json(), result.status, result.headers)
         row = {"brand_id": caller.brand_id, "key": self.key}
         claimed = await self.session.execute(
             insert(IdempotencyKey)
@@ -85,7 +87,7 @@ class IdempotentWrite:
             .where(*(getattr(IdempotencyKey, name) == value for name, value in row.items()))
             .values(status=result.status, body={**body, **dict.fromkeys(result.shown_once)})
         )
-        return _response(body, result.status)
+        return _response(body, result.status, result.headers)
 
     async def _stored_response(self, caller: Actor) -> JSONResponse:
         found = await self.session.scalar(

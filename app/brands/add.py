@@ -1,5 +1,8 @@
 """Create brands and shops, exchange secrets, and change programmes."""
 
+from collections.abc import Collection, Mapping
+
+from pydantic import JsonValue
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +17,7 @@ from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
 from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
+from app.brands.patch_rules import patched
 from app.brands.programme import Programme
 from app.brands.rules import Platform
 from app.brands.terms import store_terms
@@ -89,6 +93,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     except money.MoneyError as error:
         raise AppError("unknown_currency", f"{error}.") from None
     secret = webhook_secret or new_webhook_secret()
+    _check_secret(secret, platform)
     shop_id = new_id()
     taken = await session.execute(
         insert(ShopSlug)
@@ -132,6 +137,7 @@ async def exchange_secret(
         Shop, (shop.brand_id, shop.id), with_for_update=True, populate_existing=True
     )
     secret = webhook_secret or new_webhook_secret()
+    _check_secret(secret, locked.platform)
     if secret not in [tokens.open(sealed) for sealed in locked.sealed_secrets[:1]]:
         locked.sealed_secrets = [tokens.seal(secret), *locked.sealed_secrets[:1]]
         await session.flush()
@@ -139,15 +145,62 @@ async def exchange_secret(
     return secret
 
 
-async def change_programme(
-    session: AsyncSession, brand_id: int, programme: Programme, *, actor: Actor
+async def change_programme(  # two ways to read what is left out, and a precondition
+    session: AsyncSession,
+    brand_id: int,
+    programme: Programme,
+    *,
+    actor: Actor,
+    keep_switches: bool = False,
+    if_version: Collection[int] | None = None,
 ) -> ProgrammeInForce:
     """Store new terms as the next version, in force at once; unchanged terms make none.
 
-    Concurrent changes come one after the other.
+    With `keep_switches` the switches and dates that `programme` leaves out stay as they are.
+    Concurrent changes come one after the other. Raises `AppError` `precondition_failed` (412)
+    where the version in force is none of `if_version`.
     """
+    present = await _lock_programme(session, brand_id, if_version)
+    if keep_switches:
+        programme = programme.keeping_switches(present.programme)
+    return await _put(session, brand_id, present, programme, actor=actor)
+
+
+async def patch_programme(
+    session: AsyncSession,
+    brand_id: int,
+    patch: Mapping[str, JsonValue],
+    *,
+    actor: Actor,
+    if_version: Collection[int] | None = None,
+) -> ProgrammeInForce:
+    """As `change_programme`, by a JSON merge patch of the terms in force.
+
+    Raises pydantic's ValidationError for terms that cannot be.
+    """
+    present = await _lock_programme(session, brand_id, if_version)
+    return await _put(session, brand_id, present, patched(present.programme, patch), actor=actor)
+
+
+async def _lock_programme(
+    session: AsyncSession, brand_id: int, if_version: Collection[int] | None
+) -> ProgrammeInForce:
+    """The terms in force, which nobody else changes until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
     present = await load_programme(session, brand_id)
+    if if_version is not None and present.version not in if_version:
+        raise AppError(
+            "precondition_failed",
+            "The programme was changed meanwhile; get it again and repeat your change on it.",
+            status=412,
+            headers={"ETag": f'"{present.version}"'},
+        )
+    return present
+
+
+async def _put(
+    session: AsyncSession, brand_id: int, present: ProgrammeInForce, programme: Programme, *, actor: Actor
+) -> ProgrammeInForce:
     if present.programme == programme:
         return present
     changes = differing(present.programme.as_json(), programme.as_json())
@@ -166,6 +219,15 @@ async def _add_version(
     )
     await session.flush()
     return ProgrammeInForce(version, programme, terms_id)
+
+
+def _check_secret(secret: str, platform: Platform) -> None:
+    if not rules.is_webhook_secret(secret, platform):
+        raise AppError(
+            "bad_secret",
+            "A checkout's webhook secret is whsec_ and at least 24 bytes in base64; a platform's own has at "
+            "least 16 characters. Leave it out, and one is made.",
+        )
 
 
 def _check(slug: str, time_zone: str) -> None:

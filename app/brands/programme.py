@@ -258,6 +258,15 @@ class Programme(_Terms):
             raise ValueError("ends_at must lie after starts_at")
         return self
 
+    def keeping_switches(self, present: "Programme") -> "Programme":
+        """These terms with the switches and dates of `present`, where they were left out.
+
+        Raises pydantic's ValidationError where a date that is kept does not fit one that is new.
+        """
+        kept = present.as_json()
+        left_out = SWITCHES - self.model_fields_set
+        return Programme.model_validate(self.as_json() | {name: kept[name] for name in left_out})
+
     def runs_at(self, now: datetime) -> bool:
         """Whether `now` is within the programme's dates: from `starts_at`, before `ends_at`."""
         return (self.starts_at is None or self.starts_at <= now) and (
@@ -267,3 +276,8 @@ class Programme(_Terms):
     def as_json(self) -> dict[str, Any]:
         """The terms as the API shows them and the database stores them."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+SWITCHES = frozenset({"surveys_enabled", "offers_enabled", "redemptions_enabled", "starts_at", "ends_at"})
+"""Fields that are always read from the newest version, and that a PUT keeps where it leaves them
+out."""

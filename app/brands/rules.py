@@ -1,5 +1,6 @@
 """Pure vocabulary and checks of brands and shops."""
 
+import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -37,6 +38,30 @@ class CountryRulesJson(TypedDict, total=False):
     email_basis: str | None
     """`existing_customer` or `consent`."""
     quiet_hours: QuietHoursJson | None
+
+
+WEBHOOK_KEY_BYTES = 24
+"""The least of a Standard Webhooks secret; its specification asks for 24 to 64 bytes."""
+PLATFORM_SECRET_LENGTH = 16
+"""The least characters of a secret that a platform made."""
+
+
+def is_webhook_secret(secret: str, platform: "Platform") -> bool:
+    """Whether a secret may sign deliveries.
+
+    A checkout's is `whsec_` and at least 24 bytes in strict base64. A platform's own is taken as it
+    is, with at least 16 printable characters.
+    """
+    if platform is not Platform.checkout and not secret.startswith(_WEBHOOK_PREFIX):
+        return len(secret) >= PLATFORM_SECRET_LENGTH and secret.isascii() and secret.isprintable()
+    try:
+        key = base64.b64decode(secret.removeprefix(_WEBHOOK_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith(_WEBHOOK_PREFIX) and len(key) >= WEBHOOK_KEY_BYTES
+
+
+_WEBHOOK_PREFIX = "whsec_"
 
 
 class Platform(StrEnum):

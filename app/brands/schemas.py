@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Literal, Self
 
+from pydantic import Field
+
 from app.base.ids import public_id
 from app.base.schemas import ApiModel
-from app.brands.models import Brand, Shop
-from app.brands.programme import QuietHours
+from app.brands.models import Brand, ProgrammeVersion, Shop
+from app.brands.programme import Programme, QuietHours
 from app.brands.rules import Platform
 
 
@@ -14,7 +16,6 @@ class BrandingShape(ApiModel):
     """The appearance of pages and messages."""
 
     accent: str | None = None
-    logo_url: str | None = None
 
 
 class CountryShape(ApiModel):
@@ -81,4 +82,23 @@ class ShopShape(ApiModel):
             locale=shop.locale,
             url=shop.url,
             created_at=shop.created_at,
+        )
+
+
+class ProgrammeVersionShape(ApiModel):
+    """A programme as it was from one change to the next."""
+
+    version: int
+    created_at: datetime
+    author: str = Field(description="`key_…`, `stf_…`, `cli`, or `defaults` for the first one.")
+    programme: Programme
+
+    @classmethod
+    def of(cls, version: ProgrammeVersion) -> Self:
+        """The schema of a version."""
+        return cls(
+            version=version.version,
+            created_at=version.created_at,
+            author=version.author,
+            programme=Programme.model_validate(version.terms),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 Name = Annotated[str, typer.Option(help="As customers know it.")]
-Secret = Annotated[str | None, typer.Option(help="Generated where none is given.")]
+Secret = Annotated[
+    str | None,
+    typer.Option(
+        help="Generated where none is given; other users of the machine can see it in the process list.",
+        envvar="TENFOLD_WEBHOOK_SECRET",
+        show_envvar=True,
+    ),
+]
+SecretStdin = Annotated[
+    bool, typer.Option("--webhook-secret-stdin", help="Read the secret from stdin, in one line.")
+]
 
 
 @console.cli.command()
@@ -75,6 +86,7 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     ] = None,
     platform: Annotated[str, typer.Option(help="checkout or shopify.")] = "checkout",
     webhook_secret: Secret = None,
+    webhook_secret_stdin: SecretStdin = False,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
     time_zone: Annotated[str | None, typer.Option(help="Such as Europe/Berlin.")] = None,
     locale: Annotated[str | None, typer.Option(help="Such as de.")] = None,
@@ -84,12 +96,21 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     ] = None,
 ) -> None:
     """Create a shop; prints its webhook URLs, and its secret where one was generated."""
+    webhook_secret = _webhook_secret(webhook_secret, webhook_secret_stdin)
     new = _NewShop(slug, name, brand, _platform(platform), webhook_secret, currency, time_zone, locale, url)
 
     async def work(context: AppContext) -> dict[str, object]:
         return await _create_shop(context, new)
 
     console.print_json(console.with_context(work))
+
+
+def _webhook_secret(given: str | None, from_stdin: bool) -> str | None:
+    from app.base.errors import AppError
+
+    if given and from_stdin and "TENFOLD_WEBHOOK_SECRET" not in os.environ:
+        raise AppError("two_secrets", "Give the secret by --webhook-secret or by stdin, not by both.")
+    return console.read_secret("webhook secret") if from_stdin else given
 
 
 def _platform(name: str) -> Platform:
@@ -139,10 +160,13 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
 def exchange_secret(
     slug: Slug,
     webhook_secret: Secret = None,
+    webhook_secret_stdin: SecretStdin = False,
 ) -> None:
     """Give a shop a new webhook secret; the previous one stays valid until the next new one."""
     from app.base.actor import cli_actor
     from app.brands import add, find
+
+    webhook_secret = _webhook_secret(webhook_secret, webhook_secret_stdin)
 
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:

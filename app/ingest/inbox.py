@@ -12,7 +12,7 @@ from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.log import logger
 from app.brands.find import find_shop
-from app.brands.rules import is_slug
+from app.brands.rules import Platform, is_slug
 from app.ingest.store import NewDelivery, store_deliveries
 
 log = logger(__name__)
@@ -46,6 +46,7 @@ class KnownShop:
 
     brand_id: int
     shop_id: UUID
+    platform: Platform | str
     secrets: tuple[str, ...]
     read_at: float
     """On the monotonic clock."""
@@ -90,7 +91,7 @@ class Inbox:
             return None
         brand, shop = found
         secrets = tuple(self._context.tokens.open(sealed) for sealed in shop.sealed_secrets)
-        known = self._shops[slug] = KnownShop(brand.id, shop.id, secrets, clock.monotonic())
+        known = self._shops[slug] = KnownShop(brand.id, shop.id, shop.platform, secrets, clock.monotonic())
         return known
 
     async def store(self, delivery: NewDelivery) -> None:

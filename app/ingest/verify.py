@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from app.base.errors import AppError
+from app.brands.rules import Platform
 from app.ingest.inbox import SECRETS_RECHECK_SECONDS, Inbox, KnownShop
 from app.ingest.store import NewDelivery
 from app.platforms.protocol import Ping, RefusedDelivery, Verification, VerifiedDelivery
@@ -16,10 +17,11 @@ async def verify_delivery(
 ) -> NewDelivery | None:
     """Return the delivery to store, or None for a platform's ping.
 
-    Raises `AppError` `unknown_shop` (404) or `bad_signature` (401).
+    A shop has the endpoints of its platform and of a checkout alone. Raises `AppError`
+    `unknown_shop` (404) or `bad_signature` (401).
     """
     shop = await inbox.shop(slug)
-    if shop is None:
+    if shop is None or platform not in (shop.platform, Platform.checkout):
         raise AppError(
             "unknown_shop",
             "There is no shop with this address; copy the webhook address from the shop's settings.",

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from app.admin.api import router
+from app.admin.api import code_guesses, router
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
@@ -413,3 +413,70 @@ async def test_terms_in_force_decide(context, brand, client, code):
         "/codes/validate", json={"code": code, "order": {"subtotal": "80.00", "currency": "EUR"}}
     )
     assert answer.json()["reason"] == "not_active"
+
+
+@pytest.fixture
+def few_guesses(monkeypatch):
+    """Five unknown codes for a key and eight for a brand, so that a test tries few."""
+    monkeypatch.setattr(code_guesses, "PER_KEY", 5)
+    monkeypatch.setattr(code_guesses, "PER_BRAND", 8)
+
+
+async def another_key(context, brand, client):
+    async with context.sessions.begin() as session:
+        return {
+            "Authorization": f"Bearer {await add_key(session, brand.id, [Scope.checkout], actor=cli_actor(brand.id))}"
+        }
+
+
+async def test_guessing_codes_is_limited_for_a_key_and_not_for_another(
+    context, brand, client, code, few_guesses
+):
+    def basket(tried):
+        return {"code": tried, "order": {"subtotal": "80.00", "currency": "EUR"}}
+
+    for number in range(5):
+        answer = await client.post("/codes/validate", json=basket(f"GUESS{number}"))
+        assert (answer.status_code, answer.json()["reason"]) == (200, "unknown_code")
+    limited = await client.post("/codes/validate", json=basket(code))
+    assert (limited.status_code, limited.json()["code"]) == (429, "too_many_guesses")
+    assert int(limited.headers["retry-after"]) > 0
+    redeemed = await client.post("/codes/redeem", json={"code": code, "order": order()})
+    assert redeemed.status_code == 429
+    assert (await client.get("/orders")).json()["data"] == []
+    other = await another_key(context, brand, client)
+    assert (await client.post("/codes/validate", json=basket(code), headers=other)).json()["valid"]
+
+
+async def test_orders_with_unknown_codes_count_as_guesses_and_the_keys_of_a_brand_together(
+    context, brand, client, code, few_guesses
+):
+    async def tries(first, last, headers=None):
+        return [
+            (
+                await client.post(
+                    "/codes/redeem", json={"code": f"GUESS{number}", "order": order(number)}, headers=headers
+                )
+            ).status_code
+            for number in range(first, last)
+        ]
+
+    assert await tries(0, 4) == [409] * 4
+    other = await another_key(context, brand, client)
+    assert await tries(10, 15, other) == [409] * 4 + [429]
+    assert await tries(20, 21) == [429], "the brand's keys have used up what they have together"
+    third = await another_key(context, brand, client)
+    redeemed = await client.post("/codes/redeem", json={"code": code, "order": order(30)}, headers=third)
+    assert redeemed.status_code == 201
+
+
+async def test_genuine_codes_and_the_same_unknown_one_never_count(client, code, few_guesses):
+    """As an office behind one address, and a checkout that sends its own codes here too."""
+    for tried, valid in ((code, True), ("SUMMER10", False)) * 20:
+        basket = {"code": tried, "order": {"subtotal": "80.00", "currency": "EUR"}}
+        answer = await client.post("/codes/validate", json=basket)
+        assert (answer.status_code, answer.json()["valid"]) == (200, valid)
+    await client.post(f"/codes/{code}/disable")
+    basket = {"code": code, "order": {"subtotal": "80.00", "currency": "EUR"}}
+    for _ in range(20):
+        assert (await client.post("/codes/validate", json=basket)).json()["reason"] == "disabled"

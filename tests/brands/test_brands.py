@@ -5,10 +5,11 @@ from sqlalchemy import select
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import AppError
+from app.base.tokens import new_webhook_secret
 from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
 from app.brands.find import find_shop, load_programme, require_shop
 from app.brands.programme import Programme
-from app.brands.rules import accent_of
+from app.brands.rules import Platform, accent_of, is_webhook_secret
 
 
 async def test_a_shop_is_found_by_its_slug(session, brand, shop):
@@ -66,6 +67,47 @@ async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_thr
         assert list(actions) == [AuditAction.shop_added, *[AuditAction.secret_exchanged] * 2]
         with pytest.raises(AppError, match="no shop"):
             await require_shop(session, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("secret", "platform", "usable"),
+    [
+        (new_webhook_secret(), Platform.checkout, True),
+        ("whsec_" + "QUJD" * 8, Platform.checkout, True),
+        ("whsec_" + "QUJD" * 7, Platform.checkout, False),
+        ("whsec_" + "QUJD" * 8 + "!", Platform.checkout, False),
+        ("whsec_" + "QUJD" * 8 + "\n", Platform.checkout, False),
+        ("QUJD" * 8, Platform.checkout, False),
+        ("a platform's own", Platform.shopify, True),
+        ("fifteen letters", Platform.shopify, False),
+        ("a platform's öwn", Platform.shopify, False),
+        ("whsec_short", Platform.shopify, False),
+    ],
+)
+async def test_a_secret_that_can_be_guessed_is_refused(session, context, brand, secret, platform, usable):
+    assert is_webhook_secret(secret, platform) is usable
+    add = add_shop(
+        session,
+        context.tokens,
+        brand,
+        "other",
+        name="Other",
+        platform=platform,
+        webhook_secret=secret,
+        actor=cli_actor(brand.id),
+    )
+    if usable:
+        assert (await add)[1] == secret
+    else:
+        with pytest.raises(AppError, match="24 bytes"):
+            await add
+
+
+async def test_an_exchanged_secret_is_checked_alike(session, context, brand, shop):
+    with pytest.raises(AppError, match="24 bytes"):
+        await exchange_secret(
+            session, context.tokens, shop, actor=cli_actor(brand.id), webhook_secret="whsec_short"
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from app.admin.api import (
     messages,
     numbers,
     people,
+    programme,
     surveys,
 )
 from app.base.web.openapi import problems
 
-PARTS = (brand, deliveries, people, surveys, messages, codes, checkout, numbers, access, audit)
+PARTS = (brand, programme, deliveries, people, surveys, messages, codes, checkout, numbers, access, audit)
 router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))
 for part in PARTS:
     router.include_router(part.router)

@@ -1,4 +1,4 @@
-"""The brand, its shops and its programme."""
+"""The brand and its shops."""
 
 from typing import Annotated, Literal, cast
 
@@ -12,12 +12,11 @@ from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, 
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
-from app.base.web.openapi import problems, response_header
+from app.base.web.openapi import problems
 from app.brands import change as change_fields
-from app.brands.add import change_programme
 from app.brands.change import BrandFields, ShopFields
-from app.brands.find import load_brand, load_programme, load_shops
-from app.brands.programme import Programme, QuietHours
+from app.brands.find import load_brand, load_shops
+from app.brands.programme import QuietHours
 from app.brands.schemas import BrandShape, ShopShape
 
 router = APIRouter(tags=["brand"], route_class=ApiRoute)
@@ -120,26 +119,5 @@ async def change_shop(
         fields = cast("ShopFields", change.model_dump(mode="json", exclude_unset=True))
         changed = await change_fields.change_shop(write.session, caller.brand_id, shop, fields, actor=caller)
         return WriteResult(ShopShape.of(changed))
-
-    return await write.run(caller, act)
-
-
-@router.get("/programme", response_model=Programme, responses=response_header("ETag", "The version."))
-async def show_programme(caller: Reader, session: SessionDep) -> JSONResponse:
-    """The programme in force, in the form that `PUT` takes; `ETag` is its version."""
-    terms = await load_programme(session, caller.brand_id)
-    return JSONResponse(terms.programme.as_json(), headers={"ETag": f'"{terms.version}"'})
-
-
-@router.put("/programme", response_model=Programme, responses=problems(413))
-async def put_programme(programme: Programme, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
-    """Put a programme in force, as a new version where it differs from the present one.
-
-    A field left out gets its default.
-    """
-
-    async def act() -> WriteResult:
-        terms = await change_programme(write.session, caller.brand_id, programme, actor=caller)
-        return WriteResult(terms.programme)
 
     return await write.run(caller, act)

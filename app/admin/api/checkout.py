@@ -5,6 +5,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from app.admin.api.code_guesses import get_code_guesses
 from app.admin.api.codes import shown_redemption
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Checkout
@@ -48,7 +49,7 @@ _DETAILS = {
 @router.post(
     "/codes/validate",
     name="validate_code",
-    responses=problems(413, 422),
+    responses=problems(413, 422, 429),
     openapi_extra=request_body(BasketBody),
 )
 async def validate(request: Request, caller: Checkout, context: ContextDep, session: SessionDep) -> CodeCheck:
@@ -56,6 +57,8 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
 
     Changes and reserves nothing.
     """
+    guesses = get_code_guesses(request)
+    guesses.refuse_if_limited(caller)
     brand = await load_brand(session, caller.brand_id)
     try:
         basket = parse_basket(await request.body())
@@ -78,6 +81,8 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
         at=None if shop is None else ShopOrder(shop, basket.order_id),
         now=clock.now(),
     )
+    if validation.reason is RefusalReason.unknown_code:
+        guesses.record_unknown(caller, basket.code)
     return _code_check(validation, currency)
 
 
@@ -86,7 +91,7 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
     name="redeem_code",
     status_code=201,
     response_model=RedemptionRow,
-    responses=problems(409, 413, models={409: RedemptionProblem}),
+    responses=problems(409, 413, 429, models={409: RedemptionProblem}),
     openapi_extra=request_body(PurchaseBody),
 )
 async def redeem(
@@ -96,8 +101,10 @@ async def redeem(
 
     Of two orders at the same time with a code that can be used once more, one gets 201.
     """
+    guesses = get_code_guesses(request)
 
     async def act() -> WriteResult:
+        guesses.refuse_if_limited(caller)
         try:
             purchase = parse_purchase(await request.body())
             result = await redeem_code(
@@ -105,6 +112,8 @@ async def redeem(
             )
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
+        if result.reason == RefusalReason.unknown_code:
+            guesses.record_unknown(caller, purchase.code)
         if result.reason is None and result.redemption_id is not None:
             # The caller named the code, so it is shown whole.
             seeing = replace(caller, sees_people=True)

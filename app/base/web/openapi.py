@@ -21,9 +21,10 @@ _WHEN = {
     403: "The API key lacks the scope.",
     404: "Nothing is there, or not for this caller.",
     409: "The present state does not allow it.",
+    412: "It was changed meanwhile: the `If-Match` given is not its `ETag`.",
     413: "The body is too large.",
     422: "The request cannot be used; `detail` says why.",
-    429: "Too many unknown links were opened; try again later.",
+    429: "Too many unknown links or codes were tried; try again after `Retry-After` seconds.",
     503: "Nothing can be stored right now; try again after `Retry-After` seconds.",
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}

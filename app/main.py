@@ -19,6 +19,7 @@ from app.base.colour import parse_colour
 from app.base.config import load_settings
 from app.base.embedded import stop_embedded
 from app.base.errors import NotFound
+from app.base.fence import load_fence
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.paths import ROOT
@@ -121,6 +122,11 @@ def _add_operations(app: FastAPI) -> None:
             )
         if not current:
             return problem(503, "schema_behind", "The schema is not at head; run: tenfold migrate")
+        async with context.sessions() as session:
+            fence = await load_fence(session)
+        if fence is not None:
+            # Orders are still taken, so the process is ready.
+            return PlainTextResponse("ready; nothing is sent, run: tenfold recover\n")
         return PlainTextResponse("ready\n")
 
     @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, name="metrics")
@@ -128,6 +134,7 @@ def _add_operations(app: FastAPI) -> None:
         """Metrics for Prometheus."""
         metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))
         async with context.sessions() as session:
+            metrics.FENCED.set(await load_fence(session) is not None)
             publish_health(await load_health(session, now=clock.now()))
         return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

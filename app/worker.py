@@ -17,6 +17,7 @@ from app.base.embedded import start_embedded
 from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
+from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
 from app.referrals import settle
@@ -42,6 +43,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         deliver.sweep(context, parts.providers),
         retain.sweep(context),
         outbox.sweep(context.sessions, outbox.CONSUMERS),
+        journal_sweep.sweep(context),
     ]
 
 

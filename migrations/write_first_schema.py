@@ -53,6 +53,7 @@ AFTER_UPGRADE = '''    op.execute(
             f"CREATE TRIGGER {table}_is_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         )
+    op.execute("INSERT INTO installations (number, id) VALUES (1, gen_random_uuid())")
 '''
 DOWNGRADE = """
 

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     retain_delivery_days: int = Field(default=30, ge=1, le=3650)
     retain_visit_days: int = Field(default=90, ge=1, le=3650)
     retain_comment_months: int = Field(default=24, ge=1, le=120)
+    journal_dir: Path | None = None
     log_format: LogFormat = LogFormat.console
 
     @field_validator("public_url", "sendgrid_base_url", "twilio_base_url")
@@ -142,6 +143,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries"
             )
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is kept."""
+        return self.journal_dir or self.home / "journal"
 
     @property
     def old_secret_keys(self) -> list[str]:

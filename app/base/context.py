@@ -1,11 +1,13 @@
 """The application context of a process: what every package needs to work, without the web."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.base.config import Settings
 from app.base.db import Sessions
+from app.base.journal import Journal
 from app.base.tokens import Tokens
 
 
@@ -18,3 +20,8 @@ class AppContext:
     sessions: Sessions
     tokens: Tokens
     database_url: str
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal of this machine, as this process writes it."""
+        return Journal(self.settings.journal_path)

@@ -27,6 +27,11 @@ MESSAGES_STUCK = Gauge(
 MESSAGES_IN_REVIEW = Gauge(
     "tenfold_messages_in_review", "Messages that a person must decide about.", registry=REGISTRY
 )
+FENCED = Gauge(
+    "tenfold_sending_off",
+    "1 while a restored database sends nothing until it is recovered.",
+    registry=REGISTRY,
+)
 CIRCUIT_OPEN = Gauge(
     "tenfold_circuit_open", "1 for a provider that nothing is sent by.", ["provider"], registry=REGISTRY
 )

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, LargeBinary, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Moment, RowKey
@@ -20,6 +20,28 @@ class SecretKeyRow(Base):
     """The row with the latest time is the present key's."""
     rotated_at: Mapped[Moment | None]
     """When everything was sealed under it; earlier links may be under another key."""
+
+
+class Installation(Base):
+    """The one row of this installation; a restored copy has the same id."""
+
+    __tablename__ = "installations"
+
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    """Always 1."""
+    id: Mapped[UUID]
+    fenced_at: Mapped[Moment | None]
+    """Since when nothing is sent; null while sending is allowed."""
+    fence_reason: Mapped[str | None]
+
+
+class JournalPosition(Base):
+    """The highest number that a writer of the journal has reserved in this database."""
+
+    __tablename__ = "journal_positions"
+
+    writer: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
 
 
 class DomainEvent(Base):

@@ -87,6 +87,7 @@ async def _examine(context: AppContext) -> list[str]:
     from sqlalchemy import text
 
     from app.base import clock, due, schema
+    from app.base.fence import load_fence
     from app.insight.health import health_problems, load_health
 
     async with context.engine.connect() as connection:
@@ -100,6 +101,12 @@ async def _examine(context: AppContext) -> list[str]:
     if lag > LAG_SECONDS:
         problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
     async with context.sessions() as session:
+        fence = await load_fence(session)
+        if fence is not None:
+            problems.append(
+                f"Nothing is sent since {fence.since:%Y-%m-%d %H:%M} UTC: {fence.reason}. Stop the workers"
+                " of other copies, then run: tenfold recover"
+            )
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)
     return problems

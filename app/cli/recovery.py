@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from app.base.errors import AppError
 from app.cli import console
@@ -55,3 +58,30 @@ async def _rotate(context: AppContext) -> dict[str, object]:
         "connections": connections,
         "old_links_until": until if replaced else None,
     }
+
+
+@console.cli.command()
+def recover(
+    journal: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A journal directory; repeat it for those of other machines. Without it this machine's."
+        ),
+    ] = None,
+) -> None:
+    """Bring a restored database up to its journal, and let it send again."""
+
+    async def work(context: AppContext) -> dict[str, object]:
+        from dataclasses import asdict
+
+        from app.base import clock
+        from app.ingest.recover import recover as run
+
+        directories = journal or [context.settings.journal_path]
+        for directory in directories:
+            if journal and not directory.is_dir():
+                raise AppError("no_journal", f"There is no journal directory {directory}.")
+        done = await run(context, directories, now=clock.now())
+        return asdict(done) | {"decide": done.decisions()}
+
+    console.print_json(console.with_context(work))

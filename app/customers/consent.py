@@ -170,7 +170,7 @@ async def lift_suppression(
         raise ValueError(f"a suppression for {reason} is never lifted")
     await session.execute(
         update(Suppression)
-        .values(lifted_at=now)
+        .values(lifted_at=now, journaled=False)
         .where(*_of_address(tokens, brand_id, channel, address), Suppression.reason == reason)
         .where(Suppression.lifted_at.is_(None))
         .execution_options(synchronize_session=False)

@@ -131,6 +131,7 @@ async def list_erased(session: AsyncSession, brand_id: int, identities: Sequence
                 "customer_id": func.coalesce(new.customer_id, ErasedIdentity.customer_id),
                 "sequence": func.greatest(ErasedIdentity.sequence, new.sequence),
                 "erased_at": func.greatest(ErasedIdentity.erased_at, new.erased_at),
+                "journaled": False,
             },
         )
     )

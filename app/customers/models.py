@@ -161,6 +161,7 @@ class Suppression(Base):
             postgresql_where=text("lifted_at IS NULL"),
         ),
         Index("ix_suppressions_address", "brand_id", "channel", "address_key"),
+        Index("ix_suppressions_journal", "brand_id", postgresql_where=text("NOT journaled")),
     )
 
     brand_id: Mapped[BrandKey]
@@ -171,6 +172,8 @@ class Suppression(Base):
     at: Mapped[Moment]
     lifted_at: Mapped[Moment | None]
     """When the person took it back; None while it is in force."""
+    journaled: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the journal has the row as it is."""
     created_at: Mapped[Created]
 
 
@@ -183,6 +186,7 @@ class ErasedIdentity(Base):
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         Index("ix_erased_identities_sequence", "brand_id", "sequence"),
         Index("ix_erased_identities_erased_at", "erased_at", "brand_id"),
+        Index("ix_erased_identities_journal", "brand_id", postgresql_where=text("NOT journaled")),
     )
 
     brand_id: Mapped[BrandKey]
@@ -193,4 +197,6 @@ class ErasedIdentity(Base):
     """The erasure's place in the order of arrival: earlier deliveries are processed without the
     person, later ones belong to a new customer."""
     erased_at: Mapped[Moment]
+    journaled: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the journal has the row as it is."""
     created_at: Mapped[Created]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
+from app.base.fence import Reservation, reserve
 from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -75,6 +76,8 @@ class Claim:
     """Rows taken, those that were deferred or dropped included."""
     versions: AbstractSet[tuple[int, bytes]]
     """Brand and id of the template versions of the messages, all stored once this is committed."""
+    reserved: Reservation | None
+    """The journal's number of this claim; None where it has no message."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ async def claim(
     await _begin(session, brand_id, decisions.claimed, terms.providers, now)
     await _drop(session, brand_id, decisions.dropped)
     await _defer(session, brand_id, decisions.deferred)
-    return Claim(brand, decisions.claimed, len(rows), versions.keys())
+    reserved = await reserve(session, context.journal) if decisions.claimed else None
+    return Claim(brand, decisions.claimed, len(rows), versions.keys(), reserved)
 
 
 async def _due_rows(

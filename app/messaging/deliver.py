@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from app.base.context import AppContext
 from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
+from app.base.fence import Reservation, may_send
 from app.base.log import logger
 from app.brands.programme import Channel
 from app.messaging.circuit_rules import Circuit
@@ -24,8 +25,9 @@ from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches
 from app.messaging.due_messages import ClaimedMessage
 from app.messaging.find_work import Grace, brands_with_work, give_up_stuck
+from app.messaging.journal import UNWRITABLE, journal_claim, journal_results
 from app.messaging.outcomes import record_results
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider
+from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
 from app.messaging.rules import Priority
 from app.messaging.send_apart import send_apart
 
@@ -82,7 +84,9 @@ class Sender:
         return Grace(self.context.settings.unknown_grace_seconds)
 
     async def brands(self, now: datetime) -> list[int]:
-        """Brands with something to do at `now`."""
+        """Brands with something to do at `now`; none while the database may not send."""
+        if not await may_send(self.context.sessions, self.context.journal):
+            return []
         async with self.context.sessions() as session:
             self.circuits = await load_circuits(session)
             channels = [*self._closed(), *(channel for each in self._to_probe(now) for channel in each[1])]
@@ -138,7 +142,8 @@ class Sender:
             circuit = await lock_probe(session, provider, now=now)
             if circuit is None:
                 return 0
-            claimed = await claim(session, self.context, brand_id, self._terms(channels, most=1), now=now)
+            terms = self._terms(channels, most=1)
+            claimed = await claim(session, self.context, brand_id, terms, now=now)
             if claimed is not None and claimed.messages:
                 await begin_probe(session, provider, now=now)
         if claimed is None:
@@ -171,10 +176,14 @@ class Sender:
         ids = {message.attempt_id for message in claimed.messages}
         self.under_way |= ids
         try:
+            names = {channel: provider.name for channel, provider in self.providers.items()}
             most = {channel: provider.most for channel, provider in self.providers.items()}
-            batches = outgoing_batches(claimed, self.context, most)
+            known = await journal_claim(claimed, names, now=now)
             done = await asyncio.gather(
-                *(self._send(batch, messages, probe, now) for batch, messages in batches),
+                *(
+                    self._send(batch, messages, _Sending(claimed.reserved, probe, now, journaled=known))
+                    for batch, messages in outgoing_batches(claimed, self.context, most)
+                ),
                 return_exceptions=True,
             )
         finally:
@@ -183,14 +192,19 @@ class Sender:
         raise_first(done)
 
     async def _send(
-        self, batch: OutgoingBatch, messages: Sequence[ClaimedMessage], probe: Circuit | None, now: datetime
+        self, batch: OutgoingBatch, messages: Sequence[ClaimedMessage], sending: "_Sending"
     ) -> None:
-        provider = self.providers[batch.channel]
-        results = await send_apart(provider, batch)
+        provider, now = self.providers[batch.channel], sending.now
+        results: list[Result] = [UNWRITABLE] * len(messages)
+        if sending.journaled:
+            results = await send_apart(provider, batch)
+            await journal_results(sending.reserved, batch.brand_id, messages, results)
         async with self.context.sessions.begin() as session:
             await record_results(session, self.context, batch.brand_id, messages, results, now=now)
         async with self.context.sessions() as session:
-            circuit = await record_calls(session, provider.name, results, self.circuits, probe=probe, now=now)
+            circuit = await record_calls(
+                session, provider.name, results, self.circuits, probe=sending.probe, now=now
+            )
             await session.commit()
         if circuit is None:
             self.circuits.pop(provider.name, None)
@@ -206,6 +220,17 @@ class Sender:
                 isinstance(result, OutsideError) and result.outcome is Outcome.unknown for result in results
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """How the batches of one claim are sent."""
+
+    reserved: Reservation | None
+    probe: Circuit | None
+    now: datetime
+    journaled: bool
+    """Whether the journal has them; without it nothing is sent."""
 
 
 def raise_first(outcomes: Sequence[BaseException | None]) -> None:

@@ -26,7 +26,9 @@ class DueMessage(NamedTuple):
     shop_id: UUID
     template: str
     subject_id: UUID
+    step: int
     channel: str
+    priority: str
     locale: str
     template_params: Params
     status: str
@@ -48,7 +50,10 @@ class ClaimedMessage:
     refusals: int
     """Earlier refusals that count against the message."""
     customer_id: UUID
+    shop_id: UUID
     subject_id: UUID
+    step: int
+    priority: str
     locale: str
     template_params: Params
     address: str
@@ -121,7 +126,10 @@ class Decisions:
             unknowns=row.unknowns,
             refusals=row.refusals,
             customer_id=row.customer_id,
+            shop_id=row.shop_id,
             subject_id=row.subject_id,
+            step=row.step,
+            priority=row.priority,
             locale=row.locale,
             template_params=params,
             address=address,

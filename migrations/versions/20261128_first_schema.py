@@ -55,6 +55,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_table(
+        "installations",
+        sa.Column("number", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("fenced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fence_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_installations")),
+    )
+    op.create_table(
+        "journal_positions",
+        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("writer", name=op.f("pk_journal_positions")),
+    )
+    op.create_table(
         "provider_circuits",
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -264,6 +278,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("journaled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -275,6 +290,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_suppressions_address", "suppressions", ["brand_id", "channel", "address_key"], unique=False
+    )
+    op.create_index(
+        "ix_suppressions_journal",
+        "suppressions",
+        ["brand_id"],
+        unique=False,
+        postgresql_where=sa.text("NOT journaled"),
     )
     op.create_index(
         "uq_suppressions_in_force",
@@ -437,6 +459,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("journaled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -455,6 +478,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_erased_identities_erased_at", "erased_identities", ["erased_at", "brand_id"], unique=False
+    )
+    op.create_index(
+        "ix_erased_identities_journal",
+        "erased_identities",
+        ["brand_id"],
+        unique=False,
+        postgresql_where=sa.text("NOT journaled"),
     )
     op.create_index(
         "ix_erased_identities_sequence", "erased_identities", ["brand_id", "sequence"], unique=False
@@ -1429,6 +1459,7 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_is_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
         )
+    op.execute("INSERT INTO installations (number, id) VALUES (1, gen_random_uuid())")
 
 
 def downgrade() -> None:
@@ -1539,6 +1570,11 @@ def downgrade() -> None:
     op.drop_index("ix_erasures_due", table_name="erasures", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_table("erasures")
     op.drop_index("ix_erased_identities_sequence", table_name="erased_identities")
+    op.drop_index(
+        "ix_erased_identities_journal",
+        table_name="erased_identities",
+        postgresql_where=sa.text("NOT journaled"),
+    )
     op.drop_index("ix_erased_identities_erased_at", table_name="erased_identities")
     op.drop_table("erased_identities")
     op.drop_index("ix_deliveries_status", table_name="deliveries")
@@ -1557,6 +1593,9 @@ def downgrade() -> None:
     op.drop_table("terms")
     op.drop_index(
         "uq_suppressions_in_force", table_name="suppressions", postgresql_where=sa.text("lifted_at IS NULL")
+    )
+    op.drop_index(
+        "ix_suppressions_journal", table_name="suppressions", postgresql_where=sa.text("NOT journaled")
     )
     op.drop_index("ix_suppressions_address", table_name="suppressions")
     op.drop_table("suppressions")
@@ -1583,6 +1622,8 @@ def downgrade() -> None:
     op.drop_table("template_versions")
     op.drop_table("secret_keys")
     op.drop_table("provider_circuits")
+    op.drop_table("journal_positions")
+    op.drop_table("installations")
     op.drop_table("idempotency_keys")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

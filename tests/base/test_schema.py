@@ -25,6 +25,8 @@ from app.base.errors import AppError
 TABLES = Base.metadata.tables
 OF_THE_INSTALLATION = {
     "brands",
+    "installations",  # the installation itself
+    "journal_positions",  # a process writes the journal for every brand
     "secret_keys",  # the installation has one key
     "provider_circuits",  # providers belong to the installation's settings
 }
@@ -32,6 +34,8 @@ OF_THE_INSTALLATION = {
 KEYS_WITHOUT_BRAND = {
     ("provider_circuits", ("provider",)),
     ("secret_keys", ("fingerprint",)),
+    ("installations", ("number",)),
+    ("journal_positions", ("writer",)),
     ("brands", ("id",)),
     ("brands", ("slug",)),
     ("shop_slugs", ("slug",)),

@@ -37,8 +37,9 @@ APPEND_ONLY = ("ledger_entries", "terms", "audit_entries")
 
 
 def upgrade() -> None:
-    # A migration waits no longer than this for a lock, so that it never blocks the running system.
-    op.execute("SET LOCAL lock_timeout = '5s'")
+    # A migration waits no longer than this for a lock, so that it never blocks the running system;
+    # `app.base.schema` tries again.
+    op.execute("SET LOCAL lock_timeout = '1s'")
 '''
 AFTER_UPGRADE = '''    op.execute(
         """
@@ -58,7 +59,7 @@ AFTER_UPGRADE = '''    op.execute(
 DOWNGRADE = """
 
 def downgrade() -> None:
-    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("SET LOCAL lock_timeout = '1s'")
 """
 AFTER_DOWNGRADE = '    op.execute("DROP FUNCTION refuse_change()")\n'
 

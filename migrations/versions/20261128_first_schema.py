@@ -15,8 +15,9 @@ APPEND_ONLY = ("ledger_entries", "terms", "audit_entries")
 
 
 def upgrade() -> None:
-    # A migration waits no longer than this for a lock, so that it never blocks the running system.
-    op.execute("SET LOCAL lock_timeout = '5s'")
+    # A migration waits no longer than this for a lock, so that it never blocks the running system;
+    # `app.base.schema` tries again.
+    op.execute("SET LOCAL lock_timeout = '1s'")
     op.create_table(
         "brands",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
@@ -1463,7 +1464,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("SET LOCAL lock_timeout = '1s'")
     op.drop_index("ix_rewards_status", table_name="rewards")
     op.drop_index("ix_rewards_referrer", table_name="rewards")
     op.drop_table("rewards")

@@ -1,5 +1,6 @@
 """The schema itself: models and migration agree, keys carry the brand, unknown words are read."""
 
+import asyncio
 import re
 
 import pytest
@@ -102,6 +103,63 @@ async def test_a_database_of_an_unknown_revision_is_one_sentence(context, revisi
         await schema.migrate(context.database_url)
     assert raised.value.code == "unknown_revision"
     assert "\n" not in raised.value.detail
+
+
+async def test_a_newer_schema_serves_the_previous_version_and_is_left_alone(context):
+    async with context.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert await schema.is_current(context.engine)
+    await schema.migrate(context.database_url)
+    async with context.engine.connect() as connection:
+        assert await schema.current(connection) == "9999"
+
+
+@pytest.fixture
+async def previous_revision(context, monkeypatch):
+    """The database as the version before would have left it: a table of ours is missing."""
+    async with context.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    monkeypatch.setattr(schema, "LOCK_MILLISECONDS", 100)
+    monkeypatch.setattr(schema, "PAUSE_SECONDS", 0.2)
+
+    def upgrade(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE deliveries ADD COLUMN later text"))
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": schema.head()})
+
+    async def known(_connection: object) -> None:
+        return
+
+    monkeypatch.setattr(schema, "_upgrade", upgrade)
+    monkeypatch.setattr(schema, "_check_known", known)
+
+
+@pytest.mark.usefixtures("previous_revision")
+async def test_a_migration_gives_way_to_a_locked_table_and_to_those_who_wait_behind_it(context):
+    async with context.engine.connect() as holder:
+        await holder.execute(text("LOCK TABLE deliveries IN ROW EXCLUSIVE MODE"))
+        migrating = asyncio.create_task(schema.migrate(context.database_url))
+        slowest = 0.0
+        for _ in range(10):
+            began = asyncio.get_running_loop().time()
+            async with context.engine.begin() as writer:
+                await writer.execute(text("LOCK TABLE deliveries IN ROW EXCLUSIVE MODE"))
+            slowest = max(slowest, asyncio.get_running_loop().time() - began)
+            await asyncio.sleep(0.05)
+        assert not migrating.done()
+        assert slowest < 5
+        await holder.rollback()
+    await migrating
+    assert await schema.is_current(context.engine)
+
+
+@pytest.mark.usefixtures("previous_revision")
+async def test_a_table_that_stays_locked_is_one_sentence(context, monkeypatch):
+    monkeypatch.setattr(schema, "TRIES", 2)
+    async with context.engine.connect() as holder:
+        await holder.execute(text("LOCK TABLE deliveries IN ROW EXCLUSIVE MODE"))
+        with pytest.raises(AppError, match="pg_stat_activity") as raised:
+            await schema.migrate(context.database_url)
+        assert raised.value.code == "locked"
 
 
 def unique_keys(table: Table) -> list[tuple[str, ...]]:

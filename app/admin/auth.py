@@ -65,6 +65,20 @@ def _authenticated(
     return request.state.authenticated  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
+def _check(key: _Authenticated, scope: Scope) -> None:
+    if not allows(key.scopes, scope):
+        raise AppError(
+            "missing_scope",
+            f"This key lacks the scope {scope.value!r}; make one that has it.",
+            status=403,
+        )
+
+
+def check_scope(request: Request, scope: Scope) -> None:
+    """For a field that needs more than its route. Raises AppError (403) without the scope."""
+    _check(request.state.authenticated, scope)
+
+
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     """A dependency that returns who calls.
 
@@ -72,12 +86,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     """
 
     async def checked(key: Annotated[_Authenticated, Depends(_authenticated)]) -> Actor:
-        if not allows(key.scopes, scope):
-            raise AppError(
-                "missing_scope",
-                f"This key lacks the scope {scope.value!r}; make one that has it.",
-                status=403,
-            )
+        _check(key, scope)
         return key.actor
 
     checked.wants = scope  # type: ignore[attr-defined]  # read by the test that every route names its scope

@@ -229,10 +229,11 @@ def _overviews(request: Request) -> TtlCache[Overview]:
     return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-def _layout_values(brand: Brand, staff: SignedIn, where: str) -> dict[str, str]:
+def _layout_values(brand: Brand, staff: SignedIn, where: str) -> dict[str, str | None]:
     return {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
+        **brand.legal_urls,
         "signed_in": staff.email,
         "where": where,
         "zone": brand.time_zone,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from pydantic import JsonValue
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -119,10 +119,25 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     )
     session.add(shop)
     await session.flush()
+    if url is not None:
+        await _allow_domain(session, brand.id, rules.domain_of(url))
     names = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
     changes = differing({}, {each: getattr(shop, each) for each in names})
     await record_action(session, actor, AuditAction.shop_added, ("shp", shop_id), changes)
     return shop, secret
+
+
+async def _allow_domain(session: AsyncSession, brand_id: int, domain: str) -> None:
+    """Add a new shop's domain to those of its brand: whoever adds a shop vouches for it.
+
+    An address that is only a number or one label allows nothing.
+    """
+    if not rules.is_domain(domain) or rules.is_number(domain):
+        return
+    chosen = Brand.id == brand_id
+    allowed = (await session.scalars(select(Brand.domains).where(chosen).with_for_update())).one()
+    if domain not in allowed:
+        await session.execute(update(Brand).where(chosen).values(domains=sorted([*allowed, domain])))
 
 
 async def exchange_secret(

@@ -1,6 +1,6 @@
 """Change some fields of a brand or of a shop; the audit log gets what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypedDict
 
 from sqlalchemy import select
@@ -10,8 +10,9 @@ from app.base.actor import Actor
 from app.base.audit import AuditAction, differing, record_action
 from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
 from app.base.errors import AppError, NotFound
+from app.base.text import quoted
 from app.brands.models import Brand, Shop
-from app.brands.rules import BrandingJson, CountryRulesJson
+from app.brands.rules import BrandingJson, CountryRulesJson, domain_of, is_domain, lies_in
 
 
 class BrandFields(TypedDict, total=False):
@@ -22,6 +23,9 @@ class BrandFields(TypedDict, total=False):
     locale: str
     postal_address: str
     email_from: str | None
+    privacy_url: str | None
+    terms_url: str | None
+    imprint_url: str | None
     branding: BrandingJson
     countries: dict[str, CountryRulesJson]
     margin_percent: int | None
@@ -40,12 +44,13 @@ async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields
     """Set these fields of a brand and return it.
 
     Of `branding` too only what is given changes; `countries` replaces all rules. Raises `AppError`
-    `bad_colour` for an accent that is no colour, and `low_contrast`, which names the nearest colour
-    that can be read.
+    `bad_colour` for an accent that is no colour, `low_contrast`, which names the nearest colour
+    that can be read, and `domain_not_allowed` for a sender outside the brand's domains.
     """
     wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
     brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
     values: dict[str, object] = {**fields}
+    _check_domain(brand, fields.get("email_from"))
     if "branding" in fields:
         values["branding"] = {**brand.branding, **_readable(fields["branding"])}
     changes = _assign(brand, values)
@@ -58,16 +63,59 @@ async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields
 async def change_shop(
     session: AsyncSession, brand_id: int, slug: str, fields: ShopFields, *, actor: Actor
 ) -> Shop:
-    """Set these fields of the brand's shop with this slug and return it. Raises `NotFound`."""
+    """Set these fields of the brand's shop with this slug and return it.
+
+    Raises `NotFound`, and `AppError` `domain_not_allowed` for an address outside the brand's
+    domains.
+    """
     wanted = select(Shop).where(Shop.brand_id == brand_id, Shop.slug == slug).with_for_update()
     shop = await session.scalar(wanted.execution_options(populate_existing=True))
     if shop is None:
         raise NotFound
+    if fields.get("url") is not None:
+        brand = (await session.scalars(select(Brand).where(Brand.id == brand_id))).one()
+        _check_domain(brand, fields["url"])
     changes = _assign(shop, {**fields})
     if changes:
         await record_action(session, actor, AuditAction.shop_changed, ("shp", shop.id), changes)
     await session.flush()
     return shop
+
+
+async def change_domains(
+    session: AsyncSession,
+    brand_id: int,
+    *,
+    add: Collection[str] = (),
+    remove: Collection[str] = (),
+    actor: Actor,
+) -> list[str]:
+    """Change the domains in which a brand's sender and shops may lie, and return them.
+
+    Raises `AppError` `bad_domain` for a text that is none.
+    """
+    for domain in add:
+        if not is_domain(domain.lower()):
+            raise AppError("bad_domain", f"{quoted(domain)} is no domain; write it as shop.example.")
+    wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
+    brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
+    removed = {each.lower() for each in remove}
+    domains = sorted({*brand.domains, *(each.lower() for each in add)} - removed)
+    changes = _assign(brand, {"domains": domains})
+    if changes:
+        await record_action(session, actor, AuditAction.brand_changed, ("brand", None), changes)
+    await session.flush()
+    return domains
+
+
+def _check_domain(brand: Brand, address: str | None) -> None:
+    """An address that people are sent to, or from, is the brand's own."""
+    if address is not None and not lies_in(domain_of(address), brand.domains):
+        raise AppError(
+            "domain_not_allowed",
+            f"The domain {quoted(domain_of(address))} is not among the brand's; the operator adds it with: "
+            f"tenfold brand domains {brand.slug} --add DOMAIN",
+        )
 
 
 def _assign(row: Brand | Shop, values: Mapping[str, object]) -> dict[str, tuple[object, object]]:

@@ -26,12 +26,27 @@ class Brand(Base):
     locale: Mapped[str] = mapped_column(default="en")
     postal_address: Mapped[str] = mapped_column(default="")
     email_from: Mapped[str | None]
+    domains: Mapped[list[str]] = mapped_column(default=list)
+    """Where the sender's address and the shops' addresses may lie, subdomains included; set by
+    commands alone."""
+    privacy_url: Mapped[str | None]
+    terms_url: Mapped[str | None]
+    imprint_url: Mapped[str | None]
     branding: Mapped[BrandingJson] = mapped_column(JSONB, default=dict)
     countries: Mapped[dict[str, CountryRulesJson]] = mapped_column(JSONB, default=dict)
     """Rules by ISO 3166 code."""
     margin_percent: Mapped[int | None] = mapped_column(Integer)
     """What is left of revenue before the programme's costs; None where it is not known."""
     created_at: Mapped[Created]
+
+    @property
+    def legal_urls(self) -> dict[str, str | None]:
+        """What every page and mail links to, by the names that templates use."""
+        return {
+            "privacy_url": self.privacy_url,
+            "terms_url": self.terms_url,
+            "imprint_url": self.imprint_url,
+        }
 
 
 class Shop(Base):

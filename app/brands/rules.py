@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
@@ -92,6 +92,34 @@ def is_web_address(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(host) and user is None
+
+
+def domain_of(address: str) -> str:
+    """The domain of a web address or an e-mail address in lower case, without `www.`.
+
+    Empty where it has none.
+    """
+    host = (urlsplit(address).hostname or "") if "://" in address else address.rpartition("@")[2]
+    return host.lower().rstrip(".").removeprefix("www.")
+
+
+def is_domain(text: str) -> bool:
+    """Whether the text is a domain of at least two labels, such as shop.example."""
+    return _DOMAIN.fullmatch(text) is not None
+
+
+def is_number(domain: str) -> bool:
+    """Whether a host is an IPv4 address rather than a name."""
+    return domain.replace(".", "").isdigit()
+
+
+def lies_in(domain: str, allowed: Collection[str]) -> bool:
+    """Whether a domain is one of these or below one of them."""
+    return any(domain == each or domain.endswith(f".{each}") for each in allowed)
+
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})+")
 
 
 def is_zone(name: str) -> bool:

@@ -34,6 +34,12 @@ class BrandShape(ApiModel):
     locale: str
     postal_address: str
     email_from: str | None
+    domains: list[str] = Field(
+        description="Where `email_from` and the shops' addresses may lie; set by the operator."
+    )
+    privacy_url: str | None
+    terms_url: str | None
+    imprint_url: str | None
     branding: BrandingShape
     countries: dict[str, CountryShape]
     margin_percent: int | None
@@ -49,6 +55,8 @@ class BrandShape(ApiModel):
             locale=brand.locale,
             postal_address=brand.postal_address,
             email_from=brand.email_from,
+            domains=brand.domains,
+            **brand.legal_urls,
             branding=BrandingShape.model_validate(brand.branding),
             countries={code: CountryShape.model_validate(rules) for code, rules in brand.countries.items()},
             margin_percent=brand.margin_percent,

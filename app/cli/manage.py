@@ -62,6 +62,26 @@ def add_brand(
     console.print_json(console.with_context(work))
 
 
+@console.brand.command("domains")
+def change_domains(
+    slug: Slug,
+    add: Annotated[list[str] | None, typer.Option(help="Such as shop.example; may be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+) -> None:
+    """Print the domains in which the brand's sender and shops may lie, after changing them."""
+    from app.base.actor import cli_actor
+    from app.brands import change, find
+
+    async def work(context: AppContext) -> list[str]:
+        async with context.sessions.begin() as session:
+            owner = await find.find_brand(session, slug)
+            return await change.change_domains(
+                session, owner.id, add=add or (), remove=remove or (), actor=cli_actor(owner.id)
+            )
+
+    console.print_json({"brand": slug, "domains": console.with_context(work)})
+
+
 @dataclass(frozen=True, slots=True)
 class _NewShop:
     """The options of `shop add`."""

@@ -153,6 +153,7 @@ async def _page(
     values = {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
+        **brand.legal_urls,
         "mail_open": Channel.email in open_channels,
         "texts_open": Channel.sms in open_channels,
         "mail_undo": Channel.email in own,

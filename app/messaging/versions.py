@@ -40,6 +40,10 @@ class Branding:
     postal_address: str
     accent: str
     accent_ink: str
+    privacy_url: str = ""
+    terms_url: str = ""
+    imprint_url: str = ""
+    """Empty where the brand has none, and in versions from before there were such fields."""
 
 
 def branding_of(brand: Brand, shop: Shop) -> Branding:
@@ -51,6 +55,7 @@ def branding_of(brand: Brand, shop: Shop) -> Branding:
         one_line(", ".join(brand.postal_address.splitlines()), limit=300, ellipsis=True),
         f"#{accent}",
         f"#{text_colour_on(accent)}",
+        **{name: url or "" for name, url in brand.legal_urls.items()},
     )
 
 

@@ -99,5 +99,6 @@ def _brand_values(brand: Brand) -> dict[str, object]:
     return {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
+        **brand.legal_urls,
         "accent": accent_of(brand.branding),
     }

@@ -233,6 +233,7 @@ def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:
     return {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
+        **brand.legal_urls,
         "accent": accent_of(brand.branding),
         "unsubscribe_url": f"/u/{context.tokens.link('unsubscribe', brand.id, customer.id)}",
     }

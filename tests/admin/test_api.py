@@ -19,6 +19,7 @@ from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
+from app.brands.change import change_domains
 from app.brands.programme import Channel, Programme
 from app.customers.models import Consent, ConsentFact
 from app.ingest.models import Delivery
@@ -231,14 +232,45 @@ async def test_a_pale_colour_comes_with_the_nearest_that_passes(client):
 
 
 async def test_shops_are_listed_and_changed(client):
-    assert (await client.patch("/shops/acme", json={"name": "Acme DE", "url": None})).json()[
-        "name"
-    ] == "Acme DE"
+    assert (await client.patch("/shops/acme", json={"name": "Acme DE"})).json()["name"] == "Acme DE"
     (shop,) = (await client.get("/shops")).json()["data"]
-    assert (shop["slug"], shop["name"], shop["url"], shop["currency"]) == ("acme", "Acme DE", None, "EUR")
+    assert (shop["slug"], shop["name"], shop["currency"]) == ("acme", "Acme DE", "EUR")
     assert "secret" not in json.dumps(shop)
     for unknown in ("nobody", "%00", "a" * 300):
         assert (await client.patch(f"/shops/{unknown}", json={})).status_code in (404, 422)
+
+
+async def test_sender_and_shop_address_need_an_administrator_and_the_brands_domains(
+    context, client, open_client, brand
+):
+    changes = (
+        ("/brand", "email_from", "hello@acme.example", "hello@evil.example"),
+        ("/shops/acme", "url", "https://www.acme.example/de", "https://acme.example.evil.example"),
+    )
+    admin = await open_client(brand, Scope.admin)
+    for path, field, own, foreign in changes:
+        refused = await client.patch(path, json={field: own})
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_scope")
+        assert (await admin.patch(path, json={field: own})).json()[field] == own
+        refused = await admin.patch(path, json={field: foreign, "name": "Evil"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "domain_not_allowed")
+        assert (await admin.get("/brand")).json()["name"] == "Acme Goods"
+    async with context.sessions.begin() as session:
+        await change_domains(session, brand.id, add=["Shop.Example"], actor=cli_actor(brand.id))
+    assert (await admin.get("/brand")).json()["domains"] == ["acme.example", "shop.example"]
+    taken = await admin.patch("/shops/acme", json={"url": "https://de.shop.example"})
+    assert taken.json()["url"] == "https://de.shop.example"
+    assert (await admin.patch("/shops/acme", json={"url": None})).json()["url"] is None
+    assert (await admin.patch("/brand", json={"domains": ["evil.example"]})).status_code == 422
+
+
+async def test_a_brands_legal_pages_are_web_addresses(client):
+    urls = {f"{name}_url": f"https://acme.example/{name}" for name in ("privacy", "terms", "imprint")}
+    assert (await client.patch("/brand", json=urls)).status_code == 200
+    assert urls.items() <= (await client.get("/brand")).json().items()
+    assert (await client.patch("/brand", json={"terms_url": None})).json()["terms_url"] is None
+    for wrong in ("javascript:alert(1)", "/terms", "https://a b"):
+        assert (await client.patch("/brand", json={"terms_url": wrong})).status_code == 422
 
 
 async def test_a_patch_keeps_what_it_leaves_out(client):

@@ -93,6 +93,16 @@ def test_every_mail_renders_with_its_sample(template: TemplateSpec) -> None:
 
 
 @pytest.mark.parametrize("template", registered(), ids=lambda spec: spec.name)
+def test_every_mail_links_to_the_brands_legal_pages(template: TemplateSpec) -> None:
+    urls = {f"{name}_url": f"https://acme.example/{name}" for name in ("privacy", "terms", "imprint")}
+    filled = rendered(item(template, Channel.email, template.sample, look=replace(LOOK, **urls)))
+    assert set(urls.values()) <= set(read(filled.html).hrefs)
+    assert all(url in filled.text for url in urls.values())
+    plain = rendered(item(template, Channel.email, template.sample))
+    assert "Imprint" not in plain.html + plain.text
+
+
+@pytest.mark.parametrize("template", registered(), ids=lambda spec: spec.name)
 def test_every_mail_renders_without_what_may_be_missing(template: TemplateSpec) -> None:
     absent = {param.name: None for param in template.param_list if param.optional}
     params = replace(template.sample, **absent)

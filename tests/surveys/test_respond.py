@@ -11,6 +11,7 @@ from app.base import outbox
 from app.base.models import DomainEvent
 from app.base.web.lookup_limit import LookupRateLimit
 from app.base.web.problems import install_problems
+from app.brands.models import Brand
 from app.customers.models import Customer
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Response, Survey
@@ -79,6 +80,17 @@ async def test_the_page_has_one_question_and_mentions_no_reward(web, link):
         assert word not in page.text.lower()
     assert "set-cookie" not in page.headers
     assert page.headers["cache-control"] == "no-store"
+
+
+async def test_pages_link_to_the_brands_legal_pages(context, brand, web, link):
+    assert "Imprint" not in (await web.get(link)).text
+    async with context.sessions.begin() as session:
+        urls = {f"{name}_url": f"https://acme.example/{name}" for name in ("privacy", "terms", "imprint")}
+        await session.execute(update(Brand).where(Brand.id == brand.id).values(**urls))
+    await web.post(link, data={"score": "10"})
+    for path in (link, f"{link}/thanks"):
+        page = (await web.get(path)).text
+        assert all(f'href="{url}"' in page for url in urls.values()), path
 
 
 async def test_a_score_in_the_link_is_only_chosen_beforehand(web, link):

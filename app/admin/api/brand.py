@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
-from app.admin.auth import Reader, Writer
+from app.admin.auth import Reader, Writer, check_scope
 from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
+from app.admin.rules import Scope
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.base.web.openapi import problems
@@ -30,6 +31,9 @@ class _Change(BaseModel):
         for name in self.model_fields_set:
             if getattr(self, name) is None and name not in {
                 "email_from",
+                "privacy_url",
+                "terms_url",
+                "imprint_url",
                 "url",
                 "accent",
                 "quiet_hours",
@@ -66,6 +70,9 @@ class BrandChange(_Change):
     locale: Locale | None = None
     postal_address: Lines | None = None
     email_from: Address | None = None
+    privacy_url: Url | None = None
+    terms_url: Url | None = None
+    imprint_url: Url | None = None
     branding: BrandingChange | None = None
     countries: dict[Country, CountryRules] | None = None
     margin_percent: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -87,12 +94,16 @@ async def show_brand(caller: Reader, session: SessionDep) -> BrandShape:
 
 
 @router.patch("/brand", response_model=BrandShape, responses=problems(413))
-async def change_brand(change: BrandChange, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
-    """Change some fields.
+async def change_brand(
+    request: Request, change: BrandChange, caller: Writer, write: IdempotentWriteDep
+) -> JSONResponse:
+    """Change some fields; `email_from` needs the scope `admin` and one of the brand's domains.
 
     A colour that is too pale to be read on white is refused; the error names the nearest readable
     one.
     """
+    if "email_from" in change.model_fields_set:
+        check_scope(request, Scope.admin)
 
     async def act() -> WriteResult:
         fields = cast("BrandFields", change.model_dump(mode="json", by_alias=True, exclude_unset=True))
@@ -111,9 +122,14 @@ async def list_shops(caller: Reader, session: SessionDep) -> Page[ShopShape]:
 
 @router.patch("/shops/{shop}", response_model=ShopShape, responses=problems(404, 413))
 async def change_shop(
-    shop: Plain, change: ShopChange, caller: Writer, write: IdempotentWriteDep
+    request: Request, shop: Plain, change: ShopChange, caller: Writer, write: IdempotentWriteDep
 ) -> JSONResponse:
-    """Change some fields of the shop with this slug."""
+    """Change some fields of the shop with this slug.
+
+    `url` needs the scope `admin` and one of the brand's domains.
+    """
+    if "url" in change.model_fields_set:
+        check_scope(request, Scope.admin)
 
     async def act() -> WriteResult:
         fields = cast("ShopFields", change.model_dump(mode="json", exclude_unset=True))

@@ -1,5 +1,7 @@
 """The web process: every webhook, page and API route in one FastAPI application."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -17,12 +19,15 @@ from app.admin.auth import require_outbox_reader
 from app.base import clock, due, metrics, schema
 from app.base.colour import parse_colour
 from app.base.config import load_settings
+from app.base.db import WEB
 from app.base.embedded import stop_embedded
 from app.base.errors import NotFound
 from app.base.fence import load_fence
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
+from app.base.parent import when_parent_dies
 from app.base.paths import ROOT
+from app.base.pools import web_pools
 from app.base.schemas import ApiModel
 from app.base.templates import make_environment
 from app.base.web.context import ContextDep
@@ -96,7 +101,9 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     settings = load_settings()
     configure_logs(settings.log_format)
     tune_garbage_collector()
-    async with open_parts(settings, pool_size=15) as parts:
+    # As by SIGTERM: the server finishes the requests under way.
+    when_parent_dies(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    async with open_parts(settings, pools=web_pools(settings.database_pool), limits=WEB) as parts:
         app.state.context = parts.context
         yield
     if settings.embedded:
@@ -121,7 +128,12 @@ def _add_operations(app: FastAPI) -> None:
                 503, "no_database", "The database cannot be reached.", headers={"Retry-After": "5"}
             )
         if not current:
-            return problem(503, "schema_behind", "The schema is not at head; run: tenfold migrate")
+            return problem(
+                503,
+                "schema_behind",
+                "The schema is not at head; run: tenfold migrate",
+                headers={"Retry-After": "30"},
+            )
         async with context.sessions() as session:
             fence = await load_fence(session)
         if fence is not None:

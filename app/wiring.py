@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
 from app.base.context import AppContext
-from app.base.db import make_engine, make_sessions
+from app.base.db import Limits, make_engine, make_sessions
 from app.base.embedded import start_embedded
+from app.base.pools import QUEUE_CONNECTIONS, Pools
 from app.base.secret_key import bind_key
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
@@ -26,6 +27,8 @@ class Parts:
 
     context: AppContext
     providers: Mapping[Channel, Provider]
+    queue_connections: int = QUEUE_CONNECTIONS
+    """The queue engine's own, in a worker."""
 
 
 def database_url_of(settings: Settings) -> str:
@@ -43,28 +46,40 @@ def secret_key_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[AppContext]:
-    """Open a database and keys; closes them at the end.
+async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> AsyncIterator[AppContext]:
+    """Open the database's pools and keys; closes them at the end.
 
     Raises `AppError` (`foreign_key`) where the database was used with another secret key.
     """
     url = database_url_of(settings)
-    engine = make_engine(url, pool_size=pool_size)
+    engine = make_engine(url, pool_size=pools.main, limits=limits)
+    hooks = (
+        make_engine(url, pool_size=pools.hooks, name="tenfold hooks", limits=limits) if pools.hooks else None
+    )
     tokens = Tokens(secret_key_of(settings), settings.old_secret_keys)
     try:
         await bind_key(engine, tokens)
-        yield AppContext(settings, engine, make_sessions(engine), tokens, url)
+        yield AppContext(
+            settings,
+            engine,
+            make_sessions(engine),
+            tokens,
+            url,
+            hook_sessions=None if hooks is None else make_sessions(hooks),
+        )
     finally:
         await engine.dispose()
+        if hooks is not None:
+            await hooks.dispose()
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, *, pool_size: int = 10) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, *, pools: Pools, limits: Limits) -> AsyncIterator[Parts]:
     """Open all parts of a process; closes them at the end. Must be entered in the running loop."""
-    async with open_context(settings, pool_size=pool_size) as context:
+    async with open_context(settings, pools=pools, limits=limits) as context:
         providers = {Channel.email: _email(context), Channel.sms: _sms(context)}
         try:
-            yield Parts(context, providers)
+            yield Parts(context, providers, pools.queue)
         finally:
             for provider in providers.values():
                 await provider.close()

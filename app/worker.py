@@ -12,11 +12,14 @@ import uvloop
 import app.models  # noqa: F401  # registers every table and message template
 from app.base import due, outbox
 from app.base.config import Settings, load_settings
-from app.base.due import Sweep
+from app.base.db import WORKER
 from app.base.embedded import start_embedded
 from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
+from app.base.parent import when_parent_dies
+from app.base.pools import worker_pools
+from app.base.turns import Sweep
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
@@ -54,7 +57,13 @@ async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None
     """
     while not stop.is_set():
         try:
-            await due.run_worker(parts.context.database_url, sweeps_of(parts), stop, ready=ready)
+            await due.run_worker(
+                parts.context.database_url,
+                sweeps_of(parts),
+                stop,
+                ready=ready,
+                connections=parts.queue_connections,
+            )
         except Exception:
             log.exception("the worker lost its database; trying again")
             try:
@@ -76,8 +85,9 @@ async def _process(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    when_parent_dies(stop.set)
     tune_garbage_collector()
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, pools=worker_pools(settings.database_pool), limits=WORKER) as parts:
         await work(parts, stop)
 
 
@@ -89,7 +99,10 @@ def run_process() -> None:
 
 
 def run_processes(count: int) -> None:
-    """Run `count` worker processes, each restarted when it dies, until SIGINT or SIGTERM."""
+    """Run `count` worker processes, each restarted when it dies, until SIGINT or SIGTERM.
+
+    They end with this process too, however it ends.
+    """
     if count == 1:
         run_process()
         return

@@ -29,7 +29,9 @@ from app.base import clock, due
 from app.base.actor import cli_actor
 from app.base.config import load_settings
 from app.base.context import AppContext
+from app.base.db import WORKER
 from app.base.embedded import stop_embedded
+from app.base.pools import worker_pools
 from app.base.schema import migrate
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
@@ -183,7 +185,7 @@ def report(waits: Sequence[float], trips: Sequence[float]) -> bool:
 
 
 async def run(base: str, environment: Mapping[str, str], answers: int) -> bool:
-    async with open_parts(load_settings(_env_file=None)) as parts:
+    async with open_parts(load_settings(_env_file=None), pools=worker_pools(10), limits=WORKER) as parts:
         await migrate(parts.context.database_url)
         port = base.rpartition(":")[2]
         web = subprocess.Popen(

@@ -12,6 +12,7 @@ from operator import attrgetter
 from app.admin.resources import Resource
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
 from app.base.context import AppContext
+from app.base.db import allow_long_reading
 from app.base.schemas import RowModel
 
 _CHUNK = 1000
@@ -162,6 +163,7 @@ async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: 
     fields = attrgetter(*export.columns)
     yield BYTE_ORDER_MARK + _csv([[column.replace(".", "_") for column in export.columns]])
     async with context.sessions() as session:
+        await allow_long_reading(session)
         rows = await session.stream(
             resource.rows(brand_id).order_by(resource.key),
             execution_options={"yield_per": _CHUNK, "prebuffer_rows": False},

@@ -13,6 +13,8 @@ from app.base.errors import AppError
 
 SECRET_KEY_MIN_LENGTH = 32
 """Characters; a key made by `secrets.token_urlsafe(32)` has 43."""
+MIN_POOL = 6
+"""Connections: `tenfold serve` divides them into four pools."""
 
 
 class Environment(StrEnum):
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
+    database_pool: int = Field(default=10, ge=MIN_POOL, le=1000)
     home: Path = Path(".tenfold")
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr | None = None

@@ -20,6 +20,9 @@ class AppContext:
     sessions: Sessions
     tokens: Tokens
     database_url: str
+    hook_sessions: Sessions | None = None
+    """Of a pool that stores deliveries of shops and does nothing else; None: the same as
+    `sessions`."""
 
     @cached_property
     def journal(self) -> Journal:

@@ -4,13 +4,25 @@ Every row belongs to a brand, in its key: primary keys are `(brand_id, id)`, for
 carry `brand_id`. So one brand's row cannot point at another's.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, TypeDecorator, Uuid, func
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    Uuid,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -98,24 +110,74 @@ def _in_json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
-def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold") -> AsyncEngine:
-    """Create an engine for this process.
+CONNECT_SECONDS = 10.0
+"""The longest that opening a connection may take."""
 
-    `pool_size` connections stay open; as many again are opened under load.
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a process lets the database wait or work, in seconds; 0 is without limit.
+
+    The server ends what exceeds them. So a locked row, or a process that froze in a transaction,
+    holds others up for a bounded time.
     """
+
+    lock: int
+    """Waiting for one lock."""
+    statement: int
+    idle: int
+    """A transaction without a statement: its process froze."""
+    pool: float
+    """Waiting for a free connection of the process's own pool."""
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """As settings of a connection, which are sent once, when it is opened."""
+        return {
+            "lock_timeout": f"{self.lock}s",
+            "statement_timeout": f"{self.statement}s",
+            "idle_in_transaction_session_timeout": f"{self.idle}s",
+        }
+
+
+WEB = Limits(lock=2, statement=10, idle=30, pool=5.0)
+WORKER = Limits(lock=2, statement=60, idle=30, pool=60.0)
+COMMAND = Limits(lock=10, statement=0, idle=60, pool=60.0)
+"""An operator's command: it may read whole tables."""
+MIGRATION = Limits(lock=0, statement=0, idle=0, pool=60.0)
+"""A migration waits for another one; `migrations/env.py` bounds its own locks."""
+
+
+def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold", limits: Limits = WEB) -> AsyncEngine:
+    """Create an engine for this process, with at most `pool_size` connections."""
     return create_async_engine(
         async_url(url),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
+        pool_timeout=limits.pool,
         pool_pre_ping=True,
         # An error's text is logged; the values of its statement may be personal data.
         hide_parameters=True,
         json_serializer=_json,
         json_deserializer=orjson.loads,
-        connect_args={"server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"}},
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": name,
+                "timezone": "UTC",
+                "jit": "off",
+                **limits.server_settings,
+            },
+        },
     )
 
 
 def make_sessions(engine: AsyncEngine) -> Sessions:
     """A session factory; objects stay readable after the commit."""
     return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def allow_long_reading(session: AsyncSession) -> None:
+    """Let this transaction read for long, at the pace of a slow client, as an export does."""
+    for name, value in (("statement_timeout", "10min"), ("idle_in_transaction_session_timeout", "5min")):
+        await session.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})

@@ -3,48 +3,31 @@
 A package offers a `Sweep`. A wake-up is a job "run this sweep", written through the session's own
 connection, so it exists if and only if the rows do. It carries no deduplication key: two
 transactions with the same key would wait for each other, and two sweeps in opposite order would
-deadlock. A sweep that finds nothing ends at once, so an unneeded wake-up costs little. Every sweep
-also runs on a schedule, which finds what became due by time alone and what a lost wake-up left.
+deadlock. A sweep that finds nothing ends at once, so an unneeded wake-up costs little. Every
+worker also sweeps regularly, which finds what became due by time alone, and what a lost wake-up
+left.
 
 Only this file and `app/worker.py` know the queue engine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import asyncpg
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
-from pgqueuer.models import Job, Schedule
+from pgqueuer.models import Job
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.base import clock
-from app.base.db import Sessions
-from app.base.log import logger
-
-log = logger(__name__)
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """How one package processes what is due.
-
-    `brands` returns the brands with due rows at a time. `work` does one batch of one brand: it
-    claims, acts and commits by itself and returns how many rows it advanced; 0 means that nothing
-    of the brand is left that it could claim now. So brands take turns, and one brand's million rows
-    cannot delay another brand's offer.
-    """
-
-    name: str
-    brands: Callable[[datetime], Awaitable[Sequence[int]]]
-    work: Callable[[int, datetime], Awaitable[int]]
-    every_seconds: int = 5
+from app.base.db import CONNECT_SECONDS, WORKER, Sessions
+from app.base.turns import Sweep, Turns
 
 
 async def wake(session: AsyncSession, *names: str) -> None:
@@ -71,27 +54,15 @@ async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
     """Do all that is due for one sweep, in turns of brands; returns how many rows were advanced.
 
     Each round reads again which brands have something due, and each batch the time: a long sweep
-    neither delays a brand that came later nor decides by an old time. A brand whose batch fails is
-    left out, and the first such error is raised once the others are done.
+    neither delays a brand that came later nor decides by an old time. Brands that another process
+    works on are waited for. A brand whose batch fails is left out, and the first such error is
+    raised once the others are done.
     """
-    total = 0
-    broken: dict[int, Exception] = {}
-    moved = True
-    while moved:
-        moved = False
-        for brand_id in await sweep.brands(time()):
-            if brand_id in broken:
-                continue
-            try:
-                count = await sweep.work(brand_id, time())
-            except Exception as failure:  # noqa: BLE001  # it is raised once the others had their turn
-                broken[brand_id] = failure
-                continue
-            total += count
-            moved = moved or count > 0
-    for error in broken.values():
+    turns = Turns(sweep, time)
+    await turns.run()
+    for error in turns.failures.values():
         raise error
-    return total
+    return turns.moved
 
 
 async def run_until_idle(
@@ -114,66 +85,72 @@ async def run_until_idle(
     return counts
 
 
-@dataclass
-class _SweepRunner:
-    """Runs one sweep at most once at a time in this process, with at most one more run waiting.
-
-    Wake-ups that come while a run waits are dropped: the waiting run does their work.
-    """
-
-    sweep: Sweep
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: bool = False
-
-    async def run(self) -> None:
-        if self.waiting:
-            return
-        self.waiting = True
-        async with self.lock:
-            self.waiting = False
-            try:
-                await sweep_by(self.sweep, clock.now)
-            except Exception:
-                # The rows are still due; the next scheduled sweep processes them.
-                log.exception("a sweep failed", name=self.sweep.name)
-
-
 async def run_worker(
-    url: str, sweeps: Sequence[Sweep], stop: asyncio.Event, *, ready: asyncio.Event | None = None
+    url: str,
+    sweeps: Sequence[Sweep],
+    stop: asyncio.Event,
+    *,
+    ready: asyncio.Event | None = None,
+    connections: int = 3,
 ) -> None:
-    """Sweep on wake-ups and on schedule until `stop` is set; the batches in progress finish first.
+    """Sweep on wake-ups and every `every_seconds` until `stop` is set; batches in progress finish.
 
-    Runs beside any number of other workers. Raises when the database is lost; the caller restarts
-    it.
+    Runs beside any number of other workers. The queue engine uses that many `connections`. Raises
+    when the database is lost; the caller restarts it.
     """
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=2, max_size=6))
-        queuer = PgQueuer(AsyncpgPoolDriver(pool))
-        for sweep in sweeps:
-            _register(queuer, _SweepRunner(sweep))
-        stopper = asyncio.create_task(_stop_with(stop, queuer))
-        stack.callback(stopper.cancel)
+        pool = await stack.enter_async_context(
+            asyncpg.create_pool(
+                url,
+                min_size=2,
+                max_size=connections,
+                timeout=CONNECT_SECONDS,
+                server_settings={"application_name": "tenfold queue", **WORKER.server_settings},
+            )
+        )
+        queue = PgQueuer(AsyncpgPoolDriver(pool)).qm
+        turns = [Turns(sweep, clock.now, lasting=True) for sweep in sweeps]
+        for sweep, each in zip(sweeps, turns, strict=True):
+            _register(queue, sweep.name, each)
+        tasks = [asyncio.create_task(each.run()) for each in turns]
+        for task in tasks:
+            task.add_done_callback(lambda _: queue.shutdown.set())
+        timers = [asyncio.create_task(_ask_regularly(*pair)) for pair in zip(turns, sweeps, strict=True)]
+        stopper = asyncio.create_task(_stop_with(stop, queue))
         if ready is not None:
             ready.set()
-        await queuer.run(batch_size=20, dequeue_timeout=timedelta(seconds=5))
+        try:
+            await queue.run(
+                batch_size=20, dequeue_timeout=timedelta(seconds=5), shutdown_on_listener_failure=True
+            )
+        finally:
+            for other in (*timers, stopper):
+                other.cancel()
+            for each in turns:
+                each.stop()
+            await asyncio.gather(*tasks)
 
 
-def _register(queuer: PgQueuer, runner: _SweepRunner) -> None:
-    name = runner.sweep.name
-
-    @queuer.entrypoint(name)
+def _register(queue: QueueManager, name: str, turns: Turns) -> None:
+    @queue.entrypoint(name)
     async def on_wake_up(_job: Job) -> None:
-        await runner.run()
-
-    # Five fields of minutes and one of seconds: croniter's way to say "every N seconds".
-    @queuer.schedule(f"sweep_{name}", f"* * * * * */{runner.sweep.every_seconds}")
-    async def on_schedule(_schedule: Schedule) -> None:
-        await runner.run()
+        turns.asked.set()
 
 
-async def _stop_with(stop: asyncio.Event, queuer: PgQueuer) -> None:
+async def _ask_regularly(turns: Turns, sweep: Sweep) -> None:
+    """Find what is due by time alone, and what a wake-up that was lost left.
+
+    Each process does so by its monotonic clock: a database or a machine whose clock was set back,
+    or another worker that froze, cannot stop it.
+    """
+    while True:
+        turns.asked.set()
+        await asyncio.sleep(sweep.every_seconds)
+
+
+async def _stop_with(stop: asyncio.Event, queue: QueueManager) -> None:
     await stop.wait()
-    queuer.shutdown.set()
+    queue.shutdown.set()
 
 
 async def install(url: str) -> None:

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.base.db import Sessions
-from app.base.due import Sweep
 from app.base.ids import new_id
 from app.base.log import logger
 from app.base.models import DomainEvent, EventTask
+from app.base.turns import Sweep
 
 log = logger(__name__)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.base import due
-from app.base.db import make_engine
+from app.base.db import MIGRATION, make_engine
 from app.base.errors import AppError
 from app.base.log import logger
 from app.base.paths import ROOT
@@ -70,7 +70,7 @@ async def migrate(url: str) -> None:
 
 
 async def _migrate(url: str) -> None:
-    engine = make_engine(url, pool_size=2, name="tenfold migrate")
+    engine = make_engine(url, pool_size=2, name="tenfold migrate", limits=MIGRATION)
     try:
         async with engine.connect() as guard:
             await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})

@@ -88,13 +88,16 @@ def with_context(
     """
     from app.base import schema
     from app.base.config import load_settings
+    from app.base.db import COMMAND
+    from app.base.pools import command_pools
     from app.base.secret_key import bind_key
     from app.wiring import open_context
 
     used = settings or load_settings()
 
     async def inner() -> T:
-        async with open_context(used, pool_size=4) as context:
+        pools = command_pools(used.database_pool)
+        async with open_context(used, pools=pools, limits=COMMAND) as context:
             if migrated and not await schema.is_current(context.engine):
                 if not used.embedded:
                     raise AppError("schema_behind", "The schema is not at head; run: tenfold migrate")

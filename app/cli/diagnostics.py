@@ -87,7 +87,9 @@ async def _examine(context: AppContext) -> list[str]:
     from sqlalchemy import text
 
     from app.base import clock, due, schema
+    from app.base.errors import AppError
     from app.base.fence import load_fence
+    from app.base.pools import check_connections
     from app.insight.health import health_problems, load_health
 
     async with context.engine.connect() as connection:
@@ -97,6 +99,10 @@ async def _examine(context: AppContext) -> list[str]:
     problems = []
     if int(version or 0) < 140000:
         problems.append("PostgreSQL is older than 14. Upgrade the server.")
+    try:
+        await check_connections(context.engine, context.settings.database_pool)
+    except AppError as error:
+        problems.append(error.detail)
     lag = await due.queue_lag_seconds(context.sessions)
     if lag > LAG_SECONDS:
         problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import uvicorn
+
     from app.base.config import Settings
     from app.base.context import AppContext
 
@@ -22,8 +26,14 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
 
-async def _nothing(_context: AppContext) -> None:
-    """No work: `with_context` alone checks that the database exists and is at head."""
+def _prepare(settings: Settings, processes: int = 1) -> None:
+    """Check that the database exists, is at head and has room for all connections."""
+    from app.base.pools import check_connections
+
+    async def check(context: AppContext) -> None:
+        await check_connections(context.engine, settings.database_pool, processes=processes)
+
+    console.with_context(check, settings=settings)
 
 
 @console.cli.command()
@@ -37,27 +47,48 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 
 async def _serve(settings: Settings, listener: socket) -> None:
-    import uvicorn
-
     from app.base import schema
+    from app.base.db import WEB, WORKER
     from app.base.memory import tune_garbage_collector
+    from app.base.pools import check_connections, serve_pools
     from app.base.secret_key import bind_key
     from app.cli.sockets import Listener
     from app.main import create_app
-    from app.wiring import open_parts
+    from app.wiring import Parts, open_context, open_parts
     from app.worker import work
 
-    async with open_parts(settings, pool_size=20) as parts:
+    web_pools, worker_pools = serve_pools(settings.database_pool)
+    async with (
+        open_parts(settings, pools=worker_pools, limits=WORKER) as parts,
+        open_context(settings, pools=web_pools, limits=WEB) as context,
+    ):
+        await check_connections(parts.context.engine, settings.database_pool)
         await schema.migrate(parts.context.database_url)
         await bind_key(parts.context.engine, parts.context.tokens)
         tune_garbage_collector()
         stop = asyncio.Event()
         working = asyncio.create_task(work(parts, stop))
-        server = Listener(uvicorn.Config(create_app(parts), log_config=None, access_log=False))
+        server = Listener(_web_config(create_app(Parts(context, parts.providers))))
         console.print_note(f"Tenfold listens on {console.address_of(*listener.getsockname()[:2])}")
         await server.serve(sockets=[listener])
         stop.set()
         await working
+
+
+def _web_config(app: Callable[..., Any] | str, *, workers: int = 1) -> uvicorn.Config:
+    """The web server's configuration, for a bound socket; a name is that of a factory."""
+    import uvicorn
+
+    from app.base.http_protocol import BoundedProtocol
+
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        http=BoundedProtocol,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+    )
 
 
 @console.cli.command()
@@ -74,10 +105,8 @@ def web(
 
     settings = console.start(host=host, port=port)
     with listening(host, port) as listener:
-        console.with_context(_nothing, settings=settings)
-        config = uvicorn.Config(
-            "app.main:create_app", factory=True, workers=workers, log_config=None, access_log=False
-        )
+        _prepare(settings, workers)
+        config = _web_config("app.main:create_app", workers=workers)
         if workers > 1:
             listener.set_inheritable(True)
             Multiprocess(config, sockets=[listener]).run()
@@ -94,7 +123,7 @@ def worker(processes: Annotated[int, typer.Option(min=1, max=64, help="Number of
     from app.worker import run_processes
 
     settings = console.start()
-    console.with_context(_nothing, settings=settings)
+    _prepare(settings, processes)
     run_processes(processes)
 
 
@@ -113,16 +142,19 @@ def run_due(
     if now is not None and settings.env is Environment.production:
         raise AppError("not_in_production", "In production --now cannot be used; leave it out.")
     moment = _moment(now)
-    console.with_context(_nothing, settings=settings)
+    _prepare(settings)
     console.print_json(console.run(_run_due(settings, moment, simulated=now is not None)))
 
 
 async def _run_due(settings: Settings, moment: datetime, *, simulated: bool) -> dict[str, int]:
     from app.base import due
+    from app.base.db import WORKER
+    from app.base.pools import Pools
     from app.wiring import open_parts
     from app.worker import sweeps_of
 
-    async with open_parts(settings, pool_size=6) as parts:
+    pools = Pools(main=settings.database_pool)
+    async with open_parts(settings, pools=pools, limits=WORKER) as parts:
         if not simulated:
             await due.discard_wake_ups(parts.context.sessions)
         return await due.run_until_idle(sweeps_of(parts), moment)

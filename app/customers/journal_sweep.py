@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.fence import mark, may_send, reserve
+from app.base.turns import Sweep
 from app.customers.journal import (
     ERASED,
     SUPPRESSED,

@@ -11,6 +11,7 @@ import uvicorn
 
 from app.base.config import EmailProvider, Environment, Settings, SmsProvider, load_settings
 from app.base.errors import AppError
+from app.base.http_protocol import BoundedProtocol
 from app.main import create_app
 from app.wiring import Parts, database_url_of
 
@@ -64,7 +65,9 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(parts: Parts, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the real web application on a bound socket, in this process, while the block lasts."""
-    server = _Server(uvicorn.Config(create_app(parts), log_config=None, access_log=False))
+    server = _Server(
+        uvicorn.Config(create_app(parts), http=BoundedProtocol, log_config=None, access_log=False)
+    )
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not running.done():  # noqa: ASYNC110  # uvicorn offers nothing to wait for
         await asyncio.sleep(0.01)

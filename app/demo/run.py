@@ -16,8 +16,10 @@ from app.admin.rules import Role, Scope
 from app.base import clock, schema
 from app.base.actor import cli_actor
 from app.base.context import AppContext
+from app.base.db import WORKER
 from app.base.listener import listening
 from app.base.log import configure_logs
+from app.base.pools import worker_pools
 from app.base.secret_key import bind_key
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand
@@ -57,7 +59,10 @@ async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: boo
     with listening("127.0.0.1", port) as listener:
         settings = demo_settings(port)
         configure_logs(settings.log_format, level=logging.WARNING)
-        async with exclusive_database(settings), open_parts(settings, pool_size=15) as parts:
+        async with (
+            exclusive_database(settings),
+            open_parts(settings, pools=worker_pools(settings.database_pool), limits=WORKER) as parts,
+        ):
             reporter.line("PostgreSQL runs", seconds=clock.monotonic() - began, remark=str(HOME / "postgres"))
             await schema.migrate(parts.context.database_url)
             await bind_key(parts.context.engine, parts.context.tokens)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, union_all
 
 from app.base import due
 from app.base.context import AppContext
-from app.base.due import Sweep
+from app.base.turns import Sweep
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.models import Redemption

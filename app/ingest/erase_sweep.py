@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import recordset
 from app.base.context import AppContext
-from app.base.due import Sweep
+from app.base.turns import Sweep
 from app.brands.find import load_brand, load_shops
 from app.ingest.bodies import empty_deliveries, load_linked, load_unlinked
 from app.ingest.erase import SWEEP_NAME, erase_rows

@@ -11,10 +11,10 @@ import aiohttp
 from sqlalchemy import select
 
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.errors import OutsideError
 from app.base.http import open_session
 from app.base.log import logger, scrub
+from app.base.turns import Sweep
 from app.ingest.fetch_store import (
     FETCH_SWEEP_NAME,
     ClaimedFetch,

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from app.base import clock
 from app.base.context import AppContext
@@ -28,6 +29,8 @@ GROUP_BYTES = 8 * 1024 * 1024
 WAITING_BYTES = 64 * 1024 * 1024
 WAITING_ROWS = 10_000
 """The most deliveries that wait in memory; beyond it the shop gets 503 and repeats the delivery."""
+APART_SECONDS = 10.0
+"""How long a brand whose deliveries could not be stored is apart from the others."""
 COMMIT_SECONDS = 10.0
 """After that the delivery gets 503: platforms wait about as long themselves, and repeat it."""
 
@@ -52,21 +55,37 @@ class KnownShop:
     """On the monotonic clock."""
 
 
+Waiting = tuple[NewDelivery, asyncio.Future[None]]
+
+
+class _Lane:
+    """Deliveries that wait for the lane's writer, which stores them group by group."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Waiting] = deque()
+        self.writer: asyncio.Task[None] | None = None
+
+
 class Inbox:
     """Stores the deliveries of one process.
 
     One writer commits all that waits in one transaction; what arrives meanwhile waits for the next
     one. So groups grow with the load, a single delivery is written at once, and an idle process has
-    no task to stop.
+    no task to stop. Where the database refuses a group, as at a locked row, its deliveries are
+    stored brand by brand in a lane of their own, and a brand that failed stays there for a while:
+    so it holds up no other.
     """
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
+        self._sessions = context.hook_sessions or context.sessions
         self._shops: dict[str, KnownShop] = {}
         self._looking_up = asyncio.Lock()
-        self._waiting: deque[tuple[NewDelivery, asyncio.Future[None]]] = deque()
+        self._together, self._apart = _Lane(), _Lane()
+        self._set_apart: dict[int, float] = {}
+        """Brands, with the monotonic time until which each is stored by itself."""
+        self._waiting_rows = 0
         self._waiting_bytes = 0
-        self._writer: asyncio.Task[None] | None = None
 
     async def shop(self, slug: str, *, max_age: float = CACHE_SECONDS) -> KnownShop | None:
         """The shop with this slug, as it was at most `max_age` seconds ago, or None."""
@@ -84,7 +103,7 @@ class Inbox:
     async def _look_up(self, slug: str) -> KnownShop | None:
         if not is_slug(slug):
             return None
-        async with self._context.sessions() as session:
+        async with self._sessions() as session:
             found = await find_shop(session, slug)
         if found is None:
             self._shops.pop(slug, None)
@@ -96,61 +115,95 @@ class Inbox:
 
     async def store(self, delivery: NewDelivery) -> None:
         """Return when the delivery is committed. Raises `Unavailable` when it cannot be."""
-        if len(self._waiting) >= WAITING_ROWS or self._waiting_bytes + len(delivery.body) > WAITING_BYTES:
+        if self._waiting_rows >= WAITING_ROWS or self._waiting_bytes + len(delivery.body) > WAITING_BYTES:
             raise Unavailable
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, stored))
+        self._waiting_rows += 1
         self._waiting_bytes += len(delivery.body)
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write_all())
+        self._put(self._lane_of(delivery.brand_id), [(delivery, stored)])
         await stored
 
-    async def _write_all(self) -> None:
+    def _lane_of(self, brand_id: int) -> _Lane:
+        if self._set_apart and self._set_apart.get(brand_id, 0.0) > clock.monotonic():
+            return self._apart
+        return self._together
+
+    def _put(self, lane: _Lane, deliveries: Iterable[Waiting]) -> None:
+        lane.waiting.extend(deliveries)
+        if lane.writer is None:
+            lane.writer = asyncio.create_task(self._write_all(lane))
+
+    async def _write_all(self, lane: _Lane) -> None:
         try:
-            while self._waiting:
-                await self._write(self._next_group())
+            while lane.waiting:
+                group = next_group(lane.waiting, one_brand=lane is self._apart)
+                await self._write(group)
         finally:
-            self._writer = None
+            lane.writer = None
 
-    def _next_group(self) -> list[tuple[NewDelivery, asyncio.Future[None]]]:
-        group: list[tuple[NewDelivery, asyncio.Future[None]]] = []
-        size = 0
-        while (
-            self._waiting
-            and len(group) < GROUP_ROWS
-            and (not group or size + len(self._waiting[0][0].body) <= GROUP_BYTES)
-        ):
-            group.append(self._waiting.popleft())
-            size += len(group[-1][0].body)
-        self._waiting_bytes -= size
-        return group
-
-    async def _write(self, group: list[tuple[NewDelivery, asyncio.Future[None]]]) -> None:
+    async def _write(self, group: list[Waiting]) -> None:
+        brands = {delivery.brand_id for delivery, _ in group}
         try:
             await self._commit([delivery for delivery, _ in group])
-        except (DataError, IntegrityError) as error:
-            # One of them cannot be stored (its shop was just removed); the others must be all the
-            # same.
-            if len(group) > 1:
+        except Exception as error:  # noqa: BLE001  # nothing is acknowledged that is not committed
+            if isinstance(error, (DataError, IntegrityError)) and len(group) > 1:
+                # One of them cannot be stored (its shop was just removed); the others must be all
+                # the same.
                 for each in group:
                     await self._write([each])
-                return
-            _fail(group, error)
-        except Exception as error:  # noqa: BLE001  # nothing is acknowledged that is not committed
-            _fail(group, error)
+            elif self._are_apart(brands, error) and len(brands) > 1:
+                self._put(self._apart, group)
+            else:
+                self._fail(group, error)
         else:
+            for brand_id in self._set_apart.keys() & brands:
+                del self._set_apart[brand_id]
+            self._release(group)
             for _, stored in group:
                 if not stored.done():
                     stored.set_result(None)
 
+    def _are_apart(self, brands: set[int], error: Exception) -> bool:
+        """Whether these brands are now stored apart: not where the whole database is away."""
+        if (
+            not isinstance(error, DBAPIError)
+            or isinstance(error, (DataError, IntegrityError))
+            or error.connection_invalidated
+        ):
+            return False
+        self._set_apart |= dict.fromkeys(brands, clock.monotonic() + APART_SECONDS)
+        return True
+
     async def _commit(self, deliveries: list[NewDelivery]) -> None:
         async with asyncio.timeout(COMMIT_SECONDS):
-            async with self._context.sessions.begin() as session:
+            async with self._sessions.begin() as session:
                 await store_deliveries(session, deliveries)
 
+    def _fail(self, group: list[Waiting], error: Exception) -> None:
+        log.error("deliveries could not be stored", count=len(group), error=type(error).__name__)
+        self._release(group)
+        for _, stored in group:
+            if not stored.done():
+                stored.set_exception(Unavailable())
 
-def _fail(group: list[tuple[NewDelivery, asyncio.Future[None]]], error: Exception) -> None:
-    log.error("deliveries could not be stored", count=len(group), error=type(error).__name__)
-    for _, stored in group:
-        if not stored.done():
-            stored.set_exception(Unavailable())
+    def _release(self, group: list[Waiting]) -> None:
+        self._waiting_rows -= len(group)
+        self._waiting_bytes -= sum(len(delivery.body) for delivery, _ in group)
+
+
+def next_group(waiting: deque[Waiting], *, one_brand: bool) -> list[Waiting]:
+    """Take the oldest deliveries, as many as one transaction stores; of one brand if so wanted."""
+    group: list[Waiting] = []
+    others: list[Waiting] = []
+    size = 0
+    while (
+        waiting and len(group) < GROUP_ROWS and (not group or size + len(waiting[0][0].body) <= GROUP_BYTES)
+    ):
+        each = waiting.popleft()
+        if one_brand and group and each[0].brand_id != group[0][0].brand_id:
+            others.append(each)
+            continue
+        group.append(each)
+        size += len(each[0].body)
+    waiting.extendleft(reversed(others))
+    return group

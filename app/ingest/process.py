@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens
+from app.base.turns import Busy, Sweep
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.customers.identify import identify
@@ -161,11 +161,12 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
 
     One processor a brand at a time, by an advisory lock that ends with the transaction: who wins a
     limited use is decided in the order of arrival, and batches that share customers cannot
-    deadlock. Others wait for the lock, since a caller that gets 0 (`tenfold run-due`) relies on
-    nothing being left.
+    deadlock. Raises `Busy` where another processor has the lock: that one may be frozen, and a
+    caller that gets 0 (`tenfold run-due`) relies on nothing being left.
     """
     async with context.sessions.begin() as session:
-        await session.execute(select(func.pg_advisory_xact_lock(_TURN, brand_id)))
+        if not await session.scalar(select(func.pg_try_advisory_xact_lock(_TURN, brand_id))):
+            raise Busy(brand_id)
         waiting = await load_waiting(session, brand_id, limit)
         if not waiting:
             return 0

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.config import Settings
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.months import months_before
+from app.base.turns import Sweep
 from app.customers.erased import KEPT_MONTHS, brands_with_old_identities, delete_old_identities
 from app.referrals.retain import brands_with_old_visits, roll_up_visits
 from app.surveys.retain import brands_with_old_comments, delete_old_comments

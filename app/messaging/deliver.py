@@ -14,10 +14,11 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
 from app.base.fence import Reservation, may_send
 from app.base.log import logger
+from app.base.retry import retry_unavailable
+from app.base.turns import Sweep
 from app.brands.programme import Channel
 from app.messaging.circuit_rules import Circuit
 from app.messaging.circuits import begin_probe, load_circuits, lock_probe, record_calls
@@ -35,6 +36,9 @@ log = logger(__name__)
 
 CLAIMS_AT_ONCE = 3
 """Claims under way beside each other: a bound on memory, and on a brand's turn."""
+RECORD_SECONDS = 45.0
+"""How long an outcome is recorded again where the database is unavailable or a message is locked:
+less than `MOST_IN_FLIGHT_SECONDS`, after which another process may take up the send."""
 
 
 def sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
@@ -199,8 +203,12 @@ class Sender:
         if sending.journaled:
             results = await send_apart(provider, batch)
             await journal_results(sending.reserved, batch.brand_id, messages, results)
-        async with self.context.sessions.begin() as session:
-            await record_results(session, self.context, batch.brand_id, messages, results, now=now)
+
+        async def record() -> None:
+            async with self.context.sessions.begin() as session:
+                await record_results(session, self.context, batch.brand_id, messages, results, now=now)
+
+        await retry_unavailable(record, name="outcomes", seconds=RECORD_SECONDS)
         async with self.context.sessions() as session:
             circuit = await record_calls(
                 session, provider.name, results, self.circuits, probe=sending.probe, now=now

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.base.db import Sessions
-from app.base.due import Sweep
+from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.referrals.models import Redemption

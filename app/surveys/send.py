@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.tokens import Tokens
+from app.base.turns import Busy
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.brands.programme import Programme
@@ -46,7 +47,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
 
     At most one survey per customer in `recontact_days` and `max_per_day` per brand; both hold under
     concurrent calls: customers are locked while their latest survey is read, the brand's day while
-    its places are counted.
+    its places are counted. Raises `Busy` where another process counts them.
     """
     programme = (await load_programme(session, brand.id)).programme
     day = await _open_day(session, brand, programme, now=now)
@@ -102,7 +103,8 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
     max_per_day = programme.survey.max_per_day
     if max_per_day is None:
         return _Day(next_midnight, None)
-    await session.execute(select(func.pg_advisory_xact_lock(_DAY_LOCK, brand.id)))
+    if not await session.scalar(select(func.pg_try_advisory_xact_lock(_DAY_LOCK, brand.id))):
+        raise Busy(brand.id)
     queued = await session.scalar(
         select(func.count()).where(
             Survey.brand_id == brand.id, Survey.queued_at >= midnight, Survey.queued_at < next_midnight

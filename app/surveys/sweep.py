@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 
 from app.base.context import AppContext
-from app.base.due import Sweep
+from app.base.turns import Busy, Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.surveys.confirm import confirm_sent, is_accepted
@@ -30,9 +30,15 @@ def sweep(context: AppContext) -> Sweep:
 
     async def work(brand_id: int, now: datetime) -> int:
         moved = 0
+        busy: Busy | None = None
         for step in (send_due, confirm_sent, remind_due, expire_due):
-            async with context.sessions.begin() as session:
-                moved += await step(session, context.tokens, await load_brand(session, brand_id), now=now)
+            try:
+                async with context.sessions.begin() as session:
+                    moved += await step(session, context.tokens, await load_brand(session, brand_id), now=now)
+            except Busy as error:
+                busy = error
+        if busy is not None and not moved:
+            raise busy
         return moved
 
     return Sweep("surveys", brands, work)

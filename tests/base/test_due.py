@@ -1,11 +1,12 @@
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
-from app.base import due
-from app.base.due import Sweep, run_until_idle, run_worker, sweep_once, wake
+from app.base import clock, due
+from app.base.due import run_until_idle, run_worker, sweep_once, wake
+from app.base.turns import Sweep
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 
@@ -92,10 +93,14 @@ async def test_who_works_off_all_that_is_due_takes_the_wake_ups_that_wait(contex
 
 
 async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(context):
+    readings, first = 0, 1_000_000
     swept = asyncio.Event()
 
     async def brands(_now: datetime) -> list[int]:
-        swept.set()
+        nonlocal readings
+        readings += 1
+        if readings > first:
+            swept.set()
         return []
 
     async def work(_brand: int, _now: datetime) -> int:
@@ -112,6 +117,8 @@ async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(cont
     )
     try:
         await ready.wait()
+        await asyncio.sleep(0.2)
+        first = readings
         async with context.sessions.begin() as session:
             await wake(session, "room")
         await asyncio.wait_for(swept.wait(), 20)
@@ -119,3 +126,32 @@ async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(cont
     finally:
         stop.set()
         await worker
+
+
+async def test_a_worker_whose_clock_was_set_back_goes_on_sweeping(context, monkeypatch):
+    times: list[datetime] = []
+    thrice = asyncio.Event()
+
+    async def brands(now: datetime) -> list[int]:
+        times.append(now)
+        if len(times) == 3:
+            thrice.set()
+        return []
+
+    async def work(_brand: int, _now: datetime) -> int:
+        return 0
+
+    wall = iter([NOW, *(NOW - timedelta(days=400) for _ in range(1000))])
+    monkeypatch.setattr(clock, "now", lambda: next(wall))
+    async with context.sessions.begin() as session:
+        await session.execute(text("UPDATE pgqueuer_schedules SET next_run = now() + interval '400 days'"))
+    stop = asyncio.Event()
+    worker = asyncio.create_task(
+        run_worker(context.database_url, [Sweep("room", brands, work, every_seconds=1)], stop)
+    )
+    try:
+        await asyncio.wait_for(thrice.wait(), 20)
+    finally:
+        stop.set()
+        await worker
+    assert times[0] > times[1]

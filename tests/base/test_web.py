@@ -1,3 +1,4 @@
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
+from app.base.db import Limits, make_engine, make_sessions
 from app.base.errors import AppError
 from app.base.web.context import SessionDep
 from app.base.web.middleware import BodyLimitMiddleware, RequestMiddleware, read_body
@@ -17,6 +19,14 @@ from app.base.web.problems import install_problems
 
 class Body(BaseModel):
     number: int
+
+
+class Raised(BaseModel):
+    state: str
+
+
+class Run(BaseModel):
+    sql: str
 
 
 class Strict(BaseModel):
@@ -65,6 +75,20 @@ async def client(context):
     async def strict(body: Strict) -> None:
         pass
 
+    @app.post("/raises")
+    async def raises(body: Raised, session: SessionDep) -> None:
+        await session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{body.state}'; END $$"))
+
+    @app.post("/runs")
+    async def runs(body: Run, session: SessionDep) -> None:
+        await session.execute(text(body.sql))
+
+    @app.post("/sleeps")
+    async def sleeps(session: SessionDep) -> None:
+        await session.execute(text("SELECT 1"))
+        await asyncio.sleep(1.5)
+        await session.execute(text("SELECT 1"))
+
     @app.get("/looks-for-a-file")
     def looks_for_a_file() -> None:
         Path("no-such-file").read_bytes()
@@ -91,6 +115,54 @@ async def test_an_unreachable_database_is_503_on_every_endpoint(client, context,
     answer = await client.get("/asks")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"]
+
+
+STATES = [
+    ("57P03", 503),  # the server starts up
+    ("57P01", 503),  # the server shuts down
+    ("57014", 503),  # statement_timeout
+    ("53300", 503),  # too many connections
+    ("53100", 503),  # disk full
+    ("55P03", 503),  # lock_timeout
+    ("40P01", 503),  # deadlock
+    ("08006", 503),  # connection failure
+    ("25006", 503),  # a standby
+    ("58030", 503),  # the server's disk fails
+    ("22012", 500),
+]
+
+
+@pytest.mark.parametrize(("state", "status"), STATES)
+async def test_what_the_database_cannot_do_now_is_503_and_our_own_mistakes_are_500(client, state, status):
+    answer = await client.post("/raises", json={"state": state})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert bool(answer.headers.get("retry-after")) == (status == 503)
+
+
+async def test_a_statement_a_lock_and_a_pool_that_take_too_long_are_503(client, context):
+    engine = make_engine(context.database_url, pool_size=1, limits=Limits(1, 1, 1, pool=0.2))
+    client._transport.app.state.context = replace(context, engine=engine, sessions=make_sessions(engine))
+    async with context.sessions.begin() as session:
+        await session.execute(text("CREATE TABLE locked (id int)"))
+    async with context.sessions.begin() as session:
+        await session.execute(text("LOCK TABLE locked"))
+        answers = [
+            await client.post("/runs", json={"sql": sql})
+            for sql in ("SELECT pg_sleep(5)", "SELECT FROM locked")
+        ]
+    async with engine.connect():
+        answers.append(await client.post("/runs", json={"sql": "SELECT 1"}))
+    assert [(each.status_code, each.headers["retry-after"]) for each in answers] == [(503, "10")] * 3
+    assert (await client.post("/runs", json={"sql": "SELECT 1"})).status_code == 200
+    await engine.dispose()
+
+
+async def test_a_process_that_sleeps_in_a_transaction_loses_it_and_gets_503(client, context):
+    engine = make_engine(context.database_url, pool_size=1, limits=Limits(1, 1, 1, pool=0.2))
+    client._transport.app.state.context = replace(context, engine=engine, sessions=make_sessions(engine))
+    answer = await client.post("/sleeps")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    await engine.dispose()
 
 
 async def test_a_missing_file_is_our_own_mistake(client):

@@ -234,6 +234,13 @@ def test_settings_that_cannot_be_used_are_named(refused):
     assert "--now" in refused("run-due", "--now", "2026-05-01T12:00:00Z", **production)
 
 
+@pytest.mark.parametrize("words", [["worker", "--processes", "64"], ["web", "--workers", "64"]])
+def test_more_connections_than_the_server_has_are_refused_at_start(refused, words):
+    sentence = refused(*words, TENFOLD_DATABASE_POOL="1000")
+    assert "TENFOLD_DATABASE_POOL=1000 64 processes may hold 64000 connections" in sentence
+    assert "max_connections" in sentence
+
+
 @pytest.mark.parametrize("words", [["doctor"], ["invariants"]])
 def test_an_unreachable_database_is_one_sentence(refused, words):
     assert "database" in refused(*words, TENFOLD_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")

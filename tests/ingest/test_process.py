@@ -1,6 +1,7 @@
 import asyncio
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import event as sa_event
@@ -285,9 +286,12 @@ async def test_concurrent_processors_take_each_delivery_once_and_in_order(contex
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE codes SET max_uses = 3"))
     await deliver(context, shop, *(paid(number, discount_codes=[code]) for number in range(40)))
-    moved = await asyncio.gather(
-        *(process.process_waiting(context, shop.brand_id, now=NOW, limit=4) for _ in range(16))
-    )
+
+    async def few(brand_id: int, now: datetime) -> int:
+        return await process.process_waiting(context, brand_id, now=now, limit=4)
+
+    sweep = replace(process.sweep(context), work=few)
+    moved = await asyncio.gather(*(due.sweep_once(sweep, NOW) for _ in range(16)))
     assert sum(moved) == 40
     assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
     async with context.sessions() as session:

@@ -2,6 +2,7 @@ import asyncio
 import base64
 import hmac
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,15 +13,17 @@ from standardwebhooks import Webhook
 
 from app.base import clock
 from app.base.actor import cli_actor
+from app.base.context import AppContext
+from app.base.db import WEB, make_engine, make_sessions
 from app.base.errors import AppError, NotFound
 from app.base.tokens import new_webhook_secret
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
-from app.brands.add import add_shop
+from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
 from app.ingest import inbox as inbox_module
-from app.ingest.inbox import Inbox
+from app.ingest.inbox import Inbox, Unavailable
 from app.ingest.models import Delivery
 from app.ingest.routes import router
 from app.ingest.rules import DeliveryStatus
@@ -325,3 +328,40 @@ async def test_only_failed_and_ignored_deliveries_are_replayed(client, context, 
                 await replay(session, brand_id, event_id, actor=cli_actor(brand_id))
     assert await wake_ups(context) == 3
     assert clock.now() > delivery.received_at
+
+
+@pytest.fixture
+async def impatient(context) -> AsyncIterator[AppContext]:
+    """The context with connections that wait a second for a lock."""
+    engine = make_engine(context.database_url, pool_size=4, limits=replace(WEB, lock=1))
+    yield replace(context, engine=engine, sessions=make_sessions(engine))
+    await engine.dispose()
+
+
+async def test_a_locked_shop_holds_up_no_other_brand(impatient, context, brand, shop):
+    async with context.sessions.begin() as session:
+        other = await add_brand(session, "other", name="Other")
+        free, _ = await add_shop(
+            session, context.tokens, other, "other", name="Other", actor=cli_actor(other.id)
+        )
+    inbox = Inbox(impatient)
+
+    async def store(where: Shop, name: str) -> tuple[str, float]:
+        began = clock.monotonic()
+        try:
+            await inbox.store(NewDelivery(where.brand_id, where.id, "checkout", "order.paid", name, RAW, NOW))
+        except Unavailable:
+            return "unavailable", clock.monotonic() - began
+        return "stored", clock.monotonic() - began
+
+    async with context.sessions.begin() as session:
+        await session.execute(select(Shop).where(Shop.id == shop.id).with_for_update())
+        first = await asyncio.gather(*(store(each, f"{n}") for n in range(5) for each in (shop, free)))
+        assert [outcome for outcome, _ in first] == ["unavailable", "stored"] * 5
+        held = asyncio.create_task(store(shop, "held"))
+        later = [await store(free, f"later {n}") for n in range(10)]
+        assert {outcome for outcome, _ in later} == {"stored"}
+        assert max(seconds for _, seconds in later) < 0.5, "only the first group waited for the lock"
+        assert (await held)[0] == "unavailable"
+    assert (await store(shop, "held"))[0] == "stored"
+    assert len(await stored(context)) == 16

@@ -14,6 +14,8 @@ from app.admin.rules import Scope
 from app.base import clock, due
 from app.base.actor import cli_actor
 from app.base.config import load_settings
+from app.base.db import WORKER
+from app.base.pools import worker_pools
 from app.insight.invariants import check
 from app.main import create_app
 from app.wiring import Parts, open_parts
@@ -59,7 +61,7 @@ async def parts(
         twilio_messaging_service_sid=SERVICE,
         twilio_base_url=texts.url,
     )
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, pools=worker_pools(10), limits=WORKER) as parts:
         yield parts
 
 

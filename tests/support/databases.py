@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.base.db import make_engine
+from app.base.db import Limits, make_engine
 from app.base.embedded import start_embedded
 from app.base.schema import migrate
 
@@ -165,7 +165,9 @@ class Target:
 @pytest.fixture(scope="session")
 def worker_engine(server_url: str) -> tuple[AsyncEngine, Target]:
     """One engine for all tests of a worker, so that each statement is compiled once."""
-    engine, target = make_engine(server_url, pool_size=8), Target()
+    # A crowded machine may be slow; what waits too long in production has tests of its own.
+    limits = Limits(lock=20, statement=60, idle=60, pool=60.0)
+    engine, target = make_engine(server_url, pool_size=16, limits=limits), Target()
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def connect(dialect: object, record: object, arguments: object, named: dict[str, object]) -> None:

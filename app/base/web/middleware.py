@@ -6,6 +6,7 @@ from contextlib import suppress
 import structlog
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.base import clock, metrics
@@ -80,6 +81,11 @@ class RequestMiddleware:
                 await problem(422, "invalid", f"{UNSTORABLE}.")(scope, receive, watched)
             else:
                 await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            if not started:
+                await problem(400, "incomplete", "The request's body did not come whole.")(
+                    scope, receive, watched
+                )
         except Exception:
             log.exception("a request failed")
             if not started:

@@ -3,13 +3,13 @@
 import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.base.errors import AppError
 from app.base.log import logger
-from app.base.retry import sqlstate_of
+from app.base.retry import is_unavailable, sqlstate_of
 from app.base.text import one_line
 
 log = logger(__name__)
@@ -66,29 +66,17 @@ def install_problems(app: FastAPI) -> None:
         code, detail = words.get(error.status_code, ("refused", str(error.detail)))
         return problem(error.status_code, code, detail, headers=dict(error.headers or {}))
 
-    @app.exception_handler(InterfaceError)
-    @app.exception_handler(ConnectionError)
-    @app.exception_handler(asyncpg.PostgresConnectionError)
-    @app.exception_handler(asyncpg.OperatorInterventionError)
-    @app.exception_handler(asyncpg.InsufficientResourcesError)
-    async def on_lost_database(_request: Request, error: Exception) -> Response:
-        log.error("the database cannot be reached", error=type(error).__name__)
-        return unavailable()
-
-    @app.exception_handler(FileNotFoundError)
-    async def on_lost_socket(request: Request, error: FileNotFoundError) -> Response:
-        # A missing file has a name; a local database that is down is a socket without one.
-        if error.filename is not None:
-            raise error
-        return await on_lost_database(request, error)
-
-    @app.exception_handler(DBAPIError)
-    async def on_database(_request: Request, error: DBAPIError) -> Response:
-        if error.connection_invalidated:
-            return unavailable()
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(asyncpg.PostgresError)
+    @app.exception_handler(asyncpg.InterfaceError)
+    @app.exception_handler(OSError)
+    async def on_database(_request: Request, error: Exception) -> Response:
         if sqlstate_of(error) in _UNSTORABLE_TEXT or _cannot_be_encoded(error):
             return problem(422, "invalid", f"{UNSTORABLE}.")
-        raise error
+        if not is_unavailable(error):
+            raise error
+        log.error("the database is unavailable", error=type(error).__name__, state=sqlstate_of(error))
+        return unavailable()
 
 
 def _cannot_be_encoded(error: BaseException | None) -> bool:
@@ -101,10 +89,10 @@ def _cannot_be_encoded(error: BaseException | None) -> bool:
 
 
 def unavailable() -> JSONResponse:
-    """503 while the database is unreachable; the caller should try again."""
+    """503 while the database cannot do the work; the caller should try again."""
     return problem(
         503,
         "unavailable",
-        "We cannot store anything right now; try again in a moment.",
+        "We cannot do that right now; try again in a moment.",
         headers={"Retry-After": "10"},
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.base.context import AppContext
-from app.base.due import Sweep
 from app.base.errors import Outcome, OutsideError
+from app.base.turns import Sweep
 from app.brands.programme import Channel
 from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result

@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from app.admin.rules import Role, Scope
 from app.base.ids import public_id
+from app.base.tokens import new_webhook_secret
 from app.brands.rules import Platform
 from app.cli import main
 from app.cli.access import add_key, add_staff
@@ -136,6 +137,24 @@ async def test_a_violation_is_printed_with_its_rows_and_exit_1(home, session, br
     ]
     printed = tenfold(home, "invariants", code=1).stdout
     assert printed == f"VIOLATED (brand {brand.id}): {statement}: {shown}\n"
+
+
+def test_a_secret_comes_by_stdin_and_is_not_printed(printed, refused):
+    secret = new_webhook_secret()
+    add = ("shop", "add", "acme", "--name", "Acme", "--webhook-secret-stdin")
+    assert "24 bytes" in refused(*add, stdin="whsec_short\n")
+    assert "stdin" in refused(*add)
+    assert "webhook_secret" not in json.loads(printed(*add, stdin=f"{secret}\n"))
+    exchanged = printed("shop", "secret", "acme", "--webhook-secret-stdin", stdin=f"{secret}\n")
+    assert json.loads(exchanged) == {"shop": "acme"}
+
+
+def test_the_domains_of_a_brand_are_changed_and_printed(printed, refused):
+    printed("shop", "add", "acme", "--name", "Acme", "--url", "https://www.acme.example/de")
+    assert json.loads(printed("brand", "domains", "acme"))["domains"] == ["acme.example"]
+    change = ("--add", "Shop.example", "--remove", "acme.example")
+    assert json.loads(printed("brand", "domains", "acme", *change))["domains"] == ["shop.example"]
+    assert "no domain" in refused("brand", "domains", "acme", "--add", "localhost")
 
 
 def test_a_key_is_labelled_listed_and_revoked_by_commands(printed):

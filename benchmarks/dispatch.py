@@ -111,8 +111,8 @@ async def fill_queue(context: AppContext, brand: Brand, shop: Shop, count: int) 
         async with context.sessions.begin() as session:
             await session.execute(
                 text("""
-                    INSERT INTO customers (brand_id, id, email, first_name, phone_agreed)
-                    SELECT :brand_id, id, email, 'Ana', false FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[])) AS new (id, email)
+                    INSERT INTO customers (brand_id, id, email, first_name, phone_agreed, country_own)
+                    SELECT :brand_id, id, email, 'Ana', false, false FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[])) AS new (id, email)
                 """),
                 {"brand_id": brand.id, "ids": ids, "addresses": addresses},
             )

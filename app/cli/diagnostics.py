@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,16 +61,19 @@ def invariants(
 
 @console.cli.command()
 def doctor() -> None:
-    """Check settings, database, schema, providers and queue.
+    """Check settings, database, schema, key, journal, providers, queue, disks and connections.
 
     Prints each problem with its solution, and exits with 1 where there is one.
     """
     from app.base.config import load_settings
     from app.base.embedded import embedded_problems
+    from app.cli.checks import disk_problems, variable_problems
 
     settings = load_settings()
     problems = console.with_context(_examine, settings=settings, migrated=False)
     problems += _examine_providers(settings)
+    problems += variable_problems(Path(".env"))
+    problems += disk_problems(settings)
     if settings.embedded:
         problems += embedded_problems(settings.home)
     for problem in problems:
@@ -90,13 +94,14 @@ async def _examine(context: AppContext) -> list[str]:
     from app.base.errors import AppError
     from app.base.fence import load_fence
     from app.base.pools import check_connections
+    from app.cli.checks import connection_problems
     from app.insight.health import health_problems, load_health
 
     async with context.engine.connect() as connection:
         version = await connection.scalar(text("SHOW server_version_num"))
+        problems = await connection_problems(connection)
     if not await schema.is_current(context.engine):
-        return ["The schema is not at head. Run: tenfold migrate"]
-    problems = []
+        return [*problems, "The schema is not at head. Run: tenfold migrate"]
     if int(version or 0) < 140000:
         problems.append("PostgreSQL is older than 14. Upgrade the server.")
     try:

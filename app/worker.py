@@ -20,9 +20,11 @@ from app.base.memory import tune_garbage_collector
 from app.base.parent import when_parent_dies
 from app.base.pools import worker_pools
 from app.base.turns import Sweep
+from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
+from app.referrals import expire as rewards
 from app.referrals import settle
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
@@ -42,6 +44,8 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         erase_sweep.sweep(context),
         surveys.sweep(context),
         settle.sweep(context),
+        credit_reservations.sweep(context),
+        rewards.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
         retain.sweep(context),

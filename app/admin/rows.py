@@ -103,9 +103,10 @@ def messages(brand_id: int) -> Select[Any]:
 def codes(brand_id: int) -> Select[Any]:
     """Codes, the past ones too."""
     return (
-        _select(Code.id, Code, CodePublication.live_at)
+        _select(Code.id, Code, CodePublication.live_at, Reward)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
         .join(CodePublication, in_home_shop(), isouter=True)
+        .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id), isouter=True)
         .where(Code.brand_id == brand_id)
     )
 
@@ -122,7 +123,11 @@ def redemptions(brand_id: int) -> Select[Any]:
 
 def rewards(brand_id: int) -> Select[Any]:
     """Referrers' rewards, the undone ones too."""
-    return _select(Reward.id, Reward).where(Reward.brand_id == brand_id)
+    return (
+        _select(Reward.id, Reward, Code.display.label("code"))
+        .join(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id), isouter=True)
+        .where(Reward.brand_id == brand_id)
+    )
 
 
 def ledger(brand_id: int) -> Select[Any]:

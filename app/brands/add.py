@@ -15,7 +15,8 @@ from app.base.ids import new_id
 from app.base.text import quoted
 from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
-from app.brands.find import ProgrammeInForce, load_programme
+from app.brands.amounts import check_amounts
+from app.brands.find import ProgrammeInForce, load_currencies, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.patch_rules import patched
 from app.brands.programme import Programme
@@ -92,6 +93,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
         money.exponent(currency)
     except money.MoneyError as error:
         raise AppError("unknown_currency", f"{error}.") from None
+    check_amounts((await load_programme(session, brand.id)).programme, {currency})
     secret = webhook_secret or new_webhook_secret()
     _check_secret(secret, platform)
     shop_id = new_id()
@@ -173,7 +175,8 @@ async def change_programme(  # two ways to read what is left out, and a precondi
 
     With `keep_switches` the switches and dates that `programme` leaves out stay as they are.
     Concurrent changes come one after the other. Raises `AppError` `precondition_failed` (412)
-    where the version in force is none of `if_version`.
+    where the version in force is none of `if_version`, and `bad_amount` for an amount that a
+    currency cannot hold.
     """
     present = await _lock_programme(session, brand_id, if_version)
     if keep_switches:
@@ -216,6 +219,7 @@ async def _lock_programme(
 async def _put(
     session: AsyncSession, brand_id: int, present: ProgrammeInForce, programme: Programme, *, actor: Actor
 ) -> ProgrammeInForce:
+    check_amounts(programme, await load_currencies(session, brand_id))
     if present.programme == programme:
         return present
     changes = differing(present.programme.as_json(), programme.as_json())

@@ -73,6 +73,11 @@ async def load_shops(session: AsyncSession, brand_id: int) -> dict[UUID, Shop]:
     return {shop.id: shop for shop in shops}
 
 
+async def load_currencies(session: AsyncSession, brand_id: int) -> set[str]:
+    """The currencies of the brand's shops."""
+    return set(await session.scalars(select(Shop.currency).where(Shop.brand_id == brand_id).distinct()))
+
+
 async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInForce:
     """The newest version of the brand's programme: the one in force."""
     newest = (

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from app.base.text import is_clean
+from app.brands.amount_rules import Amounts
 
 
 class Channel(StrEnum):
@@ -51,7 +52,7 @@ class CodeStyle(StrEnum):
 
 
 class RewardKind(StrEnum):
-    """What a referrer gets: a code of their own, credit in the ledger, or thanks."""
+    """What a referrer gets: a code of their own, credit that can be spent, or thanks."""
 
     code = "code"
     credit = "credit"
@@ -70,23 +71,6 @@ class PartialRefund(StrEnum):
 
     proportional = "proportional"
     threshold = "threshold"
-
-
-def _number(value: object) -> object:
-    if isinstance(value, (bool, float)):
-        # A float has already lost what the sender meant; a whole one is harmless.
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        raise ValueError('write amounts as decimal strings such as "10.00"')
-    return value
-
-
-Decimals = Annotated[
-    Decimal,
-    Field(ge=0, max_digits=15, decimal_places=3),
-    PlainSerializer(lambda value: f"{value:f}", return_type=str),
-]
-"""A decimal amount in the shop's currency, or a percentage; a string in JSON."""
 
 
 ClockTime = Annotated[time, PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str)]
@@ -137,14 +121,9 @@ class Exclude(_Terms):
 
     sources: list[Word] = Field(default=[], max_length=100)
     tags: list[Word] = Field(default=[], max_length=100)
-    below_total: Decimals | None = None
+    below_total: Amounts | None = None
     relays: bool = True
     """Also orders whose buyer has a marketplace's relay or a no-reply address."""
-
-    @field_validator("below_total", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return _number(value)
 
 
 class SurveyTerms(_Terms):
@@ -169,17 +148,22 @@ class Discount(_Terms):
     """The friend's discount: a percentage of the subtotal, or an amount in the shop's currency."""
 
     kind: DiscountKind = DiscountKind.percent
-    value: Decimals = Decimal("10.00")
+    value: Amounts = Decimal("10.00")
 
-    @field_validator("value", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return _number(value)
+    @property
+    def percent(self) -> Decimal:
+        """The percentage; 0 for an amount."""
+        return (
+            Decimal(0) if isinstance(self.value, dict) else self.value * (self.kind is DiscountKind.percent)
+        )
 
     @model_validator(mode="after")
     def _at_most_all(self) -> Self:
-        if self.kind is DiscountKind.percent and self.value > 100:
-            raise ValueError("a percent discount is at most 100")
+        if self.kind is DiscountKind.percent:
+            if isinstance(self.value, dict):
+                raise ValueError("a percentage is one number, the same in every currency")
+            if self.value > 100:
+                raise ValueError("a percent discount is at most 100")
         return self
 
 
@@ -188,49 +172,50 @@ class OfferTerms(_Terms):
 
     channels: list[Channel] = Field(default=[Channel.email, Channel.sms], min_length=1, max_length=2)
     friend_discount: Discount = Discount()
-    minimum_subtotal: Decimals | None = None
+    minimum_subtotal: Amounts | None = None
     valid_days: int = Field(default=180, ge=1, le=3650)
     max_uses_per_code: int = Field(default=10, ge=1, le=1_000_000)
     new_customers_only: bool = True
     one_per_friend: bool = True
     code_style: CodeStyle = CodeStyle.random
     combines_with: list[Literal["shipping", "order", "product"]] = ["shipping"]
+    """What a code may stand beside. Orders do not tell of what kind their other discounts are, so
+    nothing but the default is accepted."""
     holdout_percent: int = Field(default=0, ge=0, le=100)
 
-    @field_validator("minimum_subtotal", mode="before")
+    @field_validator("combines_with")
     @classmethod
-    def _exact(cls, value: object) -> object:
-        return _number(value)
+    def _enforceable(cls, value: list[str]) -> list[str]:
+        if value != ["shipping"]:
+            raise ValueError(
+                'can only be ["shipping"]: orders do not tell of what kind their other discounts are, '
+                "so nothing else could be kept; set it up in the shop and leave this out"
+            )
+        return value
 
 
 class Budget(_Terms):
     """The most that rewards may cost in a period."""
 
-    amount: Decimals
+    amount: Amounts
+    """In a currency that it does not name nothing may be spent."""
     period: Literal["day", "week", "month", "year", "total"]
-
-    @field_validator("amount", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return _number(value)
 
 
 class RewardTerms(_Terms):
     """What the referrer gets, and when it is granted."""
 
-    kind: RewardKind = RewardKind.credit
-    value: Decimals = Decimal("10.00")
+    kind: RewardKind = RewardKind.code
+    value: Amounts = Decimal("10.00")
     hold_days: int = Field(default=14, ge=0, le=365)
-    hold_from: HoldFrom = HoldFrom.paid
+    hold_from: HoldFrom = HoldFrom.delivered
+    """`delivered`: 30 days after the payment where no delivery is known."""
     partial_refund: PartialRefund = PartialRefund.proportional
     cap_per_referrer: int | None = Field(default=None, ge=0)
     """How many rewards one referrer may be granted in all."""
     budget: Budget | None = None
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _exact(cls, value: object) -> object:
-        return _number(value)
+    valid_days: int = Field(default=365, ge=1, le=3650)
+    """How long a reward can be used once it is granted."""
 
 
 class Programme(_Terms):
@@ -266,6 +251,18 @@ class Programme(_Terms):
         kept = present.as_json()
         left_out = SWITCHES - self.model_fields_set
         return Programme.model_validate(self.as_json() | {name: kept[name] for name in left_out})
+
+    def amounts(self) -> list[tuple[str, Amounts]]:
+        """Every amount of money with its place, such as `reward.value`; no percentage."""
+        discount, budget = self.offer.friend_discount, self.reward.budget
+        found = {
+            "survey.exclude.below_total": self.survey.exclude.below_total,
+            "offer.friend_discount.value": discount.value if discount.kind is DiscountKind.amount else None,
+            "offer.minimum_subtotal": self.offer.minimum_subtotal,
+            "reward.value": None if self.reward.kind is RewardKind.none else self.reward.value,
+            "reward.budget.amount": None if budget is None else budget.amount,
+        }
+        return [(place, value) for place, value in found.items() if value is not None]
 
     def runs_at(self, now: datetime) -> bool:
         """Whether `now` is within the programme's dates: from `starts_at`, before `ends_at`."""

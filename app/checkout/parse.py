@@ -131,6 +131,54 @@ def parse_purchase(raw: bytes) -> Purchase:
     return Purchase(code=_code(body), shop=body.text("shop"), order=order)
 
 
+@dataclass(frozen=True, slots=True)
+class WantedCredit:
+    """A claim on somebody's credit; the customer is named by public id or by e-mail address."""
+
+    customer: str | None
+    email: str | None
+    amount: str
+    currency: str
+    order_id: str
+    seconds: int
+
+
+DEFAULT_SECONDS, MOST_SECONDS = 900, 86_400
+"""How long credit is reserved where nothing else is given, and at most: a day."""
+
+
+def parse_reservation(raw: bytes) -> WantedCredit:
+    """The body of a reservation of credit; raises `Unparseable`."""
+    body = load(raw)
+    refuse_unknown(body, frozenset({"customer", "amount", "currency", "order_id", "seconds"}))
+    given, customer, email = body.values.get("customer"), None, None
+    if isinstance(given, str):
+        customer = body.text("customer")
+    elif given is not None:
+        person = body.object_("customer")
+        if person is not None:
+            refuse_unknown(person, frozenset({"email"}))
+            email = person.text("email", limit=320)
+    if customer is None and email is None:
+        raise body.wrong("customer", "must be an id such as cus_… or an object with an email")
+    amount = body.text("amount", limit=40)
+    if amount is None:
+        raise body.wrong("amount", "is missing")
+    seconds = body.values.get("seconds", DEFAULT_SECONDS)
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= MOST_SECONDS:
+        raise body.wrong("seconds", f"must be a whole number from 1 to {MOST_SECONDS}")
+    return WantedCredit(customer, email, amount, body.currency("currency"), body.id("order_id"), seconds)
+
+
+def parse_credit_amount(raw: bytes) -> str | None:
+    """The body of a capture or refund of credit: its amount, None for all; raises `Unparseable`."""
+    if not raw.strip():
+        return None
+    body = load(raw)
+    refuse_unknown(body, frozenset({"amount"}))
+    return body.text("amount", limit=40)
+
+
 def parse_rollback(raw: bytes) -> Rollback:
     """The body of `rollback`; raises `Unparseable`."""
     body = load(raw)

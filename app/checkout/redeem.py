@@ -18,9 +18,11 @@ from app.ingest.process import Batch, process_events
 from app.ingest.rules import ParsedEvent, with_person_dated
 from app.ingest.store import NewDelivery, store_processed
 from app.orders.record import add_discount_code, lock_order
+from app.orders.rules import external_order_id
 from app.platforms.events import OrderPaid
 from app.referrals.decide import OrderRedemption, find_order_redemption
 from app.referrals.erase import find_erased_codes
+from app.referrals.own_use import find_own_codes, find_own_use
 from app.referrals.rules import RedemptionStatus, RefusalReason
 
 JUST_NOW = 2**63 - 1
@@ -29,10 +31,14 @@ JUST_NOW = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class RedeemResult:
-    """The redemption and None, or the reason against the code (with the refused row, if any)."""
+    """The redemption and None, or the reason against the code (with the refused row, if any).
+
+    A referrer's own code makes no redemption: then it is the reward that was used.
+    """
 
     redemption_id: UUID | None
     reason: str | None
+    reward_id: UUID | None = None
 
 
 def choose_shop(shops: Mapping[UUID, Shop], slug: str | None) -> Shop:
@@ -70,7 +76,11 @@ async def redeem_code(
     batch = Batch(session, tokens, brand, shops, now)
     delivery_id = await _store_delivery(session, shop, paid, purchase, now=now)
     await _record(batch, shop, delivery_id, paid)
-    found = await find_order_redemption(session, brand_id, shop.id, paid.order_id)
+    order_id = external_order_id(paid.order_id)
+    own = await find_own_use(session, brand_id, purchase.code, shop.id, order_id)
+    if own is not None:
+        return RedeemResult(None, own.reason, own.reward_id if own.reason is None else None)
+    found = await find_order_redemption(session, brand_id, shop.id, order_id)
     return _result(found, purchase.code)
 
 
@@ -85,10 +95,15 @@ async def _record(batch: Batch, shop: Shop, delivery_id: UUID, paid: OrderPaid) 
 
 
 async def _add_code(session: AsyncSession, shop: Shop, paid: OrderPaid) -> None:
-    """Add the code to an order that a webhook reported without it, unless it is decided."""
+    """Add the code to an order that a webhook reported without it, unless it is decided.
+
+    A referrer's own code is added beside any other.
+    """
     if not await lock_order(session, shop.brand_id, shop.id, paid.order_id):
         return
-    if await find_order_redemption(session, shop.brand_id, shop.id, paid.order_id) is None:
+    code = plain_code(paid.discount_codes[0])
+    is_own = code in await find_own_codes(session, shop.brand_id, [code])
+    if is_own or await find_order_redemption(session, shop.brand_id, shop.id, paid.order_id) is None:
         await add_discount_code(session, shop.brand_id, shop.id, paid.order_id, paid.discount_codes[0])
 
 

@@ -1,12 +1,20 @@
-"""The bodies of the checkout API as its documentation shows them.
+"""The bodies of the checkout API as its documentation shows them, and what it returns.
 
 `parse` reads them, with exact numbers.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from app.base.ids import public_id, public_id_or_none
+from app.base.money import to_text
+from app.base.schemas import ApiModel
+from app.ledger.models import CreditReservation
+from app.ledger.rules import ReservationStatus
 from app.platforms.checkout.schemas import (
     Amount,
     CheckoutAddress,
@@ -14,6 +22,8 @@ from app.platforms.checkout.schemas import (
     CheckoutItem,
     CheckoutOrder,
 )
+from app.referrals.reward_rules import Balance
+from app.referrals.schemas import RedemptionRow, RewardRow
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -84,3 +94,101 @@ class RollbackBody(_Body):
 
     amount: Amount | None = None
     reason: str = "rolled_back"
+
+
+class RedeemedCode(RootModel[RedemptionRow | RewardRow]):
+    """What a redeemed code made: a redemption, or of a referrer's own code the reward it used."""
+
+
+class CreditCustomerBody(_Body):
+    """A customer by e-mail address."""
+
+    email: str
+
+
+class ReservationBody(_Body):
+    """Claim an amount of somebody's credit for an order."""
+
+    customer: str | CreditCustomerBody = Field(description="An id such as `cus_…`, or an e-mail address.")
+    amount: Amount
+    currency: str
+    order_id: str | int
+    seconds: int = Field(default=900, ge=1, le=86_400, description="How long the claim holds.")
+
+
+class CreditAmountBody(_Body):
+    """How much of it; all where it is left out."""
+
+    amount: Amount | None = None
+
+
+class BalanceShape(ApiModel):
+    """Credit in one currency.
+
+    `balance` is what is left, negative where more was spent than a refund left later; `frozen` and
+    `reserved` are parts of it, `available` is what can be reserved now.
+    """
+
+    currency: str
+    balance: str
+    frozen: str
+    reserved: str
+    available: str
+
+    @classmethod
+    def of(cls, balance: Balance, currency: str) -> Self:
+        """The shape of a balance."""
+        return cls(
+            currency=currency,
+            balance=to_text(balance.total, currency),
+            frozen=to_text(balance.frozen, currency),
+            reserved=to_text(balance.reserved, currency),
+            available=to_text(balance.available, currency),
+        )
+
+
+class CreditBalance(ApiModel):
+    """What a customer may spend.
+
+    Several currencies are never added up: then the fields beside `by_currency` are null, unless one
+    is asked for. `customer` is null for an unknown address.
+    """
+
+    customer: str | None
+    currency: str | None = None
+    balance: str | None = None
+    frozen: str | None = None
+    reserved: str | None = None
+    available: str | None = None
+    by_currency: Sequence[BalanceShape]
+
+
+class ReservationShape(ApiModel):
+    """A claim on credit; what is not `captured` of it is free again once it is not reserved."""
+
+    id: str
+    created_at: datetime
+    customer: str | None
+    order_id: str
+    amount: str
+    captured: str
+    refunded: str
+    currency: str
+    status: ReservationStatus | str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, reservation: CreditReservation, customer_id: UUID | None) -> Self:
+        """The shape of a reservation."""
+        return cls(
+            id=public_id("crd", reservation.id),
+            created_at=reservation.created_at,
+            customer=public_id_or_none("cus", customer_id),
+            order_id=reservation.order_id,
+            amount=to_text(reservation.amount, reservation.currency),
+            captured=to_text(reservation.captured, reservation.currency),
+            refunded=to_text(reservation.refunded, reservation.currency),
+            currency=reservation.currency,
+            status=reservation.status,
+            expires_at=reservation.expires_at,
+        )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.money import Money
+from app.base.money import Money, to_decimal
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
@@ -24,6 +24,7 @@ from app.referrals.eligibility_rules import may_redeem
 from app.referrals.find_candidates import find_codes
 from app.referrals.gather import gather
 from app.referrals.models import Redemption
+from app.referrals.own_use import OwnCode, find_own_codes
 from app.referrals.rules import COUNTED, RedemptionStatus, RefusalReason
 
 _LATEST = UUID(int=(1 << 128) - 1)
@@ -65,7 +66,8 @@ async def validate_code(
     """Decide as `redeem_orders` would at `now`, for a subtotal.
 
     Nothing is reserved: another order may take the last use first. An order that has redeemed this
-    code already may go on using it. `at` None: it is not known in which shop.
+    code already may go on using it. `at` None: it is not known in which shop. A referrer's own code
+    is for its owner and takes off what is left of its reward.
     """
     known = None if at is None or at.order_id is None else await _find_order(session, at.shop, at.order_id)
     identity = personal_email(person.email) if person.email else None
@@ -83,6 +85,9 @@ async def validate_code(
         currency=subtotal.currency,
         shop_currency=subtotal.currency,
     )
+    own = (await find_own_codes(session, brand.id, [plain_code(code)])).get(plain_code(code))
+    if own is not None:
+        return _own_validation(own, candidate)
     carried = await find_codes(session, brand.id, [candidate])
     if not carried:
         return Validation(RefusalReason.unknown_code, None, 0)
@@ -95,6 +100,21 @@ async def validate_code(
         0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal.minor, subtotal.currency)
     )
     return Validation(reason, (row.discount_kind, row.discount_value, row.currency), off)
+
+
+def _own_validation(own: OwnCode, candidate: RedemptionCandidate) -> Validation:
+    reward = own.reward
+    reason = own.why_not(
+        is_owner=own.is_owned_by(candidate.customer_id, candidate.email_key, candidate.phone),
+        currency=candidate.currency,
+        placed_at=candidate.placed_at,
+        order_id=None if candidate.key == _LATEST else candidate.key,
+    )
+    if reason is RefusalReason.unknown_code:
+        return Validation(reason, None, 0)
+    worth = to_decimal(reward.net_amount, reward.currency)
+    off = 0 if reason else min(candidate.subtotal, reward.net_amount)
+    return Validation(reason, (DiscountKind.amount, worth, reward.currency), off)
 
 
 async def _find_order(

@@ -12,7 +12,7 @@ from app.messaging.models import Attempt, Message, OutboxItem
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
-from app.referrals.rules import RedemptionStatus
+from app.referrals.rules import CodeKind, RedemptionStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SurveyStatus
@@ -63,7 +63,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         ),
         "answered": _count(Response.brand_id, brand_id),
         "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
-        "codes": _count(Code.brand_id, brand_id),
+        "codes": _count(Code.brand_id, brand_id, Code.kind == CodeKind.share),
         "visits": _count(Visit.brand_id, brand_id),
         "redemptions": _count(Redemption.brand_id, brand_id),
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),

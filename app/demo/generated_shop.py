@@ -173,7 +173,7 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
         # One of nine is an existing customer.
         buyer = shop.rng.choice(regulars) if place % 9 == 8 else shop.buyer()
         order = shop.order(before + place + 1, buyer, shop.when(_FRIENDS), code_choice=shop.rng.random())
-        paid = with_code(order, "", slug=None, percent=SETUP.programme.offer.friend_discount.value)
+        paid = with_code(order, "", slug=None, percent=SETUP.programme.offer.friend_discount.percent)
         match place % 8:
             case 1:
                 shop.refund(paid, shop.when(_EARLY), "0.5")

@@ -16,6 +16,7 @@ from app.demo.scenario import PlannedDelivery, Scenario, with_code
 from app.demo.simulated_clock import SimulatedClock
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
+from app.referrals.rules import CodeKind
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 
@@ -51,7 +52,7 @@ class ScenarioRunner:
     ) -> None:
         self._context = context
         self._brand_id = brand.id
-        self._percent = scenario.setup.programme.offer.friend_discount.value
+        self._percent = scenario.setup.programme.offer.friend_discount.percent
         self._script = scenario
         self._client = client
         self._clock = simulated
@@ -156,7 +157,12 @@ class ScenarioRunner:
             select(Code.display, Referrer.slug)
             .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
             .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .where(Code.brand_id == self._brand_id, Code.active, Code.uses < Code.max_uses)
+            .where(
+                Code.brand_id == self._brand_id,
+                Code.active,
+                Code.kind == CodeKind.share,
+                Code.uses < Code.max_uses,
+            )
             .order_by(Customer.email)
         )
         async with self._context.sessions() as session:

@@ -42,6 +42,7 @@ from app.orders.facts import record_facts
 from app.orders.record import record_orders
 from app.platforms.events import CustomerErased, CustomerUpdated, ShopErased
 from app.referrals.amend import amend_discounts
+from app.referrals.own_use import use_own_codes
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -97,6 +98,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     await redeem_orders(session, tokens, brand, orders, now=now)
     await amend_discounts(session, tokens, brand, edited, now=now)
     await reverse_orders(session, brand, changed, now=now)
+    await use_own_codes(session, tokens, brand, _unique([*orders, *changed]), now=now)
 
 
 async def _identify(batch: Batch, events: Sequence[ParsedEvent]) -> dict[ParsedEvent, UUID | None]:

@@ -17,7 +17,7 @@ from app.orders.facts_rules import FactKind, ReportedFact
 from app.orders.parcel_rules import count_pieces
 from app.orders.rules import OrderMoney, fold, refund_minor
 from app.platforms.events import DisputeStatus
-from app.referrals.amount_rules import minor_of, net_reward
+from app.referrals.amount_rules import reward_for, reward_left, reward_value
 
 _GRACE = timedelta(minutes=1)
 """A message may have been claimed just before its address was suppressed."""
@@ -90,6 +90,7 @@ async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[Violatin
         terms[row.brand_id, row.id] = Terms.model_validate({"offer": row.offer, "reward": row.reward})
     query = """
         SELECT rewards.brand_id, rewards.id, rewards.amount, rewards.net_amount,
+            rewards.currency AS reward_currency, rewards.reason,
             redemptions.status, redemptions.terms_id,
             orders.total, orders.shipping_total, orders.refunded, orders.refunded_shipping,
             orders.currency, orders.cancelled_at IS NOT NULL AS cancelled
@@ -100,25 +101,25 @@ async def _find_rewards(session: AsyncSession, _tokens: Tokens) -> list[Violatin
     violating = {
         (row.brand_id, row.id)
         async for row in stream_rows(session, query)
-        if row.net_amount != _net(row, terms[row.brand_id, row.terms_id])
+        if (row.amount, row.net_amount) != _amounts(row, terms[row.brand_id, row.terms_id])
     }
     return shown_rows("rwd", violating)
 
 
-def _net(row: Any, terms: Terms) -> int:
-    """The rest of a reward after the order's refunds; 0 for a redemption that does not count."""
-    if row.status not in ("pending", "in_review", "approved"):
-        return 0
+def _amounts(row: Any, terms: Terms) -> tuple[int, int]:
+    """What a reward is, and what the order's facts leave of it.
+
+    Nothing is left for a redemption that does not count.
+    """
     order = OrderMoney(
         row.total, row.shipping_total, row.refunded, row.refunded_shipping, cancelled=row.cancelled
     )
-    minimum = terms.offer.minimum_subtotal
-    return net_reward(
-        row.amount,
-        order,
-        how=terms.reward.partial_refund,
-        minimum=None if minimum is None else minor_of(minimum, row.currency),
-    )
+    value = 0 if row.reason else reward_value(terms.reward, row.reward_currency)
+    currencies = {"currency": row.currency, "reward_currency": row.reward_currency}
+    amount = reward_for(value, order, **currencies)
+    if row.status not in ("pending", "in_review", "approved"):
+        return amount, 0
+    return amount, reward_left(amount, order, terms.reward, terms.offer, **currencies)
 
 
 async def _find_sent_to_suppressed(session: AsyncSession, tokens: Tokens) -> list[ViolatingRow]:
@@ -161,7 +162,7 @@ INVARIANTS = (
     ),
     ComputedInvariant(
         "reward_follows_the_order",
-        "what is left of a reward is what its terms and the order's refunds leave",
+        "a reward is what its terms give for the order's worth, less what refunds leave",
         _find_rewards,
     ),
     ComputedInvariant(

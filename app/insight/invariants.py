@@ -13,6 +13,7 @@ from app.insight import (
     erasure_invariants,
     invariant_queries,
     referral_invariants,
+    reward_invariants,
     word_invariants,
 )
 from app.insight.invariant_types import ComputedInvariant, Invariant
@@ -24,6 +25,7 @@ INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *invariant_queries.INVARIANTS,
     *referral_invariants.INVARIANTS,
     *consent_invariants.INVARIANTS,
+    *reward_invariants.INVARIANTS,
     *erasure_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
     *word_invariants.INVARIANTS,

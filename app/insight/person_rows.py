@@ -132,9 +132,10 @@ async def _provider_events(
 async def codes(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[CodeRow]:
     """Their promo codes."""
     rows: Result[Any] = await session.execute(
-        select(Code, CodePublication.live_at)
+        select(Code, CodePublication.live_at, Reward)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
         .join(CodePublication, in_home_shop(), isouter=True)
+        .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id), isouter=True)
         .where(Code.brand_id == brand_id, Referrer.customer_id == customer_id)
         .order_by(Code.id)
     )
@@ -155,8 +156,9 @@ async def redemptions(session: AsyncSession, brand_id: int, customer_id: UUID) -
 
 async def rewards(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[RewardRow]:
     """Their rewards, in every status."""
-    rows = await session.execute(
-        select(Reward)
+    rows: Result[Any] = await session.execute(
+        select(Reward, Code.display.label("code"))
+        .join(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id), isouter=True)
         .where(Reward.brand_id == brand_id, Reward.referrer_id.in_(_referrers(brand_id, customer_id)))
         .order_by(Reward.id)
     )

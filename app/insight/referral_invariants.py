@@ -15,7 +15,10 @@ INVARIANTS = (
             WHERE codes.uses > codes.max_uses OR codes.uses <> (
             SELECT count(*) FROM redemptions
                 WHERE redemptions.brand_id = codes.brand_id AND redemptions.code_id = codes.id
-                    AND redemptions.holds_use)
+                    AND redemptions.holds_use) + (
+            SELECT count(*) FROM rewards
+                WHERE rewards.brand_id = codes.brand_id AND rewards.code_id = codes.id
+                    AND rewards.used_at IS NOT NULL)
         """,
     ),
     Invariant(
@@ -115,7 +118,7 @@ INVARIANTS = (
         SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
         JOIN terms ON terms.brand_id = redemptions.brand_id AND terms.id = redemptions.terms_id
         WHERE redemptions.status IN ('pending', 'in_review', 'approved')
-            AND terms.reward ->> 'kind' <> 'none' AND (terms.reward ->> 'value')::numeric >= 1
+            AND terms.reward ->> 'kind' <> 'none'
             AND NOT EXISTS (SELECT FROM rewards
                 WHERE rewards.brand_id = redemptions.brand_id
                     AND rewards.redemption_id = redemptions.id)

@@ -136,6 +136,7 @@ REFUSALS: Words = {
     RefusalReason.currency_mismatch: N_("another currency"),
     RefusalReason.not_active: N_("the programme was not active"),
     RefusalReason.suspected_fraud: N_("suspected fraud"),
+    RefusalReason.disputed: N_("a disputed payment"),
 }
 BANDS: Words = {
     Band.promoter: N_("a promoter"),

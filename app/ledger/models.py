@@ -1,13 +1,13 @@
-"""The table of ledger entries."""
+"""The tables of ledger entries, of balances of credit and of what is reserved of them."""
 
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
-from app.ledger.rules import CauseKind, LedgerAccount
+from app.ledger.rules import CauseKind, LedgerAccount, ReservationStatus
 
 
 class LedgerEntry(Base):
@@ -41,4 +41,64 @@ class LedgerEntry(Base):
     """When the thing happened that the entry is about: an order was placed, a reward granted."""
     posted_on: Mapped[date]
     """The day of posting in the brand's time zone; later than `occurred_at` for late facts."""
+    created_at: Mapped[Created]
+
+
+_OF_REFERRER = (["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"])
+
+
+class CreditAccount(Base):
+    """What a referrer may spend in one currency: the sum of the ledger's entries about credit.
+
+    The row is the lock of everything that spends it.
+    """
+
+    __tablename__ = "credit_accounts"
+    __table_args__ = (
+        ForeignKeyConstraint(*_OF_REFERRER),
+        CheckConstraint("reserved >= 0", name="reserved_is_not_negative"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    referrer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    balance: Mapped[Minor]
+    """Negative where more was spent than a refund left later; the next rewards make up for it."""
+    reserved: Mapped[Minor] = mapped_column(default=0)
+    """The sum of the open reservations."""
+    created_at: Mapped[Created]
+
+
+class CreditReservation(Base):
+    """A checkout's claim on credit for an order: captured, released, or released by time."""
+
+    __tablename__ = "credit_reservations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "referrer_id", "currency"],
+            ["credit_accounts.brand_id", "credit_accounts.referrer_id", "credit_accounts.currency"],
+        ),
+        CheckConstraint("captured BETWEEN 0 AND amount", name="captured_within_amount"),
+        CheckConstraint("refunded BETWEEN 0 AND captured", name="refunded_within_captured"),
+        Index(
+            "ix_credit_reservations_open",
+            "brand_id",
+            "expires_at",
+            postgresql_where=text("status = 'reserved'"),
+        ),
+        Index("ix_credit_reservations_account", "brand_id", "referrer_id", "currency"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    referrer_id: Mapped[UUID]
+    currency: Mapped[str]
+    order_id: Mapped[str]
+    """The shop's own id of the order."""
+    amount: Mapped[Minor]
+    captured: Mapped[Minor] = mapped_column(default=0)
+    refunded: Mapped[Minor] = mapped_column(default=0)
+    """What was given back of `captured`."""
+    status: Mapped[ReservationStatus] = mapped_column(enum_text(ReservationStatus))
+    expires_at: Mapped[Moment]
     created_at: Mapped[Created]

@@ -15,12 +15,33 @@ class LedgerAccount(StrEnum):
     reward_cost = "reward_cost"
     """What rewards cost the shop."""
     referrers = "referrers"
-    """The other side of rewards: what is owed or was given to referrers."""
+    """The other side of rewards: what referrers may still spend."""
+    spent_rewards = "spent_rewards"
+    """What referrers spent of their rewards."""
+    lapsed_rewards = "lapsed_rewards"
+    """What can no longer be spent: expired, or left of a code that was used."""
 
 
 class CauseKind(StrEnum):
     """What an entry was posted for; the cause's id is the key of a row of that kind."""
 
     redemption = "redemption"
+    reward = "reward"
+    """A reward was used or expired."""
+    credit = "credit"
+    """A reservation of credit was captured or refunded."""
     payable = "payable"
     adjustment = "adjustment"
+
+
+class ReservationStatus(StrEnum):
+    """The state of a reservation of credit."""
+
+    reserved = "reserved"
+    captured = "captured"
+    """Spent, wholly or in part; the rest was released."""
+    released = "released"
+    expired = "expired"
+    """Released by time."""
+    refunded = "refunded"
+    """Captured, then given back wholly."""

@@ -14,6 +14,8 @@ from app.ledger.rules import CauseKind, LedgerAccount
 
 _PREFIXES: Mapping[str, str] = {
     CauseKind.redemption: "red",
+    CauseKind.reward: "rwd",
+    CauseKind.credit: "crd",
     CauseKind.payable: "pay",
     CauseKind.adjustment: "adj",
 }

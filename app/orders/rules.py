@@ -152,18 +152,28 @@ def order_status(money: OrderMoney, *, fulfilled: bool, delivered: bool, cancell
     return OrderStatus.fulfilled if fulfilled else OrderStatus.paid
 
 
-def comparable_address(parts: Sequence[str]) -> str | None:
-    """A shipping address on one line in comparable form, or None where it names no building.
+_UNIT = re.compile(
+    r"\b(?:apt|apartment|apto|app|appt|unit|flat|suite|ste|room|rm|floor|fl|wohnung|whg|etage|og|stock|top"
+    r"|tur|lgh|piso|planta|puerta|pta|depto|dpto|interno|int|scala|batiment|bat|esc|lok)\b\.?\s*\w"
+    r"|#\s*\w|\d\s*/\s*\w|\d\.?\s*(?:og|etage|stock|floor|piso)\b"
+)
+"""A dwelling within a building, in a street line that is folded."""
 
-    Case, accents, punctuation and spaces are dropped. A town or a postal code alone is shared by
-    many people, so an address needs a first part that holds a number and more, or at least four
-    parts.
+
+def comparable_address(parts: Sequence[str]) -> str | None:
+    """A shipping address on one line in comparable form, or None where it names no dwelling.
+
+    `parts` are first and second line, postal code, city and country. Case, accents, punctuation and
+    spaces are dropped. A whole building is shared by many people, so an address needs a number and
+    a second line, or a unit in the first one.
     """
-    plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts if part]
-    plain = [part for part in plain if part]
-    street = plain[0] if plain else ""
-    names_a_building = any(letter.isdigit() for letter in street) and not street.isdigit() and len(plain) > 1
-    return "|".join(plain) if names_a_building or len(plain) > 3 else None
+    street, extra = (*map(_folded, parts[:2]), "", "")[:2]
+    plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts]
+    has_number = any(letter.isdigit() for letter in street + extra)
+    names_a_dwelling = re.search(r"\w", extra) or _UNIT.search(street)
+    if not (has_number and names_a_dwelling and re.search(r"[^\W\d_]", street + extra)):
+        return None
+    return "|".join(part for part in plain if part)
 
 
 def _folded(text: str) -> str:

@@ -1,5 +1,6 @@
 """The events that all platforms' deliveries are parsed into."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,11 @@ class CodeDiscount:
 
     code: str
     amount: int
+
+
+def address_parts(parts: Sequence[str | None]) -> tuple[str, ...]:
+    """An address's parts in their places, empty where one is absent; `()` for none at all."""
+    return tuple(part or "" for part in parts) if any(parts) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ class OrderPaid:
     test: bool = False
     items: tuple[Item, ...] = ()
     shipping_address: tuple[str, ...] = field(default=())
-    """Its parts as given, the most specific first; for a keyed hash only."""
+    """First and second line, postal code, city, country, as `address_parts`; for a keyed hash
+    only."""
     shipping_country: str | None = None
     payment_fingerprint: str | None = None
 

@@ -4,13 +4,51 @@ from decimal import Decimal
 from typing import assert_never
 
 from app.base import money
-from app.brands.programme import DiscountKind, PartialRefund
+from app.brands.amount_rules import Amounts, amount_in
+from app.brands.programme import DiscountKind, OfferTerms, PartialRefund, Programme, RewardKind, RewardTerms
 from app.orders.rules import OrderMoney
 
 
 def minor_of(value: Decimal, currency: str) -> int:
     """A decimal of the terms in minor units, rounded down where the currency has fewer decimals."""
     return int(value.scaleb(money.exponent(currency)))
+
+
+def minor_in(value: Amounts | None, currency: str) -> int | None:
+    """An amount of the terms in minor units of a currency; None where they have none in it."""
+    amount = None if value is None else amount_in(value, currency)
+    return None if amount is None else minor_of(amount, currency)
+
+
+def has_amounts(programme: Programme, currency: str) -> bool:
+    """Whether every amount of the offer and reward terms is there in this currency."""
+    return all(
+        amount_in(value, currency) is not None
+        for place, value in programme.amounts()
+        if not place.startswith("survey.")
+    )
+
+
+def reward_value(terms: RewardTerms, currency: str) -> int:
+    """What the terms give for one redemption, in minor units; 0 for thanks alone.
+
+    0 too where they have no amount in this currency.
+    """
+    return 0 if terms.kind is RewardKind.none else minor_in(terms.value, currency) or 0
+
+
+_NEXT_TO_NOTHING = Decimal("0.01")
+"""An order of that much in its currency, or less, earns nothing."""
+
+
+def reward_for(value: int, order: OrderMoney, *, currency: str, reward_currency: str) -> int:
+    """The reward for an order: `value`, but never more than its goods are worth.
+
+    0 for goods of at most 0.01. Amounts in two currencies are not compared.
+    """
+    if order.goods <= minor_of(_NEXT_TO_NOTHING, currency):
+        return 0
+    return min(value, order.goods) if currency == reward_currency else value
 
 
 def amount_text(value: Decimal, currency: str) -> str:
@@ -67,6 +105,24 @@ def booked_discount(
     if counts:
         return amount_off(kind, value, subtotal, currency, discounted=discounted)
     return leaked(kind, value, subtotal, discounted, code_currency=code_currency, currency=currency)
+
+
+def reward_left(
+    reward: int,
+    order: OrderMoney,
+    reward_terms: RewardTerms,
+    offer: OfferTerms,
+    *,
+    currency: str,
+    reward_currency: str,
+) -> int:
+    """What refunds leave of a reward by its terms; never more than what they leave of the order.
+
+    `currency` is the order's. Amounts in two currencies are not compared.
+    """
+    minimum = minor_in(offer.minimum_subtotal, currency)
+    net = net_reward(reward, order, how=reward_terms.partial_refund, minimum=minimum)
+    return min(net, order.remaining) if currency == reward_currency else net
 
 
 def net_reward(reward: int, order: OrderMoney, *, how: PartialRefund, minimum: int | None) -> int:

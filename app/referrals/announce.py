@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -29,10 +29,10 @@ from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 
 @dataclass(frozen=True, slots=True)
 class GrantedReward:
-    """A reward, what refunds leave of it in minor units, and the shop of the friend's order."""
+    """A reward, its code where it is paid with one, and the shop of the friend's order."""
 
     reward: Reward
-    net: int
+    code: Code | None
     shop: Shop
 
 
@@ -117,13 +117,23 @@ async def announce_rewards(
             continue
         channel = next((one for one in programme.offer.channels if one in person.addresses), None)
         if channel is not None:
-            amount = str(Money(each.net, reward.currency))
-            params = RewardParams(
-                person.first_name, amount, reward.kind.value, reward.code, str(reward.referrer_id)
-            )
+            params = _reward_params(person, each, zone_of(person, each.shop))
             announcement = _Announcement(REWARD, reward.id, person, each.shop, params)
             messages.append(announcement.message(channel, brand, programme.survey.quiet_hours, now=now))
     await queue_messages(session, brand.id, messages)
+
+
+def _reward_params(person: ContactOptions, granted: GrantedReward, zone: ZoneInfo) -> RewardParams:
+    reward, code = granted.reward, granted.code
+    last_day = None if reward.expires_at is None else last_day_of(reward.expires_at, zone)
+    return RewardParams(
+        first_name=person.first_name,
+        amount=str(Money(reward.net_amount, reward.currency)),
+        kind=reward.kind.value,
+        code=None if code is None else code.display,
+        expires_on=None if last_day is None else last_day.isoformat(),
+        referrer_id=str(reward.referrer_id),
+    )
 
 
 async def _customers(
@@ -149,7 +159,6 @@ def offer_params(
     Its last day is the one on which the code still works where the referrer lives.
     """
     minimum = None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency)
-    last_moment = code.expires_at.astimezone(zone) - timedelta(microseconds=1)
     return OfferParams(
         first_name=person.first_name,
         code=code.display,
@@ -157,9 +166,14 @@ def offer_params(
         discount=discount_text(code.discount_kind, code.discount_value, code.currency),
         reward=reward_text(terms, code.currency),
         minimum=minimum,
-        expires_on=last_moment.date().isoformat(),
+        expires_on=last_day_of(code.expires_at, zone).isoformat(),
         referrer_id=str(referrer.id),
     )
+
+
+def last_day_of(expires_at: datetime, zone: ZoneInfo) -> date:
+    """The last day, by the zone's calendar, on which something can be used that then expires."""
+    return (expires_at.astimezone(zone) - timedelta(microseconds=1)).date()
 
 
 def zone_of(person: ContactOptions, shop: Shop) -> ZoneInfo:

@@ -11,12 +11,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.base.ids import new_id
-from app.brands.programme import Programme, RewardKind
+from app.brands.programme import Programme
 from app.brands.terms import Terms
-from app.referrals.amount_rules import minor_of
-from app.referrals.eligibility_rules import EligibilityInput
+from app.orders.rules import OrderMoney
+from app.referrals.amount_rules import reward_for, reward_value
+from app.referrals.budget import BudgetKey, budget_key, budget_limit
+from app.referrals.eligibility_rules import EligibilityInput, RewardLimits, why_no_reward
 from app.referrals.models import Code
-from app.referrals.period_rules import period_of
 from app.referrals.rules import RefusalReason
 
 
@@ -46,8 +47,16 @@ class RedemptionCandidate:
     buyer_key: bytes | None = None
     """As in the order's row."""
     payment_key: bytes | None = None
+    address_key: bytes | None = None
+    money: OrderMoney | None = None
+    """None while nothing is ordered: a basket earns nothing."""
     paid_at: datetime | None = None
     delivered_at: datetime | None = None
+
+    @property
+    def marks(self) -> list[bytes]:
+        """Keys of the address and the means of payment, by which a person is recognised."""
+        return [key for key in (self.payment_key, self.address_key) if key is not None]
 
 
 @dataclass(slots=True)
@@ -66,11 +75,12 @@ class RedemptionContext:
     emails: set[str]
     phones: set[str]
     counted: Counter[UUID]
-    """Redemptions of each referrer that are rewarded or may yet be."""
-    spent: dict[tuple[datetime | None, str], int]
+    """Rewards of each referrer, pending ones included; those of nothing do not count."""
+    spent: dict[BudgetKey, int]
     """What rewards cost so far, by budget."""
-    payments: Collection[tuple[UUID, bytes]]
-    """The payment keys of the owners' own orders, by customer."""
+    marks: dict[tuple[UUID, bytes], set[UUID | None]]
+    """Who ordered to an address or by a means of payment: the referrer and their earlier friends,
+    by referrer and key."""
     buyers: Collection[tuple[UUID, bytes]]
     """The buyer keys of the owners' own orders, by customer."""
     uses: Counter[UUID] = field(default_factory=Counter)
@@ -78,7 +88,6 @@ class RedemptionContext:
     def eligibility_of(self, candidate: RedemptionCandidate, code: Code) -> EligibilityInput:
         """What decides whether this code counts for this order, the batch's decisions included."""
         terms, owner = self.terms[code.terms_id], self.owners[code.referrer_id]
-        budget = self.programme.reward.budget
         return EligibilityInput(
             redemptions_enabled=self.programme.redemptions_enabled
             and self.programme.runs_at(candidate.placed_at),
@@ -95,29 +104,49 @@ class RedemptionContext:
             minimum_subtotal=code.minimum_subtotal,
             new_customers_only=terms.offer.new_customers_only,
             one_per_friend=terms.offer.one_per_friend,
-            granted=self.counted[code.referrer_id],
-            cap=terms.reward.cap_per_referrer,
-            reward=reward_amount(terms, candidate.shop_currency),
-            spent=self.spent.get(self._budget_of(candidate), 0),
-            budget=None if budget is None else minor_of(budget.amount, candidate.shop_currency),
         )
 
-    def take(self, candidate: RedemptionCandidate, code: Code) -> None:
-        """Add that this order won a use of this code."""
+    def take(self, candidate: RedemptionCandidate, code: Code) -> "RedemptionDecision":
+        """Decide that this order won a use of this code, and add it to what is known."""
+        suspect = self._is_suspect(candidate, code)
         terms, budget = self.terms[code.terms_id], self._budget_of(candidate)
+        reward = reward_of(terms, candidate)
+        none_because = why_no_reward(
+            reward,
+            RewardLimits(
+                granted=self.counted[code.referrer_id],
+                cap=terms.reward.cap_per_referrer,
+                spent=self.spent.get(budget, 0),
+                budget=budget_limit(self.programme, candidate.shop_currency),
+            ),
+        )
+        reward = 0 if none_because else reward
         self.uses[code.id] += 1
-        self.counted[code.referrer_id] += 1
-        self.spent[budget] = self.spent.get(budget, 0) + reward_amount(terms, candidate.shop_currency)
+        self.counted[code.referrer_id] += 1 if reward else 0
+        self.spent[budget] = self.spent.get(budget, 0) + reward
+        self._remember(candidate, code)
+        return RedemptionDecision(
+            candidate, code, None, suspect=suspect, reward=reward, none_because=none_because
+        )
+
+    def _remember(self, candidate: RedemptionCandidate, code: Code) -> None:
+        terms = self.terms[code.terms_id]
+        for key in candidate.marks:
+            self.marks.setdefault((code.referrer_id, key), set()).add(candidate.customer_id)
         if terms.offer.one_per_friend:
             self.emails.update(filter(None, (candidate.email_key,)))
             self.phones.update(filter(None, (candidate.phone,)))
 
-    def is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
-        """Whether the friend paid as the referrer pays, so that a person has to decide."""
-        customer_id = self.owners[code.referrer_id].customer_id
-        if customer_id is None or candidate.payment_key is None:
-            return False
-        return (customer_id, candidate.payment_key) in self.payments
+    def _is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
+        """Whether a person has to decide.
+
+        So it is where nothing identifies the friend, and where they live or pay as the referrer or
+        an earlier friend of theirs does.
+        """
+        if candidate.email_key is None and candidate.phone is None:
+            return True
+        known = (self.marks.get((code.referrer_id, key), set()) for key in candidate.marks)
+        return any(people - {candidate.customer_id} for people in known)
 
     def _is_owners_account(self, owner: "CodeOwner", candidate: RedemptionCandidate) -> bool:
         """Whether the referrer has ordered by this account of the shop, under any address."""
@@ -125,8 +154,8 @@ class RedemptionContext:
             return False
         return (owner.customer_id, candidate.buyer_key) in self.buyers
 
-    def _budget_of(self, candidate: RedemptionCandidate) -> tuple[datetime | None, str]:
-        return budget_of(self.programme, candidate, self.zone)
+    def _budget_of(self, candidate: RedemptionCandidate) -> BudgetKey:
+        return budget_key(self.programme, candidate.placed_at, candidate.shop_currency, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +184,18 @@ class RedemptionDecision:
     code: Code
     reason: RefusalReason | None
     suspect: bool = False
+    reward: int = 0
+    """In minor units of the currency of the order's shop."""
+    none_because: RefusalReason | None = None
+    """Why a redemption that counts earns nothing: the cap or the budget."""
     redemption_id: UUID = field(default_factory=new_id)
 
 
-def reward_amount(terms: Terms, currency: str) -> int:
-    """The reward of one redemption in minor units of the shop's currency; 0 for thanks alone."""
-    return 0 if terms.reward.kind is RewardKind.none else minor_of(terms.reward.value, currency)
-
-
-def budget_of(
-    programme: Programme, candidate: RedemptionCandidate, zone: ZoneInfo
-) -> tuple[datetime | None, str]:
-    """The start (None: `total`) and the currency of the budget for this order's reward."""
-    budget = programme.reward.budget
-    period = None if budget is None else period_of(candidate.placed_at, budget.period, zone)
-    return (None if period is None else period[0]), candidate.shop_currency
+def reward_of(terms: Terms, candidate: RedemptionCandidate) -> int:
+    """What the terms give for this order, in minor units of its shop's currency."""
+    if candidate.money is None:
+        return 0
+    value = reward_value(terms.reward, candidate.shop_currency)
+    return reward_for(
+        value, candidate.money, currency=candidate.currency, reward_currency=candidate.shop_currency
+    )

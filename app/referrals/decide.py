@@ -69,7 +69,7 @@ async def reject_redemption(
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.rejected)
-    await _update(session, state, status=RedemptionStatus.rejected, reason=reason)
+    await _update(session, state, status=RedemptionStatus.rejected, status_before=None, reason=reason)
     await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rejected, ("red", redemption_id), changes)
@@ -98,6 +98,7 @@ async def undo_redemption(
         session,
         state,
         status=RedemptionStatus.reversed,
+        status_before=None,
         reason=reason,
         reversed_at=reversed_at,
         holds_use=False,

@@ -13,9 +13,7 @@ class EligibilityInput:
     """Everything that decides whether a code counts for an order.
 
     Amounts are minor units of `currency`, the order's. `expired` is computed for the time the order
-    was placed, so that a late webhook refuses nobody. `granted` counts the
-    referrer's redemptions that are rewarded or may yet be; `spent` is what the rewards of the
-    brand's present budget period cost, `reward` what this one would add.
+    was placed, so that a late webhook refuses nobody.
     """
 
     redemptions_enabled: bool
@@ -32,15 +30,35 @@ class EligibilityInput:
     minimum_subtotal: Decimal | None
     new_customers_only: bool
     one_per_friend: bool
-    granted: int = 0
-    cap: int | None = None
-    reward: int = 0
-    spent: int = 0
-    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewardLimits:
+    """What limits the reward of a redemption that counts; amounts in minor units of the reward's.
+
+    `granted` counts the referrer's rewards, pending ones included; `spent` is what the rewards of
+    the budget's period cost.
+    """
+
+    granted: int
+    cap: int | None
+    spent: int
+    budget: int | None
+
+
+def why_no_reward(reward: int, limits: RewardLimits) -> RefusalReason | None:
+    """Why a redemption that counts earns nothing, or None; the friend's discount stands."""
+    if reward == 0:
+        return None
+    if limits.cap is not None and limits.granted >= limits.cap:
+        return RefusalReason.cap_reached
+    if limits.budget is not None and limits.spent + reward > limits.budget:
+        return RefusalReason.budget_spent
+    return None
 
 
 def may_redeem(given: EligibilityInput) -> RefusalReason | None:
-    """The first reason against it, or None: code, friend, order and budget in this order.
+    """The first reason against it, or None: code, friend and order in this order.
 
     A friend who used a code before is also an existing customer; the more specific reason
     is returned.
@@ -55,14 +73,6 @@ def may_redeem(given: EligibilityInput) -> RefusalReason | None:
         (given.new_customers_only and given.existing_customer, RefusalReason.existing_customer),
         (_currencies_differ(given), RefusalReason.currency_mismatch),
         (_below_minimum(given), RefusalReason.minimum_not_met),
-        (
-            given.cap is not None and given.reward > 0 and given.granted >= given.cap,
-            RefusalReason.cap_reached,
-        ),
-        (
-            given.budget is not None and given.reward > 0 and given.spent + given.reward > given.budget,
-            RefusalReason.budget_spent,
-        ),
     )
     return next((reason for refused, reason in checks if refused), None)
 

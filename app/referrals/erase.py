@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.rules import RefusalReason
 
 
@@ -33,16 +33,6 @@ async def erase_referrals(
     )
     referrer_ids = revoked.all()
     await _replace_codes(session, tokens, brand_id, referrer_ids, now=now)
-    await session.execute(
-        update(Reward)
-        .values(code=None)
-        .where(
-            Reward.brand_id == brand_id,
-            in_ids(Reward.referrer_id, referrer_ids),
-            Reward.code.is_not(None),
-        )
-        .execution_options(**unsynchronized)
-    )
     await _erase_reasons(session, brand_id, ids, referrer_ids)
     await _erase_friends(session, tokens, brand_id, ids)
 

@@ -14,6 +14,7 @@ from app.brands.models import Shop
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.orders.record import discount_key
+from app.orders.rules import OrderMoney
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.rules import CodeKind
@@ -45,7 +46,7 @@ def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, .
                 Order.currency,
             ),
             *(Order.discount_total, Order.discount_amounts, Order.buyer_key, Order.payment_key),
-            *(Order.paid_at, Order.delivered_at),
+            *(Order.address_key, Order.paid_at, Order.delivered_at, Order.total, Order.shipping_total),
             *(Customer.email_key, Customer.phone),
             Shop.currency.label("shop_currency"),
         )
@@ -86,6 +87,8 @@ def _candidate(tokens: Tokens, brand_id: int, row: Row[*tuple[Any, ...]]) -> Red
         stated_discounts=stated_discounts(tokens, brand_id, row.discount_amounts, entered),
         buyer_key=row.buyer_key,
         payment_key=row.payment_key,
+        address_key=row.address_key,
+        money=OrderMoney(row.total, row.shipping_total),
         paid_at=row.paid_at,
         delivered_at=row.delivered_at,
     )
@@ -104,7 +107,7 @@ def stated_discounts(
 async def find_codes(
     session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
 ) -> dict[UUID, list[UUID]]:
-    """The ids of our codes that each candidate carries: as entered, then by the share link.
+    """The ids of our codes for friends that each candidate carries: as entered, then by the link.
 
     Candidates without any are left out. A share link stands for its referrer's present share code,
     else for their last one: so the order is refused with that code's reason, and the
@@ -131,7 +134,9 @@ async def _ids_by_code(session: AsyncSession, brand_id: int, entered: Collection
     if not entered:
         return {}
     rows = await session.execute(
-        select(Code.code, Code.id).where(Code.brand_id == brand_id, in_texts(Code.code, list(entered)))
+        select(Code.code, Code.id).where(
+            Code.brand_id == brand_id, in_texts(Code.code, list(entered)), Code.kind != CodeKind.reward
+        )
     )
     return {row.code: row.id for row in rows}
 

@@ -1,8 +1,7 @@
 """Everything that decides whether codes count for orders, read in a few queries per batch."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,6 @@ from app.base.batch import in_ids, in_texts
 from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
-from app.brands.programme import Programme
 from app.brands.terms import Terms, load_terms
 from app.customers.erased import (
     alias_free_hash,
@@ -24,12 +22,12 @@ from app.customers.erased import (
     phone_hash,
 )
 from app.customers.models import Customer
-from app.orders.models import Order
-from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext, budget_of
+from app.referrals.budget import budget_key, find_spent
+from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext
 from app.referrals.erase import hidden_address
+from app.referrals.marks import find_marks
 from app.referrals.models import Code, Redemption, Referrer, Reward
-from app.referrals.period_rules import period_of
-from app.referrals.rules import COUNTED
+from app.referrals.rules import HELD_OR_PENDING
 
 _BUDGET_LOCK = 0x7E51
 """Class of the advisory lock on a brand's budget; the brand's id is the second key."""
@@ -61,7 +59,8 @@ async def gather(
     owners = await _load_owners(session, brand.id, referrer_ids)
     emails = {candidate.email_key for candidate in candidates if candidate.email_key}
     phones = {candidate.phone for candidate in candidates if candidate.phone}
-    payments, buyers = await _owners_keys(session, brand.id, owners.values(), candidates)
+    marks, buyers = await find_marks(session, brand.id, owners, candidates)
+    budgets = {budget_key(programme, each.placed_at, each.shop_currency, zone) for each in candidates}
     return RedemptionContext(
         programme=programme,
         terms=terms,
@@ -73,8 +72,8 @@ async def gather(
         emails=await _used(session, tokens, brand.id, Redemption.friend_email_key, emails),
         phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones),
         counted=await _counted(session, brand.id, referrer_ids),
-        spent=await _spent(session, brand.id, programme, candidates, zone),
-        payments=payments,
+        spent=await find_spent(session, brand, programme, budgets),
+        marks=marks,
         buyers=buyers,
     )
 
@@ -222,71 +221,13 @@ async def _used(
 
 async def _counted(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> Counter[UUID]:
     rows = await session.execute(
-        select(Redemption.referrer_id, func.count())
+        select(Reward.referrer_id, func.count())
         .where(
-            Redemption.brand_id == brand_id,
-            in_ids(Redemption.referrer_id, list(referrer_ids)),
-            Redemption.status.in_(COUNTED),
+            Reward.brand_id == brand_id,
+            in_ids(Reward.referrer_id, list(referrer_ids)),
+            Reward.status.in_(HELD_OR_PENDING),
+            Reward.amount > 0,
         )
-        .group_by(Redemption.referrer_id)
+        .group_by(Reward.referrer_id)
     )
     return Counter({row[0]: row[1] for row in rows})
-
-
-async def _spent(
-    session: AsyncSession,
-    brand_id: int,
-    programme: Programme,
-    candidates: Sequence[RedemptionCandidate],
-    zone: ZoneInfo,
-) -> dict[tuple[datetime | None, str], int]:
-    """What the rewards of each budget cost so far, pending ones included, after refunds."""
-    budget = programme.reward.budget
-    if budget is None:
-        return {}
-    spent = {}
-    by_budget = {budget_of(programme, candidate, zone): candidate for candidate in candidates}
-    for key, candidate in by_budget.items():
-        period = period_of(candidate.placed_at, budget.period, zone)
-        within = [Order.placed_at >= period[0], Order.placed_at < period[1]] if period else []
-        total = await session.scalar(
-            select(func.sum(Reward.net_amount))
-            .join(
-                Redemption,
-                (Redemption.brand_id == Reward.brand_id) & (Redemption.id == Reward.redemption_id),
-            )
-            .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-            .where(
-                Reward.brand_id == brand_id,
-                Reward.currency == candidate.shop_currency,
-                Redemption.status.in_(COUNTED),
-                *within,
-            )
-        )
-        spent[key] = int(total or 0)
-    return spent
-
-
-async def _owners_keys(
-    session: AsyncSession,
-    brand_id: int,
-    owners: Iterable[CodeOwner],
-    candidates: Sequence[RedemptionCandidate],
-) -> tuple[set[tuple[UUID, bytes]], set[tuple[UUID, bytes]]]:
-    """Which of these payment and buyer keys the owners' own orders have, by customer."""
-    payments = {candidate.payment_key for candidate in candidates if candidate.payment_key}
-    buyers = {candidate.buyer_key for candidate in candidates if candidate.buyer_key}
-    customer_ids = {owner.customer_id for owner in owners if owner.customer_id is not None}
-    if not (payments or buyers) or not customer_ids:
-        return set(), set()
-    rows = await session.execute(
-        select(Order.customer_id, Order.payment_key, Order.buyer_key).where(
-            Order.brand_id == brand_id,
-            Order.customer_id.in_(customer_ids),
-            Order.payment_key.in_(payments) | Order.buyer_key.in_(buyers),
-        )
-    )
-    found = rows.all()
-    return {(row.customer_id, row.payment_key) for row in found}, {
-        (row.customer_id, row.buyer_key) for row in found
-    }

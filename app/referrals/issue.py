@@ -1,6 +1,6 @@
 """Make promoters referrers: a share slug, one active share code, and the offer message."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,15 +10,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
+from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, named_code, new_slug, plain_code, random_code
+from app.brands.amount_rules import amount_in
 from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
-from app.brands.programme import CodeStyle
+from app.brands.programme import CodeStyle, Programme
 from app.customers.models import Customer
 from app.customers.names import shown_name
+from app.referrals.amount_rules import has_amounts
 from app.referrals.announce import announce_codes
+from app.referrals.budget import find_spent_currencies
 from app.referrals.models import Code, CodePublication, Referrer
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
 from app.referrals.share import in_home_shop, status_of
@@ -43,19 +47,22 @@ async def issue_offers(
 
     All in this transaction. Idempotent: an active code that works is kept, and a message about a
     code is queued once. A code that its shop does not know yet is not announced. Nothing is issued
-    while the programme makes no offers, nor to the holdout share, to erased people and revoked
-    referrers.
+    while the programme makes no offers, in a shop whose currency it has no amounts for or whose
+    budget is spent, nor to the holdout share, to erased people and revoked referrers.
     """
     in_force = await load_programme(session, brand.id)
     if not in_force.programme.offers_enabled or not in_force.programme.runs_at(now):
         return
+    shops = await load_shops(session, brand.id)
+    offering = await _offering_shops(session, brand, shops.values(), in_force.programme, now=now)
     chosen = {
-        each.customer_id: each for each in promoters if not _is_held_out(tokens, each.customer_id, in_force)
+        each.customer_id: each
+        for each in promoters
+        if each.shop_id in offering and not _is_held_out(tokens, each.customer_id, in_force)
     }
     names = await _first_names(session, brand.id, chosen)
     chosen = {customer_id: chosen[customer_id] for customer_id in sorted(names)}
     referrers = await _make_referrers(session, brand.id, chosen)
-    shops = await load_shops(session, brand.id)
     kept = await _keep_codes(session, brand.id, referrers, now=now)
     missing = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in kept]
     made = await _make_codes(session, missing, names, shops, in_force, now=now)
@@ -68,8 +75,14 @@ async def add_referrer(
 ) -> tuple[Referrer, Code]:
     """Make a referrer who is no customer of the brand, with a share code under the terms in force.
 
-    They have no address, so no message announces the code.
+    They have no address, so no message announces the code. Raises `AppError` where the terms have
+    no amounts in the shop's currency.
     """
+    in_force = await load_programme(session, brand.id)
+    shops = await load_shops(session, brand.id)
+    currency = shops[shop_id].currency
+    if not has_amounts(in_force.programme, currency):
+        raise AppError("no_amounts", f"The programme has no amounts in {currency}, so there is no offer.")
     for _ in range(_TRIES):
         referrer = await session.scalar(
             insert(Referrer)
@@ -78,11 +91,18 @@ async def add_referrer(
             .returning(Referrer)
         )
         if referrer is not None:
-            in_force = await load_programme(session, brand.id)
-            shops = await load_shops(session, brand.id)
             [(code, _)] = await _make_codes(session, [referrer], {}, shops, in_force, now=now)
             return referrer, code
     raise RuntimeError("no free share slug was found")
+
+
+async def _offering_shops(
+    session: AsyncSession, brand: Brand, shops: Iterable[Shop], programme: Programme, *, now: datetime
+) -> set[UUID]:
+    """The shops in whose currency the programme has amounts and money left."""
+    able = [shop for shop in shops if has_amounts(programme, shop.currency)]
+    spent = await find_spent_currencies(session, brand, programme, {shop.currency for shop in able}, now=now)
+    return {shop.id for shop in able if shop.currency not in spent}
 
 
 def _is_held_out(tokens: Tokens, customer_id: UUID, in_force: ProgrammeInForce) -> bool:
@@ -237,7 +257,7 @@ def _name_of(referrer: Referrer, names: Mapping[UUID, str | None]) -> str | None
 def _code_values(
     referrer: Referrer, first_name: str | None, shop: Shop, in_force: ProgrammeInForce, *, now: datetime
 ) -> dict[str, object]:
-    offer = in_force.programme.offer
+    offer, minimum = in_force.programme.offer, in_force.programme.offer.minimum_subtotal
     display = (
         named_code(shown_name(first_name) or "") if offer.code_style is CodeStyle.named else random_code()
     )
@@ -250,9 +270,9 @@ def _code_values(
         "display": display,
         "terms_id": in_force.terms_id,
         "discount_kind": offer.friend_discount.kind,
-        "discount_value": offer.friend_discount.value,
+        "discount_value": amount_in(offer.friend_discount.value, shop.currency),
         "currency": shop.currency,
-        "minimum_subtotal": offer.minimum_subtotal,
+        "minimum_subtotal": None if minimum is None else amount_in(minimum, shop.currency),
         "max_uses": offer.max_uses_per_code,
         "uses": 0,
         "active": True,

@@ -6,19 +6,25 @@ from zoneinfo import ZoneInfo
 
 from app.brands.programme import HoldFrom
 
+UNKNOWN_DELIVERY = timedelta(days=30)
+"""After the payment an order counts as delivered where no delivery is known."""
+
 
 def hold_end(
     paid_at: datetime, delivered_at: datetime | None, hold_from: HoldFrom, hold_days: int
-) -> datetime | None:
-    """The end of the holding period; None while the fact from which it is counted has not come."""
+) -> datetime:
+    """The end of the holding period: `hold_days` after the payment or the delivery.
+
+    While no delivery is known it is counted from `UNKNOWN_DELIVERY` after the payment.
+    """
     match hold_from:
         case HoldFrom.paid:
-            start: datetime | None = paid_at
+            start = paid_at
         case HoldFrom.delivered:
-            start = delivered_at
+            start = paid_at + UNKNOWN_DELIVERY if delivered_at is None else delivered_at
         case _:
             assert_never(hold_from)
-    return None if start is None else start + timedelta(days=hold_days)
+    return start + timedelta(days=hold_days)
 
 
 def period_of(at: datetime, period: str, zone: ZoneInfo) -> tuple[datetime, datetime] | None:

@@ -156,20 +156,21 @@ async def _orders(
     session: AsyncSession, brand_id: int, referrer_id: UUID, zone: ZoneInfo, language: str
 ) -> list[FriendOrder]:
     rows = await session.execute(
-        select(Redemption, Order.placed_at, Reward)
+        select(Redemption, Order.placed_at, Reward, Code.display)
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
         .join(
             Reward,
             (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id),
             isouter=True,
         )
+        .join(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id), isouter=True)
         .where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
         .order_by(Order.placed_at.desc(), Redemption.id.desc())
         .limit(SHOWN)
     )
     return [
         FriendOrder(
-            day_of(placed_at, zone, language), describe_redemption(redemption, reward, zone, language)
+            day_of(placed_at, zone, language), describe_redemption(redemption, reward, code, zone, language)
         )
-        for redemption, placed_at, reward in rows
+        for redemption, placed_at, reward, code in rows
     ]

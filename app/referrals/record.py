@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.brands.models import Brand
+from app.brands.programme import RewardKind
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.amount_rules import booked_discount
-from app.referrals.candidates import RedemptionContext, RedemptionDecision, reward_amount
+from app.referrals.candidates import RedemptionContext, RedemptionDecision
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
@@ -79,7 +80,9 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
     candidate, code = decision.candidate, decision.code
     terms, won = context.terms[code.terms_id], decision.reason is None
     status = RedemptionStatus.in_review if decision.suspect else RedemptionStatus.pending
-    reason = RefusalReason.suspected_fraud if decision.suspect and won else decision.reason
+    reason = decision.reason
+    if won:
+        reason = RefusalReason.suspected_fraud if decision.suspect else decision.none_because
     hold_until = None
     if won and candidate.paid_at is not None:
         hold_until = hold_end(
@@ -148,12 +151,14 @@ async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, in
 async def _write_rewards(
     session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> None:
-    """Write the pending reward of each redemption that counts, unless its terms give none."""
+    """Write the pending reward of each redemption that counts, unless its terms give thanks alone.
+
+    A reward of nothing too, with its reason.
+    """
     values = []
     for each in decisions:
         terms, currency = context.terms[each.code.terms_id], each.candidate.shop_currency
-        amount = reward_amount(terms, currency)
-        if each.reason is None and amount:
+        if each.reason is None and terms.reward.kind is not RewardKind.none:
             values.append(
                 {
                     "brand_id": brand_id,
@@ -161,8 +166,9 @@ async def _write_rewards(
                     "redemption_id": each.redemption_id,
                     "referrer_id": each.code.referrer_id,
                     "kind": terms.reward.kind,
-                    "amount": amount,
-                    "net_amount": amount,
+                    "amount": each.reward,
+                    "net_amount": each.reward,
+                    "reason": each.none_because,
                     "currency": currency,
                     "status": RewardStatus.pending,
                 }

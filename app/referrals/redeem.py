@@ -54,8 +54,7 @@ def decide(
     for code in codes:
         reason = may_redeem(context.eligibility_of(candidate, code))
         if reason is None:
-            context.take(candidate, code)
-            return RedemptionDecision(candidate, code, None, context.is_suspect(candidate, code))
+            return context.take(candidate, code)
         refused = refused or RedemptionDecision(candidate, code, reason)
     if refused is None:
         raise ValueError("an order without codes of ours has no redemption to decide")

@@ -1,8 +1,8 @@
-"""Fold refunds, cancellations and deliveries into redemptions and rewards."""
+"""Fold refunds, cancellations, disputes and deliveries into redemptions and rewards."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,20 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids, recordset
-from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
-from app.referrals.amount_rules import minor_of, net_reward
+from app.platforms.events import DisputeStatus
+from app.referrals.amount_rules import reward_for, reward_left, reward_value
+from app.referrals.fold_rules import folded_status
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.period_rules import hold_end
-from app.referrals.rules import COUNTED, EARNED, RedemptionStatus, RefusalReason, RewardStatus
-
-CANCELLED, REFUNDED = "cancelled", "refunded"
-"""Reasons of a reversed redemption, besides a person's words."""
+from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
+from app.referrals.rules import COUNTED, RedemptionStatus, RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +45,39 @@ class RedemptionState:
         """Whether nothing is left of the order."""
         return self.order.money.is_undone
 
-    def net_of(self, amount: int) -> int:
-        """What the order's facts leave of a reward of this amount.
+    def amount_of(self, reward: Reward) -> int:
+        """What the reward is before refunds, for the order as it is known now."""
+        if reward.reason is not None:
+            return 0
+        return reward_for(
+            reward_value(self.terms.reward, reward.currency),
+            self.order.money,
+            currency=self.order.currency,
+            reward_currency=reward.currency,
+        )
 
-        0 for a redemption that does not count.
-        """
+    def net_of(self, reward: Reward) -> int:
+        """What the order's facts leave of a reward; 0 for a redemption that does not count."""
         if self.undone or self.redemption.status not in COUNTED:
             return 0
-        minimum, currency = self.terms.offer.minimum_subtotal, self.order.currency
-        return net_reward(
-            amount,
+        return reward_left(
+            self.amount_of(reward),
             self.order.money,
-            how=self.terms.reward.partial_refund,
-            minimum=None if minimum is None else minor_of(minimum, currency),
+            self.terms.reward,
+            self.terms.offer,
+            currency=self.order.currency,
+            reward_currency=reward.currency,
         )
+
+    def change_of(self, reward: Reward, values: RewardValues | None = None) -> RewardChange:
+        """The reward with what the facts leave of it; `values` are others that are set with it."""
+        folded = replace(
+            values or RewardValues.of(reward),
+            amount=self.amount_of(reward),
+            net_amount=self.net_of(reward),
+            frozen=self.order.dispute is DisputeStatus.open,
+        )
+        return RewardChange(reward, folded, self.redemption.status in COUNTED)
 
 
 async def reverse_orders(
@@ -68,7 +86,7 @@ async def reverse_orders(
     """Fold the orders' present facts into their redemptions and rewards.
 
     The order, repetition and lateness of facts cannot matter. A cancellation gives the code's use
-    back, a refund does not. Orders without a redemption are left out.
+    back, a refund or a lost dispute does not. Orders without a redemption are left out.
     """
     if not order_ids:
         return
@@ -139,6 +157,8 @@ async def _load_states(
     rewards = await session.scalars(
         select(Reward)
         .where(Reward.brand_id == brand_id, in_ids(Reward.redemption_id, list(redemptions)))
+        .order_by(Reward.id)
+        .with_for_update(key_share=True)
         .execution_options(**fresh)
     )
     by_redemption = {reward.redemption_id: reward for reward in rewards}
@@ -157,32 +177,29 @@ async def _load_states(
 def _fold(state: RedemptionState, *, now: datetime) -> None:
     """Set the redemption's state from the order's facts; idempotent."""
     redemption, order, reward = state.redemption, state.order, state.terms.reward
-    if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
+    decided = redemption.status_before or redemption.status
+    if decided in (RedemptionStatus.pending, RedemptionStatus.in_review):
         redemption.hold_until = hold_end(
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
-    if redemption.status in COUNTED and state.undone:
-        redemption.status_before = redemption.status
-        redemption.status = RedemptionStatus.reversed
-        redemption.reason = CANCELLED if state.cancelled else REFUNDED
-        redemption.reversed_at = now
-    elif redemption.status is RedemptionStatus.reversed and state.cancelled and redemption.reason == REFUNDED:
-        redemption.reason = CANCELLED
-    elif (
-        redemption.status is RedemptionStatus.reversed and redemption.reason == REFUNDED and not state.undone
-    ):
-        _restore(redemption)
+    status, reason = folded_status(decided, order.money, order.dispute)
+    if status is not decided:
+        redemption.reason = reason
+    elif redemption.status is not decided:
+        redemption.reason = _reason_of(decided, state.reward)
+    if (status is RedemptionStatus.reversed) != (redemption.status is RedemptionStatus.reversed):
+        redemption.reversed_at = now if status is RedemptionStatus.reversed else None
+    redemption.status_before = None if status is decided else decided
+    redemption.status = status
     if state.cancelled:
         redemption.holds_use = False
 
 
-def _restore(redemption: Redemption) -> None:
-    """Undo a reversal by refunds, where the order was worth more than was known."""
-    redemption.status = redemption.status_before or RedemptionStatus.pending
-    in_review = redemption.status is RedemptionStatus.in_review
-    redemption.reason = RefusalReason.suspected_fraud if in_review else None
-    redemption.status_before = None
-    redemption.reversed_at = None
+def _reason_of(decided: RedemptionStatus, reward: Reward | None) -> RefusalReason | None:
+    """The reason that a redemption had before the facts of its order gave it another."""
+    if decided is RedemptionStatus.in_review:
+        return RefusalReason.suspected_fraud
+    return None if reward is None else reward.reason
 
 
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
@@ -222,52 +239,7 @@ async def adjust_rewards(
     """Set rewards to what the facts leave of them, granted ones with a compensating transaction.
 
     A reward whose redemption no longer counts is `cancelled` before it was granted, else
-    `reversed`. One that was reduced rises again where an edit of its order is reported late.
+    `reversed`. One that was reduced rises again where the facts turn out better.
     """
-    rewarded = [(one, one.reward) for one in states if one.reward is not None]
-    adjusted = []
-    for state, reward in rewarded:
-        net, status = state.net_of(reward.amount), _adjusted_status(state, reward)
-        if net != reward.net_amount or status is not reward.status:
-            adjusted.append((state, reward, net, status))
-    if not adjusted:
-        return
-    rows = [{"id": reward.id, "net_amount": net, "status": status} for _, reward, net, status in adjusted]
-    given = recordset(rows, [Reward.id, Reward.net_amount, Reward.status])
-    await session.execute(
-        update(Reward)
-        .where(Reward.brand_id == brand.id, Reward.id == given.c.id)
-        .values(net_amount=given.c.net_amount, status=given.c.status)
-        .execution_options(synchronize_session=False)
-    )
-    posted = [
-        _adjustment(state.redemption, reward, net, now=now)
-        for state, reward, net, _ in adjusted
-        if reward.granted_at is not None
-    ]
-    await post_entries(session, brand, posted, now=now)
-
-
-def _adjusted_status(state: RedemptionState, reward: Reward) -> RewardStatus:
-    counts = state.redemption.status in COUNTED
-    if reward.status in (RewardStatus.pending, RewardStatus.cancelled):
-        return RewardStatus.pending if counts else RewardStatus.cancelled
-    net = state.net_of(reward.amount)
-    if reward.status in EARNED and net == 0:
-        return RewardStatus.reversed
-    return RewardStatus.granted if reward.status is RewardStatus.reversed and net > 0 else reward.status
-
-
-def _adjustment(redemption: Redemption, reward: Reward, net: int, *, now: datetime) -> LedgerTransaction:
-    return LedgerTransaction(
-        # What is posted follows from the stored amount, which is locked: never twice.
-        key=f"reward:{redemption.id}:{new_id()}",
-        account=LedgerAccount.reward_cost,
-        other=LedgerAccount.referrers,
-        amount=net - reward.net_amount,
-        currency=reward.currency,
-        cause_kind=CauseKind.redemption,
-        cause_id=redemption.id,
-        referrer_id=reward.referrer_id,
-        occurred_at=now,
-    )
+    changes = [state.change_of(state.reward) for state in states if state.reward is not None]
+    await store_rewards(session, brand, changes, now=now)

@@ -1,23 +1,24 @@
 """Approve redemptions and grant their rewards, once."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.outbox import Event, record_events
-from app.base.tokens import Tokens, random_code
+from app.base.tokens import Tokens
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
-from app.ledger.post import LedgerTransaction, post_entries
-from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.models import Redemption, Reward
-from app.referrals.reverse import RedemptionState, adjust_rewards, lock_redemption_states
+from app.referrals.models import Code, Redemption, Reward
+from app.referrals.own_codes import make_reward_codes
+from app.referrals.reverse import RedemptionState, lock_redemption_states
+from app.referrals.reward_store import RewardValues, store_rewards
 from app.referrals.rules import RedemptionStatus, RewardStatus
 
 _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
@@ -29,9 +30,9 @@ async def reward_redemptions(
 ) -> None:
     """Approve these redemptions, which the caller has checked, and grant their rewards.
 
-    Writes ledger entries and queues the messages. A reward is granted whole, and the share of
-    earlier refunds is reversed in the same transaction, so the ledger is the same whichever came
-    first. A second call grants nothing more.
+    Writes ledger entries, makes the referrers' own codes and queues the messages. What earlier
+    refunds took is not granted, so the ledger is the same whichever came first. A second call
+    grants nothing more.
     """
     if not redemption_ids:
         return
@@ -44,25 +45,56 @@ async def reward_redemptions(
     approved = [
         each.redemption.id for each in states if each.redemption.status is not RedemptionStatus.approved
     ]
-    await session.execute(
-        update(Redemption)
-        .where(Redemption.brand_id == brand.id, in_ids(Redemption.id, redemption_ids))
-        .values(status=RedemptionStatus.approved, approved_at=now, reason=None)
-    )
+    for state in states:
+        _approve(state, now=now)
+    await session.flush()
     granted = [
         (state, reward)
         for state in states
         if (reward := state.reward) is not None and reward.status in _GRANTABLE
     ]
-    for _, reward in granted:
-        _grant(reward, now=now)
-    await session.flush()
+    codes = await _grant(session, brand, granted, now=now)
     events = [Event("redemption.approved", redemption_id, now) for redemption_id in approved]
-    events += [Event("reward.granted", reward.id, now) for _, reward in granted]
+    events += [Event("reward.granted", reward.id, now) for _, reward in granted if reward.amount > 0]
     await record_events(session, brand.id, events)
-    await post_entries(session, brand, [_transaction(*each, now=now) for each in granted], now=now)
-    await adjust_rewards(session, brand, [state for state, _ in granted], now=now)
-    await _announce(session, tokens, brand, granted, now=now)
+    await _announce(session, tokens, brand, granted, codes, now=now)
+
+
+async def _grant(
+    session: AsyncSession, brand: Brand, granted: Sequence[tuple[RedemptionState, Reward]], *, now: datetime
+) -> dict[UUID, Code]:
+    """Grant these rewards; returns the codes made for them, by reward."""
+    expires = {reward.id: now + timedelta(days=state.terms.reward.valid_days) for state, reward in granted}
+    paid_by_code = [
+        (state, reward)
+        for state, reward in granted
+        if reward.kind is RewardKind.code and state.amount_of(reward) > 0
+    ]
+    codes: dict[UUID, Code] = {}
+    if paid_by_code:
+        shops = await load_shops(session, brand.id)
+        codes = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)
+    changes = []
+    for state, reward in granted:
+        code = codes.get(reward.id)
+        values = replace(
+            RewardValues.of(reward),
+            granted_at=now,
+            expires_at=expires[reward.id],
+            code_id=None if code is None else code.id,
+        )
+        changes.append(state.change_of(reward, values))
+    await store_rewards(session, brand, changes, now=now)
+    return codes
+
+
+def _approve(state: RedemptionState, *, now: datetime) -> None:
+    redemption = state.redemption
+    redemption.status = RedemptionStatus.approved
+    redemption.status_before = None
+    redemption.approved_at = now
+    # What stays is why an approved redemption earns nothing.
+    redemption.reason = None if state.reward is None else state.reward.reason
 
 
 async def _announce(
@@ -70,35 +102,15 @@ async def _announce(
     tokens: Tokens,
     brand: Brand,
     granted: Sequence[tuple[RedemptionState, Reward]],
+    codes: Mapping[UUID, Code],
     *,
     now: datetime,
 ) -> None:
     """Queue the messages about those granted rewards of which something is left."""
     shops = await load_shops(session, brand.id)
     announced = [
-        GrantedReward(reward, net, shops[state.order.shop_id])
+        GrantedReward(reward, codes.get(reward.id), shops[state.order.shop_id])
         for state, reward in granted
-        if (net := state.net_of(reward.amount)) > 0
+        if reward.net_amount > 0 and not reward.frozen
     ]
     await announce_rewards(session, tokens, brand, announced, now=now)
-
-
-def _grant(reward: Reward, *, now: datetime) -> None:
-    reward.status = RewardStatus.granted
-    reward.granted_at = now
-    reward.net_amount = reward.amount
-    reward.code = random_code() if reward.kind is RewardKind.code else None
-
-
-def _transaction(state: RedemptionState, reward: Reward, *, now: datetime) -> LedgerTransaction:
-    return LedgerTransaction(
-        key=f"grant:{state.redemption.id}",
-        account=LedgerAccount.reward_cost,
-        other=LedgerAccount.referrers,
-        amount=reward.amount,
-        currency=reward.currency,
-        cause_kind=CauseKind.redemption,
-        cause_id=state.redemption.id,
-        referrer_id=reward.referrer_id,
-        occurred_at=now,
-    )

@@ -48,7 +48,7 @@ class RedemptionStatus(StrEnum):
 
 
 class RefusalReason(StrEnum):
-    """Why a code does not count for an order; shown to people."""
+    """Why a code does not count for an order, or not yet, or earns nothing; shown to people."""
 
     unknown_code = "unknown_code"
     expired = "expired"
@@ -59,10 +59,15 @@ class RefusalReason(StrEnum):
     already_used_by_friend = "already_used_by_friend"
     minimum_not_met = "minimum_not_met"
     budget_spent = "budget_spent"
+    """The redemption counts, its reward is 0."""
     cap_reached = "cap_reached"
+    """The redemption counts, its reward is 0."""
     currency_mismatch = "currency_mismatch"
     not_active = "not_active"
     suspected_fraud = "suspected_fraud"
+    """In review: the friend cannot be told from the referrer or an earlier friend."""
+    disputed = "disputed"
+    """In review, or reversed: the order's payment is disputed, or the dispute was lost."""
 
 
 class RewardStatus(StrEnum):
@@ -80,7 +85,9 @@ class RewardStatus(StrEnum):
 
 
 COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
-"""Redemptions that are rewarded or may yet be; they count for the referrer's cap and the budget."""
+"""Redemptions that are rewarded or may yet be; their rewards count for the budget."""
+HELD_OR_PENDING = (RewardStatus.pending, RewardStatus.granted, RewardStatus.used, RewardStatus.expired)
+"""Rewards that a referrer has, had and did not lose, or may yet get: they count for their cap."""
 EARNED = (RewardStatus.granted, RewardStatus.used)
 """Rewards that a referrer has."""
 _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {

@@ -33,10 +33,16 @@ class DiscountShape(ApiModel):
         return cls(kind=kind, value=f"{value:f}", currency=currency)
 
 
-def code_status(code: Code, now: datetime) -> CodeStatus:
-    """The status of a code at `now`; a superseded code is disabled."""
+def code_status(code: Code, reward: Reward | None, now: datetime) -> CodeStatus:
+    """The status of a code at `now`.
+
+    A superseded code is disabled, and so is the code of a reward that was reversed or is frozen.
+    """
     status = status_of(code, now=now)
-    return CodeStatus.disabled if status is CodeStatus.active and not code.active else status
+    is_off = not code.active
+    if reward is not None:
+        is_off = is_off or reward.frozen or reward.status is RewardStatus.reversed
+    return CodeStatus.disabled if status is CodeStatus.active and is_off else status
 
 
 class CodeRow(RowModel):
@@ -58,8 +64,12 @@ class CodeRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Code` and `live_at`, of its publication in the referrer's shop."""
+        """From a row of `Code`, `live_at` of its publication in the referrer's shop, and `Reward`.
+
+        A reward's code is worth what is left of the reward.
+        """
         code: Code = row.Code
+        reward: Reward | None = row.Reward
         return cls(
             id=public_id("cod", code.id),
             created_at=code.created_at,
@@ -70,8 +80,12 @@ class CodeRow(RowModel):
             uses=code.uses,
             max_uses=code.max_uses,
             expires_at=code.expires_at,
-            status=code_status(code, clock.now()),
-            discount=DiscountShape.of(code.discount_kind, code.discount_value, code.currency),
+            status=code_status(code, reward, clock.now()),
+            discount=DiscountShape.of(
+                code.discount_kind,
+                code.discount_value if reward is None else money.to_decimal(reward.net_amount, code.currency),
+                code.currency,
+            ),
             minimum_subtotal=None if code.minimum_subtotal is None else f"{code.minimum_subtotal:f}",
             live_at=row.live_at,
             disabled_at=code.disabled_at,
@@ -121,7 +135,7 @@ class RedemptionRow(RowModel):
 
 
 class RewardRow(RowModel):
-    """A reward as granted (`amount`), and what reversals left of it (`net_amount`)."""
+    """A reward as granted (`amount`), what refunds left of it (`net_amount`) and what was spent."""
 
     created_at: datetime
     redemption: str | None
@@ -129,14 +143,19 @@ class RewardRow(RowModel):
     kind: RewardKind | str
     amount: str
     net_amount: str
+    used_amount: str
     currency: str
     code: str | None
     status: RewardStatus | str
+    reason: RefusalReason | str | None
+    frozen: bool
     granted_at: datetime | None
+    expires_at: datetime | None
+    used_at: datetime | None
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Reward`."""
+        """From a row of `Reward` and `code`, the referrer's own as shown."""
         reward: Reward = row.Reward
         return cls(
             id=public_id("rwd", reward.id),
@@ -146,10 +165,15 @@ class RewardRow(RowModel):
             kind=reward.kind,
             amount=money.to_text(reward.amount, reward.currency),
             net_amount=money.to_text(reward.net_amount, reward.currency),
+            used_amount=money.to_text(reward.used_amount, reward.currency),
             currency=reward.currency,
-            code=reward.code if pii else mask_code(reward.code),
+            code=row.code if pii else mask_code(row.code),
             status=reward.status,
+            reason=reward.reason,
+            frozen=reward.frozen,
             granted_at=reward.granted_at,
+            expires_at=reward.expires_at,
+            used_at=reward.used_at,
         )
 
 

@@ -4,7 +4,7 @@ They reveal nothing about the friend.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.base.i18n import N_, SOURCE, long_date, translate
@@ -26,10 +26,12 @@ _REFUSED: Mapping[str, str] = {
     RefusalReason.currency_mismatch: N_("No reward: the order was paid in another currency."),
     RefusalReason.not_active: N_("No reward: the programme was not running then."),
     RefusalReason.suspected_fraud: N_("No reward: the order could not be told apart from one of your own."),
+    RefusalReason.disputed: N_("No reward: the payment of the order was disputed."),
 }
 _REVERSED: Mapping[str, str] = {
     "cancelled": N_("No reward: the order was cancelled."),
     "refunded": N_("No reward: the order was refunded."),
+    "disputed": N_("No reward: the payment of the order was taken back."),
 }
 _REVERSED_OTHERWISE = N_("No reward: the order was taken back.")
 _CLOSED: Mapping[RedemptionStatus, str] = {
@@ -43,6 +45,7 @@ CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.exhausted: N_("Your code has been used as often as it may be. Thank you!"),
 }
 """Why there is nothing to share; empty for a code that works."""
+_MOMENT = timedelta(microseconds=1)
 NO_CODE = N_("You have no code yet.")
 
 
@@ -52,17 +55,22 @@ def day_of(at: datetime, zone: ZoneInfo, language: str = SOURCE) -> str:
 
 
 def describe_redemption(
-    redemption: Redemption, reward: Reward | None, zone: ZoneInfo, language: str = SOURCE
+    redemption: Redemption,
+    reward: Reward | None,
+    code: str | None,
+    zone: ZoneInfo,
+    language: str = SOURCE,
 ) -> str:
-    """The state of a friend's order, and why there is no reward where there is none."""
+    """The state of a friend's order, and why there is no reward where there is none.
+
+    `code` is the referrer's own that the reward is paid with.
+    """
     match redemption.status:
         case RedemptionStatus.pending:
-            if redemption.hold_until is None:
-                return translate(language, "Waiting for the order to be delivered.")
-            day = day_of(redemption.hold_until, zone, language)
+            day = "" if redemption.hold_until is None else day_of(redemption.hold_until, zone, language)
             return translate(language, "Counts from %(day)s on, unless the order is returned.", day=day)
         case RedemptionStatus.approved:
-            return _describe_reward(reward, language)
+            return _describe_reward(reward, code, zone, language)
         case RedemptionStatus.reversed:
             return translate(language, _REVERSED.get(redemption.reason or "", _REVERSED_OTHERWISE))
         case RedemptionStatus.refused:
@@ -71,8 +79,10 @@ def describe_redemption(
             return translate(language, _CLOSED[redemption.status])
 
 
-def _describe_reward(reward: Reward | None, language: str) -> str:
-    if reward is None:
+def _describe_reward(reward: Reward | None, code: str | None, zone: ZoneInfo, language: str) -> str:
+    if reward is not None and reward.reason is not None:
+        return translate(language, _REFUSED[reward.reason])
+    if reward is None or reward.amount == 0:
         return translate(language, "Counted. Thank you!")
     if reward.status is RewardStatus.reversed:
         return translate(language, "No reward: too much of the order was refunded.")
@@ -86,7 +96,18 @@ def _describe_reward(reward: Reward | None, language: str) -> str:
         )
     else:
         got = translate(language, "You got %(amount)s.", amount=left)
-    if not reward.code:
-        return got
-    own = translate(language, "Your own code: %(code)s", code=reward.code)
-    return f"{got} {own}"
+    return f"{got} {_describe_use(reward, code, zone, language)}".rstrip()
+
+
+def _describe_use(reward: Reward, code: str | None, zone: ZoneInfo, language: str) -> str:
+    """How the reward can be spent, or what became of it."""
+    if reward.frozen and reward.status is RewardStatus.granted:
+        return translate(language, "We are checking this order once more; until then it cannot be used.")
+    if reward.status is RewardStatus.used:
+        return translate(language, "You have used it.")
+    last_day = "" if reward.expires_at is None else day_of(reward.expires_at - _MOMENT, zone, language)
+    if reward.status is RewardStatus.expired:
+        return translate(language, "It expired on %(day)s.", day=last_day)
+    if code is None:
+        return translate(language, "It is credited to you until %(day)s.", day=last_day) if last_day else ""
+    return translate(language, "Your own code until %(day)s: %(code)s", code=code, day=last_day)

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import N_, SOURCE, translate
+from app.base.money import Money
 from app.brands.models import Brand
-from app.brands.programme import DiscountKind, RewardKind
+from app.brands.programme import DiscountKind
 from app.brands.terms import Terms, load_terms
-from app.referrals.amount_rules import amount_text
+from app.referrals.amount_rules import amount_text, reward_value
 from app.referrals.models import Code, CodePublication, Referrer
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
 
@@ -161,8 +162,8 @@ def discount_text(kind: DiscountKind, value: Decimal, currency: str) -> str:
 
 def reward_text(terms: Terms, currency: str) -> str | None:
     """`10.00 EUR`, or None where a referrer gets thanks alone."""
-    reward = terms.reward
-    return None if reward.kind is RewardKind.none or not reward.value else amount_text(reward.value, currency)
+    value = reward_value(terms.reward, currency)
+    return str(Money(value, currency)) if value else None
 
 
 def disclosure_text(terms: Terms, currency: str, language: str = SOURCE) -> str:

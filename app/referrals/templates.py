@@ -48,6 +48,8 @@ class RewardParams:
     """A `RewardKind`: `code` or `credit`."""
     code: str | None
     """The referrer's own code, for a reward of kind `code`."""
+    expires_on: Annotated[str | None, DATE]
+    """ISO date, the last day on which it can be used."""
     referrer_id: str
     """Of the referrer's own page."""
 
@@ -80,7 +82,12 @@ REWARD = register(
         "reward",
         RewardParams,
         RewardParams(
-            first_name="Ana", amount="10.00 EUR", kind="code", code="K7QX4M9WPA", referrer_id=_REFERRER
+            first_name="Ana",
+            amount="10.00 EUR",
+            kind="code",
+            code="K7QX4M9WPA",
+            expires_on="2027-09-01",
+            referrer_id=_REFERRER,
         ),
         subject_prefix="rwd",
         links=_PAGE,

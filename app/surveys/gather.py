@@ -137,6 +137,7 @@ def _order_input(
         cancelled=order.cancelled_at is not None,
         refunded=order.money.is_refunded,
         total=to_decimal(order.total, order.currency),
+        currency=order.currency,
         source=order.source,
         tags=order.tags,
         test=order.test,

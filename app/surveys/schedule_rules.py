@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.brands.amount_rules import amount_in
 from app.brands.programme import Channel, Exclude, Programme, QuietHours, SurveyTerms, Trigger
 from app.brands.rules import next_daytime
 from app.customers.rules import ContactOptions, NoContactReason
@@ -29,7 +30,9 @@ class SurveyInput:
     refunded: bool = False
     """Completely; after a partial refund the survey is still sent."""
     total: Decimal | None = Decimal(0)
-    """In major units of the order's currency; None without an order."""
+    """In major units of `currency`; None without an order."""
+    currency: str = ""
+    """The order's; empty without one."""
     source: str | None = None
     tags: Sequence[str] = ()
     test: bool = False
@@ -219,7 +222,10 @@ def is_excluded(fact: SurveyInput, exclude: Exclude) -> bool:
         return True
     if {tag.casefold() for tag in fact.tags} & {tag.casefold() for tag in exclude.tags}:
         return True
-    return exclude.below_total is not None and fact.total is not None and fact.total < exclude.below_total
+    if exclude.below_total is None or fact.total is None:
+        return False
+    least = amount_in(exclude.below_total, fact.currency)
+    return least is not None and fact.total < least
 
 
 def is_off(fact: SurveyInput, programme: Programme, *, now: datetime) -> SkipReason | None:

@@ -1229,6 +1229,27 @@ def upgrade() -> None:
         postgresql_where=sa.text("active AND kind = 'share'"),
     )
     op.create_table(
+        "credit_accounts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("balance", sa.BigInteger(), nullable=False),
+        sa.Column("reserved", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("reserved >= 0", name=op.f("ck_credit_accounts_reserved_is_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_credit_accounts_referrers_brand_id_referrer_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "referrer_id", "currency", name=op.f("pk_credit_accounts")),
+    )
+    op.create_table(
         "ledger_entries",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1334,6 +1355,50 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'wanted'"),
     )
     op.create_table(
+        "credit_reservations",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("captured", sa.BigInteger(), nullable=False),
+        sa.Column("refunded", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "captured BETWEEN 0 AND amount", name=op.f("ck_credit_reservations_captured_within_amount")
+        ),
+        sa.CheckConstraint(
+            "refunded BETWEEN 0 AND captured", name=op.f("ck_credit_reservations_refunded_within_captured")
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id", "currency"],
+            ["credit_accounts.brand_id", "credit_accounts.referrer_id", "credit_accounts.currency"],
+            name=op.f("fk_credit_reservations_credit_accounts_brand_id_referrer_id_currency"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_credit_reservations")),
+    )
+    op.create_index(
+        "ix_credit_reservations_account",
+        "credit_reservations",
+        ["brand_id", "referrer_id", "currency"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_credit_reservations_open",
+        "credit_reservations",
+        ["brand_id", "expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'reserved'"),
+    )
+    op.create_table(
         "redemptions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1424,11 +1489,19 @@ def upgrade() -> None:
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("net_amount", sa.BigInteger(), nullable=False),
+        sa.Column("used_amount", sa.BigInteger(), nullable=False),
+        sa.Column("lapsed_amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("code_id", sa.Uuid(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("frozen", sa.Boolean(), nullable=False),
         sa.Column("granted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_order_id", sa.Uuid(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1436,6 +1509,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("net_amount BETWEEN 0 AND amount", name=op.f("ck_rewards_net_within_amount")),
+        sa.CheckConstraint("used_amount >= 0", name=op.f("ck_rewards_used_is_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "code_id"],
+            ["codes.brand_id", "codes.id"],
+            name=op.f("fk_rewards_codes_brand_id_code_id"),
+        ),
         sa.ForeignKeyConstraint(
             ["brand_id", "redemption_id"],
             ["redemptions.brand_id", "redemptions.id"],
@@ -1446,11 +1525,31 @@ def upgrade() -> None:
             ["referrers.brand_id", "referrers.id"],
             name=op.f("fk_rewards_referrers_brand_id_referrer_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "used_order_id"],
+            ["orders.brand_id", "orders.id"],
+            name=op.f("fk_rewards_orders_brand_id_used_order_id"),
+        ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_rewards")),
+        sa.UniqueConstraint("brand_id", "code_id", name=op.f("uq_rewards_brand_id_code_id")),
         sa.UniqueConstraint("brand_id", "redemption_id", name=op.f("uq_rewards_brand_id_redemption_id")),
+    )
+    op.create_index(
+        "ix_rewards_expiry",
+        "rewards",
+        ["brand_id", "expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'granted'"),
     )
     op.create_index("ix_rewards_referrer", "rewards", ["brand_id", "referrer_id"], unique=False)
     op.create_index("ix_rewards_status", "rewards", ["brand_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_rewards_used_order",
+        "rewards",
+        ["brand_id", "used_order_id"],
+        unique=False,
+        postgresql_where=sa.text("used_order_id IS NOT NULL"),
+    )
     op.execute(
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1469,8 +1568,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '1s'")
+    op.drop_index(
+        "ix_rewards_used_order", table_name="rewards", postgresql_where=sa.text("used_order_id IS NOT NULL")
+    )
     op.drop_index("ix_rewards_status", table_name="rewards")
     op.drop_index("ix_rewards_referrer", table_name="rewards")
+    op.drop_index("ix_rewards_expiry", table_name="rewards", postgresql_where=sa.text("status = 'granted'"))
     op.drop_table("rewards")
     op.drop_index(
         "uq_redemptions_friend_phone",
@@ -1491,6 +1594,13 @@ def downgrade() -> None:
     op.drop_index("ix_redemptions_code", table_name="redemptions")
     op.drop_table("redemptions")
     op.drop_index(
+        "ix_credit_reservations_open",
+        table_name="credit_reservations",
+        postgresql_where=sa.text("status = 'reserved'"),
+    )
+    op.drop_index("ix_credit_reservations_account", table_name="credit_reservations")
+    op.drop_table("credit_reservations")
+    op.drop_index(
         "ix_code_publications_wanted",
         table_name="code_publications",
         postgresql_where=sa.text("state = 'wanted'"),
@@ -1501,6 +1611,7 @@ def downgrade() -> None:
     op.drop_table("visit_counts")
     op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
     op.drop_table("ledger_entries")
+    op.drop_table("credit_accounts")
     op.drop_index(
         "uq_codes_active_share", table_name="codes", postgresql_where=sa.text("active AND kind = 'share'")
     )

@@ -38,7 +38,9 @@ def test_every_operation_returns_a_named_shape(operation):
     else:
         assert media_type == "application/json"
         assert content["schema"]["$ref"], "an untyped response"
-        assert resolved(content["schema"])["properties"]
+        shape = resolved(content["schema"])
+        # A redeemed code makes one of two rows, which the named shape lists.
+        assert all(resolved(each)["properties"] for each in shape.get("anyOf", [shape]))
 
 
 @pytest.mark.parametrize("operation", API)

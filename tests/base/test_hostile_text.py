@@ -17,7 +17,7 @@ from app.base.log import REASON_LIMIT, scrub
 from app.base.masking import without_addresses
 from app.base.money import MoneyError
 from app.base.text import quoted
-from app.brands.programme import Decimals
+from app.brands.amount_rules import Decimals
 from app.customers.contact import email_identity
 from app.ingest.failures import failed
 from app.messaging.providers.sendgrid import events

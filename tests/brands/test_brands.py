@@ -7,6 +7,7 @@ from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import AppError
 from app.base.tokens import new_webhook_secret
 from app.brands.add import add_brand, add_shop, change_programme, exchange_secret
+from app.brands.amount_rules import amount_in
 from app.brands.find import find_shop, load_programme, require_shop
 from app.brands.programme import Programme
 from app.brands.rules import Platform, accent_of, is_webhook_secret
@@ -43,8 +44,72 @@ def test_the_default_programme_is_the_contracts():
     shown = Programme().as_json()
     assert shown["survey"]["quiet_hours"] == {"from": "20:00", "to": "09:00"}
     assert shown["offer"]["friend_discount"] == {"kind": "percent", "value": "10.00"}
-    assert shown["reward"] | {"value": "10.00"} == shown["reward"]
+    assert shown["reward"] == {
+        "kind": "code",
+        "value": "10.00",
+        "hold_days": 14,
+        "hold_from": "delivered",
+        "partial_refund": "proportional",
+        "cap_per_referrer": None,
+        "budget": None,
+        "valid_days": 365,
+    }
     assert Programme.model_validate(shown) == Programme()
+
+
+def test_money_is_one_amount_or_one_for_each_currency():
+    terms = Programme.model_validate({"reward": {"value": {"EUR": "10.00", "CHF": "11.00"}}})
+    assert terms.as_json()["reward"]["value"] == {"EUR": "10.00", "CHF": "11.00"}
+    assert Programme.model_validate(terms.as_json()) == terms
+    assert (amount_in(terms.reward.value, "CHF"), amount_in(terms.reward.value, "USD")) == (11, None)
+    for wrong in ({"EUR": 1.5}, {"EURO": "1.00"}, {}, {"EUR": "-1"}, "ten", 1.5):
+        with pytest.raises(ValidationError):
+            Programme.model_validate({"reward": {"value": wrong}})
+    with pytest.raises(ValidationError, match="a percentage is one number"):
+        Programme.model_validate({"offer": {"friend_discount": {"value": {"EUR": "10"}}}})
+
+
+def test_combinations_that_cannot_be_kept_are_refused_in_a_sentence():
+    with pytest.raises(ValidationError, match="orders do not tell of what kind"):
+        Programme.model_validate({"offer": {"combines_with": ["shipping", "order"]}})
+
+
+async def test_amounts_that_a_currency_cannot_hold_are_refused(context, brand, shop):
+    async def put(reward: object) -> None:
+        async with context.sessions.begin() as session:
+            terms = Programme.model_validate({"reward": {"value": reward}})
+            await change_programme(session, brand.id, terms, actor=cli_actor(brand.id))
+
+    for wrong in ("10.005", {"JPY": "10.5"}, {"EUR": "1", "KWD": "1.0001"}):
+        with pytest.raises((AppError, ValidationError)):
+            await put(wrong)
+    await put({"EUR": "10.50", "JPY": "1000", "KWD": "1.005"})
+    await put("10.50")
+    async with context.sessions.begin() as session:
+        with pytest.raises(AppError, match=r"reward\.value: 10\.50 has more decimals than JPY"):
+            await add_shop(
+                session,
+                context.tokens,
+                brand,
+                "acme-jp",
+                name="Acme JP",
+                currency="JPY",
+                actor=cli_actor(brand.id),
+            )
+
+
+async def test_switches_and_dates_are_kept_where_a_put_leaves_them_out(context, brand):
+    async def put(**terms: object) -> Programme:
+        async with context.sessions.begin() as session:
+            given = Programme.model_validate(terms)
+            actor = cli_actor(brand.id)
+            changed = await change_programme(session, brand.id, given, actor=actor, keep_switches=True)
+            return changed.programme
+
+    await put(surveys_enabled=False, ends_at="2027-01-01T00:00:00Z")
+    kept = await put(reward={"hold_days": 3})
+    assert (kept.surveys_enabled, kept.offers_enabled, kept.ends_at.year) == (False, True, 2027)
+    assert (await put(surveys_enabled=True, ends_at=None)).ends_at is None
 
 
 async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_three(context, brand, shop):

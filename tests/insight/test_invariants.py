@@ -26,6 +26,7 @@ from tests.support.violations import (  # noqa: F401  # they fill CASES
     consents,
     erasure,
     referrals,
+    rewards,
     surveys,
 )
 from tests.support.violations.sound import CASES, Sound, Work
@@ -148,4 +149,5 @@ async def test_a_granted_reward_shrinks_with_its_order(sound):
     )
     await sound.rows.book(approved, LedgerAccount.reward_cost, LedgerAccount.referrers, -500)
     await sound.session.execute(update(Reward).values(net_amount=500))
+    await sound.sql("UPDATE credit_accounts SET balance = 500")
     assert await violations(sound) == {}

@@ -51,7 +51,7 @@ PAID = OrderPaid(
     person=Person(email="ann@example.com", country="DE"),
     discount_codes=("ANA-7K4QX",),
     items=(Item("Teapot", 2, "tea", 4000),),
-    shipping_address=("1 Main St", "Berlin", "10115", "DE"),
+    shipping_address=("1 Main St", "Flat 3", "10115", "Berlin", "DE"),
     shipping_country="DE",
     payment_fingerprint="card_1",
 )
@@ -293,8 +293,15 @@ async def test_orders_without_a_customer_tests_and_history_are_marked(
 async def test_address_and_payment_are_stored_as_keyed_hashes_only(
     context: AppContext, session: AsyncSession, brand: Brand, shop: Shop
 ) -> None:
-    respelled = replace(PAID, order_id="2", shipping_address=("1 MAIN ST.", "", "berlin", "10115", "de"))
-    vague = replace(PAID, order_id="3", shipping_address=("Berlin", "DE"), payment_fingerprint=None)
+    respelled = replace(
+        PAID, order_id="2", shipping_address=("1 MAIN ST.", "flat-3", "10115", "berlin", "de")
+    )
+    vague = replace(
+        PAID,
+        order_id="3",
+        shipping_address=("1 Main St", "", "10115", "Berlin", "DE"),
+        payment_fingerprint=None,
+    )
     await paid(context, brand, shop, PAID, respelled, vague)
     first, second, third = [await order_of(session, each) for each in ("1001", "2", "3")]
     assert first.address_key == second.address_key is not None

@@ -131,16 +131,19 @@ def test_refund_is_rounded_half_up_to_the_decimals_of_its_currency(
 @pytest.mark.parametrize(
     ("parts", "line"),
     [
-        (("1 Main St.", "", "Berlin", "10115", "DE"), "1mainst|berlin|10115|de"),
-        ((" 1  MAIN ST ", "Berlin", "10115", "de"), "1mainst|berlin|10115|de"),
-        (("Straße 5", "Köln"), "strasse5|koln"),
-        (("10115", "Berlin", "DE"), None),
-        (("Berlin", "10115", "DE"), None),
-        (("DE",), None),
-        (("1 Main St",), None),
+        (("1 Main St.", "Flat 3", "10115", "Berlin", "DE"), "1mainst|flat3|10115|berlin|de"),
+        ((" 1  MAIN ST ", "FLAT-3", "10115", "Berlin", "de"), "1mainst|flat3|10115|berlin|de"),
+        (("Straße 5, Whg. 12", "", "50667", "Köln", "DE"), "strasse5whg12|50667|koln|de"),
+        (("5 Main St #12", "", "97205", "Portland", "US"), "5mainst12|97205|portland|us"),
+        (("12/4 High St", "", "3000", "Melbourne", "AU"), "124highst|3000|melbourne|au"),
+        (("Ringstr. 5, 3. OG", "", "1010", "Wien", "AT"), "ringstr53og|1010|wien|at"),
+        (("1 Main St", "", "10115", "Berlin", "DE"), None),
+        (("Main St", "", "10115", "Berlin", "DE"), None),
+        (("", "", "10115", "Berlin", "DE"), None),
+        (("12", "34", "10115", "Berlin", "DE"), None),
         (("...", "", "-"), None),
         ((), None),
     ],
 )
-def test_address_is_comparable_when_it_names_a_building(parts: tuple[str, ...], line: str | None) -> None:
+def test_address_is_comparable_when_it_names_a_dwelling(parts: tuple[str, ...], line: str | None) -> None:
     assert comparable_address(parts) == line

@@ -229,7 +229,7 @@ def test_order_is_read_whole():
     assert (event.subtotal, event.total, event.discount_total) == (8000, 8490, 800)
     assert event.placed_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
     assert event.discount_codes == ("ANA-7K4QX",)
-    assert event.shipping_address == ("Main St 1", "10115", "Berlin", "de")
+    assert event.shipping_address == ("Main St 1", "", "10115", "Berlin", "de")
     assert event.person.shipping_country == "DE"
     assert (event.person.email_consent.given, event.person.sms_consent.given) == (True, False)
     assert (event.items[0].quantity, event.items[0].unit_price) == (2, 4000)

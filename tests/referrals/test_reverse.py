@@ -50,14 +50,14 @@ async def test_refund_keeps_the_use_and_a_cancellation_gives_it_back_once(
     assert await balances(context, brand) == {"discount_cost": 800, "friends": -800}
 
 
-async def test_hold_counted_from_delivery_starts_when_it_comes(
+async def test_hold_is_counted_from_the_delivery_else_from_thirty_days_after_the_payment(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
-    await set_terms(context, brand, {"reward": {"hold_from": "delivered", "hold_days": 7}})
+    await set_terms(context, brand, {"reward": {"hold_days": 7}})
     code = await make_referrer(context, brand, shop)
-    redemption = await friend_orders(context, brand, shop, code.code)
-    assert redemption.hold_until is None
-    assert await settle(context, days=365) == 0
+    redemption = await friend_orders(context, brand, shop, code.code, delivered_at=None)
+    assert redemption.hold_until == NOW + 37 * DAY
+    assert await settle(context, days=36.9) == 0
     await change_order(context, brand, redemption.order_id, delivered_at=NOW + 3 * DAY)
     found = await redemption_of(context, brand, redemption.order_id)
     assert found is not None
@@ -113,7 +113,7 @@ async def test_every_order_of_facts_ends_alike(context: AppContext, brand: Brand
     code = await make_referrer(context, brand, shop)
     ends = set()
     for facts in permutations(FACTS):
-        redemption = await friend_orders(context, brand, shop, code.code)
+        redemption = await friend_orders(context, brand, shop, code.code, delivered_at=None)
         for fact in (*facts, *facts):
             if isinstance(fact, dict):
                 await change_order(context, brand, redemption.order_id, **fact)

@@ -52,6 +52,7 @@ async def reward_messages(context: AppContext, brand: Brand) -> list[Message]:
 async def test_reward_comes_when_the_hold_is_over_and_not_before(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
+    await set_terms(context, brand, {"reward": {"kind": "credit"}})
     code = await make_referrer(context, brand, shop)
     redemption = await friend_orders(context, brand, shop, code.code)
     assert await settle(context, days=13.9) == 0
@@ -83,6 +84,7 @@ async def test_reward_comes_when_the_hold_is_over_and_not_before(
         "amount": "10.00 EUR",
         "kind": "credit",
         "code": None,
+        "expires_on": "2027-03-24",
         "referrer_id": str(code.referrer_id),
     }
 
@@ -125,10 +127,11 @@ async def test_reward_kinds(context: AppContext, brand: Brand, shop: Shop) -> No
     assert await reward_of(context, brand, first.id) is None
     reward = await reward_of(context, brand, second.id)
     assert reward is not None
-    assert reward.code is not None
-    assert (reward.kind, reward.amount, len(reward.code)) == ("code", 500, 10)
+    assert reward.code_id is not None
+    code = await code_of(context, brand, reward.code_id)
+    assert (reward.kind, reward.amount, len(code.display), code.kind) == ("code", 500, 10, "reward")
     [message] = await reward_messages(context, brand)
-    assert message.template_params["code"] == reward.code
+    assert message.template_params["code"] == code.display
 
 
 async def test_reward_is_computed_in_the_currency_of_the_orders_shop(

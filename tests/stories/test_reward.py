@@ -28,7 +28,9 @@ async def code_of_ana(story: Story) -> str:
 
 
 async def friend_orders(story: Story, code: str, number: int = 2, *, email: str = BEN) -> None:
+    """A friend's order with the code, which arrives at once."""
     await story.deliver("order.paid", with_code(an_order(number, FRIEND, email=email), code))
+    await story.deliver("order.delivered", {"order_id": f"order-{number}", "at": FRIEND.isoformat()})
 
 
 async def refund(
@@ -72,8 +74,9 @@ async def test_referrer_is_rewarded_when_the_hold_is_over(story) -> None:
         "10.00",
         "10.00",
         "granted",
-        "credit",
+        "code",
     )
+    assert granted["code"] in (await story.mails(ANA))[-1].text
     assert "10.00 EUR" in (await story.mails(ANA))[-1].text
     balance = await story.balance()
     assert sum(balance.values()) == 0

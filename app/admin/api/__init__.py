@@ -13,11 +13,25 @@ from app.admin.api import (
     numbers,
     people,
     programme,
+    spending,
     surveys,
 )
 from app.base.web.openapi import problems
 
-PARTS = (brand, programme, deliveries, people, surveys, messages, codes, checkout, numbers, access, audit)
+PARTS = (
+    brand,
+    programme,
+    deliveries,
+    people,
+    surveys,
+    messages,
+    codes,
+    checkout,
+    spending,
+    numbers,
+    access,
+    audit,
+)
 router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))
 for part in PARTS:
     router.include_router(part.router)

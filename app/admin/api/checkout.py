@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from app.admin.api.code_guesses import get_code_guesses
-from app.admin.api.codes import shown_redemption
+from app.admin.api.codes import shown_redemption, shown_reward
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Checkout
 from app.admin.fields import Plain
@@ -21,7 +21,7 @@ from app.brands.find import load_brand, load_shops
 from app.checkout import roll_back as rolling_back
 from app.checkout.parse import parse_basket, parse_purchase, parse_rollback
 from app.checkout.redeem import choose_shop, redeem_code
-from app.checkout.schemas import BasketBody, PurchaseBody, RollbackBody
+from app.checkout.schemas import BasketBody, PurchaseBody, RedeemedCode, RollbackBody
 from app.checkout.validate import ShopOrder, Validation, validate_code
 from app.platforms.events import Unparseable
 from app.referrals.rules import RefusalReason
@@ -43,6 +43,7 @@ _DETAILS = {
     RefusalReason.currency_mismatch: "The code holds in another currency.",
     RefusalReason.not_active: "The programme is not running.",
     RefusalReason.suspected_fraud: "The order is in review.",
+    RefusalReason.disputed: "The payment behind it is disputed.",
 }
 
 
@@ -90,7 +91,7 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
     "/codes/redeem",
     name="redeem_code",
     status_code=201,
-    response_model=RedemptionRow,
+    response_model=RedeemedCode,
     responses=problems(409, 413, 429, models={409: RedemptionProblem}),
     openapi_extra=request_body(PurchaseBody),
 )
@@ -99,7 +100,8 @@ async def redeem(
 ) -> JSONResponse:
     """Record the order and redeem its code: 201 with the redemption, or 409 with the reason.
 
-    Of two orders at the same time with a code that can be used once more, one gets 201.
+    Of two orders at the same time with a code that can be used once more, one gets 201. A
+    referrer's own code makes no redemption: 201 with the reward that was used.
     """
     guesses = get_code_guesses(request)
 
@@ -114,6 +116,8 @@ async def redeem(
             raise AppError("invalid", str(error)) from None
         if result.reason == RefusalReason.unknown_code:
             guesses.record_unknown(caller, purchase.code)
+        if result.reward_id is not None:
+            return await shown_reward(write, caller, result.reward_id)
         if result.reason is None and result.redemption_id is not None:
             # The caller named the code, so it is shown whole.
             seeing = replace(caller, sees_people=True)

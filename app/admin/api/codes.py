@@ -1,5 +1,7 @@
 """Codes, their redemptions by friends, rewards, and the ledger."""
 
+from uuid import UUID
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
@@ -152,6 +154,13 @@ async def shown_redemption(
     return WriteResult(
         await get_row(write.session, caller, REDEMPTIONS, parse_public_id("red", shown_id)), status
     )
+
+
+async def shown_reward(write: IdempotentWrite, caller: Actor, reward_id: UUID) -> WriteResult:
+    """The reward as it is after its code was used."""
+    await write.session.flush()
+    write.session.expire_all()
+    return WriteResult(await get_row(write.session, caller, REWARDS, reward_id), 201)
 
 
 @router.get("/rewards", responses=problems(404))

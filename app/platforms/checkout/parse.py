@@ -18,6 +18,7 @@ from app.platforms.events import (
     OrderPaid,
     OrderRefunded,
     PlatformEvent,
+    address_parts,
 )
 from app.platforms.fields import Fields, load
 from app.platforms.protocol import RawDelivery
@@ -73,7 +74,7 @@ def read_order(data: Fields, default_time: datetime) -> OrderPaid:
     known = data.informational
     address = known.object_or_empty("shipping_address")
     country = address.country("country")
-    parts = (address.text(name) for name in ("line1", "line2", "postal_code", "city", "country"))
+    parts = [address.text(name) for name in ("line1", "line2", "postal_code", "city", "country")]
     placed_at, discounts = known.moment("placed_at"), _discounts(known, currency)
     codes = (*known.texts("discount_codes"), *(each.code for each in discounts))
     return OrderPaid(
@@ -95,7 +96,7 @@ def read_order(data: Fields, default_time: datetime) -> OrderPaid:
         tags=known.texts("tags"),
         test=data.values.get("test") is True,
         items=tuple(_item(line, currency) for line in known.objects("items")),
-        shipping_address=tuple(part for part in parts if part),
+        shipping_address=address_parts(parts),
         shipping_country=country,
         payment_fingerprint=known.text("payment_fingerprint"),
     )

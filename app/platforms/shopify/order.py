@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from app.base.tokens import slug_brand
-from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent
+from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent, address_parts
 from app.platforms.fields import Fields
 from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.edits import KeptLine, kept_lines, placed_subtotal, present_total, shipping_total
@@ -102,8 +102,9 @@ def _discounts(body: Fields, currency: str) -> tuple[CodeDiscount, ...]:
 
 
 def _address(address: Fields) -> tuple[str, ...]:
-    parts = (address.text(name) for name in ("address1", "address2", "zip", "city", "country_code"))
-    return tuple(part for part in parts if part)
+    return address_parts(
+        [address.text(name) for name in ("address1", "address2", "zip", "city", "country_code")]
+    )
 
 
 def _item(line: KeptLine, currency: str) -> Item:

@@ -13,6 +13,7 @@ from app.ledger.models import LedgerEntry
 from app.referrals.issue import NewReferrer, issue_offers
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.redeem import redeem_orders
+from app.referrals.rules import CodeKind
 from app.referrals.settle import sweep
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
@@ -36,7 +37,12 @@ async def issue(
         query = (
             select(Code)
             .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
-            .where(Code.brand_id == brand.id, Referrer.customer_id == customer_id, Code.active)
+            .where(
+                Code.brand_id == brand.id,
+                Referrer.customer_id == customer_id,
+                Code.active,
+                Code.kind == CodeKind.share,
+            )
         )
         return (await session.scalars(query)).one()
 
@@ -70,16 +76,15 @@ async def redemption_of(context: AppContext, brand: Brand, order_id: UUID) -> Re
 
 
 async def friend_orders(context: AppContext, brand: Brand, shop: Shop, code: str, **given: Any) -> Redemption:
-    """A new friend orders with the code; their redemption."""
-    order_id = await make_order(
-        context, brand, shop, await make_customer(context, brand, first_name="Ben"), code, **given
-    )
+    """A new friend orders with the code, which is delivered at once; their redemption."""
+    friend = await make_customer(context, brand, first_name="Ben")
+    order_id = await make_order(context, brand, shop, friend, code, **({"delivered_at": NOW} | given))
     [redemption] = await redeem(context, brand, order_id)
     return redemption
 
 
-async def settle(context: AppContext, *, days: float = 15) -> int:
-    """Sweep the redemptions due some days later."""
+async def settle(context: AppContext, *, days: float = 45) -> int:
+    """Sweep the redemptions due some days later, by default of undelivered orders too."""
     return await sweep_once(sweep(context), NOW + timedelta(days=days))
 
 

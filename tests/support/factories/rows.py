@@ -13,6 +13,7 @@ from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.customers.models import Customer
+from app.ledger.credit import change_balances
 from app.ledger.models import LedgerEntry
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.messaging.models import Attempt, Message
@@ -264,9 +265,12 @@ class Rows:
                 currency=redemption.currency,
                 status=RewardStatus.granted if approved else RewardStatus.pending,
                 granted_at=START if approved else None,
+                expires_at=START + timedelta(days=365) if approved else None,
             )
         )
         if approved:
+            owed = {(redemption.referrer_id, redemption.currency): 1000}
+            await change_balances(self.session, self.brand.id, owed)
             await self.book(redemption, LedgerAccount.reward_cost, LedgerAccount.referrers, 1000)
 
     async def book(

@@ -16,7 +16,7 @@ async def a_refund_that_no_event_reported(sound: Sound) -> str:
     return public_id("ord", sound.response.order_id)
 
 
-@breaks("reward_follows_the_order", "rewards_are_posted")
+@breaks("reward_follows_the_order", "rewards_are_posted", "credit_is_left_of_rewards")
 async def a_reward_that_shrank_by_itself(sound: Sound) -> str:
     await sound.sql("UPDATE rewards SET net_amount = 999 WHERE redemption_id = :id", id=sound.approved.id)
     return public_id("rwd", await sound.reward_id())

@@ -111,7 +111,7 @@ async def a_line_that_was_deleted(sound: Sound) -> str:
     return public_id("txn", transaction_id)
 
 
-@breaks("ledger_is_append_only")
+@breaks("ledger_is_append_only", "credit_is_in_the_ledger")
 async def a_key_that_was_posted_twice(sound: Sound) -> str:
     pairs = (
         (LedgerAccount.friends, LedgerAccount.referrers),
@@ -125,25 +125,25 @@ async def a_key_that_was_posted_twice(sound: Sound) -> str:
     return public_id("txn", UUID(first))
 
 
-@breaks("rewards_are_posted")
+@breaks("rewards_are_posted", "credit_is_in_the_ledger")
 async def a_cost_that_is_no_reward(sound: Sound) -> str:
     await sound.rows.book(sound.approved, LedgerAccount.reward_cost, LedgerAccount.referrers, 5)
     return public_id("red", sound.approved.id)
 
 
-@breaks("approved_is_rewarded", "rewards_are_posted")
+@breaks("approved_is_rewarded", "rewards_are_posted", "credit_is_in_the_ledger", "credit_is_left_of_rewards")
 async def a_redemption_without_its_reward(sound: Sound) -> str:
     await sound.sql("DELETE FROM rewards WHERE redemption_id = :id", id=sound.approved.id)
     return public_id("red", sound.approved.id)
 
 
-@breaks("only_approved_is_rewarded")
+@breaks("only_approved_is_rewarded", "reward_status_is_its_facts")
 async def a_pending_reward_of_an_approved_redemption(sound: Sound) -> str:
     await sound.sql("UPDATE rewards SET status = 'pending' WHERE redemption_id = :id", id=sound.approved.id)
     return public_id("red", sound.approved.id)
 
 
-@breaks("only_approved_is_rewarded", "reward_follows_the_order")
+@breaks("only_approved_is_rewarded", "reward_follows_the_order", "reward_status_is_its_facts")
 async def a_granted_reward_of_a_reversed_redemption(sound: Sound) -> str:
     await sound.sql("UPDATE redemptions SET status = 'reversed' WHERE id = :id", id=sound.approved.id)
     return public_id("red", sound.approved.id)
@@ -161,7 +161,7 @@ async def a_code_without_a_publication(sound: Sound) -> str:
     return public_id("cod", sound.code.id)
 
 
-@breaks("refund_reverses_only_what_is_gone", "rewards_are_posted")
+@breaks("refund_reverses_only_what_is_gone", "rewards_are_posted", "credit_is_left_of_rewards")
 async def a_reversal_by_a_refund_that_was_none(sound: Sound) -> str:
     await sound.sql(
         "UPDATE redemptions SET status = 'reversed', reason = 'refunded' WHERE id = :id", id=sound.approved.id

@@ -1,0 +1,153 @@
+"""The invariants of what rewards become, of credit, and of friends who cannot be recognised."""
+
+from app.insight.invariant_types import Invariant
+
+_COUNTS = "coalesce(redemptions.status IN ('pending', 'in_review', 'approved'), true)"
+_REWARDS = """
+    FROM rewards LEFT JOIN redemptions ON redemptions.brand_id = rewards.brand_id
+        AND redemptions.id = rewards.redemption_id
+    LEFT JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+"""
+
+INVARIANTS = (
+    Invariant(
+        "nobody_unknown_is_rewarded",
+        "a friend who cannot be recognised counts only by a person's word",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        WHERE redemptions.friend_email_key IS NULL AND redemptions.friend_phone IS NULL
+            AND (redemptions.status = 'pending' OR (redemptions.status = 'approved'
+                AND NOT EXISTS (SELECT FROM audit_entries
+                    WHERE audit_entries.brand_id = redemptions.brand_id
+                        AND audit_entries.subject_id = redemptions.id
+                        AND audit_entries.action = 'redemption_approved')))
+        """,
+    ),
+    Invariant(
+        "no_reward_above_the_order",
+        "a reward is never more than the goods of the friend's order, in the same currency",
+        "rwd",
+        f"""
+        SELECT rewards.brand_id, rewards.id AS row {_REWARDS}
+        WHERE rewards.currency = orders.currency
+            AND rewards.amount > greatest(orders.total - orders.shipping_total, 0)
+        """,
+    ),
+    Invariant(
+        "reward_status_is_its_facts",
+        "a reward's status follows from its redemption, its amounts and what became of it",
+        "rwd",
+        f"""
+        SELECT rewards.brand_id, rewards.id AS row {_REWARDS}
+        WHERE rewards.status <> CASE
+            WHEN rewards.granted_at IS NULL AND {_COUNTS} THEN 'pending'
+            WHEN rewards.granted_at IS NULL THEN 'cancelled'
+            WHEN NOT {_COUNTS} OR (rewards.net_amount = 0 AND rewards.amount > 0) THEN 'reversed'
+            WHEN rewards.used_at IS NOT NULL
+                OR (rewards.net_amount > 0 AND rewards.used_amount >= rewards.net_amount) THEN 'used'
+            WHEN rewards.expired_at IS NOT NULL THEN 'expired' ELSE 'granted' END
+        """,
+    ),
+    Invariant(
+        "lapsed_is_what_cannot_be_spent",
+        "what a used or expired reward leaves unspent has lapsed, and nothing else has",
+        "rwd",
+        """
+        SELECT brand_id, id AS row FROM rewards
+        WHERE lapsed_amount <> CASE
+            WHEN granted_at IS NULL OR (used_at IS NULL AND expired_at IS NULL) THEN 0
+            WHEN kind = 'code' THEN net_amount - used_amount
+            WHEN expired_at IS NOT NULL THEN greatest(net_amount - used_amount, 0) ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "frozen_while_disputed",
+        "a reward is frozen while the payment of the order behind it is disputed",
+        "rwd",
+        f"""
+        SELECT rewards.brand_id, rewards.id AS row {_REWARDS}
+        WHERE rewards.frozen <> (orders.dispute IS NOT DISTINCT FROM 'open')
+        """,
+    ),
+    Invariant(
+        "own_code_is_its_rewards",
+        "a reward paid by code has its referrer's own code, used with an order or not at all",
+        "rwd",
+        """
+        SELECT rewards.brand_id, rewards.id AS row FROM rewards
+        LEFT JOIN codes ON codes.brand_id = rewards.brand_id AND codes.id = rewards.code_id
+        WHERE (rewards.used_at IS NULL) <> (rewards.used_order_id IS NULL)
+            OR (rewards.code_id IS NOT NULL AND (rewards.kind <> 'code' OR codes.kind <> 'reward'
+                OR codes.referrer_id <> rewards.referrer_id OR codes.currency <> rewards.currency
+                OR (codes.uses = 1) <> (rewards.used_at IS NOT NULL)))
+            OR (rewards.kind = 'code' AND rewards.code_id IS NULL AND rewards.granted_at IS NOT NULL
+                AND rewards.net_amount > 0)
+        """,
+    ),
+    Invariant(
+        "credit_is_in_the_ledger",
+        "a balance of credit is what the ledger's entries about it add up to",
+        "ref",
+        """
+        WITH posted AS (
+            SELECT ledger_entries.brand_id, ledger_entries.referrer_id, ledger_entries.currency, amount
+            FROM ledger_entries WHERE account = 'referrers' AND cause_kind = 'credit'
+            UNION ALL
+            SELECT e.brand_id, e.referrer_id, e.currency, e.amount FROM ledger_entries AS e
+            JOIN rewards ON rewards.brand_id = e.brand_id AND rewards.redemption_id = e.cause_id
+            WHERE e.account = 'referrers' AND e.cause_kind = 'redemption' AND rewards.kind = 'credit'
+            UNION ALL
+            SELECT e.brand_id, e.referrer_id, e.currency, e.amount FROM ledger_entries AS e
+            JOIN rewards ON rewards.brand_id = e.brand_id AND rewards.id = e.cause_id
+            WHERE e.account = 'referrers' AND e.cause_kind = 'reward' AND rewards.kind = 'credit'
+        ), booked AS (
+            SELECT brand_id, referrer_id, currency, -sum(amount) AS balance FROM posted GROUP BY 1, 2, 3
+        )
+        SELECT brand_id, referrer_id AS row
+        FROM booked FULL JOIN credit_accounts USING (brand_id, referrer_id, currency)
+        WHERE coalesce(booked.balance, 0) <> coalesce(credit_accounts.balance, 0)
+        """,
+    ),
+    Invariant(
+        "credit_is_left_of_rewards",
+        "a balance of credit is what its rewards leave unspent",
+        "ref",
+        """
+        WITH left_over AS (
+            SELECT brand_id, referrer_id, currency, sum(net_amount - used_amount - lapsed_amount) AS balance
+            FROM rewards WHERE kind = 'credit' AND granted_at IS NOT NULL GROUP BY 1, 2, 3
+        )
+        SELECT brand_id, referrer_id AS row
+        FROM left_over FULL JOIN credit_accounts USING (brand_id, referrer_id, currency)
+        WHERE coalesce(left_over.balance, 0) <> coalesce(credit_accounts.balance, 0)
+        """,
+    ),
+    Invariant(
+        "spent_credit_was_captured",
+        "what was spent of rewards of credit is what was captured and not refunded",
+        "ref",
+        """
+        WITH used AS (
+            SELECT brand_id, referrer_id, currency, sum(used_amount) AS amount
+            FROM rewards WHERE kind = 'credit' GROUP BY 1, 2, 3
+        ), taken AS (
+            SELECT brand_id, referrer_id, currency, sum(captured - refunded) AS amount
+            FROM credit_reservations GROUP BY 1, 2, 3
+        )
+        SELECT brand_id, referrer_id AS row FROM used FULL JOIN taken USING (brand_id, referrer_id, currency)
+        WHERE coalesce(used.amount, 0) <> coalesce(taken.amount, 0)
+        """,
+    ),
+    Invariant(
+        "reserved_is_open",
+        "what is reserved of a balance is the sum of its open reservations",
+        "ref",
+        """
+        SELECT brand_id, referrer_id AS row FROM credit_accounts AS a
+        WHERE reserved <> (SELECT coalesce(sum(amount), 0) FROM credit_reservations AS r
+            WHERE r.brand_id = a.brand_id AND r.referrer_id = a.referrer_id AND r.currency = a.currency
+                AND r.status = 'reserved')
+        """,
+    ),
+)

@@ -1,0 +1,80 @@
+"""What rewards of a brand cost in its budget's periods."""
+
+from collections.abc import Collection
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.brands.models import Brand
+from app.brands.programme import Programme
+from app.orders.models import Order
+from app.referrals.amount_rules import minor_in, reward_value
+from app.referrals.models import Redemption, Reward
+from app.referrals.period_rules import period_of
+from app.referrals.rules import COUNTED
+
+BudgetKey = tuple[datetime | None, str]
+"""The start of a period (None: `total`) and a currency."""
+
+
+def budget_key(programme: Programme, placed_at: datetime, currency: str, zone: ZoneInfo) -> BudgetKey:
+    """The budget that the reward for an order of that time is taken from."""
+    budget = programme.reward.budget
+    period = None if budget is None else period_of(placed_at, budget.period, zone)
+    return (None if period is None else period[0]), currency
+
+
+def budget_limit(programme: Programme, currency: str) -> int | None:
+    """The most that rewards may cost in a period, in minor units; None without a budget.
+
+    0 in a currency that the budget does not name.
+    """
+    budget = programme.reward.budget
+    return None if budget is None else minor_in(budget.amount, currency) or 0
+
+
+async def find_spent(
+    session: AsyncSession, brand: Brand, programme: Programme, keys: Collection[BudgetKey]
+) -> dict[BudgetKey, int]:
+    """What the rewards of each budget cost so far, pending ones included, after refunds."""
+    budget, zone = programme.reward.budget, ZoneInfo(brand.time_zone)
+    if budget is None:
+        return {}
+    spent = {}
+    for start, currency in keys:
+        period = None if start is None else period_of(start, budget.period, zone)
+        within = [Order.placed_at >= period[0], Order.placed_at < period[1]] if period else []
+        total = await session.scalar(
+            select(func.sum(Reward.net_amount))
+            .join(
+                Redemption,
+                (Redemption.brand_id == Reward.brand_id) & (Redemption.id == Reward.redemption_id),
+            )
+            .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+            .where(
+                Reward.brand_id == brand.id,
+                Reward.currency == currency,
+                Redemption.status.in_(COUNTED),
+                *within,
+            )
+        )
+        spent[start, currency] = int(total or 0)
+    return spent
+
+
+async def find_spent_currencies(
+    session: AsyncSession, brand: Brand, programme: Programme, currencies: Collection[str], *, now: datetime
+) -> set[str]:
+    """The currencies in which the budget of `now` has no room for one more reward."""
+    if programme.reward.budget is None:
+        return set()
+    zone = ZoneInfo(brand.time_zone)
+    keys = {budget_key(programme, now, currency, zone) for currency in currencies}
+    spent = await find_spent(session, brand, programme, keys)
+    return {
+        currency
+        for (_, currency), cost in spent.items()
+        if cost + reward_value(programme.reward, currency) > (budget_limit(programme, currency) or 0)
+    }

@@ -1,0 +1,71 @@
+"""The sweep `rewards`: what is not used in its time expires."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.context import AppContext
+from app.base.turns import Sweep
+from app.brands.find import load_brand
+from app.brands.models import Brand
+from app.brands.programme import RewardKind
+from app.ledger.models import CreditAccount
+from app.referrals.models import Reward
+from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
+from app.referrals.rules import RewardStatus
+
+BATCH = 500
+"""Rewards per transaction."""
+
+
+def sweep(context: AppContext) -> Sweep:
+    """Sets granted rewards to expired once their time is over.
+
+    One that is frozen by a dispute waits for its end, and credit for the end of reservations of it.
+    """
+
+    async def brands(now: datetime) -> Sequence[int]:
+        async with context.sessions() as session:
+            found = await session.scalars(select(Reward.brand_id).where(*_due(now)).distinct())
+            return found.all()
+
+    async def work(brand_id: int, now: datetime) -> int:
+        async with context.sessions.begin() as session:
+            return await _expire(session, await load_brand(session, brand_id), now=now)
+
+    return Sweep("rewards", brands, work)
+
+
+def _due(now: datetime) -> list[ColumnElement[bool]]:
+    is_reserved = exists().where(
+        CreditAccount.brand_id == Reward.brand_id,
+        CreditAccount.referrer_id == Reward.referrer_id,
+        CreditAccount.currency == Reward.currency,
+        CreditAccount.reserved > 0,
+    )
+    return [
+        Reward.status == RewardStatus.granted,
+        Reward.expires_at <= now,
+        Reward.frozen.is_(False),
+        (Reward.kind != RewardKind.credit) | ~is_reserved,
+    ]
+
+
+async def _expire(session: AsyncSession, brand: Brand, *, now: datetime) -> int:
+    rewards = await session.scalars(
+        select(Reward)
+        .where(Reward.brand_id == brand.id, *_due(now))
+        .order_by(Reward.id)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True, of=Reward)
+        .execution_options(populate_existing=True)
+    )
+    changes = [
+        RewardChange(reward, replace(RewardValues.of(reward), expired_at=now), counts=True)
+        for reward in rewards
+    ]
+    await store_rewards(session, brand, changes, now=now)
+    return len(changes)

@@ -1,0 +1,118 @@
+"""The referrers' own codes, which rewards of kind `code` are paid with."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import money
+from app.base.batch import in_ids
+from app.base.ids import new_id
+from app.base.tokens import plain_code, random_code
+from app.brands.models import Brand, Shop
+from app.brands.programme import DiscountKind
+from app.referrals.models import Code, CodePublication, Referrer, Reward
+from app.referrals.reverse import RedemptionState
+from app.referrals.rules import CodeKind, PublicationState, first_publication_state
+
+_TRIES = 8
+"""Tries to draw a free code: one clash is rare and eight are a bug."""
+
+
+async def make_reward_codes(
+    session: AsyncSession,
+    brand: Brand,
+    granted: Sequence[tuple[RedemptionState, Reward]],
+    shops: Mapping[UUID, Shop],
+    *,
+    expires: Mapping[UUID, datetime],
+    now: datetime,
+) -> dict[UUID, Code]:
+    """A code for each of these rewards, by reward: used once, by its owner alone.
+
+    It is worth what is left of its reward at the time it is used. `expires` is when, by reward.
+    """
+    waiting = {reward.id: (state, reward) for state, reward in granted}
+    made: dict[UUID, Code] = {}
+    for _ in range(_TRIES):
+        if not waiting:
+            break
+        values = {
+            reward_id: _values(state, reward, expires[reward_id], now=now)
+            for reward_id, (state, reward) in waiting.items()
+        }
+        by_id = {each["id"]: reward_id for reward_id, each in values.items()}
+        # A code that exists already leaves the row out; the next try draws another.
+        rows = await session.scalars(
+            insert(Code).on_conflict_do_nothing().returning(Code), list(values.values())
+        )
+        for code in rows:
+            made[by_id[code.id]] = code
+            del waiting[by_id[code.id]]
+    if waiting:
+        raise RuntimeError("no free code was found")
+    await _publish(session, brand, made, granted, shops, now=now)
+    return made
+
+
+def _values(
+    state: RedemptionState, reward: Reward, expires_at: datetime, *, now: datetime
+) -> dict[str, object]:
+    display = random_code()
+    return {
+        "brand_id": reward.brand_id,
+        "id": new_id(),
+        "referrer_id": reward.referrer_id,
+        "kind": CodeKind.reward,
+        "code": plain_code(display),
+        "display": display,
+        "terms_id": state.redemption.terms_id,
+        "discount_kind": DiscountKind.amount,
+        "discount_value": money.to_decimal(state.amount_of(reward), reward.currency),
+        "currency": reward.currency,
+        "max_uses": 1,
+        "uses": 0,
+        "active": True,
+        "starts_at": now,
+        "expires_at": expires_at,
+    }
+
+
+async def _publish(
+    session: AsyncSession,
+    brand: Brand,
+    made: Mapping[UUID, Code],
+    granted: Sequence[tuple[RedemptionState, Reward]],
+    shops: Mapping[UUID, Shop],
+    *,
+    now: datetime,
+) -> None:
+    """Publish each code in its referrer's shop, else in one of its currency: the friend's."""
+    if not made:
+        return
+    rows = await session.execute(
+        select(Referrer.id, Referrer.shop_id).where(
+            Referrer.brand_id == brand.id,
+            in_ids(Referrer.id, list({code.referrer_id for code in made.values()})),
+        )
+    )
+    homes = {row.id: row.shop_id for row in rows}
+    values = []
+    for state, reward in granted:
+        home = shops[homes[reward.referrer_id]]
+        shop = home if home.currency == reward.currency else shops[state.order.shop_id]
+        published = first_publication_state(shop.platform)
+        values.append(
+            {
+                "brand_id": brand.id,
+                "code_id": made[reward.id].id,
+                "shop_id": shop.id,
+                "state": published,
+                "attempt": 0,
+                "live_at": now if published is PublicationState.live else None,
+            }
+        )
+    await session.execute(insert(CodePublication), values)

@@ -10,7 +10,6 @@ from typing import Literal
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
 
 import app.models  # noqa: F401  # registers every table and message template
 from app.admin import pages
@@ -30,6 +29,7 @@ from app.base.paths import ROOT
 from app.base.pools import web_pools
 from app.base.schemas import ApiModel
 from app.base.templates import make_environment
+from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.context import ContextDep
 from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
 from app.base.web.openapi import install_openapi, operation_id, problems
@@ -73,6 +73,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     if parts is not None:
         app.state.context = parts.context
     app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT, exempt="/hooks/")
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     install_openapi(app)
@@ -89,10 +90,8 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app.include_router(outbox_routes.router, dependencies=[Depends(require_outbox_reader)])
     _add_operations(app)
     _add_papers(app)
-    app.mount(
-        "/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")), name="swagger"
-    )
-    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    app.mount("/static/swagger", CompressedFiles(str(files("fastapi_swagger") / "resources")), name="swagger")
+    app.mount("/static", CompressedFiles(ROOT / "static"), name="static")
     return app
 
 

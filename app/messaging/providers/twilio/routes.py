@@ -14,8 +14,8 @@ from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.attribute import attribute
 from app.messaging.opt_out import start_texts, stop_texts
-from app.messaging.provider_events import record_provider_events
 from app.messaging.providers.twilio import events, schemas
+from app.messaging.receipts import Receipts
 from app.messaging.replies import Reply, read_reply
 
 router = APIRouter(tags=["providers"])
@@ -44,15 +44,28 @@ async def receive_twilio_status(
     attempt: Annotated[str, Path(description="The token of the attempt, which the sent text named.")],
     request: Request,
     context: ContextDep,
-    session: SessionDep,
 ) -> Response:
-    """Store Twilio's status of one text. 204 also for an attempt that is not ours."""
+    """Store Twilio's status of one text.
+
+    204 after the commit, also for an attempt that is not ours.
+    """
     form = await _signed_form(context, request)
-    now = clock.now()
-    parsed = events.read_status(context.tokens, attempt, form, now=now)
+    parsed = events.read_status(context.tokens, attempt, form, now=clock.now())
     if parsed is not None:
-        await record_provider_events(session, context.tokens, await attribute(session, [parsed]), now=now)
+        async with context.sessions() as session:
+            # A query only where the text's own token was not ours.
+            attributed = await attribute(session, [parsed])
+        for event in attributed:
+            await _get_receipts(request).record(event)
     return Response(status_code=204)
+
+
+def _get_receipts(request: Request) -> Receipts:
+    """The process's receipts, created with its first report."""
+    state = request.app.state
+    if not hasattr(state, "receipts"):
+        state.receipts = Receipts(state.context)
+    return state.receipts  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
 @router.post(

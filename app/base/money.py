@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 _CODES = frozenset(
     [
@@ -190,6 +191,8 @@ MAX_MINOR = 10**15
 them."""
 
 
+_SHORT = 16
+"""Characters of a text whose amount is remembered."""
 _MAX_DIGITS = 60
 """More digits than any program computes with; a longer number is an attack."""
 _TOO_LONG = f"the amount has more than {_MAX_DIGITS} digits"
@@ -245,13 +248,23 @@ def parse(value: str | int | Decimal, currency: str) -> int:
 def parse_rounded(value: str | int | Decimal, currency: str) -> int:
     """As `parse`, but decimals beyond the currency's are rounded half up.
 
-    For what shops send: several compute taxes without rounding.
+    For what shops send: several compute taxes without rounding. Short texts are remembered, since a
+    shop's prices come again and again.
     """
+    if isinstance(value, str) and len(value) <= _SHORT:
+        return _parse_short(value, currency)
+    return _parse_rounded(value, currency)
+
+
+def _parse_rounded(value: str | int | Decimal, currency: str) -> int:
     places = exponent(currency)
     minor = round_half_up(parse_decimal(value).scaleb(places, _EXACT))
     if abs(minor) > MAX_MINOR:
         raise MoneyError("the amount is larger than any order")
     return minor
+
+
+_parse_short = lru_cache(maxsize=8192)(_parse_rounded)
 
 
 def round_half_up(number: Decimal) -> int:

@@ -35,7 +35,11 @@ def one_line(text: str, *, limit: int = 200, ellipsis: bool = False) -> str:
 
     With `ellipsis` a text that was cut ends in `…`, which counts as one of the characters.
     """
-    if not text.isprintable():
+    if text.isprintable():
+        # Most texts, and orders have dozens: the only white space that is printable is the space.
+        if len(text) <= limit and "  " not in text and text.strip(" ") == text:
+            return text
+    else:
         text = _without_invisible(_CONTROL.sub(" ", text))
     return _cut(" ".join(text.split()), limit, ellipsis=ellipsis)
 

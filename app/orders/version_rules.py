@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "relayed", "placed_at", "paid_at")
 """Fields that a row has a value of even where no version states them."""
@@ -34,9 +34,8 @@ FIELDS = (
 """Everything that a version may state, named as the columns of an order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """The value of one field, and when it was stated."""
+class Statement(NamedTuple):
+    """The value of one field, and when it was stated. An order has two dozen: a tuple is cheap."""
 
     at: datetime
     value: Any
@@ -136,4 +135,4 @@ def from_row(row: Mapping[str, Any]) -> OrderVersion:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value in ([], (), {}, "")
+    return value is None or (not value and isinstance(value, (list, tuple, dict, str)))

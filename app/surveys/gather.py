@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from app.base.batch import in_ids
 from app.base.money import to_decimal
@@ -24,6 +25,30 @@ from app.surveys.models import Survey
 from app.surveys.rules import SurveyCause
 from app.surveys.schedule_rules import SurveyInput
 from app.surveys.templates import SurveyParams
+
+_READ = (
+    Order.shop_id,
+    Order.number,
+    Order.customer_id,
+    Order.currency,
+    Order.total,
+    Order.shipping_total,
+    Order.source,
+    Order.tags,
+    Order.items,
+    Order.country,
+    Order.relayed,
+    Order.test,
+    Order.history,
+    Order.placed_at,
+    Order.paid_at,
+    Order.fulfilled_at,
+    Order.delivered_at,
+    Order.cancelled_at,
+    Order.refunded,
+    Order.refunded_shipping,
+)
+"""What surveys read of an order: half of its columns, for a thousand orders in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +80,7 @@ async def gather_orders(
     orders = (
         await session.scalars(
             select(Order)
+            .options(load_only(*_READ, raiseload=True))
             .where(Order.brand_id == brand.id, in_ids(Order.id, list(order_ids)))
             # Statements may have written facts that the session's identity map does not have.
             .execution_options(populate_existing=True)

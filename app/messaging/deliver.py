@@ -7,12 +7,13 @@ provider's own events, then the message is sent once more.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from app.base import clock
 from app.base.context import AppContext
 from app.base.errors import Outcome, OutsideError
 from app.base.fence import Reservation, may_send
@@ -25,7 +26,7 @@ from app.messaging.circuits import begin_probe, load_circuits, lock_probe, recor
 from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches
 from app.messaging.due_messages import ClaimedMessage
-from app.messaging.find_work import Grace, brands_with_work, give_up_stuck
+from app.messaging.find_work import FoundWork, Grace, brands_with_work, give_up_stuck
 from app.messaging.journal import UNWRITABLE, journal_claim, journal_results
 from app.messaging.outcomes import record_results
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
@@ -35,7 +36,9 @@ from app.messaging.send_apart import send_apart
 log = logger(__name__)
 
 CLAIMS_AT_ONCE = 3
-"""Claims under way beside each other: a bound on memory, and on a brand's turn."""
+"""Claims under way beside each other: a bound on memory."""
+TURN_SECONDS = 2.0
+"""After that a turn makes no more claims, so that the next brand has its turn."""
 RECORD_SECONDS = 45.0
 """How long an outcome is recorded again where the database is unavailable or a message is locked:
 less than `MOST_IN_FLIGHT_SECONDS`, after which another process may take up the send."""
@@ -81,6 +84,8 @@ class Sender:
     under_way: set[UUID] = field(default_factory=set)
     known_versions: set[tuple[int, bytes]] = field(default_factory=set)
     circuits: dict[str, Circuit] = field(default_factory=dict)
+    found: dict[int, FoundWork] = field(default_factory=dict)
+    """What the brands have that were just searched: nothing else is looked for in their turn."""
 
     @property
     def grace(self) -> Grace:
@@ -94,7 +99,9 @@ class Sender:
         async with self.context.sessions() as session:
             self.circuits = await load_circuits(session)
             channels = [*self._closed(), *(channel for each in self._to_probe(now) for channel in each[1])]
-            return await brands_with_work(session, self.priorities, channels, self.grace, now=now)
+            found = await brands_with_work(session, self.priorities, channels, self.grace, now=now)
+        self.found |= found
+        return list(found)
 
     def _closed(self) -> list[Channel]:
         """The channels whose providers work."""
@@ -114,19 +121,24 @@ class Sender:
         ]
 
     async def work(self, brand_id: int, now: datetime) -> int:
-        """Send up to `CLAIMS_AT_ONCE` claims of a brand's messages.
+        """Send claims of a brand's messages for about `TURN_SECONDS`, some beside each other.
 
         Returns how many rows changed state.
 
-        While one claim is with the provider the next is made, as long as claims come back full.
+        While claims are with the provider the next is made, as long as claims come back full and
+        none has failed.
         """
-        async with self.context.sessions.begin() as session:
-            moved = await give_up_stuck(session, brand_id, self.under_way, self.grace, now=now, most=AT_ONCE)
+        found = self.found.pop(brand_id, FoundWork(tuple(self.priorities), stuck=True))
+        moved = await self._give_up_stuck(brand_id, now) if found.stuck else 0
         for provider, channels in self._to_probe(now):
             moved += await self._probe(brand_id, provider, channels, now)
+        ends_at = clock.monotonic() + TURN_SECONDS
         sending: list[asyncio.Task[None]] = []
         try:
-            while len(sending) < CLAIMS_AT_ONCE and (claimed := await self._claim(brand_id, now)) is not None:
+            while await _may_send_more(sending) and clock.monotonic() < ends_at:
+                claimed = await self._claim(brand_id, found.due, now)
+                if claimed is None:
+                    break
                 sending.append(asyncio.create_task(self._send_all(claimed, None, now)))
                 moved += claimed.moved
                 if claimed.moved < AT_ONCE:
@@ -136,6 +148,10 @@ class Sender:
             done = await asyncio.gather(*sending, return_exceptions=True)
         raise_first(done)
         return moved
+
+    async def _give_up_stuck(self, brand_id: int, now: datetime) -> int:
+        async with self.context.sessions.begin() as session:
+            return await give_up_stuck(session, brand_id, self.under_way, self.grace, now=now, most=AT_ONCE)
 
     async def _probe(self, brand_id: int, provider: str, channels: Sequence[Channel], now: datetime) -> int:
         """Send one message to a provider that failed, unless another worker does.
@@ -160,9 +176,9 @@ class Sender:
         providers = {channel: provider.name for channel, provider in self.providers.items()}
         return ClaimTerms(self.priorities, providers, self.grace, self.known_versions, channels, most)
 
-    async def _claim(self, brand_id: int, now: datetime) -> Claim | None:
-        terms = self._terms(self._closed())
-        if not terms.channels:
+    async def _claim(self, brand_id: int, priorities: Sequence[Priority], now: datetime) -> Claim | None:
+        terms = replace(self._terms(self._closed()), priorities=priorities)
+        if not terms.channels or not priorities:
             return None
         try:
             async with self.context.sessions.begin() as session:
@@ -239,6 +255,14 @@ class _Sending:
     now: datetime
     journaled: bool
     """Whether the journal has them; without it nothing is sent."""
+
+
+async def _may_send_more(sending: Sequence[asyncio.Task[None]]) -> bool:
+    """Wait until one more claim may be sent beside these; False once one of them has failed."""
+    under_way = [task for task in sending if not task.done()]
+    if len(under_way) >= CLAIMS_AT_ONCE:
+        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    return all(task.exception() is None for task in sending if task.done() and not task.cancelled())
 
 
 def raise_first(outcomes: Sequence[BaseException | None]) -> None:

@@ -19,13 +19,20 @@ OPEN_TO = "channel = ANY(CAST(:channels AS text[]))"
 DUE = f"status = 'planned' AND {IN_TIME} AND {OPEN_TO}"
 DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME} AND {OPEN_TO}"
 """Sends of unknown outcome that are sent once more: not cancelled, and the grace is over."""
+_STUCK = "status = 'sending' AND claimed_at <= :grace"
+_HAS_DUE = ", ".join(
+    f"""EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = '{each.value}' AND {DUE})
+        OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = '{each.value}'
+                   AND {DUE_AGAIN}) AS {each.value}"""
+    for each in Priority
+)
 _BRANDS = text(f"""
-    SELECT id FROM brands WHERE
+    SELECT id, {_HAS_DUE}, EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND {_STUCK}) AS stuck
+    FROM brands WHERE
         EXISTS (SELECT FROM messages WHERE brand_id = brands.id
                 AND priority = ANY(CAST(:priorities AS text[])) AND {DUE})
         OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id
-                   AND priority = ANY(CAST(:priorities AS text[]))
-                   AND (({DUE_AGAIN}) OR (status = 'sending' AND claimed_at <= :grace)))
+                   AND priority = ANY(CAST(:priorities AS text[])) AND (({DUE_AGAIN}) OR ({_STUCK})))
     ORDER BY id
 """)
 # The attempt's own row is timed by the database. So a run at a simulated time cannot mistake a call
@@ -66,6 +73,14 @@ class Grace:
         return min(self.grace_seconds, MOST_IN_FLIGHT_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundWork:
+    """What a brand was found to have: messages due of some priorities, and stopped sends."""
+
+    due: tuple[Priority, ...]
+    stuck: bool
+
+
 async def brands_with_work(
     session: AsyncSession,
     priorities: Collection[Priority],
@@ -73,7 +88,7 @@ async def brands_with_work(
     grace: Grace,
     *,
     now: datetime,
-) -> list[int]:
+) -> dict[int, FoundWork]:
     """Brands with messages due on these channels or with stopped sends, in ascending order."""
     given = {
         "priorities": [priority.value for priority in priorities],
@@ -81,7 +96,10 @@ async def brands_with_work(
         "now": now,
         "grace": grace.until(now),
     }
-    return list(await session.scalars(_BRANDS, given))
+    return {
+        row["id"]: FoundWork(tuple(each for each in priorities if row[each.value]), stuck=row["stuck"])
+        for row in (await session.execute(_BRANDS, given)).mappings()
+    }
 
 
 async def give_up_stuck(

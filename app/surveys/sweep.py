@@ -1,9 +1,10 @@
 """The surveys sweep, brand by brand: due surveys, accepted ones, due reminders, expiry."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from app.base.context import AppContext
 from app.base.turns import Busy, Sweep
@@ -16,25 +17,50 @@ from app.surveys.remind import is_reminder_due, remind_due
 from app.surveys.send import is_due, send_due
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One kind of work, done for a batch, and which surveys wait for it at a time."""
+
+    is_waiting: Callable[[datetime], ColumnElement[bool]]
+    run: Callable[..., Awaitable[int]]
+
+
+_STEPS = (
+    _Step(is_due, send_due),
+    _Step(is_accepted, confirm_sent),
+    _Step(is_reminder_due, remind_due),
+    _Step(is_over, expire_due),
+)
+
+
 def sweep(context: AppContext) -> Sweep:
-    """A sweep that sends, confirms, reminds and expires, each step of a batch in a transaction."""
+    """A sweep that sends, confirms, reminds and expires, each step of a batch in a transaction.
+
+    Of a brand that was just found to have something due only the steps that have are run.
+    """
+    found_due: dict[int, list[_Step]] = {}
 
     async def brands(now: datetime) -> Sequence[int]:
+        of_brand = exists().where(Survey.brand_id == Brand.id)
+        waiting = [of_brand.where(step.is_waiting(now)) for step in _STEPS]
         async with context.sessions() as session:
-            waiting = exists().where(Survey.brand_id == Brand.id)
-            conditions = (is_due(now), is_accepted(now), is_reminder_due(now), is_over(now))
-            found = await session.scalars(
-                select(Brand.id).where(or_(*(waiting.where(each) for each in conditions))).order_by(Brand.id)
-            )
-            return found.all()
+            flags = [each.label(f"step_{place}") for place, each in enumerate(waiting)]
+            rows = await session.execute(select(Brand.id, *flags).where(or_(*waiting)).order_by(Brand.id))
+            found = {
+                row[0]: [step for step, is_waiting in zip(_STEPS, row[1:], strict=True) if is_waiting]
+                for row in rows
+            }
+        found_due.update(found)
+        return list(found)
 
     async def work(brand_id: int, now: datetime) -> int:
         moved = 0
         busy: Busy | None = None
-        for step in (send_due, confirm_sent, remind_due, expire_due):
+        for step in found_due.pop(brand_id, _STEPS):
             try:
                 async with context.sessions.begin() as session:
-                    moved += await step(session, context.tokens, await load_brand(session, brand_id), now=now)
+                    brand = await load_brand(session, brand_id)
+                    moved += await step.run(session, context.tokens, brand, now=now)
             except Busy as error:
                 busy = error
         if busy is not None and not moved:

@@ -1,9 +1,11 @@
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from app.base.turns import Busy
 from app.brands.programme import Channel
 from app.customers.models import Consent
 from app.surveys.models import Survey
@@ -173,8 +175,10 @@ async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_o
     ]
 
     async def turn() -> None:
-        async with context.sessions.begin() as session:
-            await send_due(session, context.tokens, brand, now=NOW)
+        # Who finds the day's count taken leaves what is due to the other.
+        with suppress(Busy):
+            async with context.sessions.begin() as session:
+                await send_due(session, context.tokens, brand, now=NOW)
 
     await asyncio.gather(*(turn() for _ in range(4)))
     assert await advance(context) == 0

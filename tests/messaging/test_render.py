@@ -21,13 +21,8 @@ from app.messaging.templates import TemplateSpec, read_params, registered, store
 from app.messaging.versions import branding_of
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from app.surveys.templates import REMINDER, SURVEY, SurveyParams
-from tests.support.constants import REFERRER_ID
+from tests.support.constants import GSM, REFERRER_ID
 from tests.support.rendering import LINKS, LOOK, item, rendered
-
-GSM = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""GSM 03.38's basic alphabet: one septet each."""
 
 HOSTILE = [
     "<b>Ana</b>",

@@ -105,7 +105,7 @@ async def the_friend(story: Story, code: str) -> None:
     sent = await story.client.post(
         "/api/v1/codes/redeem",
         json={"code": code, "order": data},
-        headers={"Authorization": f"Bearer {story._key}", "Idempotency-Key": "redeem-2"},
+        headers={"Authorization": f"Bearer {story.key}", "Idempotency-Key": "redeem-2"},
     )
     assert sent.status_code == 201, sent.text
     rejected = await story.post_api(
@@ -166,7 +166,7 @@ async def test_nothing_names_eight_erased_people(story: Story, context, capfd) -
     again = await story.client.post(
         "/api/v1/codes/redeem",
         json={"code": code, "order": with_code(order(2), code)},
-        headers={"Authorization": f"Bearer {story._key}", "Idempotency-Key": "redeem-2"},
+        headers={"Authorization": f"Bearer {story.key}", "Idempotency-Key": "redeem-2"},
     )
     assert again.status_code in (410, 422)
 
@@ -181,7 +181,7 @@ async def test_a_code_of_an_erased_promoter_is_stored_nowhere_again(story: Story
     refused = await story.client.post(
         "/api/v1/codes/redeem",
         json={"code": code, "order": with_code(order(3, email="other@example.com"), code)},
-        headers={"Authorization": f"Bearer {story._key}"},
+        headers={"Authorization": f"Bearer {story.key}"},
     )
     assert (refused.status_code, refused.json()["reason"]) == (409, "disabled")
     assert "zanaria" not in await everything(context)

@@ -1,9 +1,11 @@
 """What a story needs: a shop that sends webhooks, customers who read their mail, and a clock moved
 by hand."""
 
+import base64
+import hmac
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +26,7 @@ from app.insight.invariants import check
 from app.main import create_app
 from app.messaging.models import OutboxItem
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.providers.protocol import Provider
 from app.wiring import Parts
 from app.worker import sweeps_of
 from tests.support.constants import SECRET
@@ -33,12 +36,19 @@ from tests.support.factories.programme import set_terms
 class Story:
     """The whole application from outside: its webhook endpoints, pages, messages and API."""
 
-    def __init__(self, context: AppContext, brand: Brand, client: AsyncClient, key: str) -> None:
+    def __init__(
+        self,
+        context: AppContext,
+        brand: Brand,
+        client: AsyncClient,
+        key: str,
+        providers: Mapping[Channel, Provider] | None = None,
+    ) -> None:
         self.context = context
         self.brand = brand
         self.client = client
-        self._key = key
-        self._parts = Parts(context, {channel: Outbox(context) for channel in Channel})
+        self.key = key
+        self._parts = Parts(context, providers or {channel: Outbox(context) for channel in Channel})
         self._deliveries = 0
         self._repeated: dict[str, str] = {}
 
@@ -56,6 +66,18 @@ class Story:
         return await self.client.post(
             "/hooks/acme/checkout", content=raw, headers=self.signed(raw, delivery, secret)
         )
+
+    async def shopify(self, topic: str, body: dict[str, Any]) -> None:
+        """Shopify makes one delivery, signed with the shop's secret; it is acknowledged."""
+        self._deliveries += 1
+        raw = json.dumps(body).encode()
+        headers = {
+            "X-Shopify-Hmac-Sha256": base64.b64encode(hmac.digest(SECRET.encode(), raw, "sha256")).decode(),
+            "X-Shopify-Topic": topic,
+            "X-Shopify-Webhook-Id": f"shopify-{self._deliveries}",
+        }
+        response = await self.client.post("/hooks/acme/shopify", content=raw, headers=headers)
+        assert response.status_code == 200, response.text
 
     def signed(self, raw: str, delivery: str | None = None, secret: str = SECRET) -> dict[str, str]:
         """The headers of a delivery."""
@@ -80,17 +102,20 @@ class Story:
     async def api(self, path: str, **query: str) -> Any:
         """The body of an API response; of a list, its rows."""
         response = await self.client.get(
-            f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self._key}"}
+            f"/api/v1{path}", params=query, headers={"Authorization": f"Bearer {self.key}"}
         )
         assert response.status_code == 200, response.text
         body = response.json()
         return body["data"] if isinstance(body, dict) and "data" in body else body
 
-    async def post_api(self, path: str, body: dict[str, Any]) -> Response:
-        """A write through the API."""
-        return await self.client.post(
-            f"/api/v1{path}", json=body, headers={"Authorization": f"Bearer {self._key}"}
-        )
+    async def post_api(
+        self, path: str, body: dict[str, Any], *, key: str | None = None, once: str | None = None
+    ) -> Response:
+        """A write through the API, with another `key` or with `once` as its Idempotency-Key."""
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        if once is not None:
+            headers["Idempotency-Key"] = once
+        return await self.client.post(f"/api/v1{path}", json=body, headers=headers)
 
     async def promoter(
         self, order: dict[str, Any], *, delivered_at: datetime, asked_at: datetime, score: int = 9
@@ -116,13 +141,18 @@ class Story:
 
 
 @asynccontextmanager
-async def open_story(context: AppContext, brand: Brand) -> AsyncIterator[Story]:
-    """Open the application for a story. At its end every invariant must hold."""
+async def open_story(
+    context: AppContext, brand: Brand, providers: Mapping[Channel, Provider] | None = None
+) -> AsyncIterator[Story]:
+    """Open the application for a story, by default with the outbox as every provider.
+
+    At its end every invariant must hold.
+    """
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
     app = create_app(Parts(context, {}))
     async with AsyncClient(transport=ASGITransport(app=app), base_url=context.settings.public_url) as client:
-        yield Story(context, brand, client, key)
+        yield Story(context, brand, client, key, providers)
     async with context.sessions() as session:
         assert await check(session, context.tokens) == []
 

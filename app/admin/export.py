@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from operator import attrgetter
+from uuid import UUID
 
 from app.admin.resources import Resource
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
@@ -158,19 +159,40 @@ def cell(value: object) -> str:
 
 
 async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
-    """The whole list, oldest first, 1,000 lines at a time; any number of rows fits in memory."""
+    """The whole list, oldest first, 1,000 lines at a time; any number of rows fits in memory.
+
+    Each part is read when it is asked for, in a transaction of its own: a client that reads slowly
+    holds no connection. The first part is read at once, so that a database that is away is an error
+    rather than an empty list.
+    """
+    parts = _parts(context, brand_id, export, pii=pii)
+    first = await anext(parts)
+
+    async def lines() -> AsyncIterator[str]:
+        yield first
+        async for part in parts:
+            yield part
+
+    return lines()
+
+
+async def _parts(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
     resource = export.resource
     fields = attrgetter(*export.columns)
-    yield BYTE_ORDER_MARK + _csv([[column.replace(".", "_") for column in export.columns]])
-    async with context.sessions() as session:
-        await allow_long_reading(session)
-        rows = await session.stream(
-            resource.rows(brand_id).order_by(resource.key),
-            execution_options={"yield_per": _CHUNK, "prebuffer_rows": False},
-        )
-        async for chunk in rows.partitions(_CHUNK):
-            yield _csv([[cell(value) for value in fields(resource.shape(row, pii=pii))] for row in chunk])
-            session.expunge_all()
+    lines = [[column.replace(".", "_") for column in export.columns]]
+    query = resource.rows(brand_id).order_by(resource.key).limit(_CHUNK)
+    after: UUID | None = None
+    mark = BYTE_ORDER_MARK
+    while True:
+        async with context.sessions() as session:
+            await allow_long_reading(session)
+            page = query if after is None else query.where(resource.key > after)
+            rows = (await session.execute(page)).all()
+        lines += [[cell(value) for value in fields(resource.shape(row, pii=pii))] for row in rows]
+        yield mark + _csv(lines)
+        if len(rows) < _CHUNK:
+            return
+        after, lines, mark = rows[-1].id, [], ""
 
 
 def _csv(rows: list[list[str]]) -> str:

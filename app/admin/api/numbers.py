@@ -60,6 +60,6 @@ async def show_funnel(
 @router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)
 async def export(what: ExportName, caller: Reader, context: ContextDep) -> StreamingResponse:
     """A whole list as CSV; personal fields need the scope `pii`."""
-    lines = csv_lines(context, caller.brand_id, EXPORTS[what], pii=caller.sees_people)
+    lines = await csv_lines(context, caller.brand_id, EXPORTS[what], pii=caller.sees_people)
     headers = {"Content-Disposition": f'attachment; filename="{what}.csv"', "Cache-Control": "no-store"}
     return CsvResponse(lines, headers=headers)

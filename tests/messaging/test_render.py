@@ -225,7 +225,7 @@ def test_values_stay_below_what_a_provider_substitutes() -> None:
     long = "&👩" * 5_000
     survey = item(SURVEY, Channel.email, SurveyParams(long, long, long, long))
     offer = item(OFFER, Channel.email, OfferParams(long, long, long, long, long, long, long, REFERRER_ID))
-    reward = item(REWARD, Channel.email, RewardParams(long, long, long, long, REFERRER_ID))
+    reward = item(REWARD, Channel.email, RewardParams(long, long, long, long, long, REFERRER_ID))
     for one in (survey, offer, reward):
         _, tags = render_skeleton(one.version, one.template_params)
         values = recipient_values(tags, one.version, one, LINKS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 from fastapi.routing import APIRoute
-from tests.support.sending import queue
+from tests.support.factories.messages import queue
 
 from app.admin.api import PARTS
 from app.admin.api.route import ApiRoute

@@ -29,7 +29,7 @@ NIGHT = EVENING + timedelta(minutes=15)
 MORNING = datetime(2026, 3, 11, 8, tzinfo=UTC)
 """Nine in Berlin, when they end."""
 OFFER_PARAMS = OfferParams("Ana", "ANA-7K4QX", "27k4qx9wm", "10 %", None, None, "2026-09-01", REFERRER_ID)
-REWARD_PARAMS = RewardParams("Ana", "10.00 EUR", "credit", None, REFERRER_ID)
+REWARD_PARAMS = RewardParams("Ana", "10.00 EUR", "credit", None, None, REFERRER_ID)
 
 
 async def queue_texts(

@@ -6,7 +6,6 @@ from dataclasses import replace
 import httpx2
 import pytest
 from fastapi.routing import APIRoute
-from tests.support.factories.messages import queue
 
 from app.admin.api import PARTS
 from app.admin.api.route import ApiRoute
@@ -26,6 +25,7 @@ from app.messaging.deliver import sweep
 from app.messaging.providers.outbox.client import Outbox
 from app.wiring import Parts
 from tests.support.constants import NOW
+from tests.support.factories.messages import queue
 
 NEAR, FAR = ("127.0.0.1", 1000), ("203.0.113.9", 1000)
 

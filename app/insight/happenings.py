@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,8 @@ class Person:
     customer: Customer
     pii: bool
     language: str
+    zone: ZoneInfo
+    """Of days in sentences: the brand's."""
 
 
 def rows_of(person: Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

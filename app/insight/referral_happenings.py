@@ -12,7 +12,7 @@ from app.insight import sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, WithheldOffer
 from app.referrals.schemas import OWN_REASONS
 
 MOST_VISITS = 200
@@ -35,7 +35,7 @@ async def codes(person: Person) -> list[TimelineEntry]:
     codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
     for code in await person.session.scalars(codes):
         shown = _shown_code(code.display, person)
-        text = sentences.code(code, shown, person.language)
+        text = sentences.code(code, shown, person.language, person.zone)
         happened.append(TimelineEntry(at=code.starts_at, kind="code", text=text, code=shown))
         if code.disabled_at is not None:
             happened.append(
@@ -54,6 +54,21 @@ async def codes(person: Person) -> list[TimelineEntry]:
         )
         for at in ends
         if at is not None
+    ]
+
+
+async def withheld_offers(person: Person) -> list[TimelineEntry]:
+    """Why they were not given an offer, or not told of it."""
+    found = await person.session.scalars(select(WithheldOffer).where(*rows_of(person, WithheldOffer)))
+    return [
+        TimelineEntry(
+            at=it.at,
+            kind="offer_withheld",
+            text=sentences.withheld(it, person.language),
+            channel=it.channel,
+            reason=it.reason,
+        )
+        for it in found
     ]
 
 

@@ -4,9 +4,10 @@ Every sentence is in the language given, a tag of `app.base.i18n.languages()`. A
 that this version does not know is shown as it is stored.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from app.base.i18n import shown_amount, shown_decimal, translate
+from app.base.i18n import long_date, shown_amount, shown_decimal, translate
 from app.base.masking import without_addresses
 from app.brands.programme import RewardKind
 from app.customers.models import ConsentFact, Suppression
@@ -15,7 +16,7 @@ from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.facts_rules import FactKind
 from app.orders.models import Order, OrderFact
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption, Reward, WithheldOffer
 from app.surveys.models import Response, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
 
@@ -54,7 +55,7 @@ def fact(it: OrderFact, number: str, currency: str, language: str) -> str:
     return word(language, words.FACTS, it.kind, number=number)
 
 
-def survey(it: Survey, number: str | None, language: str) -> str:
+def survey(it: Survey, number: str | None, language: str, zone: ZoneInfo) -> str:
     """Where a survey stands, and why it was skipped or deferred."""
     values = {
         "survey": translate(language, "The survey about order %(number)s", number=number)
@@ -67,7 +68,7 @@ def survey(it: Survey, number: str | None, language: str) -> str:
             language, "%(survey)s is not sent: %(reason)s.", reason=skip_reason(it.reason, language), **values
         )
     if it.status is SurveyStatus.planned:
-        return _planned_survey(it, values, language)
+        return _planned_survey(it, values, language, zone)
     if it.status in OPEN and it.sent_at:
         return translate(language, "%(survey)s was sent%(by)s and waits for an answer.", **values)
     if it.status in OPEN:
@@ -75,14 +76,14 @@ def survey(it: Survey, number: str | None, language: str) -> str:
     return word(language, words.SURVEYS, it.status, **values)
 
 
-def _planned_survey(it: Survey, values: dict[str, str], language: str) -> str:
+def _planned_survey(it: Survey, values: dict[str, str], language: str, zone: ZoneInfo) -> str:
     if it.due_at is None:
         return translate(language, "%(survey)s waits for the order to get further.", **values)
     deferral = word(language, words.DEFERRALS, it.deferred_reason) if it.deferred_reason else None
     return translate(
         language,
         "%(survey)s is due on %(day)s%(by)s%(deferral)s.",
-        day=_day(it.due_at),
+        day=_day(it.due_at, language, zone),
         deferral=f" ({deferral})" if deferral else "",
         **values,
     )
@@ -187,13 +188,23 @@ def lifted_suppression(it: Suppression, language: str) -> str:
     )
 
 
-def code(it: Code, shown: str, language: str) -> str:
+def withheld(it: WithheldOffer, language: str) -> str:
+    """Why they were not given an offer, or not told of it on a channel."""
+    reason = word(language, words.WITHHELD, it.reason)
+    if it.channel is None:
+        return translate(language, "Was not given an offer: %(reason)s.", reason=reason)
+    return translate(
+        language, "The offer was not sent%(by)s: %(reason)s.", by=by(language, it.channel), reason=reason
+    )
+
+
+def code(it: Code, shown: str, language: str, zone: ZoneInfo) -> str:
     """The code they may share, as the reader may see it."""
     return translate(
         language,
         "Got the code %(code)s, good until %(day)s, for %(uses)s uses.",
         code=shown,
-        day=_day(it.expires_at),
+        day=_day(it.expires_at - timedelta(microseconds=1), language, zone),
         uses=it.max_uses,
     )
 
@@ -254,5 +265,5 @@ def reward(it: Reward, language: str) -> str:
     )
 
 
-def _day(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%d %b %Y}"
+def _day(at: datetime, language: str, zone: ZoneInfo) -> str:
+    return long_date(at.astimezone(zone).date(), language)

@@ -16,6 +16,8 @@ from app.base.i18n import SOURCE, translate
 from app.base.ids import public_id
 from app.base.masking import without_addresses_or_none
 from app.base.tokens import Tokens
+from app.brands.models import Brand
+from app.brands.rules import zone_or
 from app.customers.consent import suppressions_of
 from app.customers.models import ConsentFact, Customer
 from app.insight import referral_happenings, sentences
@@ -45,7 +47,8 @@ async def timeline(
     )
     if customer is None:
         return []
-    person = Person(session, tokens, brand_id, customer, pii, language)
+    zone = zone_or(await session.scalar(select(Brand.time_zone).where(Brand.id == brand_id)), "UTC")
+    person = Person(session, tokens, brand_id, customer, pii, language, zone)
     parts: list[Callable[[Person], Awaitable[list[TimelineEntry]]]] = [
         _known,
         _orders,
@@ -55,6 +58,7 @@ async def timeline(
         _attempts,
         _provider_events,
         _responses,
+        referral_happenings.withheld_offers,
         referral_happenings.codes,
         referral_happenings.visits,
         referral_happenings.redemptions,
@@ -161,7 +165,7 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
         TimelineEntry(
             at=it.sent_at or it.queued_at or (it.due_at if it.reason is None else None) or it.created_at,
             kind=f"survey_{it.status}",
-            text=sentences.survey(it, number, person.language),
+            text=sentences.survey(it, number, person.language, person.zone),
             survey=public_id("sur", it.id),
             status=it.status,
             reason=it.reason,

@@ -9,7 +9,7 @@ from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, Prov
 from app.orders.facts_rules import FactKind
 from app.orders.rules import OrderStatus
 from app.platforms.events import DisputeStatus
-from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
+from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus, WithheldReason
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 
 Words = dict[str, str]
@@ -137,6 +137,17 @@ REFUSALS: Words = {
     RefusalReason.not_active: N_("the programme was not active"),
     RefusalReason.suspected_fraud: N_("suspected fraud"),
     RefusalReason.disputed: N_("a disputed payment"),
+}
+WITHHELD: Words = {
+    WithheldReason.offers_disabled: N_("offers were switched off"),
+    WithheldReason.not_active: N_("the programme was not running"),
+    WithheldReason.held_out: N_("they are in the share of people who get none, for comparison"),
+    WithheldReason.no_amounts: N_("the programme has no amounts in the shop's currency"),
+    WithheldReason.budget_spent: N_("the budget was spent"),
+    WithheldReason.revoked: N_("their share link was revoked"),
+    WithheldReason.no_address: N_("no address is known that could be used"),
+    WithheldReason.no_consent: N_("they did not agree to it"),
+    WithheldReason.unsubscribed: N_("they had unsubscribed"),
 }
 BANDS: Words = {
     Band.promoter: N_("a promoter"),

@@ -47,12 +47,12 @@ class Branding:
 
 
 def branding_of(brand: Brand, shop: Shop) -> Branding:
-    """The present branding of a brand's shop, each value in one line."""
+    """The present branding of a brand's shop, each value in one line, never cut."""
     accent = accent_of(brand.branding) or DEFAULT_ACCENT
     return Branding(
-        one_line(brand.name, limit=80, ellipsis=True),
-        one_line(shop.name, limit=80, ellipsis=True),
-        one_line(", ".join(brand.postal_address.splitlines()), limit=300, ellipsis=True),
+        one_line(brand.name, limit=1000),
+        one_line(shop.name, limit=1000),
+        one_line(", ".join(brand.postal_address.splitlines()), limit=1000),
         f"#{accent}",
         f"#{text_colour_on(accent)}",
         **{name: url or "" for name, url in brand.legal_urls.items()},

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.base.money import Money
 from app.base.tokens import Tokens
 from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, Shop
@@ -18,13 +17,15 @@ from app.brands.programme import Channel, QuietHours
 from app.brands.rules import country_quiet_hours, next_daytime, zone_or
 from app.brands.terms import Terms, load_terms, terms_of
 from app.customers.consent import load_contact_options
-from app.customers.rules import ContactOptions
+from app.customers.rules import ContactOptions, NoContactReason
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.templates import TemplateSpec
-from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, Referrer, Reward
-from app.referrals.share import discount_text, reward_text
+from app.referrals.offer_texts import Reader, offer_texts, reader_of
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
+
+Unreached = tuple[UUID, Channel, NoContactReason]
+"""A customer, and why nothing may be sent to them on a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +74,39 @@ async def announce_codes(
     in_force: ProgrammeInForce,
     *,
     now: datetime,
-) -> None:
+) -> list[Unreached]:
     """Queue the offer of each live code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
-    lives. A referrer who is no customer gets none.
+    lives. A referrer who is no customer gets none. Returns who is reached on no channel, and why
+    not on each.
     """
     terms = {in_force.terms_id: terms_of(in_force.programme)}
     terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())
     customer_ids = {referrers[code.referrer_id].customer_id for code in codes}
     people = await load_contact_options(session, tokens, brand, _known(customer_ids))
-    messages = []
+    messages: list[NewMessage] = []
+    unreached: list[Unreached] = []
     for code in codes:
         referrer, under = referrers[code.referrer_id], terms[code.terms_id]
         shop = shops[referrer.shop_id]
         person = None if referrer.customer_id is None else people.get(referrer.customer_id)
         if person is None:
             continue
-        params = offer_params(person, referrer, code, under, zone_of(person, shop))
+        reader = reader_of(brand, person.locale or shop.locale)
+        params = offer_params(person, referrer, code, under, reader)
         announcement = _Announcement(OFFER, code.id, person, shop, params)
         messages += [
             announcement.message(channel, brand, in_force.programme.survey.quiet_hours, now=now)
             for channel in under.offer.channels
             if channel in person.addresses
         ]
+        if not any(channel in person.addresses for channel in under.offer.channels):
+            unreached += [
+                (person.customer_id, channel, person.refusals[channel]) for channel in under.offer.channels
+            ]
     await queue_messages(session, brand.id, messages)
+    return unreached
 
 
 async def announce_rewards(
@@ -117,18 +126,19 @@ async def announce_rewards(
             continue
         channel = next((one for one in programme.offer.channels if one in person.addresses), None)
         if channel is not None:
-            params = _reward_params(person, each, zone_of(person, each.shop))
+            reader = reader_of(brand, person.locale or each.shop.locale)
+            params = _reward_params(person, each, reader)
             announcement = _Announcement(REWARD, reward.id, person, each.shop, params)
             messages.append(announcement.message(channel, brand, programme.survey.quiet_hours, now=now))
     await queue_messages(session, brand.id, messages)
 
 
-def _reward_params(person: ContactOptions, granted: GrantedReward, zone: ZoneInfo) -> RewardParams:
+def _reward_params(person: ContactOptions, granted: GrantedReward, reader: Reader) -> RewardParams:
     reward, code = granted.reward, granted.code
-    last_day = None if reward.expires_at is None else last_day_of(reward.expires_at, zone)
+    last_day = None if reward.expires_at is None else reader.last_day(reward.expires_at)
     return RewardParams(
         first_name=person.first_name,
-        amount=str(Money(reward.net_amount, reward.currency)),
+        amount=reader.amount(reward.net_amount, reward.currency),
         kind=reward.kind.value,
         code=None if code is None else code.display,
         expires_on=None if last_day is None else last_day.isoformat(),
@@ -152,28 +162,20 @@ def _known(customer_ids: Iterable[UUID | None]) -> set[UUID]:
 
 
 def offer_params(
-    person: ContactOptions, referrer: Referrer, code: Code, terms: Terms, zone: ZoneInfo
+    person: ContactOptions, referrer: Referrer, code: Code, terms: Terms, reader: Reader
 ) -> OfferParams:
-    """The values of an offer.
-
-    Its last day is the one on which the code still works where the referrer lives.
-    """
-    minimum = None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency)
+    """The values of an offer."""
+    offer = offer_texts(code, terms, reader)
     return OfferParams(
         first_name=person.first_name,
         code=code.display,
         slug=referrer.slug,
-        discount=discount_text(code.discount_kind, code.discount_value, code.currency),
-        reward=reward_text(terms, code.currency),
-        minimum=minimum,
-        expires_on=last_day_of(code.expires_at, zone).isoformat(),
+        discount=offer.discount,
+        reward=offer.reward,
+        minimum=offer.minimum,
+        expires_on=offer.last_day.isoformat(),
         referrer_id=str(referrer.id),
     )
-
-
-def last_day_of(expires_at: datetime, zone: ZoneInfo) -> date:
-    """The last day, by the zone's calendar, on which something can be used that then expires."""
-    return (expires_at.astimezone(zone) - timedelta(microseconds=1)).date()
 
 
 def zone_of(person: ContactOptions, shop: Shop) -> ZoneInfo:

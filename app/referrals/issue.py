@@ -24,8 +24,15 @@ from app.referrals.amount_rules import has_amounts
 from app.referrals.announce import announce_codes
 from app.referrals.budget import find_spent_currencies
 from app.referrals.models import Code, CodePublication, Referrer
-from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
+from app.referrals.rules import (
+    CodeKind,
+    CodeStatus,
+    PublicationState,
+    WithheldReason,
+    first_publication_state,
+)
 from app.referrals.share import in_home_shop, status_of
+from app.referrals.withheld import Withheld, record_withheld
 
 _TRIES = 8
 """Tries to draw a free slug or code: with about 49 bits one clash is rare and eight are a bug."""
@@ -48,26 +55,55 @@ async def issue_offers(
     All in this transaction. Idempotent: an active code that works is kept, and a message about a
     code is queued once. A code that its shop does not know yet is not announced. Nothing is issued
     while the programme makes no offers, in a shop whose currency it has no amounts for or whose
-    budget is spent, nor to the holdout share, to erased people and revoked referrers.
+    budget is spent, nor to the holdout share, to erased people and revoked referrers. Why an offer
+    is withheld is stored.
     """
     in_force = await load_programme(session, brand.id)
-    if not in_force.programme.offers_enabled or not in_force.programme.runs_at(now):
-        return
     shops = await load_shops(session, brand.id)
-    offering = await _offering_shops(session, brand, shops.values(), in_force.programme, now=now)
-    chosen = {
-        each.customer_id: each
-        for each in promoters
-        if each.shop_id in offering and not _is_held_out(tokens, each.customer_id, in_force)
-    }
-    names = await _first_names(session, brand.id, chosen)
-    chosen = {customer_id: chosen[customer_id] for customer_id in sorted(names)}
-    referrers = await _make_referrers(session, brand.id, chosen)
-    kept = await _keep_codes(session, brand.id, referrers, now=now)
-    missing = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in kept]
-    made = await _make_codes(session, missing, names, shops, in_force, now=now)
-    live = [code for code, is_live in (*kept.values(), *made) if is_live]
-    await announce_codes(session, tokens, brand, referrers, live, shops, in_force, now=now)
+    reasons = await _withheld_in(session, brand, shops.values(), in_force.programme, now=now)
+    chosen, withheld = _choose(tokens, promoters, in_force, reasons)
+    if chosen:
+        names = await _first_names(session, brand.id, chosen)
+        chosen = {customer_id: chosen[customer_id] for customer_id in sorted(names)}
+        referrers = await _make_referrers(session, brand.id, chosen)
+        able = {referrer.customer_id for referrer in referrers.values()}
+        withheld += [
+            Withheld(each.customer_id, each.survey_id, WithheldReason.revoked)
+            for each in chosen.values()
+            if each.customer_id not in able
+        ]
+        kept = await _keep_codes(session, brand.id, referrers, now=now)
+        missing = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in kept]
+        made = await _make_codes(session, missing, names, shops, in_force, now=now)
+        live = [code for code, is_live in (*kept.values(), *made) if is_live]
+        unreached = await announce_codes(session, tokens, brand, referrers, live, shops, in_force, now=now)
+        withheld += [
+            Withheld(customer_id, chosen[customer_id].survey_id, WithheldReason(reason), channel)
+            for customer_id, channel, reason in unreached
+        ]
+    await record_withheld(session, brand.id, withheld, now=now)
+
+
+def _choose(
+    tokens: Tokens,
+    promoters: Sequence[NewReferrer],
+    in_force: ProgrammeInForce,
+    reasons: Mapping[UUID, WithheldReason],
+) -> tuple[dict[UUID, NewReferrer], list[Withheld]]:
+    """The promoters who get an offer, by customer, and why the others do not.
+
+    `reasons` are those of shops that make no offer.
+    """
+    chosen, withheld = {}, []
+    for each in promoters:
+        reason = reasons.get(each.shop_id)
+        if reason is None and _is_held_out(tokens, each.customer_id, in_force):
+            reason = WithheldReason.held_out
+        if reason is None:
+            chosen[each.customer_id] = each
+        else:
+            withheld.append(Withheld(each.customer_id, each.survey_id, reason))
+    return chosen, withheld
 
 
 async def add_referrer(
@@ -96,13 +132,19 @@ async def add_referrer(
     raise RuntimeError("no free share slug was found")
 
 
-async def _offering_shops(
+async def _withheld_in(
     session: AsyncSession, brand: Brand, shops: Iterable[Shop], programme: Programme, *, now: datetime
-) -> set[UUID]:
-    """The shops in whose currency the programme has amounts and money left."""
+) -> dict[UUID, WithheldReason]:
+    """The shops that make no offer now, and why: switched off, without amounts or money left."""
+    shops = list(shops)
+    if not programme.offers_enabled:
+        return {shop.id: WithheldReason.offers_disabled for shop in shops}
+    if not programme.runs_at(now):
+        return {shop.id: WithheldReason.not_active for shop in shops}
     able = [shop for shop in shops if has_amounts(programme, shop.currency)]
     spent = await find_spent_currencies(session, brand, programme, {shop.currency for shop in able}, now=now)
-    return {shop.id for shop in able if shop.currency not in spent}
+    reasons = {shop.id: WithheldReason.no_amounts for shop in shops if shop not in able}
+    return reasons | {shop.id: WithheldReason.budget_spent for shop in able if shop.currency in spent}
 
 
 def _is_held_out(tokens: Tokens, customer_id: UUID, in_force: ProgrammeInForce) -> bool:

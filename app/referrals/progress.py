@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.i18n import language_of, translate
-from app.base.money import Money
-from app.brands.models import Brand, Shop
+from app.base.i18n import translate
+from app.brands.models import Brand
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.orders.models import Order
 from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit, VisitCount
+from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
-from app.referrals.sentences import CODE_STATES, NO_CODE, day_of, describe_redemption
+from app.referrals.sentences import CODE_STATES, NO_CODE, describe_redemption
 from app.referrals.share import Share, in_home_shop, make_share, status_of
 
 SHOWN = 50
@@ -61,13 +60,12 @@ async def find_progress(
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
     row = (
         await session.execute(
-            select(Referrer, Customer.first_name, Customer.locale, Shop)
+            select(Referrer, Customer.first_name, Customer.locale, Customer.country)
             .join(
                 Customer,
                 (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
                 isouter=True,
             )
-            .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
             .where(
                 Referrer.brand_id == brand.id,
                 Referrer.id == referrer_id,
@@ -78,8 +76,9 @@ async def find_progress(
     ).first()
     if row is None:
         return None
-    language = language_of(row.locale, brand.locale)
-    status, made = await _latest_share(session, public_url, brand, row.Referrer, now=now, language=language)
+    reader = reader_of(brand, row.locale)
+    language = reader.language
+    status, made = await _latest_share(session, public_url, brand, row.Referrer, reader, row.country, now=now)
     problem = NO_CODE if status is None else CODE_STATES[status]
     return Progress(
         brand=brand,
@@ -90,14 +89,21 @@ async def find_progress(
         language=language,
         clicks=await _clicks(session, brand.id, referrer_id),
         uses=await _uses(session, brand.id, referrer_id),
-        earned=await _earned(session, brand.id, referrer_id),
-        orders=await _orders(session, brand.id, referrer_id, ZoneInfo(row.Shop.time_zone), language),
-        reward=None if made is None else made.reward,
+        earned=await _earned(session, brand.id, referrer_id, reader),
+        orders=await _orders(session, brand.id, referrer_id, reader),
+        reward=None if made is None else made.offer.reward,
     )
 
 
 async def _latest_share(
-    session: AsyncSession, public_url: str, brand: Brand, referrer: Referrer, *, now: datetime, language: str
+    session: AsyncSession,
+    public_url: str,
+    brand: Brand,
+    referrer: Referrer,
+    reader: Reader,
+    country: str | None,
+    *,
+    now: datetime,
 ) -> tuple[CodeStatus | None, Share | None]:
     """The present share code, else the last one there was: its status and what it shares."""
     rows = await session.execute(
@@ -114,7 +120,7 @@ async def _latest_share(
     code = row.Code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
     live = row.state is PublicationState.live
-    share = make_share(public_url, brand.name, referrer, code, terms, live=live, language=language)
+    share = make_share(public_url, brand.name, referrer, code, terms, reader, country, live=live)
     return status_of(code, now=now), share
 
 
@@ -137,7 +143,7 @@ async def _uses(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
     return (await session.execute(query)).scalar_one()
 
 
-async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID) -> list[str]:
+async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID, reader: Reader) -> list[str]:
     rows = await session.execute(
         select(Reward.currency, func.sum(Reward.net_amount))
         .where(
@@ -149,11 +155,11 @@ async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID) -> li
         .group_by(Reward.currency)
         .order_by(Reward.currency)
     )
-    return [str(Money(int(total), currency)) for currency, total in rows]
+    return [reader.amount(int(total), currency) for currency, total in rows]
 
 
 async def _orders(
-    session: AsyncSession, brand_id: int, referrer_id: UUID, zone: ZoneInfo, language: str
+    session: AsyncSession, brand_id: int, referrer_id: UUID, reader: Reader
 ) -> list[FriendOrder]:
     rows = await session.execute(
         select(Redemption, Order.placed_at, Reward, Code.display)
@@ -170,7 +176,8 @@ async def _orders(
     )
     return [
         FriendOrder(
-            day_of(placed_at, zone, language), describe_redemption(redemption, reward, code, zone, language)
+            reader.day(placed_at.astimezone(reader.zone).date()),
+            describe_redemption(redemption, reward, code, reader),
         )
         for redemption, placed_at, reward, code in rows
     ]

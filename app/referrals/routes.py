@@ -6,16 +6,15 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.base import clock
-from app.base.i18n import language_of
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.brands.rules import accent_of, zone_or
+from app.brands.rules import accent_of
+from app.referrals.offer_texts import reader_of
 from app.referrals.progress import find_progress
-from app.referrals.sentences import day_of
 from app.referrals.visit import find_offer, is_visit, record_visit
 
 router = APIRouter(tags=["customers"])
@@ -81,10 +80,8 @@ async def show_offer(request: Request, slug: SlugPath, context: ContextDep, sess
     if is_visit(request.method, request.headers):
         visitor = f"{address_of(request)} {request.headers['user-agent']}"
         await record_visit(session, context.tokens, offer, visitor, now=now)
-    # Nothing is known of the friend, so the page is in the brand's language.
-    language = language_of(offer.brand.locale)
-    last_day = day_of(offer.last_day, zone_or(offer.brand.time_zone, "UTC"), language)
-    values = {**_brand_values(offer.brand), "offer": offer, "last_day": last_day}
+    language = reader_of(offer.brand).language
+    values = {**_brand_values(offer.brand), "offer": offer, **offer.texts.terms()}
     return page("friend.html", values, language=language)
 
 

@@ -47,6 +47,21 @@ class RedemptionStatus(StrEnum):
     refused = "refused"
 
 
+class WithheldReason(StrEnum):
+    """Why a promoter is not given an offer, or not told of it on a channel."""
+
+    offers_disabled = "offers_disabled"
+    not_active = "not_active"
+    held_out = "held_out"
+    no_amounts = "no_amounts"
+    """The terms have no amounts in the shop's currency."""
+    budget_spent = "budget_spent"
+    revoked = "revoked"
+    no_address = "no_address"
+    no_consent = "no_consent"
+    unsubscribed = "unsubscribed"
+
+
 class RefusalReason(StrEnum):
     """Why a code does not count for an order, or not yet, or earns nothing; shown to people."""
 

@@ -4,12 +4,10 @@ They reveal nothing about the friend.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from app.base.i18n import N_, SOURCE, long_date, translate
-from app.base.money import Money
+from app.base.i18n import N_, translate
 from app.referrals.models import Redemption, Reward
+from app.referrals.offer_texts import Reader
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
 
 _REFUSED: Mapping[str, str] = {
@@ -45,21 +43,14 @@ CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.exhausted: N_("Your code has been used as often as it may be. Thank you!"),
 }
 """Why there is nothing to share; empty for a code that works."""
-_MOMENT = timedelta(microseconds=1)
 NO_CODE = N_("You have no code yet.")
-
-
-def day_of(at: datetime, zone: ZoneInfo, language: str = SOURCE) -> str:
-    """`31 December 2026`, by the zone's calendar, in the words of the language."""
-    return long_date(at.astimezone(zone).date(), language)
 
 
 def describe_redemption(
     redemption: Redemption,
     reward: Reward | None,
     code: str | None,
-    zone: ZoneInfo,
-    language: str = SOURCE,
+    reader: Reader,
 ) -> str:
     """The state of a friend's order, and why there is no reward where there is none.
 
@@ -67,47 +58,59 @@ def describe_redemption(
     """
     match redemption.status:
         case RedemptionStatus.pending:
-            day = "" if redemption.hold_until is None else day_of(redemption.hold_until, zone, language)
-            return translate(language, "Counts from %(day)s on, unless the order is returned.", day=day)
+            day = (
+                ""
+                if redemption.hold_until is None
+                else reader.day(redemption.hold_until.astimezone(reader.zone).date())
+            )
+            return translate(
+                reader.language, "Counts from %(day)s on, unless the order is returned.", day=day
+            )
         case RedemptionStatus.approved:
-            return _describe_reward(reward, code, zone, language)
+            return _describe_reward(reward, code, reader)
         case RedemptionStatus.reversed:
-            return translate(language, _REVERSED.get(redemption.reason or "", _REVERSED_OTHERWISE))
+            return translate(reader.language, _REVERSED.get(redemption.reason or "", _REVERSED_OTHERWISE))
         case RedemptionStatus.refused:
-            return translate(language, _REFUSED[redemption.reason or RefusalReason.unknown_code])
+            return translate(reader.language, _REFUSED[redemption.reason or RefusalReason.unknown_code])
         case _:
-            return translate(language, _CLOSED[redemption.status])
+            return translate(reader.language, _CLOSED[redemption.status])
 
 
-def _describe_reward(reward: Reward | None, code: str | None, zone: ZoneInfo, language: str) -> str:
+def _describe_reward(reward: Reward | None, code: str | None, reader: Reader) -> str:
     if reward is not None and reward.reason is not None:
-        return translate(language, _REFUSED[reward.reason])
+        return translate(reader.language, _REFUSED[reward.reason])
     if reward is None or reward.amount == 0:
-        return translate(language, "Counted. Thank you!")
+        return translate(reader.language, "Counted. Thank you!")
     if reward.status is RewardStatus.reversed:
-        return translate(language, "No reward: too much of the order was refunded.")
-    left, whole = (Money(minor, reward.currency) for minor in (reward.net_amount, reward.amount))
+        return translate(reader.language, "No reward: too much of the order was refunded.")
+    left, whole = (reader.amount(minor, reward.currency) for minor in (reward.net_amount, reward.amount))
     if reward.net_amount < reward.amount:
         got = translate(
-            language,
+            reader.language,
             "You got %(left)s of %(whole)s, since part of the order was refunded.",
             left=left,
             whole=whole,
         )
     else:
-        got = translate(language, "You got %(amount)s.", amount=left)
-    return f"{got} {_describe_use(reward, code, zone, language)}".rstrip()
+        got = translate(reader.language, "You got %(amount)s.", amount=left)
+    return f"{got} {_describe_use(reward, code, reader)}".rstrip()
 
 
-def _describe_use(reward: Reward, code: str | None, zone: ZoneInfo, language: str) -> str:
+def _describe_use(reward: Reward, code: str | None, reader: Reader) -> str:
     """How the reward can be spent, or what became of it."""
     if reward.frozen and reward.status is RewardStatus.granted:
-        return translate(language, "We are checking this order once more; until then it cannot be used.")
+        return translate(
+            reader.language, "We are checking this order once more; until then it cannot be used."
+        )
     if reward.status is RewardStatus.used:
-        return translate(language, "You have used it.")
-    last_day = "" if reward.expires_at is None else day_of(reward.expires_at - _MOMENT, zone, language)
+        return translate(reader.language, "You have used it.")
+    last_day = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
     if reward.status is RewardStatus.expired:
-        return translate(language, "It expired on %(day)s.", day=last_day)
+        return translate(reader.language, "It expired on %(day)s.", day=last_day)
     if code is None:
-        return translate(language, "It is credited to you until %(day)s.", day=last_day) if last_day else ""
-    return translate(language, "Your own code until %(day)s: %(code)s", code=code, day=last_day)
+        return (
+            translate(reader.language, "It is credited to you until %(day)s.", day=last_day)
+            if last_day
+            else ""
+        )
+    return translate(reader.language, "Your own code until %(day)s: %(code)s", code=code, day=last_day)

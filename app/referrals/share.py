@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID
 
@@ -12,12 +11,11 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import N_, SOURCE, translate
-from app.base.money import Money
 from app.brands.models import Brand
-from app.brands.programme import DiscountKind
 from app.brands.terms import Terms, load_terms
-from app.referrals.amount_rules import amount_text, reward_value
+from app.customers.models import Customer
 from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.offer_texts import OfferTexts, Reader, disclosure_text, offer_texts, reader_of
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
 
 
@@ -25,7 +23,7 @@ from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_sta
 class Share:
     """The values of `templates/web/_share.html`.
 
-    `share_text` has the link and ends with the disclosure, which is shown under the buttons too.
+    `share_text` begins with the disclosure, which is shown under the buttons too, and has the link.
     """
 
     referrer_id: UUID
@@ -33,9 +31,7 @@ class Share:
     share_text: str
     code: str | None
     """None while the shop does not know it."""
-    discount: str
-    reward: str | None
-    """What the referrer gets for a friend's order; None for thanks alone."""
+    offer: OfferTexts
     disclosure: str
     qr: Markup
 
@@ -45,10 +41,12 @@ class Share:
             "share_url": self.share_url,
             "share_text": self.share_text,
             "code": self.code,
-            "discount": self.discount,
-            "reward": self.reward,
+            "discount": self.offer.discount,
+            "reward": self.offer.reward,
+            "reward_rule": self.offer.reward_rule,
             "disclosure": self.disclosure,
             "qr": self.qr,
+            **self.offer.terms(),
         }
 
 
@@ -59,7 +57,6 @@ async def find_share(
     customer_id: UUID,
     *,
     now: datetime,
-    language: str = SOURCE,
 ) -> Share | None:
     """What this customer may share at `now`.
 
@@ -67,7 +64,8 @@ async def find_share(
     """
     row = (
         await session.execute(
-            select(Referrer, Code, CodePublication.state)
+            select(Referrer, Code, CodePublication.state, Customer.country, Customer.locale)
+            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
             .join(Code, has_present_code())
             .join(CodePublication, in_home_shop(), isouter=True)
             .where(
@@ -82,7 +80,8 @@ async def find_share(
     code = row.Code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
     live = row.state is PublicationState.live
-    return make_share(public_url, brand.name, row.Referrer, code, terms, live=live, language=language)
+    reader = reader_of(brand, row.locale)
+    return make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
 
 
 def has_present_code() -> ColumnElement[bool]:
@@ -121,55 +120,44 @@ def make_share(
     referrer: Referrer,
     code: Code,
     terms: Terms,
+    reader: Reader,
+    country: str | None,
     *,
     live: bool,
-    language: str = SOURCE,
 ) -> Share:
-    """The share of one referrer's code under its terms, in `language`.
+    """The share of one referrer's code under its terms, for its reader, who lives in `country`.
 
     The code itself is left out unless it is live.
     """
     url = share_url(public_url, referrer.slug)
-    discount = discount_text(code.discount_kind, code.discount_value, code.currency)
-    disclosure = disclosure_text(terms, code.currency, language)
+    offer = offer_texts(code, terms, reader)
+    disclosure = disclosure_text(offer.reward, country, reader)
     shown = code.display if live else None
     if shown:
-        text = N_("%(discount)s off at %(brand)s with my code %(code)s: %(url)s %(disclosure)s")
+        text = N_("%(disclosure)s %(discount)s off at %(brand)s with my code %(code)s: %(url)s")
     else:
-        text = N_("%(discount)s off at %(brand)s: %(url)s %(disclosure)s")
-    values = {"discount": discount, "brand": brand_name, "code": shown, "url": url, "disclosure": disclosure}
+        text = N_("%(disclosure)s %(discount)s off at %(brand)s: %(url)s")
+    values = {
+        "discount": offer.discount.replace("\u00a0", " "),
+        "brand": brand_name,
+        "code": shown,
+        "url": url,
+        "disclosure": disclosure.replace("\u00a0", " "),
+    }
     return Share(
         referrer_id=referrer.id,
         share_url=url,
-        share_text=translate(language, text, **values).rstrip(),
+        share_text=translate(reader.language, text, **values).lstrip(),
         code=shown,
-        discount=discount,
-        reward=reward_text(terms, code.currency),
+        offer=offer,
         disclosure=disclosure,
-        qr=qr_svg(url, language),
+        qr=qr_svg(url, reader.language),
     )
 
 
 def share_url(public_url: str, slug: str) -> str:
     """The link a friend opens."""
     return f"{public_url}/r/{slug}"
-
-
-def discount_text(kind: DiscountKind, value: Decimal, currency: str) -> str:
-    """`10 %` or `10.00 EUR`."""
-    return f"{value.normalize():f} %" if kind is DiscountKind.percent else amount_text(value, currency)
-
-
-def reward_text(terms: Terms, currency: str) -> str | None:
-    """`10.00 EUR`, or None where a referrer gets thanks alone."""
-    value = reward_value(terms.reward, currency)
-    return str(Money(value, currency)) if value else None
-
-
-def disclosure_text(terms: Terms, currency: str, language: str = SOURCE) -> str:
-    """The sentence that informs a friend that the referrer gets a reward; empty without one."""
-    reward = reward_text(terms, currency)
-    return translate(language, "(I get %(reward)s if you order.)", reward=reward) if reward else ""
 
 
 @lru_cache(maxsize=4096)

@@ -26,13 +26,13 @@ class OfferParams:
     slug: str
     """Of the share link."""
     discount: str
-    """The friend's discount: `10 %` or `10.00 EUR`."""
+    """The friend's discount: `10%` or `€10`."""
     reward: str | None
     """What the referrer gets for a friend's order; None where there is no reward."""
     minimum: str | None
     """The least total that a friend's order must have."""
     expires_on: Annotated[str, DATE]
-    """ISO date, the last day."""
+    """ISO date, the last day in the brand's zone."""
     referrer_id: str
     """Of the referrer's own page."""
 
@@ -43,7 +43,7 @@ class RewardParams:
 
     first_name: Annotated[str | None, PERSON_NAME]
     amount: str
-    """`10.00 EUR`."""
+    """`€10`."""
     kind: Annotated[str, CHOICE]
     """A `RewardKind`: `code` or `credit`."""
     code: str | None
@@ -65,9 +65,9 @@ OFFER = register(
             first_name="Ana",
             code="ANA-7K4QX",
             slug="27k4qx9wm",
-            discount="10 %",
-            reward="10.00 EUR",
-            minimum="50.00 EUR",
+            discount="10%",
+            reward="€10",
+            minimum="€50",
             expires_on="2026-09-01",
             referrer_id=_REFERRER,
         ),
@@ -83,7 +83,7 @@ REWARD = register(
         RewardParams,
         RewardParams(
             first_name="Ana",
-            amount="10.00 EUR",
+            amount="€10",
             kind="code",
             code="K7QX4M9WPA",
             expires_on="2027-09-01",

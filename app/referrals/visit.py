@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -19,10 +19,10 @@ from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.platforms.registry import adapter_of
-from app.referrals.amount_rules import amount_text
 from app.referrals.models import Code, CodePublication, Referrer, Visit
+from app.referrals.offer_texts import OfferTexts, offer_texts, reader_of
 from app.referrals.rules import CodeStatus, PublicationState
-from app.referrals.share import discount_text, has_present_code, in_home_shop, reward_text, status_of
+from app.referrals.share import has_present_code, in_home_shop, status_of
 
 _BROWSER = re.compile(r"(?:Mozilla|Opera)/\d")
 """How every browser names itself, in-app browsers too; scripts and mail scanners often do not."""
@@ -44,12 +44,7 @@ class FriendOffer:
     first_name: str | None
     """The referrer's."""
     code: str
-    discount: str
-    reward: str | None
-    minimum: str | None
-    new_customers_only: bool
-    last_day: datetime
-    """A moment on the last day, in the shop's zone."""
+    texts: OfferTexts
     shop_name: str
     link: str | None
     """To the shop with the code applied; None for a shop without an address."""
@@ -76,11 +71,8 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
         referrer_id=code.referrer_id,
         first_name=shown_name(row.first_name),
         code=code.display,
-        discount=discount_text(code.discount_kind, code.discount_value, code.currency),
-        reward=reward_text(terms, code.currency),
-        minimum=None if code.minimum_subtotal is None else amount_text(code.minimum_subtotal, code.currency),
-        new_customers_only=terms.offer.new_customers_only,
-        last_day=code.expires_at - timedelta(microseconds=1),
+        # Nothing is known of the friend, so the page is in the brand's language.
+        texts=offer_texts(code, terms, reader_of(row.Brand)),
         shop_name=shop.name,
         link=None if shop.url is None else adapter_of(shop.platform).shop_link(shop.url, code.display, slug),
     )

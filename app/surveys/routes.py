@@ -128,7 +128,6 @@ async def show_thanks(
             opened.brand,
             opened.customer.id,
             now=now,
-            language=_language(opened),
         )
     values = _frame(context, opened) | {
         "token": token,

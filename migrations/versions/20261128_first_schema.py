@@ -1165,6 +1165,42 @@ def upgrade() -> None:
         "ix_responses_customer", "responses", ["brand_id", "customer_id", "answered_at"], unique=False
     )
     op.create_table(
+        "withheld_offers",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("survey_id", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_withheld_offers_customers_brand_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "survey_id"],
+            ["surveys.brand_id", "surveys.id"],
+            name=op.f("fk_withheld_offers_surveys_brand_id_survey_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_withheld_offers")),
+        sa.UniqueConstraint(
+            "brand_id",
+            "customer_id",
+            "survey_id",
+            "reason",
+            "channel",
+            name="uq_withheld_offers",
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+    op.create_table(
         "codes",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1620,6 +1656,7 @@ def downgrade() -> None:
         "ix_codes_erased_key", table_name="codes", postgresql_where=sa.text("erased_key IS NOT NULL")
     )
     op.drop_table("codes")
+    op.drop_table("withheld_offers")
     op.drop_index("ix_responses_customer", table_name="responses")
     op.drop_index(
         "ix_responses_commented", table_name="responses", postgresql_where=sa.text("comment IS NOT NULL")

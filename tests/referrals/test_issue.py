@@ -12,6 +12,7 @@ from app.base.context import AppContext
 from app.base.errors import AppError
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
+from app.insight.timeline import timeline
 from app.messaging.models import Message
 from app.messaging.rules import Priority
 from app.referrals.decide import disable_code
@@ -68,7 +69,7 @@ async def test_promoter_gets_a_code_under_the_terms_in_force_and_an_urgent_offer
         True,
     )
     assert message.template_params["code"] == code.display
-    assert (message.template_params["discount"], message.template_params["reward"]) == ("10 %", "10.00 EUR")
+    assert (message.template_params["discount"], message.template_params["reward"]) == ("10%", "€10")
     assert message.template_params["expires_on"] == "2026-09-06"
 
 
@@ -95,6 +96,13 @@ async def test_a_code_that_no_longer_works_is_superseded(
     assert fresh.id != code.id
     assert not (await code_of(context, brand, code.id)).active
     assert await count(context, Message, brand) == 2
+
+
+async def withheld(context: AppContext, brand: Brand, customer_id: UUID) -> list[str]:
+    """What the timeline says about offers that were not given or not sent."""
+    async with context.sessions() as session:
+        entries = await timeline(session, context.tokens, brand.id, customer_id)
+    return sorted((each.text for each in entries if each.kind == "offer_withheld"), key=len)
 
 
 async def test_many_concurrent_responses_issue_one_code(
@@ -150,7 +158,26 @@ async def test_nothing_is_issued_while_not_offering_outside_its_time_or_to_the_h
         await set_terms(context, brand, each)
         async with context.sessions.begin() as session:
             await issue_offers(session, context.tokens, brand, [NewReferrer(customer, shop.id)], now=NOW)
+            await issue_offers(session, context.tokens, brand, [NewReferrer(customer, shop.id)], now=NOW)
     assert await count(context, Referrer, brand) == 0
+    assert await withheld(context, brand, customer) == [
+        "Was not given an offer: offers were switched off.",
+        "Was not given an offer: the programme was not running.",
+        "Was not given an offer: they are in the share of people who get none, for comparison.",
+    ]
+
+
+async def test_a_revoked_referrers_new_answer_says_why_there_is_no_offer(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    code = await make_referrer(context, brand, shop)
+    customer = await owner_of(context, code)
+    async with context.sessions.begin() as session:
+        await session.execute(update(Referrer).values(revoked_at=NOW))
+        await issue_offers(session, context.tokens, brand, [NewReferrer(customer, shop.id)], now=NOW)
+    assert await withheld(context, brand, customer) == [
+        "Was not given an offer: their share link was revoked."
+    ]
 
 
 async def test_named_code_carries_the_first_name_until_the_person_is_erased(
@@ -185,8 +212,12 @@ async def test_a_text_waits_for_the_end_of_the_quiet_hours_and_an_email_does_not
 async def test_without_consent_there_is_a_code_and_no_message(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
-    await make_referrer(context, brand, shop, consents={Channel.email: False})
+    code = await make_referrer(context, brand, shop, consents={Channel.email: False})
     assert await count(context, Message, brand) == 0
+    assert await withheld(context, brand, await owner_of(context, code)) == [
+        "The offer was not sent by e-mail: they did not agree to it.",
+        "The offer was not sent by text message: no address is known that could be used.",
+    ]
 
 
 async def test_share_is_there_at_once_and_gone_with_the_code(
@@ -199,7 +230,7 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
         )
     assert share is not None
     assert share.share_url.startswith("https://nps.example/r/")
-    assert share.share_text.endswith("(I get 10.00 EUR if you order.)")
+    assert share.share_text.startswith("Ad: I get €10 if you order. 10% off at ")
     assert share.share_url in share.share_text
     assert share.code == code.display
     async with context.sessions.begin() as session:

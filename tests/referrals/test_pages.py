@@ -83,10 +83,10 @@ async def test_friend_sees_the_offer_and_a_way_to_the_shop_with_the_code(
     answer = await client.get(f"/r/{slug.upper()}")
     assert answer.status_code == 200
     text = answer.text.replace("\u00a0", " ")
-    assert "A friend gives you 10 % off your first order" in text, "no markup is a name"
+    assert "A friend gives you 10% off your first order" in text, "no markup is a name"
     assert code.display in answer.text
     assert f'href="https://acme.example/?ref={slug}&amp;discount={code.display}"' in answer.text
-    assert "gets 10.00 EUR if you order" in text
+    assert "gets €10 if you order" in text
     assert "set-cookie" not in answer.headers
     assert await visits(context) == 1
 
@@ -197,15 +197,17 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
     for expected in (
         code.display,
         f"http://127.0.0.1:8000/r/{slug}",
-        "https://wa.me/?text=10%20%25%20off%20at%20Acme%20Goods",
+        "https://wa.me/?text=Ad%3A%20I%20get%20%E2%82%AC10%20if%20you%20order.%2010%25%20off%20at%20Acme%20Goods",
         "mailto:?subject=",
         "sms:?&amp;body=",
-        "(I get 10.00 EUR if you order.)",
+        "Your message begins with: Ad: I get €10 if you order.",
         '<svg role="img"',
         "<dt>Visits of your link</dt><dd>1 ",
-        "15.00 EUR",
-        "You got 10.00 EUR.",
-        "You got 5.00 EUR of 10.00 EUR, since part of the order was refunded.",
+        "€15",
+        "You got €10.",
+        "New customers only. Ends ",
+        "you get a code worth €10 for an order of your own.",
+        "You got €5 of €10, since part of the order was refunded.",
         "No reward: the order was cancelled.",
         "Counts from 24 March 2026 on, unless the order is returned.",
         "No reward: the order was your own.",
@@ -225,7 +227,7 @@ async def test_page_of_a_used_up_code_still_shows_the_rewards(
         await disable_code(session, brand, code.code, now=NOW, actor=cli_actor(brand.id))
     answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert "Your code has been disabled" in answer.text
-    assert "10.00 EUR" in answer.text
+    assert "€10" in answer.text
     assert code.display not in answer.text
 
 

@@ -60,7 +60,7 @@ async def test_referrer_without_a_customer_earns_rewards_and_gets_no_message(
         )
     assert progress is not None
     assert (progress.customer_id, progress.clicks, progress.uses) == (None, 1, 1)
-    assert progress.earned == ["10.00 EUR"]
+    assert progress.earned == ["€10"]
     assert await count_messages(context) == 0
 
 

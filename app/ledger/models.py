@@ -77,6 +77,7 @@ class CreditReservation(Base):
         ForeignKeyConstraint(
             ["brand_id", "referrer_id", "currency"],
             ["credit_accounts.brand_id", "credit_accounts.referrer_id", "credit_accounts.currency"],
+            name="fk_credit_reservations_account",
         ),
         CheckConstraint("captured BETWEEN 0 AND amount", name="captured_within_amount"),
         CheckConstraint("refunded BETWEEN 0 AND captured", name="refunded_within_captured"),

@@ -1417,7 +1417,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["brand_id", "referrer_id", "currency"],
             ["credit_accounts.brand_id", "credit_accounts.referrer_id", "credit_accounts.currency"],
-            name=op.f("fk_credit_reservations_credit_accounts_brand_id_referrer_id_currency"),
+            name="fk_credit_reservations_account",
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_credit_reservations")),
     )

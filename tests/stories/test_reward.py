@@ -85,7 +85,7 @@ async def test_referrer_is_rewarded_when_the_hold_is_over(story) -> None:
         (Decimal(-10), Decimal(-8)),
     }
     own_page = await story.client.get(link_to("p", (await story.mails(ANA))[1]))
-    assert "10.00" in own_page.text
+    assert "€10" in own_page.text
 
 
 async def test_reward_is_granted_once_however_often_events_repeat(story) -> None:

@@ -1,12 +1,14 @@
 """What most tests start from: settings, a context over a database of the test's own, a brand and a
 shop."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from structlog.stdlib import ProcessorFormatter
 
 import app.models  # noqa: F401  # foreign keys name tables of packages that a test may not import
 from app.base.actor import cli_actor
@@ -19,6 +21,17 @@ from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
 pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.languages"]
+
+
+@pytest.fixture(autouse=True)
+def logs_end_with_their_test() -> Iterator[None]:
+    """Take away the log handler that a test's command sets up: its stream is closed afterwards."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in [each for each in root.handlers if isinstance(each.formatter, ProcessorFormatter)]:
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

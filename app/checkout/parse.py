@@ -49,6 +49,7 @@ ORDER = frozenset(
     ]
 )
 ITEM = frozenset({"sku", "title", "quantity", "unit_price"})
+DISCOUNT = frozenset({"code", "amount"})
 ADDRESS = frozenset({"line1", "line2", "city", "postal_code", "country"})
 _CODE_LIMIT = 200
 
@@ -128,6 +129,8 @@ def parse_purchase(raw: bytes) -> Purchase:
     refuse_unknown(known.object_or_empty("shipping_address"), ADDRESS)
     for item in known.objects("items"):
         refuse_unknown(item, ITEM)
+    for discount in known.objects("discounts"):
+        refuse_unknown(discount, DISCOUNT)
     return Purchase(code=_code(body), shop=body.text("shop"), order=order)
 
 

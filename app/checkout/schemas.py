@@ -19,6 +19,7 @@ from app.platforms.checkout.schemas import (
     Amount,
     CheckoutAddress,
     CheckoutCustomer,
+    CheckoutDiscount,
     CheckoutItem,
     CheckoutOrder,
 )
@@ -44,6 +45,12 @@ class ItemBody(CheckoutItem):
     model_config = _STRICT
 
 
+class DiscountBody(CheckoutDiscount):
+    """What one code took off."""
+
+    model_config = _STRICT
+
+
 class AddressBody(CheckoutAddress):
     """A shipping address."""
 
@@ -57,6 +64,7 @@ class OrderBody(CheckoutOrder):
 
     customer: CustomerBody | None = None
     items: Sequence[ItemBody] | None = None
+    discounts: Sequence[DiscountBody] | None = None
     shipping_address: AddressBody | None = None
 
 

@@ -38,6 +38,7 @@ def test_purchase_is_an_order_as_webhooks_carry_it() -> None:
         ({"code": "X", "order": ORDER | {"customer": {"mail": "a@example.com"}}}, "order.customer.mail"),
         ({"code": "X", "order": ORDER | {"items": [{"name": "Mug"}]}}, "name"),
         ({"code": "X", "order": ORDER | {"shipping_address": {"street": "Rue"}}}, "street"),
+        ({"code": "X", "order": ORDER | {"discounts": [{"code": "X", "off": "8.00"}]}}, "off"),
         ({"order": ORDER}, "code is missing"),
         ({"code": "X"}, "order is missing"),
     ],

@@ -43,6 +43,17 @@ def platform(monkeypatch) -> FakePlatform:
 
 
 @pytest.fixture
+async def shop(context, shop):
+    """A shop of this platform, since it has the endpoint of no other."""
+    async with context.sessions.begin() as session:
+        # The fake is no `Platform`, so the column's type would refuse it.
+        await session.execute(
+            text("UPDATE shops SET platform = :name WHERE id = :id"), {"name": NAME, "id": shop.id}
+        )
+    return shop
+
+
+@pytest.fixture
 async def connected(context, shop) -> None:
     async with context.sessions.begin() as session:
         await save_connection(

@@ -18,8 +18,10 @@ RUN useradd --system --home-dir /srv/tenfold --shell /usr/sbin/nologin tenfold
 COPY --from=build /srv/venv /srv/venv
 COPY --from=build /srv/tenfold /srv/tenfold
 WORKDIR /srv/tenfold
-# It needs no writable file: the database is elsewhere, and production has no embedded one.
-ENV PATH=/srv/venv/bin:$PATH TENFOLD_ENV=production TENFOLD_LOG_FORMAT=json PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# The journal is all that it writes: the database is elsewhere, and production has no embedded one.
+RUN install --directory --owner=tenfold --mode=0700 /var/lib/tenfold/journal
+VOLUME /var/lib/tenfold/journal
+ENV PATH=/srv/venv/bin:$PATH TENFOLD_JOURNAL_DIR=/var/lib/tenfold/journal TENFOLD_ENV=production TENFOLD_LOG_FORMAT=json PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER tenfold
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]

@@ -93,13 +93,21 @@ def get(url: str) -> tuple[int, Mapping[str, str]]:
 
 
 @pytest.mark.slow
-def test_the_services_commands_start_with_their_environment_and_write_no_file(database_url, tmp_path):
+def test_the_services_commands_start_with_their_environment_and_write_the_journal_alone(
+    database_url, tmp_path
+):
+    journal = Path(environment_of_the_image()["TENFOLD_JOURNAL_DIR"])
+    assert all(f"journal:{journal}" in SERVICES[name]["volumes"] for name in ("migrate", "web", "worker"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
 
     def environment(name: str) -> dict[str, str]:
-        of_service = {**SERVICES[name]["environment"], "TENFOLD_DATABASE_URL": database_url}
+        of_service = {
+            **SERVICES[name]["environment"],
+            "TENFOLD_DATABASE_URL": database_url,
+            "TENFOLD_JOURNAL_DIR": str(tmp_path / "journal"),
+        }
         of_dotenv = {"TENFOLD_SECRET_KEY": SECRET_KEY, "TENFOLD_PUBLIC_URL": PUBLIC_URL}
         return {"PATH": os.environ["PATH"], **environment_of_the_image(), **of_dotenv, **of_service}
 
@@ -126,7 +134,7 @@ def test_the_services_commands_start_with_their_environment_and_write_no_file(da
             one.terminate()
         for one in running:
             one.wait(60)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "journal"]
     assert health(port) != 0
 
 

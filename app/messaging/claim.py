@@ -92,7 +92,7 @@ class ClaimTerms:
     """Template versions that are stored already."""
     channels: Sequence[Channel]
     """Those whose provider works, or is tested by this claim."""
-    most: int = AT_ONCE
+    most: int
 
 
 async def claim(

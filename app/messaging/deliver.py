@@ -44,9 +44,10 @@ RECORD_SECONDS = 45.0
 less than `MOST_IN_FLIGHT_SECONDS`, after which another process may take up the send."""
 
 
-def sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
-    """Send what is due, the urgent priority first."""
-    return _sweep("messages", context, providers, (Priority.urgent, Priority.normal), every_seconds=5)
+def sweep(context: AppContext, providers: Mapping[Channel, Provider], *, claim_size: int = AT_ONCE) -> Sweep:
+    """Send what is due, the urgent priority first, in claims of at most `claim_size` messages."""
+    sender = Sender(context, providers, (Priority.urgent, Priority.normal), claim_size)
+    return Sweep("messages", sender.brands, sender.work, 5)
 
 
 def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
@@ -55,19 +56,8 @@ def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> 
     It runs beside `sweep`, so nobody with the page open waits for a provider that is slow at
     surveys.
     """
-    return _sweep("urgent", context, providers, (Priority.urgent,), every_seconds=1)
-
-
-def _sweep(
-    name: str,
-    context: AppContext,
-    providers: Mapping[Channel, Provider],
-    priorities: Sequence[Priority],
-    *,
-    every_seconds: int,
-) -> Sweep:
-    sender = Sender(context, providers, priorities)
-    return Sweep(name, sender.brands, sender.work, every_seconds)
+    sender = Sender(context, providers, (Priority.urgent,))
+    return Sweep("urgent", sender.brands, sender.work, 1)
 
 
 @dataclass
@@ -81,6 +71,7 @@ class Sender:
     context: AppContext
     providers: Mapping[Channel, Provider]
     priorities: Sequence[Priority]
+    claim_size: int = AT_ONCE
     under_way: set[UUID] = field(default_factory=set)
     known_versions: set[tuple[int, bytes]] = field(default_factory=set)
     circuits: dict[str, Circuit] = field(default_factory=dict)
@@ -141,8 +132,12 @@ class Sender:
                     break
                 sending.append(asyncio.create_task(self._send_all(claimed, None, now)))
                 moved += claimed.moved
-                if claimed.moved < AT_ONCE:
+                if claimed.moved < self.claim_size:
                     break
+        except asyncio.CancelledError:
+            for task in sending:
+                task.cancel()
+            raise
         finally:
             # Whatever happened to one, the others are finished.
             done = await asyncio.gather(*sending, return_exceptions=True)
@@ -172,12 +167,12 @@ class Sender:
             await self._send_all(claimed, circuit, now)
         return claimed.moved
 
-    def _terms(self, channels: Sequence[Channel], *, most: int = AT_ONCE) -> ClaimTerms:
+    def _terms(self, channels: Sequence[Channel], *, most: int) -> ClaimTerms:
         providers = {channel: provider.name for channel, provider in self.providers.items()}
         return ClaimTerms(self.priorities, providers, self.grace, self.known_versions, channels, most)
 
     async def _claim(self, brand_id: int, priorities: Sequence[Priority], now: datetime) -> Claim | None:
-        terms = replace(self._terms(self._closed()), priorities=priorities)
+        terms = replace(self._terms(self._closed(), most=self.claim_size), priorities=priorities)
         if not terms.channels or not priorities:
             return None
         try:

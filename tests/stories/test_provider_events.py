@@ -21,7 +21,6 @@ from app.base.web.problems import install_problems
 from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.customers.models import Consent, Customer, Suppression
-from app.messaging import claim
 from app.messaging.deliver import sweep
 from app.messaging.models import Attempt, Message
 from app.messaging.provider_routes import router
@@ -210,11 +209,18 @@ async def test_nothing_is_sent_again_before_the_grace_is_over(
 
 
 async def run_and_kill(
-    context: AppContext, provider: Provider, channel: Channel, now: datetime, seconds: float
+    context: AppContext,
+    provider: Provider,
+    channel: Channel,
+    now: datetime,
+    seconds: float,
+    *,
+    claim_size: int,
 ) -> None:
     """A worker that dies after so many seconds, wherever it is; the next one knows nothing of
     it."""
-    task = asyncio.create_task(sweep_once(sweep(context, {channel: provider}), now))
+    sending = sweep(context, {channel: provider}, claim_size=claim_size)
+    task = asyncio.create_task(sweep_once(sending, now))
     await asyncio.wait([task], timeout=seconds)
     task.cancel()
     await asyncio.wait([task])
@@ -222,10 +228,11 @@ async def run_and_kill(
 
 
 async def run_and_kill_in_a_call(
-    context: AppContext, provider: Provider, now: datetime, opened: asyncio.Event
+    context: AppContext, provider: Provider, now: datetime, opened: asyncio.Event, *, claim_size: int
 ) -> None:
     """A worker that dies as soon as the provider has a call of its that will never be answered."""
-    task = asyncio.create_task(sweep_once(sweep(context, {Channel.email: provider}), now))
+    sending = sweep(context, {Channel.email: provider}, claim_size=claim_size)
+    task = asyncio.create_task(sweep_once(sending, now))
     await asyncio.wait_for(opened.wait(), 30)
     task.cancel()
     await asyncio.wait([task])
@@ -276,17 +283,14 @@ async def let_a_minute_pass(context: AppContext) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.xfail(run=False, reason="open: it does not end since the provider's circuit pauses sending")
 async def test_300_mails_with_lost_replies_and_kills_reach_each_person_once(
     context: AppContext,
     shop: Shop,
     client: AsyncClient,
     mails: FakeSendGrid,
-    monkeypatch: pytest.MonkeyPatch,
     seed: int,
 ) -> None:
     chance = random.Random(seed)
-    monkeypatch.setattr(claim, "AT_ONCE", 12)
     losses = Losses(chance)
     mails._fault_of = losses.fault_of
 
@@ -299,12 +303,15 @@ async def test_300_mails_with_lost_replies_and_kills_reach_each_person_once(
     for _ in range(6):
         # One of the four calls of the worker's first claim.
         opened = losses.open_after(chance.randrange(4))
-        await run_and_kill_in_a_call(context, provider(20), NOW, opened)
-        await post_mail_events(client, mails, "processed", "delivered", chance=chance)
-    while (await statuses(context)).get(MessageStatus.planned):
-        await run_and_kill(context, provider(), Channel.email, NOW, chance.uniform(0.01, 0.4))
+        await run_and_kill_in_a_call(context, provider(20), NOW, opened, claim_size=12)
         await post_mail_events(client, mails, "processed", "delivered", chance=chance)
     now = NOW
+    while (await statuses(context)).get(MessageStatus.planned):
+        seconds = chance.uniform(0.01, 0.4)
+        await run_and_kill(context, provider(), Channel.email, now, seconds, claim_size=12)
+        await post_mail_events(client, mails, "processed", "delivered", chance=chance)
+        # Killed in a test of the provider, whose circuit lost answers may open, the next one waits.
+        now += timedelta(seconds=20)
     for _ in range(4):
         await asyncio.sleep(0.05)
         await post_mail_events(client, mails, "processed", "delivered", chance=chance)
@@ -323,16 +330,17 @@ async def test_300_mails_with_lost_replies_and_kills_reach_each_person_once(
 
 @pytest.mark.slow
 async def test_60_texts_with_lost_replies_and_kills_reach_each_person_once(
-    context: AppContext, shop: Shop, client: AsyncClient, texts: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+    context: AppContext, shop: Shop, client: AsyncClient, texts: FakeTwilio
 ) -> None:
     chance = random.Random(3)
-    monkeypatch.setattr(claim, "AT_ONCE", 6)
     texts._fault_of = lambda _number: chance.choice(LOST_AFTER) if chance.random() < 0.13 else None
     await queue(context, shop, 60, Channel.sms)
-    while (await statuses(context)).get(MessageStatus.planned):
-        await run_and_kill(context, twilio(texts, context), Channel.sms, NOW, chance.uniform(0.01, 0.4))
-        await post_text_statuses(client, texts, "delivered", "sent")
     now = NOW
+    while (await statuses(context)).get(MessageStatus.planned):
+        seconds = chance.uniform(0.01, 0.4)
+        await run_and_kill(context, twilio(texts, context), Channel.sms, now, seconds, claim_size=6)
+        await post_text_statuses(client, texts, "delivered", "sent")
+        now += timedelta(seconds=20)
     for _ in range(3):
         await asyncio.sleep(0.05)
         await post_text_statuses(client, texts, "sent", "delivered")

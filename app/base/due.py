@@ -16,12 +16,12 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import asyncpg
-from pgqueuer import PgQueuer
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
-from pgqueuer.models import Job
+from pgqueuer.domain.errors import FailingListenerError
+from pgqueuer.models import HealthCheckEvent, Job
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -85,6 +85,24 @@ async def run_until_idle(
     return counts
 
 
+class PatientQueue(QueueManager):
+    """The queue engine, which takes its listener for broken only after two lost probes.
+
+    The engine sends its first probe while the listener is still being set up. On a slow machine the
+    probe comes too early, nobody hears it, and a healthy worker would end ten seconds later.
+    """
+
+    async def listener_healthy(
+        self,
+        timeout: timedelta = timedelta(seconds=10),  # noqa: ASYNC109  # the engine's own signature
+    ) -> HealthCheckEvent:
+        """Probe the listener; raises `FailingListenerError` after a second lost probe."""
+        try:
+            return await super().listener_healthy(timeout / 5)
+        except FailingListenerError:
+            return await super().listener_healthy(timeout)
+
+
 async def run_worker(
     url: str,
     sweeps: Sequence[Sweep],
@@ -108,7 +126,7 @@ async def run_worker(
                 server_settings={"application_name": "tenfold queue", **WORKER.server_settings},
             )
         )
-        queue = PgQueuer(AsyncpgPoolDriver(pool)).qm
+        queue = PatientQueue(Queries(AsyncpgPoolDriver(pool)))
         turns = [Turns(sweep, clock.now, lasting=True) for sweep in sweeps]
         for sweep, each in zip(sweeps, turns, strict=True):
             _register(queue, sweep.name, each)

@@ -36,7 +36,7 @@ INVARIANTS = (
     ),
     Invariant(
         "reward_status_is_its_facts",
-        "a reward's status follows from its redemption, its amounts and what became of it",
+        "a reward's status follows from its redemption, its amounts and its use",
         "rwd",
         f"""
         SELECT rewards.brand_id, rewards.id AS row {_REWARDS}

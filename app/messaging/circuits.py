@@ -15,6 +15,7 @@ from app.base.log import logger
 from app.messaging.circuit_rules import (
     MOST_FAILURES,
     PROBE_LEASE,
+    CallFailures,
     Circuit,
     call_failures,
     probe_wait,
@@ -81,17 +82,31 @@ async def record_calls(
     """
     if works(results):
         if provider in known or probe is not None:
-            closed = await session.scalar(
-                delete(ProviderCircuit)
-                .where(ProviderCircuit.provider == provider)
-                .returning(ProviderCircuit.opened_at)
-            )
-            if closed is not None:
-                log.info("the provider works again", provider=provider, opened_at=closed.isoformat())
+            await _close(session, provider)
         return None
     failed = call_failures(results)
     if failed is None:
         return known.get(provider)
+    circuit = await _count(session, provider, failed, probe=probe, now=now)
+    if circuit.opened_at == now:
+        log.error("nothing is sent by a provider that fails", provider=provider, reason=circuit.reason)
+    return circuit
+
+
+async def _close(session: AsyncSession, provider: str) -> None:
+    opened_at = await session.scalar(
+        delete(ProviderCircuit)
+        .where(ProviderCircuit.provider == provider)
+        .returning(ProviderCircuit.opened_at)
+    )
+    if opened_at is not None:
+        log.info("the provider works again", provider=provider, opened_at=opened_at.isoformat())
+
+
+async def _count(
+    session: AsyncSession, provider: str, failed: CallFailures, *, probe: Circuit | None, now: datetime
+) -> Circuit:
+    """Add failed calls to the circuit, and open it where they are enough; returns it as it is now."""
     least = 1 if failed.opens else MOST_FAILURES
     statement = insert(ProviderCircuit).values(
         provider=provider,
@@ -116,7 +131,4 @@ async def record_calls(
             },
         ).returning(*_COLUMNS)
     )
-    circuit = _circuit(row.one())
-    if circuit.opened_at == now:
-        log.error("nothing is sent by a provider that fails", provider=provider, reason=circuit.reason)
-    return circuit
+    return _circuit(row.one())

@@ -97,7 +97,7 @@ def _describe_reward(reward: Reward | None, code: str | None, reader: Reader) ->
 
 
 def _describe_use(reward: Reward, code: str | None, reader: Reader) -> str:
-    """How the reward can be spent, or what became of it."""
+    """How the reward can be spent, or why it no longer can."""
     if reward.frozen and reward.status is RewardStatus.granted:
         return translate(
             reader.language, "We are checking this order once more; until then it cannot be used."

@@ -2,6 +2,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pgqueuer.db import AsyncpgPoolDriver
 from sqlalchemy import text
 
 from app.base import clock, due
@@ -155,3 +156,20 @@ async def test_a_worker_whose_clock_was_set_back_goes_on_sweeping(context, monke
         stop.set()
         await worker
     assert times[0] > times[1]
+
+
+@pytest.mark.slow
+async def test_a_worker_whose_listener_comes_late_stays(context, monkeypatch):
+    listen = AsyncpgPoolDriver.add_listener
+
+    async def late(*arguments):
+        await asyncio.sleep(0.5)
+        await listen(*arguments)
+
+    monkeypatch.setattr(AsyncpgPoolDriver, "add_listener", late)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(run_worker(context.database_url, [counting({}, [])], stop))
+    await asyncio.wait({worker}, timeout=11.5)
+    assert not worker.done(), "its first probe was sent before it listened, and lost"
+    stop.set()
+    await worker

@@ -106,7 +106,7 @@ async def _close(session: AsyncSession, provider: str) -> None:
 async def _count(
     session: AsyncSession, provider: str, failed: CallFailures, *, probe: Circuit | None, now: datetime
 ) -> Circuit:
-    """Add failed calls to the circuit, and open it where they are enough; returns it as it is now."""
+    """Add failed calls to the circuit and open it where they are enough; returns it as it is."""
     least = 1 if failed.opens else MOST_FAILURES
     statement = insert(ProviderCircuit).values(
         provider=provider,

@@ -370,6 +370,11 @@ async def test_dashboard_pages_are_accessible_and_fit_every_width(context, brand
         await page.click("text=Sign in >> nth=-1")
         await page.wait_for_url("**/admin")
         await branding(page, url + "/admin", "overview")
+        for width in (320, 390):
+            await page.set_viewport_size({"width": width, "height": 844})
+            assert await page.eval_on_selector(
+                ".scroll:has(table.path)", "region => region.scrollWidth <= region.clientWidth"
+            ), f"the funnel's numbers are out of sight at {width}"
         await branding(page, f"{url}/admin/customers/{public_id('cus', happy.customer_id)}", "person")
         first_load = await (await context.request.get(url + "/admin")).body()
         sheets = b"".join((ROOT / "static" / name).read_bytes() for name in ("tenfold.css", "admin.css"))

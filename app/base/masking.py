@@ -7,7 +7,8 @@ from collections.abc import Iterable
 _ADDRESS = re.compile(r"(?<![^\s<>\"'])[^\s<>\"']+@[^\s<>\"']+")
 _LONG_NUMBER = re.compile(r"\+?\d(?:[\s().\-/\u2010-\u2015]{0,3}\d){6,}")
 """As people write it: `+49 (0) 170 / 123-45-67`, also with spaces that do not break."""
-_NAMED_CODE = re.compile(r"[A-Z]{1,10}[-\s\u2010-\u2015]?([2-9A-HJKMNP-TV-Z]{5})", re.IGNORECASE)
+_NAMED_CODE = re.compile(r"[A-Z]{1,10}-([2-9A-HJKMNP-TV-Z]{5})")
+_TYPED_CODE = re.compile(r"[A-Z]{1,10}[-\s\u2010-\u2015]?([2-9A-HJKMNP-TV-Z]{5})", re.IGNORECASE)
 HIDDEN = "…"
 """In place of what only those see who may see people."""
 
@@ -28,8 +29,17 @@ def mask_name(name: str | None) -> str | None:
 
 
 def mask_code(code: str | None) -> str | None:
-    """`***-7K4QX`: a code without its owner's name; one that begins with none as it is."""
-    found = _NAMED_CODE.fullmatch(code.strip()) if code else None
+    """`***-7K4QX`: a code of ours, as shown, without its owner's name; a random one as it is."""
+    found = _NAMED_CODE.fullmatch(code) if code else None
+    return f"***-{found[1]}" if found else code
+
+
+def mask_typed_code(code: str) -> str:
+    """As `mask_code`, for a code as a customer typed it: perhaps without its dash.
+
+    Five letters at the start of a random code are then taken for a name, which harms nobody.
+    """
+    found = _TYPED_CODE.fullmatch(code.strip())
     return f"***-{found[1]}" if found else code
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 
 from app.base import money
 from app.base.ids import public_id, public_id_or_none
-from app.base.masking import mask_code
+from app.base.masking import mask_typed_code
 from app.base.schemas import ApiModel, RowModel
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
@@ -56,7 +56,7 @@ class OrderRow(RowModel):
             shipping_total=money.to_text(order.shipping_total, order.currency),
             refunded=money.to_text(order.refunded, order.currency),
             currency=order.currency,
-            discount_codes=[code if pii else mask_code(code) or "" for code in order.discount_codes],
+            discount_codes=[code if pii else mask_typed_code(code) for code in order.discount_codes],
             referral=order.referral,
             placed_at=order.placed_at,
             fulfilled_at=order.fulfilled_at,

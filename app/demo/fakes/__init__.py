@@ -1,0 +1,1 @@
+"""Fakes of the shop platforms, for the demo and for tests: one folder each."""

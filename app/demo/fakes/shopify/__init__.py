@@ -1,0 +1,1 @@
+"""A fake of Shopify's Admin API, which executes on Shopify's own schema."""

@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Literal
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.admin import pages
+from app.admin import outbox_pages, pages
 from app.admin.api import router as api_router
-from app.admin.auth import require_outbox_reader
 from app.base import clock, due, metrics, schema
 from app.base.colour import parse_colour
 from app.base.config import load_settings
@@ -37,7 +36,7 @@ from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
 from app.insight.health import load_health, publish_health
-from app.messaging import outbox_routes, provider_routes
+from app.messaging import provider_routes
 from app.referrals import routes as referral_routes
 from app.surveys import routes as survey_routes
 from app.wiring import Parts, open_parts
@@ -85,9 +84,9 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         customer_routes.router,
         api_router,
         pages.router,
+        outbox_pages.router,
     ):
         app.include_router(router)
-    app.include_router(outbox_routes.router, dependencies=[Depends(require_outbox_reader)])
     _add_operations(app)
     _add_papers(app)
     app.mount("/static/swagger", CompressedFiles(str(files("fastapi_swagger") / "resources")), name="swagger")

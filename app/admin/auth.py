@@ -115,8 +115,8 @@ async def _signed_in(request: Request, context: ContextDep, session: SessionDep)
 StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
 
 
-async def require_outbox_reader(request: Request, context: ContextDep, staff: StaffDep) -> None:
-    """Set `outbox_brand_id` of the request: whose outbox this caller may read; None for all brands.
+async def _outbox_brand(request: Request, context: ContextDep, staff: StaffDep) -> int | None:
+    """The brand whose outbox this caller may read; None for all brands.
 
     In development a browser on this machine reads all. Everybody else signs in, as somebody who may
     see people. Raises `AppError` for others, and `NotFound` in production with a real provider,
@@ -129,14 +129,16 @@ async def require_outbox_reader(request: Request, context: ContextDep, staff: St
     )
     if production and sends:
         raise NotFound
-    request.state.outbox_brand_id = None
     if not production and is_local(request):
-        return
+        return None
     if staff is None:
         raise AppError("unauthorized", "Sign in at /admin first; then open this page again.", status=401)
     if not sees_people(staff.role):
         raise AppError("missing_scope", "Messages are shown to who may see people's data.", status=403)
-    request.state.outbox_brand_id = staff.brand_id
+    return staff.brand_id
+
+
+OutboxReader = Annotated[int | None, Depends(_outbox_brand, scope="function")]
 
 
 def is_local(request: Request) -> bool:

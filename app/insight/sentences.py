@@ -96,6 +96,19 @@ def by(language: str, channel: str | None) -> str:
     return translate(language, " by %(channel)s", channel=word(language, words.CHANNELS, channel))
 
 
+def skipped_survey(it: Survey, order: Order | None, language: str) -> str:
+    """Which survey is not sent and why; of a kind of order that is never surveyed, which kind."""
+    about = (
+        translate(language, "The survey about order %(number)s", number=order.number)
+        if order
+        else translate(language, "The survey")
+    )
+    reason = skip_reason(it.reason, language)
+    if order is not None and it.reason is SkipReason.excluded and (order.test or order.history):
+        reason = word(language, words.NEVER_SURVEYED, "test" if order.test else "history")
+    return translate(language, "%(survey)s is not sent: %(reason)s.", survey=about, reason=reason)
+
+
 def skip_reason(reason: SkipReason | None, language: str) -> str:
     """Why an order is not surveyed, to follow a colon."""
     if reason is None:

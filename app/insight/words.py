@@ -28,6 +28,11 @@ SKIPS: Words = {
     SkipReason.surveys_disabled: N_("surveys were switched off or the programme was not running"),
     SkipReason.too_late: N_("it had been due too long ago"),
 }
+NEVER_SURVEYED: Words = {
+    "test": N_("the shop marked it as a test order"),
+    "history": N_("it was imported as history, from before the start"),
+}
+"""Why an order of this kind is excluded, whatever the programme's terms."""
 DEFERRALS: Words = {
     Deferral.recontact: N_("deferred, since they were surveyed a short while ago"),
     Deferral.quiet_hours: N_("deferred to their daytime"),

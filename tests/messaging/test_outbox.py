@@ -1,119 +1,33 @@
-"""The outbox's pages, messages as they were sent, and their erasure."""
+"""Messages as they were sent, and their erasure."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from fastapi import Depends, FastAPI, Request
-from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select
 
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.errors import NotFound
 from app.base.ids import new_id
-from app.base.web.middleware import RequestMiddleware
-from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.as_sent import as_sent
 from app.messaging.deliver import sweep
 from app.messaging.erase import erase_messages
 from app.messaging.models import Message, OutboxItem
-from app.messaging.outbox_routes import router
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.queue import queue_messages
 from app.messaging.rules import MessageStatus
-from app.surveys.templates import SurveyParams
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 from tests.support.fakes.scripted import Scripted, lose
 
 
-def everybody(request: Request) -> None:
-    request.state.outbox_brand_id = None
-
-
-def client_of(context: AppContext) -> AsyncClient:
-    app = FastAPI()
-    app.state.context = context
-    app.add_middleware(RequestMiddleware)
-    install_problems(app)
-    app.include_router(router, dependencies=[Depends(everybody)])
-    return AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
-
-
-@pytest.fixture
-async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
-    async with client_of(context) as client:
-        yield client
-
-
 async def send_all(context: AppContext) -> None:
     outbox = Outbox(context)
     await sweep_once(sweep(context, {Channel.email: outbox, Channel.sms: outbox}), NOW)
-
-
-async def test_the_outbox_lists_the_newest_first_and_shows_each(
-    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
-) -> None:
-    empty = await client.get("/outbox")
-    assert "Nothing was written yet" in empty.text
-    await queue(context, brand, shop, 3)
-    await send_all(context)
-    listed = await client.get("/outbox")
-    assert listed.text.count("One question about your order from Acme") == 3
-    only = await client.get("/outbox", params={"to": "person1@example.com"})
-    assert "person1@example.com" in only.text
-    assert "person2@example.com" not in only.text
-    path = only.text.split('href="/outbox/')[1].split('"')[0]
-    shown = await client.get(f"/outbox/{path}")
-    assert "List-Unsubscribe-Post" in shown.text
-    assert "sandbox=" in shown.text
-    assert "frame-src 'self'" in shown.headers["content-security-policy"]
-    mail = await client.get(f"/outbox/{path}/html")
-    assert "sandbox" in mail.headers["content-security-policy"]
-    assert "script-src" not in mail.headers["content-security-policy"]
-    assert "/s/" in mail.text
-
-
-async def test_a_hostile_name_stays_text_in_the_outbox(
-    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
-) -> None:
-    await queue(
-        context,
-        brand,
-        shop,
-        template_params=SurveyParams("<script>alert(1)</script>", None, "1", "2026-03-03"),
-    )
-    await send_all(context)
-    listed = await client.get("/outbox")
-    path = listed.text.split('<td><a href="/outbox/')[1].split('"')[0]
-    for page in (f"/outbox/{path}", f"/outbox/{path}/html"):
-        assert "<script" not in (await client.get(page)).text
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/outbox/x", "/outbox/att_00000000000000000000000000", "/outbox/att_x/html", "/outbox?before=nonsense"],
-)
-async def test_what_is_not_there_is_a_404(client: AsyncClient, path: str) -> None:
-    assert (await client.get(path)).status_code == 404
-
-
-async def test_older_ones_follow_page_by_page(
-    client: AsyncClient, context: AppContext, brand: Brand, shop: Shop
-) -> None:
-    await queue(context, brand, shop, 103)
-    await send_all(context)
-    first = await client.get("/outbox")
-    older = first.text.split("before=")[1].split('"')[0]
-    second = await client.get("/outbox", params={"before": older})
-    assert first.text.count("<tr>") == 101
-    assert second.text.count("<tr>") == 4
-    assert "Older ones" not in second.text
 
 
 async def test_staff_see_a_message_as_sent_with_links_that_do_not_work(

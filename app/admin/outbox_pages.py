@@ -1,18 +1,28 @@
-"""The outbox as pages: the messages that the `outbox` provider kept instead of sending them."""
+"""The outbox as pages: the messages that the `outbox` provider kept instead of sending them.
 
+While it is empty it shows why: the latest surveys that are not sent, and what is planned.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
+from app.admin.auth import OutboxReader, StaffDep
+from app.admin.staff import SignedIn
+from app.admin.texts import moment_text
 from app.base.errors import NotFound
+from app.base.i18n import SOURCE
 from app.base.ids import parse_public_id, public_id
 from app.base.web.context import SessionDep
 from app.base.web.middleware import CSP
 from app.base.web.pages import page
+from app.insight.unsent import SkippedSurvey, Unsent, unsent
 from app.messaging.models import OutboxItem
 
 AT_ONCE = 100
@@ -28,25 +38,33 @@ _MAIL = {
 }
 
 
-def _readable_brand(request: Request) -> int | None:
-    return request.state.outbox_brand_id  # type: ignore[no-any-return]  # starlette's state is untyped
-
-
-ReadableBrand = Annotated[int | None, Depends(_readable_brand)]
-"""The brand whose messages the caller may read; None for all. The application decides this before,
-by a dependency of the whole router, since this package knows no staff."""
-
 router = APIRouter(prefix="/outbox", include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A survey that is not sent, as the empty outbox shows it."""
+
+    at: datetime
+    shown_at: str
+    text: str
+    customer: str | None
+    customer_id: str | None
+    """None where the reader may not open the person's page."""
 
 
 @router.get("")
 async def list_outbox(
     session: SessionDep,
-    brand_id: ReadableBrand,
+    brand_id: OutboxReader,
+    staff: StaffDep,
     to: Annotated[str, Query(max_length=320)] = "",
     before: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
-    """The newest messages first, a page at a time, of everybody or of one address."""
+    """The newest messages first, a page at a time, of everybody or of one address.
+
+    Where there are none, the latest surveys that are not sent, and why.
+    """
     # Attempt ids carry their time, so they sort as they were made.
     query = select(OutboxItem).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
     query = query.where(_readable(brand_id))
@@ -58,18 +76,41 @@ async def list_outbox(
     items = (await session.scalars(query)).all()
     rows = [{"id": public_id(_ID, item.id), "item": item} for item in items[:AT_ONCE]]
     older = rows[-1]["id"] if len(items) > AT_ONCE else None
-    return page("outbox.html", {"rows": rows, "to": to, "older": older})
+    values = {"rows": rows, "to": to, "older": older}
+    if not rows:
+        values |= _empty_values(await unsent(session, brand_id, to=to.strip()), staff)
+    return page("admin/outbox.html", values)
+
+
+def _empty_values(found: Unsent, staff: SignedIn | None) -> dict[str, object]:
+    due_at = found.next_due_at
+    return {
+        "skipped": [_skipped_row(it, staff) for it in found.skipped],
+        "planned": found.planned,
+        "next_due": None if due_at is None else moment_text(due_at, SOURCE),
+    }
+
+
+def _skipped_row(it: SkippedSurvey, staff: SignedIn | None) -> SkippedRow:
+    may_open = staff is not None and staff.brand_id == it.brand_id and it.customer_id is not None
+    return SkippedRow(
+        at=it.at,
+        shown_at=moment_text(it.at, SOURCE),
+        text=it.text,
+        customer=it.customer,
+        customer_id=public_id("cus", it.customer_id) if may_open and it.customer_id else None,
+    )
 
 
 @router.get("/{shown_id}")
-async def show_item(session: SessionDep, brand_id: ReadableBrand, shown_id: str) -> Response:
+async def show_item(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
     """One message with all its parts."""
     item = await _find(session, brand_id, shown_id)
-    return page("outbox_item.html", {"item": item, "id": shown_id}, headers=_PAGE)
+    return page("admin/outbox_item.html", {"item": item, "id": shown_id}, headers=_PAGE)
 
 
 @router.get("/{shown_id}/html")
-async def show_html(session: SessionDep, brand_id: ReadableBrand, shown_id: str) -> Response:
+async def show_html(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
     """A mail's HTML as it would have been sent; links open in a new window."""
     item = await _find(session, brand_id, shown_id)
     if item.html is None:

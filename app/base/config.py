@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = None
     twilio_messaging_service_sid: str | None = None
     twilio_base_url: str = "https://api.twilio.com"
+    local_platforms: bool = False
     unknown_grace_seconds: int = Field(default=900, ge=0)
     retain_delivery_days: int = Field(default=30, ge=1, le=3650)
     retain_visit_days: int = Field(default=90, ge=1, le=3650)
@@ -142,6 +143,10 @@ class Settings(BaseSettings):
             )
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs a TENFOLD_PUBLIC_URL that starts with https://")
+        if self.local_platforms:
+            raise ValueError(
+                "production refuses TENFOLD_LOCAL_PLATFORMS: a shop's platform is never on this machine"
+            )
         if self.email_provider is EmailProvider.sendgrid and not self.sendgrid_event_public_key:
             raise ValueError(
                 "production needs TENFOLD_SENDGRID_EVENT_PUBLIC_KEY, or anybody could report deliveries"

@@ -67,13 +67,19 @@ def is_public_address(address: str) -> bool:
 
 
 def open_session(
-    *, connections: int, total_seconds: float, trusted: bool = False, user_agent: str = "tenfold"
+    *,
+    connections: int,
+    total_seconds: float,
+    trusted: bool = False,
+    loopback: bool = False,
+    user_agent: str = "tenfold",
 ) -> aiohttp.ClientSession:
     """A pool of reused connections. Must be called inside the running loop; the caller closes it.
 
     `trusted` is for addresses from the installation's settings; without it only public addresses
-    are connected to. At most `connections` are open at a time, and a call takes at most
-    `total_seconds`. Cookies are not stored and proxies of the environment not used.
+    are connected to, and with `loopback` this machine's own too, never those of its network. At
+    most `connections` are open at a time, and a call takes at most `total_seconds`. Cookies are not
+    stored and proxies of the environment not used.
     """
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_refuse_redirect)
@@ -81,7 +87,7 @@ def open_session(
         connector=aiohttp.TCPConnector(
             limit=connections,
             keepalive_timeout=IDLE_SECONDS,
-            socket_factory=None if trusted else _open_public_socket,
+            socket_factory=None if trusted else _open_local_socket if loopback else _open_public_socket,
         ),
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=CONNECT_SECONDS),
         headers={"User-Agent": user_agent},
@@ -96,6 +102,14 @@ def _open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
     if not is_public_address(str(target[0])):
         raise RefusedAddress(errno.EACCES, "not a public address")
     return socket.socket(family, kind, protocol)
+
+
+def _open_local_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    """As `_open_public_socket`, for a loopback address too."""
+    family, kind, protocol, _, target = info
+    if ipaddress.ip_address(str(target[0])).is_loopback:
+        return socket.socket(family, kind, protocol)
+    return _open_public_socket(info)
 
 
 async def _refuse_redirect(

@@ -17,7 +17,7 @@ _ADDRESS = re.compile(
     r"|\+(?:\d[\s()./-]{0,2}){6,14}\d\b"
 )
 _SECRET = re.compile(
-    r"\b(?:whsec_|tf_|SG\.)[\w.+/=-]++|(?<=://)[^/@\s:]++:[^/@\s]++(?=@)|(?<=/[supr]/)[\w-]{20,}+"
+    r"\b(?:whsec_|tf_|SG\.|shp[a-z]{2}_)[\w.+/=-]++|(?<=://)[^/@\s:]++:[^/@\s]++(?=@)|(?<=/[supr]/)[\w-]{20,}+"
 )
 _LAST_WORD = re.compile(r"(?<![^\s<>\"'=:,;])[^\s<>\"'=:,;]++\Z")
 _CUT_NUMBER = re.compile(r"\+[\d\s()./-]*+\Z")

@@ -58,6 +58,7 @@ def test_production_refuses_what_is_unsafe():
         {"public_url": "http://nps.example"},
         {"secret_key": "short"},
         {"email_provider": "sendgrid"},
+        {"local_platforms": True},
     ):
         with pytest.raises(AppError) as refused:
             load_settings(_env_file=None, **(safe | unsafe))

@@ -1,0 +1,75 @@
+"""How the fake shows a discount."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from app.demo.fakes.shopify.paging import page
+from app.demo.fakes.shopify.state import FakeDiscount, FakeShop
+
+
+def show_count(count: int, limit: int | None = None) -> dict[str, Any]:
+    """The number as a `Count`, cut to a limit."""
+    is_cut = limit is not None and count > limit
+    return {"count": limit if is_cut else count, "precision": "AT_LEAST" if is_cut else "EXACT"}
+
+
+def show_discount(shop: FakeShop, discount: FakeDiscount) -> dict[str, Any]:
+    """The discount as a `DiscountCodeBasic`."""
+    given = discount.given
+    codes = sorted(discount.codes.values(), key=lambda each: each.id)
+    return {
+        "__typename": "DiscountCodeBasic",
+        **{name: given.get(name) for name in ("title", "startsAt", "endsAt", "usageLimit")},
+        "appliesOncePerCustomer": bool(given.get("appliesOncePerCustomer")),
+        "tags": given.get("tags") or [],
+        "status": _status(discount),
+        "createdAt": discount.created_at.isoformat(),
+        "updatedAt": discount.created_at.isoformat(),
+        "asyncUsageCount": sum(shop.counted_uses(each) for each in codes),
+        "codesCount": show_count(len(codes)),
+        "combinesWith": _combines(given),
+        "customerGets": {"value": _value(shop, given)},
+        "minimumRequirement": _minimum(shop, given),
+        "codes": lambda _info, **asked: page(
+            [
+                {"id": each.id, "code": each.code, "asyncUsageCount": shop.counted_uses(each)}
+                for each in codes
+            ],
+            asked,
+        ),
+    }
+
+
+def _status(discount: FakeDiscount) -> str:
+    now = datetime.now(UTC)
+    ends = discount.given.get("endsAt")
+    if discount.is_deactivated or (ends and datetime.fromisoformat(ends) <= now):
+        return "EXPIRED"
+    return "SCHEDULED" if datetime.fromisoformat(discount.given["startsAt"]) > now else "ACTIVE"
+
+
+def _combines(given: dict[str, Any]) -> dict[str, bool]:
+    asked = given.get("combinesWith") or {}
+    return {
+        name: bool(asked.get(name)) for name in ("orderDiscounts", "productDiscounts", "shippingDiscounts")
+    }
+
+
+def _value(shop: FakeShop, given: dict[str, Any]) -> dict[str, Any]:
+    value = given["customerGets"]["value"]
+    if value.get("percentage") is not None:
+        return {"__typename": "DiscountPercentage", "percentage": value["percentage"]}
+    amount = value["discountAmount"]
+    return {
+        "__typename": "DiscountAmount",
+        "amount": {"amount": amount["amount"], "currencyCode": shop.currency},
+        "appliesOnEachItem": bool(amount.get("appliesOnEachItem")),
+    }
+
+
+def _minimum(shop: FakeShop, given: dict[str, Any]) -> dict[str, Any] | None:
+    asked = (given.get("minimumRequirement") or {}).get("subtotal")
+    if not asked:
+        return None
+    money = {"amount": asked["greaterThanOrEqualToSubtotal"], "currencyCode": shop.currency}
+    return {"__typename": "DiscountMinimumSubtotal", "greaterThanOrEqualToSubtotal": money}

@@ -1,0 +1,108 @@
+"""Executes documents on the schema, within the limit on calls."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    MiddlewareManager,
+    execute_sync,
+    parse,
+    validate,
+)
+
+from app.demo.fakes.shopify import discounts, webhooks
+from app.demo.fakes.shopify.access import check_access
+from app.demo.fakes.shopify.cost import MOST, query_cost
+from app.demo.fakes.shopify.paging import page
+from app.demo.fakes.shopify.schema import load_schema
+from app.demo.fakes.shopify.state import FakeShop, new_gid
+
+
+def _shop(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
+    shop: FakeShop = info.context
+    return {
+        "name": shop.name,
+        "myshopifyDomain": shop.domain,
+        "currencyCode": shop.currency,
+        "ianaTimezone": shop.time_zone,
+        "primaryDomain": {"host": shop.host},
+    }
+
+
+def _installation(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
+    shop: FakeShop = info.context
+    return {"accessScopes": [{"handle": each} for each in sorted(shop.scopes)]}
+
+
+def _orders(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any]:
+    shop: FakeShop = info.context
+    rows = [
+        {"id": new_gid("Order"), "email": None, "phone": None, "customer": None, **each}
+        for each in shop.orders
+    ]
+    return page(rows[::-1] if given["reverse"] else rows, given)
+
+
+RESOLVERS: Mapping[str, Callable[..., Any]] = {
+    "QueryRoot.shop": _shop,
+    "QueryRoot.currentAppInstallation": _installation,
+    "QueryRoot.orders": _orders,
+    **webhooks.RESOLVERS,
+    **discounts.RESOLVERS,
+}
+
+
+@cache
+def executable_schema() -> GraphQLSchema:
+    """The schema with our resolvers. Every field of its roots has one, or it would be null."""
+    schema = load_schema()
+    for place, resolve in RESOLVERS.items():
+        kind, _, name = place.partition(".")
+        schema.type_map[kind].fields[name].resolve = resolve  # type: ignore[attr-defined]  # roots are objects
+    return schema
+
+
+def run_document(shop: FakeShop, query: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The body of the response to a document."""
+    schema = executable_schema()
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return _errors([error])
+    if errors := validate(schema, document):
+        return _errors(errors)
+    cost = query_cost(document, variables or {})
+    if cost > MOST:
+        message = f"Query cost is {cost}, which exceeds the single query max cost limit ({MOST})."
+        return _errors([GraphQLError(message, extensions={"code": "MAX_COST_EXCEEDED"})])
+    is_done = shop.bucket.take(cost)
+    spent = {
+        "requestedQueryCost": cost,
+        "actualQueryCost": cost if is_done else None,
+        "throttleStatus": shop.bucket.shown(),
+    }
+    if not is_done:
+        throttled = GraphQLError("Throttled", extensions={"code": "THROTTLED"})
+        return {**_errors([throttled]), "extensions": {"cost": spent}}
+    result = execute_sync(
+        schema,
+        document,
+        context_value=shop,
+        variable_values=dict(variables or {}),
+        middleware=MiddlewareManager(check_access),
+    )
+    return {**_shown(result), "extensions": {"cost": spent}}
+
+
+def _shown(result: ExecutionResult) -> dict[str, Any]:
+    found: dict[str, Any] = _errors(result.errors) if result.errors else {}
+    return found | {"data": result.data}
+
+
+def _errors(errors: list[GraphQLError]) -> dict[str, Any]:
+    return {"errors": [each.formatted for each in errors]}

@@ -1,0 +1,190 @@
+"""What the fake knows of its shops: facts, access, webhooks, discounts and orders."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+ALL_SCOPES = frozenset(
+    {
+        "read_orders",
+        "read_all_orders",
+        "read_customers",
+        "read_fulfillments",
+        "read_shopify_payments_disputes",
+        "write_discounts",
+    }
+)
+_numbers = itertools.count(7_000_000_000_000_000_001)
+"""Ids are beyond 2^53, as many of Shopify's are."""
+
+
+def new_gid(kind: str) -> str:
+    """A new global id, such as `gid://shopify/Order/7000000000000000001`."""
+    return f"gid://shopify/{kind}/{next(_numbers)}"
+
+
+@dataclass
+class FakeApp:
+    """An app of the Dev Dashboard, which is installed in shops."""
+
+    client_id: str = "9f1c0a5b2d3e4f60718293a4b5c6d7e8"
+    client_secret: str = field(default_factory=lambda: f"shpss_{secrets.token_hex(16)}")
+    token_seconds: int = 86_399
+    """How long a token of the client credentials grant is valid."""
+
+
+@dataclass
+class FakeWebhook:
+    """A webhook subscription; `failures` counts deliveries in a row that were not accepted."""
+
+    id: str
+    topic: str
+    uri: str
+    failures: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        fields = {"id": self.id, "topic": self.topic, "uri": self.uri}
+        return {**fields, "format": "JSON", "includeFields": [], "filter": None}
+
+
+@dataclass
+class FakeCode:
+    """A code of a discount, with the times at which it was used."""
+
+    id: str
+    code: str
+    uses: list[float] = field(default_factory=list)
+
+
+@dataclass
+class FakeDiscount:
+    """A basic code discount; `given` holds the fields of its input, by their own names."""
+
+    id: str
+    given: dict[str, Any]
+    codes: dict[str, FakeCode] = field(default_factory=dict)
+    """By the code in lower case."""
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    is_deactivated: bool = False
+
+
+@dataclass
+class FakeBulkCreation:
+    """Codes that are being added; the work is done after some polls."""
+
+    id: str
+    discount_id: str
+    codes: list[str]
+    polls_left: int
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    results: list[tuple[str, FakeCode | None, dict[str, Any] | None]] = field(default_factory=list)
+    is_done: bool = False
+
+
+@dataclass
+class FakeJob:
+    """Work that is done after some polls."""
+
+    id: str
+    work: Callable[[], None]
+    polls_left: int
+    is_done: bool = False
+
+
+@dataclass
+class FakeBucket:
+    """The points of an app in a shop; those of the standard plan by default."""
+
+    maximum: float = 2_000.0
+    rate: float = 100.0
+    available: float = 2_000.0
+    at: float = field(default_factory=time.monotonic)
+
+    def take(self, cost: float) -> bool:
+        """Take the points of a call; False, and nothing taken, where there are too few."""
+        now = time.monotonic()
+        self.available = min(self.available + (now - self.at) * self.rate, self.maximum)
+        self.at = now
+        if cost > self.available:
+            return False
+        self.available -= cost
+        return True
+
+    def shown(self) -> dict[str, float]:
+        """As `throttleStatus`."""
+        return {
+            "maximumAvailable": self.maximum,
+            "currentlyAvailable": int(self.available),
+            "restoreRate": self.rate,
+        }
+
+
+@dataclass
+class FakeShop:
+    """A shop in which the app is installed. A test or the demo changes what it likes."""
+
+    domain: str = "acme.myshopify.com"
+    name: str = "Acme Goods"
+    host: str = "acme.example"
+    currency: str = "EUR"
+    time_zone: str = "Europe/Berlin"
+    scopes: frozenset[str] = ALL_SCOPES
+    has_protected_data: bool = True
+    """Whether the app may use customers' data at all."""
+    has_personal_fields: bool = True
+    """Whether it may use names, addresses, e-mail and phone."""
+    is_installed: bool = True
+    webhooks: dict[str, FakeWebhook] = field(default_factory=dict)
+    discounts: dict[str, FakeDiscount] = field(default_factory=dict)
+    creations: dict[str, FakeBulkCreation] = field(default_factory=dict)
+    jobs: dict[str, FakeJob] = field(default_factory=dict)
+    orders: list[dict[str, Any]] = field(default_factory=list)
+    """The newest last; `id`, `email`, `phone` and `customer` are read."""
+    bucket: FakeBucket = field(default_factory=FakeBucket)
+    polls_until_done: int = 2
+    usage_lag_seconds: float = 1.0
+    """How long a use of a code takes to be counted."""
+    tokens: dict[str, float] = field(default_factory=dict)
+    """Access tokens with the time at which they end."""
+    tokens_given: int = 0
+
+    def new_token(self, seconds: float) -> str:
+        """A new access token; with an endless time it is a custom app's."""
+        token = f"shpat_{secrets.token_hex(16)}"
+        self.tokens[token] = time.monotonic() + seconds
+        self.tokens_given += 1
+        return token
+
+    def accepts(self, token: str) -> bool:
+        """Whether an access token is valid now."""
+        return self.is_installed and time.monotonic() < self.tokens.get(token, 0.0)
+
+    def grants(self, any_of: list[str]) -> bool:
+        """Whether the app has one of these scopes; writing includes reading."""
+        wider = {scope.replace("write_", "read_", 1) for scope in self.scopes}
+        return bool((self.scopes | wider) & set(any_of))
+
+    def find_code(self, code: str) -> tuple[FakeDiscount, FakeCode] | None:
+        """The code, in any case, with its discount."""
+        for discount in self.discounts.values():
+            found = discount.codes.get(code.lower())
+            if found is not None:
+                return discount, found
+        return None
+
+    def use_code(self, code: str) -> bool:
+        """Count a use of the code at the checkout; False where it does not work."""
+        found = self.find_code(code)
+        if found is None or found[0].is_deactivated:
+            return False
+        found[1].uses.append(time.monotonic())
+        return True
+
+    def counted_uses(self, code: FakeCode) -> int:
+        """The uses that are counted by now."""
+        return sum(at <= time.monotonic() - self.usage_lag_seconds for at in code.uses)

@@ -1,0 +1,62 @@
+"""The fake of Shopify in a test, and how its responses are made to fail."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from app.demo.fakes.shopify.server import FakeShopify, Intercept
+from app.demo.fakes.shopify.state import FakeShop
+from app.platforms.protocol import Connection
+
+PAGE = "<!DOCTYPE html><html><body>Something else</body></html>"
+
+
+def client_credentials(fake: FakeShopify, shop: FakeShop) -> Connection:
+    """The connection of an app with a client id and a secret."""
+    credentials = {"client_id": fake.app.client_id, "client_secret": fake.app.client_secret}
+    return Connection(fake.account(shop), credentials)
+
+
+def custom_token(fake: FakeShopify, shop: FakeShop) -> Connection:
+    """The connection of a custom app with a token that does not end."""
+    return Connection(fake.account(shop), {"access_token": fake.add_custom_token(shop)})
+
+
+def always(make: Callable[[], web.StreamResponse]) -> Intercept:
+    """Every call of the Admin API gets this response; access tokens are given as ever."""
+
+    async def respond(request: web.Request) -> web.StreamResponse | None:
+        return make() if request.path.endswith("graphql.json") else None
+
+    return respond
+
+
+def page(status: int = 200) -> Intercept:
+    """A page instead of data."""
+    return always(lambda: web.Response(status=status, text=PAGE, content_type="text/html"))
+
+
+def redirect() -> Intercept:
+    """The shop's domain has changed."""
+    return always(lambda: web.Response(status=301, headers={"Location": "https://elsewhere.example/"}))
+
+
+def hang() -> tuple[Intercept, asyncio.Event]:
+    """No response until the event is set."""
+    released = asyncio.Event()
+
+    async def wait(_: web.Request) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    return wait, released
+
+
+def for_operation(name: str, respond: Callable[[], Awaitable[web.StreamResponse]]) -> Intercept:
+    """This response for one of our documents alone."""
+
+    async def intercepted(request: web.Request) -> web.StreamResponse | None:
+        return await respond() if f" {name}" in await request.text() else None
+
+    return intercepted

@@ -6,6 +6,7 @@ The only module that chooses adapters.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
 from app.base.context import AppContext
@@ -18,6 +19,7 @@ from app.brands.programme import Channel
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Provider
 from app.messaging.providers.sendgrid.client import SendGrid
+from app.messaging.providers.smtp.client import Smtp
 from app.messaging.providers.twilio.client import Twilio
 
 
@@ -89,12 +91,21 @@ def _email(context: AppContext) -> Provider:
     settings = context.settings
     if settings.email_provider is EmailProvider.outbox:
         return Outbox(context)
+    if settings.email_provider is EmailProvider.smtp:
+        return smtp_of(settings)
     assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
     return SendGrid(
         context.tokens,
         api_key=settings.sendgrid_api_key.get_secret_value(),
         base_url=settings.sendgrid_base_url,
     )
+
+
+def smtp_of(settings: Settings) -> Smtp:
+    """The mail server that the settings name. Must be called in the running loop."""
+    server = settings.mail_server
+    assert server is not None  # noqa: S101  # the settings refuse to load otherwise
+    return Smtp(server, host_name=urlsplit(settings.public_url).hostname or "localhost")
 
 
 def _sms(context: AppContext) -> Provider:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.base.errors import AppError
+from app.base.mail_server import MailServer, parse_mail_server
 
 SECRET_KEY_MIN_LENGTH = 32
 """Characters; a key made by `secrets.token_urlsafe(32)` has 43."""
@@ -29,6 +30,7 @@ class EmailProvider(StrEnum):
 
     outbox = "outbox"
     sendgrid = "sendgrid"
+    smtp = "smtp"
 
 
 class SmsProvider(StrEnum):
@@ -63,6 +65,7 @@ class Settings(BaseSettings):
     sendgrid_api_key: SecretStr | None = None
     sendgrid_base_url: str = "https://api.sendgrid.com"
     sendgrid_event_public_key: str | None = None
+    smtp_url: SecretStr | None = None
     email_from: str | None = None
     sms_provider: SmsProvider = SmsProvider.outbox
     twilio_account_sid: str | None = None
@@ -101,12 +104,20 @@ class Settings(BaseSettings):
             raise ValueError("must be an address of PostgreSQL, as postgresql://user:password@host/database")
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_mail_server(value.get_secret_value())
+        return value
+
     @field_validator(
         "secret_key",
         "secret_keys_old",
         "database_url",
         "sendgrid_api_key",
         "sendgrid_event_public_key",
+        "smtp_url",
         "twilio_auth_token",
         mode="before",
     )
@@ -119,6 +130,8 @@ class Settings(BaseSettings):
         wants: dict[str, object] = {}
         if self.email_provider is EmailProvider.sendgrid:
             wants |= {"SENDGRID_API_KEY": self.sendgrid_api_key, "EMAIL_FROM": self.email_from}
+        if self.email_provider is EmailProvider.smtp:
+            wants |= {"SMTP_URL": self.smtp_url, "EMAIL_FROM": self.email_from}
         if self.sms_provider is SmsProvider.twilio:
             wants |= {
                 "TWILIO_ACCOUNT_SID": self.twilio_account_sid,
@@ -156,6 +169,11 @@ class Settings(BaseSettings):
     def journal_path(self) -> Path:
         """Where the journal is kept."""
         return self.journal_dir or self.home / "journal"
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server of `TENFOLD_SMTP_URL`."""
+        return parse_mail_server(self.smtp_url.get_secret_value()) if self.smtp_url else None
 
     @property
     def old_secret_keys(self) -> list[str]:

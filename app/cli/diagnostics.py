@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,7 @@ def doctor() -> None:
     settings = load_settings()
     problems = console.with_context(_examine, settings=settings, migrated=False)
     problems += _examine_providers(settings)
+    problems += asyncio.run(_examine_mail_server(settings))
     problems += variable_problems(Path(".env"))
     problems += disk_problems(settings)
     if settings.embedded:
@@ -152,8 +154,26 @@ def _examine_providers(settings: Settings) -> list[str]:
         problems.append(
             "SendGrid's events are accepted without a signature. Set TENFOLD_SENDGRID_EVENT_PUBLIC_KEY."
         )
-    if settings.email_provider is EmailProvider.sendgrid and settings.public_url.startswith("http://127."):
+    if settings.email_provider is not EmailProvider.outbox and settings.public_url.startswith("http://127."):
         problems.append(
             "Links in messages point to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
         )
     return problems
+
+
+async def _examine_mail_server(settings: Settings) -> list[str]:
+    """Whether the mail server lets us in."""
+    from app.base.config import EmailProvider
+    from app.base.errors import OutsideError
+    from app.wiring import smtp_of
+
+    if settings.email_provider is not EmailProvider.smtp:
+        return []
+    server = smtp_of(settings)
+    try:
+        await server.check()
+    except OutsideError as error:
+        return [f"No mail can be sent: {error.reason}. Check TENFOLD_SMTP_URL."]
+    finally:
+        await server.close()
+    return []

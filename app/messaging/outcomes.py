@@ -3,6 +3,7 @@
 What a provider event has proved meanwhile is never undone.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,8 +16,9 @@ from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
 from app.messaging.due_messages import ClaimedMessage
+from app.messaging.provider_event_rules import SUPPRESSIONS
 from app.messaging.providers.protocol import Accepted, Result
-from app.messaging.rules import AttemptDecision, FailureCause, RecipientRefused, decide_attempt
+from app.messaging.rules import AttemptDecision, RecipientRefused, decide_attempt
 
 # Every writer locks messages before attempts, in the order of their ids.
 _LOCK = text(
@@ -71,7 +73,7 @@ async def record_results(
     """
     decisions = _decide(messages, results)
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
-    await _suppress_opted_out(session, context, brand_id, messages, results, now)
+    await _suppress_refused(session, context, brand_id, messages, results, now)
     ids = [message.message_id for message in messages]
     await session.execute(_LOCK, {"brand_id": brand_id, "ids": ids})
     given = {
@@ -108,7 +110,7 @@ def _decide(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> li
     ]
 
 
-async def _suppress_opted_out(
+async def _suppress_refused(
     session: AsyncSession,
     context: AppContext,
     brand_id: int,
@@ -116,13 +118,13 @@ async def _suppress_opted_out(
     results: Sequence[Result],
     now: datetime,
 ) -> None:
-    """Suppress recipients who replied STOP to the provider, even where we never got the reply."""
-    phones = [
-        message.address
-        for message, result in zip(messages, results, strict=True)
-        if isinstance(result, RecipientRefused) and result.cause is FailureCause.recipient_opted_out
-    ]
-    if phones:
-        await suppress(
-            session, context.tokens, brand_id, Channel.sms, phones, SuppressionReason.stopped, now=now
-        )
+    """Suppress addresses that the provider refused for good: who replied STOP, who does not exist.
+
+    This holds even where we never got the reply, or no event follows.
+    """
+    refused: dict[tuple[Channel, SuppressionReason], list[str]] = defaultdict(list)
+    for message, result in zip(messages, results, strict=True):
+        if isinstance(result, RecipientRefused):
+            refused[message.version.channel, SUPPRESSIONS[result.cause]].append(message.address)
+    for (channel, reason), addresses in sorted(refused.items()):
+        await suppress(session, context.tokens, brand_id, channel, addresses, reason, now=now)

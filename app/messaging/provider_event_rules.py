@@ -40,12 +40,13 @@ _PROVES = {
 """Every kind proves that the provider had accepted the attempt. Machines open mails too, so an
 opened mail does not count as delivered."""
 
-_SUPPRESSIONS = {
+SUPPRESSIONS = {
     FailureCause.invalid_address: SuppressionReason.bounced,
     FailureCause.recipient_opted_out: SuppressionReason.stopped,
     FailureCause.recipient_unsubscribed: SuppressionReason.unsubscribed,
     FailureCause.recipient_complained: SuppressionReason.complained,
 }
+"""The suppression that each cause brings about."""
 _FAILURES = frozenset(
     {
         ProviderEventKind.bounced,
@@ -83,6 +84,6 @@ def suppression_for(kind: ProviderEventKind, cause: FailureCause | None) -> Supp
         case ProviderEventKind.unsubscribed:
             return SuppressionReason.unsubscribed
         case ProviderEventKind.bounced | ProviderEventKind.dropped | ProviderEventKind.failed if cause:
-            return _SUPPRESSIONS[cause]
+            return SUPPRESSIONS[cause]
         case _:
             return None

@@ -38,8 +38,9 @@ from app.ingest import process
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.ingest.store import NewDelivery, store_deliveries
-from app.referrals.issue import NewReferrer, issue_offers
+from app.referrals.issue import issue_offers
 from app.referrals.models import Code
+from app.referrals.new_codes import NewReferrer
 
 KEY = "a key for benchmarks alone, of no worth to anyone"
 TARGET = 1000

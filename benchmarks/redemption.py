@@ -35,8 +35,9 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Programme
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.issue import NewReferrer, issue_offers
+from app.referrals.issue import issue_offers
 from app.referrals.models import Code, Redemption
+from app.referrals.new_codes import NewReferrer
 from app.referrals.redeem import redeem_orders
 
 KEY = "a key for benchmarks alone, of no worth to anyone"

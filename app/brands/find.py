@@ -1,11 +1,15 @@
 """Find brands, shops and the terms in force."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+import orjson
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.base.errors import AppError
 from app.base.text import quoted
@@ -21,6 +25,23 @@ class ProgrammeInForce:
     programme: Programme
     terms_id: UUID
     """Id of its offer and reward terms."""
+
+
+def is_in_force(brand_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Condition: a `ProgrammeVersion` is the brand's newest one, for statements that join it."""
+    other = aliased(ProgrammeVersion)
+    newest = select(func.max(other.version)).where(other.brand_id == brand_id).scalar_subquery()
+    return and_(ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version == newest)
+
+
+def read_programme(stored: Mapping[str, Any]) -> Programme:
+    """The programme of a stored version. Equal content is parsed once a process."""
+    return _parse_programme(orjson.dumps(stored))
+
+
+@lru_cache(maxsize=1024)
+def _parse_programme(stored: bytes) -> Programme:
+    return Programme.model_validate(orjson.loads(stored))
 
 
 async def find_shop(session: AsyncSession, slug: str) -> tuple[Brand, Shop] | None:
@@ -80,19 +101,13 @@ async def load_currencies(session: AsyncSession, brand_id: int) -> set[str]:
 
 async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInForce:
     """The newest version of the brand's programme: the one in force."""
-    newest = (
-        select(func.max(ProgrammeVersion.version))
-        .where(ProgrammeVersion.brand_id == brand_id)
-        .scalar_subquery()
-    )
-    row = (
-        await session.execute(
-            select(ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id).where(
-                ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version == newest
-            )
-        )
-    ).one()
-    return ProgrammeInForce(row.version, Programme.model_validate(row.terms), row.terms_id)
+    row = (await session.execute(_IN_FORCE, {"brand_id": brand_id})).one()
+    return ProgrammeInForce(row.version, read_programme(row.terms), row.terms_id)
+
+
+_IN_FORCE = select(ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id).where(
+    is_in_force(bindparam("brand_id"))
+)
 
 
 async def load_programme_versions(
@@ -104,4 +119,4 @@ async def load_programme_versions(
             ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version.in_(versions)
         )
     )
-    return {row.version: Programme.model_validate(row.terms) for row in rows}
+    return {row.version: read_programme(row.terms) for row in rows}

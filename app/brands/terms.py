@@ -5,6 +5,7 @@ version.
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Collection
 from uuid import UUID
 
@@ -51,13 +52,26 @@ def content_id(content: object) -> UUID:
     return UUID(bytes=digest[:16])
 
 
+_KNOWN_AT_MOST = 4096
+_known: OrderedDict[tuple[int, UUID], Terms] = OrderedDict()
+"""Terms by brand and id that this process has read. Rows never change and their ids are hashes of
+their content, so what was read once stays true."""
+
+
 async def load_terms(session: AsyncSession, brand_id: int, ids: Collection[UUID]) -> dict[UUID, Terms]:
-    """Several terms of a brand, by id; no query where none is requested."""
-    if not ids:
-        return {}
+    """Several terms of a brand, by id; no query for those that this process has read before."""
+    found = {each: _known[brand_id, each] for each in ids if (brand_id, each) in _known}
+    missing = [each for each in ids if each not in found]
+    if not missing:
+        return found
     rows = await session.execute(
         select(TermsVersion.id, TermsVersion.offer, TermsVersion.reward).where(
-            TermsVersion.brand_id == brand_id, in_ids(TermsVersion.id, list(ids))
+            TermsVersion.brand_id == brand_id, in_ids(TermsVersion.id, missing)
         )
     )
-    return {row.id: Terms.model_validate({"offer": row.offer, "reward": row.reward}) for row in rows}
+    for row in rows:
+        found[row.id] = Terms.model_validate({"offer": row.offer, "reward": row.reward})
+        _known[brand_id, row.id] = found[row.id]
+        if len(_known) > _KNOWN_AT_MOST:
+            _known.popitem(last=False)
+    return found

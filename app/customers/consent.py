@@ -4,11 +4,23 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids, recordset
+from app.base.batch import recordset
 from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Brand
@@ -18,7 +30,19 @@ from app.customers.contact import email_identity, phone_e164
 from app.customers.models import Consent, Customer, Suppression
 from app.customers.rules import OWN_DECISIONS, ContactOptions, NoContactReason, SuppressionReason
 
-_Person = Row[UUID, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
+_Person = Row[
+    UUID,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    bool,
+    bool | None,
+    bool | None,
+]
 
 
 async def load_contact_options(
@@ -31,52 +55,60 @@ async def load_contact_options(
     ids = list(set(customer_ids))
     if not ids:
         return {}
-    people = await _load_people(session, brand.id, ids)
-    consents = await _load_consents(session, brand.id, ids)
+    people = (await session.execute(_PEOPLE, {"brand_id": brand.id, "ids": ids})).all()
     suppressed = await _load_suppressed(session, tokens, brand.id, people)
-    return {person.id: _contact_options(person, consents, suppressed, brand) for person in people}
+    return {person.id: _contact_options(person, suppressed, brand) for person in people}
+
+
+def _consent_to(channel: Channel) -> ScalarSelect[bool | None]:
+    """A lookup by the key for each customer, whatever the planner knows of the tables."""
+    return (
+        select(Consent.given)
+        .where(
+            Consent.brand_id == Customer.brand_id,
+            Consent.customer_id == Customer.id,
+            Consent.channel == channel,
+        )
+        .scalar_subquery()
+    )
+
+
+_PEOPLE = select(
+    Customer.id,
+    Customer.email,
+    Customer.phone,
+    Customer.first_name,
+    Customer.last_name,
+    Customer.locale,
+    Customer.time_zone,
+    Customer.country,
+    Customer.erased_at.is_not(None),
+    _consent_to(Channel.email),
+    _consent_to(Channel.sms),
+).where(Customer.brand_id == bindparam("brand_id"), Customer.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 def _contact_options(
     person: _Person,
-    consents: Mapping[tuple[UUID, Channel], bool],
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
     brand: Brand,
 ) -> ContactOptions:
     # A row is unpacked at once: reading its values one by one costs more than the decision.
-    customer_id, email, phone, first_name, last_name, locale, time_zone, country = person
+    customer_id, email, phone, first_name, last_name, locale, time_zone, country, erased, *consents = person
     addresses: dict[Channel, str] = {}
     refusals: dict[Channel, NoContactReason] = {}
     basis = rules.email_basis(brand.countries, country)
-    for channel, address in ((Channel.email, email), (Channel.sms, phone)):
+    reachable = zip((Channel.email, Channel.sms), (email, phone), consents, strict=True)
+    for channel, address, consent in reachable:
         reason = suppressed.get((channel, address or ""))
-        refusal = rules.refusal(channel, address, reason, consents.get((customer_id, channel)), basis)
+        refusal = rules.refusal(channel, address, reason, consent, basis)
         if refusal is not None:
             refusals[channel] = refusal
         elif address is not None:
             addresses[channel] = address
-    return ContactOptions(customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country)
-
-
-async def _load_people(session: AsyncSession, brand_id: int, ids: Sequence[UUID]) -> Sequence[_Person]:
-    columns = (Customer.first_name, Customer.last_name, Customer.locale, Customer.time_zone, Customer.country)
-    found = await session.execute(
-        select(Customer.id, Customer.email, Customer.phone, *columns).where(
-            Customer.brand_id == brand_id, in_ids(Customer.id, ids)
-        )
+    return ContactOptions(
+        customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country, erased
     )
-    return found.all()
-
-
-async def _load_consents(
-    session: AsyncSession, brand_id: int, ids: Sequence[UUID]
-) -> dict[tuple[UUID, Channel], bool]:
-    found = await session.execute(
-        select(Consent.customer_id, Consent.channel, Consent.given).where(
-            Consent.brand_id == brand_id, in_ids(Consent.customer_id, ids)
-        )
-    )
-    return {(row.customer_id, row.channel): row.given for row in found}
 
 
 async def _load_suppressed(

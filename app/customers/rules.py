@@ -59,6 +59,7 @@ class ContactOptions:
     locale: str | None = None
     time_zone: str | None = None
     country: str | None = None
+    erased: bool = False
 
 
 def email_basis(countries: Mapping[str, CountryRulesJson], country: str | None) -> EmailBasis:

@@ -66,8 +66,8 @@ class _Announcement:
 
 async def announce_codes(
     session: AsyncSession,
-    tokens: Tokens,
     brand: Brand,
+    people: Mapping[UUID, ContactOptions],
     referrers: Mapping[UUID, Referrer],
     codes: Sequence[Code],
     shops: Mapping[UUID, Shop],
@@ -78,13 +78,11 @@ async def announce_codes(
     """Queue the offer of each live code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
-    lives. A referrer who is no customer gets none. Returns who is reached on no channel, and why
-    not on each.
+    lives. A referrer who is none of `people` gets none. Returns who is reached on no channel, and
+    why not on each.
     """
     terms = {in_force.terms_id: terms_of(in_force.programme)}
     terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())
-    customer_ids = {referrers[code.referrer_id].customer_id for code in codes}
-    people = await load_contact_options(session, tokens, brand, _known(customer_ids))
     messages: list[NewMessage] = []
     unreached: list[Unreached] = []
     for code in codes:

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.tokens import Tokens
-from app.brands.find import load_programme
-from app.brands.models import Brand
+from app.base.tokens import Subject
+from app.brands.find import is_in_force, read_programme
+from app.brands.models import Brand, ProgrammeVersion
 from app.brands.programme import Programme
 from app.customers.models import Customer
 from app.orders.models import Order
 from app.surveys.models import Response, Survey
-from app.surveys.rules import OPEN, SurveyStatus
+from app.surveys.rules import ANSWERABLE
 
 PURPOSE = "survey"
 """The purpose of a survey's link token; the row id is the survey's."""
@@ -42,32 +42,32 @@ class OpenSurvey:
         return max(0, -int((now - ends_at).total_seconds() // 60))
 
 
-async def open_survey(session: AsyncSession, tokens: Tokens, token: str) -> OpenSurvey | None:
-    """The survey of a link; None for an unknown link and for a survey that is over or not sent.
+async def open_survey(session: AsyncSession, subject: Subject) -> OpenSurvey | None:
+    """The survey of a link; None for one that is unknown, over or not sent.
 
     Whether it is over is the row's status, which a sweep sets: the row's times may be
     simulated, the visitor's are not.
     """
-    subject = tokens.read_link(PURPOSE, token)
-    if subject is None:
-        return None
-    found = await session.execute(
-        select(Brand, Survey, Order, Customer, Response)
-        .select_from(Survey)
-        .join(Brand, Brand.id == Survey.brand_id)
-        .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
-        .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
-        .outerjoin(Response, (Response.brand_id == Survey.brand_id) & (Response.survey_id == Survey.id))
-        .where(
-            Survey.brand_id == subject.brand_id,
-            Survey.id == subject.row_id,
-            Survey.status.in_([*OPEN, SurveyStatus.answered]),
-            Customer.erased_at.is_(None),
-        )
-    )
-    row = found.first()
+    given = {"brand_id": subject.brand_id, "survey_id": subject.row_id}
+    row = (await session.execute(_OPEN, given)).first()
     if row is None:
         return None
-    brand, survey, order, customer, response = row
-    terms = await load_programme(session, brand.id)
-    return OpenSurvey(brand, terms.programme, survey, order, customer, response)
+    brand, survey, order, customer, response, terms = row
+    return OpenSurvey(brand, read_programme(terms), survey, order, customer, response)
+
+
+_OPEN = (
+    select(Brand, Survey, Order, Customer, Response, ProgrammeVersion.terms)
+    .select_from(Survey)
+    .join(Brand, Brand.id == Survey.brand_id)
+    .join(ProgrammeVersion, is_in_force(bindparam("brand_id")))
+    .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
+    .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
+    .outerjoin(Response, (Response.brand_id == Survey.brand_id) & (Response.survey_id == Survey.id))
+    .where(
+        Survey.brand_id == bindparam("brand_id"),
+        Survey.id == bindparam("survey_id"),
+        Survey.status.in_(ANSWERABLE),
+        Customer.erased_at.is_(None),
+    )
+)

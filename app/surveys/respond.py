@@ -3,21 +3,37 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Select,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.ids import new_id
 from app.base.outbox import Event, record_events
-from app.base.tokens import Tokens
-from app.brands.find import load_programme
-from app.brands.models import Brand
+from app.base.tokens import Subject, Tokens
+from app.brands.find import ProgrammeInForce, is_in_force, read_programme
+from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.customers.models import Customer
 from app.messaging.queue import cancel_messages
-from app.referrals.issue import NewReferrer, issue_offers
+from app.referrals.issue import LoadedBrand, issue_offers
+from app.referrals.new_codes import NewReferrer
 from app.surveys.models import Response, Survey
-from app.surveys.rules import OPEN, Band, SurveyStatus, band_of
+from app.surveys.rules import ANSWERABLE, Band, SurveyStatus, band_of
 from app.surveys.templates import REMINDER, SURVEY
 
 
@@ -45,104 +61,151 @@ class ResponseOutcome(StrEnum):
 async def record_response(
     session: AsyncSession,
     tokens: Tokens,
-    brand: Brand,
-    survey_id: UUID,
+    subject: Subject,
     response: NewResponse,
     *,
     now: datetime,
 ) -> ResponseOutcome:
-    """Record the response to a survey, stop its reminders, and issue a promoter's offer.
+    """Record the response to the survey of a link, stop its reminders, and issue an offer.
 
     One response per survey, also under concurrent calls. Until `change_minutes` after the first
     one a further response replaces it; a lowered score keeps its code. `now` is the wall clock.
     """
-    survey = await _lock(session, brand.id, survey_id)
-    if survey is None or survey.customer_id is None or survey.channel is None:
+    survey = await _take(session, subject, response, now=now)
+    if survey is None:
         return ResponseOutcome.closed
-    outcome = await _write(session, survey, survey.customer_id, response, now=now)
-    if outcome is ResponseOutcome.stands:
-        return outcome
-    survey.status = SurveyStatus.answered
-    # The message arrived, though its acceptance may not be recorded yet.
-    survey.sent_at = survey.sent_at or survey.queued_at
-    survey.reminder_due_at = None
-    await session.flush()
+    outcome = ResponseOutcome.recorded
+    if survey.made is None:
+        outcome = await _change(session, survey, response, now=now)
+        if outcome is ResponseOutcome.stands:
+            return outcome
     if band_of(response.score) is Band.promoter:
-        await issue_offers(
-            session, tokens, brand, [NewReferrer(survey.customer_id, survey.shop_id, survey.id)], now=now
-        )
-    await cancel_messages(session, brand.id, [survey.id], [SURVEY, REMINDER], reason="answered")
+        promoter = NewReferrer(survey.customer_id, survey.shop.id, survey.id)
+        loaded = LoadedBrand(survey.in_force, {survey.shop.id: survey.shop})
+        await issue_offers(session, tokens, survey.brand, [promoter], now=now, loaded=loaded)
+    # After the referrer, as wherever rows of both are locked.
+    await cancel_messages(session, survey.brand.id, [survey.id], [SURVEY, REMINDER], reason="answered")
     return outcome
 
 
-async def _lock(session: AsyncSession, brand_id: int, survey_id: UUID) -> Survey | None:
-    """The survey if it takes responses, locked so that these come one after the other."""
-    # Customers before surveys, as everywhere: queueing a message to the customer takes this lock.
-    await session.execute(
-        select(Customer.id)
-        .join(Survey, (Survey.brand_id == Customer.brand_id) & (Survey.customer_id == Customer.id))
-        .where(Survey.brand_id == brand_id, Survey.id == survey_id)
-        .with_for_update(read=True, key_share=True, of=Customer)
-    )
-    return (
-        await session.scalars(
-            select(Survey)
-            .where(
-                Survey.brand_id == brand_id,
-                Survey.id == survey_id,
-                Survey.status.in_([*OPEN, SurveyStatus.answered]),
-            )
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
+@dataclass(frozen=True, slots=True)
+class _TakenSurvey:
+    """A survey that takes responses, locked so that these come one after the other."""
+
+    brand: Brand
+    shop: Shop
+    in_force: ProgrammeInForce
+    id: UUID
+    customer_id: UUID
+    made: UUID | None
+    """The response that was inserted; None where there was one before."""
+
+
+async def _take(
+    session: AsyncSession, subject: Subject, response: NewResponse, *, now: datetime
+) -> _TakenSurvey | None:
+    """Insert the first response; None for a survey that is not sent or over, or of nobody."""
+    # No name is a column's: the statement's insert and update would take it for a value of theirs.
+    given = {
+        "given_brand_id": subject.brand_id,
+        "given_survey_id": subject.row_id,
+        "given_response_id": new_id(),
+        "given_score": response.score,
+        "given_comment": response.comment,
+        "given_testimonial_consent": response.testimonial_consent,
+        "given_now": now,
+    }
+    row = (await session.execute(_TAKE, given)).first()
+    if row is None:
+        return None
+    if row.made is not None:
+        await record_events(session, subject.brand_id, [Event("response.recorded", row.made, now)])
+    in_force = ProgrammeInForce(row.version, read_programme(row.terms), row.terms_id)
+    return _TakenSurvey(row.Brand, row.Shop, in_force, subject.row_id, row.customer_id, row.made)
+
+
+def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, UUID]:
+    """One statement that locks the survey, answers it, and reads what an offer depends on."""
+    survey = (
+        select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id)
+        .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
+        .where(
+            Survey.brand_id == bindparam("given_brand_id"),
+            Survey.id == bindparam("given_survey_id"),
+            Survey.status.in_(ANSWERABLE),
+            Survey.channel.is_not(None),
+            Customer.erased_at.is_(None),
         )
-    ).one_or_none()
-
-
-async def _write(
-    session: AsyncSession, survey: Survey, customer_id: UUID, response: NewResponse, *, now: datetime
-) -> ResponseOutcome:
-    """Insert the response, or change the one that is there."""
-    made = await session.scalar(
+        .with_for_update(key_share=True, of=Survey)
+        .cte("survey")
+    )
+    values = {
+        Response.brand_id: bindparam("given_brand_id"),
+        Response.id: bindparam("given_response_id", type_=Uuid),
+        Response.survey_id: survey.c.id,
+        Response.order_id: survey.c.order_id,
+        Response.customer_id: survey.c.customer_id,
+        Response.channel: survey.c.channel,
+        Response.score: bindparam("given_score", type_=SmallInteger),
+        Response.comment: bindparam("given_comment", type_=Text),
+        Response.testimonial_consent: bindparam("given_testimonial_consent", type_=Boolean),
+        Response.answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
+        Response.first_answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
+        Response.changes: literal(0),
+    }
+    made = (
         insert(Response)
-        .values(
-            brand_id=survey.brand_id,
-            survey_id=survey.id,
-            order_id=survey.order_id,
-            customer_id=customer_id,
-            channel=survey.channel,
-            answered_at=now,
-            first_answered_at=now,
-            changes=0,
-            score=response.score,
-            comment=response.comment,
-            testimonial_consent=response.testimonial_consent,
-        )
+        .from_select(list(values), select(*values.values()), include_defaults=False)
         .on_conflict_do_nothing(index_elements=["brand_id", "survey_id"])
-        .returning(Response.id)
+        .returning(Response.id, Response.survey_id)
+        .cte("made")
     )
-    if made is not None:
-        await record_events(session, survey.brand_id, [Event("response.recorded", made, now)])
-        return ResponseOutcome.recorded
-    return await _change(session, survey, response, now=now)
+    answered = (
+        update(Survey)
+        # A message arrived, though its acceptance may not be recorded yet.
+        .values(
+            status=SurveyStatus.answered,
+            sent_at=func.coalesce(Survey.sent_at, Survey.queued_at),
+            reminder_due_at=None,
+        )
+        # The made row, not a condition on it: where the survey was changed meanwhile PostgreSQL
+        # checks the row again, and can then run no part of the statement anew.
+        .where(Survey.brand_id == bindparam("given_brand_id"), Survey.id == made.c.survey_id)
+        .cte("answered")
+    )
+    programme = (ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id)
+    return (
+        select(Brand, Shop, *programme, survey.c.customer_id, made.c.id.label("made"))
+        .select_from(survey)
+        .join(Brand, Brand.id == bindparam("given_brand_id"))
+        .join(Shop, (Shop.brand_id == Brand.id) & (Shop.id == survey.c.shop_id))
+        .join(ProgrammeVersion, is_in_force(bindparam("given_brand_id")))
+        .outerjoin(made, true())
+        .add_cte(answered)
+    )
+
+
+_TAKE = _first_response()
 
 
 async def _change(
-    session: AsyncSession, survey: Survey, response: NewResponse, *, now: datetime
+    session: AsyncSession, survey: _TakenSurvey, response: NewResponse, *, now: datetime
 ) -> ResponseOutcome:
     """Replace the survey's response while `change_minutes` last."""
     present = (
         await session.scalars(
             select(Response)
-            .where(Response.brand_id == survey.brand_id, Response.survey_id == survey.id)
+            .where(Response.brand_id == survey.brand.id, Response.survey_id == survey.id)
             .execution_options(populate_existing=True)
         )
     ).one()
-    terms = await load_programme(session, survey.brand_id)
-    if now >= present.first_answered_at + timedelta(minutes=terms.programme.survey.change_minutes):
+    minutes = survey.in_force.programme.survey.change_minutes
+    if now >= present.first_answered_at + timedelta(minutes=minutes):
         return ResponseOutcome.stands
     if response != NewResponse(present.score, present.comment, present.testimonial_consent):
         present.score, present.comment = response.score, response.comment
         present.testimonial_consent = response.testimonial_consent
         present.answered_at = now
         present.changes += 1
+        await session.flush()
     return ResponseOutcome.changed

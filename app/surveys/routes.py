@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.base import clock
 from app.base.context import AppContext
 from app.base.i18n import language_of, long_date
+from app.base.tokens import Subject
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
@@ -91,21 +92,23 @@ async def answer_survey(
     A response that can no longer be changed stays as it is, and the page says so.
     """
     body = await read_body(request, limit=_FORM_LIMIT, drop_up_to=_DROPPED)
-    opened = await _open(request, context, session, token)
-    if isinstance(opened, Response):
-        return opened
+    subject = _subject(request, context, token)
+    if isinstance(subject, Response):
+        return subject
     form = read_form(await _fields(request, body))
-    if form.score is None:
-        return _survey_page(context, opened, token, chosen=None, sent=form, status=422)
-    answer = NewResponse(form.score, form.comment, form.testimonial_consent)
-    outcome = await record_response(
-        session, context.tokens, opened.brand, opened.survey.id, answer, now=clock.now()
-    )
-    if outcome is ResponseOutcome.closed:
+    outcome = None
+    if form.score is not None:
+        answer = NewResponse(form.score, form.comment, form.testimonial_consent)
+        outcome = await record_response(session, context.tokens, subject, answer, now=clock.now())
+    if outcome in (ResponseOutcome.recorded, ResponseOutcome.changed):
+        return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
+    # Nothing was written: a score is missing, the response stands, or the survey takes none.
+    opened = None if outcome is ResponseOutcome.closed else await open_survey(session, subject)
+    if opened is None:
         return not_found_page()
-    if outcome is ResponseOutcome.stands:
-        return _survey_page(context, opened, token, chosen=None)
-    return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
+    if outcome is None:
+        return _survey_page(context, opened, token, chosen=None, sent=form, status=422)
+    return _survey_page(context, opened, token, chosen=None)
 
 
 @router.get("/s/{token}/thanks", response_class=HTMLResponse, responses=error_pages(404, 429))
@@ -155,16 +158,22 @@ async def _open(
     request: Request, context: AppContext, session: SessionDep, token: str
 ) -> OpenSurvey | Response:
     """The survey, or the response for a link without one."""
+    subject = _subject(request, context, token)
+    if isinstance(subject, Response):
+        return subject
+    return await open_survey(session, subject) or not_found_page()
+
+
+def _subject(request: Request, context: AppContext, token: str) -> Subject | Response:
+    """What a link is about, or the response to a caller who guesses; a link of ours is no guess."""
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
         return rate_limited_page()
-    opened = await open_survey(session, context.tokens, token)
-    if opened is not None:
-        return opened
-    # A link of ours that is over is no guess.
-    if context.tokens.read_link(PURPOSE, token) is None:
+    subject = context.tokens.read_link(PURPOSE, token)
+    if subject is None:
         lookup_limit.record_failure(request)
-    return not_found_page()
+        return not_found_page()
+    return subject
 
 
 async def _fields(request: Request, body: bytes) -> dict[str, str]:

@@ -26,6 +26,8 @@ class SurveyStatus(StrEnum):
 
 OPEN = (SurveyStatus.queued, SurveyStatus.sent)
 """Waiting for a response. A message may arrive before it is recorded as sent, so both count."""
+ANSWERABLE = (*OPEN, SurveyStatus.answered)
+"""Taking a response, or a change of it."""
 
 
 class SkipReason(StrEnum):

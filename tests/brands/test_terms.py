@@ -1,7 +1,10 @@
 """Offer and reward terms are kept once per content."""
 
+from decimal import Decimal
+from uuid import UUID
+
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from app.base.actor import cli_actor
@@ -18,7 +21,7 @@ async def count_terms(context: AppContext) -> int:
         return (await session.execute(select(func.count()).select_from(TermsVersion))).scalar_one()
 
 
-async def put(context: AppContext, brand: Brand, programme: dict[str, object]) -> object:
+async def put(context: AppContext, brand: Brand, programme: dict[str, object]) -> UUID:
     async with context.sessions.begin() as session:
         changed = await change_programme(
             session, brand.id, Programme.model_validate(programme), actor=cli_actor(brand.id)
@@ -50,3 +53,16 @@ async def test_terms_are_never_changed(context: AppContext, brand: Brand) -> Non
             await session.execute(
                 update(TermsVersion).where(TermsVersion.brand_id == brand.id).values(offer={})
             )
+
+
+async def test_terms_are_read_once_and_belong_to_their_brand(context: AppContext, brand: Brand) -> None:
+    terms_id = await put(context, brand, {"offer": {"friend_discount": {"value": "13.37"}}})
+    seen: list[object] = []
+    event.listen(context.engine.sync_engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    async with context.sessions() as session:
+        first = await load_terms(session, brand.id, [terms_id])
+        queries = len(seen)
+        assert await load_terms(session, brand.id, [terms_id]) == first
+        assert len(seen) == queries
+        assert first[terms_id].offer.friend_discount.percent == Decimal("13.37")
+        assert await load_terms(session, brand.id + 1, [terms_id]) == {}

@@ -20,8 +20,9 @@ from app.ingest.store import NewDelivery, replay, store_deliveries
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.platforms.registry import PARSERS
-from app.referrals.issue import NewReferrer, issue_offers
+from app.referrals.issue import issue_offers
 from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.new_codes import NewReferrer
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 from tests.support.constants import NOW

@@ -10,15 +10,19 @@ from sqlalchemy import func, select, update
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.errors import AppError
+from app.brands.add import add_shop
+from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.insight.timeline import timeline
 from app.messaging.models import Message
 from app.messaging.rules import Priority
+from app.referrals import new_codes
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
-from app.referrals.issue import NewReferrer, issue_offers
+from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.new_codes import NewReferrer
 from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW
@@ -245,3 +249,45 @@ async def test_share_is_there_at_once_and_gone_with_the_code(
     async with context.sessions.begin() as session:
         with pytest.raises(AppError):
             await disable_code(session, brand, "NOSUCHCODE", now=NOW, actor=cli_actor(brand.id))
+
+
+@pytest.mark.parametrize("drawn", ["new_slug", "random_code"])
+async def test_a_slug_or_code_that_exists_is_drawn_again(
+    context: AppContext, brand: Brand, shop: Shop, monkeypatch: pytest.MonkeyPatch, drawn: str
+) -> None:
+    first = await make_referrer(context, brand, shop)
+    async with context.sessions() as session:
+        taken = {"new_slug": await session.scalar(select(Referrer.slug)), "random_code": first.code}[drawn]
+    draws = iter([taken, taken])
+    fresh = getattr(new_codes, drawn)
+    monkeypatch.setattr(new_codes, drawn, lambda *given: next(draws, None) or fresh(*given))
+    second = await make_referrer(context, brand, shop)
+    assert next(draws, None) is None
+    assert second.code != first.code
+    assert (await count(context, Referrer, brand), await count(context, Code, brand)) == (2, 2)
+    assert await publications(context, second) == [(shop.id, PublicationState.live, NOW)]
+    assert await count(context, Message, brand) == 2
+
+
+async def test_a_referrer_of_another_shop_keeps_it(context: AppContext, brand: Brand, shop: Shop) -> None:
+    async with context.sessions.begin() as session:
+        other, _ = await add_shop(
+            session, context.tokens, brand, "other", name="Other", actor=cli_actor(brand.id)
+        )
+    code = await make_referrer(context, brand, shop)
+    customer = await owner_of(context, code)
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).where(Code.id == code.id).values(disabled_at=NOW))
+        in_force = await load_programme(session, brand.id)
+        await issue_offers(
+            session,
+            context.tokens,
+            brand,
+            [NewReferrer(customer, other.id)],
+            now=NOW,
+            loaded=LoadedBrand(in_force, {other.id: other}),
+        )
+    async with context.sessions() as session:
+        fresh = (await session.scalars(select(Code).where(Code.active))).one()
+        assert await session.scalar(select(Referrer.shop_id)) == shop.id
+    assert await publications(context, fresh) == [(shop.id, PublicationState.live, NOW)]

@@ -10,7 +10,7 @@ from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.messaging.models import Message
-from app.referrals import issue as issuing
+from app.referrals import new_codes
 from app.referrals.issue import add_referrer
 from app.referrals.models import Code, Referrer
 from app.referrals.progress import find_progress
@@ -98,7 +98,7 @@ async def test_referrer_has_one_active_share_code(context: AppContext, brand: Br
 async def test_code_is_neither_shown_nor_mailed_before_its_shop_knows_it(
     context: AppContext, brand: Brand, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issuing, "first_publication_state", lambda _platform: PublicationState.wanted)
+    monkeypatch.setattr(new_codes, "first_publication_state", lambda _platform: PublicationState.wanted)
     customer_id = await make_customer(context, brand)
     code = await issue(context, brand, shop, customer_id)
     assert await count_messages(context) == 0

@@ -8,6 +8,7 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import func, select
 
 from app.base.ids import new_id
+from app.base.tokens import Subject
 from app.brands.programme import Channel
 from app.customers.models import Consent
 from app.insight.funnel import funnel
@@ -128,7 +129,9 @@ async def _answered(context, brand, shop, score: int):
     await deliver(context)
     survey = await survey_of(context, brand, cause_id)
     async with context.sessions.begin() as session:
-        await record_response(session, context.tokens, brand, survey.id, NewResponse(score), now=NOW)
+        await record_response(
+            session, context.tokens, Subject(brand.id, survey.id), NewResponse(score), now=NOW
+        )
     return customer_id
 
 

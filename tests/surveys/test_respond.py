@@ -5,14 +5,16 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import func, inspect, select, text, update
+from sqlalchemy import event, func, inspect, select, text, update
 
 from app.base import outbox
 from app.base.models import DomainEvent
+from app.base.tokens import Subject
 from app.base.web.lookup_limit import LookupRateLimit
 from app.base.web.problems import install_problems
 from app.brands.models import Brand
 from app.customers.models import Customer
+from app.ingest.erase import erase_rows
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Response, Survey
 from app.surveys.respond import NewResponse, record_response
@@ -219,12 +221,14 @@ async def events_of(context) -> dict:
 @pytest.mark.usefixtures("consumed")
 async def test_a_promoters_response_and_code_become_events_of_its_own_commit(context, brand, survey):
     async with context.sessions() as session:
-        await record_response(session, context.tokens, brand, survey.id, NewResponse(10), now=NOW)
+        await record_response(session, context.tokens, Subject(brand.id, survey.id), NewResponse(10), now=NOW)
         await session.rollback()
     assert await events_of(context) == {}
     for _ in range(2):  # a repetition adds none
         async with context.sessions.begin() as session:
-            await record_response(session, context.tokens, brand, survey.id, NewResponse(10), now=NOW)
+            await record_response(
+                session, context.tokens, Subject(brand.id, survey.id), NewResponse(10), now=NOW
+            )
     (response,), (code,) = await responses_of(context, brand), await codes_of(context)
     assert await events_of(context) == {"response.recorded": response.id, "code.issued": code.id}
 
@@ -309,7 +313,9 @@ async def test_a_concurrent_response_and_reminder_do_not_deadlock(context, brand
 
     async def answer(survey) -> None:
         async with context.sessions.begin() as session:
-            await record_response(session, context.tokens, brand, survey.id, NewResponse(9), now=NOW)
+            await record_response(
+                session, context.tokens, Subject(brand.id, survey.id), NewResponse(9), now=NOW
+            )
 
     async def remind() -> None:
         async with context.sessions.begin() as session:
@@ -370,3 +376,92 @@ async def test_one_response_per_survey_also_by_unique_key(context, brand, web, l
     await web.post(link, data={"score": "9"})
     async with context.sessions() as session:
         assert await session.scalar(select(func.count()).select_from(Response)) == 1
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"offer": {"code_style": "named"}},
+        {"reward": {"budget": {"amount": "1000.00", "period": "month"}}},
+    ],
+)
+async def test_answering_with_10_takes_at_most_eight_statements(context, brand, web, link, terms):
+    await set_terms(context, brand, terms)
+    seen: list[str] = []
+
+    def count(*given: object) -> None:
+        seen.append(str(given[2]))
+
+    event.listen(context.engine.sync_engine, "before_cursor_execute", count)
+    assert (await web.post(link, data={"score": "10"})).status_code == 303
+    event.remove(context.engine.sync_engine, "before_cursor_execute", count)
+    assert len(await codes_of(context)) == 1
+    assert [one.template for one in await messages_of(context, brand)].count("offer") == 1
+    assert len(seen) <= 8, "\n".join(seen)
+
+
+@pytest.mark.parametrize("table", ["surveys", "customers"])
+async def test_a_response_waits_for_a_concurrent_change_and_then_counts(
+    context, brand, web, link, survey, table
+):
+    async with context.sessions.begin() as session:
+        row = survey.id if table == "surveys" else survey.customer_id
+        change = "reminders_sent = 1" if table == "surveys" else "last_name = 'Ray'"
+        await session.execute(text(f"UPDATE {table} SET {change} WHERE id = :id"), {"id": row})
+        answering = asyncio.create_task(web.post(link, data={"score": "10"}))
+        await asyncio.wait([answering], timeout=0.3)
+    assert (await answering).status_code == 303
+    after = await survey_of(context, brand, survey.order_id)
+    assert (after.status, after.sent_at) == ("answered", survey.sent_at)
+    assert after.reminders_sent == (1 if table == "surveys" else 0)
+    assert len(await responses_of(context, brand)) == len(await codes_of(context)) == 1
+
+
+async def test_a_survey_that_expires_while_it_is_answered_takes_no_response(
+    context, brand, web, link, survey
+):
+    async with context.sessions.begin() as session:
+        await session.execute(update(Survey).where(Survey.id == survey.id).values(status="expired"))
+        answering = asyncio.create_task(web.post(link, data={"score": "10"}))
+        await asyncio.wait([answering], timeout=0.3)
+    assert (await answering).status_code == 404
+    assert await responses_of(context, brand) == await codes_of(context) == []
+
+
+async def test_a_person_who_is_erased_while_they_answer_gets_no_code(context, brand, shop, web, link, survey):
+    async with context.sessions.begin() as session:
+        await erase_rows(session, context.tokens, brand, [survey.customer_id], now=NOW)
+        answering = asyncio.create_task(web.post(link, data={"score": "10", "comment": "mine"}))
+        await asyncio.wait([answering], timeout=0.3)
+    assert (await answering).status_code == 404
+    assert await responses_of(context, brand) == await codes_of(context) == []
+
+
+async def test_answers_to_two_surveys_of_one_person_at_once_issue_one_code(context, brand, shop, web, survey):
+    order_id = await make_delivered_order(context, brand, shop, survey.customer_id)
+    await set_terms(context, brand, {"survey": {"recontact_days": 0}})
+    async with context.sessions.begin() as session:
+        await session.execute(
+            update(Survey)
+            .where(Survey.order_id == order_id)
+            .values(status="sent", channel="email", reason=None)
+        )
+    other = await survey_of(context, brand, order_id)
+    links = [f"/s/{context.tokens.link('survey', brand.id, each.id)}" for each in (survey, other)]
+    answers = await asyncio.gather(*(web.post(each, data={"score": "10"}) for each in links))
+    assert {each.status_code for each in answers} == {303}
+    assert len(await responses_of(context, brand)) == 2
+    assert len(await codes_of(context)) == 1
+    assert [one.template for one in await messages_of(context, brand)].count("offer") == 1
+
+
+async def test_a_change_of_switches_holds_for_the_next_response(context, brand, shop, web):
+    surveys = [await sent_survey(context, brand, shop) for _ in range(3)]
+    for each, enabled in zip(surveys, (True, False, True), strict=True):
+        await set_terms(context, brand, {"offers_enabled": enabled})
+        await web.post(f"/s/{context.tokens.link('survey', brand.id, each.id)}", data={"score": "10"})
+    owners = {code.referrer_id for code in await codes_of(context)}
+    async with context.sessions() as session:
+        customers = await session.scalars(select(Referrer.customer_id).where(Referrer.id.in_(owners)))
+        assert set(customers) == {surveys[0].customer_id, surveys[2].customer_id}

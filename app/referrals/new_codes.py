@@ -1,0 +1,271 @@
+"""Write referrers and their share codes: one statement for those who are new, a few for others."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.base.ids import new_id
+from app.base.outbox import Event, record_events
+from app.base.tokens import named_code, new_slug, plain_code, random_code
+from app.brands.amount_rules import amount_in
+from app.brands.find import ProgrammeInForce
+from app.brands.models import Shop
+from app.brands.programme import CodeStyle
+from app.customers.names import shown_name
+from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
+from app.referrals.share import in_home_shop, status_of
+
+TRIES = 8
+"""Tries to draw a free slug or code: with about 49 bits one clash is rare and eight are a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewReferrer:
+    """A customer whose latest response is 9 or 10; an imported one has no `survey_id`."""
+
+    customer_id: UUID
+    shop_id: UUID
+    survey_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCode:
+    """A referrer's active code, and whether their shop knows it."""
+
+    code: Code
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTerms:
+    """What new codes are made under."""
+
+    in_force: ProgrammeInForce
+    shops: Mapping[UUID, Shop]
+    """Those of the referrers, by id."""
+    names: Mapping[UUID, str | None]
+    """First names by customer."""
+
+
+_GIVEN = """
+    SELECT * FROM jsonb_to_recordset(:drafts) AS given (
+        referrer_id uuid, customer_id uuid, slug text, survey_id uuid, shop_id uuid, code_id uuid, code text,
+        display text, terms_id uuid, discount_kind text, discount_value numeric, currency text,
+        minimum_subtotal numeric, max_uses integer, expires_at timestamptz, state text)
+"""
+_CODED = """
+    INSERT INTO codes (brand_id, id, referrer_id, kind, code, display, terms_id, discount_kind,
+                       discount_value, currency, minimum_subtotal, max_uses, uses, active, starts_at, expires_at)
+    SELECT :brand_id, code_id, referrer_id, 'share', code, display, terms_id, discount_kind, discount_value,
+           currency, minimum_subtotal, max_uses, 0, true, :now, expires_at
+"""
+_PUBLISHED = """
+    INSERT INTO code_publications (brand_id, code_id, shop_id, state, attempt, live_at)
+    SELECT :brand_id, code_id, shop_id, state, 0, CASE state WHEN 'live' THEN CAST(:now AS timestamptz) END
+    FROM given JOIN coded ON coded.id = given.code_id
+"""
+# A slug or a code that exists already leaves its row out; the next try draws another. Rows are
+# locked and inserted in the order of customers.
+_NEW_REFERRERS = text(f"""
+    WITH given AS MATERIALIZED ({_GIVEN}), present AS MATERIALIZED (
+        SELECT id, customer_id, slug, shop_id, survey_id, revoked_at FROM referrers
+        WHERE brand_id = :brand_id AND customer_id IN (SELECT customer_id FROM given)
+        ORDER BY customer_id FOR NO KEY UPDATE
+    ), made AS (
+        INSERT INTO referrers (brand_id, id, customer_id, slug, shop_id, survey_id)
+        SELECT :brand_id, referrer_id, customer_id, slug, shop_id, survey_id FROM given
+        WHERE customer_id NOT IN (SELECT customer_id FROM present)
+        ORDER BY customer_id ON CONFLICT DO NOTHING
+        RETURNING id, customer_id, slug, shop_id, survey_id, revoked_at
+    ), coded AS (
+        {_CODED} FROM given JOIN made ON made.id = given.referrer_id
+        ON CONFLICT DO NOTHING RETURNING id, referrer_id
+    ), published AS ({_PUBLISHED})
+    SELECT present.*, CAST(NULL AS uuid) AS code_id FROM present
+    UNION ALL SELECT made.*, coded.id FROM made LEFT JOIN coded ON coded.referrer_id = made.id
+""").bindparams(bindparam("drafts", type_=JSONB))
+_NEW_CODES = text(f"""
+    WITH given AS MATERIALIZED ({_GIVEN}), coded AS (
+        {_CODED} FROM given ON CONFLICT DO NOTHING RETURNING id
+    ), published AS ({_PUBLISHED})
+    SELECT id FROM coded
+""").bindparams(bindparam("drafts", type_=JSONB))
+
+
+async def make_referrers(
+    session: AsyncSession, brand_id: int, promoters: Iterable[NewReferrer], terms: CodeTerms, *, now: datetime
+) -> tuple[dict[UUID, Referrer], dict[UUID, ShareCode]]:
+    """The promoters' referrer rows, locked, and the codes of those who are new; both by referrer.
+
+    Because of the locks concurrent calls cannot issue them a code too. A new referrer has no code
+    where it clashed with another.
+    """
+    missing = {each.customer_id: each for each in promoters}
+    referrers: dict[UUID, Referrer] = {}
+    made: dict[UUID, ShareCode] = {}
+    for _ in range(TRIES):
+        if not missing:
+            await _record_codes(session, brand_id, made.values(), now=now)
+            return referrers, made
+        drafts = {
+            draft.code.id: draft
+            for draft in (_draft(new_referrer(brand_id, each), terms, now=now) for each in missing.values())
+        }
+        given = {"brand_id": brand_id, "now": now, "drafts": [draft.values() for draft in drafts.values()]}
+        for row in await session.execute(_NEW_REFERRERS, given):
+            *values, code_id = row
+            referrer = Referrer(brand_id=brand_id, **dict(zip(_REFERRER_FIELDS, values, strict=True)))
+            referrers[referrer.id] = referrer
+            del missing[row.customer_id]
+            if code_id is not None:
+                made[referrer.id] = drafts[code_id].share_code
+    raise RuntimeError("no free share slug was found")
+
+
+_REFERRER_FIELDS = ("id", "customer_id", "slug", "shop_id", "survey_id", "revoked_at")
+
+
+def new_referrer(brand_id: int, promoter: NewReferrer) -> Referrer:
+    """A row that is not written yet, with a slug that is probably free."""
+    return Referrer(
+        brand_id=brand_id,
+        id=new_id(),
+        customer_id=promoter.customer_id,
+        slug=new_slug(brand_id),
+        shop_id=promoter.shop_id,
+        survey_id=promoter.survey_id,
+    )
+
+
+async def make_codes(
+    session: AsyncSession, referrers: Sequence[Referrer], terms: CodeTerms, *, now: datetime
+) -> dict[UUID, ShareCode]:
+    """New share codes under the terms in force, published in their home shops, by referrer."""
+    missing = {referrer.id: referrer for referrer in referrers}
+    made: dict[UUID, ShareCode] = {}
+    for _ in range(TRIES):
+        if not missing:
+            break
+        drafts = {
+            draft.code.id: draft
+            for draft in (_draft(referrer, terms, now=now) for referrer in missing.values())
+        }
+        given = {
+            "brand_id": referrers[0].brand_id,
+            "now": now,
+            "drafts": [draft.values() for draft in drafts.values()],
+        }
+        for code_id in await session.scalars(_NEW_CODES, given):
+            draft = drafts[code_id]
+            made[draft.referrer.id] = draft.share_code
+            del missing[draft.referrer.id]
+    if missing:
+        raise RuntimeError("no free code was found")
+    if made:
+        await _record_codes(session, referrers[0].brand_id, made.values(), now=now)
+    return made
+
+
+async def _record_codes(
+    session: AsyncSession, brand_id: int, made: Collection[ShareCode], *, now: datetime
+) -> None:
+    await record_events(session, brand_id, [Event("code.issued", each.code.id, now) for each in made])
+
+
+async def keep_codes(
+    session: AsyncSession, brand_id: int, referrer_ids: Sequence[UUID], *, now: datetime
+) -> dict[UUID, ShareCode]:
+    """The usable share codes by referrer; those that no longer work are set inactive."""
+    if not referrer_ids:
+        return {}
+    rows = await session.execute(
+        select(Code, Referrer.id, CodePublication.state)
+        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .join(CodePublication, in_home_shop(), isouter=True)
+        .where(
+            Code.brand_id == brand_id,
+            in_ids(Code.referrer_id, referrer_ids),
+            Code.active,
+            Code.kind == CodeKind.share,
+        )
+    )
+    working, useless = {}, []
+    for code, referrer_id, state in rows:
+        if status_of(code, now=now) is CodeStatus.active:
+            working[referrer_id] = ShareCode(code, state is PublicationState.live)
+        else:
+            useless.append(code.id)
+    if useless:
+        await session.execute(
+            update(Code).where(Code.brand_id == brand_id, in_ids(Code.id, useless)).values(active=False)
+        )
+    return working
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A referrer and a code for them, drawn and not written yet."""
+
+    referrer: Referrer
+    code: Code
+    state: PublicationState
+
+    @property
+    def share_code(self) -> ShareCode:
+        return ShareCode(self.code, self.state is PublicationState.live)
+
+    def values(self) -> dict[str, object]:
+        """The row of `_GIVEN`."""
+        referrer, code = self.referrer, self.code
+        return {
+            "referrer_id": referrer.id,
+            "customer_id": referrer.customer_id,
+            "slug": referrer.slug,
+            "survey_id": referrer.survey_id,
+            "shop_id": referrer.shop_id,
+            "code_id": code.id,
+            "code": code.code,
+            "display": code.display,
+            "terms_id": code.terms_id,
+            "discount_kind": code.discount_kind,
+            "discount_value": str(code.discount_value),
+            "currency": code.currency,
+            "minimum_subtotal": None if code.minimum_subtotal is None else str(code.minimum_subtotal),
+            "max_uses": code.max_uses,
+            "expires_at": code.expires_at,
+            "state": self.state,
+        }
+
+
+def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
+    offer, shop = terms.in_force.programme.offer, terms.shops[referrer.shop_id]
+    minimum = offer.minimum_subtotal
+    name = None if referrer.customer_id is None else terms.names[referrer.customer_id]
+    named = offer.code_style is CodeStyle.named
+    display = named_code(shown_name(name) or "") if named else random_code()
+    code = Code(
+        brand_id=referrer.brand_id,
+        id=new_id(),
+        referrer_id=referrer.id,
+        kind=CodeKind.share,
+        code=plain_code(display),
+        display=display,
+        terms_id=terms.in_force.terms_id,
+        discount_kind=offer.friend_discount.kind,
+        discount_value=amount_in(offer.friend_discount.value, shop.currency),
+        currency=shop.currency,
+        minimum_subtotal=None if minimum is None else amount_in(minimum, shop.currency),
+        max_uses=offer.max_uses_per_code,
+        uses=0,
+        active=True,
+        starts_at=now,
+        expires_at=now + timedelta(days=offer.valid_days),
+    )
+    return _Draft(referrer, code, first_publication_state(shop.platform))

@@ -43,6 +43,7 @@ from app.orders.record import record_orders
 from app.platforms.events import CustomerErased, CustomerUpdated, ShopErased
 from app.referrals.amend import amend_discounts
 from app.referrals.own_use import use_own_codes
+from app.referrals.redecide import redecide_orders
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys
@@ -85,7 +86,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     stripped = await without_erased(session, tokens, brand.id, batch.shops, events)
     events = stripped.events
     customers = await _identify(batch, events) | stripped.owners
-    orders, edited = await _record_orders(batch, events, customers)
+    orders, edited, known = await _record_orders(batch, events, customers)
     changed = _unique([*edited, *await _record_facts(batch, events)])
     await link_customers(session, brand.id, customer_links(events, customers))
     if stripped.deliveries:
@@ -96,6 +97,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.
     await redeem_orders(session, tokens, brand, orders, now=now)
+    await redecide_orders(session, tokens, brand, known, edited, now=now)
     await amend_discounts(session, tokens, brand, edited, now=now)
     await reverse_orders(session, brand, changed, now=now)
     await use_own_codes(session, tokens, brand, _unique([*orders, *changed]), now=now)
@@ -113,16 +115,18 @@ async def _identify(batch: Batch, events: Sequence[ParsedEvent]) -> dict[ParsedE
 
 async def _record_orders(
     batch: Batch, events: Sequence[ParsedEvent], customers: Mapping[ParsedEvent, UUID | None]
-) -> tuple[list[UUID], list[UUID]]:
-    """The paid orders in the order of their arrival, and those that were known and changed."""
+) -> tuple[list[UUID], list[UUID], list[UUID]]:
+    """The paid orders in the order of their arrival, those that changed, and those known before."""
     ids: dict[ParsedEvent, UUID] = {}
     changed: list[UUID] = []
+    known: list[UUID] = []
     for shop_id, orders in orders_by_shop(events).items():
         incoming = [(order, customers[event]) for event, order in orders]
         found = await record_orders(batch.session, batch.tokens, batch.brand, batch.shops[shop_id], incoming)
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed
-    return _unique(ids[event] for event in events if event in ids), changed
+        known += found.known
+    return _unique(ids[event] for event in events if event in ids), changed, known
 
 
 async def _record_facts(batch: Batch, events: Sequence[ParsedEvent]) -> list[UUID]:

@@ -1,5 +1,6 @@
 """The entries of a timeline about referrals: codes, visits, redemptions and rewards."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, WithheldOffer
-from app.referrals.schemas import OWN_REASONS
+from app.referrals.rules import REASON_WORDS
 
 MOST_VISITS = 200
 """A link may have thousands of visits; only the latest are listed."""
@@ -104,7 +105,7 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
     )
     happened = []
     for it, code, number, placed_at, referrer_id in found:
-        reason = it.reason if person.pii else mask_reason(it.reason, OWN_REASONS)
+        reason = it.reason if person.pii else mask_reason(it.reason, REASON_WORDS)
         about = partial(TimelineEntry, redemption=public_id("red", it.id), status=it.status, reason=reason)
         shown, mine = _shown_code(code, person), referrer_id == customer_id
         text = sentences.redemption(it, shown, reason, number, person.language, mine=mine)
@@ -113,6 +114,14 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
             (it.approved_at, "redemption_approved", N_("The redemption by order %(number)s was approved.")),
             (it.reversed_at, "redemption_reversed", N_("The redemption by order %(number)s was reversed.")),
         )
+        happened += [
+            about(
+                at=datetime.fromisoformat(state["until"]),
+                kind="redemption_decided",
+                text=sentences.earlier_redemption(state, number, person.language),
+            )
+            for state in it.earlier or []
+        ]
         happened += [
             about(at=at, kind=kind, text=translate(person.language, sentence, number=number))
             for at, kind, sentence in ends

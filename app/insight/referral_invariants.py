@@ -139,6 +139,7 @@ INVARIANTS = (
             WHEN 'rejected' THEN rewards.status <> 'cancelled' OR rewards.net_amount <> 0
             WHEN 'reversed' THEN rewards.status NOT IN ('cancelled', 'reversed')
                 OR rewards.net_amount <> 0
+            WHEN 'refused' THEN rewards.status <> 'cancelled' OR rewards.net_amount <> 0
             ELSE true END
         """,
     ),

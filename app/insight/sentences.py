@@ -16,7 +16,7 @@ from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.facts_rules import FactKind
 from app.orders.models import Order, OrderFact
-from app.referrals.models import Code, Redemption, Reward, WithheldOffer
+from app.referrals.models import Code, Redemption, Reward, StoredState, WithheldOffer
 from app.surveys.models import Response, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
 
@@ -239,7 +239,7 @@ def redemption(
         "number": number,
         "off": off,
         "status": word(language, words.REDEMPTIONS, it.status),
-        "because": f" ({word(language, words.REFUSALS, reason)})" if reason else "",
+        "because": f" ({word(language, words.REDEMPTION_REASONS, reason)})" if reason else "",
     }
     if mine:
         return translate(
@@ -249,6 +249,17 @@ def redemption(
         )
     return translate(
         language, "Used the code %(code)s in order %(number)s%(off)s; it %(status)s%(because)s.", **values
+    )
+
+
+def earlier_redemption(it: StoredState, number: str, language: str) -> str:
+    """What a redemption was until another decision, and why."""
+    return translate(
+        language,
+        "Before that, the redemption by order %(number)s %(status)s%(because)s.",
+        number=number,
+        status=word(language, words.EARLIER_REDEMPTIONS, it["status"]),
+        because=f" ({word(language, words.REDEMPTION_REASONS, it['reason'])})" if it["reason"] else "",
     )
 
 

@@ -120,6 +120,14 @@ REDEMPTIONS: Words = {
     RedemptionStatus.reversed: N_("counted, but was taken back"),
     RedemptionStatus.refused: N_("does not count"),
 }
+EARLIER_REDEMPTIONS: Words = {
+    RedemptionStatus.pending: N_("would have counted"),
+    RedemptionStatus.in_review: N_("waited for a person to decide"),
+    RedemptionStatus.approved: N_("counted"),
+    RedemptionStatus.rejected: N_("was rejected"),
+    RedemptionStatus.reversed: N_("was taken back"),
+    RedemptionStatus.refused: N_("did not count"),
+}
 ORDERS: Words = {
     OrderStatus.paid: N_("paid"),
     OrderStatus.fulfilled: N_("sent off"),
@@ -142,6 +150,12 @@ REFUSALS: Words = {
     RefusalReason.not_active: N_("the programme was not active"),
     RefusalReason.suspected_fraud: N_("suspected fraud"),
     RefusalReason.disputed: N_("a disputed payment"),
+}
+REDEMPTION_REASONS: Words = {
+    **REFUSALS,
+    "cancelled": N_("the order was cancelled"),
+    "refunded": N_("the order was refunded"),
+    "rolled_back": N_("the shop took it back"),
 }
 WITHHELD: Words = {
     WithheldReason.offers_disabled: N_("offers were switched off"),

@@ -43,10 +43,14 @@ _ORDER = [
 
 @dataclass(frozen=True, slots=True)
 class RecordedOrders:
-    """The ids of the orders in the order given, and which of them were known and have changed."""
+    """The ids of the orders in the order given, and which of them were known and have changed.
+
+    `known` are those that were recorded before, changed or not.
+    """
 
     ids: list[UUID]
     changed: list[UUID]
+    known: list[UUID]
 
 
 async def record_orders(
@@ -65,7 +69,7 @@ async def record_orders(
     from before the start; such never cause a message.
     """
     if not incoming:
-        return RecordedOrders([], [])
+        return RecordedOrders([], [], [])
     versions: dict[str, OrderVersion] = {}
     for paid, customer_id in incoming:
         external_id = external_order_id(paid.order_id)
@@ -91,7 +95,9 @@ async def record_orders(
     known = {external_id: version for external_id, version in versions.items() if external_id not in ids}
     found, changed = await _merge_known(session, brand.id, shop.id, known)
     ids |= found
-    return RecordedOrders([ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed)
+    return RecordedOrders(
+        [ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed, list(found.values())
+    )
 
 
 def _version(

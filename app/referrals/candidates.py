@@ -52,6 +52,8 @@ class RedemptionCandidate:
     """None while nothing is ordered: a basket earns nothing."""
     paid_at: datetime | None = None
     delivered_at: datetime | None = None
+    redemption_id: UUID | None = None
+    """The redemption that is decided anew; None for the first decision."""
 
     @property
     def marks(self) -> list[bytes]:
@@ -78,9 +80,9 @@ class RedemptionContext:
     """Rewards of each referrer, pending ones included; those of nothing do not count."""
     spent: dict[BudgetKey, int]
     """What rewards cost so far, by budget."""
-    marks: dict[tuple[UUID, bytes], set[UUID | None]]
-    """Who ordered to an address or by a means of payment: the referrer and their earlier friends,
-    by referrer and key."""
+    marks: dict[tuple[UUID, bytes], dict[UUID | None, UUID]]
+    """Who ordered to an address or by a means of payment, and their first redemption with it: the
+    referrer and their friends, by referrer and key."""
     buyers: Collection[tuple[UUID, bytes]]
     """The buyer keys of the owners' own orders, by customer."""
     uses: Counter[UUID] = field(default_factory=Counter)
@@ -108,7 +110,7 @@ class RedemptionContext:
 
     def take(self, candidate: RedemptionCandidate, code: Code) -> "RedemptionDecision":
         """Decide that this order won a use of this code, and add it to what is known."""
-        suspect = self._is_suspect(candidate, code)
+        suspect = self.is_suspect(candidate, code)
         terms, budget = self.terms[code.terms_id], self._budget_of(candidate)
         reward = reward_of(terms, candidate)
         none_because = why_no_reward(
@@ -121,23 +123,29 @@ class RedemptionContext:
             ),
         )
         reward = 0 if none_because else reward
+        review = RefusalReason.suspected_fraud if suspect else None
+        if reward and candidate.currency != candidate.shop_currency:
+            # Amounts are never converted, so nobody can tell whether it is more than the order.
+            review = review or RefusalReason.currency_mismatch
         self.uses[code.id] += 1
         self.counted[code.referrer_id] += 1 if reward else 0
         self.spent[budget] = self.spent.get(budget, 0) + reward
-        self._remember(candidate, code)
+        self.remember(candidate, code)
         return RedemptionDecision(
-            candidate, code, None, suspect=suspect, reward=reward, none_because=none_because
+            candidate, code, None, review=review, reward=reward, none_because=none_because
         )
 
-    def _remember(self, candidate: RedemptionCandidate, code: Code) -> None:
+    def remember(self, candidate: RedemptionCandidate, code: Code) -> None:
+        """Add the friend of an order that holds a use of this code to what is known."""
         terms = self.terms[code.terms_id]
         for key in candidate.marks:
-            self.marks.setdefault((code.referrer_id, key), set()).add(candidate.customer_id)
+            people = self.marks.setdefault((code.referrer_id, key), {})
+            people.setdefault(candidate.customer_id, candidate.redemption_id or new_id())
         if terms.offer.one_per_friend:
             self.emails.update(filter(None, (candidate.email_key,)))
             self.phones.update(filter(None, (candidate.phone,)))
 
-    def _is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
+    def is_suspect(self, candidate: RedemptionCandidate, code: Code) -> bool:
         """Whether a person has to decide.
 
         So it is where nothing identifies the friend, and where they live or pay as the referrer or
@@ -145,8 +153,13 @@ class RedemptionContext:
         """
         if candidate.email_key is None and candidate.phone is None:
             return True
-        known = (self.marks.get((code.referrer_id, key), set()) for key in candidate.marks)
-        return any(people - {candidate.customer_id} for people in known)
+        known = (self.marks.get((code.referrer_id, key), {}) for key in candidate.marks)
+        return any(
+            customer_id != candidate.customer_id
+            and (candidate.redemption_id is None or first < candidate.redemption_id)
+            for people in known
+            for customer_id, first in people.items()
+        )
 
     def _is_owners_account(self, owner: "CodeOwner", candidate: RedemptionCandidate) -> bool:
         """Whether the referrer has ordered by this account of the shop, under any address."""
@@ -183,7 +196,8 @@ class RedemptionDecision:
     candidate: RedemptionCandidate
     code: Code
     reason: RefusalReason | None
-    suspect: bool = False
+    review: RefusalReason | None = None
+    """Why a person must decide whether it counts."""
     reward: int = 0
     """In minor units of the currency of the order's shop."""
     none_because: RefusalReason | None = None

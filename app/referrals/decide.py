@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
@@ -69,7 +69,9 @@ async def reject_redemption(
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.rejected)
-    await _update(session, state, status=RedemptionStatus.rejected, status_before=None, reason=reason)
+    state.redemption.become(RedemptionStatus.rejected, reason, now=now)
+    state.redemption.status_before = None
+    await session.flush()
     await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rejected, ("red", redemption_id), changes)
@@ -93,16 +95,11 @@ async def undo_redemption(
         return
     if redemption.holds_use:
         await give_back(session, brand.id, [state])
-    reversed_at = redemption.reversed_at or now
-    await _update(
-        session,
-        state,
-        status=RedemptionStatus.reversed,
-        status_before=None,
-        reason=reason,
-        reversed_at=reversed_at,
-        holds_use=False,
-    )
+    redemption.become(RedemptionStatus.reversed, reason, now=now)
+    redemption.status_before = None
+    redemption.reversed_at = redemption.reversed_at or now
+    redemption.holds_use = False
+    await session.flush()
     await post_entries(session, brand, [discount_back(redemption, now=now)], now=now)
     await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
@@ -182,11 +179,3 @@ def _check(state: RedemptionState, wanted: RedemptionStatus) -> None:
     status = state.redemption.status
     if not may_become(status, wanted):
         raise AppError("not_allowed", f"A redemption that is {status} cannot become {wanted}.", status=409)
-
-
-async def _update(session: AsyncSession, state: RedemptionState, **values: object) -> None:
-    await session.execute(
-        update(Redemption)
-        .where(Redemption.brand_id == state.redemption.brand_id, Redemption.id == state.redemption.id)
-        .values(values)
-    )

@@ -77,6 +77,25 @@ def may_redeem(given: EligibilityInput) -> RefusalReason | None:
     return next((reason for refused, reason in checks if refused), None)
 
 
+def may_keep(given: EligibilityInput, *, is_other_buyer: bool) -> RefusalReason | None:
+    """Why an order that won a use loses it once more is known about its buyer, or None.
+
+    What limits codes and uses was decided on arrival.
+    """
+    checks = (
+        (given.own_order, RefusalReason.own_order),
+        (
+            is_other_buyer and given.one_per_friend and given.used_before,
+            RefusalReason.already_used_by_friend,
+        ),
+        (
+            is_other_buyer and given.new_customers_only and given.existing_customer,
+            RefusalReason.existing_customer,
+        ),
+    )
+    return next((reason for refused, reason in checks if refused), None)
+
+
 def _currencies_differ(given: EligibilityInput) -> bool:
     """A percentage without a minimum is the same in every currency; amounts are never converted."""
     has_amount = given.discount_kind is DiscountKind.amount or given.minimum_subtotal is not None

@@ -11,7 +11,7 @@ from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.rules import RefusalReason
+from app.referrals.rules import REASON_WORDS
 
 
 async def erase_referrals(
@@ -131,7 +131,7 @@ async def _erase_reasons(
         .where(
             Redemption.brand_id == brand_id,
             or_(in_ids(Redemption.friend_id, customer_ids), in_ids(Redemption.referrer_id, referrer_ids)),
-            Redemption.reason.not_in([*RefusalReason, *OWN_REASONS, ERASED]),
+            Redemption.reason.not_in([*REASON_WORDS, ERASED]),
         )
         .execution_options(synchronize_session=False)
     )
@@ -165,5 +165,3 @@ def hidden_address(tokens: Tokens, address: str) -> str:
 _HIDDEN = "hidden:"
 ERASED = "erased"
 """Stands for a person's own words about a redemption of somebody who was erased."""
-OWN_REASONS = ("cancelled", "refunded", "rolled_back")
-"""Reasons of a reversed redemption that are no person's words."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,14 +17,49 @@ from app.orders.record import discount_key
 from app.orders.rules import OrderMoney
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.models import Code, Redemption, Referrer
-from app.referrals.rules import CodeKind
+from app.referrals.rules import REDECIDED, CodeKind
 
 
 async def find_candidates(
     session: AsyncSession, tokens: Tokens, brand_id: int, order_ids: Sequence[UUID]
 ) -> list[RedemptionCandidate]:
     """Return the orders with a code or share link and without a redemption, in the order given."""
-    rows = await session.execute(_undecided(brand_id, order_ids))
+    rows = await session.execute(_candidates(brand_id, order_ids).where(Redemption.id.is_(None)))
+    return _in_order(tokens, brand_id, rows.all(), order_ids)
+
+
+async def find_decided(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    order_ids: Sequence[UUID],
+    changed: Collection[UUID],
+) -> list[RedemptionCandidate]:
+    """Return those of the orders whose redemption may be decided anew, in the order given.
+
+    It is refused, pending or in review, and the order is one of `changed`, or its buyer is known by
+    another address now. Orders that were cancelled or are disputed, and those of erased people, are
+    left out.
+    """
+    is_new = or_(
+        Customer.email_key.is_distinct_from(Redemption.friend_email_key),
+        Customer.phone.is_distinct_from(Redemption.friend_phone),
+    )
+    rows = await session.execute(
+        _candidates(brand_id, order_ids).where(
+            Redemption.status.in_(REDECIDED),
+            Redemption.status_before.is_(None),
+            Order.cancelled_at.is_(None),
+            Customer.erased_at.is_(None),
+            or_(in_ids(Order.id, list(changed)), is_new),
+        )
+    )
+    return _in_order(tokens, brand_id, rows.all(), order_ids)
+
+
+def _in_order(
+    tokens: Tokens, brand_id: int, rows: Sequence[Row[*tuple[Any, ...]]], order_ids: Sequence[UUID]
+) -> list[RedemptionCandidate]:
     found = {row.id: row for row in rows}
     return [
         _candidate(tokens, brand_id, found[order_id])
@@ -33,7 +68,7 @@ async def find_candidates(
     ]
 
 
-def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+def _candidates(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
     return (
         select(
             *(
@@ -49,6 +84,7 @@ def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, .
             *(Order.address_key, Order.paid_at, Order.delivered_at, Order.total, Order.shipping_total),
             *(Customer.email_key, Customer.phone),
             Shop.currency.label("shop_currency"),
+            Redemption.id.label("redemption_id"),
         )
         .join(Shop, (Shop.brand_id == Order.brand_id) & (Shop.id == Order.shop_id))
         .join(
@@ -62,7 +98,6 @@ def _undecided(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, .
         .where(
             Order.brand_id == brand_id,
             in_ids(Order.id, order_ids),
-            Redemption.id.is_(None),
             Order.test.is_(False),
             Order.history.is_(False),
             (func.jsonb_array_length(Order.discount_codes) > 0) | Order.referral.is_not(None),
@@ -91,6 +126,7 @@ def _candidate(tokens: Tokens, brand_id: int, row: Row[*tuple[Any, ...]]) -> Red
         money=OrderMoney(row.total, row.shipping_total),
         paid_at=row.paid_at,
         delivered_at=row.delivered_at,
+        redemption_id=row.redemption_id,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -42,7 +42,7 @@ async def gather(
     *,
     lock: bool = True,
 ) -> RedemptionContext:
-    """Everything known about these candidates and codes.
+    """Everything known about these candidates and codes, besides redemptions of their own.
 
     With `lock`, concurrent decisions about one of these codes wait for the caller's commit. Locks
     are taken in one order everywhere: the brand's budget, referrers, codes, redemptions, each by
@@ -59,6 +59,7 @@ async def gather(
     owners = await _load_owners(session, brand.id, referrer_ids)
     emails = {candidate.email_key for candidate in candidates if candidate.email_key}
     phones = {candidate.phone for candidate in candidates if candidate.phone}
+    own = [candidate.redemption_id for candidate in candidates if candidate.redemption_id is not None]
     marks, buyers = await find_marks(session, brand.id, owners, candidates)
     budgets = {budget_key(programme, each.placed_at, each.shop_currency, zone) for each in candidates}
     return RedemptionContext(
@@ -69,8 +70,8 @@ async def gather(
         owners=owners,
         existing=await _existing(session, brand.id, candidates)
         | await _erased(session, tokens, brand.id, candidates),
-        emails=await _used(session, tokens, brand.id, Redemption.friend_email_key, emails),
-        phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones),
+        emails=await _used(session, tokens, brand.id, Redemption.friend_email_key, emails, own),
+        phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones, own),
         counted=await _counted(session, brand.id, referrer_ids),
         spent=await find_spent(session, brand, programme, budgets),
         marks=marks,
@@ -203,8 +204,12 @@ async def _used(
     brand_id: int,
     column: InstrumentedAttribute[str | None],
     values: Collection[str],
+    own: Sequence[UUID],
 ) -> set[str]:
-    """Which of these friends hold a use of a code already, erased ones included."""
+    """Which of these friends hold a use of a code already, erased ones included.
+
+    By another redemption than their `own`, which is decided anew.
+    """
     if not values:
         return set()
     hidden = {hidden_address(tokens, value): value for value in values}
@@ -214,6 +219,7 @@ async def _used(
             in_texts(column, [*values, *hidden]),
             Redemption.holds_use,
             Redemption.one_per_friend,
+            *([not_(in_ids(Redemption.id, own))] if own else ()),
         )
     )
     return {hidden.get(value, value) for value in rows if value is not None}

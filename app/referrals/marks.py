@@ -12,8 +12,11 @@ from app.referrals.candidates import CodeOwner, RedemptionCandidate
 from app.referrals.models import Redemption
 from app.referrals.rules import RedemptionStatus
 
-Marks = dict[tuple[UUID, bytes], set[UUID | None]]
-"""The customers who ordered with a key, by referrer and key: the referrer and earlier friends."""
+AT_ANY_TIME = UUID(int=0)
+"""In place of a redemption: a referrer's own order tells, whenever it was placed."""
+Marks = dict[tuple[UUID, bytes], dict[UUID | None, UUID]]
+"""The customers who ordered with a key, each with their first redemption of it, by referrer and
+key: the referrer and their friends."""
 
 
 async def find_marks(
@@ -43,7 +46,7 @@ async def find_marks(
         )
         for row in rows:
             for key in keys & {row.payment_key, row.address_key}:
-                marks.setdefault((by_customer[row.customer_id], key), set()).add(row.customer_id)
+                marks.setdefault((by_customer[row.customer_id], key), {})[row.customer_id] = AT_ANY_TIME
             if row.buyer_key in buyers:
                 accounts.add((row.customer_id, row.buyer_key))
     if keys:
@@ -59,7 +62,10 @@ async def _add_friends(
     marks: Marks,
 ) -> None:
     rows = await session.execute(
-        select(Redemption.referrer_id, Redemption.friend_id, Order.payment_key, Order.address_key)
+        select(
+            *(Redemption.id, Redemption.referrer_id, Redemption.friend_id),
+            *(Order.payment_key, Order.address_key),
+        )
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
         .where(
             Redemption.brand_id == brand_id,
@@ -67,10 +73,11 @@ async def _add_friends(
             Redemption.status != RedemptionStatus.refused,
             _has_mark(keys),
         )
+        .order_by(Redemption.id)
     )
     for row in rows:
         for key in set(keys) & {row.payment_key, row.address_key}:
-            marks.setdefault((row.referrer_id, key), set()).add(row.friend_id)
+            marks.setdefault((row.referrer_id, key), {}).setdefault(row.friend_id, row.id)
 
 
 def _has_mark(keys: Collection[bytes]) -> ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """Tables of referrers, codes and where they work, visits, redemptions and rewards."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,11 +16,13 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.referrals.rules import (
+    REASON_WORDS,
     CodeKind,
     PublicationState,
     RedemptionStatus,
@@ -208,6 +211,14 @@ class VisitCount(Base):
     visits: Mapped[int] = mapped_column(Integer)
 
 
+class StoredState(TypedDict):
+    """What a redemption was until a time; `reason` is a word of ours, None for a person's own."""
+
+    status: str
+    reason: str | None
+    until: str
+
+
 class Redemption(Base):
     """A friend's order that carried a code of ours; an order has one at most."""
 
@@ -254,6 +265,8 @@ class Redemption(Base):
     status: Mapped[RedemptionStatus] = mapped_column(enum_text(RedemptionStatus))
     reason: Mapped[str | None]
     """A `RefusalReason`, a person's words at a rejection, or what reversed it."""
+    earlier: Mapped[list[StoredState] | None] = mapped_column(JSONB)
+    """What it was before and for which reason, oldest first; None for nothing."""
     status_before: Mapped[RedemptionStatus | None] = mapped_column(enum_text(RedemptionStatus))
     """What a refund reversed, to be restored where the order turns out to be worth more."""
     amount_off: Mapped[Minor]
@@ -267,6 +280,25 @@ class Redemption(Base):
     approved_at: Mapped[Moment | None]
     reversed_at: Mapped[Moment | None]
     created_at: Mapped[Created]
+
+    def become(self, status: RedemptionStatus, reason: str | None, *, now: datetime) -> None:
+        """Set status and reason; what had a reason of its own is kept in `earlier`."""
+        changes = reason != self.reason or (
+            status is not self.status and self.status is RedemptionStatus.in_review
+        )
+        if self.reason is not None and changes:
+            word = self.reason if self.reason in REASON_WORDS else None
+            state = StoredState(status=str(self.status), reason=word, until=now.isoformat())
+            self.earlier = [*(self.earlier or ()), state]
+        self.status, self.reason = status, reason
+
+    @property
+    def review_reason(self) -> str | None:
+        """Why it is in review, or was the last time; None where it never was."""
+        if self.status is RedemptionStatus.in_review:
+            return self.reason
+        reviews = [state for state in self.earlier or () if state["status"] == RedemptionStatus.in_review]
+        return reviews[-1]["reason"] if reviews else None
 
 
 class Reward(Base):

@@ -35,7 +35,7 @@ async def record_decisions(
     The uses of the codes are counted. An order that was redeemed concurrently is left out.
     """
     written = await _write(session, brand.id, context, decisions)
-    await _write_rewards(session, brand.id, context, written)
+    await write_rewards(session, brand.id, context, written)
     await post_entries(session, brand, [_discount(each) for each in written], now=now)
     return written
 
@@ -51,7 +51,7 @@ async def _write(
     """
     written = await _insert(session, brand_id, context, decisions)
     won = Counter(each.code.id for each in decisions if each.reason is None and each.candidate.key in written)
-    await _take_uses(session, brand_id, won)
+    await take_uses(session, brand_id, won)
     missed = [each for each in decisions if each.candidate.key not in written]
     late = [replace(each, reason=RefusalReason.already_used_by_friend) for each in missed]
     # An order that was redeemed concurrently has its row, and this second insert leaves it out.
@@ -79,10 +79,8 @@ async def _insert(
 def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecision) -> dict[str, object]:
     candidate, code = decision.candidate, decision.code
     terms, won = context.terms[code.terms_id], decision.reason is None
-    status = RedemptionStatus.in_review if decision.suspect else RedemptionStatus.pending
-    reason = decision.reason
-    if won:
-        reason = RefusalReason.suspected_fraud if decision.suspect else decision.none_because
+    status = RedemptionStatus.in_review if decision.review else RedemptionStatus.pending
+    reason = (decision.review or decision.none_because) if won else decision.reason
     hold_until = None
     if won and candidate.paid_at is not None:
         hold_until = hold_end(
@@ -100,7 +98,7 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
         "one_per_friend": terms.offer.one_per_friend,
         "status": status if won else RedemptionStatus.refused,
         "reason": reason,
-        "amount_off": _amount_off_of(decision),
+        "amount_off": amount_off_of(decision),
         "currency": candidate.currency,
         "terms_id": code.terms_id,
         "holds_use": won,
@@ -108,7 +106,7 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
     }
 
 
-def _amount_off_of(decision: RedemptionDecision) -> int:
+def amount_off_of(decision: RedemptionDecision) -> int:
     """What the code takes off the order, in its minor units.
 
     For a refused code what the shop took off.
@@ -134,8 +132,8 @@ _TAKE = text("""
 """)
 
 
-async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
-    """Count the uses.
+async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
+    """Count the uses of locked codes; a negative number gives some back.
 
     The condition repeats what the lock guarantees: where it fails the batch is rolled back.
     """
@@ -148,7 +146,7 @@ async def _take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, in
         raise RuntimeError("a code was used up while it was locked")
 
 
-async def _write_rewards(
+async def write_rewards(
     session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
 ) -> None:
     """Write the pending reward of each redemption that counts, unless its terms give thanks alone.
@@ -184,7 +182,7 @@ def _discount(decision: RedemptionDecision) -> LedgerTransaction:
         key=f"discount:{decision.redemption_id}",
         account=LedgerAccount.discount_cost if counts else LedgerAccount.leaked_discount,
         other=LedgerAccount.friends,
-        amount=_amount_off_of(decision),
+        amount=amount_off_of(decision),
         currency=decision.candidate.currency,
         cause_kind=CauseKind.redemption,
         cause_id=decision.redemption_id,

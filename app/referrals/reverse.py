@@ -23,7 +23,7 @@ from app.referrals.fold_rules import folded_status
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
-from app.referrals.rules import COUNTED, RedemptionStatus, RefusalReason
+from app.referrals.rules import COUNTED, RedemptionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,23 +183,21 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
     status, reason = folded_status(decided, order.money, order.dispute)
-    if status is not decided:
-        redemption.reason = reason
-    elif redemption.status is not decided:
-        redemption.reason = _reason_of(decided, state.reward)
+    if status is decided:
+        reason = redemption.reason if redemption.status is decided else _reason_of(state, decided)
     if (status is RedemptionStatus.reversed) != (redemption.status is RedemptionStatus.reversed):
         redemption.reversed_at = now if status is RedemptionStatus.reversed else None
     redemption.status_before = None if status is decided else decided
-    redemption.status = status
+    redemption.become(status, reason, now=now)
     if state.cancelled:
         redemption.holds_use = False
 
 
-def _reason_of(decided: RedemptionStatus, reward: Reward | None) -> RefusalReason | None:
+def _reason_of(state: RedemptionState, decided: RedemptionStatus) -> str | None:
     """The reason that a redemption had before the facts of its order gave it another."""
     if decided is RedemptionStatus.in_review:
-        return RefusalReason.suspected_fraud
-    return None if reward is None else reward.reason
+        return state.redemption.review_reason
+    return None if state.reward is None else state.reward.reason
 
 
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:

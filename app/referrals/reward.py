@@ -90,11 +90,11 @@ async def _grant(
 
 def _approve(state: RedemptionState, *, now: datetime) -> None:
     redemption = state.redemption
-    redemption.status = RedemptionStatus.approved
+    # What stays as its reason is why an approved redemption earns nothing.
+    reason = None if state.reward is None else state.reward.reason
+    redemption.become(RedemptionStatus.approved, reason, now=now)
     redemption.status_before = None
     redemption.approved_at = now
-    # What stays is why an approved redemption earns nothing.
-    redemption.reason = None if state.reward is None else state.reward.reason
 
 
 async def _announce(

@@ -78,6 +78,8 @@ class RefusalReason(StrEnum):
     cap_reached = "cap_reached"
     """The redemption counts, its reward is 0."""
     currency_mismatch = "currency_mismatch"
+    """Refused: an amount of the code is in another currency. In review: the reward is, so that
+    nobody can tell whether it is more than the order."""
     not_active = "not_active"
     suspected_fraud = "suspected_fraud"
     """In review: the friend cannot be told from the referrer or an earlier friend."""
@@ -99,8 +101,23 @@ class RewardStatus(StrEnum):
     """Never granted: its redemption was reversed or rejected before."""
 
 
+REASON_WORDS = frozenset({*RefusalReason, "cancelled", "refunded", "rolled_back"})
+"""The reasons of redemptions that are no person's own words."""
 COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
 """Redemptions that are rewarded or may yet be; their rewards count for the budget."""
+REDECIDED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.refused)
+"""Redemptions that are decided anew when their order is reported with something else. What a
+person decided, or the end of the holding period, stays."""
+DECIDED_ONCE = frozenset(
+    {
+        RefusalReason.expired,
+        RefusalReason.disabled,
+        RefusalReason.exhausted,
+        RefusalReason.already_used_by_friend,
+        RefusalReason.not_active,
+    }
+)
+"""Refusals that no change of the order undoes: they were decided on arrival."""
 HELD_OR_PENDING = (RewardStatus.pending, RewardStatus.granted, RewardStatus.used, RewardStatus.expired)
 """Rewards that a referrer has, had and did not lose, or may yet get: they count for their cap."""
 EARNED = (RewardStatus.granted, RewardStatus.used)

@@ -13,11 +13,15 @@ from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
 from app.referrals.models import Code, Redemption, Referrer, Reward
-from app.referrals.rules import CodeKind, CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
+from app.referrals.rules import (
+    REASON_WORDS,
+    CodeKind,
+    CodeStatus,
+    RedemptionStatus,
+    RefusalReason,
+    RewardStatus,
+)
 from app.referrals.share import status_of
-
-OWN_REASONS = frozenset({*RefusalReason, "rolled_back"})
-"""The reasons of redemptions that are no person's own words."""
 
 
 class DiscountShape(ApiModel):
@@ -92,6 +96,14 @@ class CodeRow(RowModel):
         )
 
 
+class EarlierState(ApiModel):
+    """What a redemption was until a time, and why; `reason` is null where a person wrote it."""
+
+    status: RedemptionStatus | str
+    reason: str | None
+    until: datetime
+
+
 class RedemptionRow(RowModel):
     """A friend's order and whether its code counts.
 
@@ -108,6 +120,8 @@ class RedemptionRow(RowModel):
     currency: str
     status: RedemptionStatus | str
     reason: str | None
+    earlier: list[EarlierState]
+    """What it was before and why, oldest first, as why it was in review."""
     hold_until: datetime | None
     approved_at: datetime | None
     reversed_at: datetime | None
@@ -127,7 +141,8 @@ class RedemptionRow(RowModel):
             amount_off=money.to_text(redemption.amount_off, redemption.currency),
             currency=redemption.currency,
             status=redemption.status,
-            reason=redemption.reason if pii else mask_reason(redemption.reason, OWN_REASONS),
+            reason=redemption.reason if pii else mask_reason(redemption.reason, REASON_WORDS),
+            earlier=[EarlierState.model_validate(state) for state in redemption.earlier or []],
             hold_until=redemption.hold_until,
             approved_at=redemption.approved_at,
             reversed_at=redemption.reversed_at,

@@ -1447,6 +1447,7 @@ def upgrade() -> None:
         sa.Column("one_per_friend", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("earlier", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("status_before", sa.Text(), nullable=True),
         sa.Column("amount_off", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),

@@ -32,6 +32,22 @@ def state(redemption: Redemption) -> tuple[RedemptionStatus, str | None]:
     return redemption.status, redemption.reason
 
 
+async def test_reward_in_another_currency_than_the_order_waits_for_a_person(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    """A percentage holds in every currency, but 10.00 EUR may be more than an order of 3.00 USD."""
+    code = await make_referrer(context, brand, shop)
+    dollars = await friend_orders(context, brand, shop, code.code, currency="USD", subtotal=300, total=300)
+    assert state(dollars) == (RedemptionStatus.in_review, "currency_mismatch")
+    await settle(context, days=1000)
+    found = await redemption_of(context, brand, dollars.order_id)
+    assert found is not None
+    assert state(found) == (RedemptionStatus.in_review, "currency_mismatch")
+    await set_terms(context, brand, {"reward": {"kind": "none"}})
+    thanks = await make_referrer(context, brand, shop)
+    assert state(await friend_orders(context, brand, shop, thanks.code, currency="USD")) == PENDING
+
+
 async def test_an_order_of_nobody_who_can_be_recognised_waits_for_a_person(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:

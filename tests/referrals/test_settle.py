@@ -149,7 +149,7 @@ async def test_reward_is_computed_in_the_currency_of_the_orders_shop(
         )
     await set_terms(context, brand, {"reward": {"value": "500.00"}})
     code = await make_referrer(context, brand, shop)
-    redemption = await friend_orders(context, brand, japan, code.code, currency="USD")
+    redemption = await friend_orders(context, brand, japan, code.code, currency="JPY")
     await settle(context)
     reward = await reward_of(context, brand, redemption.id)
     assert reward is not None

@@ -42,6 +42,7 @@ ORDER = frozenset(
         "source",
         "tags",
         "test",
+        "trial",
         "customer",
         "items",
         "shipping_address",

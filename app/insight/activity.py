@@ -15,7 +15,7 @@ from app.insight.periods import Period, binds, id_binds, id_within, within
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The events of a period; test orders are left out."""
+    """The events of a period; test orders and trials are left out."""
 
     offers: int
     """People whose offer arrived; where no provider reports deliveries, was accepted."""
@@ -50,6 +50,7 @@ def _offers(period: Period) -> str:
             SELECT customer_id, channel, status, sent_at FROM messages
             WHERE brand_id = :brand AND template = 'offer'
                 AND {within("created_at", period)} AND {id_within("id", period)}
+                AND NOT trial
         ), channels AS (
             SELECT channel, bool_or(status IN ('delivered', 'bounced', 'complained')) AS reports
             FROM offers GROUP BY channel
@@ -67,7 +68,7 @@ def _redemptions(period: Period) -> str:
         SELECT count(*) FILTER (WHERE redemptions.status <> 'refused' AND {placed}) AS redemptions,
             count(*) FILTER (WHERE redemptions.status = 'approved' AND {approved}) AS approved
         FROM redemptions JOIN orders ON orders.brand_id = redemptions.brand_id
-            AND orders.id = redemptions.order_id AND NOT orders.test
+            AND orders.id = redemptions.order_id AND NOT orders.test AND NOT orders.trial
         WHERE redemptions.brand_id = :brand
     """
 
@@ -80,7 +81,7 @@ def _totals(period: Period) -> str:
                 THEN greatest(0, orders.total - orders.refunded) ELSE 0 END AS revenue,
                 0 AS discount_cost, 0 AS leaked_discount, 0 AS reward_cost
             FROM redemptions JOIN orders ON orders.brand_id = redemptions.brand_id
-                AND orders.id = redemptions.order_id AND NOT orders.test
+                AND orders.id = redemptions.order_id AND NOT orders.test AND NOT orders.trial
             WHERE redemptions.brand_id = :brand AND {within("orders.placed_at", period)}
                 AND redemptions.status IN ('pending', 'in_review', 'approved')
             UNION ALL
@@ -93,7 +94,7 @@ def _totals(period: Period) -> str:
                 AND entries.cause_kind = 'redemption' AND redemptions.id = entries.cause_id
             LEFT JOIN orders ON orders.brand_id = redemptions.brand_id
                 AND orders.id = redemptions.order_id
-            WHERE entries.brand_id = :brand AND orders.test IS NOT TRUE
+            WHERE entries.brand_id = :brand AND orders.test IS NOT TRUE AND orders.trial IS NOT TRUE
                 AND entries.account IN ('discount_cost', 'leaked_discount', 'reward_cost')
                 AND {within("entries.occurred_at", period)}
         )

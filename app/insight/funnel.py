@@ -1,8 +1,8 @@
 """How far a period's orders came, from the order to an approved redemption, with revenue and cost.
 
 The orders placed in a period are followed as far as they came, whenever that was. So every stage is
-about the same orders, and the numbers of an old period only grow. Test orders and imported history
-are left out. The stages:
+about the same orders, and the numbers of an old period only grow. Test orders,
+trials and imported history are left out. The stages:
 
 - `orders`: placed in the period;
 - `surveyed`: a provider accepted their survey, or that about another cause in the period;

@@ -18,6 +18,7 @@ def _cohort(period: Period) -> str:
         cohort AS (
             SELECT orders.brand_id, 'order' AS cause_kind, orders.id AS cause_id FROM orders
             WHERE orders.brand_id = :brand AND NOT orders.test AND NOT orders.history
+                AND NOT orders.trial
                 AND {within("orders.placed_at", period)}
             UNION ALL
             SELECT surveys.brand_id, surveys.cause_kind, surveys.cause_id FROM surveys
@@ -37,7 +38,8 @@ def _cohort_referrers(period: Period) -> str:
         cohort_referrers AS (
             SELECT referrers.id, referrers.customer_id
             FROM referrers {"" if period == Period() else of_cohort}
-            WHERE referrers.brand_id = :brand
+            WHERE referrers.brand_id = :brand AND (referrers.survey_id IS NULL
+                OR referrers.survey_id NOT IN (SELECT id FROM surveys WHERE brand_id = :brand AND trial))
         )
     """
 
@@ -116,7 +118,7 @@ def referrals(period: Period) -> str:
             FROM cohort_referrers JOIN redemptions ON redemptions.brand_id = :brand
                 AND redemptions.referrer_id = cohort_referrers.id
             JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
-                AND NOT orders.test
+                AND NOT orders.test AND NOT orders.trial
             GROUP BY redemptions.referrer_id
         )
         SELECT (SELECT count(*) FROM visits_by_referrer FULL JOIN redemptions_by_referrer
@@ -141,7 +143,7 @@ def totals(period: Period) -> str:
             FROM cohort_referrers JOIN redemptions ON redemptions.brand_id = :brand
                 AND redemptions.referrer_id = cohort_referrers.id
             JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
-                AND NOT orders.test
+                AND NOT orders.test AND NOT orders.trial
         ),
         amounts AS (
             SELECT currency, remaining AS revenue,

@@ -75,6 +75,17 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "trial_is_marked",
+        "the survey of a trial and the response to it are marked as such, and no others",
+        "sur",
+        """
+        SELECT surveys.brand_id, surveys.id AS row FROM surveys
+        LEFT JOIN orders ON orders.brand_id = surveys.brand_id AND orders.id = surveys.order_id
+        LEFT JOIN responses ON responses.brand_id = surveys.brand_id AND responses.survey_id = surveys.id
+        WHERE surveys.trial <> coalesce(orders.trial, false) OR responses.trial <> surveys.trial
+        """,
+    ),
+    Invariant(
         "response_to_a_sent_survey",
         "only a survey that was sent has a response, and it is marked as answered",
         "rsp",

@@ -103,7 +103,8 @@ async def _answer_to_offer(session: AsyncSession, brand_id: int, period: Period)
                 WHERE messages.brand_id = referrers.brand_id
                     AND messages.customer_id = referrers.customer_id AND messages.template = 'offer'
             ) AS first_offer ON first_offer.at >= responses.created_at
-            WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
+            WHERE responses.brand_id = :brand AND NOT responses.trial
+                AND {within("responses.answered_at", period)}
         """),
         binds(brand_id, period),
     )
@@ -117,7 +118,8 @@ async def _latest(session: AsyncSession, brand_id: int, period: Period) -> list[
                 customers.first_name, customers.last_name, customers.email, customers.phone
             FROM responses JOIN customers ON customers.brand_id = responses.brand_id
                 AND customers.id = responses.customer_id
-            WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
+            WHERE responses.brand_id = :brand AND NOT responses.trial
+                AND {within("responses.answered_at", period)}
             ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {LATEST}
         """),
         binds(brand_id, period),

@@ -1,6 +1,6 @@
 """The score and the response rate of a period, in all and by group.
 
-Of each person the latest response of the period counts.
+Of each person the latest response of the period counts, but those to trials.
 """
 
 from dataclasses import dataclass
@@ -150,6 +150,7 @@ async def response_rate(session: AsyncSession, brand_id: int, period: Period) ->
             FROM messages LEFT JOIN responses ON responses.brand_id = messages.brand_id
                 AND responses.survey_id = messages.subject_id
             WHERE messages.brand_id = :brand AND messages.template = 'survey'
+                AND NOT messages.trial
                 AND {within("messages.created_at", period)} AND {id_within("messages.id", period)}
             GROUP BY messages.channel
         """),
@@ -191,7 +192,8 @@ def _latest(period: Period, columns: str = "", groups: str = "") -> str:
         SELECT DISTINCT ON ({groups}responses.customer_id) {columns} responses.brand_id, responses.id,
             responses.customer_id, responses.survey_id, responses.order_id, responses.channel,
             responses.score
-        FROM responses WHERE responses.brand_id = :brand AND {within("responses.answered_at", period)}
+        FROM responses WHERE responses.brand_id = :brand AND NOT responses.trial
+            AND {within("responses.answered_at", period)}
         ORDER BY {groups}responses.customer_id, responses.answered_at DESC, responses.id DESC
     """
 

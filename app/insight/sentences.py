@@ -32,6 +32,10 @@ def order(it: Order, language: str) -> str:
         return translate(
             language, "Ordered for %(amount)s: order %(number)s (a test), now %(status)s.", **values
         )
+    if it.trial:
+        return translate(
+            language, "Ordered for %(amount)s: order %(number)s (a trial), now %(status)s.", **values
+        )
     if it.history:
         return translate(
             language,

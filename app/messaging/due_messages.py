@@ -35,6 +35,7 @@ class DueMessage(NamedTuple):
     attempts: int
     unknowns: int
     refusals: int
+    trial: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,10 @@ class Decisions:
     ) -> datetime:
         """When the message may be sent: `now`, or the end of the quiet hours.
 
-        Those are in the customer's time zone, else the shop's.
+        Those are in the customer's time zone, else the shop's. The first message of a trial waits
+        for none.
         """
-        if channel not in template.quiet_hours:
+        if channel not in template.quiet_hours or (row.trial and row.step == 0):
             return self._now
         zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)
         country = country_quiet_hours(self._brand.countries, person.country)

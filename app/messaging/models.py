@@ -104,6 +104,8 @@ class Message(Base):
     refusals: Mapped[int] = mapped_column(SmallInteger, default=0)
     """Those with a cause of its own: an outage or a rejected key counts against no message."""
     possible_duplicate: Mapped[bool] = mapped_column(Boolean, default=False)
+    trial: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Of a trial: left out of figures; its first message waits for no quiet hours."""
     sent_at: Mapped[Moment | None]
     """When the provider accepted it."""
     delivered_at: Mapped[Moment | None]

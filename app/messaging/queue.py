@@ -42,22 +42,24 @@ class NewMessage:
     """0 for the first message about the subject, then 1, 2, … for reminders."""
     at_once: bool = False
     """Due whatever time a sweep is run at."""
+    trial: bool = False
+    """Of a trial: left out of figures; the first message waits for no quiet hours."""
 
 
 # Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
 _INSERT = text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,
-                          attempts, unknowns, refusals, possible_duplicate)
+                          attempts, unknowns, refusals, possible_duplicate, trial)
     SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
-           'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, 0, false
+           'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, 0, false, trial
     FROM unnest(CAST(:ids AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:shop_ids AS uuid[]),
                 CAST(:templates AS text[]), CAST(:subject_ids AS uuid[]), CAST(:steps AS smallint[]),
                 CAST(:channels AS text[]), CAST(:priorities AS text[]), CAST(:addresses AS text[]),
                 CAST(:locales AS text[]), CAST(:template_params AS text[]), CAST(:at_once AS boolean[]),
-                CAST(:due_at AS timestamptz[]))
+                CAST(:due_at AS timestamptz[]), CAST(:trials AS boolean[]))
          AS new (id, customer_id, shop_id, template, subject_id, step, channel, priority, address,
-                 locale, template_params, at_once, due_at)
+                 locale, template_params, at_once, due_at, trial)
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
 """)
@@ -123,6 +125,7 @@ def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:
         "template_params": [orjson.dumps(values).decode() for values in params],
         "at_once": [message.at_once for message in messages],
         "due_at": [message.due_at for message in messages],
+        "trials": [message.trial for message in messages],
     }
 
 

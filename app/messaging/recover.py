@@ -23,10 +23,10 @@ _MESSAGES = text(f"""
     WITH given AS ({_GIVEN})
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, locale, template_params, at_once, due_at,
-                          attempts, unknowns, refusals, possible_duplicate)
+                          attempts, unknowns, refusals, possible_duplicate, trial)
     SELECT DISTINCT ON (given.message_id) :brand_id, given.message_id, given.customer_id, given.shop_id,
            given.template, given.subject_id, given.step, given.channel, given.priority, 'planned',
-           given.locale, '{{}}'::jsonb, false, given.at, 0, 0, 0, false
+           given.locale, '{{}}'::jsonb, false, given.at, 0, 0, 0, false, false
     FROM given
     JOIN customers ON customers.brand_id = :brand_id AND customers.id = given.customer_id
     JOIN shops ON shops.brand_id = :brand_id AND shops.id = given.shop_id

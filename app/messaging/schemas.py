@@ -28,6 +28,7 @@ class _MessageFields(RowModel):
     sent_at: datetime | None
     delivered_at: datetime | None
     possible_duplicate: bool
+    trial: bool
 
 
 def _fields(row: Row[Any], *, pii: bool) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def _fields(row: Row[Any], *, pii: bool) -> dict[str, Any]:
         "sent_at": message.sent_at,
         "delivered_at": message.delivered_at,
         "possible_duplicate": message.possible_duplicate,
+        "trial": message.trial,
     }
 
 

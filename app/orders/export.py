@@ -37,6 +37,7 @@ def _order(order: Order, shop: str) -> OrderExport:
         tags=order.tags,
         country=order.country,
         test=order.test,
+        trial=order.trial,
         subtotal=to_text(order.subtotal, order.currency),
         total=to_text(order.total, order.currency),
         discount_total=to_text(order.discount_total, order.currency),

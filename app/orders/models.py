@@ -79,6 +79,9 @@ class Order(Base):
     test: Mapped[bool] = mapped_column(Boolean)
     history: Mapped[bool] = mapped_column(Boolean, default=False)
     """Imported from before the start: counts as an earlier order, never causes a message."""
+    trial: Mapped[bool] = mapped_column(Boolean, default=False)
+    """An order to try the whole path with, as its first report states: surveyed at once, left out
+    of figures, budgets and newness."""
     placed_at: Mapped[Moment]
     paid_at: Mapped[Moment]
     version_at: Mapped[Moment] = mapped_column(

@@ -31,6 +31,7 @@ _ORDER = [
     Order.external_id,
     *_VERSION,
     Order.history,
+    Order.trial,
     Order.fulfilled_at,
     Order.delivered_at,
     Order.cancelled_at,
@@ -77,6 +78,7 @@ async def record_orders(
         versions[external_id] = (
             merged([versions[external_id], version]) if external_id in versions else version
         )
+    trials = {external_order_id(paid.order_id) for paid, _ in incoming if paid.trial}
     await lock_shared(session, brand.id, shop.id)
     facts = await load_facts(session, brand.id, shop.id, versions)
     rows = []
@@ -90,7 +92,8 @@ async def record_orders(
             refunded_wholly=row["refunded_wholly"],
             pieces=count_pieces(row["items"]),
         )
-        rows.append({"id": new_id(), "external_id": external_id, "history": history, **row, **as_row(state)})
+        kind = {"history": history, "trial": external_id in trials}
+        rows.append({"id": new_id(), "external_id": external_id, **kind, **row, **as_row(state)})
     ids = await _insert(session, brand.id, shop.id, rows)
     known = {external_id: version for external_id, version in versions.items() if external_id not in ids}
     found, changed = await _merge_known(session, brand.id, shop.id, known)

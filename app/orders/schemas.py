@@ -38,6 +38,7 @@ class OrderRow(RowModel):
     dispute: DisputeStatus | None
     test: bool
     history: bool
+    trial: bool
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
@@ -66,6 +67,7 @@ class OrderRow(RowModel):
             dispute=order.dispute,
             test=order.test,
             history=order.history,
+            trial=order.trial,
         )
 
 
@@ -93,6 +95,7 @@ class OrderExport(ApiModel):
     tags: list[str]
     country: str | None
     test: bool
+    trial: bool
     subtotal: str
     total: str
     discount_total: str

@@ -73,6 +73,8 @@ class OrderPaid:
     source: str | None = None
     tags: tuple[str, ...] = ()
     test: bool = False
+    trial: bool = False
+    """An order to try the whole path with: surveyed at once, left out of figures."""
     items: tuple[Item, ...] = ()
     shipping_address: tuple[str, ...] = field(default=())
     """First and second line, postal code, city, country, as `address_parts`; for a keyed hash

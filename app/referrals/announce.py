@@ -46,6 +46,7 @@ class _Announcement:
     person: ContactOptions
     shop: Shop
     template_params: OfferParams | RewardParams
+    trial: bool = False
 
     def message(
         self, channel: Channel, brand: Brand, quiet_hours: QuietHours | None, *, now: datetime
@@ -61,10 +62,11 @@ class _Announcement:
             template_params=self.template_params,
             due_at=send_time(channel, self.person, self.shop, brand, quiet_hours, now=now),
             at_once=self.template is OFFER and channel is Channel.email,
+            trial=self.trial,
         )
 
 
-async def announce_codes(
+async def announce_codes(  # noqa: PLR0913  # its one caller knows all of it already
     session: AsyncSession,
     brand: Brand,
     people: Mapping[UUID, ContactOptions],
@@ -73,13 +75,14 @@ async def announce_codes(
     shops: Mapping[UUID, Shop],
     in_force: ProgrammeInForce,
     *,
+    trials: Collection[UUID] = (),
     now: datetime,
 ) -> list[Unreached]:
     """Queue the offer of each live code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
-    lives. A referrer who is none of `people` gets none. Returns who is reached on no channel, and
-    why not on each.
+    lives. A referrer who is none of `people` gets none; those of the customers in `trials` are
+    marked. Returns who is reached on no channel, and why not on each.
     """
     terms = {in_force.terms_id: terms_of(in_force.programme)}
     terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())
@@ -93,7 +96,8 @@ async def announce_codes(
             continue
         reader = reader_of(brand, person.locale or shop.locale)
         params = offer_params(person, referrer, code, under, reader)
-        announcement = _Announcement(OFFER, code.id, person, shop, params)
+        trial = person.customer_id in trials
+        announcement = _Announcement(OFFER, code.id, person, shop, params, trial)
         messages += [
             announcement.message(channel, brand, in_force.programme.survey.quiet_hours, now=now)
             for channel in under.offer.channels

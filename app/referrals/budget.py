@@ -38,7 +38,10 @@ def budget_limit(programme: Programme, currency: str) -> int | None:
 async def find_spent(
     session: AsyncSession, brand: Brand, programme: Programme, keys: Collection[BudgetKey]
 ) -> dict[BudgetKey, int]:
-    """What the rewards of each budget cost so far, pending ones included, after refunds."""
+    """What the rewards of each budget cost so far, pending ones included, after refunds.
+
+    Rewards for trials are not in it.
+    """
     budget, zone = programme.reward.budget, ZoneInfo(brand.time_zone)
     if budget is None:
         return {}
@@ -57,6 +60,7 @@ async def find_spent(
                 Reward.brand_id == brand.id,
                 Reward.currency == currency,
                 Redemption.status.in_(COUNTED),
+                Order.trial.is_(False),
                 *within,
             )
         )

@@ -54,6 +54,8 @@ class RedemptionCandidate:
     delivered_at: datetime | None = None
     redemption_id: UUID | None = None
     """The redemption that is decided anew; None for the first decision."""
+    trial: bool = False
+    """It neither uses up a friend's one code nor counts in the budget."""
 
     @property
     def marks(self) -> list[bytes]:
@@ -105,7 +107,7 @@ class RedemptionContext:
             code_currency=code.currency,
             minimum_subtotal=code.minimum_subtotal,
             new_customers_only=terms.offer.new_customers_only,
-            one_per_friend=terms.offer.one_per_friend,
+            one_per_friend=terms.offer.one_per_friend and not candidate.trial,
         )
 
     def take(self, candidate: RedemptionCandidate, code: Code) -> "RedemptionDecision":
@@ -129,7 +131,8 @@ class RedemptionContext:
             review = review or RefusalReason.currency_mismatch
         self.uses[code.id] += 1
         self.counted[code.referrer_id] += 1 if reward else 0
-        self.spent[budget] = self.spent.get(budget, 0) + reward
+        if not candidate.trial:
+            self.spent[budget] = self.spent.get(budget, 0) + reward
         self.remember(candidate, code)
         return RedemptionDecision(
             candidate, code, None, review=review, reward=reward, none_because=none_because
@@ -137,6 +140,8 @@ class RedemptionContext:
 
     def remember(self, candidate: RedemptionCandidate, code: Code) -> None:
         """Add the friend of an order that holds a use of this code to what is known."""
+        if candidate.trial:
+            return
         terms = self.terms[code.terms_id]
         for key in candidate.marks:
             people = self.marks.setdefault((code.referrer_id, key), {})

@@ -82,7 +82,7 @@ def _candidates(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, 
             ),
             *(Order.discount_total, Order.discount_amounts, Order.buyer_key, Order.payment_key),
             *(Order.address_key, Order.paid_at, Order.delivered_at, Order.total, Order.shipping_total),
-            *(Customer.email_key, Customer.phone),
+            *(Order.trial, Customer.email_key, Customer.phone),
             Shop.currency.label("shop_currency"),
             Redemption.id.label("redemption_id"),
         )
@@ -127,6 +127,7 @@ def _candidate(tokens: Tokens, brand_id: int, row: Row[*tuple[Any, ...]]) -> Red
         paid_at=row.paid_at,
         delivered_at=row.delivered_at,
         redemption_id=row.redemption_id,
+        trial=row.trial,
     )
 
 

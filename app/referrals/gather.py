@@ -145,12 +145,12 @@ _EXISTING = text("""
             UNION SELECT id FROM customers WHERE brand_id = :brand_id AND phone = friend.phone
         ) AS same
         JOIN orders ON orders.brand_id = :brand_id AND orders.customer_id = same.id
-        WHERE NOT orders.test AND orders.cancelled_at IS NULL
+        WHERE NOT orders.test AND NOT orders.trial AND orders.cancelled_at IS NULL
           AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key) AND orders.id <> friend.key
     ) OR EXISTS (
         SELECT 1 FROM orders
         WHERE orders.brand_id = :brand_id AND orders.buyer_key = friend.buyer_key
-          AND NOT orders.test AND orders.cancelled_at IS NULL
+          AND NOT orders.test AND NOT orders.trial AND orders.cancelled_at IS NULL
           AND (orders.placed_at, orders.id) < (friend.placed_at, friend.key) AND orders.id <> friend.key
     )
 """)
@@ -161,7 +161,7 @@ async def _existing(
 ) -> set[UUID]:
     """Keys of candidates whose person has an earlier paid order with the brand, in any shop.
 
-    Imported history counts; test orders and cancelled ones do not.
+    Imported history counts; test orders, trials and cancelled ones do not.
     """
     rows = await session.scalars(
         _EXISTING,

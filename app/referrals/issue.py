@@ -97,8 +97,9 @@ async def _give_codes(
     without = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in made]
     made |= await make_codes(session, without, terms, now=now)
     live = [each.code for each in made.values() if each.is_live]
+    trials = {each.customer_id for each in wanted if each.trial}
     unreached = await announce_codes(
-        session, brand, people, referrers, live, terms.shops, loaded.in_force, now=now
+        session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=trials, now=now
     )
     return withheld + [
         Withheld(customer_id, surveys[customer_id], WithheldReason(reason), channel)

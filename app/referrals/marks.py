@@ -27,8 +27,8 @@ async def find_marks(
 ) -> tuple[Marks, set[tuple[UUID, bytes]]]:
     """Who of a code's referrer and their earlier friends has keys of these candidates.
 
-    Besides, by customer, the accounts that the referrers' own orders were placed with. Test orders
-    and friends whose code was refused do not count.
+    Besides, by customer, the accounts that the referrers' own orders were placed with. Test
+    orders, trials and friends whose code was refused do not count.
     """
     keys = {key for candidate in candidates for key in candidate.marks}
     buyers = {candidate.buyer_key for candidate in candidates if candidate.buyer_key}
@@ -41,6 +41,7 @@ async def find_marks(
                 Order.brand_id == brand_id,
                 in_ids(Order.customer_id, list(by_customer)),
                 Order.test.is_(False),
+                Order.trial.is_(False),
                 or_(_has_mark(keys), Order.buyer_key.in_(buyers)),
             )
         )
@@ -71,6 +72,7 @@ async def _add_friends(
             Redemption.brand_id == brand_id,
             in_ids(Redemption.referrer_id, referrer_ids),
             Redemption.status != RedemptionStatus.refused,
+            Order.trial.is_(False),
             _has_mark(keys),
         )
         .order_by(Redemption.id)

@@ -33,6 +33,8 @@ class NewReferrer:
     customer_id: UUID
     shop_id: UUID
     survey_id: UUID | None = None
+    trial: bool = False
+    """Whether the response was to a trial's survey."""
 
 
 @dataclass(frozen=True, slots=True)

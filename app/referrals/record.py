@@ -95,7 +95,7 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
         "friend_id": candidate.customer_id,
         "friend_email_key": candidate.email_key,
         "friend_phone": candidate.phone,
-        "one_per_friend": terms.offer.one_per_friend,
+        "one_per_friend": terms.offer.one_per_friend and not candidate.trial,
         "status": status if won else RedemptionStatus.refused,
         "reason": reason,
         "amount_off": amount_off_of(decision),

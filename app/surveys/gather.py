@@ -40,6 +40,7 @@ _READ = (
     Order.relayed,
     Order.test,
     Order.history,
+    Order.trial,
     Order.placed_at,
     Order.paid_at,
     Order.fulfilled_at,
@@ -168,6 +169,7 @@ def _order_input(
         tags=order.tags,
         test=order.test,
         history=order.history,
+        trial=order.trial,
         relayed=order.relayed,
         share=tokens.share("sample", order.id),
         contact=contact,
@@ -218,6 +220,7 @@ def survey_message(
         template_params=survey_params(gathered),
         due_at=now,
         step=step,
+        trial=survey.trial,
     )
 
 

@@ -45,6 +45,7 @@ class Survey(Base):
         ),
         Index("ix_surveys_customer", "brand_id", "customer_id", "queued_at"),
         Index("ix_surveys_status", "brand_id", "status", "id"),
+        Index("ix_surveys_trial", "brand_id", "id", postgresql_where=text("trial")),
         Index(
             "ix_surveys_occasion",
             "brand_id",
@@ -82,6 +83,8 @@ class Survey(Base):
     """When the survey expires: `expires_days` after it was sent, until then after it was queued."""
     reminders_sent: Mapped[int] = mapped_column(Integer, default=0)
     reminder_due_at: Mapped[Moment | None]
+    trial: Mapped[bool] = mapped_column(Boolean, default=False)
+    """As its order."""
     created_at: Mapped[Created]
 
 
@@ -119,4 +122,6 @@ class Response(Base):
     """The wall time of the latest change."""
     first_answered_at: Mapped[Moment]
     changes: Mapped[int] = mapped_column(Integer, default=0)
+    trial: Mapped[bool] = mapped_column(Boolean, default=False)
+    """As its survey: left out of the score."""
     created_at: Mapped[Created]

@@ -80,7 +80,7 @@ async def record_response(
         if outcome is ResponseOutcome.stands:
             return outcome
     if band_of(response.score) is Band.promoter:
-        promoter = NewReferrer(survey.customer_id, survey.shop.id, survey.id)
+        promoter = NewReferrer(survey.customer_id, survey.shop.id, survey.id, survey.trial)
         loaded = LoadedBrand(survey.in_force, {survey.shop.id: survey.shop})
         await issue_offers(session, tokens, survey.brand, [promoter], now=now, loaded=loaded)
     # After the referrer, as wherever rows of both are locked.
@@ -99,6 +99,7 @@ class _TakenSurvey:
     customer_id: UUID
     made: UUID | None
     """The response that was inserted; None where there was one before."""
+    trial: bool
 
 
 async def _take(
@@ -121,13 +122,13 @@ async def _take(
     if row.made is not None:
         await record_events(session, subject.brand_id, [Event("response.recorded", row.made, now)])
     in_force = ProgrammeInForce(row.version, read_programme(row.terms), row.terms_id)
-    return _TakenSurvey(row.Brand, row.Shop, in_force, subject.row_id, row.customer_id, row.made)
+    return _TakenSurvey(row.Brand, row.Shop, in_force, subject.row_id, row.customer_id, row.made, row.trial)
 
 
-def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, UUID]:
+def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, bool, UUID]:
     """One statement that locks the survey, answers it, and reads what an offer depends on."""
     survey = (
-        select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id)
+        select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
         .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
         .where(
             Survey.brand_id == bindparam("given_brand_id"),
@@ -152,6 +153,7 @@ def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, UU
         Response.answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
         Response.first_answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
         Response.changes: literal(0),
+        Response.trial: survey.c.trial,
     }
     made = (
         insert(Response)
@@ -175,7 +177,7 @@ def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, UU
     )
     programme = (ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id)
     return (
-        select(Brand, Shop, *programme, survey.c.customer_id, made.c.id.label("made"))
+        select(Brand, Shop, *programme, survey.c.customer_id, survey.c.trial, made.c.id.label("made"))
         .select_from(survey)
         .join(Brand, Brand.id == bindparam("given_brand_id"))
         .join(Shop, (Shop.brand_id == Brand.id) & (Shop.id == survey.c.shop_id))

@@ -46,6 +46,7 @@ _WRITTEN = [
     Survey.due_at,
     Survey.deferred_reason,
     Survey.reminders_sent,
+    Survey.trial,
 ]
 _REPLANNED = (
     "customer_id",
@@ -179,6 +180,7 @@ def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: in
         "customer_id": gathered.customer_id,
         "programme_version": version,
         "reminders_sent": 0,
+        "trial": fact.trial,
     }
     match plan:
         case Planned():

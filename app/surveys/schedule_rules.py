@@ -37,6 +37,8 @@ class SurveyInput:
     tags: Sequence[str] = ()
     test: bool = False
     history: bool = False
+    trial: bool = False
+    """Sent at once: no delay, quiet hours, sample, limit or earlier survey defers it."""
     relayed: bool = False
     """The buyer's address is a marketplace's relay or a no-reply address."""
     share: float = 0.0
@@ -93,8 +95,10 @@ def starts(fact: SurveyInput, survey: SurveyTerms) -> Start | None:
     """The fact that starts the clock: the trigger or a later one, else the next best.
 
     None where the terms wait for the trigger without a fallback. For an occasion there is only its
-    own time.
+    own time, and a trial is due when it is placed.
     """
+    if fact.trial:
+        return Start(fact.happened_at, fact.happened_at)
     if fact.cause_kind is not SurveyCause.order:
         return Start(fact.happened_at, fact.happened_at + timedelta(hours=survey.delay_hours))
     after_trigger = {
@@ -123,7 +127,7 @@ def plan(fact: SurveyInput, programme: Programme, *, now: datetime) -> Planned |
         return Planned(channel, None, None)
     if is_too_late(start, programme.survey, now=now):
         return Skipped(SkipReason.too_late)
-    due_at = _daytime(start.due_at, fact, programme.survey)
+    due_at = start.due_at if fact.trial else _daytime(start.due_at, fact, programme.survey)
     return Planned(
         channel, start.triggered_at, due_at, Deferral.quiet_hours if due_at != start.due_at else None
     )
@@ -150,16 +154,33 @@ def recheck(
     start = starts(fact, survey)
     if start is not None and is_too_late(start, survey, now=now):
         return Skipped(SkipReason.too_late)
-    free_at = None if last_queued_at is None else last_queued_at + timedelta(days=survey.recontact_days)
-    if free_at is not None and survey.recontact_days > 0 and free_at > now:
-        triggered_at = fact.happened_at if start is None else start.triggered_at
-        if free_at > triggered_at + timedelta(days=survey.expires_days):
-            return Skipped(SkipReason.recontact)
-        return Deferred(_daytime(free_at, fact, survey), Deferral.recontact)
+    if fact.trial:
+        return Send(channel)
+    triggered_at = fact.happened_at if start is None else start.triggered_at
+    since_last = _after_the_last(fact, survey, last_queued_at, triggered_at, now=now)
+    if since_last is not None:
+        return since_last
     awake_at = _daytime(now, fact, survey)
     if awake_at > now:
         return Deferred(awake_at, Deferral.quiet_hours)
     return Deferred(_daytime(next_day, fact, survey), Deferral.max_per_day) if is_day_full else Send(channel)
+
+
+def _after_the_last(
+    fact: SurveyInput,
+    survey: SurveyTerms,
+    last_queued_at: datetime | None,
+    triggered_at: datetime,
+    *,
+    now: datetime,
+) -> Deferred | Skipped | None:
+    """Defer or skip a survey within `recontact_days` of the customer's latest; else None."""
+    free_at = None if last_queued_at is None else last_queued_at + timedelta(days=survey.recontact_days)
+    if free_at is None or survey.recontact_days == 0 or free_at <= now:
+        return None
+    if free_at > triggered_at + timedelta(days=survey.expires_days):
+        return Skipped(SkipReason.recontact)
+    return Deferred(_daytime(free_at, fact, survey), Deferral.recontact)
 
 
 def recheck_reminder(
@@ -192,7 +213,7 @@ def channel_or_reason(fact: SurveyInput, programme: Programme, *, now: datetime)
     off = is_off(fact, programme, now=now)
     if off is not None:
         return off
-    if fact.share * 100 >= programme.survey.sample_percent:
+    if fact.share * 100 >= programme.survey.sample_percent and not fact.trial:
         return SkipReason.sampled_out
     if fact.contact is None:
         return SkipReason.no_address

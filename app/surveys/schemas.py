@@ -28,6 +28,7 @@ class SurveyRow(RowModel):
     sent_at: datetime | None
     expires_at: datetime | None
     reminders_sent: int
+    trial: bool
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:  # noqa: ARG003  # nothing in it is personal
@@ -47,6 +48,7 @@ class SurveyRow(RowModel):
             sent_at=survey.sent_at,
             expires_at=survey.expires_at,
             reminders_sent=survey.reminders_sent,
+            trial=survey.trial,
         )
 
 
@@ -64,6 +66,7 @@ class ResponseRow(RowModel):
     testimonial_consent: bool
     answered_at: datetime
     changes: int
+    trial: bool
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
@@ -83,4 +86,5 @@ class ResponseRow(RowModel):
             testimonial_consent=response.testimonial_consent,
             answered_at=response.answered_at,
             changes=response.changes,
+            trial=response.trial,
         )

@@ -45,9 +45,9 @@ def is_due(now: datetime) -> ColumnElement[bool]:
 async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: datetime) -> int:
     """Queue, defer or skip a batch of due surveys; returns how many were decided.
 
-    At most one survey per customer in `recontact_days` and `max_per_day` per brand; both hold under
-    concurrent calls: customers are locked while their latest survey is read, the brand's day while
-    its places are counted. Raises `Busy` where another process counts them.
+    At most one survey per customer in `recontact_days` and `max_per_day` per brand, trials aside;
+    both hold under concurrent calls: customers are locked while their latest survey is read, the
+    brand's day while its places are counted. Raises `Busy` where another process counts them.
     """
     programme = (await load_programme(session, brand.id)).programme
     day = await _open_day(session, brand, programme, now=now)
@@ -72,6 +72,8 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
         states.append(_decided(survey, decision, programme, now=now))
         if isinstance(decision, Send) and customer_id:
             messages.append(survey_message(survey, gathered, SURVEY, decision.channel, now=now))
+            if survey.trial:
+                continue
             last_queued[customer_id] = now
             places = None if places is None else places - 1
     await write_states(session, brand.id, states)
@@ -82,13 +84,14 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
 async def _last_queued(
     session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
 ) -> dict[UUID, datetime | None]:
-    """When each customer's latest survey was queued; customers without one are left out."""
+    """When each customer's latest survey but trials was queued; others are left out."""
     rows = await session.execute(
         select(Survey.customer_id, func.max(Survey.queued_at))
         .where(
             Survey.brand_id == brand_id,
             in_ids(Survey.customer_id, customer_ids),
             Survey.queued_at.is_not(None),
+            Survey.trial.is_(False),
         )
         .group_by(Survey.customer_id)
     )
@@ -107,7 +110,10 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
         raise Busy(brand.id)
     queued = await session.scalar(
         select(func.count()).where(
-            Survey.brand_id == brand.id, Survey.queued_at >= midnight, Survey.queued_at < next_midnight
+            Survey.brand_id == brand.id,
+            Survey.queued_at >= midnight,
+            Survey.queued_at < next_midnight,
+            Survey.trial.is_(False),
         )
     )
     return _Day(next_midnight, max_per_day - (queued or 0))

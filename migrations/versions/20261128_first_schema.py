@@ -598,6 +598,7 @@ def upgrade() -> None:
         sa.Column("unknowns", sa.SmallInteger(), nullable=False),
         sa.Column("refusals", sa.SmallInteger(), nullable=False),
         sa.Column("possible_duplicate", sa.Boolean(), nullable=False),
+        sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -716,6 +717,7 @@ def upgrade() -> None:
         sa.Column("relayed", sa.Boolean(), nullable=False),
         sa.Column("test", sa.Boolean(), nullable=False),
         sa.Column("history", sa.Boolean(), nullable=False),
+        sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version_at", sa.DateTime(timezone=True), nullable=False),
@@ -956,6 +958,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reminders_sent", sa.Integer(), nullable=False),
         sa.Column("reminder_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1024,6 +1027,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'sent'"),
     )
     op.create_index("ix_surveys_status", "surveys", ["brand_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_surveys_trial", "surveys", ["brand_id", "id"], unique=False, postgresql_where=sa.text("trial")
+    )
     op.create_table(
         "outbox",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1128,6 +1134,7 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1670,6 +1677,7 @@ def downgrade() -> None:
     op.drop_table("provider_events")
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index("ix_surveys_trial", table_name="surveys", postgresql_where=sa.text("trial"))
     op.drop_index("ix_surveys_status", table_name="surveys")
     op.drop_index("ix_surveys_reminder", table_name="surveys", postgresql_where=sa.text("status = 'sent'"))
     op.drop_index(

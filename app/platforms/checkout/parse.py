@@ -95,6 +95,7 @@ def read_order(data: Fields, default_time: datetime) -> OrderPaid:
         source=known.text("source", limit=64),
         tags=known.texts("tags"),
         test=data.values.get("test") is True,
+        trial=data.values.get("trial") is True,
         items=tuple(_item(line, currency) for line in known.objects("items")),
         shipping_address=address_parts(parts),
         shipping_country=country,

@@ -99,7 +99,11 @@ class CheckoutOrder(BaseModel):
     referral: str | None = Field(default=None, description="The share slug that the friend came with.")
     source: str | None = None
     tags: Sequence[str] | None = None
-    test: bool | None = None
+    test: bool | None = Field(default=None, description="Never surveyed, and its codes do not count.")
+    trial: bool | None = Field(
+        default=None,
+        description="Surveyed at once, and left out of figures, budgets and newness; as first reported.",
+    )
     customer: CheckoutCustomer | None = None
     items: Sequence[CheckoutItem] | None = None
     shipping_address: CheckoutAddress | None = None

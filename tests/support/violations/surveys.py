@@ -48,6 +48,18 @@ async def a_survey_of_somebody_elses_order(sound: Sound) -> str:
     return public_id("sur", survey.id)
 
 
+@breaks("trial_is_marked")
+async def a_survey_that_is_not_marked_as_its_order_is(sound: Sound) -> str:
+    order = await sound.rows.order(await sound.rows.customer(), trial=True)
+    return public_id("sur", (await sound.rows.survey(order, SurveyStatus.planned)).id)
+
+
+@breaks("trial_is_marked")
+async def a_response_that_is_not_marked_as_its_survey_is(sound: Sound) -> str:
+    await sound.sql("UPDATE responses SET trial = true WHERE id = :id", id=sound.response.id)
+    return public_id("sur", sound.response.survey_id)
+
+
 @breaks("history_is_never_surveyed")
 async def a_message_about_an_imported_order(sound: Sound) -> str:
     return public_id("sur", (await sound.sent_message(history=True)).subject_id)

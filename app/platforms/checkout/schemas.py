@@ -247,6 +247,7 @@ _ORDER = {
     "source": "web",
     "tags": [],
     "test": False,
+    "trial": False,
     "customer": _CUSTOMER,
     "items": [{"sku": "MUG", "title": "Mug", "quantity": 1, "unit_price": "80.00"}],
     "shipping_address": {

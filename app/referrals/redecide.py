@@ -214,7 +214,8 @@ def _apply(context: RedemptionContext, change: _Change, *, now: datetime) -> Non
         redemption.become(RedemptionStatus.pending, decision.none_because, now=now)
     if counts == (change.was in COUNTED):
         return
-    redemption.holds_use, redemption.one_per_friend = counts, terms.offer.one_per_friend
+    redemption.holds_use = counts
+    redemption.one_per_friend = terms.offer.one_per_friend and not candidate.trial
     redemption.code_id, redemption.referrer_id, redemption.terms_id = code.id, code.referrer_id, code.terms_id
     redemption.amount_off, redemption.currency = amount_off_of(decision), candidate.currency
 

@@ -1,9 +1,21 @@
 """What most tests start from: settings, a context over a database of the test's own, a brand and a
 shop."""
 
+# ruff: noqa: E402  # two settings of this process come before what it imports
+
+import gc
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+# The workers of a run and the commands that tests start compile everything anew where this is set,
+# which takes each of them seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# What is imported and collected stays, so there is nothing in it to look for garbage in.
+gc.disable()
 
 import pytest
 from pydantic import SecretStr
@@ -15,12 +27,19 @@ from app.base.actor import cli_actor
 from app.base.config import Settings, load_settings
 from app.base.context import AppContext
 from app.base.db import make_sessions
+from app.base.memory import tune_garbage_collector
 from app.base.tokens import Tokens
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
 pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.languages"]
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on as a process of the product does."""
+    gc.enable()
+    tune_garbage_collector()
 
 
 @pytest.fixture(autouse=True)

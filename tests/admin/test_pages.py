@@ -2,17 +2,12 @@
 
 import asyncio
 import gzip
-import os
 import random
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
-from axe_playwright_python.base import AXE_FILE_PATH
 from fastapi import FastAPI
-from playwright.async_api import async_playwright
 from sqlalchemy import func, select
 from starlette.staticfiles import StaticFiles
 
@@ -35,13 +30,10 @@ from app.insight.scores import Group
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.templates import SURVEY
+from tests.support.browser import SCREENSHOTS, needs_chromium, overflow, serve, violations
 from tests.support.factories.rows import START, Rows
 
 COOKIE = cookie_name("http://test")
-
-CHROMIUM = Path("/usr/bin/chromium")
-SHOTS = os.environ.get("TENFOLD_SCREENSHOTS")
-AXE = Path(AXE_FILE_PATH).read_text()
 
 
 @pytest.fixture
@@ -344,71 +336,50 @@ async def test_handed_over_is_not_called_delivered(context, brand, session, rows
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-async def test_dashboard_pages_are_accessible_and_fit_every_width(context, brand, session, rows, app):
+@needs_chromium
+async def test_dashboard_pages_are_accessible_and_fit_every_width(
+    context, brand, session, rows, app, browser, views
+):
     await fill(rows)
     happy = await rows.answer(10, answered_at=START, comment="Lovely")
     await rows.code(happy.customer_id, happy.survey_id)
     await session.commit()
     link = await link_for(context, brand, now=clock.now())
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-        await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        context = await browser.new_context()
-        page = await context.new_page()
+    async with serve(app, browser) as site, site.page() as page:
+        url = site.url
         refused = []
         page.on(
             "console",
             lambda message: refused.append(message.text) if "Content Security" in message.text else None,
         )
-        await branding(page, url + "/admin", "sign_in")
-        await branding(page, url + link, "login")
+        await check(page, url + "/admin", "sign_in", views)
+        await check(page, url + link, "login", views)
         await page.click("text=Sign in >> nth=-1")
         await page.wait_for_url("**/admin")
-        await branding(page, url + "/admin", "overview")
+        await check(page, url + "/admin", "overview", views)
         for width in (320, 390):
             await page.set_viewport_size({"width": width, "height": 844})
             assert await page.eval_on_selector(
                 ".scroll:has(table.path)", "region => region.scrollWidth <= region.clientWidth"
             ), f"the funnel's numbers are out of sight at {width}"
-        await branding(page, f"{url}/admin/customers/{public_id('cus', happy.customer_id)}", "person")
-        first_load = await (await context.request.get(url + "/admin")).body()
+        await check(page, f"{url}/admin/customers/{public_id('cus', happy.customer_id)}", "person", views)
+        first_load = await (await page.context.request.get(url + "/admin")).body()
         sheets = b"".join((ROOT / "static" / name).read_bytes() for name in ("tenfold.css", "admin.css"))
         assert len(gzip.compress(first_load)) + len(gzip.compress(sheets)) < 60 * 1024
         assert refused == []
-        await browser.close()
-    server.should_exit = True
-    await running
 
 
-async def branding(page, address, name):
-    for width in (320, 390, 1280):
-        for scheme in ("light", "dark"):
-            await page.set_viewport_size({"width": width, "height": 844})
-            await page.emulate_media(color_scheme=scheme)
-            await page.goto(address)
-            if SHOTS:
-                await page.screenshot(path=f"{SHOTS}/admin_{name}_{width}_{scheme}.png", full_page=True)
-            session = await page.context.new_cdp_session(page)
-            await session.send("Runtime.evaluate", {"expression": AXE})
-            found = await page.evaluate(
-                "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-            )
-            assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]] == [], (
-                name,
-                width,
-                scheme,
-            )
-            sideways = await page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert sideways <= 0, (name, width, scheme)
-            small = await page.evaluate(
-                "[...document.querySelectorAll('button, .button, .pick, .bar a')].map(one => one.getBoundingClientRect())"
-                ".filter(box => box.height && box.height < 24).length"
-            )
-            assert small == 0, (name, width, scheme)
+async def check(page, address, name, views):
+    for width, scheme in views:
+        await page.set_viewport_size({"width": width, "height": 844})
+        await page.emulate_media(color_scheme=scheme)
+        await page.goto(address)
+        if SCREENSHOTS:
+            await page.screenshot(path=f"{SCREENSHOTS}/admin_{name}_{width}_{scheme}.png", full_page=True)
+        assert await violations(page) == [], (name, width, scheme)
+        assert await overflow(page) <= 0, (name, width, scheme)
+        small = await page.evaluate(
+            "[...document.querySelectorAll('button, .button, .pick, .bar a')].map(one => one.getBoundingClientRect())"
+            ".filter(box => box.height && box.height < 24).length"
+        )
+        assert small == 0, (name, width, scheme)

@@ -24,6 +24,7 @@ from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
+from app.platforms import check_sweep
 from app.referrals import expire as rewards
 from app.referrals import settle
 from app.surveys import sweep as surveys
@@ -41,6 +42,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
     return [
         process.sweep(context),
         fetch.sweep(context),
+        check_sweep.sweep(context),
         erase_sweep.sweep(context),
         surveys.sweep(context),
         settle.sweep(context),

@@ -62,7 +62,7 @@ def invariants(
 
 @console.cli.command()
 def doctor() -> None:
-    """Check settings, database, schema, key, journal, providers, queue, disks and connections.
+    """Check settings, database, schema, key, journal, providers, queue, disks, shops' connections.
 
     Prints each problem with its solution, and exits with 1 where there is one.
     """
@@ -122,7 +122,15 @@ async def _examine(context: AppContext) -> list[str]:
             )
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)
-    return problems
+    return problems + await _examine_connections(context)
+
+
+async def _examine_connections(context: AppContext) -> list[str]:
+    """What each shop's platform says now; nothing is changed there."""
+    from app.platforms.check import check_all
+
+    results = await check_all(context)
+    return [f"Shop {each.target.shop.slug}: {text}" for each in results for text in each.report.problems]
 
 
 async def _examine_key(session: AsyncSession, settings: Settings) -> list[str]:

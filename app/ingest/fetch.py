@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from app.base.context import AppContext
 from app.base.errors import OutsideError
-from app.base.http import open_session
 from app.base.log import logger, scrub
 from app.base.turns import Sweep
 from app.ingest.fetch_store import (
@@ -23,6 +22,7 @@ from app.ingest.fetch_store import (
     write_fetch_results,
 )
 from app.ingest.models import DeliveryFetch
+from app.platforms.calls import open_platform_session
 from app.platforms.registry import PLATFORMS
 
 log = logger(__name__)
@@ -43,7 +43,9 @@ async def fetch_due(context: AppContext, brand_id: int, *, now: datetime) -> int
         claimed = await claim_fetches(session, context.tokens, brand_id, BATCH, now=now)
     if not claimed:
         return 0
-    async with open_session(connections=BATCH, total_seconds=FETCH_SECONDS) as http:
+    async with open_platform_session(
+        context.settings, connections=BATCH, total_seconds=FETCH_SECONDS
+    ) as http:
         results = await asyncio.gather(*(_fetch(http, each) for each in claimed))
     async with context.sessions.begin() as session:
         await write_fetch_results(session, brand_id, results, now=now)

@@ -7,11 +7,14 @@ from uuid import UUID
 import orjson
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.batch import in_ids
+from app.base.errors import AppError
+from app.base.text import quoted
 from app.base.tokens import Tokens
 from app.platforms.models import ShopConnection
 from app.platforms.protocol import Connection
@@ -27,9 +30,10 @@ async def save_connection(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Store the shop's connection in place of the one before.
+    """Store the shop's connection in place of the one before; it is checked at `now`.
 
-    The audit log gets the account, never the credentials.
+    The audit log gets the account, never the credentials. Raises `AppError` (`account_taken`) where
+    another shop of the brand has the account.
     """
     before = await session.scalar(
         select(ShopConnection.account)
@@ -40,12 +44,28 @@ async def save_connection(
         "account": connection.account,
         "sealed_credentials": tokens.seal(orjson.dumps(dict(connection.credentials)).decode()),
         "updated_at": now,
+        "check_due_at": now,
+        "checked_at": None,
+        "problems": [],
+        "notes": [],
+        "webhooks": [],
     }
-    await session.execute(
-        insert(ShopConnection)
-        .values(brand_id=brand_id, shop_id=shop_id, **values)
-        .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
-    )
+    try:
+        async with session.begin_nested():
+            await session.execute(
+                insert(ShopConnection)
+                .values(brand_id=brand_id, shop_id=shop_id, **values)
+                .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
+            )
+    except IntegrityError as error:
+        if "uq_shop_connections" not in str(error.orig):
+            raise
+        raise AppError(
+            "account_taken",
+            f"Another shop of the brand is connected to {quoted(connection.account)} already; one account is"
+            " one shop.",
+            status=409,
+        ) from None
     changes = {"account": (before, connection.account)}
     await record_action(session, actor, AuditAction.connection_saved, ("shp", shop_id), changes)
 
@@ -66,6 +86,13 @@ async def load_connections(
         row.shop_id: Connection(row.account, orjson.loads(tokens.open(row.sealed_credentials)))
         for row in found
     }
+
+
+async def load_row(session: AsyncSession, brand_id: int, shop_id: UUID) -> ShopConnection | None:
+    """The shop's connection with what its last check found, its credentials sealed."""
+    return await session.scalar(
+        select(ShopConnection).where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
+    )
 
 
 async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID, *, actor: Actor) -> bool:

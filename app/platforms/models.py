@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment
@@ -12,7 +12,11 @@ class ShopConnection(Base):
     """How we call a shop's platform: one connection per shop."""
 
     __tablename__ = "shop_connections"
-    __table_args__ = (ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        # Two shops of one account would each count its orders.
+        UniqueConstraint("brand_id", "account"),
+    )
 
     brand_id: Mapped[BrandKey]
     shop_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -21,4 +25,13 @@ class ShopConnection(Base):
     sealed_credentials: Mapped[str]
     """A JSON object of texts, sealed with the installation's secret key."""
     updated_at: Mapped[Moment]
+    check_due_at: Mapped[Moment]
+    """When the connection is checked next; while a check runs, when it is made again."""
+    checked_at: Mapped[Moment | None]
+    """The last check; None before the first one of these credentials."""
+    problems: Mapped[list[str]] = mapped_column(default=list)
+    """What the last check found, in sentences; `notes` and `webhooks` too."""
+    notes: Mapped[list[str]] = mapped_column(default=list)
+    webhooks: Mapped[list[str]] = mapped_column(default=list)
+    """The topics that the platform delivered to us at the last check."""
     created_at: Mapped[Created]

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import aiohttp
 
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
@@ -69,6 +69,30 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectedShop:
+    """Our side of a connection, with which a platform's facts are compared."""
+
+    slug: str
+    url: str | None
+    currency: str
+    time_zone: str
+    webhook_url: str
+    """Where the platform must deliver."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What a check of a connection found, in sentences for people."""
+
+    problems: tuple[str, ...] = ()
+    """What is missing, and where to correct it; empty where everything works."""
+    notes: tuple[str, ...] = ()
+    """What to know or to set by hand; the connection works without it."""
+    webhooks: tuple[str, ...] = ()
+    """The topics that the platform delivers to us now."""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeToPublish:
     """A discount code that must work in a shop."""
 
@@ -97,6 +121,11 @@ class PlatformAdapter(Protocol):
 
     documentation: ClassVar[WebhookDocumentation | None] = None
     """How the webhook endpoint is documented."""
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """The names of the credentials that a connection needs: one of these sets. Empty for a platform
+    that is not called."""
+    account_hint: ClassVar[str] = ""
+    """How a shop's account looks, for people who enter it."""
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
@@ -118,6 +147,61 @@ class PlatformAdapter(Protocol):
 
         `url` is the shop's own address, `slug` the share slug, which comes back with the order.
         """
+
+    def make_connection(
+        self,
+        account: str,  # noqa: ARG002  # for platforms that must be called
+        credentials: Mapping[str, str],  # noqa: ARG002
+        *,
+        local: bool,  # noqa: ARG002
+    ) -> Connection:
+        """The connection with this account and these credentials, which are not tried here.
+
+        `local` is whether the account may be a program on this machine. Raises `AppError` for what
+        cannot be one. Default: a platform that is not called cannot be connected.
+        """
+        raise AppError(
+            "not_connectable",
+            "This shop calls us and is never called, so it needs no connection; its webhook secret is"
+            " all that it shares with us.",
+        )
+
+    def webhook_secret(self, connection: Connection) -> str | None:  # noqa: ARG002
+        """The secret that signs the webhooks of this connection; None where it does not name it."""
+        return None
+
+    async def connect(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        shop: ConnectedShop,
+    ) -> ConnectionReport:
+        """Register the webhooks that are missing, and report as `check`. Raises `OutsideError`.
+
+        It may be repeated at any time, also after it broke off half-way. Default: as `check`.
+        """
+        return await self.check(http, connection, shop)
+
+    async def check(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        shop: ConnectedShop,  # noqa: ARG002
+    ) -> ConnectionReport:
+        """Report what is missing, and change nothing. Raises `OutsideError` where that fails.
+
+        Default: nothing is missing.
+        """
+        return ConnectionReport()
+
+    async def disconnect(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        shop: ConnectedShop,
+    ) -> None:
+        """Remove the webhooks that lead to us. Raises `OutsideError`. Default: there are none."""
+        del http, connection, shop
 
     async def fetch(
         self,

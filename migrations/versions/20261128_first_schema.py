@@ -787,6 +787,11 @@ def upgrade() -> None:
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("sealed_credentials", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("check_due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("webhooks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -799,6 +804,7 @@ def upgrade() -> None:
             name=op.f("fk_shop_connections_shops_brand_id_shop_id"),
         ),
         sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_connections")),
+        sa.UniqueConstraint("brand_id", "account", name=op.f("uq_shop_connections_brand_id_account")),
     )
     op.create_table(
         "staff_sessions",

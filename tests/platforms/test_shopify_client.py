@@ -156,12 +156,12 @@ async def test_a_redirect_is_not_followed(fake, shop, http):
 
 
 async def test_a_hanging_platform_ends_in_time(fake, shop):
-    fake.intercept, released = failing.hang()
+    fake.intercept = hang = failing.Hang()
     async with open_session(connections=1, total_seconds=0.3, loopback=True) as http:
         began = time.monotonic()
         error = await failure(client_of(http, custom_token(fake, shop)))
         assert time.monotonic() - began < 3
-    released.set()
+    hang.released.set()
     assert (error.outcome, error.fault) == (Outcome.unknown, Fault.outage)
 
 

@@ -8,7 +8,7 @@ from typer.main import get_command
 from app.base.config import Settings, load_settings
 from app.base.errors import AppError
 from app.base.log import scrub
-from app.cli import access, console, diagnostics, manage, run  # noqa: F401  # each import adds its commands
+from app.cli import access, connect, console, diagnostics, manage, run  # noqa: F401  # each import adds its commands
 from tests.support.constants import PROJECT
 
 README = (PROJECT / "README.md").read_text()

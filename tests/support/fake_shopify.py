@@ -1,7 +1,7 @@
 """The fake of Shopify in a test, and how its responses are made to fail."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -42,21 +42,13 @@ def redirect() -> Intercept:
     return always(lambda: web.Response(status=301, headers={"Location": "https://elsewhere.example/"}))
 
 
-def hang() -> tuple[Intercept, asyncio.Event]:
-    """No response until the event is set."""
-    released = asyncio.Event()
+class Hang:
+    """An intercept without a response until `released` is set; `begun` says that a call waits."""
 
-    async def wait(_: web.Request) -> web.StreamResponse:
-        await released.wait()
+    def __init__(self) -> None:
+        self.begun, self.released = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: web.Request) -> web.StreamResponse:
+        self.begun.set()
+        await self.released.wait()
         return web.Response()
-
-    return wait, released
-
-
-def for_operation(name: str, respond: Callable[[], Awaitable[web.StreamResponse]]) -> Intercept:
-    """This response for one of our documents alone."""
-
-    async def intercepted(request: web.Request) -> web.StreamResponse | None:
-        return await respond() if f" {name}" in await request.text() else None
-
-    return intercepted

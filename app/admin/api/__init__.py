@@ -8,6 +8,7 @@ from app.admin.api import (
     brand,
     checkout,
     codes,
+    connections,
     deliveries,
     messages,
     numbers,
@@ -20,6 +21,7 @@ from app.base.web.openapi import problems
 
 PARTS = (
     brand,
+    connections,
     programme,
     deliveries,
     people,

@@ -5,8 +5,19 @@ from datetime import datetime
 from typing import ClassVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+import aiohttp
+
 from app.platforms.events import PlatformEvent
-from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery, VerifiedDelivery
+from app.platforms.protocol import (
+    ConnectedShop,
+    Connection,
+    ConnectionReport,
+    PlatformAdapter,
+    RawDelivery,
+    RefusedDelivery,
+    VerifiedDelivery,
+)
+from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.shopify.parse import parse
 from app.platforms.shopify.schemas import DOCUMENTATION
 from app.platforms.shopify.verify import verify
@@ -16,6 +27,8 @@ class ShopifyAdapter(PlatformAdapter):
     """Deliveries are complete; their signature carries no time."""
 
     documentation: ClassVar = DOCUMENTATION
+    credentials: ClassVar = CREDENTIALS
+    account_hint: ClassVar = "acme.myshopify.com"
 
     def verify(
         self,
@@ -37,3 +50,29 @@ class ShopifyAdapter(PlatformAdapter):
         scheme, host, path, _, _ = urlsplit(url)
         target = f"{path or '/'}?{urlencode({'ref': slug})}"
         return urlunsplit((scheme, host, f"/discount/{quote(code)}", urlencode({"redirect": target}), ""))
+
+    def make_connection(self, account: str, credentials: Mapping[str, str], *, local: bool) -> Connection:
+        """The connection of an app with a client id and a secret, or of a custom app."""
+        return make_connection(account, credentials, local=local)
+
+    def webhook_secret(self, connection: Connection) -> str | None:
+        """Shopify signs with the app's client secret."""
+        return connection.credentials.get("client_secret")
+
+    async def connect(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> ConnectionReport:
+        """Register the webhooks that are missing, and report as `check`."""
+        return await check(http, connection, shop, register=True)
+
+    async def check(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> ConnectionReport:
+        """Access scopes, protected customer data, currency, and the webhooks."""
+        return await check(http, connection, shop, register=False)
+
+    async def disconnect(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> None:
+        """Remove our webhooks."""
+        await disconnect(http, connection, shop)

@@ -124,6 +124,13 @@ def of_status(status: int, retry_after: float) -> OutsideError:
     return OutsideError(Outcome.refused, f"Shopify refused the call (status {status}).", permanent=True)
 
 
+def incomplete() -> OutsideError:
+    """For data without what Shopify's own schema says that they always have."""
+    return OutsideError(
+        Outcome.refused, "Shopify's response lacks what it always has; try again later.", fault=Fault.outage
+    )
+
+
 def of_errors(errors: tuple[GraphQLError, ...]) -> OutsideError:
     """What the errors of a response prove; it must have at least one."""
     first = errors[0]

@@ -1,0 +1,159 @@
+"""Commands that connect shops to their platforms."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.base.context import AppContext
+    from app.platforms.protocol import ConnectionReport, PlatformAdapter
+
+CREDENTIALS = "TENFOLD_SHOP_CREDENTIALS"
+Slug = Annotated[str, typer.Argument(help="The shop's slug.")]
+
+
+@console.shop.command("connect")
+def connect(
+    slug: Slug,
+    account: Annotated[
+        str, typer.Option(help="The shop's name at its platform, such as acme.myshopify.com.")
+    ],
+    credentials_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--credentials-stdin",
+            help='Read the credentials from stdin: {"client_id": "…", "client_secret": "…"}. Without it they'
+            f" come from {CREDENTIALS}, in the same form, or are asked for.",
+        ),
+    ] = False,
+) -> None:
+    """Connect a shop to its platform: tries the credentials, stores them, registers webhooks.
+
+    Prints what is registered and what is missing; exits with 1 where something is missing.
+    """
+    from app.base import clock
+    from app.base.actor import cli_actor
+    from app.brands import find
+    from app.platforms.check import check_shop
+    from app.platforms.connect import connect_shop, try_connection
+    from app.platforms.registry import adapter_of
+
+    async def work(context: AppContext) -> ConnectionReport:
+        async with context.sessions() as session:
+            brand, shop = await find.require_shop(session, slug)
+        credentials = _credentials(adapter_of(shop.platform), from_stdin=credentials_stdin)
+        connection = await try_connection(context.settings, shop, account, credentials)
+        async with context.sessions.begin() as session:
+            await connect_shop(
+                session, context.tokens, shop, connection, actor=cli_actor(brand.id), now=clock.now()
+            )
+        return await check_shop(context, brand.id, shop.id, now=clock.now())
+
+    _print(slug, console.with_context(work))
+
+
+@console.shop.command("check")
+def check(slug: Slug) -> None:
+    """Check a shop's connection, and register webhooks that the platform has dropped.
+
+    Prints what is registered and what is missing; exits with 1 where something is missing.
+    """
+    from app.base import clock
+    from app.brands import find
+    from app.platforms.check import check_shop
+
+    async def work(context: AppContext) -> ConnectionReport:
+        async with context.sessions() as session:
+            brand, shop = await find.require_shop(session, slug)
+        return await check_shop(context, brand.id, shop.id, now=clock.now())
+
+    _print(slug, console.with_context(work))
+
+
+@console.shop.command("disconnect")
+def disconnect(slug: Slug) -> None:
+    """Remove a shop's connection with its credentials, and its webhooks at the platform."""
+    from app.base.actor import cli_actor
+    from app.base.errors import AppError
+    from app.brands import find
+    from app.platforms.connect import remove_webhooks
+    from app.platforms.connections import remove_connection
+
+    async def work(context: AppContext) -> str | None:
+        async with context.sessions() as session:
+            brand, shop = await find.require_shop(session, slug)
+        failed = await remove_webhooks(context, shop)
+        async with context.sessions.begin() as session:
+            if not await remove_connection(session, brand.id, shop.id, actor=cli_actor(brand.id)):
+                raise AppError("not_connected", "The shop is not connected to its platform.", status=404)
+        return failed
+
+    failed = console.with_context(work)
+    console.print_json({"shop": slug, "webhooks_left": failed})
+
+
+def _print(slug: str, report: ConnectionReport) -> None:
+    for each in report.problems:
+        console.print_note(f"! {each}")
+    for each in report.notes:
+        console.print_note(each)
+    console.print_json(
+        {
+            "shop": slug,
+            "webhooks": list(report.webhooks),
+            "problems": list(report.problems),
+            "notes": list(report.notes),
+        }
+    )
+    if report.problems:
+        raise SystemExit(1)
+
+
+def _credentials(adapter: PlatformAdapter, *, from_stdin: bool) -> Mapping[str, str]:
+    """The credentials from stdin, the environment or a person, so never from the process list."""
+    from app.base.errors import AppError
+
+    if from_stdin:
+        return _parse(sys.stdin.read(65_536))
+    if given := os.environ.get(CREDENTIALS):
+        return _parse(given)
+    if not adapter.credentials:
+        return {}
+    if not sys.stdin.isatty():
+        raise AppError(
+            "no_credentials",
+            f"Give the credentials by --credentials-stdin or in {CREDENTIALS}, as a JSON object, or run this"
+            " at a terminal.",
+        )
+    import getpass
+
+    names = dict.fromkeys(name for each in adapter.credentials for name in each)
+    console.print_note(f"Needed are {' or '.join(' with '.join(each) for each in adapter.credentials)}.")
+    asked = {name: getpass.getpass(f"{name} (Enter for none): ") for name in names}
+    return {name: value for name, value in asked.items() if value}
+
+
+def _parse(text: str) -> Mapping[str, str]:
+    """The credentials in a JSON object of texts. Raises `AppError`, which quotes nothing of it."""
+    import orjson
+
+    from app.base.errors import AppError
+
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise AppError(
+            "bad_credentials",
+            'Give the credentials as a JSON object of texts, such as {"access_token": "…"}.',
+        )
+    return found

@@ -1,0 +1,121 @@
+"""`tenfold shop connect`, `shop check`, `shop disconnect` and `doctor`, as a person runs them."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.base.actor import cli_actor
+from app.brands.add import add_shop
+from app.brands.rules import Platform
+from app.demo.fakes.shopify.server import FakeShopify
+from app.demo.fakes.shopify.state import FakeShop
+from app.platforms.shopify.topics import TOPICS
+from tests.support.fake_shopify import client_credentials
+
+TENFOLD = Path(sys.executable).parent / "tenfold"
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeShopify]:
+    async with FakeShopify(FakeShop("fern.myshopify.com", host="fern.example")) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def home(context, settings, brand) -> dict[str, str]:
+    """The environment of commands, over the test's database with a shop of Shopify."""
+    async with context.sessions.begin() as session:
+        await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "fern",
+            name="Fern",
+            actor=cli_actor(brand.id),
+            platform=Platform.shopify,
+            time_zone="Europe/Berlin",
+        )
+    return {
+        "PATH": os.environ["PATH"],
+        "TENFOLD_DATABASE_URL": context.database_url,
+        "TENFOLD_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "TENFOLD_HOME": str(settings.home),
+        "TENFOLD_PUBLIC_URL": "https://tenfold.example",
+        "TENFOLD_LOCAL_PLATFORMS": "true",
+    }
+
+
+async def tenfold(
+    home: dict[str, str], *words: str, code: int = 0, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command beside this process, in whose loop the fake responds."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [TENFOLD, *words],
+        env=home,
+        cwd=home["TENFOLD_HOME"],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fake):
+    remote = fake.shops["fern.myshopify.com"]
+    connection = client_credentials(fake, remote)
+    credentials = json.dumps(dict(connection.credentials))
+    connect = ("shop", "connect", "fern", "--account", connection.account)
+
+    done = await tenfold(home, *connect, "--credentials-stdin", stdin=credentials)
+    assert json.loads(done.stdout)["webhooks"] == list(TOPICS)
+    assert "privacy webhooks" in done.stderr
+    assert fake.app.client_secret not in done.stdout + done.stderr
+
+    remote.webhooks.popitem()
+    examined = await tenfold(home, "doctor", code=1)
+    assert "! Shop fern: 1 of 15 webhooks are not registered" in examined.stdout
+    assert len(remote.webhooks) == len(TOPICS) - 1
+    checked = await tenfold(home, "shop", "check", "fern")
+    assert json.loads(checked.stdout)["problems"] == []
+    assert len(remote.webhooks) == len(TOPICS)
+
+    remote.currency = "USD"
+    by_environment = home | {"TENFOLD_SHOP_CREDENTIALS": credentials}
+    again = await tenfold(by_environment, *connect, code=1)
+    assert "USD at Shopify and EUR here" in json.loads(again.stdout)["problems"][0]
+    assert "! The shop's currency" in again.stderr
+
+    gone = await tenfold(home, "shop", "disconnect", "fern")
+    assert json.loads(gone.stdout) == {"shop": "fern", "webhooks_left": None}
+    assert remote.webhooks == {}
+    refused = await tenfold(home, "shop", "check", "fern", code=2)
+    assert "is not connected" in refused.stderr
+
+
+async def test_bad_input_is_one_sentence_and_quotes_no_credential(home, fake):
+    connection = client_credentials(fake, fake.shops["fern.myshopify.com"])
+    connect = ("shop", "connect", "fern", "--account", connection.account)
+    for words, stdin, expected in (
+        (connect, "", "--credentials-stdin"),
+        ((*connect, "--credentials-stdin"), "shpat_no_json", "JSON object"),
+        (
+            (*connect, "--credentials-stdin"),
+            '{"access_token": "shpat_wrong"}',
+            "does not accept the access token",
+        ),
+    ):
+        refused = await tenfold(home, *words, code=2, stdin=stdin)
+        assert expected in refused.stderr
+        assert "shpat_" not in refused.stderr
+        assert refused.stdout == ""

@@ -79,7 +79,7 @@ class IdempotentWrite:
             .returning(IdempotencyKey.key)
         )
         if claimed.first() is None:
-            return await self._stored_response(caller)
+            return await self._stored_response(self.session, caller)
         result = await act()
         body = result.as_json()
         await self.session.execute(
@@ -89,8 +89,21 @@ class IdempotentWrite:
         )
         return _response(body, result.status, result.headers)
 
-    async def _stored_response(self, caller: Actor) -> JSONResponse:
-        found = await self.session.scalar(
+    async def find_stored(self, session: AsyncSession, caller: Actor) -> JSONResponse | None:
+        """The stored response of a write that was made; None where it was not made yet.
+
+        For a write that calls the outside world before its transaction: a repeated request must not
+        call it again. Raises AppError as `run`.
+        """
+        made = select(IdempotencyKey.key).where(
+            IdempotencyKey.brand_id == caller.brand_id, IdempotencyKey.key == self.key
+        )
+        if self.key is None or await session.scalar(made) is None:
+            return None
+        return await self._stored_response(session, caller)
+
+    async def _stored_response(self, session: AsyncSession, caller: Actor) -> JSONResponse:
+        found = await session.scalar(
             select(IdempotencyKey).where(
                 IdempotencyKey.brand_id == caller.brand_id,
                 IdempotencyKey.key == self.key,

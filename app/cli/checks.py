@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from app.base.config import Settings
 
 PREFIX = "TENFOLD_"
+OF_COMMANDS = {"TENFOLD_WEBHOOK_SECRET", "TENFOLD_SHOP_CREDENTIALS"}
+"""Variables that a command reads and that are no settings."""
 LEAST_FREE_BYTES = 2**30
 LEAST_FREE_SHARE = 0.05
 MOST_CONNECTIONS_SHARE = 0.8
@@ -31,7 +33,7 @@ def variable_problems(env_file: Path) -> list[str]:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     problems = []
     for name in sorted(name for name in names if name.upper().startswith(PREFIX)):
-        if name.upper() not in known:
+        if name.upper() not in known | OF_COMMANDS:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             problems.append(f"{name} is no setting" + (f"; do you mean {near[0]}?" if near else "."))
     return problems

@@ -133,6 +133,22 @@ async def test_no_response_and_no_stored_response_holds_a_credential(admin, cont
     assert fake.app.client_secret not in stored
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_repeated_request_gets_the_first_response_and_calls_the_platform_no_more(
+    admin, fake, remote, body, method
+):
+    await admin.put(PATH, json=body)
+    json = body if method == "PUT" else None
+    first = await admin.request(method, PATH, json=json, headers={"Idempotency-Key": "once"})
+    remote.is_installed = False
+    calls = len(fake.requests)
+    again = await admin.request(method, PATH, json=json, headers={"Idempotency-Key": "once"})
+    assert (first.status_code, again.json()) == (200, first.json())
+    assert len(fake.requests) == calls
+    other = await admin.put(PATH, json={**body, "account": "x"}, headers={"Idempotency-Key": "once"})
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
 async def test_what_the_platform_refuses_is_said_and_not_saved(admin, fake, body):
     refused = await admin.put(
         PATH,

@@ -294,6 +294,16 @@ async def test_a_revoked_token_is_told_in_the_night_and_mended_by_connecting_aga
     assert (await check(context, fern)).problems == ()
 
 
+async def test_a_client_secret_that_was_exchanged_is_told_though_a_token_is_still_valid(
+    context, fern, fake, remote
+):
+    await connect(context, fern, client_credentials(fake, remote))
+    assert (await check(context, fern)).problems == ()
+    fake.app.client_secret = "shpss_exchanged_in_the_dev_dashboard"
+    (problem,) = (await check(context, fern)).problems
+    assert "does not accept this client id with this client secret" in problem
+
+
 async def test_an_hour_of_throttling_is_checked_again_within_the_hour(context, fern, fake, remote):
     await connect(context, fern, client_credentials(fake, remote))
     remote.bucket.available, remote.bucket.rate = 0.0, 0.01

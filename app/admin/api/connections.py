@@ -56,6 +56,9 @@ async def connect(
     """
     async with context.sessions() as session:
         found = await _find(session, caller, shop)
+        stored = await write.find_stored(session, caller)
+    if stored is not None:
+        return stored
     credentials = {name: value.get_secret_value() for name, value in body.credentials.items()}
     connection = await try_connection(context.settings, found, body.account, credentials)
 
@@ -78,6 +81,9 @@ async def disconnect(
     """
     async with context.sessions() as session:
         found = await _find(session, caller, shop)
+        stored = await write.find_stored(session, caller)
+    if stored is not None:
+        return stored
     failed = await remove_webhooks(context, found)
 
     async def act() -> WriteResult:

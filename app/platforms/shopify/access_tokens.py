@@ -65,6 +65,10 @@ class AccessTokens:
                 kept.ends_at = time.monotonic() + seconds
             return kept.value
 
+    def renew(self, connection: Connection) -> None:
+        """Get a new token next time, so that a check tries the client id and secret themselves."""
+        self._tokens.pop(_key(connection), None)
+
     def drop(self, connection: Connection, token: str) -> bool:
         """Get another token next time, as this one was refused; False where no other can be got."""
         kept = self._tokens.get(_key(connection))

@@ -7,6 +7,7 @@ import aiohttp
 
 from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
+from app.platforms.shopify.access_tokens import ACCESS_TOKENS
 from app.platforms.shopify.accounts import domain_of_account, parse_account
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.documents import PERSONAL_DATA, SHOP_FACTS
@@ -48,6 +49,7 @@ async def check(
     http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop, *, register: bool
 ) -> ConnectionReport:
     """See `PlatformAdapter.check`, and with `register` its `connect`."""
+    ACCESS_TOKENS.renew(connection)
     client = ShopifyClient(http, connection)
     facts = ShopFacts.of(await client.run(SHOP_FACTS))
     domain = domain_of_account(connection.account)

@@ -1,0 +1,82 @@
+"""A shop at the fake of Shopify and the whole application: connected, delivering, mended."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from app.base.actor import cli_actor
+from app.base.context import AppContext
+from app.base.due import run_until_idle
+from app.brands.add import add_shop
+from app.brands.rules import Platform
+from app.demo.fakes.shopify.server import FakeShopify
+from app.demo.fakes.shopify.state import FakeShop
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+from app.main import create_app
+from app.orders.models import Order
+from app.platforms.check import check_shop
+from app.platforms.connect import connect_shop, try_connection
+from app.wiring import Parts
+from app.worker import sweeps_of
+from tests.support.constants import NOW
+from tests.support.fake_shopify import client_credentials
+from tests.support.shopify_buyer import Buyer
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the application on a port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def test_a_connected_shop_delivers_and_what_it_dropped_is_registered_again(context: AppContext, brand):
+    async with context.sessions.begin() as session:
+        shop, _ = await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "fern",
+            name="Fern",
+            actor=cli_actor(brand.id),
+            platform=Platform.shopify,
+            time_zone="Europe/Berlin",
+        )
+    remote = FakeShop("fern.myshopify.com", host="fern.example")
+    async with FakeShopify(remote) as fake:
+        async with served(create_app(Parts(context, {}))) as address:
+            update = {"local_platforms": True, "public_url": address}
+            context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
+            given = client_credentials(fake, remote)
+            connection = await try_connection(context.settings, shop, given.account, given.credentials)
+            async with context.sessions.begin() as session:
+                actor = cli_actor(brand.id)
+                await connect_shop(session, context.tokens, shop, connection, actor=actor, now=NOW)
+            assert (await check_shop(context, brand.id, shop.id, now=NOW)).problems == ()
+
+            topic, body = Buyer(7).order()
+            assert await fake.deliver(remote, topic, body, times=2) == 1
+            await run_until_idle(sweeps_of(Parts(context, {})), NOW)
+            async with context.sessions() as session:
+                statuses = (await session.scalars(select(Delivery.status))).all()
+                orders = (await session.scalars(select(Order.external_id))).all()
+            assert (statuses, orders) == ([DeliveryStatus.processed], ["7"])
+
+        assert await fake.deliver(remote, topic, body) == 0
+        assert "ORDERS_PAID" not in {each.topic for each in remote.webhooks.values()}
+        report = await check_shop(context, brand.id, shop.id, now=NOW)
+        assert "Registered now: orders/paid." in report.notes
+        assert "ORDERS_PAID" in {each.topic for each in remote.webhooks.values()}

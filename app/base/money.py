@@ -275,8 +275,14 @@ def round_half_up(number: Decimal) -> int:
 def parse_decimal(value: str | int | Decimal) -> Decimal:
     """A finite decimal number of reasonable size, for an amount whose currency is not known yet.
 
-    Raises `MoneyError` otherwise.
+    Raises `MoneyError` otherwise. Short texts are remembered, as by `parse_rounded`.
     """
+    if isinstance(value, str) and len(value) <= _SHORT:
+        return _parse_short_decimal(value)
+    return _parse_decimal(value)
+
+
+def _parse_decimal(value: str | int | Decimal) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise MoneyError('an amount must be a decimal string such as "80.00"')
     if isinstance(value, str) and len(value) > _MAX_DIGITS + 20:
@@ -295,6 +301,9 @@ def parse_decimal(value: str | int | Decimal) -> Decimal:
     if len(number.as_tuple().digits) > _MAX_DIGITS:
         raise MoneyError(_TOO_LONG)
     return number
+
+
+_parse_short_decimal = lru_cache(maxsize=8192)(_parse_decimal)
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:

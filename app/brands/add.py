@@ -79,11 +79,13 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     time_zone: str | None = None,
     locale: str | None = None,
     url: str | None = None,
+    platform_settings: Mapping[str, str] | None = None,
 ) -> tuple[Shop, str]:
     """Create a shop of the brand.
 
     Returns it with its webhook secret, which is generated where none is given. Slugs are unique in
-    the installation. Raises `AppError` for a taken or unusable slug, zone or currency.
+    the installation. `platform_settings` are checked already (`app.platforms.shop_settings`).
+    Raises `AppError` for a taken or unusable slug, zone or currency.
     """
     zone = time_zone or brand.time_zone
     _check(slug, zone)
@@ -117,6 +119,7 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
         time_zone=zone,
         locale=locale or brand.locale,
         url=url,
+        platform_settings=dict(platform_settings or {}),
         sealed_secrets=[tokens.seal(secret)],
     )
     session.add(shop)
@@ -124,7 +127,10 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
     if url is not None:
         await _allow_domain(session, brand.id, rules.domain_of(url))
     names = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
-    changes = differing({}, {each: getattr(shop, each) for each in names})
+    values = {each: getattr(shop, each) for each in names}
+    if platform_settings:
+        values["platform_settings"] = shop.platform_settings
+    changes = differing({}, values)
     await record_action(session, actor, AuditAction.shop_added, ("shp", shop_id), changes)
     return shop, secret
 

@@ -38,6 +38,8 @@ class ShopFields(TypedDict, total=False):
     time_zone: str
     locale: str
     url: str | None
+    platform_settings: dict[str, str]
+    """All of them, as `app.platforms.shop_settings` checked them for the shop's platform."""
 
 
 async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields, *, actor: Actor) -> Brand:

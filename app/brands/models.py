@@ -67,6 +67,8 @@ class Shop(Base):
     time_zone: Mapped[str] = mapped_column(default="UTC")
     locale: Mapped[str] = mapped_column(default="en")
     url: Mapped[str | None]
+    platform_settings: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
+    """Names that the platform leaves to each shop, as its adapter's `settings` checks them."""
     sealed_secrets: Mapped[list[str]] = mapped_column(default=list)
     """Webhook secrets, sealed, the current one first; two while one is being exchanged."""
     created_at: Mapped[Created]

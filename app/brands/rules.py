@@ -69,6 +69,7 @@ class Platform(StrEnum):
 
     checkout = "checkout"
     shopify = "shopify"
+    woocommerce = "woocommerce"
 
 
 def is_slug(slug: str) -> bool:

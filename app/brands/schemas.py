@@ -75,6 +75,7 @@ class ShopShape(ApiModel):
     time_zone: str
     locale: str
     url: str | None
+    platform_settings: dict[str, str] = Field(description="Of the platform's settings those that are set.")
     created_at: datetime
 
     @classmethod
@@ -89,6 +90,7 @@ class ShopShape(ApiModel):
             time_zone=shop.time_zone,
             locale=shop.locale,
             url=shop.url,
+            platform_settings=shop.platform_settings,
             created_at=shop.created_at,
         )
 

@@ -12,7 +12,7 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command; an AppError is one sentence on stderr and exit 2, never a traceback."""
     # Each import adds its commands.
-    from app.cli import access, connect, diagnostics, manage, people, recovery, run  # noqa: F401
+    from app.cli import access, connect, diagnostics, manage, people, recovery, run, shop_settings  # noqa: F401
 
     try:
         cli()

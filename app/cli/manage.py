@@ -10,6 +10,7 @@ import typer
 
 from app.base.text import quoted
 from app.cli import console
+from app.cli.shop_settings import read_pairs
 
 if TYPE_CHECKING:
     from app.base.context import AppContext
@@ -95,6 +96,7 @@ class _NewShop:
     time_zone: str | None
     locale: str | None
     url: str | None
+    settings: dict[str, str]
 
 
 @console.shop.command("add")
@@ -104,7 +106,7 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     brand: Annotated[
         str | None, typer.Option(help="Slug of its brand; without it the shop gets a brand of its own.")
     ] = None,
-    platform: Annotated[str, typer.Option(help="checkout or shopify.")] = "checkout",
+    platform: Annotated[str, typer.Option(help="checkout, shopify or woocommerce.")] = "checkout",
     webhook_secret: Secret = None,
     webhook_secret_stdin: SecretStdin = False,
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "EUR",
@@ -114,10 +116,17 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
         str | None,
         typer.Option(help="The shop's address, to which share links redirect, such as https://shop.example."),
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting of its platform as NAME=VALUE (docs/platforms.md); may be repeated."),
+    ] = None,
 ) -> None:
     """Create a shop; prints its webhook URLs, and its secret where one was generated."""
     webhook_secret = _webhook_secret(webhook_secret, webhook_secret_stdin)
-    new = _NewShop(slug, name, brand, _platform(platform), webhook_secret, currency, time_zone, locale, url)
+    settings = read_pairs(setting or ())
+    new = _NewShop(
+        slug, name, brand, _platform(platform), webhook_secret, currency, time_zone, locale, url, settings
+    )
 
     async def work(context: AppContext) -> dict[str, object]:
         return await _create_shop(context, new)
@@ -149,6 +158,7 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
     """Create the shop, and its brand where none is given; returns what the command prints."""
     from app.base.actor import cli_actor
     from app.brands import add, find
+    from app.platforms.shop_settings import new_settings
 
     zone, locale = new.time_zone or "UTC", new.locale or "en"
     async with context.sessions.begin() as session:
@@ -169,6 +179,7 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
             time_zone=new.time_zone,
             locale=new.locale,
             url=new.url,
+            platform_settings=new_settings(new.platform, new.settings),
         )
     base = f"{context.settings.public_url}/hooks/{shop.slug}"
     hooks = {name: f"{base}/{name}" for name in dict.fromkeys(("checkout", new.platform.value))}

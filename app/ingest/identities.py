@@ -168,7 +168,7 @@ def people_in(
     deliveries: Sequence[WaitingDelivery], shops: Mapping[UUID, Shop]
 ) -> Iterable[tuple[UUID, Identities]]:
     """The people of each delivery that can be parsed, by the delivery's id."""
-    for events in parse_deliveries(deliveries).events:
+    for events in parse_deliveries(deliveries, shops).events:
         for each in events:
             person = person_of(each.event)
             if person is not None and each.shop_id in shops:

@@ -1,15 +1,18 @@
 """Parse the deliveries of a batch, each by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.brands.models import Shop
 from app.ingest.claim import WaitingDelivery
 from app.ingest.failures import failed
 from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
 from app.platforms.events import PlatformEvent
 from app.platforms.protocol import NeedsFetch, RawDelivery
 from app.platforms.registry import PARSERS
+from app.platforms.settings import PlatformSettings
+from app.platforms.shop_settings import settings_of
 
 FETCHED_IN_VAIN = "What was fetched for it does not hold what it names."
 
@@ -32,16 +35,19 @@ class ParsedBatch:
             self.results[delivery.id] = ProcessingResult(DeliveryStatus.failed, FETCHED_IN_VAIN)
 
 
-def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
-    """Parse each delivery.
+def parse_deliveries(waiting: Sequence[WaitingDelivery], shops: Mapping[UUID, Shop]) -> ParsedBatch:
+    """Parse each delivery, by the settings of its shop.
 
     One on which the parser raises fails, and the others are parsed all the same.
     """
     batch = ParsedBatch()
+    settings: dict[UUID, PlatformSettings | None] = {}
     for delivery in waiting:
-        raw = RawDelivery(delivery.topic, delivery.body, delivery.received_at, delivery.fetched)
         try:
-            parsed = PARSERS[delivery.source].parse(raw)
+            if delivery.shop_id not in settings:
+                shop = shops.get(delivery.shop_id)
+                settings[delivery.shop_id] = settings_of(shop) if shop else None
+            parsed = PARSERS[delivery.source].parse(_raw(delivery, settings[delivery.shop_id]))
         except Exception as error:  # noqa: BLE001  # no delivery may hold up the others
             batch.results[delivery.id] = failed(delivery.id, error)
             continue
@@ -52,6 +58,10 @@ def parse_deliveries(waiting: Sequence[WaitingDelivery]) -> ParsedBatch:
         else:
             batch.results[delivery.id] = ProcessingResult(DeliveryStatus.ignored, NOTHING_USED)
     return batch
+
+
+def _raw(delivery: WaitingDelivery, settings: PlatformSettings | None) -> RawDelivery:
+    return RawDelivery(delivery.topic, delivery.body, delivery.received_at, delivery.fetched, settings)
 
 
 def _parsed_event(delivery: WaitingDelivery, event: PlatformEvent) -> ParsedEvent:

@@ -178,7 +178,7 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
             return 0
         brand = await load_brand(session, brand_id)
         batch = Batch(session, context.tokens, brand, await load_shops(session, brand_id), now)
-        parsed = parse_deliveries(waiting)
+        parsed = parse_deliveries(waiting, batch.shops)
         results = await process_isolated(session, parsed.events, lambda events: process_events(batch, events))
         results |= parsed.results
         results |= await request_fetches(session, brand_id, parsed.fetches, now=now)

@@ -5,7 +5,7 @@ Every error names the field.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ _MOST_PIECES = 10**9
 def load(raw: bytes) -> "Fields":
     """The JSON object in a body, its decimals exact. Raises `Unparseable` for anything else."""
     try:
-        body = json.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_number)
+        body = _DECODER.decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise Unparseable("The body is not UTF-8.") from None
     except RecursionError:
@@ -40,6 +40,9 @@ def load(raw: bytes) -> "Fields":
 
 def _no_number(name: str) -> object:
     raise Unparseable(f"{name} is no JSON number.")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
 
 
 class Fields:
@@ -104,8 +107,8 @@ class Fields:
             raise self.wrong(name, "is missing")
         return value
 
-    def moment(self, name: str) -> datetime | None:
-        """An ISO 8601 time with a zone, in UTC."""
+    def moment(self, name: str, *, zone: tzinfo | None = None) -> datetime | None:
+        """An ISO 8601 time, in UTC; one without a zone is read in `zone`, None: refused."""
         value = self.values.get(name)
         if value is None or value == "":
             return None
@@ -115,12 +118,14 @@ class Fields:
             self._refuse(name, "must be an ISO 8601 time such as 2026-03-10T12:00:00Z")
             return None
         if at.tzinfo is None:
+            at = datetime.combine(at, at.time(), zone)
+        if at.tzinfo is None:
             self._refuse(name, "must carry its time zone, as in 2026-03-10T12:00:00Z")
             return None
         if at.year not in _YEARS:
             self._refuse(name, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
             return None
-        return at.astimezone(UTC)
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
 
     def currency(self, name: str) -> str:
         """An ISO 4217 code, which is required."""

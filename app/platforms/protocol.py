@@ -12,6 +12,10 @@ from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
+from app.platforms.settings import PlatformSettings
+
+NO_TOPIC = "unreadable"
+"""The topic of a delivery whose headers name none; parsing gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class RawDelivery:
     received_at: datetime
     fetched: bytes | None = None
     """What `fetch` returned for it; None as long as nothing was fetched."""
+    settings: PlatformSettings | None = None
+    """The shop's settings of its platform, of the adapter's own model; None: the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class PlatformAdapter(Protocol):
 
     documentation: ClassVar[WebhookDocumentation | None] = None
     """How the webhook endpoint is documented."""
+    settings: ClassVar[type[PlatformSettings]] = PlatformSettings
+    """What a shop may set of this platform."""
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """The names of the credentials that a connection needs: one of these sets. Empty for a platform
     that is not called."""

@@ -6,10 +6,12 @@ from app.brands.rules import Platform
 from app.platforms.checkout.adapter import CheckoutAdapter
 from app.platforms.protocol import PlatformAdapter
 from app.platforms.shopify.adapter import ShopifyAdapter
+from app.platforms.woocommerce.adapter import WooCommerceAdapter
 
 PLATFORMS: Mapping[str, PlatformAdapter] = {
     Platform.checkout.value: CheckoutAdapter(),
     Platform.shopify.value: ShopifyAdapter(),
+    Platform.woocommerce.value: WooCommerceAdapter(),
 }
 """Every platform's adapter, by the name in its webhook endpoint `/hooks/{shop}/{platform}`."""
 PARSERS: Mapping[str, PlatformAdapter] = {

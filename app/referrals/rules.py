@@ -132,7 +132,7 @@ _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
     RedemptionStatus.approved: frozenset({RedemptionStatus.reversed}),
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
-_PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify})
+_PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify, Platform.woocommerce})
 """Platforms that validate a code with us, or report it with the order: none is published there."""
 
 

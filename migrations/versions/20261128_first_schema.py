@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("platform_settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("sealed_secrets", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",

@@ -149,6 +149,7 @@ async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_thr
         ("fifteen letters", Platform.shopify, False),
         ("a platform's öwn", Platform.shopify, False),
         ("whsec_short", Platform.shopify, False),
+        ("of a webhook &amp; more", Platform.woocommerce, True),
     ],
 )
 async def test_a_secret_that_can_be_guessed_is_refused(session, context, brand, secret, platform, usable):

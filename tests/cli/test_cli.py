@@ -217,6 +217,24 @@ def test_help_names_every_platform_scope_and_role():
         assert any(set(words) <= set(re.findall(r"[a-z]+", text)) for text in helps), command
 
 
+def test_a_shops_settings_of_its_platform_are_set_by_commands(printed, refused):
+    made = printed(
+        *("shop", "add", "acme", "--name", "Acme", "--platform", "woocommerce"),
+        *("--setting", "delivered_status=delivered", "--setting", "locale_meta_key=wpml_language"),
+    )
+    assert json.loads(made)["hooks"]["woocommerce"].endswith("/hooks/acme/woocommerce")
+    changed = printed(
+        "shop", "settings", "acme", "--set", "consent_meta_key=_a=b", "--unset", "locale_meta_key"
+    )
+    assert json.loads(changed) == {
+        "shop": "acme",
+        "platform": "woocommerce",
+        "settings": {"delivered_status": "delivered", "consent_meta_key": "_a=b"},
+    }
+    assert "no setting 'colour'" in refused("shop", "settings", "acme", "--set", "colour=red")
+    assert json.loads(printed("shop", "settings", "acme")) == json.loads(changed)
+
+
 def test_run_due_at_a_time_prints_one_line_of_counts(command):
     counts = json.loads(command("run-due", "--now", "2026-05-01T12:00:00Z"))
     assert set(counts) >= {"ingest", "surveys", "messages", "referrals"}
@@ -228,6 +246,9 @@ def test_run_due_at_a_time_prints_one_line_of_counts(command):
         (["shop", "add", "twilio", "--name", "X"], "reserved"),
         (["shop", "add", "acme", "--name", "X", "--currency", "XXX"], "currency"),
         (["shop", "add", "acme", "--name", "X", "--platform", "ebay"], "platform"),
+        (["shop", "add", "acme", "--name", "X", "--setting", "delivered_status"], "NAME=VALUE"),
+        (["shop", "add", "acme", "--name", "X", "--setting", "delivered_status=x"], "checkout shop has no"),
+        (["shop", "settings", "nobody", "--set", "a=b"], "There is no shop"),
         (["shop", "add", "acme", "--name", "X", "--url", "javascript:alert(1)"], "web address"),
         (["shop", "add", "acme", "--name", "X", "--url", "/shop"], "web address"),
         (["shop", "add", "x" * 9000, "--name", "X"], "xxx…' cannot"),

@@ -29,7 +29,7 @@ from tests.support.fakes.twilio import AUTH_TOKEN, signed
 from tests.support.story import Story, open_story
 
 PUBLIC = "https://tenfold.example"
-SHOPIFY_SECRET = "a shared secret of sixteen"
+PLATFORM_SECRET = "a shared secret of sixteen"
 
 
 DOCUMENT = create_app().openapi()
@@ -91,7 +91,13 @@ async def test_every_checkout_example_is_processed(story):
     )
 
 
-async def test_every_shopify_example_is_processed(story, context, brand):
+@pytest.mark.parametrize(
+    ("platform", "signature_header", "number"),
+    [("shopify", "X-Shopify-Hmac-Sha256", "#1042"), ("woocommerce", "X-WC-Webhook-Signature", "1042")],
+)
+async def test_every_example_of_a_platform_is_processed(
+    story, context, brand, platform, signature_header, number
+):
     async with context.sessions.begin() as session:
         await add_shop(
             session,
@@ -99,26 +105,23 @@ async def test_every_shopify_example_is_processed(story, context, brand):
             brand,
             "boutique",
             name="Boutique",
-            platform=Platform.shopify,
-            webhook_secret=SHOPIFY_SECRET,
+            platform=Platform(platform),
+            webhook_secret=PLATFORM_SECRET,
             actor=cli_actor(brand.id),
         )
-    for topic, example in PLATFORMS["shopify"].documentation.examples.items():
+    examples = PLATFORMS[platform].documentation.examples
+    for example in examples.values():
         raw = json.dumps(example.body).encode()
-        signature = base64.b64encode(hmac.digest(SHOPIFY_SECRET.encode(), raw, "sha256")).decode()
-        headers = {
-            **example.headers,
-            "X-Shopify-Webhook-Id": topic,
-            "X-Shopify-Hmac-Sha256": signature,
-        }
-        response = await story.client.post("/hooks/boutique/shopify", content=raw, headers=headers)
+        signature = base64.b64encode(hmac.digest(PLATFORM_SECRET.encode(), raw, "sha256")).decode()
+        headers = {**example.headers, signature_header: signature}
+        response = await story.client.post(f"/hooks/boutique/{platform}", content=raw, headers=headers)
         assert response.status_code == 200
     await story.at(NOW)
     deliveries = await story.api("/deliveries", shop="boutique")
-    assert [(each["topic"], each["status"], each["reason"]) for each in deliveries] == [
-        ("orders/paid", DeliveryStatus.processed.value, None)
-    ]
-    assert [order["number"] for order in await story.api("/orders")] == ["#1042"]
+    assert {each["topic"]: (each["status"], each["reason"]) for each in deliveries} == dict.fromkeys(
+        examples, (DeliveryStatus.processed.value, None)
+    )
+    assert [order["number"] for order in await story.api("/orders")] == [number]
 
 
 async def test_sendgrids_example_is_used(context, shop, client):

@@ -403,7 +403,7 @@ async def test_failed_delivery_of_an_erased_person_is_emptied(context, brand, sh
 
 
 def test_every_source_has_a_parser():
-    assert set(PARSERS) == {"checkout", "shopify", "api", "import"}
+    assert set(PARSERS) == {"checkout", "shopify", "woocommerce", "api", "import"}
 
 
 async def test_consent_that_is_processed_late_does_not_undo_a_later_refusal(context, brand, shop):

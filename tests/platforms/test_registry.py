@@ -11,6 +11,7 @@ from app.brands.programme import DiscountKind
 from app.brands.rules import Platform
 from app.platforms.protocol import CodeToPublish, Connection, PublishedCode
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
+from tests.support.constants import PROJECT
 
 
 def test_every_platform_has_an_adapter():
@@ -19,6 +20,14 @@ def test_every_platform_has_an_adapter():
 
 def test_every_source_of_deliveries_has_a_parser():
     assert set(PARSERS) == {*PLATFORMS, "api", "import"}
+
+
+def test_every_platform_and_its_settings_are_documented():
+    text = (PROJECT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    for name, adapter in PLATFORMS.items():
+        assert f"/{name}`" in text, name
+        for setting in adapter.settings.model_fields:
+            assert f"| `{setting}` |" in text, setting
 
 
 def test_unknown_platform_gets_the_checkouts_adapter():

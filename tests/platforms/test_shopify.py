@@ -26,9 +26,8 @@ from app.platforms.events import (
     ShopErased,
     Unparseable,
 )
-from app.platforms.protocol import RawDelivery, RefusedDelivery, VerifiedDelivery
+from app.platforms.protocol import NO_TOPIC, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.shopify.adapter import ShopifyAdapter
-from app.platforms.shopify.verify import NO_TOPIC
 from tests.support.constants import NOW
 from tests.support.samples import sample
 

@@ -8,7 +8,9 @@ from typer.main import get_command
 from app.base.config import Settings, load_settings
 from app.base.errors import AppError
 from app.base.log import scrub
-from app.cli import access, connect, console, diagnostics, manage, run  # noqa: F401  # each import adds its commands
+
+# Each import adds its commands.
+from app.cli import access, connect, console, diagnostics, manage, run, shop_settings  # noqa: F401
 from tests.support.constants import PROJECT
 
 README = (PROJECT / "README.md").read_text()
@@ -38,7 +40,9 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/api.md", "docs/operations.md", "docs/scaling.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/api.md", "docs/operations.md", "docs/platforms.md", "docs/scaling.md"]
+)
 def test_links_between_documents_exist(path):
     paper = PROJECT / path
     for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text()):

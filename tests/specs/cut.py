@@ -1,12 +1,12 @@
 """Cuts the vendors' OpenAPI documents down to the operations that this project calls, for the
-strict fakes of the tests.
+strict fakes of the tests, and JSON Schemas down to the definitions of what it is sent.
 
     uv run python tests/specs/cut.py tsg_mail_v3.json twilio_api_v2010.json
 
-Each argument is a document as the vendor publishes it; `README.md` beside this file lists where
-they are. A cut document keeps the vendor's `info` (with the licence) and, of the operation, all
-that validation reads: parameters, bodies, responses, and the components they refer to.
-Descriptions, examples and vendor extensions are dropped."""
+Each argument is a document as it is published; `README.md` beside this file lists where they are. A
+cut document keeps the vendor's `info` (with the licence) or a schema's `source`, and all that
+validation reads: parameters, bodies, responses, and the components they refer to. Descriptions,
+examples and vendor extensions are dropped."""
 
 import json
 import sys
@@ -20,6 +20,13 @@ OPERATIONS = {
     "Twilio - Api": ("twilio_messages.json", "/2010-04-01/Accounts/{AccountSid}/Messages.json", "post"),
 }
 """By the document's title: the file to write, and the one operation that is called."""
+DEFINITIONS = {
+    "WooCommerce REST API v3: coupons, orders, refunds, webhooks (facts)": (
+        "woocommerce_order.json",
+        "order",
+    ),
+}
+"""By the title of a JSON Schema: the file to write, and the definition of what is sent to us."""
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "title"}
 MAPS = {"properties", "patternProperties", "responses", "headers", "securitySchemes"}
 
@@ -47,6 +54,23 @@ def cut(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:
         "paths": {path: operation},
         "components": {kind: dict(sorted(named.items())) for kind, named in sorted(components.items())},
         "security": document.get("security", []),
+    }
+
+
+def cut_schema(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a schema of this definition, with those it refers to. Raises `KeyError` for none."""
+    definitions: dict[str, Any] = {}
+    waiting = [f"#/definitions/{name}"]
+    while waiting:
+        wanted = waiting.pop().rpartition("/")[2]
+        if wanted not in definitions:
+            definitions[wanted] = without_prose(document["definitions"][wanted], "one of definitions")
+            waiting.extend(references(definitions[wanted]))
+    return {
+        "$schema": document["$schema"],
+        "source": {each: document["source"][each] for each in ("repository", "paths")},
+        "$ref": f"#/definitions/{name}",
+        "definitions": dict(sorted(definitions.items())),
     }
 
 
@@ -86,8 +110,13 @@ def main(paths: list[str]) -> None:
     """Cut each document and write it beside this file."""
     for path in paths:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-        name, operation, method = OPERATIONS[document["info"]["title"]]
-        text = json.dumps(cut(document, operation, method), indent=1, ensure_ascii=False)
+        if "definitions" in document:
+            name, definition = DEFINITIONS[document["title"]]
+            made = cut_schema(document, definition)
+        else:
+            name, operation, method = OPERATIONS[document["info"]["title"]]
+            made = cut(document, operation, method)
+        text = json.dumps(made, indent=1, ensure_ascii=False)
         (HERE / name).write_text(text + "\n", encoding="utf-8")
         sys.stdout.write(f"{name}: {len(text)} characters\n")
 

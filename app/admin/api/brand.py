@@ -19,6 +19,7 @@ from app.brands.change import BrandFields, ShopFields
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import QuietHours
 from app.brands.schemas import BrandShape, ShopShape
+from app.platforms.shop_settings import merge_settings
 
 router = APIRouter(tags=["brand"], route_class=ApiRoute)
 
@@ -79,12 +80,16 @@ class BrandChange(_Change):
 
 
 class ShopChange(_Change):
-    """What may be changed of a shop; a field left out stays."""
+    """What may be changed of a shop; a field left out stays.
+
+    Of `platform_settings` only what is given changes, and null removes a setting.
+    """
 
     name: Line | None = None
     time_zone: Zone | None = None
     locale: Locale | None = None
     url: Url | None = None
+    platform_settings: dict[Plain, Plain | None] | None = None
 
 
 @router.get("/brand", response_model_exclude_unset=True)
@@ -126,13 +131,18 @@ async def change_shop(
 ) -> JSONResponse:
     """Change some fields of the shop with this slug.
 
-    `url` needs the scope `admin` and one of the brand's domains.
+    `platform_settings` are those of its platform; another name is refused. `url` needs the scope
+    `admin` and one of the brand's domains.
     """
     if "url" in change.model_fields_set:
         check_scope(request, Scope.admin)
 
     async def act() -> WriteResult:
         fields = cast("ShopFields", change.model_dump(mode="json", exclude_unset=True))
+        if change.platform_settings is not None:
+            fields["platform_settings"] = await merge_settings(
+                write.session, caller.brand_id, shop, change.platform_settings
+            )
         changed = await change_fields.change_shop(write.session, caller.brand_id, shop, fields, actor=caller)
         return WriteResult(ShopShape.of(changed))
 

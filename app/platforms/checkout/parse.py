@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.customers.person import ConsentStatement, Person
+from app.platforms.consent_words import consent_of_word
 from app.platforms.events import (
     CodeDiscount,
     CustomerErased,
@@ -22,24 +23,6 @@ from app.platforms.events import (
 )
 from app.platforms.fields import Fields, load
 from app.platforms.protocol import RawDelivery
-
-_YES = frozenset(
-    {"subscribed", "granted", "given", "confirmed", "accepted", "opted_in", "opt_in", "yes", "true"}
-)
-_NO = frozenset(
-    {
-        "unsubscribed",
-        "denied",
-        "refused",
-        "declined",
-        "withdrawn",
-        "revoked",
-        "opted_out",
-        "opt_out",
-        "no",
-        "false",
-    }
-)
 
 
 def parse(delivery: RawDelivery) -> list[PlatformEvent]:
@@ -151,9 +134,9 @@ def _consent(customer: Fields, name: str) -> ConsentStatement:
     if statement is None:
         return ConsentStatement()
     state = statement.values.get("state")
-    text = (str(state) if isinstance(state, bool) else statement.text("state") or "").lower()
+    text = str(state) if isinstance(state, bool) else statement.text("state") or ""
     return ConsentStatement(
-        given=True if text in _YES else False if text in _NO else None,
+        given=consent_of_word(text),
         opt_in_level=statement.text("opt_in_level", limit=64),
         source=statement.text("source", limit=64),
         at=statement.moment("at"),

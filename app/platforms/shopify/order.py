@@ -6,11 +6,10 @@ cart.
 """
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
 
-from app.base.tokens import slug_brand
 from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent, address_parts
 from app.platforms.fields import Fields
+from app.platforms.links import first_slug, query_of
 from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.edits import KeptLine, kept_lines, placed_subtotal, present_total, shipping_total
 from app.platforms.shopify.parcels import read_parcels
@@ -123,13 +122,9 @@ def _tags(body: Fields) -> tuple[str, ...]:
 
 
 def _referral(body: Fields) -> str | None:
-    """The share slug; a value that cannot be one of ours (a campaign's own `ref`) is none."""
     notes = _notes(body)
-    query = _query(body.text("landing_site", limit=2000) or "")
-    for slug in (notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", [])):
-        if slug and slug_brand(slug.strip()) is not None:
-            return slug.strip().lower()
-    return None
+    query = query_of(body.text("landing_site", limit=2000) or "")
+    return first_slug((notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", [])))
 
 
 def _notes(body: Fields) -> Mapping[str | None, str | None]:
@@ -139,10 +134,3 @@ def _notes(body: Fields) -> Mapping[str | None, str | None]:
         return {pair.text("name"): pair.text("value", limit=64) for pair in pairs}
     notes = body.object_or_empty("note_attributes")
     return {name: notes.text(name, limit=64) for name in ("tenfold_ref", "ref")}
-
-
-def _query(address: str) -> Mapping[str, list[str]]:
-    try:
-        return parse_qs(urlsplit(address).query, max_num_fields=50)
-    except ValueError:
-        return {}

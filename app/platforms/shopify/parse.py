@@ -18,13 +18,12 @@ from app.platforms.events import (
     Unparseable,
 )
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import RawDelivery
+from app.platforms.protocol import NO_TOPIC, RawDelivery
 from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
 from app.platforms.shopify.parcels import read_parcel, read_parcel_event
 from app.platforms.shopify.people import read_consent_update, read_customer
 from app.platforms.shopify.refunds import read_refund
-from app.platforms.shopify.verify import NO_TOPIC
 
 
 def parse(delivery: RawDelivery) -> list[PlatformEvent]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from app.customers.person import ConsentStatement, Person
 from app.platforms.fields import Fields
+from app.platforms.recipient import is_buyers
 
 _GIVEN = {"subscribed": True, "unsubscribed": False}
 """`not_subscribed`, `pending` and `redacted` are no statement: nobody objected, nobody agreed."""
@@ -23,7 +24,7 @@ def read_buyer(body: Fields) -> Person:
     billing = body.object_or_empty("billing_address")
     known = read_customer(customer)
     country = billing.country("country_code") or known.country
-    own = (billing, shipping) if _is_buyers(shipping, customer, billing) else (billing,)
+    own = (billing, shipping) if is_buyers(shipping, customer, billing) else (billing,)
     emails = (body.text("email", limit=320), body.text("contact_email", limit=320), known.email)
     phone, phone_country = _phone(known, body, country, own)
     return Person(
@@ -39,18 +40,6 @@ def read_buyer(body: Fields) -> Person:
         email_consent=_email_consent(body, customer, known),
         sms_consent=known.sms_consent,
     )
-
-
-def _is_buyers(shipping: Fields, customer: Fields, billing: Fields) -> bool:
-    """Whether nothing says that the parcel goes to somebody else."""
-    recipient = _full_name(shipping)
-    buyers = {name for name in (_full_name(customer), _full_name(billing)) if name}
-    return not recipient or not buyers or recipient in buyers
-
-
-def _full_name(of: Fields) -> str:
-    names = (of.text(name, limit=100) or "" for name in ("first_name", "last_name"))
-    return " ".join(" ".join(names).casefold().split())
 
 
 def _phone(

@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from app.base.text import one_line
 from app.platforms.delivery_id import normalize_delivery_id
-from app.platforms.protocol import RefusedDelivery, VerifiedDelivery
-
-NO_TOPIC = "unreadable"
-"""The topic of a delivery whose headers name none; parsing gives the reason."""
+from app.platforms.protocol import NO_TOPIC, RefusedDelivery, VerifiedDelivery
 
 
 def verify(

@@ -1,0 +1,1 @@
+"""WooCommerce: signed by each webhook's own secret over the body alone."""

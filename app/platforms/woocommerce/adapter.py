@@ -1,0 +1,42 @@
+"""The adapter of WooCommerce."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from app.platforms.events import PlatformEvent
+from app.platforms.links import with_query
+from app.platforms.protocol import PlatformAdapter, RawDelivery, Verification
+from app.platforms.woocommerce.parse import parse
+from app.platforms.woocommerce.schemas import DOCUMENTATION
+from app.platforms.woocommerce.settings import WooCommerceSettings
+from app.platforms.woocommerce.verify import verify
+
+
+class WooCommerceAdapter(PlatformAdapter):
+    """Deliveries are complete, and never repeated; their signature carries no time."""
+
+    documentation: ClassVar = DOCUMENTATION
+    settings: ClassVar = WooCommerceSettings
+
+    def verify(
+        self,
+        headers: Mapping[str, str],
+        raw: bytes,
+        secrets: Sequence[str],
+        *,
+        now: datetime,  # noqa: ARG002  # the signature carries no time
+    ) -> Verification:
+        """Accept a body that was signed with one of the secrets, and the unsigned ping."""
+        return verify(headers, raw, secrets)
+
+    def parse(self, delivery: RawDelivery, /) -> list[PlatformEvent]:
+        """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+        return parse(delivery)
+
+    def shop_link(self, url: str, code: str, slug: str) -> str:
+        """WooCommerce itself stores the address of a visit with the order, and so the `ref`.
+
+        A snippet in the shop may apply `discount`.
+        """
+        return with_query(url, ref=slug, discount=code)

@@ -1,0 +1,153 @@
+"""Orders in WooCommerce's bodies.
+
+The body shows the order as it is when it is sent, whatever its topic. The share slug that a friend
+came with is read from the shop's own meta field, from one called `tenfold_ref`, `_tenfold_ref` or
+`ref`, or from the address where WooCommerce's order attribution saw the visit begin (`/?ref=SLUG`,
+to which our landing page leads).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from app.platforms.events import (
+    OrderCancelled,
+    OrderDelivered,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    PlatformEvent,
+    address_parts,
+)
+from app.platforms.fields import Fields
+from app.platforms.links import first_slug, query_of
+from app.platforms.protocol import RawDelivery
+from app.platforms.woocommerce.amounts import codes_and_discounts, goods, in_minor, items, priced_lines, taxed
+from app.platforms.woocommerce.meta import Meta
+from app.platforms.woocommerce.people import read_buyer
+from app.platforms.woocommerce.settings import WooCommerceSettings
+
+_UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "pending", "on-hold", "failed", "trash"})
+"""Statuses in which an order changes nothing here, even one that was paid before."""
+_PAID = frozenset({"processing", "completed", "refunded"})
+"""Statuses of an order that was paid; one paid on delivery is `processing` without a payment."""
+_CANCELLED, _COMPLETED, _REFUNDED = "cancelled", "completed", "refunded"
+_REFERRAL_KEYS = ("tenfold_ref", "_tenfold_ref", "ref", "_wc_order_attribution_session_entry")
+
+
+def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSettings) -> list[PlatformEvent]:
+    """Everything that the present state of an order shows, nothing while it is not finished.
+
+    A status of a plugin's own is that of a paid order once the order has the time of its payment.
+    Raises `Unparseable` for an order without an id, a status, a currency or a total; what else
+    cannot be read is left out.
+    """
+    order_id, known = body.id("id"), body.informational
+    status = _status(body)
+    if status in _UNFINISHED:
+        return []
+    changed_at = _moment(known, "date_modified_gmt") or delivery.received_at
+    paid_at = _moment(known, "date_paid_gmt")
+    events: list[PlatformEvent] = []
+    is_delivered = status == settings.delivered_status
+    if status in _PAID or is_delivered or paid_at is not None:
+        events.append(_paid(delivery, body, changed_at, paid_at, settings))
+    completed_at = _moment(known, "date_completed_gmt")
+    if completed_at is not None or is_delivered or status == _COMPLETED:
+        events.append(OrderFulfilled(order_id, completed_at or changed_at))
+    if is_delivered:
+        at = completed_at if status == _COMPLETED else None
+        events.append(OrderDelivered(order_id, at or changed_at))
+    events += _refunds(known, order_id, changed_at)
+    if status == _CANCELLED:
+        events.append(OrderCancelled(order_id, changed_at))
+    return events
+
+
+def _status(order: Fields) -> str:
+    """The order's status, without the prefix that it has in WordPress's tables."""
+    status = order.text("status", limit=64)
+    if status is None:
+        raise order.wrong("status", "is missing")
+    return status.removeprefix("wc-")
+
+
+def _moment(body: Fields, name: str) -> datetime | None:
+    """A time of a field `…_gmt`, which WooCommerce writes in UTC and without a zone."""
+    return body.moment(name, zone=UTC)
+
+
+def _paid(
+    delivery: RawDelivery,
+    body: Fields,
+    changed_at: datetime,
+    paid_at: datetime | None,
+    settings: WooCommerceSettings,
+) -> OrderPaid:
+    order_id, currency = body.id("id"), body.currency("currency")
+    total = body.amount("total", currency)
+    known = body.informational
+    meta, lines = Meta.of(known), priced_lines(known)
+    codes, discounts = codes_and_discounts(known, currency)
+    shipping = known.object_or_empty("shipping")
+    placed_at = _moment(known, "date_created_gmt")
+    shipping_total = in_minor(taxed(known, "shipping_total", "shipping_tax"), currency)
+    discount_total = in_minor(taxed(known, "discount_total", "discount_tax"), currency)
+    subtotal = goods(lines, currency)
+    if subtotal is None:
+        subtotal = max(0, total - (shipping_total or 0) + (discount_total or 0))
+    return OrderPaid(
+        order_id=order_id,
+        number=known.text("number", limit=64) or order_id,
+        placed_at=placed_at or delivery.received_at,
+        placed_at_stated=placed_at is not None,
+        version_at=changed_at,
+        paid_at=paid_at,
+        currency=currency,
+        subtotal=subtotal,
+        total=total,
+        discount_total=discount_total,
+        shipping_total=shipping_total,
+        refunded_wholly=_status(body) == _REFUNDED,
+        person=read_buyer(known, meta, settings),
+        discount_codes=codes,
+        discounts=discounts,
+        referral=_referral(meta, settings),
+        source=known.text("created_via", limit=64),
+        items=items(lines, currency),
+        shipping_address=_address(shipping),
+        shipping_country=shipping.country("country"),
+    )
+
+
+def _address(address: Fields) -> tuple[str, ...]:
+    return address_parts(
+        [address.text(name) for name in ("address_1", "address_2", "postcode", "city", "country")]
+    )
+
+
+def _referral(meta: Meta, settings: WooCommerceSettings) -> str | None:
+    return first_slug(_referral_texts(meta, settings))
+
+
+def _referral_texts(meta: Meta, settings: WooCommerceSettings) -> Iterator[str | None]:
+    """Every text that may be the slug; of an address its `ref`."""
+    for key in (settings.referral_meta_key, *_REFERRAL_KEYS):
+        text = meta.text(key, limit=2000)
+        if text is None or "?" not in text:
+            yield text
+        elif "ref=" in text:
+            yield from query_of(text).get("ref", [])
+
+
+def _refunds(order: Fields, order_id: str, changed_at: datetime) -> list[OrderRefunded]:
+    """The refunds that an order lists, each by its id.
+
+    It shows neither when they were made, which is at the latest when the order was changed, nor
+    which part was for shipping.
+    """
+    found = []
+    for refund in order.objects("refunds"):
+        refund_id, amount = refund.id_or_none("id"), refund.signed_decimal("total")
+        if refund_id is not None and amount:
+            found.append(OrderRefunded(order_id, refund_id, abs(amount), changed_at))
+    return found

@@ -1,0 +1,49 @@
+"""Parse the events in WooCommerce's bodies, by topic.
+
+The signature covers the body alone, so facts are read from the body and the topic only gives its
+kind. An order comes again whenever it changes; each time all that it shows becomes events, and
+events that are known already change nothing.
+"""
+
+from datetime import UTC
+
+from app.platforms.events import CustomerErased, CustomerUpdated, PlatformEvent, Unparseable
+from app.platforms.fields import Fields, load
+from app.platforms.protocol import NO_TOPIC, RawDelivery
+from app.platforms.woocommerce.order import read_order
+from app.platforms.woocommerce.people import read_customer
+from app.platforms.woocommerce.settings import WooCommerceSettings
+
+_ORDERS = frozenset({"order.created", "order.updated", "order.restored"})
+"""Not `order.deleted`: an order in the trash was neither cancelled nor refunded, and may come
+back."""
+_CUSTOMERS = frozenset({"customer.created", "customer.updated"})
+_DEFAULTS = WooCommerceSettings()
+
+
+def parse(delivery: RawDelivery) -> list[PlatformEvent]:
+    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+    topic = delivery.topic
+    if topic == NO_TOPIC:
+        raise Unparseable("The delivery's headers name no topic.")
+    settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
+    if topic in _ORDERS:
+        return read_order(delivery, load(delivery.body), settings)
+    if topic in _CUSTOMERS:
+        return [_updated(delivery, load(delivery.body), settings)]
+    return [_erased(load(delivery.body))] if topic == "customer.deleted" else []
+
+
+def _updated(delivery: RawDelivery, customer: Fields, settings: WooCommerceSettings) -> CustomerUpdated:
+    # An order has an id and an address for bills too: sent again as this topic, it is no customer.
+    if not customer.values.keys() & {"email", "username"}:
+        raise customer.wrong("email", "is missing")
+    at = customer.informational.moment("date_modified_gmt", zone=UTC)
+    return CustomerUpdated(read_customer(customer, settings), at or delivery.received_at)
+
+
+def _erased(body: Fields) -> CustomerErased:
+    # Only the id is left of an account that was deleted; a whole customer is none.
+    if body.values.keys() != {"id"}:
+        raise body.wrong("id", "must be all there is")
+    return CustomerErased(body.id("id"), None)

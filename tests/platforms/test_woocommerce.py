@@ -1,0 +1,525 @@
+"""WooCommerce's signatures and bodies. The bodies in `tests/samples/woocommerce` are ours, in
+WooCommerce's shape."""
+
+import base64
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+from starlette.datastructures import Headers
+
+from app.base.money import MoneyError
+from app.base.tokens import new_slug
+from app.platforms.events import (
+    CustomerErased,
+    CustomerUpdated,
+    OrderCancelled,
+    OrderDelivered,
+    OrderFulfilled,
+    OrderPaid,
+    OrderRefunded,
+    Unparseable,
+)
+from app.platforms.protocol import NO_TOPIC, Ping, RawDelivery, RefusedDelivery, VerifiedDelivery
+from app.platforms.woocommerce.adapter import WooCommerceAdapter
+from app.platforms.woocommerce.schemas import DOCUMENTATION
+from app.platforms.woocommerce.settings import WooCommerceSettings
+from app.platforms.woocommerce.verify import decoded_secret
+from tests.support.constants import NOW, PROJECT
+from tests.support.samples import sample
+
+SECRET = "a secret of this webhook"
+WOOCOMMERCE = WooCommerceAdapter()
+CHANGED_AT = datetime(2026, 3, 1, 9, 0, 9, tzinfo=UTC)
+PLUGINS = WooCommerceSettings(
+    delivered_status="delivered",
+    consent_meta_key="_newsletter",
+    sms_consent_meta_key="_texts",
+    locale_meta_key="wpml_language",
+    referral_meta_key="_campaign",
+)
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    return sample("woocommerce", "order") | changes
+
+
+def with_meta(*entries: tuple[str, Any]) -> dict[str, Any]:
+    return order(meta_data=[{"id": 1, "key": key, "value": value} for key, value in entries])
+
+
+def parse(
+    data: object, topic: str = "order.updated", settings: WooCommerceSettings | None = None
+) -> list[Any]:
+    return WOOCOMMERCE.parse(RawDelivery(topic, json.dumps(data).encode(), NOW, settings=settings))
+
+
+def paid(data: dict[str, Any], settings: WooCommerceSettings | None = None) -> OrderPaid:
+    event = parse(data, settings=settings)[0]
+    assert isinstance(event, OrderPaid)
+    return event
+
+
+def sign(raw: bytes, key: str = SECRET) -> str:
+    return base64.b64encode(hmac.digest(key.encode(), raw, "sha256")).decode()
+
+
+def headers(signature: str, topic: str = "order.updated") -> Headers:
+    return Headers(
+        {
+            "X-WC-Webhook-Signature": signature,
+            "X-WC-Webhook-Topic": topic,
+            "X-WC-Webhook-Delivery-ID": "one of this second",
+        }
+    )
+
+
+def verify(given: Headers, raw: bytes, secrets: list[str]) -> Any:
+    return WOOCOMMERCE.verify(given, raw, secrets, now=NOW)
+
+
+# Signatures
+
+
+def test_signed_body_is_accepted_and_no_other():
+    raw = b'{"id":7}'
+    assert isinstance(verify(headers(sign(raw)), raw, ["new", SECRET]), VerifiedDelivery)
+    assert verify(headers(sign(raw)), raw + b" ", [SECRET]) == RefusedDelivery()
+
+
+@pytest.mark.parametrize(
+    ("stored", "key"),
+    [
+        ("a secret&amp;more&lt;x&gt;", "a secret&more<x>"),
+        ("&quot;sixteen or more&#039;", "\"sixteen or more'"),
+        ("&#38;&#0038;&#x26;&#X0026;&#60;&#062;", "&&&&<>"),
+        ("&#34;&#x22;&#39;&#x27;", "\"\"''"),
+        ("once&amp;lt;only", "once&lt;only"),
+        ("&nbsp;&#x3c;&AMP;&#65;& stay", "&nbsp;&#x3c;&AMP;&#65;& stay"),
+    ],
+)
+def test_secret_signs_with_its_entities_decoded(stored, key):
+    raw = b'{"id":7}'
+    assert decoded_secret(stored) == key
+    assert isinstance(verify(headers(sign(raw, key)), raw, [stored]), VerifiedDelivery)
+    assert isinstance(verify(headers(sign(raw, key)), raw, [key]), VerifiedDelivery)
+
+
+def test_known_signature_of_a_secret_with_signs_is_accepted():
+    given = headers("HBu0O9Zu/YBHuK3LlG5oQFKnGV7RAUoW3anWuwIqpoQ=")
+    for secret in ('a&b<c>"d', "a&amp;b&lt;c&gt;&quot;d"):
+        assert isinstance(verify(given, b'{"id":1}', [secret]), VerifiedDelivery)
+
+
+@pytest.mark.parametrize("signature", [sign(b"{}", "old"), "", "é", "A" * 10_000])
+@pytest.mark.parametrize("secrets", [[SECRET], [], [""]])
+def test_wrong_signature_or_secret_is_refused(signature, secrets):
+    assert verify(headers(signature), b"{}", secrets) == RefusedDelivery()
+
+
+def test_unsigned_form_of_a_saved_webhook_is_a_ping():
+    assert verify(Headers({}), b"webhook_id=8", [SECRET]) == Ping()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"webhook_id=", b"webhook_id=8&x=1", b"webhook_id=eight", b'{"id":7}', b"webhook_id=8\n"]
+)
+def test_other_unsigned_bodies_are_refused(raw):
+    assert verify(Headers({}), raw, [SECRET]) == RefusedDelivery()
+
+
+def test_a_ping_with_a_wrong_signature_is_refused():
+    assert verify(headers("AAAA"), b"webhook_id=8", [SECRET]) == RefusedDelivery()
+
+
+def test_delivery_key_is_of_topic_and_body_whatever_the_delivery_id():
+    bodies = [
+        ("order.updated", order()),
+        ("order.created", order()),
+        ("order.updated", order(id=2042)),
+        ("order.updated", order(date_modified_gmt="2026-03-01T09:00:10")),
+        ("order.updated", order(status="completed")),
+    ]
+    keys = []
+    for topic, body in bodies * 2:
+        raw = json.dumps(body).encode()
+        keys.append(verify(headers(sign(raw), topic), raw, [SECRET]).external_id)
+    assert keys[:5] == keys[5:]
+    assert len(set(keys)) == 5
+
+
+def test_delivery_without_a_topic_is_explained():
+    accepted = verify(Headers({"X-WC-Webhook-Signature": sign(b"{}")}), b"{}", [SECRET])
+    assert accepted.topic == NO_TOPIC
+    with pytest.raises(Unparseable, match="topic"):
+        parse({}, NO_TOPIC)
+
+
+# Orders
+
+
+def test_samples_and_examples_fit_the_resources():
+    schema = json.loads((PROJECT / "tests/specs/woocommerce_order.json").read_text(encoding="utf-8"))
+    assert list(Draft7Validator(schema).iter_errors(order())) == []
+    refunded = order(refunds=[{"id": 9, "reason": "", "total": "-10.00"}], status="refunded")
+    assert list(Draft7Validator(schema).iter_errors(refunded)) == []
+    del schema["definitions"]["order"]["required"]
+    for properties in schema["definitions"]["order"]["properties"].values():
+        properties.get("items", {}).pop("required", None)
+    example = DOCUMENTATION.examples["order.updated"].body
+    assert list(Draft7Validator(schema).iter_errors(example)) == []
+
+
+def test_processing_order_is_paid_and_read_whole():
+    (event,) = parse(order())
+    assert isinstance(event, OrderPaid)
+    assert (event.order_id, event.number, event.currency, event.source) == ("2041", "2041", "EUR", "checkout")
+    assert (event.subtotal, event.total, event.discount_total, event.shipping_total) == (8000, 7690, 800, 490)
+    assert event.discount_codes == ("mara-7k4qx",)
+    assert [(each.code, each.amount) for each in event.discounts] == [("mara-7k4qx", 800)]
+    assert (event.placed_at, event.paid_at, event.version_at) == (
+        datetime(2026, 3, 1, 9, tzinfo=UTC),
+        datetime(2026, 3, 1, 9, 0, 8, tzinfo=UTC),
+        CHANGED_AT,
+    )
+    (item,) = event.items
+    assert (item.title, item.quantity, item.sku, item.unit_price) == ("Mug – Blue", 2, "MUG-BLUE", 4000)
+    assert event.shipping_address == ("Hafenstraße 12", "Wohnung 3", "20359", "Hamburg", "DE")
+    assert (event.test, event.payment_fingerprint, event.refunded_wholly) == (False, None, False)
+
+
+@pytest.mark.parametrize("topic", ["order.created", "order.updated", "order.restored"])
+def test_topics_of_an_order_show_the_same(topic):
+    assert parse(order(), topic) == parse(order())
+
+
+@pytest.mark.parametrize(
+    "status", ["checkout-draft", "auto-draft", "draft", "pending", "on-hold", "failed", "trash", "wc-pending"]
+)
+def test_unfinished_order_is_no_event(status):
+    refunds = [{"id": 9, "reason": "", "total": "-10.00"}]
+    assert parse(order(status=status, refunds=refunds), settings=PLUGINS) == []
+
+
+def test_order_in_the_trash_is_no_event():
+    assert parse({"id": 2041}, "order.deleted") == []
+
+
+@pytest.mark.parametrize("topic", ["product.updated", "coupon.created", "action.woocommerce_add_to_cart"])
+def test_other_topics_are_no_event(topic):
+    assert parse({"id": 1}, topic) == []
+
+
+def test_order_that_is_paid_on_delivery_counts_once_it_is_processed():
+    event = paid(order(payment_method="cod", date_paid=None, date_paid_gmt=None))
+    assert event.paid_at is None
+
+
+def test_completed_order_is_fulfilled_when_it_was_completed():
+    events = parse(order(status="completed", date_completed_gmt="2026-03-03T08:00:00"))
+    assert [type(event) for event in events] == [OrderPaid, OrderFulfilled]
+    assert events[1] == OrderFulfilled("2041", datetime(2026, 3, 3, 8, tzinfo=UTC))
+    assert parse(order(status="completed"))[1] == OrderFulfilled("2041", CHANGED_AT)
+
+
+def test_status_that_the_shop_names_is_delivered():
+    events = parse(order(status="delivered", date_completed_gmt="2026-02-28T08:00:00"), settings=PLUGINS)
+    assert events[1:] == [
+        OrderFulfilled("2041", datetime(2026, 2, 28, 8, tzinfo=UTC)),
+        OrderDelivered("2041", CHANGED_AT),
+    ]
+    unpaid = order(status="wc-delivered", date_paid_gmt=None)
+    assert [type(event) for event in parse(unpaid, settings=PLUGINS)] == [
+        OrderPaid,
+        OrderFulfilled,
+        OrderDelivered,
+    ]
+
+
+def test_completed_may_be_what_a_shop_calls_delivered():
+    settings = WooCommerceSettings(delivered_status="completed")
+    events = parse(order(status="completed", date_completed_gmt="2026-02-28T08:00:00"), settings=settings)
+    at = datetime(2026, 2, 28, 8, tzinfo=UTC)
+    assert events[1:] == [OrderFulfilled("2041", at), OrderDelivered("2041", at)]
+
+
+@pytest.mark.parametrize(("paid_at", "count"), [("2026-03-01T09:00:08", 1), (None, 0), ("", 0)])
+def test_status_of_a_plugin_is_that_of_a_paid_order_once_it_was_paid(paid_at, count):
+    assert len(parse(order(status="packing", date_paid_gmt=paid_at))) == count
+
+
+def test_cancelled_order_was_paid_only_where_it_says_so():
+    events = parse(order(status="cancelled"))
+    assert [type(event) for event in events] == [OrderPaid, OrderCancelled]
+    assert events[1] == OrderCancelled("2041", CHANGED_AT)
+    assert parse(order(status="cancelled", date_paid_gmt=None)) == [OrderCancelled("2041", CHANGED_AT)]
+
+
+def test_refunded_order_is_refunded_wholly_whatever_its_refunds():
+    event = paid(order(status="refunded"))
+    assert event.refunded_wholly
+
+
+def test_refunds_are_read_by_their_ids():
+    refunds = [
+        {"id": 9, "reason": "broken", "total": "-10.00"},
+        {"id": 10, "reason": "", "total": "-500.00"},
+        {"id": 11, "reason": "only goods", "total": "-0.00"},
+        {"reason": "without an id", "total": "-3.00"},
+        {"id": 12, "total": "much"},
+        "no refund",
+    ]
+    assert parse(order(refunds=refunds))[1:] == [
+        OrderRefunded("2041", "9", Decimal("10.00"), CHANGED_AT),
+        OrderRefunded("2041", "10", Decimal("500.00"), CHANGED_AT),
+    ]
+
+
+# Amounts
+
+
+def line(subtotal: str, tax: str = "0.00", quantity: Any = 1) -> dict[str, Any]:
+    return {"id": 1, "name": "Lamp", "quantity": quantity, "subtotal": subtotal, "subtotal_tax": tax}
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "lines", "expected"),
+    [
+        ("JPY", "3300", [line("3000", "300")], (3300, 3300)),
+        ("JPY", "3300.00", [line("1000.4", "99.6"), line("2000", "200")], (3300, 3300)),
+        ("KWD", "12.345", [line("12.345")], (12345, 12345)),
+        ("EUR", "7.997", [line("6.7202", "1.2768")], (800, 800)),
+        ("eur", 8, [line("8")], (800, 800)),
+        ("EUR", "0.00", [line("0")], (0, 0)),
+    ],
+)
+def test_amounts_have_the_decimals_of_their_currency(currency, total, lines, expected):
+    changes = {"shipping_total": "0", "shipping_tax": "0", "discount_total": "0", "discount_tax": "0"}
+    event = paid(order(currency=currency, total=total, line_items=lines, **changes))
+    assert (event.total, event.subtotal) == expected
+
+
+@pytest.mark.parametrize("lines", [[], None, "none", [{"id": 1, "name": "x"}], [line("a lot")]])
+def test_goods_follow_from_the_total_where_the_lines_do_not_show_them(lines):
+    assert paid(order(line_items=lines)).subtotal == 7690 - 490 + 800
+
+
+def test_pieces_may_be_halves_or_unknown():
+    event = paid(order(line_items=[line("10.00", quantity=0.5), line("5.00", quantity=None)]))
+    assert [(each.quantity, each.unit_price) for each in event.items] == [(0.5, 2000), (None, None)]
+
+
+def test_discount_of_each_code_has_the_tax_that_it_saved():
+    coupons = [
+        {"id": 1, "code": "net-of-tax", "discount": "10.00", "discount_tax": "1.90"},
+        {"id": 2, "code": "untaxed", "discount": "3.00"},
+        {"id": 3, "code": "", "discount": "1.00", "discount_tax": "0"},
+        {"id": 4, "code": "  ", "discount": "1.00", "discount_tax": "0"},
+        {"id": 5, "code": None, "discount": "1.00"},
+        {"id": 6, "code": "shipping", "discount": "0", "discount_tax": "0"},
+        {"id": 7, "code": "unreadable", "discount": "some"},
+        {"id": 8, "code": "below", "discount": "-1.00"},
+    ]
+    event = paid(order(coupon_lines=coupons))
+    assert event.discount_codes == ("net-of-tax", "untaxed", "shipping", "unreadable", "below")
+    assert [(each.code, each.amount) for each in event.discounts] == [
+        ("net-of-tax", 1190),
+        ("untaxed", 300),
+        ("shipping", 0),
+    ]
+
+
+def test_amounts_beyond_any_order_are_left_out():
+    event = paid(order(shipping_total="9" * 19, discount_total="1e18", line_items=[line("9" * 19)]))
+    assert (event.shipping_total, event.discount_total) == (None, None)
+    assert event.items[0].unit_price is None
+
+
+# People
+
+
+def test_buyer_is_who_pays():
+    person = paid(order()).person
+    assert (person.external_id, person.email) == ("31", "mara@example.com")
+    assert (person.first_name, person.last_name) == ("Mara", "Lind")
+    assert (person.phone, person.phone_country, person.country) == ("040 1234567", "DE", "DE")
+    assert (person.locale, person.email_consent.given, person.sms_consent.given) == (None, None, None)
+
+
+def test_guest_has_no_id():
+    for customer_id in (0, "0", None, ""):
+        assert paid(order(customer_id=customer_id)).person.external_id is None
+
+
+def test_ids_beyond_what_a_double_holds_keep_their_digits():
+    event = paid(order(id=9007199254740993, customer_id=9007199254740995))
+    assert (event.order_id, event.person.external_id) == ("9007199254740993", "9007199254740995")
+
+
+def test_of_two_numbers_the_buyers_counts_in_their_own_country():
+    body = order()
+    body["shipping"] |= {"phone": "01 23 45 67 89", "country": "FR"}
+    person = paid(body).person
+    assert (person.phone, person.phone_country, person.shipping_country) == ("040 1234567", "DE", "FR")
+    body["billing"]["phone"] = ""
+    person = paid(body).person
+    assert (person.phone, person.phone_country, person.country) == ("01 23 45 67 89", "FR", "DE")
+
+
+def test_a_gift_tells_nothing_of_the_buyer_but_where_it_went():
+    body = order()
+    body["billing"] |= {"phone": "", "first_name": "Mara"}
+    body["shipping"] |= {"first_name": "Gran", "last_name": "Lee", "country": "FR", "phone": "+33612345678"}
+    person = paid(body).person
+    assert (person.phone, person.first_name, person.shipping_country) == (None, "Mara", "FR")
+
+
+def test_order_without_personal_data_is_an_order():
+    event = paid(order(billing={}, shipping=[], customer_ip_address="", meta_data={}))
+    assert (event.person.email, event.person.phone, event.shipping_address) == (None, None, ())
+    assert event.discount_codes == ("mara-7k4qx",)
+
+
+@pytest.mark.parametrize(
+    ("value", "given"),
+    [
+        *((value, True) for value in ("1", 1, True, "yes", " Yes ", "true", "on", "subscribed")),
+        *((value, False) for value in ("0", 0, False, "no", "off", "unsubscribed")),
+        *((value, None) for value in ("", None, "perhaps", 2, 1.5, [], {"a": 1}, "x" * 5000)),
+    ],
+)
+def test_consent_is_read_from_the_field_that_the_shop_names(value, given):
+    person = paid(with_meta(("_newsletter", value)), PLUGINS).person
+    assert (person.email_consent.given, person.sms_consent.given) == (given, None)
+    person = paid(with_meta(("_texts", value), ("_newsletter", None)), PLUGINS).person
+    assert (person.email_consent.given, person.sms_consent.given) == (None, given)
+    assert paid(with_meta(("_newsletter", value), ("_texts", value))).person.email_consent.given is None
+
+
+def test_language_is_read_from_the_field_that_the_shop_names():
+    assert paid(order(), PLUGINS).person.locale == "de"
+    assert paid(with_meta(("wpml_language", 5)), PLUGINS).person.locale is None
+    twice = with_meta(("wpml_language", "fr"), ("wpml_language", "es"))
+    assert paid(twice, PLUGINS).person.locale == "fr"
+
+
+SLUG = new_slug(1)
+ENTRY = "_wc_order_attribution_session_entry"
+
+
+@pytest.mark.parametrize(
+    ("entries", "settings", "slug"),
+    [
+        ([(ENTRY, f"https://acme.example/shop?utm_source=x&ref={SLUG}")], None, SLUG),
+        ([(ENTRY, f"/?ref=summer&ref={SLUG.upper()}")], None, SLUG),
+        ([("tenfold_ref", SLUG)], None, SLUG),
+        ([("ref", "summer"), ("_tenfold_ref", f" {SLUG} ")], None, SLUG),
+        ([("_campaign", SLUG)], PLUGINS, SLUG),
+        ([("_campaign", f"https://acme.example/?ref={SLUG}")], PLUGINS, SLUG),
+        ([("_campaign", SLUG)], None, None),
+        ([(ENTRY, "https://[broken/?ref=x"), ("ref", {"a": 1})], None, None),
+        ([(ENTRY, "https://acme.example/?ref=summer")], None, None),
+    ],
+)
+def test_slug_is_read_from_the_order(entries, settings, slug):
+    assert paid(with_meta(*entries), settings).referral == slug
+
+
+def test_link_to_the_shop_carries_slug_and_code():
+    link = WOOCOMMERCE.shop_link("https://acme.example/shop/", "ANA-7K4QX", SLUG)
+    assert link == f"https://acme.example/shop/?ref={SLUG}&discount=ANA-7K4QX"
+    assert paid(with_meta((ENTRY, link))).referral == SLUG
+
+
+# Customers
+
+
+@pytest.mark.parametrize("topic", ["customer.created", "customer.updated"])
+def test_customer_is_known_by_the_address_of_their_orders(topic):
+    (event,) = parse(sample("woocommerce", "customer"), topic, PLUGINS)
+    assert isinstance(event, CustomerUpdated)
+    assert event.at == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert (event.person.external_id, event.person.email) == ("31", "mara@example.com")
+    assert (event.person.phone, event.person.phone_country) == ("040 1234567", "DE")
+    assert event.person.email_consent.given is False
+
+
+def test_customer_without_an_order_has_the_address_of_the_account():
+    customer = sample("woocommerce", "customer") | {"billing": {"email": ""}, "date_modified_gmt": None}
+    (event,) = parse(customer, "customer.updated")
+    assert (event.person.email, event.person.first_name, event.at) == (
+        "mara.account@example.com",
+        "Mara",
+        NOW,
+    )
+
+
+def test_deleted_account_is_erased_by_its_id():
+    assert parse({"id": 31}, "customer.deleted") == [CustomerErased("31", None)]
+
+
+# What cannot be
+
+
+def test_body_that_is_replayed_under_another_topic_is_not_another_person():
+    with pytest.raises(Unparseable, match="email"):
+        parse(order(), "customer.updated")
+    with pytest.raises(Unparseable, match="id must be all"):
+        parse(sample("woocommerce", "customer"), "customer.deleted")
+    with pytest.raises(Unparseable, match="status"):
+        parse(sample("woocommerce", "customer"), "order.updated")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<!DOCTYPE html><html><body>Briefly unavailable</body></html>", "no JSON"),
+        (b"", "no JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"[]", "JSON object"),
+        (b"{}", "id is missing"),
+        (b'{"id":1}', "status is missing"),
+        (b'{"id":1,"status":"processing"}', "currency"),
+        (b'{"id":1,"status":"processing","currency":"EUR"}', "total is missing"),
+        (b'{"id":1,"status":"processing","currency":"XXX","total":"1"}', "currency"),
+        (b'{"id":1,"status":"processing","currency":"EUR","total":"-1"}', "negative"),
+        (b'{"id":1,"status":"processing","currency":"EUR","total":"1e400"}', "cannot be booked"),
+        (b'{"id":{},"status":"processing"}', "text or a whole number"),
+        (b'{"id":1,"status":["processing"]}', "must be text"),
+    ],
+)
+@pytest.mark.parametrize("topic", ["order.created", "order.updated", "order.restored"])
+def test_body_that_is_no_order_is_explained(body, reason, topic):
+    with pytest.raises(Unparseable, match=reason):
+        WOOCOMMERCE.parse(RawDelivery(topic, body, NOW))
+
+
+@pytest.mark.parametrize("at", ["0000-00-00T00:00:00", "9999-12-31T23:59:59", "yesterday", 5, None])
+def test_time_that_cannot_be_is_left_out(at):
+    names = ("date_created_gmt", "date_modified_gmt", "date_paid_gmt", "date_completed_gmt")
+    (event,) = parse(order(**dict.fromkeys(names, at)))
+    assert (event.placed_at, event.placed_at_stated, event.version_at) == (NOW, False, NOW)
+
+
+def test_time_in_the_future_is_read_as_it_is():
+    ahead = (NOW + timedelta(days=400)).strftime("%Y-%m-%dT%H:%M:%S")
+    assert paid(order(date_created_gmt=ahead)).placed_at == NOW + timedelta(days=400)
+
+
+def test_time_with_a_zone_keeps_it():
+    event = paid(order(date_created_gmt="2026-03-01T10:00:00+01:00"))
+    assert event.placed_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", sorted(order().keys() - {"id", "status", "currency", "total"}))
+@pytest.mark.parametrize("value", [None, [], {}, "", "x", -1, [None], [[]], {"a": {}}, True])
+def test_nothing_else_makes_an_order_fail(name, value):
+    try:
+        events = parse(order(**{name: value}), settings=PLUGINS)
+    except MoneyError:
+        pytest.fail("an amount that is only informational raised")
+    assert isinstance(events[0], OrderPaid)

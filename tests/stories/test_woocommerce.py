@@ -1,0 +1,288 @@
+"""A shop on WooCommerce: it is added, pings, and reports its orders over HTTP, as a WordPress does:
+unordered, often, and never again."""
+
+import asyncio
+import base64
+import hmac
+import json
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from itertools import permutations
+from typing import Any, Self
+
+import pytest
+import uvicorn
+from httpx2 import AsyncClient
+from sqlalchemy import func, select
+
+from app.admin.keys import add_key
+from app.admin.rules import Scope
+from app.base.actor import cli_actor
+from app.brands.add import add_shop
+from app.brands.rules import Platform
+from app.ingest.models import Delivery
+from app.insight.invariants import check
+from app.main import create_app
+from app.platforms.shop_settings import new_settings
+from app.wiring import Parts
+from tests.support.constants import NOW
+from tests.support.samples import sample
+from tests.support.story import Story, an_order, open_story
+
+STORED = "a shop&#039;s &quot;own&quot; secret"
+"""As WordPress has it in its tables."""
+KEY = 'a shop\'s "own" secret'
+"""What it signs with."""
+SETTINGS = {
+    "delivered_status": "delivered",
+    "consent_meta_key": "_newsletter",
+    "locale_meta_key": "wpml_language",
+}
+
+
+def gmt(days: float) -> str:
+    """So many days after `NOW`, as WooCommerce writes a time in UTC."""
+    return (NOW + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def order(number: int, days: float, status: str, **changes: Any) -> dict[str, Any]:
+    """Order `number` as it is so many days after `NOW`; it was placed five days before."""
+    body = sample("woocommerce", "order")
+    body["billing"] |= {"email": f"buyer{number}@example.com"}
+    times = {"date_created_gmt": gmt(-5), "date_paid_gmt": gmt(-5), "date_modified_gmt": gmt(days)}
+    return body | {"id": number, "number": f"W{number}", "customer_id": 0, "status": status} | times | changes
+
+
+def refund(number: int, amount: str) -> dict[str, Any]:
+    return {"id": number, "reason": "", "total": f"-{amount}"}
+
+
+@pytest.fixture
+async def woo_shop(context, brand):
+    async with context.sessions.begin() as session:
+        made, _ = await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "woo",
+            name="Woo",
+            platform=Platform.woocommerce,
+            webhook_secret=STORED,
+            actor=cli_actor(brand.id),
+            platform_settings=new_settings("woocommerce", SETTINGS),
+        )
+        return made
+
+
+@pytest.fixture
+async def story(context, brand, shop, woo_shop) -> AsyncIterator[Story]:
+    async with open_story(context, brand) as story:
+        yield story
+
+
+async def deliver(
+    client: AsyncClient, body: dict[str, Any] | bytes, topic: str = "order.updated", delivery: str = "same"
+) -> int:
+    """WooCommerce makes one delivery; deliveries of one second have one id. Returns the status."""
+    raw = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
+    signature = base64.b64encode(hmac.digest(KEY.encode(), raw, "sha256")).decode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-WC-Webhook-Signature": signature,
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-ID": "8",
+        "X-WC-Webhook-Delivery-ID": delivery,
+    }
+    return (await client.post("/hooks/woo/woocommerce", content=raw, headers=headers)).status_code
+
+
+async def send(story: Story, *bodies: dict[str, Any], topic: str = "order.updated") -> None:
+    """Deliver these, each processed before the next."""
+    for body in bodies:
+        assert await deliver(story.client, body, topic) == 200
+        await story.at(NOW)
+
+
+async def stored(context) -> int:
+    async with context.sessions() as session:
+        return await session.scalar(select(func.count()).select_from(Delivery))
+
+
+async def test_ping_gets_200_and_is_not_kept(story, context):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = await story.client.post("/hooks/woo/woocommerce", content=b"webhook_id=8", headers=form)
+    assert response.status_code == 200
+    for slug, body, status in (
+        ("woo", b'{"id":1}', 401),
+        ("acme", b"webhook_id=8", 404),
+        ("none", b"webhook_id=8", 404),
+    ):
+        address = f"/hooks/{slug}/woocommerce"
+        assert (await story.client.post(address, content=body, headers=form)).status_code == status
+    assert await stored(context) == 0
+
+
+async def test_two_orders_of_one_second_are_both_kept_and_a_repetition_once(story, context):
+    for _ in range(2):
+        for number in (1, 2):
+            assert await deliver(story.client, order(number, -5, "processing"), "order.created") == 200
+    assert await stored(context) == 2
+    await story.at(NOW)
+    assert {each["number"] for each in await story.api("/orders")} == {"W1", "W2"}
+
+
+async def test_what_cannot_be_read_is_kept_and_explained(story):
+    html = b"<html><body>Briefly unavailable for scheduled maintenance.</body></html>"
+    bodies = [html, order(1, -5, "processing", total="-1.00"), order(2, -5, "processing", currency="XYZ")]
+    for body in bodies:
+        assert await deliver(story.client, body) == 200
+    assert await deliver(story.client, order(3, -5, "checkout-draft")) == 200
+    assert await deliver(story.client, {"id": 4}, "order.deleted") == 200
+    await story.at(NOW)
+    found = {each["reason"]: each["status"] for each in await story.api("/deliveries")}
+    assert sorted(found.values()) == ["failed", "failed", "failed", "ignored"]
+    assert any("JSON" in reason for reason in found)
+    assert any("total must not be negative" in reason for reason in found)
+    assert any("currency cannot be used" in reason for reason in found)
+    assert await story.api("/orders") == []
+
+
+async def test_whatever_order_reports_come_in_the_order_is_the_same(story):
+    done = {"date_completed_gmt": gmt(-2)}
+    states = [
+        (-5, "processing", {}),
+        (-2, "completed", {**done, "refunds": [refund(1, "10.00")]}),
+        (-1, "completed", {**done, "refunds": [refund(1, "10.00"), refund(2, "5.50")], "total": "80.00"}),
+    ]
+    ways = list(permutations(states))
+    for turn in range(len(states)):
+        for number, way in enumerate(ways, start=1):
+            days, status, changes = way[turn]
+            for topic in ("order.updated", "order.created"):
+                assert await deliver(story.client, order(number, days, status, **changes), topic) == 200
+        await story.at(NOW)
+    orders = await story.api("/orders")
+    assert len(orders) == len(ways)
+    own = {"id", "external_id", "number", "customer", "created_at"}
+    assert len({json.dumps({k: v for k, v in each.items() if k not in own}) for each in orders}) == 1
+    assert (orders[0]["status"], orders[0]["total"], orders[0]["refunded"]) == ("fulfilled", "80.00", "15.50")
+
+
+async def test_status_that_the_shop_names_delivers_and_a_larger_refund_undoes(story):
+    await send(story, order(1, -1, "delivered"))
+    (found,) = await story.api("/orders")
+    (survey,) = await story.api("/surveys")
+    assert (found["status"], survey["status"]) == ("delivered", "planned")
+    await send(story, order(1, -0.5, "delivered", refunds=[refund(1, "500.00")]))
+    (found,) = await story.api("/orders")
+    (survey,) = await story.api("/surveys")
+    assert (found["status"], survey["status"], survey["reason"]) == ("refunded", "skipped", "refunded")
+
+
+@pytest.mark.parametrize("status", ["cancelled", "refunded"])
+async def test_order_that_is_called_off_is_not_surveyed(story, status):
+    await send(story, order(1, -4, "processing"), order(1, -2, status), order(1, -3, "completed"))
+    (found,) = await story.api("/orders")
+    (survey,) = await story.api("/surveys")
+    assert (found["status"], survey["reason"]) == (status, status)
+
+
+async def test_guest_is_known_by_address_and_number_and_language(story):
+    guest = order(1, -5, "processing")
+    guest["billing"] |= {"phone": "040 1234567"}
+    guest["meta_data"] = [
+        {"id": 1, "key": "_newsletter", "value": "yes"},
+        {"id": 2, "key": "wpml_language", "value": "de_DE"},
+    ]
+    await send(story, guest)
+    (customer,) = await story.api("/customers")
+    assert (customer["email"], customer["phone"]) == ("buyer1@example.com", "+49401234567")
+    whole = await story.api(f"/customers/{customer['id']}")
+    assert (whole["locale"], whole["country"]) == ("de-DE", "DE")
+
+
+async def test_deleted_account_is_erased(story):
+    await send(story, order(1, -5, "processing", customer_id=31))
+    await send(story, {"id": 31}, topic="customer.deleted")
+    assert [each["email"] for each in await story.api("/customers")] == [None]
+
+
+class Server:
+    """The application behind a real port, which takes connections before it is served."""
+
+    def __init__(self, app: Any) -> None:
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen()
+        self.port = self.socket.getsockname()[1]
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._server.serve(sockets=[self.socket]))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        assert self._running is not None
+        await self._running
+
+    async def old_post(self, path: str, body: bytes) -> bytes:
+        """The status line of a request in HTTP/1.0, which WordPress speaks."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        head = f"POST {path} HTTP/1.0\r\nHost: tenfold\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        return line
+
+
+async def test_code_of_a_promoter_is_redeemed_and_reversed(context, brand, shop, woo_shop):
+    async with context.sessions.begin() as session:
+        key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
+    async with (
+        Server(create_app(Parts(context, {}))) as server,
+        AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        context.settings.public_url = str(client.base_url)
+        story = Story(context, brand, client, key)
+        status = await server.old_post("/hooks/woo/woocommerce", b"webhook_id=8")
+        assert status.split(b" ")[1] == b"200"
+        code = await story.promoter(
+            an_order(1, NOW - timedelta(days=4)), delivered_at=NOW, asked_at=NOW + timedelta(days=4)
+        )
+        coupon = {"id": 1, "code": code.lower(), "discount": "6.72", "discount_tax": "1.28"}
+        friend = {"coupon_lines": [coupon], "date_created_gmt": gmt(5), "date_paid_gmt": gmt(5)}
+        at = NOW + timedelta(days=6)
+        assert await deliver(client, order(9, 5, "checkout-draft", **friend), "order.created") == 200
+        assert await deliver(client, order(9, 5.1, "processing", **friend), "order.created") == 200
+        await story.at(at)
+        (redemption,) = await story.api("/redemptions")
+        assert (redemption["status"], redemption["code"], redemption["amount_off"]) == (
+            "pending",
+            code,
+            "8.00",
+        )
+        done = friend | {"date_completed_gmt": gmt(6)}
+        assert await deliver(client, order(9, 6, "completed", **done)) == 200
+        await story.at(at)
+        assert {each["number"]: each["status"] for each in await story.api("/orders")}["W9"] == "fulfilled"
+        await story.at(NOW + timedelta(days=50))
+        assert [each["status"] for each in await story.api("/redemptions")] == ["approved"]
+        (reward,) = await story.api("/rewards")
+        assert (reward["status"], reward["amount"], reward["net_amount"]) == ("granted", "10.00", "10.00")
+        part = done | {"refunds": [refund(5, "36.00")]}
+        for _ in range(2):
+            assert await deliver(client, order(9, 51, "completed", **part)) == 200
+            assert await deliver(client, order(9, 51, "completed", **part), "order.restored") == 200
+        await story.at(NOW + timedelta(days=52))
+        assert [each["net_amount"] for each in await story.api("/rewards")] == ["5.00"]
+        whole = done | {"refunds": [refund(5, "36.00"), refund(6, "40.90")]}
+        assert await deliver(client, order(9, 53, "refunded", **whole)) == 200
+        await story.at(NOW + timedelta(days=54))
+        assert [each["status"] for each in await story.api("/redemptions")] == ["reversed"]
+        assert [each["net_amount"] for each in await story.api("/rewards")] == ["0.00"]
+    async with context.sessions() as session:
+        assert await check(session, context.tokens) == []

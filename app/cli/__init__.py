@@ -12,7 +12,17 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command; an AppError is one sentence on stderr and exit 2, never a traceback."""
     # Each import adds its commands.
-    from app.cli import access, connect, diagnostics, manage, people, recovery, run, shop_settings  # noqa: F401
+    from app.cli import (  # noqa: F401
+        access,
+        connect,
+        diagnostics,
+        manage,
+        people,
+        recovery,
+        run,
+        shop_settings,
+        trial,
+    )
 
     try:
         cli()

@@ -128,7 +128,8 @@ async def run_checks(
 async def write_results(session: AsyncSession, results: Sequence[CheckResult], *, now: datetime) -> None:
     """Store what was found, and when each connection is checked next.
 
-    A connection that was replaced meanwhile keeps what it has.
+    A connection that was replaced meanwhile keeps what it has, and one whose platform did not
+    respond the webhooks and notes of the check before.
     """
     for each in results:
         target, report = each.target, each.report
@@ -144,8 +145,7 @@ async def write_results(session: AsyncSession, results: Sequence[CheckResult], *
                 checked_at=now,
                 check_due_at=min(now + RETRY, night) if each.is_late else night,
                 problems=list(report.problems),
-                notes=list(report.notes),
-                webhooks=list(report.webhooks),
+                **({} if each.is_late else {"notes": [*report.notes], "webhooks": [*report.webhooks]}),
             )
         )
 

@@ -1,6 +1,8 @@
 """The fake of Shopify does what Shopify does: scopes, protected data, discounts, jobs, webhooks."""
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,12 +11,17 @@ import pytest
 from aiohttp import web
 from graphql import OperationDefinitionNode, parse, print_ast
 
+from app.base.http import open_session
 from app.demo.fakes.shopify.execute import RESOLVERS, executable_schema, run_document
 from app.demo.fakes.shopify.schema import COVERED
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
+from app.platforms.protocol import Connection
+from app.platforms.shopify.access_tokens import AccessTokens
+from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.documents import CREATE_WEBHOOK, PERSONAL_DATA, SHOP_FACTS
 from app.platforms.shopify.verify import verify
+from tests.support.constants import PROJECT
 
 OPERATIONS = {
     each.name.value: print_ast(each)
@@ -233,6 +240,20 @@ async def test_a_subscription_whose_deliveries_fail_is_dropped(shop):
         assert await fake.deliver(shop, "orders/paid", {"id": 1}) == 0
         assert len(got) == 9
         assert shop.webhooks == {}
+
+
+async def test_the_fake_runs_in_a_process_of_its_own():
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app.demo.fakes.shopify", cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        printed = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+        async with open_session(connections=1, total_seconds=10, loopback=True) as http:
+            client = ShopifyClient(http, Connection(**printed), access_tokens=AccessTokens())
+            assert (await client.run(SHOP_FACTS))["shop"]["myshopifyDomain"] == "acme.myshopify.com"
+    finally:
+        process.kill()
+        await process.wait()
 
 
 def test_subscriptions_are_refused_as_shopify_does(shop):

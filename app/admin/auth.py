@@ -58,7 +58,7 @@ async def authenticate(request: Request) -> None:
     request.state.authenticated = _Authenticated(actor, key.scopes)
 
 
-def _authenticated(
+async def _authenticated(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> _Authenticated:

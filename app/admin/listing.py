@@ -43,7 +43,7 @@ class PageRequest:
         return subject.row_id
 
 
-def _page_request(
+async def _page_request(
     context: ContextDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Rows a page.")] = 50,
     cursor: Annotated[

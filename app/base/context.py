@@ -6,7 +6,7 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.base.config import Settings
-from app.base.db import Sessions
+from app.base.db import Sessions, make_reading_sessions
 from app.base.journal import Journal
 from app.base.tokens import Tokens
 
@@ -23,6 +23,11 @@ class AppContext:
     hook_sessions: Sessions | None = None
     """Of a pool that stores deliveries of shops and does nothing else; None: the same as
     `sessions`."""
+
+    @cached_property
+    def reading_sessions(self) -> Sessions:
+        """For pages: each statement is a transaction of its own."""
+        return make_reading_sessions(self.engine)
 
     @cached_property
     def journal(self) -> Journal:

@@ -119,7 +119,11 @@ def _shown_amount(amount: Decimal, currency: str, locale: Locale) -> str:
 
 def shown_percent(percent: Decimal, language: str, *locales: str | None) -> str:
     """A percentage as the reader's language writes it: `12.5%`, in German `12,5 %`."""
-    locale = _number_locale(language, *locales)
+    return _shown_percent(percent, _number_locale(language, *locales))
+
+
+@lru_cache(maxsize=1024)
+def _shown_percent(percent: Decimal, locale: Locale) -> str:
     pattern = re.sub(r"0(?![0#,])", "0.###", locale.percent_formats[None].pattern)
     return format_percent(percent / 100, format=pattern, locale=locale)
 
@@ -130,6 +134,7 @@ def _number_locale(language: str, *locales: str | None) -> Locale:
     return Locale(SOURCE) if found.territory == "001" else found
 
 
+@lru_cache(maxsize=1024)
 def regional_locale(language: str, *locales: str | None) -> Locale:
     """The locale for dates of a page in `language`: the first of `locales` in that language.
 
@@ -138,18 +143,29 @@ def regional_locale(language: str, *locales: str | None) -> Locale:
     """
     wanted = Locale.parse(language, sep="-").language
     for locale in locales:
-        try:
-            found = Locale.parse((locale or "").replace("_", "-"), sep="-")
-        except (ValueError, UnknownLocaleError):
-            continue
-        if found.language == wanted and found.territory:
+        found = parse_locale(locale)
+        if found is not None and found.language == wanted and found.territory:
             return found
     return Locale("en", "001") if language == SOURCE else Locale.parse(language, sep="-")
 
 
+@lru_cache(maxsize=1024)
+def parse_locale(locale: str | None) -> Locale | None:
+    """A locale as a person or a shop writes it, `de-AT` or `de_AT`; None for an unreadable one."""
+    try:
+        return Locale.parse((locale or "").replace("_", "-"), sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+
+
 def long_date(day: date, language: str, *locales: str | None) -> str:
     """The day in words, `31 December 2026`, in the conventions of `regional_locale`."""
-    return format_date(day, format="long", locale=regional_locale(language, *locales))
+    return _long_date(day, regional_locale(language, *locales))
+
+
+@lru_cache(maxsize=4096)
+def _long_date(day: date, locale: Locale) -> str:
+    return format_date(day, format="long", locale=locale)
 
 
 def reload_catalogs() -> None:

@@ -6,9 +6,16 @@ from decimal import Decimal
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-
-from app.base.i18n import N_, language_of, long_date, shown_amount, shown_decimal, shown_percent, translate
+from app.base.i18n import (
+    N_,
+    language_of,
+    long_date,
+    parse_locale,
+    shown_amount,
+    shown_decimal,
+    shown_percent,
+    translate,
+)
 from app.brands.models import Brand
 from app.brands.programme import DiscountKind, RewardKind
 from app.brands.rules import zone_or
@@ -142,11 +149,5 @@ def disclosure_text(reward: str | None, country: str | None, reader: Reader) -> 
 
 
 def _territory(locales: tuple[str | None, ...]) -> str | None:
-    for locale in locales:
-        try:
-            found = Locale.parse((locale or "").replace("_", "-"), sep="-").territory
-        except (ValueError, UnknownLocaleError):
-            continue
-        if found:
-            return found
-    return None
+    found = (parse_locale(locale) for locale in locales)
+    return next((locale.territory for locale in found if locale is not None and locale.territory), None)

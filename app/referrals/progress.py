@@ -1,14 +1,18 @@
 """A referrer's own page: the code, the visits of the link, and the state of each friend's order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, Uuid, bindparam, cast, func, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.base.i18n import translate
+from app.base.tokens import Subject
 from app.brands.models import Brand
 from app.brands.terms import load_terms
 from app.customers.models import Customer
@@ -55,97 +59,59 @@ class Progress:
 
 
 async def find_progress(
-    session: AsyncSession, public_url: str, brand: Brand, referrer_id: UUID, *, now: datetime
+    session: AsyncSession, public_url: str, subject: Subject, *, now: datetime
 ) -> Progress | None:
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
-    row = (
-        await session.execute(
-            select(Referrer, Customer.first_name, Customer.locale, Customer.country)
-            .join(
-                Customer,
-                (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
-                isouter=True,
-            )
-            .where(
-                Referrer.brand_id == brand.id,
-                Referrer.id == referrer_id,
-                Referrer.revoked_at.is_(None),
-                Customer.erased_at.is_(None),
-            )
-        )
-    ).first()
+    given = {"brand_id": subject.brand_id, "referrer_id": subject.row_id}
+    row = (await session.execute(_PAGE, given)).first()
     if row is None:
         return None
+    brand, code = row.Brand, row.Code
     reader = reader_of(brand, row.locale)
-    language = reader.language
-    status, made = await _latest_share(session, public_url, brand, row.Referrer, reader, row.country, now=now)
+    status, made = None, None
+    if code is not None:
+        terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
+        live = row.state is PublicationState.live
+        made = make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
+        status = status_of(code, now=now)
     problem = NO_CODE if status is None else CODE_STATES[status]
     return Progress(
         brand=brand,
         customer_id=row.Referrer.customer_id,
         first_name=shown_name(row.first_name),
         share=made if status is CodeStatus.active else None,
-        code_problem=translate(language, problem) if problem else "",
-        language=language,
-        clicks=await _clicks(session, brand.id, referrer_id),
-        uses=await _uses(session, brand.id, referrer_id),
-        earned=await _earned(session, brand.id, referrer_id, reader),
-        orders=await _orders(session, brand.id, referrer_id, reader),
+        code_problem=translate(reader.language, problem) if problem else "",
+        language=reader.language,
+        clicks=int(row.clicks),
+        uses=row.uses,
+        earned=[reader.amount(int(total), currency) for currency, total in sorted(row.earned.items())],
+        orders=await _orders(session, given, reader) if row.uses else [],
         reward=None if made is None else made.offer.reward,
     )
 
 
-async def _latest_share(
-    session: AsyncSession,
-    public_url: str,
-    brand: Brand,
-    referrer: Referrer,
-    reader: Reader,
-    country: str | None,
-    *,
-    now: datetime,
-) -> tuple[CodeStatus | None, Share | None]:
-    """The present share code, else the last one there was: its status and what it shares."""
-    rows = await session.execute(
-        select(Code, CodePublication.state)
-        .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
-        .join(CodePublication, in_home_shop(), isouter=True)
-        .where(Code.brand_id == brand.id, Code.referrer_id == referrer.id, Code.kind == CodeKind.share)
-        .order_by(Code.active.desc(), Code.id.desc())
+def _page() -> Select[Any]:
+    """Everything of the page but the list of orders, in one statement.
+
+    The code is the present share code, else the last one there was.
+    """
+    brand_id = bindparam("brand_id", type_=Integer)
+    referrer_id = bindparam("referrer_id", type_=Uuid)
+    other = aliased(Code)
+    latest = (
+        select(other.id)
+        .where(other.brand_id == brand_id, other.referrer_id == referrer_id, other.kind == CodeKind.share)
+        .order_by(other.active.desc(), other.id.desc())
         .limit(1)
+        .scalar_subquery()
     )
-    row = rows.first()
-    if row is None:
-        return None, None
-    code = row.Code
-    terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
-    live = row.state is PublicationState.live
-    share = make_share(public_url, brand.name, referrer, code, terms, reader, country, live=live)
-    return status_of(code, now=now), share
-
-
-async def _clicks(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
-    kept = select(func.count()).where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
+    visits = select(func.count()).where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
     counted = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(
         VisitCount.brand_id == brand_id, VisitCount.referrer_id == referrer_id
     )
-    query = select(kept.scalar_subquery() + counted.scalar_subquery())
-    return int((await session.execute(query)).scalar_one())
-
-
-async def _uses(session: AsyncSession, brand_id: int, referrer_id: UUID) -> int:
-    """Friends' orders that carried a code of theirs, counted or not."""
-    query = (
-        select(func.count())
-        .select_from(Redemption)
-        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
-    )
-    return (await session.execute(query)).scalar_one()
-
-
-async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID, reader: Reader) -> list[str]:
-    rows = await session.execute(
-        select(Reward.currency, func.sum(Reward.net_amount))
+    uses = select(func.count()).where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
+    sums = (
+        select(Reward.currency, func.sum(Reward.net_amount).label("total"))
         .where(
             Reward.brand_id == brand_id,
             Reward.referrer_id == referrer_id,
@@ -153,31 +119,53 @@ async def _earned(session: AsyncSession, brand_id: int, referrer_id: UUID, reade
             Reward.net_amount > 0,
         )
         .group_by(Reward.currency)
-        .order_by(Reward.currency)
+        .subquery()
     )
-    return [reader.amount(int(total), currency) for currency, total in rows]
-
-
-async def _orders(
-    session: AsyncSession, brand_id: int, referrer_id: UUID, reader: Reader
-) -> list[FriendOrder]:
-    rows = await session.execute(
-        select(Redemption, Order.placed_at, Reward, Code.display)
-        .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-        .join(
-            Reward,
-            (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id),
-            isouter=True,
+    earned = select(func.coalesce(func.jsonb_object_agg(sums.c.currency, sums.c.total), cast({}, JSONB)))
+    return (
+        select(
+            Brand,
+            Referrer,
+            Customer.first_name,
+            Customer.locale,
+            Customer.country,
+            Code,
+            CodePublication.state,
+            (visits.scalar_subquery() + counted.scalar_subquery()).label("clicks"),
+            uses.scalar_subquery().label("uses"),
+            type_coerce(earned.scalar_subquery(), JSONB).label("earned"),
         )
-        .join(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id), isouter=True)
-        .where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
-        .order_by(Order.placed_at.desc(), Redemption.id.desc())
-        .limit(SHOWN)
+        .select_from(Referrer)
+        .join(Brand, Brand.id == Referrer.brand_id)
+        .outerjoin(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+        .outerjoin(Code, (Code.brand_id == Referrer.brand_id) & (Code.id == latest))
+        .outerjoin(CodePublication, in_home_shop())
+        .where(
+            Referrer.brand_id == brand_id,
+            Referrer.id == referrer_id,
+            Referrer.revoked_at.is_(None),
+            Customer.erased_at.is_(None),
+        )
     )
+
+
+_PAGE = _page()
+_ORDERS = (
+    select(Redemption, Order.placed_at, Reward, Code.display)
+    .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+    .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
+    .outerjoin(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id))
+    .where(Redemption.brand_id == bindparam("brand_id"), Redemption.referrer_id == bindparam("referrer_id"))
+    .order_by(Order.placed_at.desc(), Redemption.id.desc())
+    .limit(SHOWN)
+)
+
+
+async def _orders(session: AsyncSession, given: Mapping[str, object], reader: Reader) -> list[FriendOrder]:
     return [
         FriendOrder(
             reader.day(placed_at.astimezone(reader.zone).date()),
             describe_redemption(redemption, reward, code, reader),
         )
-        for redemption, placed_at, reward, code in rows
+        for redemption, placed_at, reward, code in await session.execute(_ORDERS, given)
     ]

@@ -6,11 +6,10 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.base import clock
-from app.base.web.context import ContextDep, SessionDep
+from app.base.web.context import ContextDep, ReadingSessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
-from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.rules import accent_of
 from app.referrals.offer_texts import reader_of
@@ -24,7 +23,7 @@ SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 
 @router.get("/p/{token}", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_referrer(
-    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
 ) -> Response:
     """A referrer's own page: code, share buttons, and the results of friends' orders.
 
@@ -36,10 +35,7 @@ async def show_referrer(
     subject = context.tokens.read_link("referrer", token)
     progress = None
     if subject is not None:
-        brand = await load_brand(session, subject.brand_id)
-        progress = await find_progress(
-            session, context.settings.public_url, brand, subject.row_id, now=clock.now()
-        )
+        progress = await find_progress(session, context.settings.public_url, subject, now=clock.now())
     if subject is None or progress is None:
         lookup_limit.record_failure(request)
         return not_found_page()
@@ -57,14 +53,16 @@ async def show_referrer(
 
 @router.head("/p/{token}", include_in_schema=False)
 async def probe_referrer(
-    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
 ) -> Response:
     """As GET, without the page; mail scanners send HEAD."""
     return await show_referrer(request, token, context, session)
 
 
 @router.get("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))
-async def show_offer(request: Request, slug: SlugPath, context: ContextDep, session: SessionDep) -> Response:
+async def show_offer(
+    request: Request, slug: SlugPath, context: ContextDep, session: ReadingSessionDep
+) -> Response:
     """A friend's landing page; a person who opens it is counted, once a day.
 
     An unknown, a used up and an expired code get the same page.
@@ -86,7 +84,9 @@ async def show_offer(request: Request, slug: SlugPath, context: ContextDep, sess
 
 
 @router.head("/r/{slug}", include_in_schema=False)
-async def probe_offer(request: Request, slug: SlugPath, context: ContextDep, session: SessionDep) -> Response:
+async def probe_offer(
+    request: Request, slug: SlugPath, context: ContextDep, session: ReadingSessionDep
+) -> Response:
     """As GET, without the page and without a visit."""
     return await show_offer(request, slug, context, session)
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.tokens import Tokens, slug_brand
-from app.brands.find import load_programme
-from app.brands.models import Brand, Shop
+from app.brands.find import is_in_force, read_programme
+from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.rules import zone_or
 from app.brands.terms import load_terms
 from app.customers.models import Customer
@@ -58,10 +58,10 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
     brand_id = slug_brand(slug)
     if brand_id is None:
         return None
-    row = (await session.execute(_live_offer(brand_id, slug))).first()
+    row = (await session.execute(_LIVE_OFFER, {"brand_id": brand_id, "slug": slug})).first()
     if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
         return None
-    programme = (await load_programme(session, brand_id)).programme
+    programme = read_programme(row.terms)
     if not programme.redemptions_enabled or not programme.runs_at(now):
         return None
     code, shop = row.Code, row.Shop
@@ -78,27 +78,23 @@ async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> Frie
     )
 
 
-def _live_offer(brand_id: int, slug: str) -> Select[Code, Brand, Shop, str | None]:
-    """The present code of the link's referrer, where it is live in their shop."""
-    return (
-        select(Code, Brand, Shop, Customer.first_name)
-        .select_from(Referrer)
-        .join(Code, has_present_code())
-        .join(CodePublication, in_home_shop())
-        .join(Brand, Brand.id == Referrer.brand_id)
-        .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
-        .join(
-            Customer,
-            (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
-            isouter=True,
-        )
-        .where(
-            Referrer.brand_id == brand_id,
-            Referrer.slug == slug,
-            Referrer.revoked_at.is_(None),
-            CodePublication.state == PublicationState.live,
-        )
+_LIVE_OFFER = (
+    select(Code, Brand, Shop, Customer.first_name, ProgrammeVersion.terms)
+    .select_from(Referrer)
+    .join(Code, has_present_code())
+    .join(CodePublication, in_home_shop())
+    .join(Brand, Brand.id == Referrer.brand_id)
+    .join(ProgrammeVersion, is_in_force(bindparam("brand_id")))
+    .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
+    .outerjoin(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+    .where(
+        Referrer.brand_id == bindparam("brand_id"),
+        Referrer.slug == bindparam("slug"),
+        Referrer.revoked_at.is_(None),
+        CodePublication.state == PublicationState.live,
     )
+)
+"""The present code of the link's referrer, where it is live in their shop."""
 
 
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:

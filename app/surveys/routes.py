@@ -5,6 +5,7 @@ from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,7 +14,7 @@ from app.base import clock
 from app.base.context import AppContext
 from app.base.i18n import language_of, long_date
 from app.base.tokens import Subject
-from app.base.web.context import ContextDep, SessionDep
+from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
@@ -40,7 +41,7 @@ async def show_survey(
     request: Request,
     token: TokenPath,
     context: ContextDep,
-    session: SessionDep,
+    session: ReadingSessionDep,
     score: Annotated[
         str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")
     ] = None,
@@ -54,7 +55,7 @@ async def show_survey(
 
 @router.head("/s/{token}", include_in_schema=False)
 async def probe_survey(
-    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
 ) -> Response:
     """As GET, without the page; mail scanners send HEAD."""
     return await show_survey(request, token, context, session)
@@ -113,7 +114,7 @@ async def answer_survey(
 
 @router.get("/s/{token}/thanks", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_thanks(
-    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
 ) -> Response:
     """Thanks to everybody; a promoter finds what to hand on to friends."""
     opened = await _open(request, context, session, token)
@@ -148,14 +149,14 @@ async def show_thanks(
 
 @router.head("/s/{token}/thanks", include_in_schema=False)
 async def probe_thanks(
-    request: Request, token: TokenPath, context: ContextDep, session: SessionDep
+    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
 ) -> Response:
     """As GET, without the page."""
     return await show_thanks(request, token, context, session)
 
 
 async def _open(
-    request: Request, context: AppContext, session: SessionDep, token: str
+    request: Request, context: AppContext, session: AsyncSession, token: str
 ) -> OpenSurvey | Response:
     """The survey, or the response for a link without one."""
     subject = _subject(request, context, token)

@@ -166,3 +166,25 @@ def test_steps_write_the_audit_log_and_routes_do_not():
 def test_bulk_statements_over_arrays_are_only_in_the_hot_paths():
     found = {module for module in MODULES if "unnest(" in FILES[module].read_text()}
     assert found == ARRAYS
+
+
+def test_dependencies_of_routes_are_async():
+    """Any other one is called in a thread by the framework, on every request."""
+    found, wrong = set(), []
+    for module, path in FILES.items():
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {
+            call.args[0].id
+            for call in nodes
+            if isinstance(call, ast.Call)
+            and getattr(call.func, "id", "") == "Depends"
+            and isinstance(call.args[0], ast.Name)
+        }
+        found |= names
+        wrong += [
+            f"{module}.{node.name}"
+            for node in nodes
+            if isinstance(node, ast.FunctionDef) and node.name in names
+        ]
+    assert {"_context", "open_session", "_authenticated"} <= found
+    assert wrong == []

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from app.base import clock
 from app.base.actor import cli_actor
@@ -23,6 +23,7 @@ from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, CodePublication, Referrer, Visit
 from app.referrals.routes import router
 from app.referrals.rules import PublicationState
+from app.referrals.share import qr_svg
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import change_order, make_order
@@ -262,3 +263,24 @@ async def test_head_of_the_referrers_page_changes_nothing(
 ) -> None:
     answer = await client.head(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
     assert (answer.status_code, await visits(context)) == (200, 0)
+
+
+async def test_pages_take_two_statements_and_a_qr_code_is_made_once(
+    context: AppContext, brand: Brand, shop: Shop, client: AsyncClient, code: Code
+) -> None:
+    await friend_orders(context, brand, shop, code.code)
+    async with context.sessions() as session:
+        slug = await session.scalar(select(Referrer.slug))
+    own = f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}"
+    await client.get(own)
+    made = qr_svg.cache_info().misses
+    seen: list[str] = []
+    event.listen(
+        context.engine.sync_engine, "before_cursor_execute", lambda *given: seen.append(str(given[2]))
+    )
+    for path in (own, f"/r/{slug}"):
+        seen.clear()
+        assert (await client.get(path)).status_code == 200
+        assert len(seen) == 2, "\n".join(seen)
+    assert qr_svg.cache_info().misses == made
+    assert qr_svg.cache_info().maxsize == 4096

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from app.base.context import AppContext
+from app.base.tokens import Subject
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.messaging.models import Message
@@ -56,7 +57,7 @@ async def test_referrer_without_a_customer_earns_rewards_and_gets_no_message(
         entries = await session.scalars(select(LedgerEntry))
         assert {(each.referrer_id, each.cause_id) for each in entries} == {(referrer.id, redemption.id)}
         progress = await find_progress(
-            session, "https://nps.example", brand, referrer.id, now=NOW + timedelta(days=20)
+            session, "https://nps.example", Subject(brand.id, referrer.id), now=NOW + timedelta(days=20)
         )
     assert progress is not None
     assert (progress.customer_id, progress.clicks, progress.uses) == (None, 1, 1)

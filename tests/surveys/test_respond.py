@@ -401,6 +401,14 @@ async def test_answering_with_10_takes_at_most_eight_statements(context, brand, 
     assert len(seen) <= 8, "\n".join(seen)
 
 
+async def test_the_surveys_page_takes_one_statement(context, web, link):
+    await web.get(link)
+    seen: list[str] = []
+    event.listen(context.engine.sync_engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    assert (await web.get(link)).status_code == 200
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("table", ["surveys", "customers"])
 async def test_a_response_waits_for_a_concurrent_change_and_then_counts(
     context, brand, web, link, survey, table

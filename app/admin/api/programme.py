@@ -31,7 +31,7 @@ _ETAG = response_header("ETag", "The version.")
 _ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 
 
-def _if_version(
+async def _if_version(
     if_match: Annotated[
         str | None,
         Header(

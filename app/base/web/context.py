@@ -1,4 +1,7 @@
-"""Dependencies of routes: the application context, and one database session per request."""
+"""Dependencies of routes: the application context, and one database session per request.
+
+Each is `async`: the framework calls any other one in a thread, which costs more than a query.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -14,7 +17,11 @@ def get_context(request: Request) -> AppContext:
     return request.app.state.context  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-ContextDep = Annotated[AppContext, Depends(get_context)]
+async def _context(request: Request) -> AppContext:
+    return get_context(request)
+
+
+ContextDep = Annotated[AppContext, Depends(_context)]
 
 
 async def open_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
@@ -26,3 +33,12 @@ async def open_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
 SessionDep = Annotated[AsyncSession, Depends(open_session, scope="function")]
 """`scope="function"` makes the commit precede the response: by default FastAPI commits after it,
 and a failing commit would still return 200."""
+
+
+async def open_reading_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
+    """Yield a session whose statements are committed one by one, for a page that is only shown."""
+    async with context.reading_sessions() as session:
+        yield session
+
+
+ReadingSessionDep = Annotated[AsyncSession, Depends(open_reading_session, scope="function")]

@@ -1,11 +1,11 @@
 """A person decides about messages: send one again, or dismiss it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, false, func, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
@@ -41,21 +41,45 @@ class MessageSelection:
     channel: Channel | None = None
 
 
+Over = Mapping[str, ColumnElement[bool]]
+"""Conditions on a message, by the reason why there is nothing left to send it for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResentSelection:
+    """How many messages were planned again, skipped by reason, and are left for another call."""
+
+    messages: int
+    skipped: Mapping[str, int]
+    remaining: int
+
+
 async def resend_message(
-    session: AsyncSession, brand_id: int, message_id: UUID, *, actor: Actor, now: datetime
+    session: AsyncSession,
+    brand_id: int,
+    message_id: UUID,
+    *,
+    over: Over | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     """Plan one more attempt of a message, with an id of its own, as soon as it may be sent.
 
     Consent, suppression and quiet hours are checked again before it leaves. Where a provider event
     proves meanwhile that an earlier attempt arrived, no copy is sent. Of two calls at once one
     wins. Raises `NotFound`, and `AppError` `not_resendable` (409) with the reason for a message
-    that is waiting, being sent, cancelled, suppressed, dismissed or complained about.
+    that is waiting, being sent, cancelled, suppressed, dismissed or complained about, or that a
+    condition of `over` applies to.
     """
     found = await _lock_one(session, brand_id, message_id)
     if found.status not in RESENDABLE_STATUSES:
         raise AppError("not_resendable", why_not_resendable(found.status, found.reason), status=409)
     if found.address is None:
         raise AppError("not_resendable", _ERASED, status=409)
+    for reason, is_over in (over or {}).items():
+        if await _count(session, (Message.brand_id == brand_id) & (Message.id == message_id) & is_over):
+            detail = f"There is nothing left to send it for: {reason.replace('_', ' ')}."
+            raise AppError("not_resendable", detail, status=409)
     await _resend(session, [found], actor, now)
 
 
@@ -75,17 +99,29 @@ async def dismiss_message(session: AsyncSession, brand_id: int, message_id: UUID
 
 
 async def resend_selected(
-    session: AsyncSession, brand_id: int, selection: MessageSelection, *, actor: Actor, now: datetime
-) -> tuple[int, int]:
+    session: AsyncSession,
+    brand_id: int,
+    selection: MessageSelection,
+    *,
+    over: Over,
+    actor: Actor,
+    now: datetime,
+) -> ResentSelection:
     """As `resend_message`, for up to `MOST_AT_ONCE` selected messages, the oldest first.
 
-    Returns how many were planned again and how many are left. Messages of erased people are left
-    out. Raises `AppError` `not_resendable` for a status that cannot be selected.
+    Messages of erased people are left out. What one of `over` applies to is skipped and stays as it
+    is. Raises `AppError` `not_resendable` for a status that cannot be selected.
     """
-    chosen = _chosen(brand_id, selection, "not_resendable") & Message.address.is_not(None)
+    selected = _chosen(brand_id, selection, "not_resendable") & Message.address.is_not(None)
+    chosen = selected & not_(or_(false(), *over.values()))
     found = await _lock_selected(session, chosen)
     await _resend(session, found, actor, now)
-    return len(found), await _count(session, chosen)
+    skipped = {reason: await _count(session, selected & is_over) for reason, is_over in over.items()}
+    return ResentSelection(
+        len(found),
+        {reason: count for reason, count in skipped.items() if count},
+        await _count(session, chosen),
+    )
 
 
 async def dismiss_selected(

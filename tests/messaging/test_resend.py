@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app.admin.keys import add_key
 from app.admin.rules import Scope
+from app.base import clock
 from app.base.actor import cli_actor
 from app.base.audit import AuditEntry
 from app.base.due import sweep_once
@@ -25,9 +26,13 @@ from app.messaging.rules import (
     MessageStatus,
     why_not_resendable,
 )
+from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
 from app.wiring import Parts
 from tests.support.constants import NOW
+from tests.support.factories.customers import make_customer
 from tests.support.factories.messages import GRACE, attempts, messages, queue, the_message
+from tests.support.factories.orders import make_delivered_order
 from tests.support.fakes.scripted import Scripted, both, lose, refuse
 
 
@@ -130,7 +135,7 @@ async def test_an_erased_person_gets_nothing_again(context, brand, shop, client)
     answer = await client.post(f"{path}/resend")
     assert (answer.status_code, "erased" in answer.json()["detail"]) == (409, True)
     bulk = await client.post("/messages/resend", json={"status": "failed"})
-    assert bulk.json() == {"messages": 0, "remaining": 0}
+    assert bulk.json() == {"messages": 0, "skipped": {}, "remaining": 0}
 
 
 async def test_of_many_resends_at_once_one_wins(context, brand, shop):
@@ -166,9 +171,9 @@ async def test_a_selection_is_sent_again_or_dismissed_together(context, brand, s
     await set_status(context, MessageStatus.failed)
     assert (await client.post("/messages/resend", json={"status": "accepted"})).status_code == 422
     none = await client.post("/messages/resend", json={"status": "failed", "channel": "sms"})
-    assert none.json() == {"messages": 0, "remaining": 0}
+    assert none.json() == {"messages": 0, "skipped": {}, "remaining": 0}
     five = await client.post("/messages/resend", json={"status": "failed", "template": "survey"})
-    assert five.json() == {"messages": 5, "remaining": 0}
+    assert five.json() == {"messages": 5, "skipped": {}, "remaining": 0}
     assert await sweep_once(both(context, Scripted()), NOW) == 5
     await set_status(context, MessageStatus.review)
     assert (await client.post("/messages/dismiss", json={"status": "review"})).json()["messages"] == 5
@@ -176,6 +181,44 @@ async def test_a_selection_is_sent_again_or_dismissed_together(context, brand, s
     async with context.sessions() as session:
         entries = (await session.scalars(select(AuditEntry.action))).all()
     assert (entries.count("message_resent"), entries.count("message_dismissed")) == (5, 5)
+
+
+async def test_a_survey_that_is_over_is_skipped_with_its_reason(context, brand, shop, client):
+    ids = {}
+    for state in ("open", "expired", "due_to_expire", "answered"):
+        customer = await make_customer(context, brand)
+        order_id = await make_delivered_order(context, brand, shop, customer)
+        (queued,) = await queue(context, brand, shop, subject_id=await survey_of(context, order_id))
+        ids[state] = queued.subject_id
+    await set_status(context, MessageStatus.failed)
+    async with context.sessions.begin() as session:
+        later, before = (clock.now() + timedelta(days=days) for days in (9, -1))
+        for state, values in {
+            "open": {"status": SurveyStatus.sent, "expires_at": later},
+            "expired": {"status": SurveyStatus.expired, "expires_at": later},
+            "due_to_expire": {"status": SurveyStatus.sent, "expires_at": before},
+            "answered": {"status": SurveyStatus.answered, "expires_at": before},
+        }.items():
+            await session.execute(update(Survey).where(Survey.id == ids[state]).values(values))
+    bulk = await client.post("/messages/resend", json={"status": "failed"})
+    skipped = {"survey_expired": 2, "survey_answered": 1}
+    assert bulk.json() == {"messages": 1, "skipped": skipped, "remaining": 0}
+    failed = [each for each in await messages(context) if each.status is MessageStatus.failed]
+    assert {each.subject_id for each in failed} == {ids[it] for it in ids if it != "open"}
+    refused = {}
+    for each in failed:
+        answer = await client.post(f"/messages/{public_id('msg', each.id)}/resend")
+        refused[each.subject_id] = (answer.status_code, answer.json().get("code"))
+    assert refused == {
+        ids["expired"]: (409, "not_resendable"),
+        ids["due_to_expire"]: (409, "not_resendable"),
+        ids["answered"]: (200, None),
+    }
+
+
+async def survey_of(context, order_id: UUID) -> UUID:
+    async with context.sessions() as session:
+        return (await session.scalars(select(Survey.id).where(Survey.order_id == order_id))).one()
 
 
 async def test_another_brands_message_does_not_exist(context, brand, shop):

@@ -13,6 +13,7 @@ from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import get_row
 from app.admin.rows import MESSAGES
 from app.base import clock
+from app.base.batch import as_row
 from app.base.ids import parse_public_id
 from app.base.schemas import ApiModel
 from app.base.web.openapi import problems
@@ -27,6 +28,7 @@ from app.messaging.resend import (
 from app.messaging.rules import MessageStatus
 from app.messaging.schemas import MessageRow
 from app.messaging.templates import TemplateName
+from app.surveys.expire import over_messages
 
 router = APIRouter(prefix="/messages", tags=["surveys"], route_class=ApiRoute)
 
@@ -45,6 +47,14 @@ class Selection(BaseModel):
         return MessageSelection(self.status, self.template, self.channel)
 
 
+class ResendResult(ApiModel):
+    """How many messages were planned again, skipped by reason, and are left for a further call."""
+
+    messages: int
+    skipped: dict[str, int]
+    remaining: int
+
+
 class SelectionResult(ApiModel):
     """How many messages were changed, and how many of the selection are left for a further call."""
 
@@ -52,15 +62,20 @@ class SelectionResult(ApiModel):
     remaining: int
 
 
-@router.post("/resend", response_model=SelectionResult, responses=problems(413))
+@router.post("/resend", response_model=ResendResult, responses=problems(413))
 async def resend_many(selection: Selection, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
-    """Send up to 1,000 failed messages, or messages in review, again; the oldest first."""
+    """Send up to 1,000 failed messages, or messages in review, again; the oldest first.
+
+    Surveys that have expired or are answered are skipped, and counted by reason.
+    """
 
     async def act() -> WriteResult:
-        changed, left = await resend_selected(
-            write.session, caller.brand_id, selection.selected(), actor=caller, now=clock.now()
+        now = clock.now()
+        selected, over = selection.selected(), over_messages(now)
+        result = await resend_selected(
+            write.session, caller.brand_id, selected, over=over, actor=caller, now=now
         )
-        return WriteResult(SelectionResult(messages=changed, remaining=left))
+        return WriteResult(ResendResult(**as_row(result)))
 
     return await write.run(caller, act)
 
@@ -88,7 +103,10 @@ async def resend(
 
     async def act() -> WriteResult:
         message_id = parse_public_id("msg", id)
-        await resend_message(write.session, caller.brand_id, message_id, actor=caller, now=clock.now())
+        now = clock.now()
+        # Who lost a survey may see their answer again, but nobody sees one that has expired.
+        over = {"survey_expired": over_messages(now)["survey_expired"]}
+        await resend_message(write.session, caller.brand_id, message_id, over=over, actor=caller, now=now)
         return WriteResult(await get_row(write.session, caller, MESSAGES, message_id))
 
     return await write.run(caller, act)

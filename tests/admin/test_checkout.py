@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from app.admin.api import code_guesses, router
+from app.admin.api import guesses, router
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
@@ -418,8 +418,8 @@ async def test_terms_in_force_decide(context, brand, client, code):
 @pytest.fixture
 def few_guesses(monkeypatch):
     """Five unknown codes for a key and eight for a brand, so that a test tries few."""
-    monkeypatch.setattr(code_guesses, "PER_KEY", 5)
-    monkeypatch.setattr(code_guesses, "PER_BRAND", 8)
+    monkeypatch.setattr(guesses, "PER_KEY", 5)
+    monkeypatch.setattr(guesses, "PER_BRAND", 8)
 
 
 async def another_key(context, brand, client):

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.admin.api import router
+from app.admin.api import guesses, router
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock
@@ -162,3 +162,41 @@ async def test_what_cannot_be_reserved_is_said(client, brand, shop):
         assert refused.status_code == 422, wrong
     for act in ("capture", "release", "refund"):
         assert (await client.post(f"/credits/{public_id('crd', new_id())}/{act}")).status_code == 404
+
+
+@pytest.fixture
+def few_guesses(monkeypatch):
+    """Three unknown ids and three unknown addresses for a key, so that a test tries few."""
+    for name in ("PER_KEY", "PER_BRAND", "ADDRESSES_PER_KEY", "ADDRESSES_PER_BRAND"):
+        monkeypatch.setattr(guesses, name, 3)
+
+
+async def test_guessing_whose_credit_there_is_is_limited_by_address(
+    context, client, brand, shop, few_guesses
+):
+    owner = await referrer(context, brand, shop, "credit")
+
+    async def balance(email):
+        return (await client.get("/credits/balance", params={"email": email})).status_code
+
+    async def reserved(email):
+        body = {"customer": {"email": email}, "amount": "1.00", "currency": "EUR", "order_id": "1"}
+        return (await client.post("/credits/reserve", json=body)).status_code
+
+    assert [await balance(owner.email) for _ in range(9)] == [200] * 9, "a genuine one never counts"
+    assert [await balance("one@x.example") for _ in range(4)] == [200] * 4, "the same again is no guess"
+    assert [await balance("two@x.example"), await reserved("three@x.example")] == [200, 409]
+    limited = await client.get("/credits/balance", params={"email": owner.email})
+    assert (limited.status_code, limited.json()["code"]) == (429, "too_many_guesses")
+    assert int(limited.headers["retry-after"]) > 0
+    assert await reserved(owner.email) == 429
+
+
+@pytest.mark.parametrize("step", ["capture", "release", "refund"])
+async def test_guessing_ids_of_credit_is_limited(client, few_guesses, step):
+    def url() -> str:
+        return f"/credits/{public_id('crd', new_id())}/{step}"
+
+    assert [(await client.post(url())).status_code for _ in range(4)] == [404, 404, 404, 429]
+    unknown = {"customer": public_id("cus", new_id())}
+    assert (await client.get("/credits/balance", params=unknown)).status_code == 429

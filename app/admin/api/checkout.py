@@ -5,8 +5,8 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from app.admin.api.code_guesses import get_code_guesses
 from app.admin.api.codes import shown_redemption, shown_reward
+from app.admin.api.guesses import get_code_guesses
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Checkout
 from app.admin.fields import Plain
@@ -15,6 +15,7 @@ from app.base import clock, money
 from app.base.errors import AppError
 from app.base.ids import new_id, parse_public_id, public_id, public_id_or_none
 from app.base.schemas import RedemptionProblem
+from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems, request_body
 from app.brands.find import load_brand, load_shops
@@ -83,7 +84,7 @@ async def validate(request: Request, caller: Checkout, context: ContextDep, sess
         now=clock.now(),
     )
     if validation.reason is RefusalReason.unknown_code:
-        guesses.record_unknown(caller, basket.code)
+        guesses.record_unknown(caller, plain_code(basket.code))
     return _code_check(validation, currency)
 
 
@@ -115,7 +116,7 @@ async def redeem(
         except Unparseable as error:
             raise AppError("invalid", str(error)) from None
         if result.reason == RefusalReason.unknown_code:
-            guesses.record_unknown(caller, purchase.code)
+            guesses.record_unknown(caller, plain_code(purchase.code))
         if result.reward_id is not None:
             return await shown_reward(write, caller, result.reward_id)
         if result.reason is None and result.redemption_id is not None:

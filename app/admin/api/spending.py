@@ -4,11 +4,13 @@ from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
+from app.admin.api.guesses import get_address_guesses, get_code_guesses
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Checkout
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
 from app.base import clock
+from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id, public_id_or_none
 from app.base.money import Money, MoneyError, exponent, parse
@@ -31,8 +33,9 @@ from app.platforms.events import Unparseable
 router = APIRouter(tags=["checkout"], route_class=ApiRoute)
 
 
-@router.get("/credits/balance", name="show_credit_balance", responses=problems(404, 422))
+@router.get("/credits/balance", name="show_credit_balance", responses=problems(404, 422, 429))
 async def show_balance(
+    request: Request,
     caller: Checkout,
     session: SessionDep,
     customer: Plain | None = None,
@@ -45,7 +48,7 @@ async def show_balance(
     """
     if (customer is None) == (email is None):
         raise AppError("invalid", "Name the customer by one of customer and email.")
-    owner = await _owner(session, caller.brand_id, customer, email)
+    owner = await _owner(request, session, caller, customer, email)
     now = clock.now()
     referrer_id = None if owner is None else owner.referrer_id
     found = {}
@@ -69,7 +72,7 @@ async def show_balance(
     name="reserve_credit",
     status_code=201,
     response_model=ReservationShape,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 429),
     openapi_extra=request_body(ReservationBody),
 )
 async def reserve(request: Request, caller: Checkout, write: IdempotentWriteDep) -> JSONResponse:
@@ -90,7 +93,7 @@ async def reserve(request: Request, caller: Checkout, write: IdempotentWriteDep)
             raise AppError("bad_amount", f"{error}.") from None
         if minor <= 0:
             raise AppError("bad_amount", "Reserve more than nothing.")
-        owner = await _owner(write.session, caller.brand_id, wanted.customer, wanted.email)
+        owner = await _owner(request, write.session, caller, wanted.customer, wanted.email)
         brand = await load_brand(write.session, caller.brand_id)
         reservation = await credit.reserve_credit(
             write.session,
@@ -110,7 +113,7 @@ async def reserve(request: Request, caller: Checkout, write: IdempotentWriteDep)
     "/credits/{id}/capture",
     name="capture_credit",
     response_model=ReservationShape,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 429),
     openapi_extra=request_body(CreditAmountBody, required=False),
 )
 async def capture(
@@ -124,10 +127,11 @@ async def capture(
     async def act() -> WriteResult:
         brand = await load_brand(write.session, caller.brand_id)
         amount = _amount(await request.body())
-        reservation_id = parse_public_id("crd", id)
-        captured = await credit_use.capture_credit(
-            write.session, brand, reservation_id, amount, now=clock.now()
-        )
+        with get_code_guesses(request).counting(caller, id):
+            reservation_id = parse_public_id("crd", id)
+            captured = await credit_use.capture_credit(
+                write.session, brand, reservation_id, amount, now=clock.now()
+            )
         return WriteResult(await _shown(write, captured))
 
     return await write.run(caller, act)
@@ -137,14 +141,20 @@ async def capture(
     "/credits/{id}/release",
     name="release_credit",
     response_model=ReservationShape,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 429),
 )
-async def release(id: Plain, caller: Checkout, write: IdempotentWriteDep) -> JSONResponse:  # noqa: A002  # the path's own word
+async def release(
+    id: Plain,  # noqa: A002  # the path's own word
+    request: Request,
+    caller: Checkout,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
     """Give a reservation up."""
 
     async def act() -> WriteResult:
         brand = await load_brand(write.session, caller.brand_id)
-        released = await credit_use.release_credit(write.session, brand, parse_public_id("crd", id))
+        with get_code_guesses(request).counting(caller, id):
+            released = await credit_use.release_credit(write.session, brand, parse_public_id("crd", id))
         return WriteResult(await _shown(write, released))
 
     return await write.run(caller, act)
@@ -154,7 +164,7 @@ async def release(id: Plain, caller: Checkout, write: IdempotentWriteDep) -> JSO
     "/credits/{id}/refund",
     name="refund_credit",
     response_model=ReservationShape,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 429),
     openapi_extra=request_body(CreditAmountBody, required=False),
 )
 async def refund(
@@ -168,10 +178,11 @@ async def refund(
     async def act() -> WriteResult:
         brand = await load_brand(write.session, caller.brand_id)
         amount = _amount(await request.body())
-        reservation_id = parse_public_id("crd", id)
-        refunded = await credit_use.refund_credit(
-            write.session, brand, reservation_id, amount, now=clock.now()
-        )
+        with get_code_guesses(request).counting(caller, id):
+            reservation_id = parse_public_id("crd", id)
+            refunded = await credit_use.refund_credit(
+                write.session, brand, reservation_id, amount, now=clock.now()
+            )
         return WriteResult(await _shown(write, refunded))
 
     return await write.run(caller, act)
@@ -185,15 +196,25 @@ def _amount(raw: bytes) -> str | None:
 
 
 async def _owner(
-    session: AsyncSession, brand_id: int, customer: str | None, email: str | None
+    request: Request, session: AsyncSession, caller: Actor, customer: str | None, email: str | None
 ) -> CreditOwner | None:
-    """Whose credit it is; raises 404 for an unknown id, None for an unknown address."""
+    """Whose credit it is; raises 404 for an unknown id, None for an unknown address.
+
+    Both count as guesses; raises 429 for a caller with too many.
+    """
     if customer is None:
-        return await credit.find_owner(session, brand_id, email=email)
-    owner = await credit.find_owner(session, brand_id, customer_id=parse_public_id("cus", customer))
-    if owner is None:
-        raise NotFound("There is no such customer.")
-    return owner
+        addresses = get_address_guesses(request)
+        addresses.refuse_if_limited(caller)
+        owner = await credit.find_owner(session, caller.brand_id, email=email)
+        if owner is None:
+            addresses.record_unknown(caller, (email or "").strip().lower())
+        return owner
+    with get_code_guesses(request).counting(caller, customer):
+        customer_id = parse_public_id("cus", customer)
+        owner = await credit.find_owner(session, caller.brand_id, customer_id=customer_id)
+        if owner is None:
+            raise NotFound("There is no such customer.")
+        return owner
 
 
 async def _shown(write: IdempotentWrite, reservation: CreditReservation) -> ReservationShape:

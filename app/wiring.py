@@ -55,8 +55,9 @@ async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> A
     """
     url = database_url_of(settings)
     engine = make_engine(url, pool_size=pools.main, limits=limits)
-    hooks = (
-        make_engine(url, pool_size=pools.hooks, name="tenfold hooks", limits=limits) if pools.hooks else None
+    hooks, providers = (
+        make_engine(url, pool_size=size, name=f"tenfold {name}", limits=limits) if size else None
+        for name, size in (("hooks", pools.hooks), ("providers", pools.providers))
     )
     tokens = Tokens(secret_key_of(settings), settings.old_secret_keys)
     try:
@@ -68,11 +69,13 @@ async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> A
             tokens,
             url,
             hook_sessions=None if hooks is None else make_sessions(hooks),
+            provider_sessions=None if providers is None else make_sessions(providers),
         )
     finally:
         await engine.dispose()
-        if hooks is not None:
-            await hooks.dispose()
+        for other in (hooks, providers):
+            if other is not None:
+                await other.dispose()
 
 
 @asynccontextmanager

@@ -24,6 +24,19 @@ class AppContext:
     """Of a pool that stores deliveries of shops and does nothing else; None: the same as
     `sessions`."""
 
+    provider_sessions: Sessions | None = None
+    """Of a pool that stores what providers report; None: the same as `hook_sessions`."""
+
+    @property
+    def sessions_for_shops(self) -> Sessions:
+        """For deliveries of shops."""
+        return self.hook_sessions or self.sessions
+
+    @property
+    def sessions_for_providers(self) -> Sessions:
+        """For reports of providers."""
+        return self.provider_sessions or self.sessions_for_shops
+
     @cached_property
     def reading_sessions(self) -> Sessions:
         """For pages: each statement is a transaction of its own."""

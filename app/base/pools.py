@@ -1,7 +1,8 @@
 """How a process divides the connections that it may hold, and whether the server has as many.
 
 A process never holds more than `TENFOLD_DATABASE_POOL`. Deliveries of shops have a pool of their
-own, so that pages and API calls that wait for a lock leave them alone.
+own, and so have the reports of providers, so that pages, API calls and each other's waiting for a
+lock leave them alone.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ QUEUE_CONNECTIONS = 3
 """Of a worker's queue engine: one listens, the others ask and report."""
 _HOOKS = 3
 """One stores, one stores for brands that are held up, one reads shops."""
+_PROVIDERS = 2
+"""Of the reports of providers: where one waits for a lock, the other stores."""
 _COMMAND = 4
 
 
@@ -25,12 +28,14 @@ class Pools:
     main: int
     hooks: int = 0
     queue: int = 0
+    providers: int = 0
+    """0: reports of providers share those of `hooks`."""
 
 
 def web_pools(total: int) -> Pools:
     """Of a web process."""
-    hooks = _HOOKS if total >= 10 else 2
-    return Pools(total - hooks, hooks=hooks)
+    hooks, providers = (_HOOKS, _PROVIDERS) if total >= 10 else (2, 1)
+    return Pools(total - hooks - providers, hooks=hooks, providers=providers)
 
 
 def worker_pools(total: int) -> Pools:

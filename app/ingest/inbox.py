@@ -78,7 +78,7 @@ class Inbox:
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._sessions = context.hook_sessions or context.sessions
+        self._sessions = context.sessions_for_shops
         self._shops: dict[str, KnownShop] = {}
         self._looking_up = asyncio.Lock()
         self._together, self._apart = _Lane(), _Lane()

@@ -13,8 +13,8 @@ from app.messaging.provider_events import ParsedProviderEvent, record_provider_e
 log = logger(__name__)
 
 GROUP_ROWS = 500
-WRITERS = 4
-"""Brands whose groups are written side by side."""
+WRITERS = 2
+"""Brands whose groups are written side by side: as many as the pool has connections."""
 WAITING_ROWS = 10_000
 """The most reports that wait in memory."""
 COMMIT_SECONDS = 10.0
@@ -43,7 +43,7 @@ class Receipts:
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._sessions = context.hook_sessions or context.sessions
+        self._sessions = context.sessions_for_providers
         self._waiting: dict[int, deque[_Waiting]] = {}
         self._count = 0
         self._writers: dict[int, asyncio.Task[None]] = {}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlencode
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from twilio.request_validator import RequestValidator
 from app.base.actor import cli_actor
 from app.base.config import Environment
 from app.base.context import AppContext
+from app.base.db import Limits, make_engine, make_sessions
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
@@ -48,11 +50,15 @@ def fake() -> FakeSendGrid:
 
 
 @pytest.fixture
-async def client(context: AppContext, fake: FakeSendGrid) -> AsyncIterator[AsyncClient]:
+def app() -> FastAPI:
+    return FastAPI()
+
+
+@pytest.fixture
+async def client(context: AppContext, fake: FakeSendGrid, app: FastAPI) -> AsyncIterator[AsyncClient]:
     context.settings.public_url = PUBLIC
     context.settings.sendgrid_event_public_key = fake.public_key
     context.settings.twilio_auth_token = SecretStr(AUTH_TOKEN)
-    app = FastAPI()
     app.state.context = context
     app.add_middleware(RequestMiddleware)
     install_problems(app)
@@ -103,6 +109,30 @@ async def test_signed_events_are_stored(
         answer = await client.post(EVENTS, content=body, headers=headers)
         assert (answer.status_code, answer.json()) == (200, {"received": True})
     assert await status_of(context, message_id) is MessageStatus.delivered
+    assert len(await stored_events(context)) == 2
+
+
+async def test_reports_need_none_of_the_connections_that_pages_wait_for(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid, app: FastAPI
+) -> None:
+    _, mail_attempt = await put(context, shop)
+    text_id, text_attempt = await put(context, shop, "+4915112345678", Channel.sms)
+    engine = make_engine(context.database_url, pool_size=1, limits=Limits(1, 1, 1, pool=0.1))
+    app.state.context = replace(
+        context, sessions=make_sessions(engine), hook_sessions=None, provider_sessions=context.sessions
+    )
+    async with engine.connect():
+        body, headers = fake.signed(fake.events("delivered", of=[mail_of(context, shop, mail_attempt)]))
+        assert (await client.post(EVENTS, content=body, headers=headers)).status_code == 200
+        token = context.tokens.link("attempt", shop.brand_id, text_attempt)
+        path = f"/hooks/twilio/status/{token}"
+        form = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+4915112345678"}
+        reply = {"MessageSid": "SM2", "From": "+4915112345678", "Body": "STOP"}
+        for url, fields in ((path, form), (INBOUND, reply)):
+            body, headers = signed(PUBLIC + url, fields)
+            assert (await client.post(url, content=body, headers=headers)).is_success
+    await engine.dispose()
+    assert await status_of(context, text_id) is MessageStatus.delivered
     assert len(await stored_events(context)) == 2
 
 

@@ -7,7 +7,7 @@ from app.base.config import Environment
 from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.schemas import Received
-from app.base.web.context import ContextDep, SessionDep
+from app.base.web.context import ContextDep, ProviderSessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.attribute import attribute
@@ -25,7 +25,9 @@ BODY_LIMIT = 4 * 1024 * 1024
     openapi_extra=request_headers(schemas.HEADERS)
     | request_body(schemas.SendGridEvents, examples={"delivered": schemas.EXAMPLE}),
 )
-async def receive_sendgrid_events(request: Request, context: ContextDep, session: SessionDep) -> Received:
+async def receive_sendgrid_events(
+    request: Request, context: ContextDep, session: ProviderSessionDep
+) -> Received:
     """Store SendGrid's events of our mails.
 
     200 after the commit, also for events that were stored before and for types that are not used.

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.base import clock
 from app.base.context import AppContext
 from app.base.errors import AppError
-from app.base.web.context import ContextDep, SessionDep
+from app.base.web.context import ContextDep, ProviderSessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
 from app.messaging.attribute import attribute
@@ -52,7 +52,7 @@ async def receive_twilio_status(
     form = await _signed_form(context, request)
     parsed = events.read_status(context.tokens, attempt, form, now=clock.now())
     if parsed is not None:
-        async with context.sessions() as session:
+        async with context.sessions_for_providers() as session:
             # A query only where the text's own token was not ours.
             attributed = await attribute(session, [parsed])
         for event in attributed:
@@ -75,7 +75,9 @@ def _get_receipts(request: Request) -> Receipts:
     openapi_extra=request_headers(schemas.HEADERS)
     | request_body(schemas.TwilioReply, media_type=FORM, examples={"stop": schemas.REPLY_EXAMPLE}),
 )
-async def receive_twilio_reply(request: Request, context: ContextDep, session: SessionDep) -> Response:
+async def receive_twilio_reply(
+    request: Request, context: ContextDep, session: ProviderSessionDep
+) -> Response:
     """A person's text to us.
 
     STOP in any wording and many languages suppresses texts for every brand, START takes that back.

@@ -29,6 +29,7 @@ from app.base.ids import parse_public_id
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
+from app.base.web.problems import refuse_unstorable
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.insight.overview import Overview, overview
@@ -104,7 +105,9 @@ async def _credentials(request: Request) -> tuple[str, str]:
         fields = parse_qs((await request.body()).decode(), max_num_fields=10)
     except ValueError:
         return "", ""
-    return fields.get("email", [""])[0][:320], fields.get("password", [""])[0]
+    email, password = fields.get("email", [""])[0], fields.get("password", [""])[0]
+    refuse_unstorable(email, password)
+    return email[:320], password
 
 
 @router.get("/login/{token}")

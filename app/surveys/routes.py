@@ -19,6 +19,7 @@ from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
 from app.base.web.pages import not_found_page, page
+from app.base.web.problems import refuse_unstorable
 from app.brands.rules import accent_of, zone_or
 from app.customers.names import shown_name
 from app.referrals.share import find_share
@@ -96,7 +97,9 @@ async def answer_survey(
     subject = _subject(request, context, token)
     if isinstance(subject, Response):
         return subject
-    form = read_form(await _fields(request, body))
+    fields = await _fields(request, body)
+    refuse_unstorable(*fields.values())
+    form = read_form(fields)
     outcome = None
     if form.score is not None:
         answer = NewResponse(form.score, form.comment, form.testimonial_consent)

@@ -84,6 +84,17 @@ async def test_the_page_has_one_question_and_mentions_no_reward(web, link):
     assert page.headers["cache-control"] == "no-store"
 
 
+async def test_a_zero_byte_in_the_form_is_422_and_changes_nothing(context, web, link):
+    before = await every_row(context)
+    multipart = {"score": (None, "10"), "comment": (None, "a\0b")}
+    for answer in (
+        await web.post(link, data={"score": "10", "comment": "a\0b"}),
+        await web.post(link, files=multipart),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert await every_row(context) == before
+
+
 async def test_pages_link_to_the_brands_legal_pages(context, brand, web, link):
     assert "Imprint" not in (await web.get(link)).text
     async with context.sessions.begin() as session:
@@ -103,7 +114,7 @@ async def test_a_score_in_the_link_is_only_chosen_beforehand(web, link):
 
 async def test_a_response_is_recorded_and_thanked_for(context, brand, web, link, survey):
     answer = await web.post(
-        link, data={"score": "7", "comment": "  Fine\x00 shirt ", "testimonial_consent": "yes"}
+        link, data={"score": "7", "comment": "  Fine\x07 shirt ", "testimonial_consent": "yes"}
     )
     assert (answer.status_code, answer.headers["location"]) == (303, f"{link}/thanks")
     (response,) = await responses_of(context, brand)

@@ -36,6 +36,12 @@ def problem(
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def refuse_unstorable(*texts: str) -> None:
+    """Raise `AppError` `invalid` (422) where a field of a form holds a zero byte."""
+    if any("\0" in text for text in texts):
+        raise AppError("invalid", f"{UNSTORABLE}.")
+
+
 def install_problems(app: FastAPI) -> None:
     """Return every failure as a problem, without repeating what was sent."""
 

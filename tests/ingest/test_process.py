@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import event as sa_event
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from app.base import due
 from app.base.actor import cli_actor
+from app.base.retry import LOCK_NOT_AVAILABLE, sqlstate_of
 from app.brands.add import add_brand, add_shop
 from app.customers.identify import identify
 from app.customers.models import Customer, CustomerReference, Suppression
 from app.customers.person import Person
 from app.ingest import claim, erase_sweep, process
+from app.ingest.isolate import MOST_TIMEOUTS
 from app.ingest.models import Delivery
 from app.ingest.rules import NOTHING_USED, DeliveryStatus
 from app.ingest.store import NewDelivery, replay, store_deliveries
@@ -241,6 +244,40 @@ async def test_delivery_that_cannot_be_processed_fails_alone_and_can_be_replayed
     assert await run(context) == 2
     assert {delivery.status for delivery in await deliveries(context)} == {DeliveryStatus.processed}
     assert await count(context, Order) == 40
+
+
+async def test_a_locked_row_is_passed_by_and_the_others_of_its_brand_are_processed(context, brand, shop):
+    await deliver(context, shop, paid(1))
+    await run(context)
+    mine = paid(2, customer={"email": "person1@example.com", "first_name": "Anna", "country": "NL"})
+    await deliver(context, shop, paid(3), mine, *(paid(number) for number in range(4, 12)))
+    async with context.sessions.begin() as locker:
+        await locker.execute(select(Customer).where(Customer.brand_id == brand.id).with_for_update())
+        assert await process.process_waiting(context, brand.id, now=NOW) == 10
+        assert await count(context, Order) == 10
+        waiting = [each for each in await deliveries(context) if each.status is DeliveryStatus.new]
+        assert [json.loads(each.body)["data"]["id"] for each in waiting] == ["2"]
+        with pytest.raises(DBAPIError) as raised:
+            await process.process_waiting(context, brand.id, now=NOW)
+        assert sqlstate_of(raised.value) == LOCK_NOT_AVAILABLE
+    await run(context)
+    assert await count(context, Order) == 11
+
+
+async def test_a_batch_that_waits_for_one_row_as_a_whole_gives_up_early(context, brand, shop):
+    await deliver(context, shop, paid(1))
+    await run(context)
+    mine = {"email": "person1@example.com", "first_name": "Anna", "country": "NL"}
+    await deliver(context, shop, *(paid(number, customer=mine) for number in range(2, 102)), paid(102))
+    async with context.sessions.begin() as locker:
+        await locker.execute(select(Customer).where(Customer.brand_id == brand.id).with_for_update())
+        timeouts = []
+        sa_event.listen(context.engine.sync_engine, "handle_error", timeouts.append)
+        with pytest.raises(DBAPIError):
+            await process.process_waiting(context, brand.id, now=NOW)
+        assert len(timeouts) <= MOST_TIMEOUTS
+    await run(context)
+    assert await count(context, Order) == 102
 
 
 async def test_batch_is_tried_again_after_a_deadlock(context, shop):

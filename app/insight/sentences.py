@@ -17,7 +17,7 @@ from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.facts_rules import FactKind
 from app.orders.models import Order, OrderFact
 from app.referrals.models import Code, Redemption, Reward, StoredState, WithheldOffer
-from app.surveys.models import Response, Survey
+from app.surveys.models import Response, StoredDeferral, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
 
 
@@ -61,12 +61,7 @@ def fact(it: OrderFact, number: str, currency: str, language: str) -> str:
 
 def survey(it: Survey, number: str | None, language: str, zone: ZoneInfo) -> str:
     """Where a survey stands, and why it was skipped or deferred."""
-    values = {
-        "survey": translate(language, "The survey about order %(number)s", number=number)
-        if number
-        else translate(language, "The survey"),
-        "by": by(language, it.channel),
-    }
+    values = {"survey": _the_survey(number, language), "by": by(language, it.channel)}
     if it.status is SurveyStatus.skipped:
         return translate(
             language, "%(survey)s is not sent: %(reason)s.", reason=skip_reason(it.reason, language), **values
@@ -91,6 +86,23 @@ def _planned_survey(it: Survey, values: dict[str, str], language: str, zone: Zon
         deferral=f" ({deferral})" if deferral else "",
         **values,
     )
+
+
+def deferral(it: StoredDeferral, number: str | None, language: str, zone: ZoneInfo) -> str:
+    """Until when a survey was deferred, and why."""
+    return translate(
+        language,
+        "%(survey)s was moved to %(day)s: %(deferral)s.",
+        survey=_the_survey(number, language),
+        day=_day(datetime.fromisoformat(it["until"]), language, zone),
+        deferral=word(language, words.DEFERRALS, it["reason"]),
+    )
+
+
+def _the_survey(number: str | None, language: str) -> str:
+    if number:
+        return translate(language, "The survey about order %(number)s", number=number)
+    return translate(language, "The survey")
 
 
 def by(language: str, channel: str | None) -> str:

@@ -6,6 +6,7 @@ without addresses.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -25,7 +26,9 @@ from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.models import Order, OrderFact
+from app.surveys.claim import deferrals_of
 from app.surveys.models import Response, Survey
+from app.surveys.rules import SurveyStatus
 
 
 async def timeline(
@@ -161,17 +164,26 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
         .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
         .where(*rows_of(person, Survey))
     )
-    return [
-        TimelineEntry(
+    happened = []
+    for it, number in found:
+        about = partial(TimelineEntry, survey=public_id("sur", it.id), status=it.status)
+        happened += [
+            about(
+                at=datetime.fromisoformat(each["at"]),
+                kind="survey_deferred",
+                text=sentences.deferral(each, number, person.language, person.zone),
+                reason=each["reason"],
+            )
+            for each in (it.deferrals if it.status is SurveyStatus.planned else deferrals_of(it)) or ()
+        ]
+        entry = about(
             at=it.sent_at or it.queued_at or (it.due_at if it.reason is None else None) or it.created_at,
             kind=f"survey_{it.status}",
             text=sentences.survey(it, number, person.language, person.zone),
-            survey=public_id("sur", it.id),
-            status=it.status,
             reason=it.reason,
         )
-        for it, number in found
-    ]
+        happened.append(entry)
+    return happened
 
 
 async def _messages(person: Person) -> list[TimelineEntry]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.base.batch import as_row, in_ids, recordset
 from app.brands.programme import Channel, Programme
 from app.customers.models import Customer
-from app.surveys.models import Survey
+from app.surveys.models import StoredDeferral, Survey
 from app.surveys.rules import SkipReason, SurveyStatus
 
 BATCH = 500
@@ -29,6 +29,7 @@ class SurveyState:
     channel: Channel | None
     due_at: datetime | None
     deferred_reason: str | None
+    deferrals: list[StoredDeferral] | None
     queued_at: datetime | None
     expires_at: datetime | None
     reminders_sent: int
@@ -41,6 +42,7 @@ _CHANGED = (
     Survey.channel,
     Survey.due_at,
     Survey.deferred_reason,
+    Survey.deferrals,
     Survey.queued_at,
     Survey.expires_at,
     Survey.reminders_sent,
@@ -57,11 +59,27 @@ def state_of(survey: Survey) -> SurveyState:
         channel=survey.channel,
         due_at=survey.due_at,
         deferred_reason=survey.deferred_reason,
+        deferrals=survey.deferrals,
         queued_at=survey.queued_at,
         expires_at=survey.expires_at,
         reminders_sent=survey.reminders_sent,
         reminder_due_at=survey.reminder_due_at,
     )
+
+
+def deferrals_of(survey: Survey) -> list[StoredDeferral]:
+    """Why it was sent later, oldest first: by its plan, then whenever it was due."""
+    if survey.deferrals is not None:
+        return survey.deferrals
+    if survey.deferred_reason is None or survey.due_at is None:
+        return []
+    # Its plan was made when the fact was reported that started the clock.
+    planned_at = survey.triggered_at or survey.created_at
+    return [
+        StoredDeferral(
+            reason=survey.deferred_reason, until=survey.due_at.isoformat(), at=planned_at.isoformat()
+        )
+    ]
 
 
 async def claim(

@@ -1,5 +1,6 @@
 """Tables of surveys and of the responses to them."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import (
@@ -12,11 +13,20 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
+
+
+class StoredDeferral(TypedDict):
+    """A decision to send a survey later: a `Deferral`, until when, and when it was made."""
+
+    reason: str
+    until: str
+    at: str
 
 
 class Survey(Base):
@@ -75,6 +85,8 @@ class Survey(Base):
     """When it is to be sent; none while it waits for a trigger that has no fallback."""
     deferred_reason: Mapped[str | None]
     """Why `due_at` was moved: `recontact`, `quiet_hours`, `max_per_day`."""
+    deferrals: Mapped[list[StoredDeferral] | None] = mapped_column(JSONB)
+    """Every deferral once it was due, the first one's by its plan included; oldest first."""
     queued_at: Mapped[Moment | None]
     """When its message was queued; `recontact_days` and `max_per_day` count from here."""
     sent_at: Mapped[Moment | None]

@@ -7,10 +7,19 @@ from sqlalchemy import Row
 
 from app.base.ids import public_id, public_id_or_none
 from app.base.masking import without_addresses
-from app.base.schemas import RowModel
+from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import Channel
+from app.surveys.claim import deferrals_of
 from app.surveys.models import Response, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus, band_of
+
+
+class SurveyDeferral(ApiModel):
+    """A decision to send a survey later: why, until when, and when it was made."""
+
+    reason: str
+    until: datetime
+    at: datetime
 
 
 class SurveyRow(RowModel):
@@ -23,6 +32,8 @@ class SurveyRow(RowModel):
     status: SurveyStatus | str
     reason: SkipReason | str | None
     deferred_reason: str | None
+    deferrals: list[SurveyDeferral]
+    """Every decision to send it later, oldest first."""
     due_at: datetime | None
     channel: Channel | str | None
     sent_at: datetime | None
@@ -43,6 +54,7 @@ class SurveyRow(RowModel):
             status=survey.status,
             reason=survey.reason,
             deferred_reason=survey.deferred_reason,
+            deferrals=[SurveyDeferral.model_validate(each) for each in deferrals_of(survey)],
             due_at=survey.due_at,
             channel=survey.channel,
             sent_at=survey.sent_at,

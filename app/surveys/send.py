@@ -17,9 +17,16 @@ from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.brands.rules import zone_or
 from app.messaging.queue import NewMessage, queue_messages
-from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
+from app.surveys.claim import (
+    SurveyState,
+    claim,
+    deferrals_of,
+    next_reminder_at,
+    state_of,
+    write_states,
+)
 from app.surveys.gather import gather_surveys, survey_message
-from app.surveys.models import Survey
+from app.surveys.models import StoredDeferral, Survey
 from app.surveys.rules import SurveyStatus
 from app.surveys.schedule_rules import Deferred, Send, Skipped, recheck
 from app.surveys.templates import SURVEY
@@ -134,7 +141,15 @@ def _decided(
                 reminder_due_at=next_reminder_at(programme, 0, now=now),
             )
         case Deferred():
-            return replace(state, due_at=decision.until, deferred_reason=decision.why)
+            deferral = StoredDeferral(
+                reason=decision.why.value, until=decision.until.isoformat(), at=now.isoformat()
+            )
+            return replace(
+                state,
+                due_at=decision.until,
+                deferred_reason=decision.why,
+                deferrals=[*deferrals_of(survey), deferral],
+            )
         case Skipped():
             return replace(state, status=SurveyStatus.skipped, reason=decision.reason)
         case _:

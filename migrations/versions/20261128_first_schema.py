@@ -960,6 +960,7 @@ def upgrade() -> None:
         sa.Column("triggered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deferred_reason", sa.Text(), nullable=True),
+        sa.Column("deferrals", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("queued_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),

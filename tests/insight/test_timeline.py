@@ -22,7 +22,12 @@ from app.orders.rules import OrderStatus
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 from app.surveys.rules import Band, Deferral, SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY
+from tests.support.constants import NOW
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import make_delivered_order
+from tests.support.factories.programme import set_terms
 from tests.support.factories.rows import START, Rows
+from tests.support.factories.surveys import advance, sent_survey, survey_of
 
 
 @pytest.fixture
@@ -294,3 +299,38 @@ async def test_the_history_of_consent_and_suppression_is_shown(context, session,
             "Gets nothing by e-mail any more: they unsubscribed.",
             "Gets messages by e-mail again; taken back: they unsubscribed.",
         ]
+
+
+async def test_every_deferral_of_a_survey_is_kept_with_its_reason(context, brand, shop):
+    """Deferred for ten days after another survey, then for a night."""
+    await set_terms(context, brand, {"survey": {"recontact_days": 10}})
+    first = await sent_survey(context, brand, shop)
+    order_id = await make_delivered_order(context, brand, shop, first.customer_id)
+    await advance(context)
+    night = NOW + timedelta(days=10, hours=10)
+    await advance(context, night)
+    await advance(context, night + timedelta(hours=12))
+    survey = await survey_of(context, brand, order_id)
+    assert (survey.status, survey.deferred_reason) == (SurveyStatus.queued, "quiet_hours")
+    async with context.sessions() as session:
+        story = await timeline(session, context.tokens, brand.id, first.customer_id)
+    deferred = [(each.at, each.reason, each.text) for each in story if each.kind == "survey_deferred"]
+    recontact, night_time = (words.DEFERRALS[each] for each in (Deferral.recontact, Deferral.quiet_hours))
+    text = "The survey about order 1042 was moved to {} March 2026: {}."
+    assert deferred == [
+        (NOW, "recontact", text.format(20, recontact)),
+        (night, "quiet_hours", text.format(21, night_time)),
+    ]
+
+
+async def test_deferral_by_a_plan_stays_when_the_survey_is_deferred_again(context, brand, shop):
+    await set_terms(context, brand, {"survey": {"delay_hours": 82, "max_per_day": 1}})
+    people = [await make_customer(context, brand) for _ in range(2)]
+    ids = [await make_delivered_order(context, brand, shop, person) for person in people]
+    await advance(context)
+    await advance(context, NOW + timedelta(days=1))
+    surveys = [await survey_of(context, brand, order_id) for order_id in ids]
+    assert sorted([each["reason"] for each in survey.deferrals or ()] for survey in surveys) == [
+        [],
+        ["quiet_hours", "max_per_day"],
+    ]

@@ -27,15 +27,16 @@ _ONE_MAILBOX = {
 }
 """Domains under which a provider gives one mailbox several names.
 
-Google: support.google.com/mail/answer/10313. Apple: support.apple.com/en-us/102561. Proton:
-proton.me/support/addresses-and-aliases.
+Google: support.google.com/mail/answer/10313. Apple: support.apple.com/118230. Proton:
+proton.me/support/addresses-and-aliases (a name belongs to one account under all of its domains).
 """
 _IGNORED_SIGNS = {"gmail.com": re.compile(r"\."), "proton.me": re.compile(r"[._-]")}
 """What a provider ignores in a name. Google: support.google.com/mail/answer/7436150. Proton:
-`removeEmailAlias` of its web clients."""
+`removeEmailAlias` of its web clients (ProtonMail/WebClients, `src/helpers/string.js`)."""
 _YAHOO = re.compile(r"yahoo\.[a-z.]{2,6}|ymail\.com|rocketmail\.com")
-"""Disposable addresses are `name-word`, and no other name has a dash:
-help.yahoo.com/kb/SLN28815."""
+"""Disposable addresses are `base-word`, and the dash is reserved for them: Yahoo's application for
+patent US 2006/0041621 and its AddressGuard help. All of a person's have one base, which they chose;
+the mailbox's own name may be another, so these alone are known to be one person's."""
 _FASTMAIL = re.compile(r"([a-z0-9_-]+)\.(fastmail\.(?:com|fm|net|org|jp|de|es|in|se|uk|us|to))")
 """Whatever stands before `@name.fastmail.com` reaches `name@fastmail.com`:
 fastmail.help/hc/en-us/articles/360060591053."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.messaging.replies import Reply, read_reply
 
 TABLES = tomllib.loads(files("app.messaging").joinpath("stop_words.toml").read_text("utf-8"))
-LANGUAGES = {"en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "no", "fi", "tr"}
+LANGUAGES = {"en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "no", "fi", "tr", "ru"}
 WORDS = [(name, word) for name, table in TABLES.items() if name != "start" for word in table["words"]]
 
 

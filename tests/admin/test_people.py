@@ -9,6 +9,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import select
 
 from app.admin.keys import add_key
+from app.admin.models import IdempotencyKey
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
@@ -160,6 +161,42 @@ async def test_erasing_and_exporting_want_their_scopes(story):
     await story.at(NOW)
     again = await client.post(f"{path}/erase", headers={"Idempotency-Key": "k"})
     assert again.json() == erased.json()
+
+
+async def test_repeated_write_about_somebody_who_was_erased_is_410_and_others_stay(story, context):
+    """What the API remembers for an `Idempotency-Key` names nobody any more; the key stays used."""
+    code = await story.promoter(an_order(1, NOW), delivered_at=NOW, asked_at=DUE)
+
+    def redeemed(number: int, email: str) -> dict:
+        order = an_order(number, DUE) | {"customer": {"email": email, "country": "NL"}}
+        return {"code": code, "order": {**order, "discount_codes": []}}
+
+    bodies = {"ben": redeemed(2, "ben@example.com"), "cleo": redeemed(3, "cleo@example.com")}
+    first = {key: await story.post_api("/codes/redeem", body, once=key) for key, body in bodies.items()}
+    assert [each.status_code for each in first.values()] == [201, 201]
+    ben = await customer_id(story, "ben@example.com")
+    assert (await story.post_api(f"/customers/{ben}/erase", {})).status_code == 200
+    await story.at(DUE)
+    again = await story.post_api("/codes/redeem", bodies["ben"], once="ben")
+    assert (again.status_code, again.json()["code"]) == (410, "erased")
+    changed = await story.post_api("/codes/redeem", redeemed(4, "ben@example.com"), once="ben")
+    assert changed.json()["code"] == "idempotency_key_reused"
+    assert len(await story.api("/redemptions")) == 2, "it was not done again"
+    cleo = await story.post_api("/codes/redeem", bodies["cleo"], once="cleo")
+    assert (cleo.status_code, cleo.json()) == (201, first["cleo"].json())
+    async with context.sessions() as session:
+        stored = {row.key: row.body for row in await session.scalars(select(IdempotencyKey))}
+    assert stored["ben"] == {}
+
+
+async def test_erasing_the_referrer_empties_responses_about_their_friends_too(story, context):
+    code = await story.promoter(an_order(1, NOW), delivered_at=NOW, asked_at=DUE)
+    body = {"code": code, "order": an_order(2, DUE) | {"customer": {"email": "ben@example.com"}}}
+    assert (await story.post_api("/codes/redeem", body, once="ben")).status_code == 201
+    ana = await customer_id(story, ANA)
+    assert (await story.post_api(f"/customers/{ana}/erase", {})).status_code == 200
+    await story.at(DUE)
+    assert (await story.post_api("/codes/redeem", body, once="ben")).status_code == 410
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.context import ContextDep
 from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
 from app.base.web.openapi import install_openapi, operation_id, problems
+from app.base.web.peers import PEERS
 from app.base.web.problems import install_problems, problem
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
@@ -142,6 +143,7 @@ def _add_operations(app: FastAPI) -> None:
     @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, name="metrics")
     async def metrics_page(context: ContextDep) -> Response:
         """Metrics for Prometheus."""
+        metrics.ONE_PEER.set(PEERS.are_one)
         metrics.QUEUE_LAG.set(await due.queue_lag_seconds(context.sessions))
         async with context.sessions() as session:
             metrics.FENCED.set(await load_fence(session) is not None)

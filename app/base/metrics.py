@@ -27,6 +27,11 @@ MESSAGES_STUCK = Gauge(
 MESSAGES_IN_REVIEW = Gauge(
     "tenfold_messages_in_review", "Messages that a person must decide about.", registry=REGISTRY
 )
+ONE_PEER = Gauge(
+    "tenfold_callers_share_one_peer",
+    "1 while all callers of customers' pages have one private address, as behind an untrusted proxy.",
+    registry=REGISTRY,
+)
 FENCED = Gauge(
     "tenfold_sending_off",
     "1 while a restored database sends nothing until it is recovered.",

@@ -39,6 +39,40 @@ def variable_problems(env_file: Path) -> list[str]:
     return problems
 
 
+WEB_SECONDS = 3.0
+LARGEST_ANSWER = 4 * 2**20
+
+
+def web_problems(settings: Settings) -> list[str]:
+    """What a running web process has seen of its callers; nothing where none is reached.
+
+    It is asked at `TENFOLD_PUBLIC_URL`, as its callers do.
+    """
+    from http.client import HTTPException
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    from app.cli import console
+
+    url = f"{settings.public_url}/metrics"
+    try:
+        with urlopen(url, timeout=WEB_SECONDS) as answer:  # noqa: S310  # settings allow http and https
+            text = answer.read(LARGEST_ANSWER).decode("utf-8", "replace")
+    except (URLError, OSError, ValueError, HTTPException):
+        console.print_note(
+            f"No web process was reached at {settings.public_url}, so its callers are unknown."
+        )
+        return []
+    if "tenfold_callers_share_one_peer 1.0" not in text.splitlines():
+        return []
+    sentence = (
+        "All callers of customers' pages have one private address, so that one who guesses links locks all"
+        " others out. Tell the web process whose X-Forwarded-For it may trust: FORWARDED_ALLOW_IPS=ADDRESS"
+        " of your proxy."
+    )
+    return [sentence]
+
+
 def disk_problems(settings: Settings) -> list[str]:
     """Disks of the home and the journal that are nearly full."""
     folders = {"TENFOLD_HOME": settings.home, "the journal": settings.journal_path}

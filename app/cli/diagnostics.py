@@ -62,19 +62,20 @@ def invariants(
 
 @console.cli.command()
 def doctor() -> None:
-    """Check settings, database, schema, key, journal, providers, queue, disks, shops' connections.
+    """Check settings, database, schema, key, journal, providers, queue, disks, shops, callers.
 
     Prints each problem with its solution, and exits with 1 where there is one.
     """
     from app.base.config import load_settings
     from app.base.embedded import embedded_problems
-    from app.cli.checks import disk_problems, variable_problems
+    from app.cli.checks import disk_problems, variable_problems, web_problems
 
     settings = load_settings()
     problems = console.with_context(_examine, settings=settings, migrated=False)
     problems += _examine_providers(settings)
     problems += asyncio.run(_examine_mail_server(settings))
     problems += variable_problems(Path(".env"))
+    problems += web_problems(settings)
     problems += disk_problems(settings)
     if settings.embedded:
         problems += embedded_problems(settings.home)

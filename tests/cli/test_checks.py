@@ -2,7 +2,12 @@
 
 import shutil
 from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
+import pytest
+
+from app.base import metrics
 from app.cli import checks
 from tests.support.constants import PROJECT
 
@@ -35,6 +40,41 @@ def test_a_full_disk_is_named_and_a_free_one_is_not(monkeypatch, settings):
     assert "300 MiB left" in journal
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(2**40, 0, 2**40))
     assert checks.disk_problems(settings) == []
+
+
+@pytest.fixture
+def web(settings):
+    """A web process that answers with what `pages` holds, at the public address."""
+    pages = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):  # as the library names it
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(pages[self.path])
+
+        def log_message(self, *_words):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.public_url = f"http://127.0.0.1:{server.server_port}"
+        yield pages
+        server.shutdown()
+
+
+def test_callers_that_share_one_private_address_are_a_problem(web, settings):
+    for one in (True, False):
+        metrics.ONE_PEER.set(one)
+        web["/metrics"] = metrics.rendered()
+        problems = checks.web_problems(settings)
+        assert ["FORWARDED_ALLOW_IPS" in problem for problem in problems] == [True] * one
+
+
+def test_no_web_process_is_no_problem(settings, capsys):
+    settings.public_url = "http://127.0.0.1:9"
+    assert checks.web_problems(settings) == []
+    assert "No web process was reached" in capsys.readouterr().err
 
 
 async def test_connections_that_are_nearly_used_up_are_a_problem(context, monkeypatch):

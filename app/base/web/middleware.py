@@ -13,6 +13,7 @@ from app.base import clock, metrics
 from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.log import logger
+from app.base.web.peers import PEERS
 from app.base.web.problems import UNSTORABLE, problem
 
 log = logger(__name__)
@@ -50,6 +51,7 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         secure = _is_https(scope)
+        PEERS.note(scope)
         given = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), ""
         )

@@ -257,8 +257,15 @@ def parse_rounded(value: str | int | Decimal, currency: str) -> int:
 
 
 def _parse_rounded(value: str | int | Decimal, currency: str) -> int:
-    places = exponent(currency)
-    minor = round_half_up(parse_decimal(value).scaleb(places, _EXACT))
+    return rounded(parse_decimal(value), currency)
+
+
+def rounded(number: Decimal, currency: str) -> int:
+    """In minor units what `parse_decimal` returned, or a sum of such, rounded half up.
+
+    Raises `MoneyError` where that is more than any order.
+    """
+    minor = round_half_up(number.scaleb(exponent(currency), _EXACT))
     if abs(minor) > MAX_MINOR:
         raise MoneyError("the amount is larger than any order")
     return minor

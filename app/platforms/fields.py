@@ -4,6 +4,7 @@ Every error names the field.
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -25,7 +26,7 @@ _MOST_PIECES = 10**9
 def load(raw: bytes) -> "Fields":
     """The JSON object in a body, its decimals exact. Raises `Unparseable` for anything else."""
     try:
-        body = _DECODER.decode(raw.decode("utf-8-sig"))
+        body = _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError:
         raise Unparseable("The body is not UTF-8.") from None
     except RecursionError:

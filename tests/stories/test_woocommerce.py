@@ -148,6 +148,38 @@ async def test_what_cannot_be_read_is_kept_and_explained(story):
     assert await story.api("/orders") == []
 
 
+async def test_odd_orders_are_processed_and_show_what_can_be_known(story):
+    late = {f"date_{each}_gmt": "2199-12-31T23:59:59" for each in ("created", "modified", "paid")}
+    yen = {"line_items": [], "coupon_lines": [], "shipping_total": "0", "discount_total": "0"}
+    two_phones = order(6, -5, "processing")
+    two_phones["billing"] |= {"phone": "040 1234567"}
+    two_phones["shipping"] |= {"phone": "01 23 45 67 89", "country": "FR"}
+    bodies = [
+        order(9007199254740993, -5, "processing"),
+        order(2, -5, "processing", coupon_lines=[{"id": 1, "code": " ", "discount": "1.00"}]),
+        order(3, -5, "processing", currency="JPY", total="3300", **yen),
+        order(4, -5, "processing", currency="KWD", total="12.345", **yen),
+        order(5, -5, "completed", **late, date_completed_gmt="2199-12-31T23:59:59"),
+        two_phones,
+        order(7, -5, "processing", billing={}, shipping={}, meta_data=[]),
+        order(8, -5, "processing", total="0.00", refunds=[refund(1, "99999999.99")]),
+    ]
+    for body in bodies:
+        assert await deliver(story.client, body) == 200
+    await story.at(NOW)
+    assert {each["status"] for each in await story.api("/deliveries")} == {"processed"}
+    orders = {each["number"]: each for each in await story.api("/orders")}
+    assert orders["W9007199254740993"]["external_id"] == "9007199254740993"
+    assert [(orders[name]["total"], orders[name]["currency"]) for name in ("W3", "W4")] == [
+        ("3300", "JPY"),
+        ("12.345", "KWD"),
+    ]
+    phones = {each["email"]: each["phone"] for each in await story.api("/customers")}
+    assert phones["buyer6@example.com"] == "+49401234567"
+    surveys = {each["order"]: each["reason"] for each in await story.api("/surveys")}
+    assert (surveys[orders["W7"]["id"]], len(surveys)) == ("no_address", len(bodies))
+
+
 async def test_whatever_order_reports_come_in_the_order_is_the_same(story):
     done = {"date_completed_gmt": gmt(-2)}
     states = [

@@ -33,7 +33,7 @@ def in_minor(amount: Decimal | None, currency: str) -> int | None:
     if amount is None or amount < 0:
         return None
     try:
-        return money.parse_rounded(amount, currency)
+        return money.rounded(amount, currency)
     except money.MoneyError:
         return None
 

@@ -4,6 +4,7 @@ from app.admin import erase as admin_erase
 from app.admin import models as admin
 from app.base import audit
 from app.base import models as base
+from app.base.distribute import Place
 from app.base.outbox import CONSUMERS
 from app.brands import models as brands
 from app.customers import models as customers
@@ -19,7 +20,69 @@ from app.surveys import templates as survey_templates
 
 CONSUMERS.append(admin_erase.CONSUMER)
 
+REFERENCE = frozenset({"brands", "shop_slugs"})
+"""Where the tables are distributed by brand (Citus), these small ones are on every machine."""
+LOCAL = frozenset({"installations", "journal_positions", "provider_circuits", "secret_keys"})
+"""These belong to no brand and stay on the machine that the processes connect to. No statement
+reads them together with a brand's tables. The queue engine's tables are there too."""
+DISTRIBUTED = frozenset(
+    {
+        "api_keys",
+        "attempts",
+        "audit_entries",
+        "audit_values",
+        "code_publications",
+        "codes",
+        "consent_facts",
+        "consents",
+        "credit_accounts",
+        "credit_reservations",
+        "customer_references",
+        "customers",
+        "data_requests",
+        "deliveries",
+        "deliveries_customers",
+        "delivery_fetches",
+        "domain_events",
+        "erased_identities",
+        "erasures",
+        "event_tasks",
+        "former_references",
+        "idempotency_keys",
+        "ledger_entries",
+        "login_links",
+        "messages",
+        "order_facts",
+        "orders",
+        "outbox",
+        "programmes",
+        "provider_events",
+        "redemptions",
+        "referrers",
+        "responses",
+        "rewards",
+        "shop_connections",
+        "shops",
+        "staff",
+        "staff_sessions",
+        "suppressions",
+        "surveys",
+        "template_versions",
+        "terms",
+        "visit_counts",
+        "visits",
+        "withheld_offers",
+    }
+)
+"""All others, by `brand_id`: a brand's rows of all of them are on one machine."""
+PLACES = dict.fromkeys(REFERENCE, Place.reference) | dict.fromkeys(DISTRIBUTED, Place.distributed)
+"""What `tenfold distribute` does with each table but the local ones."""
+
 __all__ = [
+    "DISTRIBUTED",
+    "LOCAL",
+    "PLACES",
+    "REFERENCE",
     "admin",
     "audit",
     "base",

@@ -1,7 +1,7 @@
 """The API keys that a process has seen, and when they were used last."""
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ class KnownKey:
 
 @dataclass(slots=True)
 class KnownKeys:
-    """Finds keys, and writes when they were used: for all together, never in a request."""
+    """Finds keys, and writes when they were used: many together, never in a request."""
 
     sessions: Sessions
     monotonic: Callable[[], float] = clock.monotonic
@@ -95,36 +95,41 @@ class KnownKeys:
         self._writing = asyncio.create_task(self.write_uses())
 
     async def write_uses(self) -> None:
-        """Write the uses noted since the last time, in one statement.
+        """Write the uses noted since the last time, in one statement a brand.
 
         What cannot be written is logged and left out: the next use is written again.
         """
         uses, self._uses = self._uses, {}
         self._next_write = self.monotonic() + WRITE_SECONDS
+        of_brand: dict[int, dict[UUID, datetime]] = defaultdict(dict)
+        for (brand_id, key_id), at in uses.items():
+            of_brand[brand_id][key_id] = at
+        for brand_id, keys in of_brand.items():
+            await self._write_uses(brand_id, keys)
+
+    async def _write_uses(self, brand_id: int, uses: dict[UUID, datetime]) -> None:
         try:
             async with self.sessions.begin() as session:
-                await session.execute(_write(uses))
+                await session.execute(_write(brand_id, uses))
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("the last uses of API keys could not be written", error=type(error).__name__)
 
 
-def _write(uses: dict[tuple[int, UUID], datetime]) -> Update:
-    rows = [
-        {"brand_id": brand_id, "id": key_id, "last_used_at": at} for (brand_id, key_id), at in uses.items()
-    ]
-    used = recordset(rows, [ApiKey.brand_id, ApiKey.id, ApiKey.last_used_at], "used")
+def _write(brand_id: int, uses: dict[UUID, datetime]) -> Update:
+    rows = [{"id": key_id, "last_used_at": at} for key_id, at in uses.items()]
+    used = recordset(rows, [ApiKey.id, ApiKey.last_used_at], "used")
     a_minute_old = ApiKey.last_used_at < used.c.last_used_at - timedelta(seconds=WRITE_SECONDS)
     due = (
-        select(ApiKey.brand_id, ApiKey.id, used.c.last_used_at)
-        .join(used, (used.c.brand_id == ApiKey.brand_id) & (used.c.id == ApiKey.id))
-        .where(or_(ApiKey.last_used_at.is_(None), a_minute_old))
+        select(ApiKey.id, used.c.last_used_at)
+        .join(used, used.c.id == ApiKey.id)
+        .where(ApiKey.brand_id == brand_id, or_(ApiKey.last_used_at.is_(None), a_minute_old))
         # Another process writes the rows that are locked.
         .with_for_update(of=ApiKey, key_share=True, skip_locked=True)
         .cte("due")
     )
     return (
         update(ApiKey)
-        .where(ApiKey.brand_id == due.c.brand_id, ApiKey.id == due.c.id)
+        .where(ApiKey.brand_id == brand_id, ApiKey.id == due.c.id)
         .values(last_used_at=due.c.last_used_at)
         .execution_options(synchronize_session=False)
     )

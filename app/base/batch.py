@@ -11,10 +11,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, column, func, literal
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, Uuid, any_, column, func, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,6 +41,15 @@ def recordset(
 def as_row(value: "DataclassInstance") -> dict[str, Any]:
     """Return a dataclass's values by name, not copied (`dataclasses.asdict` copies deeply)."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def constant(value: Any, kind: TypeEngine[Any] | None = None) -> BindParameter[Any]:
+    """A value of our own that stands in the statement's text instead of being bound.
+
+    After `ON CONFLICT` of an `INSERT ... SELECT` all values are such: where tables are distributed
+    (Citus), that statement is run in two parts, and the second one has no bound values.
+    """
+    return literal(value, kind, literal_execute=True)
 
 
 def in_ids(subject: QueryableAttribute[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:

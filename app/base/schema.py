@@ -21,7 +21,7 @@ from app.base.retry import sqlstate_of
 
 log = logger(__name__)
 
-_MIGRATION_LOCK = 0x7E4F01D
+MIGRATION_LOCK = 0x7E4F01D
 """Advisory lock: several processes that start at once migrate one after the other."""
 LOCK_MILLISECONDS = 1_000
 """How long a migration waits for a table's lock; meanwhile everybody else waits behind it."""
@@ -73,7 +73,7 @@ async def _migrate(url: str) -> None:
     engine = make_engine(url, pool_size=2, name="tenfold migrate", limits=MIGRATION)
     try:
         async with engine.connect() as guard:
-            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
             try:
                 async with engine.connect() as connection:
                     if await is_newer(connection):
@@ -88,7 +88,7 @@ async def _migrate(url: str) -> None:
                     await connection.commit()
                 await due.install(_with_lock_timeout(url))
             finally:
-                await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+                await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
     finally:
         await engine.dispose()
 

@@ -16,6 +16,7 @@ def main() -> NoReturn:
         access,
         connect,
         diagnostics,
+        distribute,
         manage,
         people,
         recovery,

@@ -14,7 +14,7 @@ from sqlalchemy import delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, in_ids, recordset
+from app.base.batch import as_row, constant, in_ids, recordset
 from app.base.tokens import Tokens
 from app.customers.contact import email_key
 from app.customers.models import CustomerReference, ErasedIdentity
@@ -131,7 +131,7 @@ async def list_erased(session: AsyncSession, brand_id: int, identities: Sequence
                 "customer_id": func.coalesce(new.customer_id, ErasedIdentity.customer_id),
                 "sequence": func.greatest(ErasedIdentity.sequence, new.sequence),
                 "erased_at": func.greatest(ErasedIdentity.erased_at, new.erased_at),
-                "journaled": False,
+                "journaled": constant(value=False),
             },
         )
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -79,7 +79,7 @@ async def request_fetches(
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["brand_id", "delivery_id"],
-            set_={"resource": new.resource, "due_at": new.due_at, "attempts": 0, "body": None},
+            set_={"resource": new.resource, "due_at": new.due_at, "attempts": new.attempts, "body": null()},
         )
     )
     await due.wake(session, FETCH_SWEEP_NAME)

@@ -29,10 +29,10 @@ GROUP_BYTES = 8 * 1024 * 1024
 WAITING_BYTES = 64 * 1024 * 1024
 WAITING_ROWS = 10_000
 """The most deliveries that wait in memory; beyond it the shop gets 503 and repeats the delivery."""
-APART_SECONDS = 10.0
-"""How long a brand whose deliveries could not be stored is apart from the others."""
 COMMIT_SECONDS = 10.0
 """After that the delivery gets 503: platforms wait about as long themselves, and repeat it."""
+APART_COMMIT_SECONDS = 3.0
+"""The same for one brand apart: others may wait behind it."""
 
 
 class Unavailable(AppError):
@@ -71,9 +71,9 @@ class Inbox:
 
     One writer commits all that waits in one transaction; what arrives meanwhile waits for the next
     one. So groups grow with the load, a single delivery is written at once, and an idle process has
-    no task to stop. Where the database refuses a group, as at a locked row, its deliveries are
-    stored brand by brand in a lane of their own, and a brand that failed stays there for a while:
-    so it holds up no other.
+    no task to stop. Where a group of several brands cannot be stored, as at a locked row or where
+    the machine of one brand is away, it is stored brand by brand in a lane of its own, and a brand
+    stays there until it was stored by itself: so it holds up no other.
     """
 
     def __init__(self, context: AppContext) -> None:
@@ -82,8 +82,8 @@ class Inbox:
         self._shops: dict[str, KnownShop] = {}
         self._looking_up = asyncio.Lock()
         self._together, self._apart = _Lane(), _Lane()
-        self._set_apart: dict[int, float] = {}
-        """Brands, with the monotonic time until which each is stored by itself."""
+        self._set_apart: set[int] = set()
+        """The brands that are stored apart."""
         self._waiting_rows = 0
         self._waiting_bytes = 0
 
@@ -124,9 +124,7 @@ class Inbox:
         await stored
 
     def _lane_of(self, brand_id: int) -> _Lane:
-        if self._set_apart and self._set_apart.get(brand_id, 0.0) > clock.monotonic():
-            return self._apart
-        return self._together
+        return self._apart if brand_id in self._set_apart else self._together
 
     def _put(self, lane: _Lane, deliveries: Iterable[Waiting]) -> None:
         lane.waiting.extend(deliveries)
@@ -137,45 +135,37 @@ class Inbox:
         try:
             while lane.waiting:
                 group = next_group(lane.waiting, one_brand=lane is self._apart)
-                await self._write(group)
+                seconds = APART_COMMIT_SECONDS if lane is self._apart else COMMIT_SECONDS
+                await self._write(group, seconds)
         finally:
             lane.writer = None
 
-    async def _write(self, group: list[Waiting]) -> None:
+    async def _write(self, group: list[Waiting], seconds: float) -> None:
         brands = {delivery.brand_id for delivery, _ in group}
         try:
-            await self._commit([delivery for delivery, _ in group])
+            await self._commit([delivery for delivery, _ in group], seconds)
         except Exception as error:  # noqa: BLE001  # nothing is acknowledged that is not committed
             if isinstance(error, (DataError, IntegrityError)) and len(group) > 1:
                 # One of them cannot be stored (its shop was just removed); the others must be all
                 # the same.
                 for each in group:
-                    await self._write([each])
-            elif self._are_apart(brands, error) and len(brands) > 1:
-                self._put(self._apart, group)
+                    await self._write([each], seconds)
             else:
-                self._fail(group, error)
+                of_some_brand = is_of_some_brand(error)
+                self._set_apart |= brands if of_some_brand else set()
+                if of_some_brand and len(brands) > 1:
+                    self._put(self._apart, group)
+                else:
+                    self._fail(group, error)
         else:
-            for brand_id in self._set_apart.keys() & brands:
-                del self._set_apart[brand_id]
+            self._set_apart -= brands
             self._release(group)
             for _, stored in group:
                 if not stored.done():
                     stored.set_result(None)
 
-    def _are_apart(self, brands: set[int], error: Exception) -> bool:
-        """Whether these brands are now stored apart: not where the whole database is away."""
-        if (
-            not isinstance(error, DBAPIError)
-            or isinstance(error, (DataError, IntegrityError))
-            or error.connection_invalidated
-        ):
-            return False
-        self._set_apart |= dict.fromkeys(brands, clock.monotonic() + APART_SECONDS)
-        return True
-
-    async def _commit(self, deliveries: list[NewDelivery]) -> None:
-        async with asyncio.timeout(COMMIT_SECONDS):
+    async def _commit(self, deliveries: list[NewDelivery], seconds: float) -> None:
+        async with asyncio.timeout(seconds):
             async with self._sessions.begin() as session:
                 await store_deliveries(session, deliveries)
 
@@ -189,6 +179,16 @@ class Inbox:
     def _release(self, group: list[Waiting]) -> None:
         self._waiting_rows -= len(group)
         self._waiting_bytes -= sum(len(delivery.body) for delivery, _ in group)
+
+
+def is_of_some_brand(error: Exception) -> bool:
+    """Whether other brands could be stored all the same: not where the whole database is away.
+
+    What is wrong with one row is no reason to keep its brand apart.
+    """
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, (DataError, IntegrityError)) and not error.connection_invalidated
+    return isinstance(error, TimeoutError)
 
 
 def next_group(waiting: deque[Waiting], *, one_brand: bool) -> list[Waiting]:

@@ -1,6 +1,6 @@
 """The SQL of the funnel: one query for each group of stages, and one for revenue and cost.
 
-Each binds what `periods.binds` returns.
+Each binds what `periods.binds` returns, and names the brand at every table.
 """
 
 from app.insight.periods import Period, within
@@ -16,12 +16,12 @@ def _cohort(period: Period) -> str:
     """The causes of surveys in the period: orders placed, and other causes by their trigger."""
     return f"""
         cohort AS (
-            SELECT orders.brand_id, 'order' AS cause_kind, orders.id AS cause_id FROM orders
+            SELECT 'order' AS cause_kind, orders.id AS cause_id FROM orders
             WHERE orders.brand_id = :brand AND NOT orders.test AND NOT orders.history
                 AND NOT orders.trial
                 AND {within("orders.placed_at", period)}
             UNION ALL
-            SELECT surveys.brand_id, surveys.cause_kind, surveys.cause_id FROM surveys
+            SELECT surveys.cause_kind, surveys.cause_id FROM surveys
             WHERE surveys.brand_id = :brand AND surveys.cause_kind <> 'order'
                 AND {within("surveys.triggered_at", period)}
         )
@@ -57,7 +57,7 @@ def surveys(period: Period) -> str:
     return f"""
         WITH {_cohort(period)}, sent_surveys AS (
             SELECT surveys.id, surveys.channel, responses.score FROM cohort
-            JOIN surveys ON surveys.brand_id = cohort.brand_id AND surveys.cause_kind = cohort.cause_kind
+            JOIN surveys ON surveys.brand_id = :brand AND surveys.cause_kind = cohort.cause_kind
                 AND surveys.cause_id = cohort.cause_id AND surveys.sent_at IS NOT NULL
             LEFT JOIN responses ON responses.brand_id = surveys.brand_id
                 AND responses.survey_id = surveys.id

@@ -43,11 +43,12 @@ _KEYS = {
 }
 # A response to a survey that is not about an order has none; it counts by its survey's shop and its
 # customer's country, and has no product.
-_ORDERS = "LEFT JOIN orders ON orders.brand_id = latest.brand_id AND orders.id = latest.order_id"
-_CUSTOMERS = "JOIN customers ON customers.brand_id = latest.brand_id AND customers.id = latest.customer_id"
+# Each table is of the brand by itself: Citus does not see that the subquery is.
+_ORDERS = "LEFT JOIN orders ON orders.brand_id = :brand AND orders.id = latest.order_id"
+_CUSTOMERS = "JOIN customers ON customers.brand_id = :brand AND customers.id = latest.customer_id"
 _SHOPS = """
-    JOIN surveys ON surveys.brand_id = latest.brand_id AND surveys.id = latest.survey_id
-    JOIN shops ON shops.brand_id = latest.brand_id AND shops.id = surveys.shop_id
+    JOIN surveys ON surveys.brand_id = :brand AND surveys.id = latest.survey_id
+    JOIN shops ON shops.brand_id = :brand AND shops.id = surveys.shop_id
 """
 _JOINS = {
     # A response counts once for each product of its order.

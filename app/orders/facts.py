@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, in_ids, in_texts, recordset
+from app.base.batch import as_row, constant, in_ids, in_texts, recordset
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.orders.event_rules import fact_of
@@ -112,13 +112,13 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
         ),
         include_defaults=False,
     )
-    new = statement.excluded
-    is_dispute = OrderFact.kind == FactKind.disputed
+    new, nothing = statement.excluded, constant(0)
+    is_dispute = OrderFact.kind == constant(FactKind.disputed, OrderFact.kind.type)
     is_larger = or_(
         new.amount > OrderFact.amount,
         and_(
             new.amount == OrderFact.amount,
-            func.coalesce(new.shipping, 0) > func.coalesce(OrderFact.shipping, 0),
+            func.coalesce(new.shipping, nothing) > func.coalesce(OrderFact.shipping, nothing),
         ),
     )
     await session.execute(
@@ -136,7 +136,7 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
                 else_=or_(
                     new.at < OrderFact.at,
                     is_larger,
-                    func.coalesce(new.quantity, 0) > func.coalesce(OrderFact.quantity, 0),
+                    func.coalesce(new.quantity, nothing) > func.coalesce(OrderFact.quantity, nothing),
                 ),
             ),
         )
@@ -147,7 +147,10 @@ def _is_later(at: ColumnElement[datetime], dispute: ColumnElement[DisputeStatus]
     """Whether a report of a dispute outweighs the stored one, as in `ReportedFact.merged`."""
 
     def rank(column: Any) -> ColumnElement[int]:
-        return case((column == DisputeStatus.lost, 2), (column == DisputeStatus.open, 1), else_=0)
+        words = (DisputeStatus.lost, 2), (DisputeStatus.open, 1)
+        kind = OrderFact.dispute.type
+        ranks = [(column == constant(word, kind), constant(number)) for word, number in words]
+        return case(*ranks, else_=constant(0))
 
     return or_(at > OrderFact.at, and_(at == OrderFact.at, rank(dispute) > rank(OrderFact.dispute)))
 

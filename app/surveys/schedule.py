@@ -1,6 +1,6 @@
 """Plan one survey per cause, and plan it again when a fact about it changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import in_ids, recordset
+from app.base.batch import constant, in_ids, recordset
 from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.find import load_programme
@@ -136,15 +136,17 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
     fresh = insert(Survey).from_select(
         [each.key for each in _WRITTEN], select(given).order_by(given.c.cause_kind, given.c.cause_id)
     )
+    planned = constant(SurveyStatus.planned, Survey.status.type)
+    skipped = constant(SurveyStatus.skipped, Survey.status.type)
     # A deferral stays while the facts are the same, or a repeated report would undo it.
     keeps = and_(
-        Survey.status == SurveyStatus.planned,
+        Survey.status == planned,
         Survey.deferred_reason.is_not(None),
         Survey.triggered_at.is_not_distinct_from(fresh.excluded.triggered_at),
         Survey.due_at > fresh.excluded.due_at,
     )
     changed: dict[str, Any] = {name: fresh.excluded[name] for name in _REPLANNED}
-    stands = and_(keeps, fresh.excluded.status == SurveyStatus.planned)
+    stands = and_(keeps, fresh.excluded.status == planned)
     for kept in (Survey.due_at, Survey.deferred_reason):
         changed[kept.key] = case((stands, kept), else_=fresh.excluded[kept.key])
     await session.execute(
@@ -152,8 +154,8 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
             index_elements=["brand_id", "cause_kind", "cause_id"],
             set_=changed,
             where=or_(
-                Survey.status == SurveyStatus.planned,
-                and_(Survey.status == SurveyStatus.skipped, _may_change(fresh.excluded)),
+                Survey.status == planned,
+                and_(Survey.status == skipped, _may_change(fresh.excluded)),
             ),
         )
     )
@@ -161,10 +163,17 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
 
 def _may_change(new: Any) -> ColumnElement[bool]:
     """Whether a skipped survey is decided anew; `new` is the row that would replace it."""
+
+    def constants(reasons: Collection[SkipReason]) -> list[ColumnElement[Any]]:
+        return [constant(reason, Survey.reason.type) for reason in sorted(reasons)]
+
     return or_(
-        Survey.reason.in_(sorted(RECONSIDERED)),
-        new.reason.in_(sorted(OF_THE_ORDER)),
-        and_(Survey.reason.in_(sorted(UNDONE_BY_EDITS)), Survey.programme_version == new.programme_version),
+        Survey.reason.in_(constants(RECONSIDERED)),
+        new.reason.in_(constants(OF_THE_ORDER)),
+        and_(
+            Survey.reason.in_(constants(UNDONE_BY_EDITS)),
+            Survey.programme_version == new.programme_version,
+        ),
     )
 
 

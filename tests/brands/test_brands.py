@@ -1,6 +1,8 @@
+import re
+
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
@@ -11,6 +13,7 @@ from app.brands.amount_rules import amount_in
 from app.brands.find import find_shop, load_programme, require_shop
 from app.brands.programme import Programme
 from app.brands.rules import Platform, accent_of, is_webhook_secret
+from tests.support.constants import PROJECT
 
 
 async def test_a_shop_is_found_by_its_slug(session, brand, shop):
@@ -188,3 +191,13 @@ def test_nothing_but_a_colour_gets_into_a_page(branding, accent):
 def test_tags_that_the_database_cannot_hold_are_refused():
     with pytest.raises(ValidationError):
         Programme.model_validate({"survey": {"exclude": {"tags": ["\x00"]}}})
+
+
+async def test_an_installation_may_have_a_range_of_brand_numbers_of_its_own(session):
+    documented = re.search(
+        r"^ *(ALTER TABLE brands .*;)$", (PROJECT / "docs/scaling.md").read_text(), re.MULTILINE
+    )
+    assert documented
+    await session.execute(text(documented[1]))
+    added = [await add_brand(session, slug, name=slug) for slug in ("one", "two")]
+    assert [each.id for each in added] == [1_000_000, 1_000_001]

@@ -361,3 +361,7 @@ async def test_migrating_a_database_of_an_unknown_revision_is_one_sentence(conte
     async with context.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     assert "'0001'" in await asyncio.to_thread(refused, "migrate")
+
+
+def test_tables_are_distributed_only_where_the_database_can(refused):
+    assert "CREATE EXTENSION citus" in refused("distribute")

@@ -365,3 +365,52 @@ async def test_a_locked_shop_holds_up_no_other_brand(impatient, context, brand, 
         assert (await held)[0] == "unavailable"
     assert (await store(shop, "held"))[0] == "stored"
     assert len(await stored(context)) == 16
+
+
+BREAK = """
+    CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.brand_id = {brand} THEN {what}; END IF;
+        RETURN NEW;
+    END $$;
+"""
+ON_DELIVERIES = "CREATE TRIGGER break BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION break()"
+# As a coordinator reports that a brand's machine is away, or as it waits for one that is silent.
+AWAY = "RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '08006'"
+SILENT = "PERFORM pg_sleep(60)"
+
+
+@pytest.mark.parametrize("what", [AWAY, SILENT])
+async def test_a_brand_that_cannot_be_stored_costs_no_other_brand(context, brand, shop, monkeypatch, what):
+    monkeypatch.setattr(inbox_module, "COMMIT_SECONDS", 1.0)
+    monkeypatch.setattr(inbox_module, "APART_COMMIT_SECONDS", 1.0)
+    shops = [shop]
+    async with context.sessions.begin() as session:
+        for name in ("one", "two"):
+            owner = await add_brand(session, name, name=name)
+            actor = cli_actor(owner.id)
+            shops.append((await add_shop(session, context.tokens, owner, name, name=name, actor=actor))[0])
+        await session.execute(text(BREAK.format(brand=shop.brand_id, what=what)))
+        await session.execute(text(ON_DELIVERIES))
+    inbox = Inbox(context)
+
+    async def store(where: Shop, name: str) -> bool:
+        try:
+            await inbox.store(NewDelivery(where.brand_id, where.id, "checkout", "order.paid", name, RAW, NOW))
+        except Unavailable:
+            return False
+        return True
+
+    first = await asyncio.gather(*(store(each, f"{n}") for n in range(3) for each in shops))
+    assert first == [False, True, True] * 3
+    assert {each.brand_id for each in await stored(context)} == {each.brand_id for each in shops[1:]}
+    # From now on no other brand waits for it.
+    broken = asyncio.create_task(store(shop, "again"))
+    began = clock.monotonic()
+    assert await asyncio.gather(*(store(each, "later") for each in shops[1:])) == [True, True]
+    assert clock.monotonic() - began < 0.8
+    assert not await broken
+    async with context.sessions.begin() as session:
+        await session.execute(text("DROP TRIGGER break ON deliveries"))
+    assert await asyncio.gather(*(store(each, "all") for each in shops)) == [True] * 3
+    assert len(await stored(context)) == 6 + 2 + 3

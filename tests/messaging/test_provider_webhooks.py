@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, text
 from twilio.request_validator import RequestValidator
 
 from app.base.actor import cli_actor
@@ -162,6 +162,38 @@ async def test_events_without_a_valid_signature_are_refused(
     answer = await client.post(EVENTS, content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_signature")
     assert await status_of(context, message_id) is MessageStatus.sending
+
+
+async def test_events_of_a_brand_that_cannot_be_stored_cost_no_other_brand(
+    context: AppContext, shop: Shop, client: AsyncClient, fake: FakeSendGrid
+) -> None:
+    async with context.sessions.begin() as session:
+        owner = await add_brand(session, "other", name="Other")
+        actor = cli_actor(owner.id)
+        other, _ = await add_shop(session, context.tokens, owner, "other", name="Other", actor=actor)
+    broken, broken_attempt = await put(context, shop)
+    whole, whole_attempt = await put(context, other, "max@example.com")
+    mails = [
+        mail_of(context, shop, broken_attempt),
+        mail_of(context, other, whole_attempt, "max@example.com"),
+    ]
+    context.settings.sendgrid_event_public_key = None
+    events = fake.events("delivered", of=mails)
+    async with context.sessions.begin() as session:
+        await session.execute(
+            text(
+                "ALTER TABLE provider_events ADD CONSTRAINT broken"
+                f" CHECK (brand_id <> {shop.brand_id}) NOT VALID"
+            )
+        )
+    assert (await client.post(EVENTS, json=events)).status_code >= 500
+    assert await status_of(context, whole) is MessageStatus.delivered
+    assert await status_of(context, broken) is MessageStatus.sending
+    async with context.sessions.begin() as session:
+        await session.execute(text("ALTER TABLE provider_events DROP CONSTRAINT broken"))
+    assert (await client.post(EVENTS, json=events)).status_code == 200
+    assert await status_of(context, broken) is MessageStatus.delivered
+    assert len(await stored_events(context)) == 2
 
 
 async def test_without_a_key_events_are_accepted_in_development_only(

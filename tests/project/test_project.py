@@ -10,7 +10,17 @@ from app.base.errors import AppError
 from app.base.log import scrub
 
 # Each import adds its commands.
-from app.cli import access, connect, console, diagnostics, manage, run, shop_settings, trial  # noqa: F401
+from app.cli import (  # noqa: F401
+    access,
+    connect,
+    console,
+    diagnostics,
+    distribute,
+    manage,
+    run,
+    shop_settings,
+    trial,
+)
 from tests.support.constants import PROJECT
 
 README = (PROJECT / "README.md").read_text()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import app
-from app.base.schema import _MIGRATION_LOCK
+from app.base.schema import MIGRATION_LOCK
 from app.demo.environment import _ONE_DEMO
 from app.ingest.process import _TURN
 from app.referrals.gather import _BUDGET_LOCK
@@ -19,7 +19,7 @@ def test_every_advisory_lock_has_a_class_of_its_own() -> None:
     assert {_TURN, _BUDGET_LOCK, _DAY_LOCK} < set(found), "the search finds the locks there are"
     assert len(found) > 3
     shared = {
-        hex(number) for number, times in Counter([*found, _MIGRATION_LOCK, _ONE_DEMO]).items() if times > 1
+        hex(number) for number, times in Counter([*found, MIGRATION_LOCK, _ONE_DEMO]).items() if times > 1
     }
     assert not shared
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.base.db import Limits, make_engine
 from app.base.embedded import start_embedded
 from app.base.schema import migrate
+from tests.support.watch import Watch
 
 RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"
@@ -163,23 +164,31 @@ class Target:
 
 
 @pytest.fixture(scope="session")
-def worker_engine(server_url: str) -> tuple[AsyncEngine, Target]:
+def worker_engine(server_url: str) -> tuple[AsyncEngine, Target, Watch]:
     """One engine for all tests of a worker, so that each statement is compiled once."""
     # A crowded machine may be slow; what waits too long in production has tests of its own.
     limits = Limits(lock=20, statement=60, idle=60, pool=60.0)
     engine, target = make_engine(server_url, pool_size=16, limits=limits), Target()
+    watch = Watch(engine)
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def connect(dialect: object, record: object, arguments: object, named: dict[str, object]) -> None:
         named["database"] = target.name
 
-    return engine, target
+    return engine, target, watch
 
 
 @pytest.fixture
-async def engine(worker_engine: tuple[AsyncEngine, Target], database_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine over the test's own database; its connections and listeners end with the test."""
-    shared, target = worker_engine
+async def engine(
+    worker_engine: tuple[AsyncEngine, Target, Watch], database_url: str
+) -> AsyncIterator[AsyncEngine]:
+    """An engine over the test's own database; its connections and listeners end with the test.
+
+    A test fails whose statements could not run where the tables are distributed by brand.
+    """
+    shared, target, watch = worker_engine
     target.name = make_url(database_url).database or ""
     yield shared.execution_options()
     await shared.dispose()
+    found = watch.take()
+    assert not found, "\n".join(found)

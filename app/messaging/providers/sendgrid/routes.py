@@ -1,18 +1,26 @@
 """The endpoint that SendGrid posts its events to."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import DBAPIError
 
 from app.base import clock
 from app.base.config import Environment
 from app.base.context import AppContext
 from app.base.errors import AppError
+from app.base.log import logger
 from app.base.schemas import Received
-from app.base.web.context import ContextDep, ProviderSessionDep
+from app.base.web.context import ContextDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
-from app.messaging.attribute import attribute
-from app.messaging.provider_events import record_provider_events
+from app.messaging.attribute import UnattributedEvent, attribute
+from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
 from app.messaging.providers.sendgrid import events, schemas
+
+log = logger(__name__)
 
 router = APIRouter(tags=["providers"])
 BODY_LIMIT = 4 * 1024 * 1024
@@ -25,19 +33,49 @@ BODY_LIMIT = 4 * 1024 * 1024
     openapi_extra=request_headers(schemas.HEADERS)
     | request_body(schemas.SendGridEvents, examples={"delivered": schemas.EXAMPLE}),
 )
-async def receive_sendgrid_events(
-    request: Request, context: ContextDep, session: ProviderSessionDep
-) -> Received:
+async def receive_sendgrid_events(request: Request, context: ContextDep) -> Received:
     """Store SendGrid's events of our mails.
 
     200 after the commit, also for events that were stored before and for types that are not used.
+    Where some cannot be stored the others are, and SendGrid is asked to post all again.
     """
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=2 * BODY_LIMIT)
     _check_signature(context, request, body)
     now = clock.now()
-    parsed = await attribute(session, events.read_events(context.tokens, body, now=now))
-    await record_provider_events(session, context.tokens, parsed, now=now)
+    await _store(context, events.read_events(context.tokens, body, now=now), now=now)
     return Received()
+
+
+_Reported = ParsedProviderEvent | UnattributedEvent
+
+
+async def _store(context: AppContext, reported: Sequence[_Reported], *, now: datetime) -> None:
+    """Commit all events together or, where that fails, brand by brand; raises the last failure."""
+    try:
+        await _commit(context, reported, now=now)
+    except DBAPIError as error:
+        of_brand: dict[int | None, list[_Reported]] = defaultdict(list)
+        for event in reported:
+            of_brand[event.brand_id if isinstance(event, ParsedProviderEvent) else None].append(event)
+        if len(of_brand) < 2 or error.connection_invalidated:
+            raise
+    else:
+        return
+    failure: DBAPIError | None = None
+    for brand_id, events_of_brand in of_brand.items():
+        try:
+            await _commit(context, events_of_brand, now=now)
+        except DBAPIError as error:
+            log.warning("a brand's events could not be stored", brand=brand_id, error=type(error).__name__)
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+async def _commit(context: AppContext, reported: Sequence[_Reported], *, now: datetime) -> None:
+    async with context.sessions_for_providers.begin() as session:
+        parsed = await attribute(session, reported)
+        await record_provider_events(session, context.tokens, parsed, now=now)
 
 
 def _check_signature(context: AppContext, request: Request, body: bytes) -> None:

@@ -103,6 +103,8 @@ def disconnect(slug: Slug) -> None:
 def _print(slug: str, report: ConnectionReport) -> None:
     for each in report.problems:
         console.print_note(f"! {each}")
+    if not report.problems:
+        console.print_note(f"{len(report.webhooks)} webhooks are registered, and nothing is missing.")
     for each in report.notes:
         console.print_note(each)
     console.print_json(

@@ -1,24 +1,24 @@
 """`tenfold shop connect`, `shop check`, `shop disconnect` and `doctor`, as a person runs them."""
 
 import asyncio
+import io
 import json
 import os
-import subprocess
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 
 import pytest
+import structlog
 
 from app.base.actor import cli_actor
 from app.brands.add import add_shop
 from app.brands.rules import Platform
+from app.cli import main
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.shopify.topics import TOPICS
 from tests.support.fake_shopify import client_credentials
-
-TENFOLD = Path(sys.executable).parent / "tenfold"
 
 
 @pytest.fixture
@@ -51,27 +51,45 @@ async def home(context, settings, brand) -> dict[str, str]:
     }
 
 
-async def tenfold(
-    home: dict[str, str], *words: str, code: int = 0, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run a command beside this process, in whose loop the fake responds."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [TENFOLD, *words],
-        env=home,
-        cwd=home["TENFOLD_HOME"],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+@dataclass
+class Done:
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
 
 
-async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fake):
+@pytest.fixture
+def tenfold(monkeypatch, capsys) -> Callable[..., Awaitable[Done]]:
+    """Run a command in a thread of this process, in whose loop the fake responds meanwhile."""
+
+    async def run(environment: dict[str, str], *words: str, code: int = 0, stdin: str = "") -> Done:
+        for name in [name for name in os.environ if name.startswith("TENFOLD_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(environment["TENFOLD_HOME"])
+        monkeypatch.setattr(sys, "argv", ["tenfold", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        logs = structlog.get_config()
+        ended = await asyncio.to_thread(exit_code)
+        structlog.configure(**logs)
+        done = Done(*capsys.readouterr())
+        assert ended == code, done.stderr
+        return done
+
+    return run
+
+
+def exit_code() -> int:
+    """Run the command that `sys.argv` names."""
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fake, tenfold):
     remote = fake.shops["fern.myshopify.com"]
     connection = client_credentials(fake, remote)
     credentials = json.dumps(dict(connection.credentials))
@@ -79,6 +97,7 @@ async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fa
 
     done = await tenfold(home, *connect, "--credentials-stdin", stdin=credentials)
     assert json.loads(done.stdout)["webhooks"] == list(TOPICS)
+    assert "15 webhooks are registered, and nothing is missing." in done.stderr
     assert "privacy webhooks" in done.stderr
     assert fake.app.client_secret not in done.stdout + done.stderr
 
@@ -103,7 +122,7 @@ async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fa
     assert "is not connected" in refused.stderr
 
 
-async def test_bad_input_is_one_sentence_and_quotes_no_credential(home, fake):
+async def test_bad_input_is_one_sentence_and_quotes_no_credential(home, fake, tenfold):
     connection = client_credentials(fake, fake.shops["fern.myshopify.com"])
     connect = ("shop", "connect", "fern", "--account", connection.account)
     for words, stdin, expected in (

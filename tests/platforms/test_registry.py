@@ -6,10 +6,10 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
-from app.base.errors import Outcome, OutsideError
+from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.brands.rules import Platform
-from app.platforms.protocol import CodeToPublish, Connection, PublishedCode
+from app.platforms.protocol import CodeToPublish, ConnectedShop, Connection, ConnectionReport, PublishedCode
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
 from tests.support.constants import PROJECT
 
@@ -54,3 +54,20 @@ async def test_fetch_is_refused_for_good_where_deliveries_are_complete(name):
         with pytest.raises(OutsideError) as refusal:
             await PLATFORMS[name].fetch(http, Connection("acme", {}), "orders/1")
     assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in PLATFORMS.items() if not each.credentials))
+async def test_a_platform_that_is_not_called_cannot_be_connected_and_lacks_nothing(name):
+    adapter = PLATFORMS[name]
+    with pytest.raises(AppError) as refused:
+        adapter.make_connection("acme", {"key": "a"}, local=True)
+    assert refused.value.code == "not_connectable"
+    connection, shop = (
+        Connection("acme", {}),
+        ConnectedShop("acme", None, "EUR", "UTC", "https://hook.example"),
+    )
+    assert adapter.webhook_secret(connection) is None
+    async with aiohttp.ClientSession() as http:
+        assert await adapter.connect(http, connection, shop) == ConnectionReport()
+        assert await adapter.check(http, connection, shop) == ConnectionReport()
+        await adapter.disconnect(http, connection, shop)

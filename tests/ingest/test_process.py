@@ -22,7 +22,6 @@ from app.ingest.rules import NOTHING_USED, DeliveryStatus
 from app.ingest.store import NewDelivery, replay, store_deliveries
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.platforms.registry import PARSERS
 from app.referrals.issue import issue_offers
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.new_codes import NewReferrer
@@ -437,10 +436,6 @@ async def test_failed_delivery_of_an_erased_person_is_emptied(context, brand, sh
     await run(context)
     async with context.sessions() as session:
         assert await session.scalar(select(func.count()).select_from(CustomerReference)) == 0
-
-
-def test_every_source_has_a_parser():
-    assert set(PARSERS) == {"checkout", "shopify", "woocommerce", "api", "import"}
 
 
 async def test_consent_that_is_processed_late_does_not_undo_a_later_refusal(context, brand, shop):

@@ -498,6 +498,12 @@ def test_body_that_is_no_order_is_explained(body, reason, topic):
         WOOCOMMERCE.parse(RawDelivery(topic, body, NOW))
 
 
+@pytest.mark.parametrize("resource", ["order", "customer"])
+def test_format_of_the_legacy_api_is_explained(resource):
+    with pytest.raises(Unparseable, match="API version"):
+        parse({resource: {"id": 1, "status": "processing"}}, f"{resource}.updated")
+
+
 @pytest.mark.parametrize("at", ["0000-00-00T00:00:00", "9999-12-31T23:59:59", "yesterday", 5, None])
 def test_time_that_cannot_be_is_left_out(at):
     names = ("date_created_gmt", "date_modified_gmt", "date_paid_gmt", "date_completed_gmt")

@@ -28,10 +28,20 @@ def parse(delivery: RawDelivery) -> list[PlatformEvent]:
         raise Unparseable("The delivery's headers name no topic.")
     settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
     if topic in _ORDERS:
-        return read_order(delivery, load(delivery.body), settings)
+        return read_order(delivery, _load(delivery.body, "order"), settings)
     if topic in _CUSTOMERS:
-        return [_updated(delivery, load(delivery.body), settings)]
+        return [_updated(delivery, _load(delivery.body, "customer"), settings)]
     return [_erased(load(delivery.body))] if topic == "customer.deleted" else []
+
+
+def _load(raw: bytes, resource: str) -> Fields:
+    """The resource, which is the whole body; webhooks of the old API put it into an object."""
+    body = load(raw)
+    if "id" not in body.values and isinstance(body.values.get(resource), dict):
+        raise Unparseable(
+            "The webhook sends the format of the legacy API; set its API version to WP REST API Integration v3."
+        )
+    return body
 
 
 def _updated(delivery: RawDelivery, customer: Fields, settings: WooCommerceSettings) -> CustomerUpdated:

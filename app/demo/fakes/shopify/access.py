@@ -1,6 +1,7 @@
 """What the app may do in a shop: scopes by the schema's directive, and protected customer data."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -33,31 +34,33 @@ def required_scopes(node: Any) -> list[str]:
     return []
 
 
-def check_access(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
-    """Resolve a field, or raise `GraphQLError` where the app may not use it: a middleware."""
-    if info.field_name.startswith("__"):
-        return resolve(source, info, **given)
-    shop: FakeShop = info.context
-    kind = get_named_type(info.return_type)
+@cache
+def _requirements(parent: GraphQLObjectType, name: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """The name of the type that a field leads to, and the scopes of which one each is needed."""
+    field = parent.fields[name]
+    kind = get_named_type(field.type)
     if isinstance(kind, GraphQLObjectType) and kind.name.endswith("Connection"):
         kind = get_named_type(kind.fields["nodes"].type)
-    kinds = kind.types if isinstance(kind, GraphQLUnionType) else [kind]
-    for node in (info.parent_type.fields[info.field_name].ast_node, *(each.ast_node for each in kinds)):
-        needed = required_scopes(node)
-        if needed and not shop.grants(needed):
+    kinds = kind.types if isinstance(kind, GraphQLUnionType) else (kind,)
+    needed = (required_scopes(node) for node in (field.ast_node, *(each.ast_node for each in kinds)))
+    return kind.name, tuple(tuple(each) for each in needed if each)
+
+
+def check_access(resolve: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
+    """Resolve a field, or raise `GraphQLError` where the app may not use it: a middleware."""
+    name = info.field_name
+    if name.startswith("__"):
+        return resolve(source, info, **given)
+    shop: FakeShop = info.context
+    kind, requirements = _requirements(info.parent_type, name)
+    for needed in requirements:
+        if not shop.grants(needed):
             scopes = " or ".join(f"`{each}`" for each in needed)
-            raise denied(
-                f"Access denied for {info.field_name} field. Required access: {scopes} access scope."
-            )
-    if kind.name in _PROTECTED_TYPES and not shop.has_protected_data:
-        raise denied(
-            f"This app is not approved to access the {kind.name} object. See {GUIDE} for more details."
-        )
-    place = (info.parent_type.name, info.field_name)
-    if place in _PERSONAL_FIELDS and not shop.has_personal_fields:
-        raise denied(
-            f"This app is not approved to use the {info.field_name} field. See {GUIDE} for more details."
-        )
+            raise denied(f"Access denied for {name} field. Required access: {scopes} access scope.")
+    if kind in _PROTECTED_TYPES and not shop.has_protected_data:
+        raise denied(f"This app is not approved to access the {kind} object. See {GUIDE} for more details.")
+    if (info.parent_type.name, name) in _PERSONAL_FIELDS and not shop.has_personal_fields:
+        raise denied(f"This app is not approved to use the {name} field. See {GUIDE} for more details.")
     return resolve(source, info, **given)
 
 

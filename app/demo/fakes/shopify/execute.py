@@ -1,10 +1,11 @@
 """Executes documents on the schema, within the limit on calls."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLResolveInfo,
@@ -67,14 +68,25 @@ def executable_schema() -> GraphQLSchema:
     return schema
 
 
-def run_document(shop: FakeShop, query: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The body of the response to a document."""
-    schema = executable_schema()
+_MIDDLEWARE = MiddlewareManager(check_access)
+"""One for all documents: it keeps the resolvers that it has wrapped."""
+
+
+@lru_cache(maxsize=256)
+def _read(query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """The document, or what is wrong with it. An app sends the same few over and over."""
     try:
         document = parse(query)
     except GraphQLError as error:
-        return _errors([error])
-    if errors := validate(schema, document):
+        return None, [error]
+    errors = validate(executable_schema(), document)
+    return (None, errors) if errors else (document, [])
+
+
+def run_document(shop: FakeShop, query: str, variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The body of the response to a document."""
+    document, errors = _read(query)
+    if document is None:
         return _errors(errors)
     cost = query_cost(document, variables or {})
     if cost > MOST:
@@ -90,11 +102,11 @@ def run_document(shop: FakeShop, query: str, variables: Mapping[str, Any] | None
         throttled = GraphQLError("Throttled", extensions={"code": "THROTTLED"})
         return {**_errors([throttled]), "extensions": {"cost": spent}}
     result = execute_sync(
-        schema,
+        executable_schema(),
         document,
         context_value=shop,
         variable_values=dict(variables or {}),
-        middleware=MiddlewareManager(check_access),
+        middleware=_MIDDLEWARE,
     )
     return {**_shown(result), "extensions": {"cost": spent}}
 

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -164,10 +164,10 @@ class FakeShop:
         """Whether an access token is valid now."""
         return self.is_installed and time.monotonic() < self.tokens.get(token, 0.0)
 
-    def grants(self, any_of: list[str]) -> bool:
+    def grants(self, any_of: Collection[str]) -> bool:
         """Whether the app has one of these scopes; writing includes reading."""
         wider = {scope.replace("write_", "read_", 1) for scope in self.scopes}
-        return bool((self.scopes | wider) & set(any_of))
+        return not (self.scopes | wider).isdisjoint(any_of)
 
     def find_code(self, code: str) -> tuple[FakeDiscount, FakeCode] | None:
         """The code, in any case, with its discount."""

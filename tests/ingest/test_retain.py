@@ -10,6 +10,7 @@ from app.base import due
 from app.base.actor import cli_actor
 from app.base.errors import AppError
 from app.base.months import months_before
+from app.base.tokens import Subject
 from app.customers.erased import NewErasedIdentity, list_erased
 from app.customers.models import ErasedIdentity
 from app.ingest import retain
@@ -19,7 +20,7 @@ from app.ingest.store import replay
 from app.insight.funnel import funnel
 from app.insight.periods import Period
 from app.referrals.models import Visit, VisitCount
-from app.referrals.progress import _clicks
+from app.referrals.progress import find_progress
 from app.surveys.models import Response
 from tests.support.factories.rows import START, Rows
 
@@ -90,12 +91,13 @@ async def test_visits_are_counted_before_they_are_deleted_and_figures_stay(conte
         async with context.sessions() as fresh:
             found = await funnel(fresh, brand.id, Period())
             listed = await fresh.execute(referrers(brand.id))
-            clicks = [await _clicks(fresh, brand.id, code.referrer_id) for code in codes]
+            subjects = [Subject(brand.id, code.referrer_id) for code in codes]
+            pages = [await find_progress(fresh, "https://nps.example", each, now=START) for each in subjects]
             return (
                 found.stages.shared,
                 found.stages.friend_visits,
                 sorted(row.visits for row in listed),
-                clicks,
+                [page.clicks for page in pages if page],
             )
 
     before = await figures()

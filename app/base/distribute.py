@@ -118,6 +118,7 @@ def _key_step(kind: Kind, key: ForeignKeyConstraint) -> Step:
     return Step(kind, key.table.name, str(ddl.compile(dialect=_DIALECT)).strip())
 
 
+_EXTENSION = text("SELECT 1 FROM pg_extension WHERE extname = 'citus'")
 _PLACES = text("""
     SELECT pg_class.relname AS name, citus_tables.citus_table_type AS kind,
         citus_tables.distribution_column AS by, citus_tables.colocation_id AS colocation
@@ -141,7 +142,7 @@ async def read_present(connection: AsyncConnection, wanted: Mapping[str, Place])
     Raises `AppError`: `no_citus` without the extension, `placed_otherwise` where a table is
     distributed, but not as `wanted`.
     """
-    if await connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'citus'")) is None:
+    if await connection.scalar(_EXTENSION) is None:
         raise AppError(
             "no_citus",
             "The database has no extension Citus, so there are no machines to distribute tables over;"
@@ -162,6 +163,21 @@ async def read_present(connection: AsyncConnection, wanted: Mapping[str, Place])
     keys = {(row.table, row.name) for row in await connection.execute(_KEYS)}
     settings = {each for row in await connection.scalars(_SETTINGS) for each in row}
     return Present(places, keys, settings)
+
+
+async def distribution_problems(
+    connection: AsyncConnection, metadata: MetaData, wanted: Mapping[str, Place]
+) -> list[str]:
+    """What is missing of a distribution that was begun, as sentences; none where none was."""
+    if await connection.scalar(_EXTENSION) is None:
+        return []
+    try:
+        present = await read_present(connection, wanted)
+    except AppError as error:
+        return [error.detail]
+    if not present.places or not plan(metadata, wanted, present):
+        return []
+    return ["Some tables are not distributed like the others, or keys are missing. Run: tenfold distribute"]
 
 
 async def distribute(

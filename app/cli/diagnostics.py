@@ -94,17 +94,22 @@ async def _examine(context: AppContext) -> list[str]:
     from sqlalchemy import text
 
     from app.base import clock, due, schema
+    from app.base.db import Base
+    from app.base.distribute import distribution_problems
     from app.base.errors import AppError
     from app.base.fence import load_fence
     from app.base.pools import check_connections
     from app.cli.checks import connection_problems
     from app.insight.health import health_problems, load_health
+    from app.models import PLACES
 
     async with context.engine.connect() as connection:
         version = await connection.scalar(text("SHOW server_version_num"))
         problems = await connection_problems(connection)
     if not await schema.is_current(context.engine):
         return [*problems, "The schema is not at head. Run: tenfold migrate"]
+    async with context.engine.connect() as connection:
+        problems += await distribution_problems(connection, Base.metadata, PLACES)
     if int(version or 0) < 140000:
         problems.append("PostgreSQL is older than 14. Upgrade the server.")
     try:

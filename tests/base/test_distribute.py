@@ -11,7 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from app.base.db import Base
-from app.base.distribute import SETTINGS, Kind, Place, Present, distribute, key_name, plan
+from app.base.distribute import (
+    SETTINGS,
+    Kind,
+    Place,
+    Present,
+    distribute,
+    distribution_problems,
+    key_name,
+    plan,
+)
 from app.base.errors import AppError
 from app.base.schema import MIGRATION_LOCK
 from app.models import DISTRIBUTED, PLACES, REFERENCE
@@ -231,6 +240,21 @@ async def test_the_stand_ins_refuse_a_key_between_tables_in_different_places(clu
 async def test_the_stand_ins_are_strict(cluster, call, refusal):
     with pytest.raises(Exception, match=refusal):
         await execute(cluster, f"SELECT {call}")
+
+
+async def test_a_distribution_that_is_not_finished_is_a_problem_for_the_doctor(cluster):
+    async def found():
+        async with cluster.connect() as connection:
+            return await distribution_problems(connection, Base.metadata, PLACES)
+
+    assert await found() == []
+    await run(cluster)
+    assert await found() == []
+    await execute(cluster, "DELETE FROM citus_of_tests.placed WHERE id = 'visits'::regclass")
+    (problem,) = await found()
+    assert "tenfold distribute" in problem
+    await run(cluster)
+    assert await found() == []
 
 
 async def test_without_the_extension_it_is_one_sentence(engine):

@@ -18,6 +18,7 @@ sys.dont_write_bytecode = False
 gc.disable()
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from structlog.stdlib import ProcessorFormatter
@@ -34,6 +35,15 @@ from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
 pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.languages"]
+
+# By default structlog formats every value of every frame of a traceback, which takes seconds;
+# processes of the product format the traceback alone.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection_finish() -> None:

@@ -115,13 +115,12 @@ async def record_actions(
     """As `record_action`, for several subjects of one kind: their changes by id."""
     if actor.kind not in AUDITED or not changes:
         return
+    who = {"brand_id": actor.brand_id, "actor_kind": actor.kind, "actor_id": actor.id}
     ids = {subject_id: new_id() for subject_id in changes}
     entries = [
         {
-            "brand_id": actor.brand_id,
+            **who,
             "id": ids[subject_id],
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
             "action": action,
             "subject_kind": kind,
             "subject_id": subject_id,
@@ -131,15 +130,9 @@ async def record_actions(
     ]
     await session.execute(insert(AuditEntry), entries)
     given = [
-        {
-            "brand_id": actor.brand_id,
-            "entry_id": ids[subject_id],
-            "field": field,
-            "before": before,
-            "after": after,
-        }
+        {"brand_id": actor.brand_id, "entry_id": ids[subject_id], "field": field, "before": old, "after": new}
         for subject_id, values in changes.items()
-        for field, (before, after) in sorted(values.items())
+        for field, (old, new) in sorted(values.items())
     ]
     if given:
         await session.execute(insert(AuditValue), given)

@@ -131,15 +131,7 @@ async def fan_out(
     if not events:
         return 0
     tasks = [
-        {
-            "brand_id": brand_id,
-            "event_id": event.id,
-            "consumer": consumer.name,
-            "kind": event.kind,
-            "subject_id": event.subject_id,
-            "occurred_at": event.occurred_at,
-            "due_at": now,
-        }
+        _task(event, consumer, now)
         for event in events
         for consumer in consumers
         if event.kind in consumer.kinds
@@ -153,6 +145,18 @@ async def fan_out(
         .execution_options(synchronize_session=False)
     )
     return len(events)
+
+
+def _task(event: DomainEvent, consumer: Consumer, now: datetime) -> dict[str, object]:
+    return {
+        "brand_id": event.brand_id,
+        "event_id": event.id,
+        "consumer": consumer.name,
+        "kind": event.kind,
+        "subject_id": event.subject_id,
+        "occurred_at": event.occurred_at,
+        "due_at": now,
+    }
 
 
 async def consume_due(sessions: Sessions, brand_id: int, consumer: Consumer, *, now: datetime) -> int:

@@ -1,6 +1,7 @@
 """Create brands and shops, exchange secrets, and change programmes."""
 
 from collections.abc import Collection, Mapping
+from uuid import UUID
 
 from pydantic import JsonValue
 from sqlalchemy import func, select, update
@@ -22,6 +23,9 @@ from app.brands.patch_rules import patched
 from app.brands.programme import Programme
 from app.brands.rules import Platform
 from app.brands.terms import store_terms
+
+_AUDITED = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
+"""The fields of a new shop that the audit log holds."""
 
 
 async def add_brand(
@@ -83,35 +87,17 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
 ) -> tuple[Shop, str]:
     """Create a shop of the brand.
 
-    Returns it with its webhook secret, which is generated where none is given. Slugs are unique in
-    the installation. `platform_settings` are checked already (`app.platforms.shop_settings`).
-    Raises `AppError` for a taken or unusable slug, zone or currency.
+    Returns it with its webhook secret, generated where none is given. Slugs are unique in the
+    installation; `platform_settings` are checked already (`app.platforms.shop_settings`). Raises
+    `AppError` for a taken or unusable slug, zone or currency.
     """
     zone = time_zone or brand.time_zone
-    _check(slug, zone)
-    if url is not None and not rules.is_web_address(url):
-        raise AppError("bad_url", f"{quoted(url)} is no web address; write it as https://shop.example.")
-    try:
-        money.exponent(currency)
-    except money.MoneyError as error:
-        raise AppError("unknown_currency", f"{error}.") from None
-    check_amounts((await load_programme(session, brand.id)).programme, {currency})
-    secret = webhook_secret or new_webhook_secret()
-    _check_secret(secret, platform)
-    shop_id = new_id()
-    taken = await session.execute(
-        insert(ShopSlug)
-        .values(slug=slug, brand_id=brand.id, shop_id=shop_id)
-        .on_conflict_do_nothing()
-        .returning(ShopSlug.slug)
-    )
-    if taken.first() is None:
-        raise AppError(
-            "slug_taken", f"There is a shop {quoted(slug)} already; choose another slug.", status=409
-        )
+    _check(slug, zone, url)
+    await _check_currency(session, brand.id, currency)
+    secret = _usable_secret(webhook_secret, platform)
     shop = Shop(
         brand_id=brand.id,
-        id=shop_id,
+        id=await _take_slug(session, brand.id, slug),
         slug=slug,
         name=name,
         platform=platform,
@@ -122,17 +108,37 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
         platform_settings=dict(platform_settings or {}),
         sealed_secrets=[tokens.seal(secret)],
     )
+    await _save(session, shop, actor)
+    return shop, secret
+
+
+async def _take_slug(session: AsyncSession, brand_id: int, slug: str) -> UUID:
+    """The id of a new shop, which has the slug from now on; raises `AppError` for a taken one."""
+    shop_id = new_id()
+    taken = await session.execute(
+        insert(ShopSlug)
+        .values(slug=slug, brand_id=brand_id, shop_id=shop_id)
+        .on_conflict_do_nothing()
+        .returning(ShopSlug.slug)
+    )
+    if taken.first() is None:
+        raise AppError(
+            "slug_taken", f"There is a shop {quoted(slug)} already; choose another slug.", status=409
+        )
+    return shop_id
+
+
+async def _save(session: AsyncSession, shop: Shop, actor: Actor) -> None:
+    """Store a new shop, allow its domain, and record who added it."""
     session.add(shop)
     await session.flush()
-    if url is not None:
-        await _allow_domain(session, brand.id, rules.domain_of(url))
-    names = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
-    values = {each: getattr(shop, each) for each in names}
-    if platform_settings:
+    if shop.url is not None:
+        await _allow_domain(session, shop.brand_id, rules.domain_of(shop.url))
+    values = {each: getattr(shop, each) for each in _AUDITED}
+    if shop.platform_settings:
         values["platform_settings"] = shop.platform_settings
     changes = differing({}, values)
-    await record_action(session, actor, AuditAction.shop_added, ("shp", shop_id), changes)
-    return shop, secret
+    await record_action(session, actor, AuditAction.shop_added, ("shp", shop.id), changes)
 
 
 async def _allow_domain(session: AsyncSession, brand_id: int, domain: str) -> None:
@@ -159,8 +165,7 @@ async def exchange_secret(
     locked = await session.get_one(
         Shop, (shop.brand_id, shop.id), with_for_update=True, populate_existing=True
     )
-    secret = webhook_secret or new_webhook_secret()
-    _check_secret(secret, locked.platform)
+    secret = _usable_secret(webhook_secret, locked.platform)
     if secret not in [tokens.open(sealed) for sealed in locked.sealed_secrets[:1]]:
         locked.sealed_secrets = [tokens.seal(secret), *locked.sealed_secrets[:1]]
         await session.flush()
@@ -246,16 +251,28 @@ async def _add_version(
     return ProgrammeInForce(version, programme, terms_id)
 
 
-def _check_secret(secret: str, platform: Platform) -> None:
+async def _check_currency(session: AsyncSession, brand_id: int, currency: str) -> None:
+    """Raise `AppError` unless the currency exists and holds every amount of the programme."""
+    try:
+        money.exponent(currency)
+    except money.MoneyError as error:
+        raise AppError("unknown_currency", f"{error}.") from None
+    check_amounts((await load_programme(session, brand_id)).programme, {currency})
+
+
+def _usable_secret(given: str | None, platform: Platform) -> str:
+    """The given webhook secret, or a new one; raises `AppError` for one that is easy to guess."""
+    secret = given or new_webhook_secret()
     if not rules.is_webhook_secret(secret, platform):
         raise AppError(
             "bad_secret",
             "A checkout's webhook secret is whsec_ and at least 24 bytes in base64; a platform's own has at "
             "least 16 characters. Leave it out, and one is made.",
         )
+    return secret
 
 
-def _check(slug: str, time_zone: str) -> None:
+def _check(slug: str, time_zone: str, url: str | None = None) -> None:
     if not rules.is_slug(slug):
         raise AppError(
             "bad_slug",
@@ -265,3 +282,5 @@ def _check(slug: str, time_zone: str) -> None:
         raise AppError(
             "bad_time_zone", f"{quoted(time_zone)} is no time zone; use a name such as Europe/Berlin."
         )
+    if url is not None and not rules.is_web_address(url):
+        raise AppError("bad_url", f"{quoted(url)} is no web address; write it as https://shop.example.")

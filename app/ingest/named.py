@@ -38,28 +38,19 @@ async def find_named(
     instead of the list of erased people.
     """
     mentions = {each.id: _mentions(each, shops) for each in deliveries}
-    named: dict[UUID, UUID | None] = {}
-    replaced = await find_erased_codes(
-        session, tokens, brand_id, {code for one in mentions.values() for code in one.codes}
-    )
-    for each in deliveries:
-        if each.status is not DeliveryStatus.failed and mentions[each.id].codes & replaced.keys():
-            named[each.id] = None
     if codes_only:
-        return named
-    if listed is not None:
-        named = {}
-    if listed is None:
-        named |= await _by_order(session, brand_id, deliveries, mentions)
+        return await _by_code(session, tokens, brand_id, deliveries, mentions)
     proofs = _buyers(tokens, shops, deliveries)
     keys = {
         each.id: [*proofs.get(each.id, ()), *_keys(tokens, each, mentions[each.id])] for each in deliveries
     }
-    erased = listed
-    if erased is None:
-        erased = await find_erased(session, brand_id, {key for one in keys.values() for key in one})
+    named: dict[UUID, UUID | None] = {}
+    if listed is None:
+        named |= await _by_code(session, tokens, brand_id, deliveries, mentions)
+        named |= await _by_order(session, brand_id, deliveries, mentions)
+        listed = await find_erased(session, brand_id, {key for one in keys.values() for key in one})
     for each in deliveries:
-        person = _first(erased, keys[each.id], each.sequence)
+        person = _first(listed, keys[each.id], each.sequence)
         if person is not None:
             named[each.id] = person.customer_id
     return named
@@ -99,6 +90,24 @@ def _first(
 ) -> ErasedPerson | None:
     found = (erased[key] for key in keys if key in erased)
     return next((person for person in found if person.sequence > sequence), None)
+
+
+async def _by_code(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    deliveries: Sequence[WaitingDelivery],
+    mentions: Mapping[UUID, Mentions],
+) -> dict[UUID, UUID | None]:
+    """The deliveries that hold a code of an erased referrer, and have not failed."""
+    replaced = await find_erased_codes(
+        session, tokens, brand_id, {code for one in mentions.values() for code in one.codes}
+    )
+    return {
+        each.id: None
+        for each in deliveries
+        if each.status is not DeliveryStatus.failed and mentions[each.id].codes & replaced.keys()
+    }
 
 
 async def _by_order(

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Numeric,
+    Row,
     Uuid,
     and_,
     case,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, constant, in_ids, in_texts, recordset
@@ -90,21 +91,10 @@ def _merged(events: Sequence[FactEvent]) -> _Facts:
 
 async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Facts) -> None:
     """Insert the facts; the row of one that is known becomes `ReportedFact.merged` of both."""
-    rows = [
-        {
-            "id": new_id(),
-            "order_external_id": external_id,
-            "kind": kind,
-            "key": key,
-            "amount": None if fact.amount is None else str(fact.amount),
-            "dispute": fact.dispute,
-            "shipping": None if fact.shipping is None else str(fact.shipping),
-            "quantity": None if fact.quantity is None else str(fact.quantity),
-            "at": fact.at,
-        }
-        for (external_id, kind, key), fact in facts.items()
-    ]
-    given = recordset(rows, _FACT)
+    given = recordset(
+        [_row(external_id, fact) for (external_id, _, _), fact in facts.items()],
+        _FACT,
+    )
     statement = insert(OrderFact).from_select(
         ["brand_id", "shop_id", *given.c.keys()],
         select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(
@@ -112,6 +102,25 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
         ),
         include_defaults=False,
     )
+    await session.execute(_merging(statement))
+
+
+def _row(external_id: str, fact: ReportedFact) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "order_external_id": external_id,
+        "kind": fact.kind,
+        "key": fact.key,
+        "amount": None if fact.amount is None else str(fact.amount),
+        "dispute": fact.dispute,
+        "shipping": None if fact.shipping is None else str(fact.shipping),
+        "quantity": None if fact.quantity is None else str(fact.quantity),
+        "at": fact.at,
+    }
+
+
+def _merging(statement: Insert) -> Insert:
+    """The statement, by which a known fact's row becomes `ReportedFact.merged` of both."""
     new, nothing = statement.excluded, constant(0)
     is_dispute = OrderFact.kind == constant(FactKind.disputed, OrderFact.kind.type)
     is_larger = or_(
@@ -121,25 +130,20 @@ async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Fa
             func.coalesce(new.shipping, nothing) > func.coalesce(OrderFact.shipping, nothing),
         ),
     )
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
-            set_={
-                "at": case((is_dispute, new.at), else_=func.least(OrderFact.at, new.at)),
-                "amount": case((is_dispute, new.amount), else_=func.greatest(OrderFact.amount, new.amount)),
-                "dispute": new.dispute,
-                "shipping": case((is_larger, new.shipping), else_=OrderFact.shipping),
-                "quantity": func.greatest(OrderFact.quantity, new.quantity),
-            },
-            where=case(
-                (is_dispute, _is_later(new.at, new.dispute)),
-                else_=or_(
-                    new.at < OrderFact.at,
-                    is_larger,
-                    func.coalesce(new.quantity, nothing) > func.coalesce(OrderFact.quantity, nothing),
-                ),
-            ),
-        )
+    is_more = func.coalesce(new.quantity, nothing) > func.coalesce(OrderFact.quantity, nothing)
+    return statement.on_conflict_do_update(
+        index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
+        set_={
+            "at": case((is_dispute, new.at), else_=func.least(OrderFact.at, new.at)),
+            "amount": case((is_dispute, new.amount), else_=func.greatest(OrderFact.amount, new.amount)),
+            "dispute": new.dispute,
+            "shipping": case((is_larger, new.shipping), else_=OrderFact.shipping),
+            "quantity": func.greatest(OrderFact.quantity, new.quantity),
+        },
+        where=case(
+            (is_dispute, _is_later(new.at, new.dispute)),
+            else_=or_(new.at < OrderFact.at, is_larger, is_more),
+        ),
     )
 
 
@@ -227,14 +231,7 @@ async def fold_orders(
     changed = []
     for row in found:
         before = OrderState(*(getattr(row, column.key) for column in _STATE))
-        state = fold(
-            facts[row.external_id],
-            total=row.total,
-            currency=row.currency,
-            shipping_total=row.shipping_total,
-            refunded_wholly=row.refunded_wholly,
-            pieces=row.pieces,
-        )
+        state = _folded(row, facts[row.external_id])
         if state != before:
             changed.append({"id": row.id, **as_row(state)})
     if not changed:
@@ -245,4 +242,15 @@ async def fold_orders(
         .values({column.key: given.c[column.key] for column in _STATE})
         .where(Order.brand_id == brand_id, Order.id == given.c.id)
         .execution_options(synchronize_session=False)
+    )
+
+
+def _folded(order: Row[*tuple[Any, ...]], facts: Sequence[ReportedFact]) -> OrderState:
+    return fold(
+        facts,
+        total=order.total,
+        currency=order.currency,
+        shipping_total=order.shipping_total,
+        refunded_wholly=order.refunded_wholly,
+        pieces=order.pieces,
     )

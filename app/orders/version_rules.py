@@ -38,7 +38,7 @@ class Statement(NamedTuple):
     """The value of one field, and when it was stated. An order has two dozen: a tuple is cheap."""
 
     at: datetime
-    value: Any
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class OrderVersion:
     statements: Mapping[str, Statement]
 
 
-def version_of(at: datetime, reported_at: datetime, values: Mapping[str, Any]) -> OrderVersion:
+def version_of(at: datetime, reported_at: datetime, values: Mapping[str, object]) -> OrderVersion:
     """A version that states these values; what is None or empty it does not state."""
     stated = {name: Statement(at, value) for name, value in values.items() if not _is_empty(value)}
     return OrderVersion(at, reported_at, stated)
@@ -87,7 +87,7 @@ def _unstated(name: str) -> Statement:
     raise ValueError(f"neither version states {name}")
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -106,7 +106,7 @@ def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     return {**row, "version_at": version.at, "stated_at": _stated_at(version) or None}
 
 
-def _value(version: OrderVersion, name: str) -> Any:
+def _value(version: OrderVersion, name: str) -> object:
     statement = version.statements.get(name)
     return None if statement is None else statement.value
 
@@ -134,5 +134,5 @@ def from_row(row: Mapping[str, Any]) -> OrderVersion:
     return OrderVersion(at, row["placed_at"], statements)
 
 
-def _is_empty(value: Any) -> bool:
+def _is_empty(value: object) -> bool:
     return value is None or (not value and isinstance(value, (list, tuple, dict, str)))

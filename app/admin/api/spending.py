@@ -1,5 +1,10 @@
 """Credit of referrers, for checkouts: what somebody may spend, and the spending of it."""
 
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
@@ -17,6 +22,7 @@ from app.base.money import Money, MoneyError, exponent, parse
 from app.base.web.context import SessionDep
 from app.base.web.openapi import problems, request_body
 from app.brands.find import load_brand, load_currencies
+from app.brands.models import Brand
 from app.checkout import credit, credit_use
 from app.checkout.credit import NOTHING, CreditOwner
 from app.checkout.parse import parse_credit_amount, parse_reservation
@@ -123,18 +129,7 @@ async def capture(
     write: IdempotentWriteDep,
 ) -> JSONResponse:
     """Spend a reservation, wholly or in part; the rest is released."""
-
-    async def act() -> WriteResult:
-        brand = await load_brand(write.session, caller.brand_id)
-        amount = _amount(await request.body())
-        with get_code_guesses(request).counting(caller, id):
-            reservation_id = parse_public_id("crd", id)
-            captured = await credit_use.capture_credit(
-                write.session, brand, reservation_id, amount, now=clock.now()
-            )
-        return WriteResult(await _shown(write, captured))
-
-    return await write.run(caller, act)
+    return await _use(id, request, caller, write, credit_use.capture_credit)
 
 
 @router.post(
@@ -174,16 +169,29 @@ async def refund(
     write: IdempotentWriteDep,
 ) -> JSONResponse:
     """Give captured credit back, wholly or in part; once for each `Idempotency-Key`."""
+    return await _use(id, request, caller, write, credit_use.refund_credit)
+
+
+class _UseOfCredit(Protocol):
+    """A step that spends of a reservation, or gives back: a decimal `amount`, None for all."""
+
+    def __call__(
+        self, session: AsyncSession, brand: Brand, reservation_id: UUID, amount: str | None, *, now: datetime
+    ) -> Awaitable[CreditReservation]: ...
+
+
+async def _use(
+    public_id: str, request: Request, caller: Checkout, write: IdempotentWrite, use: _UseOfCredit
+) -> JSONResponse:
+    """The response to a write that uses the amount in its body of the reservation, or all of it."""
 
     async def act() -> WriteResult:
         brand = await load_brand(write.session, caller.brand_id)
         amount = _amount(await request.body())
-        with get_code_guesses(request).counting(caller, id):
-            reservation_id = parse_public_id("crd", id)
-            refunded = await credit_use.refund_credit(
-                write.session, brand, reservation_id, amount, now=clock.now()
-            )
-        return WriteResult(await _shown(write, refunded))
+        with get_code_guesses(request).counting(caller, public_id):
+            reservation_id = parse_public_id("crd", public_id)
+            used = await use(write.session, brand, reservation_id, amount, now=clock.now())
+        return WriteResult(await _shown(write, used))
 
     return await write.run(caller, act)
 

@@ -50,58 +50,77 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        secure = _is_https(scope)
         PEERS.note(scope)
-        given = next(
-            (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), ""
-        )
-        request_id = given if _REQUEST_ID.fullmatch(given) else new_id().hex
+        response = _Response(scope, send)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request=request_id)
+        structlog.contextvars.bind_contextvars(request=response.request_id)
         began = clock.monotonic()
-        status = 500
+        try:
+            await self._respond(scope, receive, response)
+        finally:
+            _measure(scope, response.status or 500, clock.monotonic() - began)
 
-        async def with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                present = {name for name, _ in message["headers"]}
-                wanted = [*_HEADERS, *(_HTTPS_HEADERS if secure else ()), *_cache_headers(scope)]
-                extra = [pair for pair in wanted if pair[0] not in present]
-                message["headers"] = [*message["headers"], *extra, (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await with_headers(message)
-
+    async def _respond(self, scope: Scope, receive: Receive, response: "_Response") -> None:
+        """Have the application respond; refuse and report what it does not."""
         try:
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-                await problem(422, "invalid", f"{UNSTORABLE}.")(scope, receive, watched)
+                await problem(422, "invalid", f"{UNSTORABLE}.")(scope, receive, response.send)
             else:
-                await self.app(scope, receive, watched)
+                await self.app(scope, receive, response.send)
         except ClientDisconnect:
-            if not started:
-                await problem(400, "incomplete", "The request's body did not come whole.")(
-                    scope, receive, watched
-                )
+            if response.status is None:
+                refusal = problem(400, "incomplete", "The request's body did not come whole.")
+                await refusal(scope, receive, response.send)
         except Exception:
             log.exception("a request failed")
-            if not started:
-                response = problem(
+            if response.status is None:
+                failure = problem(
                     500, "internal", "Something broke on our side; it is logged with this request's id."
                 )
-                await response(scope, receive, watched)
-        finally:
-            route = scope.get("route")
-            took = clock.monotonic() - began
-            path = getattr(route, "path", "-")
-            metrics.REQUESTS.labels(scope["method"], path, status).inc()
-            metrics.SECONDS.labels(path).observe(took)
-            log.debug("request", method=scope["method"], route=path, status=status, ms=round(took * 1000, 1))
+                await failure(scope, receive, response.send)
+
+
+class _Response:
+    """The response to one request, with the id of the request and the safe headers."""
+
+    __slots__ = ("_scope", "_send", "request_id", "status")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self.request_id = _request_id(scope)
+        self.status: int | None = None
+        """None until the response has started."""
+
+    async def send(self, message: Message) -> None:
+        """Send a part; the first one gets the headers that the application did not set."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            present = {name for name, _ in message["headers"]}
+            extra = [pair for pair in _headers(self._scope) if pair[0] not in present]
+            own_id = (b"x-request-id", self.request_id.encode())
+            message["headers"] = [*message["headers"], *extra, own_id]
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    """The id that the caller gave, if it may stand in a log; else a new one."""
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return given if _REQUEST_ID.fullmatch(given) else new_id().hex
+
+
+def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers that keep a response safe, where the application sets none of their name."""
+    secure = _HTTPS_HEADERS if _is_https(scope) else ()
+    return [*_HEADERS, *secure, *_cache_headers(scope)]
+
+
+def _measure(scope: Scope, status: int, seconds: float) -> None:
+    """Count and log a request that has ended, by its route."""
+    path = getattr(scope.get("route"), "path", "-")
+    metrics.REQUESTS.labels(scope["method"], path, status).inc()
+    metrics.SECONDS.labels(path).observe(seconds)
+    log.debug("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
 
 
 def _is_https(scope: Scope) -> bool:

@@ -17,7 +17,8 @@ from app.base.models import Installation, JournalPosition
 log = logger(__name__)
 
 MARK_SECONDS = 60.0
-"""An idle process writes a mark this often, so that its journal too shows an older copy."""
+"""An idle process writes a mark this often, so that its journal too shows an older copy. After a
+send the next sweep writes one, so that a copy that was made during it is seen as older."""
 
 
 class JournalAheadError(Exception):
@@ -139,6 +140,7 @@ async def reserve(session: AsyncSession, journal: Journal) -> Reservation:
     writer = journal.writer
     assert writer is not None  # noqa: S101  # `may_send` starts it
     writer.number += 1
+    journal.is_unmarked = True
     reserved = await session.scalar(
         update(JournalPosition)
         .where(JournalPosition.writer == writer.name, JournalPosition.number >= writer.known)
@@ -151,11 +153,14 @@ async def reserve(session: AsyncSession, journal: Journal) -> Reservation:
 
 
 async def mark(sessions: Sessions, journal: Journal) -> None:
-    """Write a mark where the last one is `MARK_SECONDS` old and the journal is started."""
+    """Write a mark where something was sent since the last one, or that is `MARK_SECONDS` old.
+
+    Nothing where the journal is not started.
+    """
     at = asyncio.get_running_loop().time()
-    if journal.writer is None or at - journal.marked_at < MARK_SECONDS:
+    if journal.writer is None or (not journal.is_unmarked and at - journal.marked_at < MARK_SECONDS):
         return
-    journal.marked_at = at
     async with sessions.begin() as session:
         reserved = await reserve(session, journal)
+        journal.marked_at, journal.is_unmarked = at, False
     await reserved.write("mark", 0, [])

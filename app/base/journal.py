@@ -132,6 +132,8 @@ class Journal:
     writer: JournalWriter | None = None
     marked_at: float = 0.0
     """When the last mark was written, by the loop's clock."""
+    is_unmarked: bool = False
+    """Whether a number was reserved since then."""
 
     def folder(self, installation: UUID) -> Path:
         """Where the files of an installation are; other installations may share the directory."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from app.brands.models import Brand
 from app.customers.journal import ERASED, SUPPRESSED, restore_erasures, restore_suppressions
 from app.ingest.erase import PersonToErase, erase_people, next_sequence
 from app.messaging.journal import SENT, UNSENT, JournaledSend
-from app.messaging.recover import RestoredSends, restore_sends
+from app.messaging.recover import RestoredSends, find_open, restore_sends
 from app.messaging.rules import AttemptStatus
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ class _OfBrand:
     """What the journal has of one brand."""
 
     sends: list[JournaledSend] = field(default_factory=list)
+    perhaps_open: list[JournaledSend] = field(default_factory=list)
+    """Of writers that the copy is not behind: they may have been under way when it was made."""
     unsent: dict[UUID, AttemptStatus] = field(default_factory=dict)
     suppressions: list[Sequence[object]] = field(default_factory=list)
     erasures: list[Sequence[object]] = field(default_factory=list)
@@ -91,12 +93,8 @@ async def recover(context: AppContext, directories: Sequence[Path], *, now: date
         written = await asyncio.to_thread(last_numbers, folder)
         last |= written
         async with context.sessions() as session:
-            missing = {
-                writer: after
-                for writer, after in (await missing_after(session, written)).items()
-                if after >= 0
-            }
-        brands = await asyncio.to_thread(_by_brand, folder, missing)
+            after = await missing_after(session, written)
+        brands = await asyncio.to_thread(_by_brand, folder, after, written)
         for brand_id, found in sorted(brands.items()):
             if brand_id in known_brands:
                 await _recover_brand(context, brand_id, found, recovery, now)
@@ -107,25 +105,27 @@ async def recover(context: AppContext, directories: Sequence[Path], *, now: date
     return recovery
 
 
-def _by_brand(folder: Path, missing: dict[str, int]) -> dict[int, _OfBrand]:
+def _by_brand(folder: Path, after: Mapping[str, int], written: Mapping[str, int]) -> dict[int, _OfBrand]:
+    """What the journal has beyond the copy, and the last records of those it is not behind."""
     brands: dict[int, _OfBrand] = defaultdict(_OfBrand)
-    for record in _records(folder, missing):
-        brand = brands[record.brand_id]
-        if record.kind == SENT:
-            brand.sends += [JournaledSend.read(row) for row in record.rows]
-        elif record.kind == UNSENT:
-            brand.unsent |= {UUID(row[0]): AttemptStatus(row[1]) for row in record.rows}
-        elif record.kind == SUPPRESSED:
-            brand.suppressions += record.rows
-        elif record.kind == ERASED:
-            brand.erasures += record.rows
+    for writer, known in sorted(after.items()):
+        is_behind = known >= 0
+        for record in read_records(folder, writer, (known if is_behind else written[writer]) - _OVERLAP):
+            _add_record(brands[record.brand_id], record, is_behind=is_behind)
     brands.pop(0, None)
     return brands
 
 
-def _records(folder: Path, missing: dict[str, int]) -> Iterator[Record]:
-    for writer, after in sorted(missing.items()):
-        yield from read_records(folder, writer, after - _OVERLAP)
+def _add_record(brand: _OfBrand, record: Record, *, is_behind: bool) -> None:
+    if record.kind == SENT:
+        sends = [JournaledSend.read(row) for row in record.rows]
+        (brand.sends if is_behind else brand.perhaps_open).extend(sends)
+    elif record.kind == UNSENT:
+        brand.unsent |= {UUID(row[0]): AttemptStatus(row[1]) for row in record.rows}
+    elif is_behind and record.kind == SUPPRESSED:
+        brand.suppressions += record.rows
+    elif is_behind and record.kind == ERASED:
+        brand.erasures += record.rows
 
 
 def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -136,7 +136,9 @@ def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
 async def _recover_brand(
     context: AppContext, brand_id: int, found: _OfBrand, recovery: Recovery, now: datetime
 ) -> None:
-    for sends in _parts(found.sends):
+    async with context.sessions() as session:
+        still_open = await find_open(session, brand_id, found.perhaps_open)
+    for sends in _parts([*found.sends, *still_open]):
         async with context.sessions.begin() as session:
             restored: RestoredSends = await restore_sends(session, brand_id, sends, found.unsent)
         recovery.messages_sent += restored.sent

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row
+from app.base.batch import as_row, in_ids
 from app.messaging.journal import JournaledSend
+from app.messaging.models import Attempt
 from app.messaging.rules import AttemptStatus, MessageStatus
 
 _GIVEN = """
@@ -93,6 +94,22 @@ class RestoredSends:
     in_review: int = 0
     unknown_here: int = 0
     """Of customers or shops that the copy does not have."""
+
+
+async def find_open(
+    session: AsyncSession, brand_id: int, sends: Sequence[JournaledSend]
+) -> list[JournaledSend]:
+    """Which of these were under way when the copy was made: their attempts have no outcome."""
+    if not sends:
+        return []
+    ids = [send.attempt_id for send in sends]
+    found = await session.scalars(
+        select(Attempt.id).where(
+            Attempt.brand_id == brand_id, in_ids(Attempt.id, ids), Attempt.status == AttemptStatus.sending
+        )
+    )
+    is_open = set(found)
+    return [send for send in sends if send.attempt_id in is_open]
 
 
 async def restore_sends(

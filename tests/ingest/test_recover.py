@@ -23,10 +23,10 @@ from app.customers.rules import SuppressionReason
 from app.ingest.erase import PersonToErase, erase_people
 from app.ingest.recover import recover
 from app.insight.invariants import check
-from app.messaging.models import Message
+from app.messaging.models import Attempt, Message
 from app.messaging.providers.protocol import Accepted
 from app.messaging.queue import queue_messages
-from app.messaging.rules import MessageStatus
+from app.messaging.rules import AttemptStatus, MessageStatus
 from tests.support.constants import NOW
 from tests.support.factories.messages import GRACE, attempts, messages, queue
 from tests.support.fakes.scripted import Scripted, both, lose, refuse
@@ -117,6 +117,46 @@ async def test_a_restored_copy_sends_nothing_until_it_is_recovered(context, bran
     }
     async with copy.sessions() as session:
         assert await check(session, copy.tokens) == []
+
+
+async def test_a_copy_made_after_the_last_send_is_fenced_by_the_mark_that_follows(
+    context, brand, shop, copies
+):
+    await queue(context, brand, shop, 2)
+    await sweep_once(journal_sweep(context), NOW)
+    await sweep_once(both(context, Scripted()), NOW)
+    copy = await copies.backup()
+    restarted = replace(copy, settings=copy.settings)
+    await sweep_once(journal_sweep(context), NOW)
+    await sweep_once(both(restarted, Scripted()), NOW)
+    assert await fenced(restarted)
+
+
+async def test_a_send_that_was_under_way_when_the_copy_was_made_counts_as_sent(context, brand, shop, copies):
+    """The copy knows the number of its record, so it is not behind that writer."""
+    await queue(context, brand, shop, 3)
+    answers = [lambda batch: [*refuse()(batch)[:1], *[Accepted("ref")] * (len(batch.recipients) - 1)]]
+    await sweep_once(both(context, Scripted(answers)), NOW)
+    async with context.sessions.begin() as session:
+        values = {"status": AttemptStatus.sending, "finished_at": None}
+        await session.execute(update(Attempt).where(Attempt.status == AttemptStatus.accepted).values(values))
+        await session.execute(
+            update(Message)
+            .where(Message.status == MessageStatus.accepted)
+            .values(status=MessageStatus.sending)
+        )
+    copy = await copies.backup()
+    another_process = replace(context, settings=context.settings)
+    await sweep_once(journal_sweep(another_process), NOW)
+    restarted = replace(copy, settings=copy.settings)
+    assert await sweep_once(both(restarted, Scripted()), NOW + GRACE * 9) == 0
+    done = await recover(restarted, [copy.settings.journal_path], now=NOW)
+    assert (done.messages_sent, done.messages_in_review) == (2, 0)
+    provider = Scripted()
+    await sweep_once(both(restarted, provider), NOW + GRACE * 9)
+    assert sum(provider.reached.values()) == 1, "the refused one"
+    again = await recover(restarted, [copy.settings.journal_path], now=NOW)
+    assert again.messages_sent == 0
 
 
 async def test_a_message_that_the_copy_never_had_is_not_sent_when_it_is_queued_again(

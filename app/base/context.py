@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.base.config import Settings
 from app.base.db import Sessions, make_reading_sessions
 from app.base.journal import Journal
+from app.base.precedence import Precedence
 from app.base.tokens import Tokens
 
 
@@ -41,6 +42,11 @@ class AppContext:
     def reading_sessions(self) -> Sessions:
         """For pages: each statement is a transaction of its own."""
         return make_reading_sessions(self.engine)
+
+    @cached_property
+    def precedence(self) -> Precedence:
+        """By which this process's bulk work lets urgent work go first."""
+        return Precedence()
 
     @cached_property
     def journal(self) -> Journal:

@@ -14,6 +14,10 @@ from app.base.retry import is_unavailable, sqlstate_of
 log = logger(__name__)
 
 
+BRANDS_AT_ONCE = 4
+"""Brands whose batches one sweep does side by side, unless it has a number of its own."""
+
+
 @dataclass(frozen=True)
 class Sweep:
     """How one package processes what is due.
@@ -28,6 +32,10 @@ class Sweep:
     brands: Callable[[datetime], Awaitable[Sequence[int]]]
     work: Callable[[int, datetime], Awaitable[int]]
     every_seconds: int = 5
+    at_once: int = BRANDS_AT_ONCE
+    """Batches side by side."""
+    of_brand: int = 1
+    """Those of one brand among them; where it is more, `work` leaves what another one claimed."""
 
 
 class Busy(AppError):
@@ -38,8 +46,6 @@ class Busy(AppError):
         super().__init__("busy", detail, status=503, headers={"Retry-After": "5"})
 
 
-BRANDS_AT_ONCE = 4
-"""Brands whose batches one sweep does side by side."""
 BUSY_SECONDS = (0.1, 1.0)
 """How long a brand that another process works on is left out: at first, and at most."""
 FAILED_SECONDS = (2.0, 10.0)
@@ -86,7 +92,7 @@ class Turns:
                 if self.asked.is_set() and not self._queue:
                     self.asked.clear()
                     await self._read()
-                while self._queue and len(self._running) < BRANDS_AT_ONCE:
+                while self._queue and len(self._running) < self._sweep.at_once:
                     brand_id = self._queue.popleft()
                     work = asyncio.ensure_future(self._sweep.work(brand_id, self._time()))
                     self._running[work] = brand_id
@@ -121,8 +127,12 @@ class Turns:
                 raise
             self._log("a sweep failed", error)
             return
-        taken = {*self._running.values(), *self._left_out}
-        self._queue.extend(brand_id for brand_id in found if brand_id not in taken)
+        running = Counter(self._running.values())
+        self._queue.extend(
+            brand_id
+            for brand_id in found
+            if running[brand_id] < self._sweep.of_brand and brand_id not in self._left_out
+        )
 
     async def _wait(self) -> None:
         """Return when a batch has ended, or where no brand waits for its turn, when asked to."""

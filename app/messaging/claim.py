@@ -1,6 +1,6 @@
 """Claim due messages of one brand, and write an attempt for each before any of them is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
 from app.base.fence import Reservation, reserve
+from app.base.precedence import PIECE
 from app.brands.find import load_brand, load_programme, load_shops
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -93,6 +94,8 @@ class ClaimTerms:
     channels: Sequence[Channel]
     """Those whose provider works, or is tested by this claim."""
     most: int
+    give_way: Callable[[], Awaitable[None]]
+    """Awaited now and then, so that other tasks of the process can run."""
 
 
 async def claim(
@@ -112,8 +115,11 @@ async def claim(
     people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
     quiet_hours = (await load_programme(session, brand_id)).programme.survey.quiet_hours
     decisions = Decisions(brand, shops, quiet_hours, people, now)
-    for row in rows:
-        decisions.add(row)
+    for start in range(0, len(rows), PIECE):
+        if start:
+            await terms.give_way()
+        for row in rows[start : start + PIECE]:
+            decisions.add(row)
     versions = {(brand_id, message.version.id): message.version for message in decisions.claimed}
     unknown = [version for key, version in versions.items() if key not in terms.known_versions]
     await store_versions(session, brand_id, unknown)

@@ -1,11 +1,12 @@
 """Put claimed messages into batches that share a content."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from email.utils import parseaddr
 
 from app.base.config import Settings
 from app.base.context import AppContext
+from app.base.precedence import PIECE
 from app.base.text import one_line
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -16,13 +17,16 @@ from app.messaging.render import Links, Tags, recipient_values, render_skeleton,
 from app.messaging.templates import UNSUBSCRIBE
 
 
-def outgoing_batches(
-    claim: Claim, context: AppContext, most: Mapping[Channel, int]
-) -> Iterator[tuple[OutgoingBatch, Sequence[ClaimedMessage]]]:
+async def outgoing_batches(
+    claim: Claim,
+    context: AppContext,
+    most: Mapping[Channel, int],
+    give_way: Callable[[], Awaitable[None]],
+) -> AsyncIterator[tuple[OutgoingBatch, Sequence[ClaimedMessage]]]:
     """Batches of one content and at most `most` recipients, with their messages in the same order.
 
     Messages whose conditions resolve differently (`variant_of`) are in different batches, and so
-    are two messages to one address.
+    are two messages to one address. `give_way` is awaited now and then.
     """
     groups: dict[tuple[object, ...], list[ClaimedMessage]] = defaultdict(list)
     for message in claim.messages:
@@ -30,7 +34,7 @@ def outgoing_batches(
     links = Links(context.tokens, context.settings.public_url, claim.brand.id)
     for group in groups.values():
         for part in _parts(group, most[group[0].version.channel]):
-            yield _batch(part, claim.brand, context.settings, links), part
+            yield await _batch(part, claim.brand, context.settings, links, give_way), part
 
 
 def _parts(group: Sequence[ClaimedMessage], most: int) -> list[list[ClaimedMessage]]:
@@ -44,13 +48,23 @@ def _parts(group: Sequence[ClaimedMessage], most: int) -> list[list[ClaimedMessa
     return [layer[start : start + most] for layer in layers.values() for start in range(0, len(layer), most)]
 
 
-def _batch(part: Sequence[ClaimedMessage], brand: Brand, settings: Settings, links: Links) -> OutgoingBatch:
+async def _batch(
+    part: Sequence[ClaimedMessage],
+    brand: Brand,
+    settings: Settings,
+    links: Links,
+    give_way: Callable[[], Awaitable[None]],
+) -> OutgoingBatch:
     version = part[0].version
     # Every batch has tags of its own.
     content, tags = render_skeleton(version, part[0].template_params)
     name, address = sender_of(brand, settings)
     is_email = version.channel is Channel.email
     recipient = _mail_recipient if is_email else _text_recipient
+    recipients: list[Recipient] = []
+    for start in range(0, len(part), PIECE):
+        await give_way()
+        recipients += [recipient(message, tags, links) for message in part[start : start + PIECE]]
     return OutgoingBatch(
         brand_id=brand.id,
         channel=version.channel,
@@ -58,7 +72,7 @@ def _batch(part: Sequence[ClaimedMessage], brand: Brand, settings: Settings, lin
         sender=address if is_email else "",
         sender_name=name,
         content=content,
-        recipients=[recipient(message, tags, links) for message in part],
+        recipients=recipients,
     )
 
 

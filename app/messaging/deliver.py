@@ -7,6 +7,7 @@ provider's own events, then the message is sent once more.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -39,6 +40,10 @@ CLAIMS_AT_ONCE = 3
 """Claims under way beside each other: a bound on memory."""
 TURN_SECONDS = 2.0
 """After that a turn makes no more claims, so that the next brand has its turn."""
+URGENT_AT_ONCE = 16
+URGENT_OF_BRAND = 4
+"""Urgent batches side by side, and those of one brand: they mostly wait for the provider, and an
+offer should not wait for the one before it."""
 RECORD_SECONDS = 45.0
 """How long an outcome is recorded again where the database is unavailable or a message is locked:
 less than `MOST_IN_FLIGHT_SECONDS`, after which another process may take up the send."""
@@ -57,7 +62,7 @@ def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> 
     surveys.
     """
     sender = Sender(context, providers, (Priority.urgent,))
-    return Sweep("urgent", sender.brands, sender.work, 1)
+    return Sweep("urgent", sender.brands, sender.work, 1, at_once=URGENT_AT_ONCE, of_brand=URGENT_OF_BRAND)
 
 
 @dataclass
@@ -85,14 +90,28 @@ class Sender:
 
     async def brands(self, now: datetime) -> list[int]:
         """Brands with something to do at `now`; none while the database may not send."""
-        if not await may_send(self.context.sessions, self.context.journal):
-            return []
-        async with self.context.sessions() as session:
-            self.circuits = await load_circuits(session)
-            channels = [*self._closed(), *(channel for each in self._to_probe(now) for channel in each[1])]
-            found = await brands_with_work(session, self.priorities, channels, self.grace, now=now)
+        with self._precedence():
+            if not await may_send(self.context.sessions, self.context.journal):
+                return []
+            async with self.context.reading_sessions() as session:
+                self.circuits = await load_circuits(session)
+                probed = (channel for each in self._to_probe(now) for channel in each[1])
+                channels = [*self._closed(), *probed]
+                found = await brands_with_work(session, self.priorities, channels, self.grace, now=now)
         self.found |= found
         return list(found)
+
+    @property
+    def _is_urgent(self) -> bool:
+        return set(self.priorities) == {Priority.urgent}
+
+    def _precedence(self) -> AbstractContextManager[None]:
+        """Where this sender is the urgent one, bulk work of the process waits meanwhile."""
+        return self.context.precedence.urgent() if self._is_urgent else nullcontext()
+
+    async def _give_way(self) -> None:
+        if not self._is_urgent:
+            await self.context.precedence.give_way()
 
     def _closed(self) -> list[Channel]:
         """The channels whose providers work."""
@@ -169,15 +188,19 @@ class Sender:
 
     def _terms(self, channels: Sequence[Channel], *, most: int) -> ClaimTerms:
         providers = {channel: provider.name for channel, provider in self.providers.items()}
-        return ClaimTerms(self.priorities, providers, self.grace, self.known_versions, channels, most)
+        return ClaimTerms(
+            self.priorities, providers, self.grace, self.known_versions, channels, most, self._give_way
+        )
 
     async def _claim(self, brand_id: int, priorities: Sequence[Priority], now: datetime) -> Claim | None:
         terms = replace(self._terms(self._closed(), most=self.claim_size), priorities=priorities)
         if not terms.channels or not priorities:
             return None
+        await self._give_way()
         try:
-            async with self.context.sessions.begin() as session:
-                claimed = await claim(session, self.context, brand_id, terms, now=now)
+            with self._precedence():
+                async with self.context.sessions.begin() as session:
+                    claimed = await claim(session, self.context, brand_id, terms, now=now)
         except IntegrityError:
             # A stored version is missing, as in a restored database: the next claim stores it
             # again.
@@ -193,13 +216,12 @@ class Sender:
         try:
             names = {channel: provider.name for channel, provider in self.providers.items()}
             most = {channel: provider.most for channel, provider in self.providers.items()}
-            known = await journal_claim(claimed, names, now=now)
+            with self._precedence():
+                known = await journal_claim(claimed, names, now=now)
+            sending = _Sending(claimed.reserved, probe, now, journaled=known)
+            batches = [each async for each in outgoing_batches(claimed, self.context, most, self._give_way)]
             done = await asyncio.gather(
-                *(
-                    self._send(batch, messages, _Sending(claimed.reserved, probe, now, journaled=known))
-                    for batch, messages in outgoing_batches(claimed, self.context, most)
-                ),
-                return_exceptions=True,
+                *(self._send(batch, messages, sending) for batch, messages in batches), return_exceptions=True
             )
         finally:
             self.under_way -= ids
@@ -219,6 +241,7 @@ class Sender:
             async with self.context.sessions.begin() as session:
                 await record_results(session, self.context, batch.brand_id, messages, results, now=now)
 
+        await self._give_way()
         await retry_unavailable(record, name="outcomes", seconds=RECORD_SECONDS)
         async with self.context.sessions() as session:
             circuit = await record_calls(

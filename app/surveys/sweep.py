@@ -57,6 +57,7 @@ def sweep(context: AppContext) -> Sweep:
         moved = 0
         busy: Busy | None = None
         for step in found_due.pop(brand_id, _STEPS):
+            await context.precedence.give_way()
             try:
                 async with context.sessions.begin() as session:
                     brand = await load_brand(session, brand_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -69,6 +70,21 @@ async def test_few_brands_are_worked_on_side_by_side():
     work = Work(dict.fromkeys(range(20), 2))
     assert await sweep_once(work.sweep, NOW) == 40
     assert work.most_beside == BRANDS_AT_ONCE
+
+
+async def test_a_sweep_may_have_several_batches_of_one_brand_side_by_side():
+    work = Work({1: 5})
+    work.sweep = replace(work.sweep, at_once=6, of_brand=2)
+    work.gates[1] = asyncio.Event()
+    made, running = await lasting(work)
+    for beside in (1, 2, 2):
+        made.asked.set()
+        await until(lambda wanted=beside: work.beside == wanted and not made.asked.is_set())
+    work.gates[1].set()
+    await until(lambda: work.done == {1: 5})
+    made.stop()
+    await running
+    assert work.most_beside == 2
 
 
 async def test_a_wake_up_is_served_while_a_brand_hangs():

@@ -2,16 +2,22 @@
 
 import asyncio
 
+from sqlalchemy import select
+
 from app.base.ids import new_id
+from app.base.turns import Turns
 from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging import deliver
 from app.messaging.claim import AT_ONCE
-from app.messaging.deliver import CLAIMS_AT_ONCE, sweep
+from app.messaging.deliver import CLAIMS_AT_ONCE, sweep, urgent_sweep
+from app.messaging.models import Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import NewMessage, queue_messages
+from app.messaging.rules import MessageStatus
 from app.surveys.templates import SURVEY, SurveyParams
 from tests.support.constants import NOW
+from tests.support.factories.referrals import make_referrer
 
 
 class SlowAtFirst:
@@ -74,3 +80,35 @@ async def test_a_slow_call_holds_up_no_other(context, shop, monkeypatch):
     assert moved == count
     assert provider.calls == CLAIMS_AT_ONCE + 2
     assert provider.most_at_once <= CLAIMS_AT_ONCE
+
+
+class Gated(SlowAtFirst):
+    """A provider whose first call ends only after the second one began."""
+
+    async def send(self, batch: OutgoingBatch) -> list[Result]:
+        self.calls += 1
+        if self.calls == 2:
+            self._enough.set()
+        async with asyncio.timeout(60):
+            await self._enough.wait()
+        return [Accepted(None)] * len(batch.recipients)
+
+
+async def test_an_offer_does_not_wait_for_the_call_of_the_one_before(context, brand, shop):
+    provider = Gated()
+    turns = Turns(urgent_sweep(context, {Channel.email: provider}), lambda: NOW, lasting=True)
+    running = asyncio.create_task(turns.run())
+    await make_referrer(context, brand, shop)
+    turns.asked.set()
+    async with asyncio.timeout(60):
+        while provider.calls < 1:  # noqa: ASYNC110  # a call sets no event
+            await asyncio.sleep(0.005)
+    await make_referrer(context, brand, shop)
+    turns.asked.set()
+    async with asyncio.timeout(60):
+        while provider.calls < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    turns.stop()
+    await running
+    async with context.sessions() as session:
+        assert set(await session.scalars(select(Message.status))) == {MessageStatus.accepted}

@@ -1,0 +1,46 @@
+"""Bulk work gives way to urgent work of the same process, for a bounded time."""
+
+import asyncio
+
+import pytest
+
+from app.base import precedence
+from app.base.precedence import Precedence
+
+
+async def test_bulk_work_waits_until_all_urgent_work_has_ended() -> None:
+    order: list[str] = []
+    between = Precedence()
+
+    async def bulk() -> None:
+        await between.give_way()
+        order.append("bulk")
+
+    with between.urgent():
+        waiting = asyncio.create_task(bulk())
+        with between.urgent():
+            await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        order.append("urgent")
+    await waiting
+    assert order == ["urgent", "bulk"]
+    await between.give_way()
+
+
+async def test_urgent_work_that_never_ends_does_not_stop_bulk_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precedence, "LONGEST_SECONDS", 0.01)
+    between = Precedence()
+    with between.urgent():
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await between.give_way()
+
+
+async def test_giving_way_lets_other_tasks_run() -> None:
+    ran = asyncio.Event()
+    task = asyncio.create_task(asyncio.sleep(0, result=None))
+    task.add_done_callback(lambda _: ran.set())
+    for _ in range(3):
+        await Precedence().give_way()
+    assert ran.is_set()

@@ -1,5 +1,8 @@
 """Row ids: UUIDv7 inside, `red_…` outside."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -12,9 +15,32 @@ _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
 
 
+@dataclass(slots=True)
+class _Clock:
+    """Where new ids get their time: of the wall clock, unless the demo's process sets another."""
+
+    now: Callable[[], datetime] | None = None
+
+
+_CLOCK = _Clock()
+_TIME_BITS = 80
+"""Below the milliseconds of a UUIDv7: version, variant and chance."""
+
+
 def new_id() -> UUID:
     """A new UUIDv7: unique, and later ones sort after earlier ones."""
-    return uuid7()
+    made = uuid7()
+    if _CLOCK.now is None:
+        return made
+    return UUID(int=int(_CLOCK.now().timestamp() * 1000) << _TIME_BITS | made.int & (1 << _TIME_BITS) - 1)
+
+
+def date_ids_by(now: Callable[[], datetime] | None) -> None:
+    """Let new ids of this process begin with this clock's time; None: the wall clock's.
+
+    For the demo alone.
+    """
+    _CLOCK.now = now
 
 
 def public_id(prefix: str, row_id: UUID) -> str:

@@ -1,6 +1,9 @@
 """The demo's output: lines on a terminal, one line of JSON elsewhere."""
 
+import os
 import sys
+import threading
+import webbrowser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +33,20 @@ class Reporter:
         parts = [f"{count:+d} {name.replace('_', ' ')}" for name, count in gained.items()]
         parts += [_durations("webhooks", result.deliveries), _durations("answers", result.responses)]
         self.line(title, seconds=seconds, remark=" · ".join(part for part in parts if part))
+
+    def life(self, text: str) -> None:
+        """How far one of the people came."""
+        if self._terminal:
+            self._console.print(f"  {text}", soft_wrap=True, style="cyan")
+
+    def open_browser(self, link: str | None) -> None:
+        """Open the link in the browser of who sits at the terminal, where there is a desktop."""
+        has_desktop = sys.platform in {"darwin", "win32"} or any(
+            os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+        )
+        if link and self._terminal and has_desktop:
+            # In a thread: some browsers return only when they are closed.
+            threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
     def summary(self, summary: Mapping[str, Any], links: Mapping[str, str | None]) -> None:
         """The final numbers and the links to open."""

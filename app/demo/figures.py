@@ -36,6 +36,7 @@ class Figures:
     codes: int = 0
     visits: int = 0
     redemptions: int = 0
+    """Friends' orders whose code was not refused, as the dashboard counts them."""
     refused: int = 0
     approved: int = 0
     rewards: int = 0
@@ -65,7 +66,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "promoters": _count(Response.brand_id, brand_id, Response.score >= 9),
         "codes": _count(Code.brand_id, brand_id, Code.kind == CodeKind.share),
         "visits": _count(Visit.brand_id, brand_id),
-        "redemptions": _count(Redemption.brand_id, brand_id),
+        "redemptions": _count(Redemption.brand_id, brand_id, Redemption.status != RedemptionStatus.refused),
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
         "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),
         "rewards": _count(Reward.brand_id, brand_id, Reward.granted_at.is_not(None)),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from app.brands.programme import CodeStyle, OfferTerms, Programme, SurveyTerms
+from app.brands.programme import CodeStyle, OfferTerms, Programme
 from app.demo.people import Buyer, make_answer, make_buyer, make_random
 from app.demo.scenario import CENT, Phase, PlannedDelivery, PlannedResponse, Scenario, ShopSetup, with_code
 
@@ -17,9 +17,7 @@ SETUP = ShopSetup(
     time_zone="Europe/Berlin",
     locale="en",
     url="https://shop.example",
-    # Responses are dated by the wall clock and belong to surveys sent weeks ago on the simulated
-    # one, so these stay open for long.
-    programme=Programme(survey=SurveyTerms(expires_days=90), offer=OfferTerms(code_style=CodeStyle.named)),
+    programme=Programme(offer=OfferTerms(code_style=CodeStyle.named)),
 )
 _GOODS = (
     ("Enamel coffee pot", "39.00"),
@@ -126,7 +124,7 @@ def _phases(today: datetime) -> list[Phase]:
         ("People answer; promoters get a code at once", _FRIENDS + 0.1),
         ("Friends order with the codes", _FRIENDS_DELIVERED + 0.2),
         ("Some send things back before the hold is over", _EARLY - 4),
-        ("The hold is over: referrers are rewarded", _APPROVED - 2),
+        ("The hold is over: referrers are rewarded", _APPROVED - 3),
         ("Late refunds take back what was given", _LATE - 4),
         ("Until today", 0),
     )

@@ -30,7 +30,9 @@ from app.demo.environment import HOME, demo_settings, exclusive_database, servin
 from app.demo.figures import Figures, percentile
 from app.demo.runner import ScenarioRunner
 from app.demo.scenario import Scenario, ShopSetup
+from app.demo.shared_clock import SharedClock
 from app.demo.simulated_clock import SimulatedClock
+from app.demo.story import tell_one_life
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Survey
 from app.surveys.rules import OPEN, SurveyStatus
@@ -75,21 +77,28 @@ async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: boo
 async def _run_scenario(
     parts: Parts, scenario: Scenario, reporter: Reporter, *, began: float, stay: bool
 ) -> None:
+    shared = SharedClock(parts.context)
+    await shared.start(scenario.begin)
     created = await create_shop(parts.context, scenario.setup)
     client = DemoClient(parts.context.settings.public_url, shop=SLUG, secret=created.secret)
     try:
         if scenario.note:
             reporter.line(scenario.note)
-        first_code = await _run_phases(parts, created.brand, scenario, client, reporter)
+        simulated = SimulatedClock(parts.context, sweeps_of(parts), scenario.begin, shared=shared)
+        runner = ScenarioRunner(parts.context, created.brand, scenario, client, simulated)
+        first_code = await _run_phases(parts, created.brand, scenario, runner, simulated, reporter)
+        await shared.end()
         summary = await _summary(parts.context, created, client)
         summary["seconds"] = round(clock.monotonic() - began, 2)
         summary["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
         summary["note"] = scenario.note
-        reporter.summary(summary, await _links(parts.context, created.brand))
+        links = await _links(parts.context, created.brand)
+        reporter.summary(summary, links)
         reporter.close(f"Check every invariant of these data: TENFOLD_HOME={HOME} tenfold invariants")
     finally:
         await client.close()
     if stay:
+        reporter.open_browser(links["dashboard"])
         reporter.close("Web and worker go on; stop them with Ctrl-C.")
         stop = asyncio.Event()
         try:
@@ -99,20 +108,26 @@ async def _run_scenario(
 
 
 async def _run_phases(
-    parts: Parts, brand: Brand, scenario: Scenario, client: DemoClient, reporter: Reporter
+    parts: Parts,
+    brand: Brand,
+    scenario: Scenario,
+    runner: ScenarioRunner,
+    simulated: SimulatedClock,
+    reporter: Reporter,
 ) -> float | None:
     """Run all phases; returns when the first code was seen, on the monotonic clock."""
-    simulated = SimulatedClock(parts.context, sweeps_of(parts), scenario.begin)
-    runner = ScenarioRunner(parts.context, brand, scenario, client, simulated)
-    before = Figures()
-    async with simulated.worker("messages"):
+    before, told = Figures(), ""
+    async with simulated.worker("urgent", "messages"):
         for phase in scenario.phases:
             phase_began = clock.monotonic()
             result = await runner.run_until(phase.until)
             async with parts.context.sessions() as session:
                 after = await figures.count_all(session, brand.id)
+                life = await tell_one_life(session, brand.id)
             reporter.phase(phase.title, after.since(before), result, seconds=clock.monotonic() - phase_began)
-            before = after
+            if life is not None and life != told:
+                reporter.life(life)
+            before, told = after, life or told
     await simulated.settle()
     return runner.first_code_at
 

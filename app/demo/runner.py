@@ -1,5 +1,6 @@
 """Runs a scenario: sends due deliveries, responds to surveys, uses codes on friends' orders."""
 
+import asyncio
 import heapq
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +15,16 @@ from app.customers.models import Customer
 from app.demo.client import DemoClient
 from app.demo.scenario import PlannedDelivery, Scenario, with_code
 from app.demo.simulated_clock import SimulatedClock
+from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
 from app.referrals.rules import CodeKind
+from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
+
+_OFFERS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +77,14 @@ class ScenarioRunner:
         """
         self._result = PhaseResult()
         while (tick := await self._next_tick()) is not None and tick <= end:
+            await self._clock.move(tick)
             await self._deliver(tick)
             await self._clock.to(tick)
             await self._plan_responses()
-            if await self._respond(tick) and self.first_code_at is None:
-                await self._load_codes()
+            if await self._respond(tick):
+                await self._wait_for_offers()
+                if self.first_code_at is None:
+                    await self._load_codes()
         await self._clock.to(self._clock.now)
         return self._result
 
@@ -134,7 +143,8 @@ class ScenarioRunner:
                 self._seen_surveys.add(survey_id)
                 response = self._script.responses.get(order)
                 if response is not None:
-                    heapq.heappush(self._responses, (response.due(sent_at), order, survey_id))
+                    sent_on = self._script.tick_before(sent_at)
+                    heapq.heappush(self._responses, (response.due(sent_on), order, survey_id))
 
     async def _respond(self, tick: datetime) -> int:
         forms = []
@@ -150,6 +160,23 @@ class ScenarioRunner:
             )
         self._result.responses += await self._client.respond(forms)
         return len(forms)
+
+    async def _wait_for_offers(self) -> None:
+        """Wait until the worker has sent what answers led to, for a moment at most.
+
+        The clock must not move between an answer and its offer.
+        """
+        waiting = select(Message.id).where(
+            Message.brand_id == self._brand_id,
+            Message.template == OFFER.name,
+            Message.status.in_([MessageStatus.planned, MessageStatus.sending]),
+        )
+        until = clock.monotonic() + _OFFERS_SECONDS
+        while clock.monotonic() < until:
+            async with self._context.sessions() as session:
+                if await session.scalar(waiting.where(Message.due_at <= clock.now()).limit(1)) is None:
+                    return
+            await asyncio.sleep(0.01)
 
     async def _load_codes(self) -> None:
         """Load the active codes in an order that every run repeats: by their owners' addresses."""

@@ -92,6 +92,11 @@ class Scenario:
         epoch = datetime(1970, 1, 1, tzinfo=UTC) + self.offset
         return epoch + -((epoch - moment) // self.grain) * self.grain
 
+    def tick_before(self, moment: datetime) -> datetime:
+        """The last time at or before `moment` at which the simulated clock may stop."""
+        after = self.tick(moment)
+        return after if after == moment else after - self.grain
+
 
 def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent: Decimal) -> dict[str, Any]:
     """The order of a friend who came by a share link: with the code and the discount in percent."""

@@ -1,4 +1,4 @@
-"""Simulated time: the sweeps run at it, while web requests use the wall clock."""
+"""Simulated time: the sweeps run at it, and web requests too where the clock is shared."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +11,7 @@ from sqlalchemy import func, select, union_all
 from app.base import due
 from app.base.context import AppContext
 from app.base.turns import Sweep
+from app.demo.shared_clock import SharedClock
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.models import Redemption
@@ -20,21 +21,39 @@ from app.surveys.rules import OPEN, SurveyStatus
 
 
 class SimulatedClock:
-    """A clock for the sweeps alone, moved explicitly and never back.
+    """A clock for the sweeps, moved explicitly and never back.
+
+    With `shared`, everything else in this process moves along: between two moves its time passes
+    as on the wall, so that what follows an answer is dated after it.
 
     A worker may run on the same clock and serve wake-ups as in production: this is how the demo
     sends offers, and how their delay is measured. Each sweep runs one call at a time, so when `to`
     returns, nothing that it started is still running.
     """
 
-    def __init__(self, context: AppContext, sweeps: Sequence[Sweep], now: datetime) -> None:
+    def __init__(
+        self,
+        context: AppContext,
+        sweeps: Sequence[Sweep],
+        now: datetime,
+        *,
+        shared: SharedClock | None = None,
+    ) -> None:
         self._context = context
+        self._shared = shared
         self._sweeps = [self._on_this_clock(sweep) for sweep in sweeps]
         self.now = now
 
+    async def move(self, moment: datetime) -> None:
+        """Move to a time and do nothing yet."""
+        if moment > self.now:
+            self.now = moment
+            if self._shared is not None:
+                await self._shared.set(moment)
+
     async def to(self, moment: datetime) -> None:
         """Move to a time and do everything that is due by then."""
-        self.now = max(self.now, moment)
+        await self.move(moment)
         await due.run_until_idle(self._sweeps, self.now)
 
     async def next_due(self) -> datetime | None:
@@ -76,12 +95,16 @@ class SimulatedClock:
     def _on_this_clock(self, sweep: Sweep) -> Sweep:
         lock = asyncio.Lock()
 
-        async def brands(_now: datetime) -> Sequence[int]:
-            async with lock:
-                return await sweep.brands(self.now)
+        def at(now: datetime) -> datetime:
+            # A worker reads the process's clock, which is this one where it is shared.
+            return self.now if self._shared is None else now
 
-        async def work(brand_id: int, _now: datetime) -> int:
+        async def brands(now: datetime) -> Sequence[int]:
             async with lock:
-                return await sweep.work(brand_id, self.now)
+                return await sweep.brands(at(now))
+
+        async def work(brand_id: int, now: datetime) -> int:
+            async with lock:
+                return await sweep.work(brand_id, at(now))
 
         return replace(sweep, brands=brands, work=work)

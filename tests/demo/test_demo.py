@@ -1,6 +1,7 @@
 """The demo as somebody runs it: one command, the real doors, a summary that adds up, and data that
 violate no invariant."""
 
+import asyncio
 import json
 import os
 import socket
@@ -10,11 +11,29 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import clock
+from app.base.context import AppContext
+from app.base.db import COMMAND
+from app.base.embedded import stop_embedded
+from app.base.pools import command_pools
+from app.brands.find import find_brand
 from app.demo import generated_shop
+from app.demo.environment import demo_settings
 from app.demo.scenario import with_code
+from app.insight.nps import nps
+from app.insight.overview import overview
+from app.insight.periods import last_days
+from app.insight.scores import By
+from app.insight.timeline import timeline
+from app.surveys.models import Response
+from app.wiring import open_context
 
 TODAY = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -66,6 +85,55 @@ def test_demo_plays_the_whole_story_and_violates_no_invariant(tmp_path: Path) ->
     looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
     assert looked.returncode == 0, looked.stdout + looked.stderr
     assert json.loads(looked.stdout)["violations"] == []
+    home = tmp_path / ".tenfold-demo"
+    try:
+        asyncio.run(check_what_the_dashboard_shows(home, summary))
+    finally:
+        stop_embedded(home)
+
+
+async def check_what_the_dashboard_shows(home: Path, summary: dict[str, Any]) -> None:
+    """The dashboard's figures are the terminal's, its charts have weeks, and people's pages run in
+    order."""
+    settings = demo_settings(8000).model_copy(update={"home": home})
+    async with (
+        open_context(settings, pools=command_pools(settings.database_pool), limits=COMMAND) as context,
+        context.sessions() as session,
+    ):
+        brand = await find_brand(session, "demo")
+        found = await overview(session, brand, last_days(90, brand.time_zone, now=clock.now()))
+        stages = found.funnel.stages
+        shown = {
+            "orders": stages.orders,
+            "surveys_sent": stages.surveyed,
+            "answered": stages.answered,
+            "promoters": stages.promoters,
+            "visits": stages.friend_visits,
+            "redemptions": stages.redemptions,
+            "approved": stages.approved,
+            "nps": round(nps(found.counts) or 0, 4),
+        }
+        assert shown == {name: summary[name] for name in shown}
+        assert (found.rate.answered, found.rate.delivered) == (stages.answered, stages.delivered)
+        assert found.activity.redemptions == stages.redemptions
+        assert found.activity.offers == stages.offers_delivered
+        assert found.by is By.week
+        assert len(found.groups) >= 2, "answers of several weeks"
+        promoters = await session.scalars(select(Response.customer_id).where(Response.score >= 9))
+        for customer_id in promoters:
+            await check_order_of_life(session, context, brand.id, customer_id)
+
+
+async def check_order_of_life(
+    session: AsyncSession, context: AppContext, brand_id: int, customer_id: UUID
+) -> None:
+    entries = await timeline(session, context.tokens, brand_id, customer_id, pii=True)
+    names = [entry.template or entry.kind for entry in entries]
+    order = [names.index(name) for name in ("order", "survey", "response", "offer") if name in names]
+    assert order == sorted(order), [f"{entry.at} {entry.text}" for entry in entries]
+    assert len(order) >= 3
+    written = [names.index(name) for name in ("customer", "code") if name in names]
+    assert written == sorted(written)
 
 
 def test_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ async def test_replayed_orders_match_the_expectation_from_the_files(context, oli
             try:
                 simulated = SimulatedClock(context, sweeps_of(parts), scenario.begin)
                 runner = ScenarioRunner(context, created.brand, scenario, client, simulated)
-                async with simulated.worker("messages"):
+                async with simulated.worker("urgent", "messages"):
                     friends = sum(
                         [(await runner.run_until(phase.until)).friends for phase in scenario.phases]
                     )

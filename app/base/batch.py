@@ -1,46 +1,78 @@
-"""A batch of rows as one bound value, so that a statement stays the same whatever the batch's size.
+"""A batch of rows as bound arrays, so that a statement stays the same whatever the batch's size.
 
 Bulk writes are `insert().from_select(recordset(...))` and `update()` joined to a `recordset`. The
-one exception is raw SQL over `unnest` arrays in the statements that every delivery, message or
-redemption goes through: PostgreSQL reads 500 rows of five columns from arrays in 0.8 ms of
-processor time, from JSON in 2.8 ms. `tests/project/test_layers.py` lists the files that have one.
+one exception is raw SQL over `unnest` in the statements that every delivery, message or redemption
+goes through. `tests/project/test_layers.py` lists the files that have one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, Uuid, any_, column, func, literal
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ARRAY, JSON, BindParameter, ColumnElement, Text, Uuid, any_, cast, column, func, literal
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
+from app.base.db import to_json
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\[^\"\\]")
+"""The escape of a control character in JSON: a backslash that is not itself escaped."""
 
 
 def recordset(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[QueryableAttribute[Any]], name: str = "given"
 ) -> TableValuedAlias:
-    """Rows to select from, with the names and types of table columns.
+    """Rows to select from, with the names and types of table columns; what a row lacks is null.
 
-    One JSON value is bound: PostgreSQL allows at most 32,767 bound values in a statement, and a
-    statement of one shape is prepared once. Values are what the engine writes as JSON (aware times,
-    UUIDs and bytes included); a Decimal is passed as a string.
+    One text a column is bound, an array as PostgreSQL writes it: at most 32,767 values may be bound
+    in a statement, and a statement of one shape is prepared once. Values are what the engine writes
+    as JSON (aware times, UUIDs and bytes included); a Decimal is passed as a string.
+
+    Reading 500 rows so takes PostgreSQL a third of the time that `jsonb_to_recordset` takes, and
+    writing the text takes Python a tenth of the time that the driver's own arrays take.
     """
-    typed = [column(each.key, each.type) for each in columns]
-    return (
-        func.jsonb_to_recordset(literal(list(rows), JSONB))
-        .table_valued(*typed)
-        .render_derived(name=name, with_types=True)
-    )
+    # An attribute of a table's column is computed anew each time it is asked for.
+    typed = [(each.key, each.type) for each in columns]
+    arrays = [cast(literal(_array(rows, *each), Text), ARRAY(each[1])) for each in typed]
+    return func.unnest(*arrays).table_valued(*(column(*each) for each in typed)).render_derived(name=name)
+
+
+def _array(rows: Sequence[Mapping[str, Any]], key: str, of: TypeEngine[Any]) -> str:
+    """The column's values as a PostgreSQL array.
+
+    It is JSON but for the braces: quotes and backslashes are escaped alike, and `null` is the same.
+    """
+    values = [row.get(key) for row in rows]
+    if isinstance(of, JSON):
+        values = [None if value is None else to_json(value) for value in values]
+    array = to_json(values)
+    if "\\" in array and _CONTROL.search(array):
+        array = f"[{','.join(map(_element, values))}]"
+    return f"{{{array[1:-1]}}}"
+
+
+def _element(value: Any) -> str:
+    """A value in an array; a control character stands for itself there."""
+    if not isinstance(value, str):
+        return to_json(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def as_row(value: "DataclassInstance") -> dict[str, Any]:
     """Return a dataclass's values by name, not copied (`dataclasses.asdict` copies deeply)."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+@cache
+def _names(of: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(field.name for field in fields(of))
 
 
 def constant(value: Any, kind: TypeEngine[Any] | None = None) -> BindParameter[Any]:

@@ -102,7 +102,8 @@ def async_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
-def _json(value: object) -> str:
+def to_json(value: object) -> str:
+    """The value as the database's JSON; bytes and UUIDs become texts."""
     return orjson.dumps(value, default=_in_json).decode()
 
 
@@ -162,7 +163,7 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold", limits:
         pool_timeout=limits.pool,
         # An error's text is logged; the values of its statement may be personal data.
         hide_parameters=True,
-        json_serializer=_json,
+        json_serializer=to_json,
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": CONNECT_SECONDS,

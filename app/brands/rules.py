@@ -166,6 +166,8 @@ def next_daytime(
 
     Where both together leave nothing of the day, the country's alone count.
     """
+    if country is None:
+        return quiet_until(at, zone, programme)
     moment = at.astimezone(UTC)
     for _ in range(4):
         later = quiet_until(quiet_until(moment, zone, programme), zone, country)

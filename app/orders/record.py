@@ -84,19 +84,20 @@ async def record_orders(
     rows = []
     for external_id, version in versions.items():
         row = to_row(version, external_id)
+        known = facts.get(external_id, [])
         state = fold(
-            facts[external_id],
+            known,
             total=row["total"],
             currency=row["currency"],
             shipping_total=row["shipping_total"],
             refunded_wholly=row["refunded_wholly"],
-            pieces=count_pieces(row["items"]),
+            pieces=count_pieces(row["items"]) if known else None,
         )
         kind = {"history": history, "trial": external_id in trials}
-        rows.append({"id": new_id(), "external_id": external_id, **kind, **row, **as_row(state)})
+        rows.append(row | {"id": new_id(), "external_id": external_id, **kind, **as_row(state)})
     ids = await _insert(session, brand.id, shop.id, rows)
-    known = {external_id: version for external_id, version in versions.items() if external_id not in ids}
-    found, changed = await _merge_known(session, brand.id, shop.id, known)
+    others = {external_id: version for external_id, version in versions.items() if external_id not in ids}
+    found, changed = await _merge_known(session, brand.id, shop.id, others)
     ids |= found
     return RecordedOrders(
         [ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed, list(found.values())

@@ -57,12 +57,12 @@ class OrderMoney:
     @property
     def is_refunded(self) -> bool:
         """Whether nothing is left of the goods by refunds; a free order without refunds is not."""
+        if self.refunded <= 0:
+            return False
         if self.goods == 0:
-            return 0 < self.refunded >= self.total
-        remaining = OrderMoney(
-            self.total, self.shipping_total, self.refunded, self.refunded_shipping
-        ).remaining
-        return self.refunded > 0 and remaining == 0
+            return self.refunded >= self.total
+        money = OrderMoney(self.total, self.shipping_total, self.refunded, self.refunded_shipping)
+        return money.remaining == 0
 
     @property
     def is_undone(self) -> bool:
@@ -158,6 +158,7 @@ _UNIT = re.compile(
     r"|#\s*\w|\d\s*/\s*\w|\d\.?\s*(?:og|etage|stock|floor|piso)\b"
 )
 """A dwelling within a building, in a street line that is folded."""
+_WORD, _LETTER, _BETWEEN_WORDS = re.compile(r"\w"), re.compile(r"[^\W\d_]"), re.compile(r"[\W_]+")
 
 
 def comparable_address(parts: Sequence[str]) -> str | None:
@@ -168,11 +169,13 @@ def comparable_address(parts: Sequence[str]) -> str | None:
     a second line, or a unit in the first one.
     """
     street, extra = (*map(_folded, parts[:2]), "", "")[:2]
-    plain = [re.sub(r"[\W_]+", "", _folded(part)) for part in parts]
-    has_number = any(letter.isdigit() for letter in street + extra)
-    names_a_dwelling = re.search(r"\w", extra) or _UNIT.search(street)
-    if not (has_number and names_a_dwelling and re.search(r"[^\W\d_]", street + extra)):
+    names_a_dwelling = _WORD.search(extra) or _UNIT.search(street)
+    if not names_a_dwelling:
         return None
+    has_number = any(letter.isdigit() for letter in street + extra)
+    if not (has_number and _LETTER.search(street + extra)):
+        return None
+    plain = [_BETWEEN_WORDS.sub("", _folded(part)) for part in parts]
     return "|".join(part for part in plain if part)
 
 

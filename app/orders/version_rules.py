@@ -35,7 +35,7 @@ FIELDS = (
 
 
 class Statement(NamedTuple):
-    """The value of one field, and when it was stated. An order has two dozen: a tuple is cheap."""
+    """The value of one field, and when it was stated."""
 
     at: datetime
     value: object
@@ -50,13 +50,20 @@ class OrderVersion:
 
     at: datetime
     reported_at: datetime
-    statements: Mapping[str, Statement]
+    values: Mapping[str, object]
+    """By field, what was stated. Every order passes through here, so no object is made of each."""
+    times: Mapping[str, datetime]
+    """When a value was stated, where not at `at`; of a value that was emptied since, always."""
+
+    def statement(self, name: str) -> Statement | None:
+        """What is stated of a field; None for nothing."""
+        return Statement(self.times.get(name, self.at), self.values[name]) if name in self.values else None
 
 
 def version_of(at: datetime, reported_at: datetime, values: Mapping[str, object]) -> OrderVersion:
     """A version that states these values; what is None or empty it does not state."""
-    stated = {name: Statement(at, value) for name, value in values.items() if not _is_empty(value)}
-    return OrderVersion(at, reported_at, stated)
+    stated = {name: value for name, value in values.items() if not _is_empty(value)}
+    return OrderVersion(at, reported_at, stated, {})
 
 
 def merged(versions: Iterable[OrderVersion]) -> OrderVersion:
@@ -65,12 +72,15 @@ def merged(versions: Iterable[OrderVersion]) -> OrderVersion:
 
 
 def _merge(one: OrderVersion, other: OrderVersion) -> OrderVersion:
-    names = one.statements.keys() | other.statements.keys()
-    return OrderVersion(
-        max(one.at, other.at),
-        min(one.reported_at, other.reported_at),
-        {name: _newer(name, one.statements.get(name), other.statements.get(name)) for name in names},
-    )
+    at = max(one.at, other.at)
+    values: dict[str, object] = {}
+    times: dict[str, datetime] = {}
+    for name in one.values.keys() | other.values.keys():
+        stated_at, value = _newer(name, one.statement(name), other.statement(name))
+        values[name] = value
+        if stated_at != at or _is_empty(value):
+            times[name] = stated_at
+    return OrderVersion(at, min(one.reported_at, other.reported_at), values, times)
 
 
 def _newer(name: str, one: Statement | None, other: Statement | None) -> Statement:
@@ -93,7 +103,7 @@ def _canonical(value: object) -> str:
 
 def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     """The columns of the order, its `version_at` and its `stated_at`."""
-    row: dict[str, Any] = {name: _value(version, name) for name in FIELDS}
+    row: dict[str, Any] = {name: version.values.get(name) for name in FIELDS}
     for name in ("discount_codes", "tags", "items"):
         row[name] = row[name] or []
     row["number"] = row["number"] or external_id
@@ -103,35 +113,31 @@ def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     row["paid_at"] = row["paid_at"] or row["placed_at"]
     for name in ("test", "refunded_wholly", "relayed"):
         row[name] = bool(row[name])
-    return {**row, "version_at": version.at, "stated_at": _stated_at(version) or None}
-
-
-def _value(version: OrderVersion, name: str) -> object:
-    statement = version.statements.get(name)
-    return None if statement is None else statement.value
+    row["version_at"], row["stated_at"] = version.at, _stated_at(version) or None
+    return row
 
 
 def _stated_at(version: OrderVersion) -> dict[str, str | None]:
     """Of the fields whose row does not show it: when they were stated, None for a default."""
-    found: dict[str, str | None] = {name: None for name in DEFAULTED if name not in version.statements}
-    for name, statement in version.statements.items():
-        if statement.at != version.at or _is_empty(statement.value):
-            found[name] = statement.at.isoformat()
+    found: dict[str, str | None] = {name: None for name in DEFAULTED if name not in version.values}
+    for name, at in version.times.items():
+        found[name] = at.isoformat()
     return found
 
 
 def from_row(row: Mapping[str, Any]) -> OrderVersion:
     """The version that `to_row` made these columns of."""
     at, stated_at = row["version_at"], row["stated_at"] or {}
-    statements = {}
+    values: dict[str, object] = {}
+    times: dict[str, datetime] = {}
     for name in FIELDS:
         value = row[name]
         if name in stated_at:
             if stated_at[name] is not None:
-                statements[name] = Statement(datetime.fromisoformat(stated_at[name]), value)
+                values[name], times[name] = value, datetime.fromisoformat(stated_at[name])
         elif not _is_empty(value):
-            statements[name] = Statement(at, value)
-    return OrderVersion(at, row["placed_at"], statements)
+            values[name] = value
+    return OrderVersion(at, row["placed_at"], values, times)
 
 
 def _is_empty(value: object) -> bool:

@@ -197,6 +197,8 @@ class Fields:
         value = self.values.get(name)
         if value is None or value == "":
             return None
+        if type(value) is int and 0 <= value <= _MOST_PIECES:
+            return value
         try:
             number = money.parse_decimal(value)
         except money.MoneyError:

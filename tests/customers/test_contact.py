@@ -1,5 +1,6 @@
 """Edges of e-mail addresses, phone numbers, zones, locales and names."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,3 +212,24 @@ def test_country_is_an_iso_code_or_none(written: str | None, code: str | None) -
 def test_marketplace_relays_and_no_reply_addresses_are_nobodys_own(address: str | None, relay: bool) -> None:
     assert relays.is_relay(address) is relay
     assert contact.personal_email(address) == (None if relay else address)
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_number_in_e164_is_read_as_the_library_reads_it(region):
+    """Real numbers, numbers near them, and ones with a national prefix."""
+    examples = [phonenumbers.example_number_for_type(region, kind) for kind in range(11)]
+    written = {phonenumbers.format_number(it, phonenumbers.PhoneNumberFormat.E164) for it in examples if it}
+    for number in list(written):
+        code = str(phonenumbers.country_code_for_region(region))
+        rest = number.removeprefix(f"+{code}")
+        written |= {f"+{code}{head}{rest}" for head in ("0", "1", "8", "9", "06", "15")}
+        written |= {f"+{code}{digit}{rest[1:]}" for digit in "0123456789"}
+        written |= {number[:-1], number[:-2], f"{number}0", f"{number}12"}
+    for number in written:
+        try:
+            read = phonenumbers.parse(number, None)
+        except phonenumbers.NumberParseException:
+            read = None
+        valid = read is not None and phonenumbers.is_valid_number(read)
+        expected = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164) if valid else None
+        assert contact.phone_e164(number, ["DE"]) == expected

@@ -40,6 +40,7 @@ WEB_MODULES = {
 }
 """Modules that know the web framework beside the routes, each with its reason."""
 ARRAYS = {
+    "app.base.batch",  # all other bulk statements
     "app.ingest.store",  # every delivery
     "app.messaging.queue",  # every message, as all below
     "app.messaging.claim",

@@ -1,0 +1,62 @@
+"""A batch of rows is read as it was given, whatever its texts hold."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from app.base.batch import recordset
+from app.customers.models import Suppression
+from app.orders.models import Order
+
+TEXTS = [
+    '"',
+    "\\",
+    '\\"',
+    "a\\nb",
+    "a\nb",
+    "\t\\\x01",
+    "{a,b}",
+    "NULL",
+    "null",
+    "",
+    " ",
+    ",",
+    "{}",
+    "ü🎉",
+    "'",
+]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, *([text] for text in TEXTS)], ids=repr)
+async def test_texts_come_back_as_they_are(session, texts):
+    rows = [{"external_id": text, "items": [{"title": text}]} for text in texts]
+    given = recordset(rows, [Order.external_id, Order.items])
+    found = (await session.execute(select(given.c.external_id, given.c["items"]))).all()
+    assert [tuple(row) for row in found] == [(text, [{"title": text}]) for text in texts]
+
+
+async def test_every_kind_of_value_comes_back_and_what_is_absent_is_null(session):
+    at = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
+    row = {
+        "id": uuid4(),
+        "total": -5,
+        "test": True,
+        "address_key": bytes(range(256)),
+        "tags": [],
+        "discount_amounts": {"a\x02": 1},
+        "placed_at": at,
+        "source": None,
+        "status": Order.status.type.words.paid,
+    }
+    columns = [getattr(Order, name) for name in (*row, "country", "stated_at")]
+    given = recordset([row, {}], columns)
+    first, second = (await session.execute(select(*given.c))).all()
+    assert first._asdict() == {**row, "country": None, "stated_at": None}
+    assert set(second) == {None}
+
+
+async def test_no_rows_are_no_rows(session):
+    given = recordset([], [Suppression.id, Suppression.reason])
+    assert (await session.execute(select(*given.c))).all() == []

@@ -49,6 +49,8 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
             await _start(session, journal)
         writer = journal.writer
         assert writer is not None  # noqa: S101  # started above
+        # Read before the query: a number that another task commits meanwhile is not in its snapshot.
+        known = writer.known
         row = (
             await session.execute(
                 select(
@@ -60,7 +62,7 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
             )
         ).one()
         fenced_at, number = row
-        if fenced_at is None and (number is None or number < writer.known):
+        if fenced_at is None and (number is None or number < known):
             await raise_fence(session, "the database went back while a worker ran")
             return False
         return fenced_at is None

@@ -12,7 +12,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, JSON, BindParameter, ColumnElement, Text, Uuid, any_, cast, column, func, literal
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BindParameter,
+    ColumnElement,
+    Text,
+    Uuid,
+    any_,
+    cast,
+    column,
+    func,
+    literal,
+)
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine

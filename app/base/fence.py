@@ -49,7 +49,7 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
             await _start(session, journal)
         writer = journal.writer
         assert writer is not None  # noqa: S101  # started above
-        # Read before the query: a number that another task commits meanwhile is not in its snapshot.
+        # Read before the query: its snapshot lacks what another task commits meanwhile.
         known = writer.known
         row = (
             await session.execute(

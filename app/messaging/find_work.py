@@ -1,5 +1,6 @@
 """Find brands with messages to send, and mark sends as unknown whose process ended."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,21 +21,25 @@ DUE = f"status = 'planned' AND {IN_TIME} AND {OPEN_TO}"
 DUE_AGAIN = f"status = 'unknown' AND reason IS NULL AND claimed_at <= :grace AND {IN_TIME} AND {OPEN_TO}"
 """Sends of unknown outcome that are sent once more: not cancelled, and the grace is over."""
 _STUCK = "status = 'sending' AND claimed_at <= :grace"
-_HAS_DUE = ", ".join(
-    f"""EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = '{each.value}' AND {DUE})
-        OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND priority = '{each.value}'
-                   AND {DUE_AGAIN}) AS {each.value}"""
-    for each in Priority
+# A brand with messages has a shop. Shops are distributed with the messages where a database is, so
+# each node looks for its own; and of a brand with many due messages one is looked at.
+_BRANDS = text(
+    " UNION ".join(
+        f"""
+        SELECT shops.brand_id, '{each.value}' AS work FROM shops
+        WHERE '{each.value}' = ANY(CAST(:priorities AS text[])) AND (
+            EXISTS (SELECT FROM messages WHERE brand_id = shops.brand_id AND priority = '{each.value}' AND {DUE})
+            OR EXISTS (SELECT FROM messages WHERE brand_id = shops.brand_id AND priority = '{each.value}'
+                       AND {DUE_AGAIN}))
+        """
+        for each in Priority
+    )
+    + f"""
+    UNION SELECT shops.brand_id, 'stuck' FROM shops
+    WHERE EXISTS (SELECT FROM messages WHERE brand_id = shops.brand_id
+                  AND priority = ANY(CAST(:priorities AS text[])) AND {_STUCK})
+    """
 )
-_BRANDS = text(f"""
-    SELECT id, {_HAS_DUE}, EXISTS (SELECT FROM messages WHERE brand_id = brands.id AND {_STUCK}) AS stuck
-    FROM brands WHERE
-        EXISTS (SELECT FROM messages WHERE brand_id = brands.id
-                AND priority = ANY(CAST(:priorities AS text[])) AND {DUE})
-        OR EXISTS (SELECT FROM messages WHERE brand_id = brands.id
-                   AND priority = ANY(CAST(:priorities AS text[])) AND (({DUE_AGAIN}) OR ({_STUCK})))
-    ORDER BY id
-""")
 # The attempt's own row is timed by the database. So a run at a simulated time cannot mistake a call
 # that is under way for a crash.
 _GIVE_UP = text(f"""
@@ -96,9 +101,14 @@ async def brands_with_work(
         "now": now,
         "grace": grace.until(now),
     }
+    work: dict[int, set[str]] = defaultdict(set)
+    for brand_id, what in await session.execute(_BRANDS, given):
+        work[brand_id].add(what)
     return {
-        row["id"]: FoundWork(tuple(each for each in priorities if row[each.value]), stuck=row["stuck"])
-        for row in (await session.execute(_BRANDS, given)).mappings()
+        brand_id: FoundWork(
+            tuple(each for each in priorities if each.value in work[brand_id]), "stuck" in work[brand_id]
+        )
+        for brand_id in sorted(work)
     }
 
 

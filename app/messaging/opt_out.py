@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
-from app.brands.models import Brand
+from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.customers.consent import lift_suppression, suppress
 from app.customers.models import Customer
@@ -36,5 +36,8 @@ async def start_texts(session: AsyncSession, tokens: Tokens, phone: str, *, now:
 
 
 async def _brands(session: AsyncSession, phone: str) -> Sequence[int]:
-    knows = select(Customer.id).where(Customer.brand_id == Brand.id, Customer.phone == phone)
-    return (await session.scalars(select(Brand.id).where(knows.exists()).order_by(Brand.id))).all()
+    """The brands that know the number, each found by its index on numbers."""
+    knows = exists().where(Customer.brand_id == Shop.brand_id, Customer.phone == phone)
+    return (
+        await session.scalars(select(Shop.brand_id).where(knows).distinct().order_by(Shop.brand_id))
+    ).all()

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids, recordset
+from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
@@ -22,6 +23,17 @@ from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, Prov
 
 _AT_ONCE = 1_000
 """Events recorded in one set of statements; a provider posts hundreds at a time."""
+
+
+_KEPT = [
+    ProviderEvent.id,
+    ProviderEvent.provider,
+    ProviderEvent.external_id,
+    ProviderEvent.attempt_id,
+    ProviderEvent.kind,
+    ProviderEvent.detail,
+    ProviderEvent.at,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,7 @@ async def _keep(
         return []
     rows = [
         {
-            "brand_id": brand_id,
+            "id": new_id(),
             "provider": event.provider,
             "external_id": event.external_id,
             "attempt_id": event.attempt_id,
@@ -108,12 +120,18 @@ async def _keep(
         }
         for event in events
     ]
+    given = recordset(rows, _KEPT)
     statement = (
         insert(ProviderEvent)
+        .from_select(
+            ["brand_id", *given.c.keys()],
+            select(literal(brand_id), *given.c).order_by(given.c.provider, given.c.external_id),
+            include_defaults=False,
+        )
         .on_conflict_do_nothing()
         .returning(ProviderEvent.provider, ProviderEvent.external_id)
     )
-    written = {tuple(row) for row in await session.execute(statement, rows)}
+    written = {tuple(row) for row in await session.execute(statement)}
     return [event for event in events if (event.provider, event.external_id) in written]
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, exists, literal, select, union
 
 from app.base.context import AppContext
 from app.base.turns import Busy, Sweep
 from app.brands.find import load_brand
-from app.brands.models import Brand
+from app.brands.models import Shop
 from app.surveys.confirm import confirm_sent, is_accepted
 from app.surveys.expire import expire_due, is_over
 from app.surveys.models import Survey
@@ -33,6 +34,21 @@ _STEPS = (
 )
 
 
+def _waiting(now: datetime) -> CompoundSelect[*tuple[Any, ...]]:
+    """Brands, and the places of the steps that have something to do for them, in that order.
+
+    A brand with surveys has a shop. Shops are distributed with the surveys where a database is, so
+    each node looks for its own; and of a brand with many due surveys one is looked at.
+    """
+    of_shop = exists().where(Survey.brand_id == Shop.brand_id)
+    return union(
+        *(
+            select(Shop.brand_id, literal(place).label("place")).where(of_shop.where(step.is_waiting(now)))
+            for place, step in enumerate(_STEPS)
+        )
+    ).order_by("place")
+
+
 def sweep(context: AppContext) -> Sweep:
     """A sweep that sends, confirms, reminds and expires, each step of a batch in a transaction.
 
@@ -41,17 +57,12 @@ def sweep(context: AppContext) -> Sweep:
     found_due: dict[int, list[_Step]] = {}
 
     async def brands(now: datetime) -> Sequence[int]:
-        of_brand = exists().where(Survey.brand_id == Brand.id)
-        waiting = [of_brand.where(step.is_waiting(now)) for step in _STEPS]
+        found: dict[int, list[_Step]] = {}
         async with context.sessions() as session:
-            flags = [each.label(f"step_{place}") for place, each in enumerate(waiting)]
-            rows = await session.execute(select(Brand.id, *flags).where(or_(*waiting)).order_by(Brand.id))
-            found = {
-                row[0]: [step for step, is_waiting in zip(_STEPS, row[1:], strict=True) if is_waiting]
-                for row in rows
-            }
+            for brand_id, place in await session.execute(_waiting(now)):
+                found.setdefault(brand_id, []).append(_STEPS[place])
         found_due.update(found)
-        return list(found)
+        return sorted(found)
 
     async def work(brand_id: int, now: datetime) -> int:
         moved = 0

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from itertools import cycle
 
 import asyncpg
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder
@@ -68,20 +69,20 @@ async def sweep_by(sweep: Sweep, time: Callable[[], datetime]) -> int:
 async def run_until_idle(
     sweeps: Sequence[Sweep], now: datetime, *, report: Callable[[str, int], None] = lambda _name, _count: None
 ) -> dict[str, int]:
-    """Run all sweeps as if it were `now`, until a whole round advances nothing.
+    """Run all sweeps in turn as if it were `now`, until each has advanced nothing since any did.
 
     Returns the counts by sweep.
     """
     counts = {sweep.name: 0 for sweep in sweeps}
-    moved = True
-    while moved:
-        moved = False
-        for sweep in sweeps:
-            count = await sweep_once(sweep, now)
-            if count:
-                moved = True
-                counts[sweep.name] += count
-                report(sweep.name, count)
+    idle = 0
+    for sweep in cycle(sweeps):
+        count = await sweep_once(sweep, now)
+        if count:
+            counts[sweep.name] += count
+            report(sweep.name, count)
+        idle = 0 if count else idle + 1
+        if idle == len(sweeps):
+            break
     return counts
 
 

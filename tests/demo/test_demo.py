@@ -53,6 +53,7 @@ def tenfold(folder: Path, *words: str, **more: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.slow
 def test_demo_plays_the_whole_story_and_violates_no_invariant(tmp_path: Path) -> None:
     # What an installation here is set to must not be used, least of all its database and its
     # providers.
@@ -136,6 +137,7 @@ async def check_order_of_life(
     assert written == sorted(written)
 
 
+@pytest.mark.slow
 def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -147,6 +149,7 @@ def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_folder_without_data_is_one_sentence(tmp_path: Path) -> None:
     done = tenfold(tmp_path, "demo", "--data", str(tmp_path), "--port", str(free_port()), "--exit")
     assert (done.returncode, done.stdout) == (2, "")

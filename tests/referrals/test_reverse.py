@@ -106,13 +106,16 @@ async def test_refund_before_or_after_approval_leaves_the_same_reward(
 FACTS = [{"refunded": 1800}, {"delivered_at": NOW + DAY}, {"cancelled_at": NOW + 2 * DAY}, "settle"]
 
 
-async def test_every_order_of_facts_ends_alike(context: AppContext, brand: Brand, shop: Shop) -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+async def test_every_order_of_facts_ends_alike(
+    context: AppContext, brand: Brand, shop: Shop, step: int
+) -> None:
     await set_terms(
         context, brand, {"offer": {"max_uses_per_code": 1000}, "reward": {"hold_from": "delivered"}}
     )
     code = await make_referrer(context, brand, shop)
     ends = set()
-    for facts in permutations(FACTS):
+    for facts in list(permutations(FACTS))[::step]:
         redemption = await friend_orders(context, brand, shop, code.code, delivered_at=None)
         for fact in (*facts, *facts):
             if isinstance(fact, dict):

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.base.text import is_clean
+from app.brands.entered import LOCALE, NAME_LIMIT, POSTAL_ADDRESS_LIMIT
 from app.brands.rules import is_web_address, is_zone
 
 
@@ -32,12 +33,12 @@ def _zone(name: str) -> str:
     return name
 
 
-Plain = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+Plain = Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(_plain)]
 """One line that the database can hold."""
 Line = Annotated[Plain, Field(min_length=1)]
-Lines = Annotated[str, Field(max_length=500), AfterValidator(_lines)]
+Lines = Annotated[str, Field(max_length=POSTAL_ADDRESS_LIMIT), AfterValidator(_lines)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")]
+Locale = Annotated[str, Field(pattern=LOCALE)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
 Address = Annotated[
     str, Field(max_length=320, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$"), AfterValidator(_plain)

@@ -17,6 +17,7 @@ from app.base.text import quoted
 from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
 from app.brands.amounts import check_amounts
+from app.brands.entered import check_entered
 from app.brands.find import ProgrammeInForce, load_currencies, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.patch_rules import patched
@@ -40,9 +41,10 @@ async def add_brand(
     """Create a brand with the default programme as its version 1.
 
     Only commands do, so the audit log names the CLI. Raises `AppError` for a taken or unusable
-    slug.
+    slug, and for texts that the API would refuse.
     """
     _check(slug, time_zone)
+    check_entered(name=name, locale=locale, postal_address=postal_address)
     row = await session.execute(
         insert(Brand)
         .values(
@@ -89,10 +91,11 @@ async def add_shop(  # noqa: PLR0913  # a shop has that many fields
 
     Returns it with its webhook secret, generated where none is given. Slugs are unique in the
     installation; `platform_settings` are checked already (`app.platforms.shop_settings`). Raises
-    `AppError` for a taken or unusable slug, zone or currency.
+    `AppError` for a taken or unusable slug, zone, currency or text.
     """
     zone = time_zone or brand.time_zone
     _check(slug, zone, url)
+    check_entered(name=name, locale=locale or brand.locale)
     await _check_currency(session, brand.id, currency)
     secret = _usable_secret(webhook_secret, platform)
     shop = Shop(

@@ -32,7 +32,7 @@ from app.demo.runner import ScenarioRunner
 from app.demo.scenario import Scenario, ShopSetup
 from app.demo.shared_clock import SharedClock
 from app.demo.simulated_clock import SimulatedClock
-from app.demo.story import tell_one_life
+from app.demo.story import describe_life
 from app.referrals.models import Code, Referrer
 from app.surveys.models import Survey
 from app.surveys.rules import OPEN, SurveyStatus
@@ -116,18 +116,18 @@ async def _run_phases(
     reporter: Reporter,
 ) -> float | None:
     """Run all phases; returns when the first code was seen, on the monotonic clock."""
-    before, told = Figures(), ""
+    before, described = Figures(), ""
     async with simulated.worker("urgent", "messages"):
         for phase in scenario.phases:
             phase_began = clock.monotonic()
             result = await runner.run_until(phase.until)
             async with parts.context.sessions() as session:
                 after = await figures.count_all(session, brand.id)
-                life = await tell_one_life(session, brand.id)
+                life = await describe_life(session, brand.id)
             reporter.phase(phase.title, after.since(before), result, seconds=clock.monotonic() - phase_began)
-            if life is not None and life != told:
+            if life is not None and life != described:
                 reporter.life(life)
-            before, told = after, life or told
+            before, described = after, life or described
     await simulated.settle()
     return runner.first_code_at
 

@@ -1,4 +1,4 @@
-"""One life of the demo, told as far as it has come."""
+"""One life of the demo, described as far as it has come."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,7 +34,7 @@ _FURTHEST = text("""
 """)
 
 
-async def tell_one_life(session: AsyncSession, brand_id: int) -> str | None:
+async def describe_life(session: AsyncSession, brand_id: int) -> str | None:
     """`Lea answered 9 → LEA-CKYJC after 52 ms → Max ordered €83.92 → €10`, as far as it has come.
 
     None while nobody has a code.

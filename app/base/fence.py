@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -70,15 +71,26 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
 
 async def _start(session: AsyncSession, journal: Journal) -> None:
     """Compare the files of this machine with the database, and begin a file of this process."""
-    installation = (await session.scalars(select(Installation.id))).one()
-    folder = journal.folder(installation)
-    written = await asyncio.to_thread(last_numbers, folder)
-    behind = [writer for writer, number in (await missing_after(session, written)).items() if number >= 0]
-    if behind:
+    folder, is_older = await _compare(session, journal)
+    if is_older:
         await raise_fence(session, f"the journal {folder} has records that this database does not know")
     writer = JournalWriter(folder)
     await session.execute(insert(JournalPosition).values(writer=writer.name, number=0))
     journal.writer = writer
+
+
+async def is_behind(session: AsyncSession, journal: Journal) -> bool:
+    """Whether the files of this machine have records that the database does not know; read-only."""
+    _, is_older = await _compare(session, journal)
+    return is_older
+
+
+async def _compare(session: AsyncSession, journal: Journal) -> tuple[Path, bool]:
+    """The installation's folder, and whether the database is behind a file in it."""
+    installation = (await session.scalars(select(Installation.id))).one()
+    folder = journal.folder(installation)
+    written = await asyncio.to_thread(last_numbers, folder)
+    return folder, any(number >= 0 for number in (await missing_after(session, written)).values())
 
 
 async def missing_after(session: AsyncSession, written: Mapping[str, int]) -> dict[str, int]:

@@ -97,7 +97,7 @@ async def _examine(context: AppContext) -> list[str]:
     from app.base.db import Base
     from app.base.distribute import distribution_problems
     from app.base.errors import AppError
-    from app.base.fence import load_fence
+    from app.base.fence import is_behind, load_fence
     from app.base.pools import check_connections
     from app.cli.checks import connection_problems
     from app.insight.health import health_problems, load_health
@@ -125,6 +125,11 @@ async def _examine(context: AppContext) -> list[str]:
             problems.append(
                 f"Nothing is sent since {fence.since:%Y-%m-%d %H:%M} UTC: {fence.reason}. Stop the workers"
                 " of other copies, then run: tenfold recover"
+            )
+        elif await is_behind(session, context.journal):
+            problems.append(
+                "The database is an older copy than its journal, so a worker will send nothing. Stop the"
+                " workers of other copies, then run: tenfold recover"
             )
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)

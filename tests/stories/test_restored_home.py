@@ -190,6 +190,7 @@ async def test_a_home_replaced_by_a_copy_of_a_killed_server_sends_nothing_twice(
         await home.run(*due)
     home.replace_by(copy)
 
+    assert "older copy" in await home.run("doctor", code=1), "before anything has run"
     later = ("run-due", "--now", (NOW + 9 * GRACE).isoformat())
     assert json.loads(await home.run(*later))["messages"] == 0
     assert "tenfold recover" in await home.run("doctor", code=1)

@@ -102,7 +102,7 @@ class Site:
     ) -> AsyncIterator[Page]:
         """A page in a browser context of its own."""
         context = await self.browser.new_context(
-            viewport={"width": width, "height": 844 if width < 800 else 800},
+            viewport={"width": width, "height": _height(width)},
             color_scheme=scheme,  # type: ignore[arg-type]
             java_script_enabled=script,
         )
@@ -170,13 +170,15 @@ async def small_targets(page: Page, least: int = 44) -> list[str]:
 async def check_page(site: Site, name: str, path: str, views: list[View], *, status: int = 200) -> None:
     """Assert that a page is accessible, fits every view, loads from its own host alone and obeys
     its own policy."""
-    for width, scheme in views:
-        async with site.page(width=width, scheme=scheme) as page:
-            errors: list[str] = []
-            hosts: set[str] = set()
-            page.on("console", lambda message, errors=errors: _keep_policy_errors(message.text, errors))
-            page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
-            page.on("request", lambda request, hosts=hosts: _keep_host(request.url, hosts))
+    async with site.page() as page:
+        errors: list[str] = []
+        hosts: set[str] = set()
+        page.on("console", lambda message: _keep_policy_errors(message.text, errors))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: _keep_host(request.url, hosts))
+        for width, scheme in views:
+            await page.set_viewport_size({"width": width, "height": _height(width)})
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             response = await page.goto(site.url + path)
             assert response is not None
             assert response.status == status
@@ -188,6 +190,11 @@ async def check_page(site: Site, name: str, path: str, views: list[View], *, sta
             assert await small_targets(page) == [], where
             assert errors == [], where
             assert hosts == {site.url.split("/")[2]}, where
+
+
+def _height(width: int) -> int:
+    """The height of a phone's window or of a screen's."""
+    return 844 if width < 800 else 800
 
 
 def _keep_policy_errors(text: str, errors: list[str]) -> None:

@@ -201,7 +201,7 @@ async def make_target(context: AppContext, slug: str, orders: int) -> Target:
 
 async def until_ready(address: str) -> None:
     async with aiohttp.ClientSession() as session:
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 async with session.get(address) as response:
                     if response.status == 200:

@@ -23,6 +23,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+import uvloop
 from processor import database_seconds
 from sqlalchemy import Table, event, text
 
@@ -249,7 +250,7 @@ def main() -> None:
         url = start_embedded(home)
         try:
             asyncio.run(migrate(url))
-            met = asyncio.run(measure(url, home, options))
+            met = uvloop.run(measure(url, home, options))
         finally:
             stop_embedded(home)
     sys.exit(0 if met else 1)

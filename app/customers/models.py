@@ -102,13 +102,11 @@ class FormerReference(Base):
 class Consent(Base):
     """A customer's latest consent or refusal for a channel: a fold of `ConsentFact`.
 
-    No row: nothing is known.
+    No row: nothing is known. The foreign key is that of the facts, which are written first: it is
+    not checked twice for each order of a new customer.
     """
 
     __tablename__ = "consents"
-    __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
-    )
 
     brand_id: Mapped[BrandKey]
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -51,12 +51,9 @@ async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list
         .limit(limit)
         .subquery()
     )
-    fetched = (
-        select(DeliveryFetch.body)
-        .where(DeliveryFetch.brand_id == brand_id, DeliveryFetch.delivery_id == oldest.c.id)
-        .scalar_subquery()
-    )
-    bodies = select(oldest, fetched.label("fetched")).subquery()
+    of_delivery = (DeliveryFetch.brand_id == brand_id) & (DeliveryFetch.delivery_id == oldest.c.id)
+    fetched = select(oldest, DeliveryFetch.body.label("fetched"))
+    bodies = fetched.outerjoin_from(oldest, DeliveryFetch, of_delivery).subquery()
     size = func.octet_length(bodies.c.body, type_=BigInteger) + func.coalesce(
         func.octet_length(bodies.c.fetched), 0
     )

@@ -30,7 +30,7 @@ INVARIANTS = (
         "no order or other cause has two surveys",
         "sur",
         """
-        SELECT brand_id, (array_agg(id))[1] AS row FROM surveys
+        SELECT brand_id, (array_agg(id ORDER BY created_at, id))[1] AS row FROM surveys
         GROUP BY brand_id, cause_kind, cause_id HAVING count(*) > 1
         """,
     ),

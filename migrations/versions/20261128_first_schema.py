@@ -44,6 +44,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
+        "consents",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("opt_in_level", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "customer_id", "channel", name=op.f("pk_consents")),
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -363,28 +380,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "brand_id", "customer_id", "channel", "at", "given", name=op.f("pk_consent_facts")
         ),
-    )
-    op.create_table(
-        "consents",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("given", sa.Boolean(), nullable=False),
-        sa.Column("opt_in_level", sa.Text(), nullable=True),
-        sa.Column("source", sa.Text(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "customer_id"],
-            ["customers.brand_id", "customers.id"],
-            name=op.f("fk_consents_customers_brand_id_customer_id"),
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "customer_id", "channel", name=op.f("pk_consents")),
     )
     op.create_table(
         "customer_references",
@@ -1757,7 +1752,6 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_index("ix_customer_references_customer", table_name="customer_references")
     op.drop_table("customer_references")
-    op.drop_table("consents")
     op.drop_table("consent_facts")
     op.drop_table("audit_values")
     op.drop_table("terms")
@@ -1795,5 +1789,6 @@ def downgrade() -> None:
     op.drop_table("journal_positions")
     op.drop_table("installations")
     op.drop_table("idempotency_keys")
+    op.drop_table("consents")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

@@ -6,6 +6,7 @@ The only module that chooses adapters.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
@@ -92,10 +93,19 @@ async def open_parts(settings: Settings, *, pools: Pools, limits: Limits) -> Asy
 
 def _email(context: AppContext) -> Provider:
     settings = context.settings
-    if settings.email_provider is EmailProvider.outbox:
-        return Outbox(context)
-    if settings.email_provider is EmailProvider.smtp:
-        return smtp_of(settings)
+    match settings.email_provider:
+        case EmailProvider.outbox:
+            return Outbox(context)
+        case EmailProvider.smtp:
+            return smtp_of(settings)
+        case EmailProvider.sendgrid:
+            return _sendgrid(context)
+        case _:
+            assert_never(settings.email_provider)
+
+
+def _sendgrid(context: AppContext) -> SendGrid:
+    settings = context.settings
     assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
     return SendGrid(
         context.tokens,
@@ -113,8 +123,17 @@ def smtp_of(settings: Settings) -> Smtp:
 
 def _sms(context: AppContext) -> Provider:
     settings = context.settings
-    if settings.sms_provider is SmsProvider.outbox:
-        return Outbox(context)
+    match settings.sms_provider:
+        case SmsProvider.outbox:
+            return Outbox(context)
+        case SmsProvider.twilio:
+            return _twilio(context)
+        case _:
+            assert_never(settings.sms_provider)
+
+
+def _twilio(context: AppContext) -> Twilio:
+    settings = context.settings
     assert settings.twilio_account_sid  # noqa: S101  # the settings refuse to load otherwise
     assert settings.twilio_auth_token  # noqa: S101
     assert settings.twilio_messaging_service_sid  # noqa: S101

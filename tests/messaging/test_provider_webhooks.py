@@ -23,11 +23,12 @@ from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
 from app.brands.programme import Channel
+from app.brands.rules import RESERVED_SLUGS
 from app.customers.consent import suppress
 from app.customers.models import Suppression
 from app.customers.rules import SuppressionReason
 from app.messaging.models import Message, ProviderEvent
-from app.messaging.provider_routes import router
+from app.messaging.provider_routes import PROVIDER_ROUTERS, router
 from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
 from app.messaging.providers.sendgrid.events import is_from_sendgrid, read_events
 from app.messaging.providers.twilio.events import is_from_twilio
@@ -559,3 +560,8 @@ async def test_an_unsigned_stop_is_refused(context: AppContext, shop: Shop, clie
     body, _ = reply("STOP")
     assert (await client.post(INBOUND, content=body)).status_code == 401
     assert await suppressed(context) == []
+
+
+def test_no_shop_has_the_name_of_a_providers_endpoints():
+    paths = [route.path for each in PROVIDER_ROUTERS for route in each.routes]
+    assert {path.split("/")[2] for path in paths if path.startswith("/hooks/")} == RESERVED_SLUGS

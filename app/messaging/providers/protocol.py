@@ -67,7 +67,7 @@ class Provider(Protocol):
     """An adapter to one provider."""
 
     name: str
-    """As stored in attempts: `outbox`, `sendgrid`, `twilio`."""
+    """As stored in attempts, such as `twilio`."""
     most: int
     """The most recipients of one `send`."""
 

@@ -58,3 +58,13 @@ def test_every_word_of_the_terms_is_documented():
     for part, terms in Programme().as_json().items():
         for name in terms if isinstance(terms, dict) else [part]:
             assert f"`{name}`" in DOCS, name
+
+
+def test_every_skip_reason_and_kind_of_reward_is_documented():
+    from app.brands.programme import RewardKind
+    from app.surveys.rules import SkipReason
+
+    reasons = DOCS[DOCS.index("skipped with `") :].split("`")[1].split()
+    assert set(reasons) == set(SkipReason)
+    kinds = DOCS[DOCS.index("| `reward` | `kind` `") :].split("`")[5].split("\\|")
+    assert set(kinds) == set(RewardKind)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.base.masking import without_addresses
 from app.base.paths import ROOT
-from app.brands.programme import Channel
+from app.brands.programme import Channel, RewardKind
 from app.customers.models import ConsentFact, Suppression
 from app.customers.rules import NoContactReason, SuppressionReason
 from app.insight import words
@@ -184,6 +184,7 @@ async def test_a_providers_reason_is_shown_without_the_address(context, session,
         (words.BANDS, Band),
         (words.DEFERRALS, Deferral),
         ({**words.REWARDS, **words.UNGRANTED_REWARDS}, RewardStatus),
+        (words.REWARD_KINDS, set(RewardKind) - {RewardKind.none}),
     ],
 )
 def test_every_word_has_its_sentence(table, enum):

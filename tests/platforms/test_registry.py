@@ -9,8 +9,16 @@ import pytest
 from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.brands.rules import Platform
-from app.platforms.protocol import CodeToPublish, ConnectedShop, Connection, ConnectionReport, PublishedCode
+from app.platforms.protocol import (
+    CodeToPublish,
+    ConnectedShop,
+    Connection,
+    ConnectionReport,
+    PlatformAdapter,
+    PublishedCode,
+)
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
+from app.referrals.rules import PublicationState, first_publication_state
 from tests.support.constants import PROJECT
 
 
@@ -46,6 +54,12 @@ async def test_codes_work_at_once_where_nothing_is_published(name):
     async with aiohttp.ClientSession() as http:
         published = await PLATFORMS[name].publish_codes(http, None, codes)
     assert published == [PublishedCode("ANA-7K4QX"), PublishedCode("BEN-2M3NP")]
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORMS))
+def test_a_code_waits_for_its_publication_only_where_the_adapter_publishes(name):
+    publishes = type(PLATFORMS[name]).publish_codes is not PlatformAdapter.publish_codes
+    assert (first_publication_state(Platform(name)) is PublicationState.wanted) is publishes
 
 
 @pytest.mark.parametrize("name", sorted(PLATFORMS))

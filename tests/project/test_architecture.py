@@ -43,6 +43,10 @@ def test_each_question_names_files(question):
     assert [path for path in PATHS if f"`{path}`" in row]
 
 
+def test_each_file_is_named_with_its_path():
+    assert re.findall(r"`([\w-]+\.(?:py|html|txt|mjml|css))`", TEXT) == []
+
+
 def test_every_package_is_in_the_picture():
     picture = TEXT.split("```")[1]
     packages = {path.parent.name for path in (PROJECT / "app").glob("*/__init__.py")}

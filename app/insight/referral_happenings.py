@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from app.base.i18n import N_, translate
 from app.base.ids import public_id
 from app.base.masking import mask_code, mask_reason
-from app.insight import sentences
+from app.insight import referral_sentences as sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order

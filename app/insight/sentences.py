@@ -4,19 +4,17 @@ Every sentence is in the language given, a tag of `app.base.i18n.languages()`. A
 that this version does not know is shown as it is stored.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.base.i18n import long_date, shown_amount, shown_decimal, translate
 from app.base.masking import without_addresses
-from app.brands.programme import RewardKind
 from app.customers.models import ConsentFact, Suppression
 from app.insight import words
 from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.facts_rules import FactKind
 from app.orders.models import Order, OrderFact
-from app.referrals.models import Code, Redemption, Reward, StoredState, WithheldOffer
 from app.surveys.models import Response, StoredDeferral, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
 
@@ -82,7 +80,7 @@ def _planned_survey(it: Survey, values: dict[str, str], language: str, zone: Zon
     return translate(
         language,
         "%(survey)s is due on %(day)s%(by)s%(deferral)s.",
-        day=_day(it.due_at, language, zone),
+        day=day(it.due_at, language, zone),
         deferral=f" ({deferral})" if deferral else "",
         **values,
     )
@@ -94,7 +92,7 @@ def deferral(it: StoredDeferral, number: str | None, language: str, zone: ZoneIn
         language,
         "%(survey)s was moved to %(day)s: %(deferral)s.",
         survey=_the_survey(number, language),
-        day=_day(datetime.fromisoformat(it["until"]), language, zone),
+        day=day(datetime.fromisoformat(it["until"]), language, zone),
         deferral=word(language, words.DEFERRALS, it["reason"]),
     )
 
@@ -217,93 +215,6 @@ def lifted_suppression(it: Suppression, language: str) -> str:
     )
 
 
-def withheld(it: WithheldOffer, language: str) -> str:
-    """Why they were not given an offer, or not told of it on a channel."""
-    reason = word(language, words.WITHHELD, it.reason)
-    if it.channel is None:
-        return translate(language, "Was not given an offer: %(reason)s.", reason=reason)
-    return translate(
-        language, "The offer was not sent%(by)s: %(reason)s.", by=by(language, it.channel), reason=reason
-    )
-
-
-def code(it: Code, shown: str, language: str, zone: ZoneInfo) -> str:
-    """The code they may share, as the reader may see it."""
-    return translate(
-        language,
-        "Got the code %(code)s, good until %(day)s, for %(uses)s uses.",
-        code=shown,
-        day=_day(it.expires_at - timedelta(microseconds=1), language, zone),
-        uses=it.max_uses,
-    )
-
-
-def redemption(
-    it: Redemption, shown: str, reason: str | None, number: str, language: str, *, mine: bool
-) -> str:
-    """A friend's order with their code, or their own order with a friend's code.
-
-    `shown` and `reason` are its code and reason as the reader may see them.
-    """
-    off = (
-        translate(language, ", %(amount)s off", amount=shown_amount(it.amount_off, it.currency, language))
-        if it.amount_off
-        else ""
-    )
-    values = {
-        "code": shown,
-        "number": number,
-        "off": off,
-        "status": word(language, words.REDEMPTIONS, it.status),
-        "because": f" ({word(language, words.REDEMPTION_REASONS, reason)})" if reason else "",
-    }
-    if mine:
-        return translate(
-            language,
-            "A friend used their code %(code)s in order %(number)s%(off)s; it %(status)s%(because)s.",
-            **values,
-        )
-    return translate(
-        language, "Used the code %(code)s in order %(number)s%(off)s; it %(status)s%(because)s.", **values
-    )
-
-
-def earlier_redemption(it: StoredState, number: str, language: str) -> str:
-    """What a redemption was until another decision, and why."""
-    return translate(
-        language,
-        "Before that, the redemption by order %(number)s %(status)s%(because)s.",
-        number=number,
-        status=word(language, words.EARLIER_REDEMPTIONS, it["status"]),
-        because=f" ({word(language, words.REDEMPTION_REASONS, it['reason'])})" if it["reason"] else "",
-    )
-
-
-def reward(it: Reward, language: str) -> str:
-    """What they were given for a friend's order, and what is left of it."""
-    if it.kind is RewardKind.none:
-        return translate(language, "Thanked for a friend's order.")
-    amount = shown_amount(it.amount, it.currency, language)
-    if it.status in words.UNGRANTED_REWARDS:
-        return word(language, words.UNGRANTED_REWARDS, it.status, amount=amount)
-    left = (
-        translate(
-            language,
-            ", of which %(amount)s are left",
-            amount=shown_amount(it.net_amount, it.currency, language),
-        )
-        if it.net_amount != it.amount
-        else ""
-    )
-    return translate(
-        language,
-        "Given %(amount)s as %(kind)s%(left)s for a friend's order (%(status)s).",
-        amount=amount,
-        kind=word(language, words.REWARD_KINDS, it.kind),
-        left=left,
-        status=word(language, words.REWARDS, it.status),
-    )
-
-
-def _day(at: datetime, language: str, zone: ZoneInfo) -> str:
+def day(at: datetime, language: str, zone: ZoneInfo) -> str:
+    """The day of a moment in a time zone, as people write it."""
     return long_date(at.astimezone(zone).date(), language)

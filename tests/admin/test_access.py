@@ -6,10 +6,8 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import event, func, select, update
 
-from app.admin.api import router
 from app.admin.keys import add_key, create_key
 from app.admin.known_keys import RECHECK_SECONDS, WRITE_SECONDS, KnownKeys
 from app.admin.models import ApiKey, IdempotencyKey, LoginLink, Staff, StaffSession
@@ -20,8 +18,8 @@ from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import NotFound
 from app.base.ids import new_id, public_id
-from app.base.web.problems import install_problems
 from app.brands.add import add_brand
+from tests.support.apps import api_app
 from tests.support.constants import NOW
 
 
@@ -34,11 +32,7 @@ class Watch:
 
 @pytest.fixture
 def app(context):
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
-    return app
+    return api_app(context)
 
 
 @pytest.fixture

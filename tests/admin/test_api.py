@@ -5,11 +5,10 @@ import json
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import select, update
 
-from app.admin.api import PARTS, router
+from app.admin.api import PARTS
 from app.admin.export import ExportName, cell
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
@@ -17,7 +16,6 @@ from app.admin.rules import Scope
 from app.admin.view import overview_values
 from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
-from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.change import change_domains
 from app.brands.programme import Channel, Programme
@@ -30,6 +28,7 @@ from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
 from app.surveys.templates import SURVEY
+from tests.support.apps import api_app
 from tests.support.factories.rows import START, Rows
 
 EVERYTHING = (Scope.read, Scope.pii, Scope.write, Scope.checkout)
@@ -42,11 +41,7 @@ def rows(session, brand, shop):
 
 @pytest.fixture
 def app(context):
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
-    return app
+    return api_app(context)
 
 
 @pytest.fixture

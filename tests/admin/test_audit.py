@@ -4,12 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.admin.api import router
 from app.admin.api.brand import BrandChange, ShopChange
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
@@ -18,7 +16,6 @@ from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry, AuditValue, record_action
 from app.base.ids import new_id, public_id
 from app.base.tokens import Tokens
-from app.base.web.problems import install_problems
 from app.brands.change import BrandFields, ShopFields, change_brand, change_shop
 from app.brands.models import Brand
 from app.checkout.parse import Rollback
@@ -27,15 +24,13 @@ from app.ingest.erase import PersonToErase, erase_people
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
+from tests.support.apps import api_app
 from tests.support.factories.rows import START, Rows
 
 
 @pytest.fixture
 async def open_client(context, brand):
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
+    app = api_app(context)
     opened = []
 
     async def make(*scopes):

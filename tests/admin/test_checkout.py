@@ -4,30 +4,26 @@ import asyncio
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from app.admin.api import guesses, router
+from app.admin.api import guesses
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
-from app.base.web.problems import install_problems
 from app.brands.add import add_shop
 from app.ingest.models import Delivery, DeliveryCustomer
 from app.insight.invariants import check
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.surveys.models import Survey
+from tests.support.apps import api_app
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import make_referrer
 
 
 @pytest.fixture
 async def client(context, brand, shop):
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
+    app = api_app(context)
     async with context.sessions.begin() as session:
         key = await add_key(
             session, brand.id, [Scope.read, Scope.pii, Scope.write, Scope.checkout], actor=cli_actor(brand.id)

@@ -5,14 +5,11 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.admin.api import router
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
-from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
@@ -20,6 +17,7 @@ from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.check_sweep import check_due
 from app.platforms.shopify.topics import TOPICS
 from tests.support import fake_shopify as failing
+from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.fake_shopify import client_credentials
 
@@ -68,10 +66,7 @@ async def fern(context, brand):
 
 @pytest.fixture
 async def open_client(context):
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
+    app = api_app(context)
     opened = []
 
     async def make(brand, *scopes):

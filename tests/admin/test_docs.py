@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from app.base.paths import ROOT
-from app.main import create_app
+from tests.support.apps import openapi_document
 
 DOCS = (Path(ROOT) / "docs" / "api.md").read_text()
 APP = Path(ROOT) / "app"
@@ -15,7 +15,7 @@ def test_the_documented_operations_are_those_of_openapi():
     documented = re.findall(r"^\| `(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)`", DOCS, re.MULTILINE)
     real = [
         (method.upper(), path.removeprefix(PREFIX))
-        for path, methods in create_app().openapi()["paths"].items()
+        for path, methods in openapi_document()["paths"].items()
         for method in methods
     ]
     assert sorted(documented) == sorted(real)

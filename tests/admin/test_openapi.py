@@ -6,10 +6,10 @@ import pytest
 
 from app.base.schemas import Problem
 from app.base.web.openapi import PROBLEM_JSON, operations
-from app.main import create_app
+from tests.support.apps import openapi_document
 
 PREFIX = "/api/v1"
-DOCUMENT = create_app().openapi()
+DOCUMENT = openapi_document()
 API = [
     pytest.param(operation, id=operation["operationId"])
     for path, methods in DOCUMENT["paths"].items()

@@ -22,6 +22,7 @@ from app.messaging.rules import MessageStatus
 from app.platforms.checkout.parse import _READERS
 from app.platforms.registry import PLATFORMS
 from app.wiring import Parts
+from tests.support.apps import openapi_document
 from tests.support.constants import NOW
 from tests.support.fakes.sendgrid import FakeSendGrid
 from tests.support.fakes.sent import put_message
@@ -32,7 +33,7 @@ PUBLIC = "https://tenfold.example"
 PLATFORM_SECRET = "a shared secret of sixteen"
 
 
-DOCUMENT = create_app().openapi()
+DOCUMENT = openapi_document()
 
 
 def request_of(path: str) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from app.base.errors import Fault, Outcome, OutsideError
 from app.brands.models import Brand, Shop
 from app.ingest.models import Delivery
 from app.insight.health import health_problems, load_health
-from app.main import create_app
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
-from app.wiring import Parts
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 from tests.support.fakes.scripted import Scripted, both
@@ -68,7 +67,7 @@ async def test_metrics_show_open_circuits_and_close_them(
     await queue(context, brand, shop)
     rejected = OutsideError(Outcome.refused, "no", fault=Fault.access)
     each = both(context, Scripted([lambda batch: [rejected] * len(batch.recipients)]))
-    transport = ASGITransport(app=create_app(Parts(context, {})))
+    transport = ASGITransport(app=whole_app(context))
     async with AsyncClient(transport=transport, base_url="http://test") as client:
         await sweep_once(each, NOW)
         assert 'tenfold_circuit_open{provider="scripted"} 1.0' in (await client.get("/metrics")).text

@@ -17,7 +17,6 @@ from app.base.due import sweep_once
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id, public_id
 from app.insight.invariants import check
-from app.main import create_app
 from app.messaging.models import Message
 from app.messaging.resend import dismiss_message, resend_message
 from app.messaging.rules import (
@@ -28,7 +27,7 @@ from app.messaging.rules import (
 )
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
-from app.wiring import Parts
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.messages import GRACE, attempts, messages, queue, the_message
@@ -41,7 +40,7 @@ async def client(context, brand):
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, [Scope.read, Scope.write], actor=cli_actor(brand.id))
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=create_app(Parts(context, {}))),
+        transport=httpx2.ASGITransport(app=whole_app(context)),
         base_url="http://test/api/v1",
         headers={"Authorization": f"Bearer {key}"},
     ) as client:

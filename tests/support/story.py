@@ -23,12 +23,12 @@ from app.base.context import AppContext
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.insight.invariants import check
-from app.main import create_app
 from app.messaging.models import OutboxItem
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Provider
 from app.wiring import Parts
 from app.worker import sweeps_of
+from tests.support.apps import whole_app
 from tests.support.constants import SECRET
 from tests.support.factories.programme import set_terms
 
@@ -150,7 +150,7 @@ async def open_story(
     """
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
-    app = create_app(Parts(context, {}))
+    app = whole_app(context)
     async with AsyncClient(transport=ASGITransport(app=app), base_url=context.settings.public_url) as client:
         yield Story(context, brand, client, key, providers)
     async with context.sessions() as session:

@@ -48,17 +48,9 @@ async def test_the_eleven_score_buttons_are_large_enough_to_tap(browser: Browser
     assert len(rows) == (1 if width == 600 else 2), "on a phone, 0-5 and 6-10 are in two rows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", registered(), ids=lambda spec: spec.name)
-@pytest.mark.parametrize(
-    ("width", "scheme"),
-    [
-        (320, "light"),
-        *(
-            pytest.param(*view, marks=pytest.mark.slow)
-            for view in ((320, "dark"), (600, "light"), (600, "dark"))
-        ),
-    ],
-)
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (320, "dark"), (600, "light"), (600, "dark")])
 async def test_every_mail_is_accessible_and_fits_the_window(
     browser: Browser, template: TemplateSpec, width: int, scheme: str
 ) -> None:

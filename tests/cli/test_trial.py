@@ -76,6 +76,7 @@ async def tried(
     return result
 
 
+@pytest.mark.slow
 async def test_a_trial_goes_the_whole_way_and_says_what_stops_it(context, brand, shop, session, environment):
     """Everything against one running installation, since a start takes seconds."""
     with running("serve", environment) as url:

@@ -30,7 +30,6 @@ AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 
 View = tuple[int, str]
 """A width in CSS pixels and a colour scheme."""
-PHONE: list[View] = [(390, "light")]
 MATRIX: list[View] = [(width, scheme) for width in (320, 390, 1280) for scheme in ("light", "dark")]
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
@@ -77,12 +76,9 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(
-    params=[pytest.param(PHONE, id="phone"), pytest.param(MATRIX, id="matrix", marks=pytest.mark.slow)]
-)
+@pytest.fixture(params=[pytest.param(MATRIX, id="every-view", marks=pytest.mark.slow)])
 def views(request: pytest.FixtureRequest) -> list[View]:
-    """The views a page is checked in: a phone by default, every width and colour scheme with `-m
-    slow`."""
+    """Every width and colour scheme that a page is checked in. A test that takes this is slow."""
     return request.param
 
 

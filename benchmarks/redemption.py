@@ -135,8 +135,9 @@ _REDEMPTION = text("""
     VALUES (:b, :r, :o, :code, :referrer, :friend, :email, true, 'pending', 800, 'EUR', :terms, true, :now)
 """)
 _REWARD = text("""
-    INSERT INTO rewards (brand_id, id, redemption_id, referrer_id, kind, amount, net_amount, currency, status)
-    VALUES (:b, :w, :r, :referrer, 'credit', 1000, 1000, 'EUR', 'pending')
+    INSERT INTO rewards (brand_id, id, redemption_id, referrer_id, kind, amount, net_amount, used_amount,
+                         lapsed_amount, frozen, currency, status)
+    VALUES (:b, :w, :r, :referrer, 'credit', 1000, 1000, 0, 0, false, 'EUR', 'pending')
 """)
 _EARLIER = text(
     "SELECT count(*) FROM orders o JOIN customers c ON c.brand_id = o.brand_id AND c.id = o.customer_id "

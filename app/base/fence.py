@@ -45,11 +45,8 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
     Raises the fence where the database is behind a journal of this machine: behind a file that is
     there at the start, or, when it is replaced under a running process, behind its own.
     """
+    writer = await _started(sessions, journal)
     async with sessions.begin() as session:
-        if journal.writer is None or journal.writer.is_full:
-            await _start(session, journal)
-        writer = journal.writer
-        assert writer is not None  # noqa: S101  # started above
         # Read before the query: its snapshot lacks what another task commits meanwhile.
         known = writer.known
         row = (
@@ -69,14 +66,24 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
         return fenced_at is None
 
 
-async def _start(session: AsyncSession, journal: Journal) -> None:
-    """Compare the files of this machine with the database, and begin a file of this process."""
-    folder, is_older = await _compare(session, journal)
-    if is_older:
-        await raise_fence(session, f"the journal {folder} has records that this database does not know")
-    writer = JournalWriter(folder)
-    await session.execute(insert(JournalPosition).values(writer=writer.name, number=0))
-    journal.writer = writer
+async def _started(sessions: Sessions, journal: Journal) -> JournalWriter:
+    """The process's writer; begins a file where there is none or it is full.
+
+    Several sweeps ask for it at once. Nobody gets a writer before the database has its position,
+    which would look like a database that went back.
+    """
+    async with journal.starting:
+        if journal.writer is None or journal.writer.is_full:
+            async with sessions.begin() as session:
+                folder, is_older = await _compare(session, journal)
+                if is_older:
+                    await raise_fence(
+                        session, f"the journal {folder} has records that this database does not know"
+                    )
+                writer = JournalWriter(folder)
+                await session.execute(insert(JournalPosition).values(writer=writer.name, number=0))
+            journal.writer = writer
+        return journal.writer
 
 
 async def is_behind(session: AsyncSession, journal: Journal) -> bool:

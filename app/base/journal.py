@@ -134,6 +134,8 @@ class Journal:
     """When the last mark was written, by the loop's clock."""
     is_unmarked: bool = False
     """Whether a number was reserved since then."""
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Held while a file is begun."""
 
     def folder(self, installation: UUID) -> Path:
         """Where the files of an installation are; other installations may share the directory."""

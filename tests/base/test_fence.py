@@ -1,5 +1,7 @@
 """The fence is raised for an older copy alone."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import event, text
 
@@ -15,6 +17,19 @@ async def journal(context):
             reserved = await reserve(session, context.journal)
         await reserved.write("mark", 0, [])
     return context.journal
+
+
+async def test_sweeps_that_start_together_share_one_file_and_raise_no_fence(context):
+    """A worker's sweeps ask side by side, some of them again before the others are answered."""
+
+    async def ask() -> list[bool]:
+        return [await may_send(context.sessions, context.journal) for _ in range(10)]
+
+    answers = await asyncio.gather(*(ask() for _ in range(5)))
+    assert answers == [[True] * 10] * 5
+    async with context.sessions() as session:
+        assert await load_fence(session) is None
+        assert await session.scalar(text("SELECT count(*) FROM journal_positions")) == 1
 
 
 async def test_a_number_that_is_committed_while_the_position_is_read_raises_no_fence(context, journal):

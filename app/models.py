@@ -14,6 +14,7 @@ from app.messaging import models as messaging
 from app.orders import models as orders
 from app.platforms import models as platforms
 from app.referrals import models as referrals
+from app.referrals import publication_models as publications
 from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
 from app.surveys import templates as survey_templates
@@ -62,6 +63,7 @@ DISTRIBUTED = frozenset(
         "responses",
         "rewards",
         "shop_connections",
+        "shop_discounts",
         "shops",
         "staff",
         "staff_sessions",
@@ -93,6 +95,7 @@ __all__ = [
     "messaging",
     "orders",
     "platforms",
+    "publications",
     "referral_templates",
     "referrals",
     "survey_templates",

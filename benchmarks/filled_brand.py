@@ -60,8 +60,11 @@ _FILL = (
         SELECT :brand, {_ID}, {_ID}, 'share', {_CODE}, {_CODE}, :terms, 'percent', 10, 'EUR', 10, 5, true,
                {_AT}, now() + interval '180 days'
         FROM {_NUMBERS} WHERE {_REFERS}""",
-    f"""INSERT INTO code_publications (brand_id, code_id, shop_id, state, attempt, live_at)
-        SELECT :brand, {_ID}, :shop, 'live', 0, {_AT} FROM {_NUMBERS} WHERE {_REFERS}""",
+    f"""INSERT INTO code_publications (brand_id, code_id, shop_id, issued_id, code, terms_id, expires_at, state,
+               urgent, attempt, trial, live_at)
+        SELECT :brand, {_ID}, :shop, {_ID}, {_CODE}, :terms, now() + interval '180 days', 'live', true, 0, false,
+               {_AT}
+        FROM {_NUMBERS} WHERE {_REFERS}""",
     f"""INSERT INTO redemptions (brand_id, id, order_id, code_id, referrer_id, friend_id, friend_email_key,
                one_per_friend, status, amount_off, currency, terms_id, holds_use, hold_until, approved_at)
         SELECT :brand, {_FRIEND}, {_FRIEND}, {_ID}, {_ID}, {_FRIEND}, 'person' || n + place || '@example.com',

@@ -19,7 +19,8 @@ from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent, TemplateVersion
 from app.messaging.schemas import AttemptRow, MessageDetail, ProviderEventRow
 from app.orders.models import Order
-from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.publication_models import CodePublication
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 from app.referrals.share import in_home_shop
 from app.surveys.models import Response, Survey

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import ClassVar, Protocol
 
 import aiohttp
 
 from app.base.errors import AppError, Outcome, OutsideError
-from app.brands.programme import DiscountKind
+from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
 from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
 from app.platforms.settings import PlatformSettings
@@ -98,30 +97,6 @@ class ConnectionReport:
     """The topics that the platform delivers to us now."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeToPublish:
-    """A discount code that must work in a shop."""
-
-    code: str
-    discount_kind: DiscountKind
-    discount_value: Decimal
-    """Percent, or major units of `currency`, as `discount_kind` says."""
-    currency: str
-    minimum_subtotal: int | None = None
-    """Minor units of `currency`; None: no minimum."""
-    max_uses: int | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedCode:
-    """A code that works in the shop now."""
-
-    code: str
-    remote_id: str | None = None
-    """The platform's id of the discount; None where the code works without being published."""
-
-
 class PlatformAdapter(Protocol):
     """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
 
@@ -134,6 +109,13 @@ class PlatformAdapter(Protocol):
     that is not called."""
     account_hint: ClassVar[str] = ""
     """How a shop's account looks, for people who enter it."""
+    publishes_codes: ClassVar[bool] = False
+    """Whether codes are put into a connected shop before they work. Without it every code works at
+    once, as does one of a shop that is not connected: the shop asks us, or reports it."""
+    codes_at_once: ClassVar[int] = 100
+    """The most codes of one call."""
+    shares_discount: ClassVar[bool] = False
+    """Whether the codes under the same terms share a discount, which must be made first."""
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
@@ -226,13 +208,54 @@ class PlatformAdapter(Protocol):
 
     async def publish_codes(
         self,
-        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms that must be called
-        connection: Connection | None,  # noqa: ARG002
-        codes: Sequence[CodeToPublish],
-    ) -> list[PublishedCode]:
-        """Make the codes work in the shop, in the order given. Raises `OutsideError`.
+        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms that take codes
+        connection: Connection,  # noqa: ARG002
+        discount: Discount,  # noqa: ARG002
+        codes: Sequence[CodeToPublish],  # noqa: ARG002
+    ) -> PublishReport:
+        """Make at most `codes_at_once` codes work in the shop; returns what became of each.
 
-        Default: the shop asks us at its checkout, so nothing is published and every code works at
-        once.
+        A code is in the shop at most once, however often this is called and wherever it broke off.
+        With `shares_discount` it makes the discount with the first code where `discount.remote_id`
+        is None; that is called by one process at a time. A code that is there already under our
+        discount is `Live`. Raises `OutsideError`: `refused` where none of the codes was put into
+        the shop, `unknown` where any of them may have been.
         """
-        return [PublishedCode(each.code) for each in codes]
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def revoke_codes(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        discount: Discount,  # noqa: ARG002
+        codes: Sequence[PublishedCode],  # noqa: ARG002
+    ) -> list[str | None]:
+        """Take at most `codes_at_once` codes out of the shop, and nobody else's.
+
+        Returns why one could not be, in the order given; None where it is gone, or never was there.
+        Raises `OutsideError` where that holds for all of them; it may be repeated.
+        """
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def list_codes(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        discount: Discount,  # noqa: ARG002
+        after: str | None,  # noqa: ARG002
+    ) -> CodePage:
+        """A page of what the shop has of our codes under these terms. Raises `OutsideError`."""
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def repair_codes(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        discount: Discount,  # noqa: ARG002
+        codes: Sequence[PublishedCode],  # noqa: ARG002
+    ) -> None:
+        """Set the discount, or at most `codes_at_once` codes of their own, to what they must be.
+
+        Raises `OutsideError`; it may be repeated.
+        """
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)

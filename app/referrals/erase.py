@@ -11,6 +11,7 @@ from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.publication_models import CodePublication
 from app.referrals.rules import REASON_WORDS
 
 
@@ -62,6 +63,15 @@ async def _replace_codes(
             disabled_at=func.coalesce(Code.disabled_at, now),
         )
         .where(Code.brand_id == brand_id, Code.id == given.c.id)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(CodePublication)
+        .values(code=func.upper(func.replace(cast(CodePublication.code_id, Text), "-", "")))
+        .where(
+            CodePublication.brand_id == brand_id,
+            in_ids(CodePublication.code_id, [each["id"] for each in hashes]),
+        )
         .execution_options(synchronize_session=False)
     )
 

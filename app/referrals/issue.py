@@ -1,6 +1,6 @@
 """Make promoters referrers: a share slug, one active share code, and the offer message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -27,8 +27,12 @@ from app.referrals.new_codes import (
     make_codes,
     make_referrers,
 )
+from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import WithheldReason
 from app.referrals.withheld import Withheld, record_withheld
+
+URGENT_AT_MOST = 25
+"""Of more codes made at once nobody waits for each: they are put into the shop as bulk work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,13 @@ async def _give_codes(
     """Write referrers and codes and queue the offers; returns who is not given or not told one."""
     surveys = {each.customer_id: each.survey_id for each in wanted}
     names = {customer_id: people[customer_id].first_name for customer_id in surveys}
-    terms = CodeTerms(loaded.in_force, loaded.shops, names)
+    trials = {each.customer_id for each in wanted if each.trial}
+    terms = await _code_terms(session, brand.id, loaded, names, trials)
     found, made = await make_referrers(session, brand.id, wanted, terms, now=now)
     referrers = {each.id: each for each in found.values() if each.revoked_at is None}
     if any(each.shop_id not in loaded.shops for each in referrers.values()):
-        terms = CodeTerms(loaded.in_force, await load_shops(session, brand.id), names)
+        loaded = LoadedBrand(loaded.in_force, await load_shops(session, brand.id))
+        terms = await _code_terms(session, brand.id, loaded, names, trials)
     able = {referrer.customer_id for referrer in referrers.values()}
     withheld = [
         Withheld(customer_id, survey_id, WithheldReason.revoked)
@@ -97,7 +103,6 @@ async def _give_codes(
     without = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in made]
     made |= await make_codes(session, without, terms, now=now)
     live = [each.code for each in made.values() if each.is_live]
-    trials = {each.customer_id for each in wanted if each.trial}
     unreached = await announce_codes(
         session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=trials, now=now
     )
@@ -105,6 +110,18 @@ async def _give_codes(
         Withheld(customer_id, surveys[customer_id], WithheldReason(reason), channel)
         for customer_id, channel, reason in unreached
     ]
+
+
+async def _code_terms(
+    session: AsyncSession,
+    brand_id: int,
+    loaded: LoadedBrand,
+    names: Mapping[UUID, str | None],
+    trials: Collection[UUID] = (),
+) -> CodeTerms:
+    publishing = await find_publishing_shops(session, brand_id, loaded.shops.values())
+    is_urgent = len(names) <= URGENT_AT_MOST
+    return CodeTerms(loaded.in_force, loaded.shops, names, publishing, is_urgent, trials)
 
 
 def _choose(
@@ -142,6 +159,7 @@ async def add_referrer(
     currency = shops[shop_id].currency
     if not has_amounts(in_force.programme, currency):
         raise AppError("no_amounts", f"The programme has no amounts in {currency}, so there is no offer.")
+    terms = await _code_terms(session, brand.id, LoadedBrand(in_force, shops), {})
     for _ in range(TRIES):
         referrer = await session.scalar(
             insert(Referrer)
@@ -150,7 +168,7 @@ async def add_referrer(
             .returning(Referrer)
         )
         if referrer is not None:
-            made = await make_codes(session, [referrer], CodeTerms(in_force, shops, {}), now=now)
+            made = await make_codes(session, [referrer], terms, now=now)
             return referrer, made[referrer.id].code
     raise RuntimeError("no free share slug was found")
 

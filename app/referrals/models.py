@@ -1,4 +1,4 @@
-"""Tables of referrers, codes and where they work, visits, redemptions and rewards."""
+"""Tables of referrers, codes, visits, redemptions and rewards."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,6 @@ from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.referrals.rules import (
     REASON_WORDS,
     CodeKind,
-    PublicationState,
     RedemptionStatus,
     RefusalReason,
     RewardStatus,
@@ -151,31 +150,6 @@ class WithheldOffer(Base):
     channel: Mapped[Channel | None] = mapped_column(enum_text(Channel))
     """Where the person could not be reached; None for an offer that was not made at all."""
     at: Mapped[Moment]
-    created_at: Mapped[Created]
-
-
-class CodePublication(Base):
-    """Whether a shop knows a code.
-
-    A code that is not live in its referrer's shop is neither shown nor mailed.
-    """
-
-    __tablename__ = "code_publications"
-    __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
-        Index("ix_code_publications_wanted", "brand_id", postgresql_where=text("state = 'wanted'")),
-    )
-
-    brand_id: Mapped[BrandKey]
-    code_id: Mapped[UUID] = mapped_column(primary_key=True)
-    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
-    state: Mapped[PublicationState] = mapped_column(enum_text(PublicationState))
-    remote_id: Mapped[str | None]
-    """The platform's own id of the discount."""
-    attempt: Mapped[int] = mapped_column(Integer, default=0)
-    """How often publishing was tried."""
-    live_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 

@@ -18,7 +18,8 @@ from app.brands.find import ProgrammeInForce
 from app.brands.models import Shop
 from app.brands.programme import CodeStyle
 from app.customers.names import shown_name
-from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.models import Code, Referrer
+from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
 from app.referrals.share import in_home_shop, status_of
 
@@ -54,13 +55,20 @@ class CodeTerms:
     """Those of the referrers, by id."""
     names: Mapping[UUID, str | None]
     """First names by customer."""
+    publishing: Collection[UUID] = ()
+    """The shops into which codes are put before they work."""
+    urgent: bool = True
+    """Whether somebody waits for the codes."""
+    trials: Collection[UUID] = ()
+    """The customers whose response was to a trial's survey."""
 
 
 _GIVEN = """
     SELECT * FROM jsonb_to_recordset(:drafts) AS given (
         referrer_id uuid, customer_id uuid, slug text, survey_id uuid, shop_id uuid, code_id uuid, code text,
         display text, terms_id uuid, discount_kind text, discount_value numeric, currency text,
-        minimum_subtotal numeric, max_uses integer, expires_at timestamptz, state text)
+        minimum_subtotal numeric, max_uses integer, expires_at timestamptz, state text, due_at timestamptz,
+        urgent boolean, trial boolean)
 """
 _CODED = """
     INSERT INTO codes (brand_id, id, referrer_id, kind, code, display, terms_id, discount_kind,
@@ -69,8 +77,10 @@ _CODED = """
            currency, minimum_subtotal, max_uses, 0, true, :now, expires_at
 """
 _PUBLISHED = """
-    INSERT INTO code_publications (brand_id, code_id, shop_id, state, attempt, live_at)
-    SELECT :brand_id, code_id, shop_id, state, 0, CASE state WHEN 'live' THEN CAST(:now AS timestamptz) END
+    INSERT INTO code_publications (brand_id, code_id, shop_id, issued_id, code, terms_id, expires_at, state, urgent,
+                                   due_at, attempt, trial, live_at)
+    SELECT :brand_id, code_id, shop_id, code_id, display, terms_id, expires_at, state, urgent, due_at, 0, trial,
+           CASE state WHEN 'live' THEN CAST(:now AS timestamptz) END
     FROM given JOIN coded ON coded.id = given.code_id
 """
 # A slug or a code that exists already leaves its row out; the next try draws another. Rows are
@@ -217,11 +227,15 @@ class _Draft:
 
     referrer: Referrer
     code: Code
-    state: PublicationState
+    terms: CodeTerms
 
     @property
     def share_code(self) -> ShareCode:
-        return ShareCode(self.code, self.state is PublicationState.live)
+        return ShareCode(self.code, not self._publishes)
+
+    @property
+    def _publishes(self) -> bool:
+        return self.referrer.shop_id in self.terms.publishing
 
     def values(self) -> dict[str, object]:
         """The row of `_GIVEN`."""
@@ -242,7 +256,10 @@ class _Draft:
             "minimum_subtotal": None if code.minimum_subtotal is None else str(code.minimum_subtotal),
             "max_uses": code.max_uses,
             "expires_at": code.expires_at,
-            "state": self.state,
+            "state": first_publication_state(publishes=self._publishes),
+            "due_at": code.starts_at if self._publishes else None,
+            "urgent": self.terms.urgent,
+            "trial": referrer.customer_id in self.terms.trials,
         }
 
 
@@ -270,4 +287,4 @@ def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
         starts_at=now,
         expires_at=now + timedelta(days=offer.valid_days),
     )
-    return _Draft(referrer, code, first_publication_state(shop.platform))
+    return _Draft(referrer, code, terms)

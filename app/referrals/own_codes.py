@@ -14,9 +14,10 @@ from app.base.ids import new_id
 from app.base.tokens import plain_code, random_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
-from app.referrals.models import Code, CodePublication, Referrer, Reward
+from app.referrals.models import Code, Referrer, Reward
+from app.referrals.publication_models import CodePublication
 from app.referrals.reverse import RedemptionState
-from app.referrals.rules import CodeKind, PublicationState, first_publication_state
+from app.referrals.rules import CodeKind, PublicationState
 
 _TRIES = 8
 """Tries to draw a free code: one clash is rare and eight are a bug."""
@@ -90,7 +91,7 @@ async def _publish(
     *,
     now: datetime,
 ) -> None:
-    """Publish each code in its referrer's shop, else in one of its currency: the friend's."""
+    """Each code counts in its referrer's shop, else in one of its currency: the friend's."""
     if not made:
         return
     rows = await session.execute(
@@ -104,15 +105,18 @@ async def _publish(
     for state, reward in granted:
         home = shops[homes[reward.referrer_id]]
         shop = home if home.currency == reward.currency else shops[state.order.shop_id]
-        published = first_publication_state(shop.platform)
+        code = made[reward.id]
         values.append(
             {
                 "brand_id": brand.id,
-                "code_id": made[reward.id].id,
+                "code_id": code.id,
                 "shop_id": shop.id,
-                "state": published,
-                "attempt": 0,
-                "live_at": now if published is PublicationState.live else None,
+                "issued_id": code.id,
+                "code": code.display,
+                "terms_id": code.terms_id,
+                "expires_at": code.expires_at,
+                "state": PublicationState.live,
+                "live_at": now,
             }
         )
     await session.execute(insert(CodePublication), values)

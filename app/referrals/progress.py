@@ -18,8 +18,9 @@ from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.orders.models import Order
-from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit, VisitCount
+from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
+from app.referrals.publication_models import CodePublication
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
 from app.referrals.sentences import CODE_STATES, NO_CODE, describe_redemption
 from app.referrals.share import Share, in_home_shop, make_share, status_of

@@ -3,8 +3,6 @@
 from datetime import datetime
 from enum import StrEnum
 
-from app.brands.rules import Platform
-
 
 class CodeKind(StrEnum):
     """What a code is for."""
@@ -21,10 +19,15 @@ class PublicationState(StrEnum):
     """Whether a shop knows a code. A code works in a shop where it is `live`."""
 
     wanted = "wanted"
+    """To be put into the shop, where it is not."""
     sending = "sending"
+    """Perhaps in the shop: it was sent, and what became of it is not known yet."""
     live = "live"
+    revoking = "revoking"
+    """To be taken out of the shop, where it may be."""
     revoked = "revoked"
     failed = "failed"
+    """Refused for good; `reason` says why."""
 
 
 class CodeStatus(StrEnum):
@@ -132,8 +135,6 @@ _TRANSITIONS: dict[RedemptionStatus, frozenset[RedemptionStatus]] = {
     RedemptionStatus.approved: frozenset({RedemptionStatus.reversed}),
     RedemptionStatus.rejected: frozenset({RedemptionStatus.approved}),
 }
-_PUBLISHED_BY_THEMSELVES = frozenset({Platform.checkout, Platform.shopify, Platform.woocommerce})
-"""Platforms that validate a code with us, or report it with the order: none is published there."""
 
 
 def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
@@ -144,9 +145,9 @@ def may_become(status: RedemptionStatus, wanted: RedemptionStatus) -> bool:
     return wanted in _TRANSITIONS.get(status, frozenset())
 
 
-def first_publication_state(platform: Platform) -> PublicationState:
-    """The first state of a new code's publication: `live` where nothing has to be published."""
-    return PublicationState.live if platform in _PUBLISHED_BY_THEMSELVES else PublicationState.wanted
+def first_publication_state(*, publishes: bool) -> PublicationState:
+    """The first state of a new code's publication: `live` unless its shop `publishes` codes."""
+    return PublicationState.wanted if publishes else PublicationState.live
 
 
 def code_status(

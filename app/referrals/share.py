@@ -14,8 +14,9 @@ from app.base.i18n import N_, SOURCE, translate
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.customers.models import Customer
-from app.referrals.models import Code, CodePublication, Referrer
+from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, Reader, disclosure_text, offer_texts, reader_of
+from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
 
 

@@ -803,6 +803,32 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "account", name=op.f("uq_shop_connections_brand_id_account")),
     )
     op.create_table(
+        "shop_discounts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("terms_id", sa.Uuid(), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("first_code_id", sa.Uuid(), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_discounts_shops_brand_id_shop_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "terms_id"],
+            ["terms.brand_id", "terms.id"],
+            name=op.f("fk_shop_discounts_terms_brand_id_terms_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", "terms_id", name=op.f("pk_shop_discounts")),
+    )
+    op.create_table(
         "staff_sessions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1371,9 +1397,18 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("code_id", sa.Uuid(), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("issued_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("terms_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("job", sa.Text(), nullable=True),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
@@ -1381,24 +1416,44 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
+        sa.CheckConstraint("issued_id = code_id", name=op.f("ck_code_publications_issued_is_the_code")),
         sa.ForeignKeyConstraint(
-            ["brand_id", "code_id"],
+            ["brand_id", "issued_id"],
             ["codes.brand_id", "codes.id"],
-            name=op.f("fk_code_publications_codes_brand_id_code_id"),
+            name=op.f("fk_code_publications_codes_brand_id_issued_id"),
         ),
         sa.ForeignKeyConstraint(
             ["brand_id", "shop_id"],
             ["shops.brand_id", "shops.id"],
             name=op.f("fk_code_publications_shops_brand_id_shop_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "terms_id"],
+            ["terms.brand_id", "terms.id"],
+            name=op.f("fk_code_publications_terms_brand_id_terms_id"),
+        ),
         sa.PrimaryKeyConstraint("brand_id", "code_id", "shop_id", name=op.f("pk_code_publications")),
     )
     op.create_index(
-        "ix_code_publications_wanted",
+        "ix_code_publications_due",
         "code_publications",
-        ["brand_id"],
+        ["brand_id", "urgent", "due_at"],
         unique=False,
-        postgresql_where=sa.text("state = 'wanted'"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_code_publications_expiry",
+        "code_publications",
+        ["brand_id", "expires_at"],
+        unique=False,
+        postgresql_where=sa.text("remote_id IS NOT NULL AND state = 'live'"),
+    )
+    op.create_index(
+        "ix_code_publications_pool",
+        "code_publications",
+        ["brand_id", "shop_id", "terms_id"],
+        unique=False,
+        postgresql_where=sa.text("issued_id IS NULL"),
     )
     op.create_table(
         "credit_reservations",
@@ -1648,9 +1703,19 @@ def downgrade() -> None:
     op.drop_index("ix_credit_reservations_account", table_name="credit_reservations")
     op.drop_table("credit_reservations")
     op.drop_index(
-        "ix_code_publications_wanted",
+        "ix_code_publications_pool",
         table_name="code_publications",
-        postgresql_where=sa.text("state = 'wanted'"),
+        postgresql_where=sa.text("issued_id IS NULL"),
+    )
+    op.drop_index(
+        "ix_code_publications_expiry",
+        table_name="code_publications",
+        postgresql_where=sa.text("remote_id IS NOT NULL AND state = 'live'"),
+    )
+    op.drop_index(
+        "ix_code_publications_due",
+        table_name="code_publications",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.drop_table("code_publications")
     op.drop_index("ix_visits_at", table_name="visits")
@@ -1708,6 +1773,7 @@ def downgrade() -> None:
     )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
+    op.drop_table("shop_discounts")
     op.drop_table("shop_connections")
     op.drop_table("programmes")
     op.drop_index("ix_orders_placed_at", table_name="orders")

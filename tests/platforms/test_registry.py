@@ -1,7 +1,7 @@
 """The platforms that exist, and what an adapter does by default."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -9,16 +9,14 @@ import pytest
 from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.brands.rules import Platform
+from app.platforms.discounts import Discount
 from app.platforms.protocol import (
-    CodeToPublish,
     ConnectedShop,
     Connection,
     ConnectionReport,
     PlatformAdapter,
-    PublishedCode,
 )
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
-from app.referrals.rules import PublicationState, first_publication_state
 from tests.support.constants import PROJECT
 
 
@@ -44,22 +42,27 @@ def test_unknown_platform_gets_the_checkouts_adapter():
 
 
 @pytest.mark.parametrize("name", sorted(PLATFORMS))
-async def test_codes_work_at_once_where_nothing_is_published(name):
-    codes = [
-        CodeToPublish(
-            code, DiscountKind.percent, Decimal(10), "EUR", expires_at=datetime(2027, 1, 1, tzinfo=UTC)
-        )
-        for code in ("ANA-7K4QX", "BEN-2M3NP")
-    ]
+async def test_an_adapter_either_takes_codes_in_every_way_or_refuses_them_for_good(name):
+    adapter, connection = PLATFORMS[name], Connection("acme", {})
+    discount = Discount(
+        terms_id=UUID(int=1),
+        title="Friends",
+        kind=DiscountKind.percent,
+        value=Decimal(10),
+        currency="EUR",
+        minimum_subtotal=None,
+        max_uses=10,
+        one_per_friend=True,
+        combines_with=frozenset({"shipping"}),
+    )
+    ways = ("publish_codes", "revoke_codes", "list_codes", "repair_codes")
+    own = [way for way in ways if getattr(type(adapter), way) is not getattr(PlatformAdapter, way)]
+    assert own == (list(ways) if adapter.publishes_codes else [])
     async with aiohttp.ClientSession() as http:
-        published = await PLATFORMS[name].publish_codes(http, None, codes)
-    assert published == [PublishedCode("ANA-7K4QX"), PublishedCode("BEN-2M3NP")]
-
-
-@pytest.mark.parametrize("name", sorted(PLATFORMS))
-def test_a_code_waits_for_its_publication_only_where_the_adapter_publishes(name):
-    publishes = type(PLATFORMS[name]).publish_codes is not PlatformAdapter.publish_codes
-    assert (first_publication_state(Platform(name)) is PublicationState.wanted) is publishes
+        for way in (each for each in ways if each not in own):
+            with pytest.raises(OutsideError) as refusal:
+                await getattr(adapter, way)(http, connection, discount, ())
+            assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)
 
 
 @pytest.mark.parametrize("name", sorted(PLATFORMS))

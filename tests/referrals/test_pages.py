@@ -20,7 +20,8 @@ from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, CodePublication, Referrer, Visit
+from app.referrals.models import Code, Referrer, Visit
+from app.referrals.publication_models import CodePublication
 from app.referrals.routes import router
 from app.referrals.rules import PublicationState
 from app.referrals.share import qr_svg

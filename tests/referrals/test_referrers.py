@@ -6,16 +6,19 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.tokens import Subject
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.messaging.models import Message
-from app.referrals import new_codes
+from app.platforms.connections import save_connection
+from app.platforms.protocol import Connection
+from app.platforms.registry import adapter_of
 from app.referrals.issue import add_referrer
 from app.referrals.models import Code, Referrer
 from app.referrals.progress import find_progress
-from app.referrals.rules import CodeKind, PublicationState, RedemptionStatus, RewardStatus
+from app.referrals.rules import CodeKind, RedemptionStatus, RewardStatus
 from app.referrals.share import find_share
 from app.referrals.visit import find_offer, record_visit
 from tests.support.constants import NOW
@@ -99,7 +102,12 @@ async def test_referrer_has_one_active_share_code(context: AppContext, brand: Br
 async def test_code_is_neither_shown_nor_mailed_before_its_shop_knows_it(
     context: AppContext, brand: Brand, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_codes, "first_publication_state", lambda _platform: PublicationState.wanted)
+    monkeypatch.setattr(type(adapter_of(shop.platform)), "publishes_codes", True)
+    connection = Connection("acme", {})
+    async with context.sessions.begin() as session:
+        await save_connection(
+            session, context.tokens, brand.id, shop.id, connection, actor=cli_actor(brand.id), now=NOW
+        )
     customer_id = await make_customer(context, brand)
     code = await issue(context, brand, shop, customer_id)
     assert await count_messages(context) == 0

@@ -21,7 +21,8 @@ from app.messaging.rules import AttemptStatus, MessageStatus, Priority
 from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, CodePublication, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Response, Survey
@@ -198,6 +199,10 @@ class Rows:
                 brand_id=self.brand.id,
                 code_id=code.id,
                 shop_id=self.shop.id,
+                issued_id=code.id,
+                code=code.display,
+                terms_id=code.terms_id,
+                expires_at=code.expires_at,
                 state=PublicationState.live,
                 live_at=START,
             )

@@ -27,8 +27,9 @@ async def two_active_codes(sound: Sound) -> str:
     await sound.sql("DROP INDEX uq_codes_active_share")
     copy_id = await sound.copy("codes", sound.code.id, code="OTHER", uses="0")
     await sound.sql(
-        "INSERT INTO code_publications (brand_id, code_id, shop_id, state, attempt) "
-        "SELECT brand_id, :copy, shop_id, state, attempt FROM code_publications WHERE code_id = :code",
+        "INSERT INTO code_publications (brand_id, code_id, shop_id, issued_id, code, terms_id, expires_at, state,"
+        " urgent, attempt, trial) SELECT brand_id, :copy, shop_id, :copy, code, terms_id, expires_at, state, urgent,"
+        " attempt, trial FROM code_publications WHERE code_id = :code",
         copy=copy_id,
         code=sound.code.id,
     )

@@ -1,0 +1,98 @@
+"""Tables of where codes work: in which shop, and under which discount of the shop's platform."""
+
+from uuid import UUID
+
+from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.base.db import Base, BrandKey, Created, Moment, enum_text
+from app.referrals.rules import PublicationState
+
+_SHOP = (["brand_id", "shop_id"], ["shops.brand_id", "shops.id"])
+_TERMS = (["brand_id", "terms_id"], ["terms.brand_id", "terms.id"])
+
+
+class CodePublication(Base):
+    """Whether a shop knows a code.
+
+    A code that is not live in its referrer's shop is neither shown nor mailed. A code of the pool
+    is published before it is issued to anybody: it has no row in `codes` yet.
+    """
+
+    __tablename__ = "code_publications"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "issued_id"], ["codes.brand_id", "codes.id"]),
+        ForeignKeyConstraint(*_SHOP),
+        ForeignKeyConstraint(*_TERMS),
+        CheckConstraint("issued_id = code_id", name="issued_is_the_code"),
+        Index(
+            "ix_code_publications_due",
+            "brand_id",
+            "urgent",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_code_publications_pool",
+            "brand_id",
+            "shop_id",
+            "terms_id",
+            postgresql_where=text("issued_id IS NULL"),
+        ),
+        Index(
+            "ix_code_publications_expiry",
+            "brand_id",
+            "expires_at",
+            postgresql_where=text("remote_id IS NOT NULL AND state = 'live'"),
+        ),
+    )
+
+    brand_id: Mapped[BrandKey]
+    code_id: Mapped[UUID] = mapped_column(primary_key=True)
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    issued_id: Mapped[UUID | None]
+    """The code's row, which has the same id; None while the code waits in the pool."""
+    code: Mapped[str]
+    """As the shop knows it: `ANA-7K4QX`."""
+    terms_id: Mapped[UUID]
+    expires_at: Mapped[Moment]
+    """When it must be out of the shop."""
+    state: Mapped[PublicationState] = mapped_column(enum_text(PublicationState))
+    urgent: Mapped[bool] = mapped_column(Boolean, default=True)
+    """Whether somebody waits for it: such ones are not held up by thousands of others."""
+    due_at: Mapped[Moment | None]
+    """When the platform is called about it next; None where nothing is to be done."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    """How often the platform was called about it. An outcome counts for its own attempt alone."""
+    job: Mapped[str | None]
+    """The platform's id of its work on this code, as long as that is under way."""
+    remote_id: Mapped[str | None]
+    """The platform's own id of the code; None where it was never put there."""
+    reason: Mapped[str | None]
+    """Why the last attempt failed, in a sentence for people."""
+    trial: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether its offer is a trial's."""
+    live_at: Mapped[Moment | None]
+    """When it first worked in the shop."""
+    created_at: Mapped[Created]
+
+
+class ShopDiscount(Base):
+    """The discount at a shop's platform under which all codes of the same terms are.
+
+    Only platforms whose codes share a discount have one.
+    """
+
+    __tablename__ = "shop_discounts"
+    __table_args__ = (ForeignKeyConstraint(*_SHOP), ForeignKeyConstraint(*_TERMS))
+
+    brand_id: Mapped[BrandKey]
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    terms_id: Mapped[UUID] = mapped_column(primary_key=True)
+    remote_id: Mapped[str | None]
+    """The platform's own id of it; None until it is made."""
+    first_code_id: Mapped[UUID | None]
+    """The code with which it is made: where an attempt broke off it is looked up by this code."""
+    leased_until: Mapped[Moment | None]
+    """While one worker makes it, the others wait until then."""
+    created_at: Mapped[Created]

@@ -161,16 +161,18 @@ async def reserve(session: AsyncSession, journal: Journal) -> Reservation:
     writer = journal.writer
     assert writer is not None  # noqa: S101  # `may_send` starts it
     writer.number += 1
+    # While the database is asked, other tasks reserve numbers of their own.
+    number = writer.number
     journal.is_unmarked = True
     reserved = await session.scalar(
         update(JournalPosition)
         .where(JournalPosition.writer == writer.name, JournalPosition.number >= writer.known)
-        .values(number=func.greatest(JournalPosition.number, writer.number))
+        .values(number=func.greatest(JournalPosition.number, number))
         .returning(JournalPosition.number)
     )
     if reserved is None:
         raise JournalAheadError
-    return Reservation(writer, writer.number)
+    return Reservation(writer, number)
 
 
 async def mark(sessions: Sessions, journal: Journal) -> None:

@@ -45,6 +45,20 @@ async def test_a_number_that_is_committed_while_the_position_is_read_raises_no_f
     assert journal.writer.known == 3
 
 
+async def test_reservations_side_by_side_have_numbers_of_their_own_and_raise_no_fence(context, journal):
+    """Else one is taken for another that is not committed yet, as of a database that went back."""
+
+    async def reserve_one() -> int:
+        async with context.sessions.begin() as session:
+            reserved = await reserve(session, journal)
+        await reserved.write("mark", 0, [])
+        return reserved.number
+
+    numbers = await asyncio.gather(*(reserve_one() for _ in range(3)))
+    assert sorted(numbers) == [3, 4, 5]
+    assert await may_send(context.sessions, journal)
+
+
 async def test_a_database_that_went_back_sends_nothing(context, journal):
     async with context.sessions.begin() as session:
         await session.execute(text("UPDATE journal_positions SET number = 1"))

@@ -24,13 +24,18 @@ Slug = Annotated[str, typer.Argument(help="The shop's slug.")]
 def connect(
     slug: Slug,
     account: Annotated[
-        str, typer.Option(help="The shop's name at its platform, such as acme.myshopify.com.")
+        str,
+        typer.Option(
+            help="The shop's name at its platform, such as acme.myshopify.com, or for WooCommerce its"
+            " address, such as https://acme.example."
+        ),
     ],
     credentials_stdin: Annotated[
         bool,
         typer.Option(
             "--credentials-stdin",
-            help='Read the credentials from stdin: {"client_id": "…", "client_secret": "…"}. Without it they'
+            help='Read the credentials from stdin: {"client_id": "…", "client_secret": "…"}, or for WooCommerce'
+            ' {"consumer_key": "…", "consumer_secret": "…"}. Without it they'
             f" come from {CREDENTIALS}, in the same form, or are asked for.",
         ),
     ] = False,

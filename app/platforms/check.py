@@ -62,14 +62,15 @@ class CheckResult:
     """Whether to check again within the hour, as the platform did not respond."""
 
 
-def connected_shop(settings: Settings, shop: Shop) -> ConnectedShop:
-    """Our side of a shop's connection."""
+def connected_shop(settings: Settings, shop: Shop, webhook_secret: str = "") -> ConnectedShop:
+    """Our side of a shop's connection; without the secret where it is only read."""
     return ConnectedShop(
         shop.slug,
         shop.url,
         shop.currency,
         shop.time_zone,
         f"{settings.public_url}/hooks/{shop.slug}/{shop.platform}",
+        webhook_secret,
     )
 
 
@@ -88,7 +89,12 @@ async def load_targets(
     )
     return [
         CheckTarget(
-            brand_id, shop.id, shop.platform, connected_shop(settings, shop), connections[shop.id], updated_at
+            brand_id,
+            shop.id,
+            shop.platform,
+            connected_shop(settings, shop, tokens.open(shop.sealed_secrets[0])),
+            connections[shop.id],
+            updated_at,
         )
         for shop, updated_at in rows
         if shop.id in connections

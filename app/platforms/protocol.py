@@ -83,6 +83,8 @@ class ConnectedShop:
     time_zone: str
     webhook_url: str
     """Where the platform must deliver."""
+    webhook_secret: str = field(default="", repr=False)
+    """The newest secret of the shop's webhooks, where a check is to register them with it."""
 
 
 @dataclass(frozen=True, slots=True)

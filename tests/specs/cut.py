@@ -24,9 +24,11 @@ DEFINITIONS = {
     "WooCommerce REST API v3: coupons, orders, refunds, webhooks (facts)": (
         "woocommerce_order.json",
         "order",
+        "app/demo/fakes/woocommerce/schema.json",
     ),
 }
-"""By the title of a JSON Schema: the file to write, and the definition of what is sent to us."""
+"""By the title of a JSON Schema: the file to write, the definition of what is sent to us, and the
+file of all that is called, for the fake."""
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "title"}
 MAPS = {"properties", "patternProperties", "responses", "headers", "securitySchemes"}
 
@@ -74,6 +76,16 @@ def cut_schema(document: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
+def cut_calls(document: dict[str, Any]) -> dict[str, Any]:
+    """Return all definitions, and the parameters of the lists, for a fake that is called."""
+    return {
+        "$schema": document["$schema"],
+        "source": {each: document["source"][each] for each in ("repository", "paths", "licence")},
+        "definitions": without_prose(document["definitions"], "properties"),
+        "collections": without_prose(document["collections"], "properties"),
+    }
+
+
 def without_prose(node: Any, parent: str = "") -> Any:
     """Return a copy without prose and extensions; `parent` is the key that the node has in its own
     parent.
@@ -111,8 +123,10 @@ def main(paths: list[str]) -> None:
     for path in paths:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         if "definitions" in document:
-            name, definition = DEFINITIONS[document["title"]]
+            name, definition, called = DEFINITIONS[document["title"]]
             made = cut_schema(document, definition)
+            text = json.dumps(cut_calls(document), ensure_ascii=False, separators=(",", ":"))
+            (HERE.parents[1] / called).write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
         else:
             name, operation, method = OPERATIONS[document["info"]["title"]]
             made = cut(document, operation, method)

@@ -4,9 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+import aiohttp
+
 from app.platforms.events import PlatformEvent
 from app.platforms.links import with_query
-from app.platforms.protocol import PlatformAdapter, RawDelivery, Verification
+from app.platforms.protocol import (
+    ConnectedShop,
+    Connection,
+    ConnectionReport,
+    PlatformAdapter,
+    RawDelivery,
+    Verification,
+)
+from app.platforms.woocommerce.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.woocommerce.parse import parse
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings
@@ -18,6 +28,8 @@ class WooCommerceAdapter(PlatformAdapter):
 
     documentation: ClassVar = DOCUMENTATION
     settings: ClassVar = WooCommerceSettings
+    credentials: ClassVar = CREDENTIALS
+    account_hint: ClassVar = "https://acme.example"
 
     def verify(
         self,
@@ -40,3 +52,28 @@ class WooCommerceAdapter(PlatformAdapter):
         A snippet in the shop may apply `discount`.
         """
         return with_query(url, ref=slug, discount=code)
+
+    def make_connection(self, account: str, credentials: Mapping[str, str], *, local: bool) -> Connection:
+        """The connection with a key of the shop's REST API.
+
+        The webhooks' secret is the shop's own, which connecting gives to each of them.
+        """
+        return make_connection(account, credentials, local=local)
+
+    async def connect(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> ConnectionReport:
+        """Register the webhooks that are missing or not active, and report as `check`."""
+        return await check(http, connection, shop, register=True)
+
+    async def check(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> ConnectionReport:
+        """The key's permissions, currency, coupons, and the webhooks."""
+        return await check(http, connection, shop, register=False)
+
+    async def disconnect(
+        self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop
+    ) -> None:
+        """Remove our webhooks."""
+        await disconnect(http, connection, shop)

@@ -1,0 +1,1 @@
+"""A fake of WooCommerce's REST API: real HTTP on loopback, checked against the cut schema."""

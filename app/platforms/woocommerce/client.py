@@ -1,0 +1,113 @@
+"""Calls of WooCommerce's REST API for one shop."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from app.base.errors import Fault, Outcome, OutsideError
+from app.base.http import read_limited, retry_wait
+from app.platforms.protocol import Connection
+from app.platforms.woocommerce.accounts import url_of_account
+from app.platforms.woocommerce.responses import Response, error_of, incomplete, of_exception, read_body
+
+PAGE_SIZE = 100
+"""The most that WooCommerce lists on a page."""
+MOST_PAGES = 50
+RESPONSE_LIMIT = 8 * 1024 * 1024
+"""Bytes."""
+
+
+class WooCommerceClient:
+    """Calls one shop, one call at a time. The session's own time limit holds for each."""
+
+    def __init__(self, http: aiohttp.ClientSession, connection: Connection) -> None:
+        self._http = http
+        self._url = url_of_account(connection.account)
+        names = ("consumer_key", "consumer_secret")
+        pair = ":".join(connection.credentials.get(name, "") for name in names)
+        self._auth = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """The data of a resource (`settings/general`). Raises `OutsideError`."""
+        return _data(await self._call("GET", path, query), is_write=False)
+
+    async def get_list(self, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """All pages of a list. Raises `OutsideError`, also for more than `MOST_PAGES`."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, MOST_PAGES + 1):
+            asked = {**(query or {}), "per_page": str(PAGE_SIZE), "page": str(page)}
+            response = await self._call("GET", path, asked)
+            rows = _data(response, is_write=False)
+            if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+                raise incomplete()
+            found += rows
+            if page >= (response.pages or 0):
+                return found
+        raise OutsideError(Outcome.refused, "WooCommerce lists more than is read at once.", permanent=True)
+
+    async def send(self, method: str, path: str, body: Mapping[str, object]) -> Any:
+        """Write, and return what WooCommerce returns. Raises `OutsideError`."""
+        return _data(await self.try_send(method, path, body), is_write=True)
+
+    async def try_send(self, method: str, path: str, body: Mapping[str, object]) -> Response:
+        """Write, and return the response, whatever it is. Raises `OutsideError` for none."""
+        return await self._call(method, path, body=orjson.dumps(body))
+
+    async def get_index(self, fields: str) -> Mapping[str, Any] | None:
+        """These fields of WordPress's own index; None where plugins hide it.
+
+        It is asked without the key, which WordPress itself does not know. Raises `OutsideError`
+        where the shop does not respond.
+        """
+        response = await self._request("GET", f"{self._url}/wp-json/", {"_fields": fields}, None, {})
+        error = error_of(response, is_write=False)
+        if error is not None and error.fault in {Fault.outage, Fault.busy} and response.status != 200:
+            raise error
+        return response.data if error is None and isinstance(response.data, Mapping) else None
+
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Response:
+        return await self._request(method, f"{self._url}/wp-json/wc/v3/{path}", query, body, self._auth)
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        auth: Mapping[str, str],
+    ) -> Response:
+        headers = {"Accept": "application/json", **auth}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self._http.request(
+                method, url, params=query, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                content = await read_limited(response, limit=RESPONSE_LIMIT)
+                data, is_json = read_body(content)
+                return Response(
+                    response.status,
+                    data,
+                    is_json,
+                    response.headers.get("Location"),
+                    retry_wait(response.headers.get("Retry-After"), None, now=0.0),
+                    _pages(response.headers.get("X-WP-TotalPages")),
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise of_exception(error) from None
+
+
+def _data(response: Response, *, is_write: bool) -> Any:
+    error = error_of(response, is_write=is_write)
+    if error is not None:
+        raise error
+    return response.data
+
+
+def _pages(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else None

@@ -64,6 +64,7 @@ DISTRIBUTED = frozenset(
         "rewards",
         "shop_connections",
         "shop_discounts",
+        "shop_publishing",
         "shops",
         "staff",
         "staff_sessions",

@@ -26,7 +26,7 @@ from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
 from app.platforms import check_sweep
 from app.referrals import expire as rewards
-from app.referrals import settle
+from app.referrals import publish, settle
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
@@ -48,6 +48,8 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         settle.sweep(context),
         credit_reservations.sweep(context),
         rewards.sweep(context),
+        publish.urgent_sweep(context),
+        publish.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
         retain.sweep(context),

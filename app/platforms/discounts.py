@@ -6,7 +6,7 @@ then it looks before it sends.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -55,8 +55,8 @@ class CodeToPublish:
 class Live:
     """The code works in the shop, under our discount."""
 
-    remote_id: str
-    """The platform's id of the code, by which it is revoked."""
+    remote_id: str | None
+    """The platform's id of the code; None where only the code itself is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,5 +138,8 @@ class CodePage:
     """Where the next part begins; None after the last one."""
     is_gone: bool = False
     """Whether the shop has no such discount any more."""
-    differences: tuple[str, ...] = field(default=())
-    """What somebody has changed about the discount that the codes share, in words."""
+    differences: tuple[str, ...] = ()
+    """What somebody has changed about the discount that the codes share, in words, and
+    `repair_codes` sets back."""
+    problem: str | None = None
+    """What only a person can correct about it, in a sentence that begins with its name."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import due
 from app.base.errors import AppError
 from app.base.tokens import Tokens, new_slug
 from app.brands.find import ProgrammeInForce, load_programme, load_shops
@@ -27,6 +28,7 @@ from app.referrals.new_codes import (
     make_codes,
     make_referrers,
 )
+from app.referrals.publication_models import PUBLISHING_SWEEPS
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import WithheldReason
 from app.referrals.withheld import Withheld, record_withheld
@@ -103,6 +105,8 @@ async def _give_codes(
     without = [referrer for referrer_id, referrer in referrers.items() if referrer_id not in made]
     made |= await make_codes(session, without, terms, now=now)
     live = [each.code for each in made.values() if each.is_live]
+    if len(live) < len(made):
+        await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
     unreached = await announce_codes(
         session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=trials, now=now
     )
@@ -169,6 +173,8 @@ async def add_referrer(
         )
         if referrer is not None:
             made = await make_codes(session, [referrer], terms, now=now)
+            if not made[referrer.id].is_live:
+                await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
             return referrer, made[referrer.id].code
     raise RuntimeError("no free share slug was found")
 

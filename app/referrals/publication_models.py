@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.base.db import Base, BrandKey, Created, Moment, enum_text
 from app.referrals.rules import PublicationState
 
+PUBLISHING_SWEEPS = {True: "urgent-codes", False: "codes"}
+"""The sweep that calls the platforms, by whether somebody waits."""
 _SHOP = (["brand_id", "shop_id"], ["shops.brand_id", "shops.id"])
 _TERMS = (["brand_id", "terms_id"], ["terms.brand_id", "terms.id"])
 
@@ -43,7 +45,7 @@ class CodePublication(Base):
             "ix_code_publications_expiry",
             "brand_id",
             "expires_at",
-            postgresql_where=text("remote_id IS NOT NULL AND state = 'live'"),
+            postgresql_where=text("attempt > 0 AND state = 'live'"),
         ),
     )
 
@@ -63,7 +65,8 @@ class CodePublication(Base):
     due_at: Mapped[Moment | None]
     """When the platform is called about it next; None where nothing is to be done."""
     attempt: Mapped[int] = mapped_column(Integer, default=0)
-    """How often the platform was called about it. An outcome counts for its own attempt alone."""
+    """How often the platform was called about it; 0 where the code counts without being there. An
+    outcome counts for its own attempt alone."""
     job: Mapped[str | None]
     """The platform's id of its work on this code, as long as that is under way."""
     remote_id: Mapped[str | None]
@@ -96,3 +99,19 @@ class ShopDiscount(Base):
     leased_until: Mapped[Moment | None]
     """While one worker makes it, the others wait until then."""
     created_at: Mapped[Created]
+
+
+class ShopPublishing(Base):
+    """How putting codes into a shop goes; a row for each shop that was connected once."""
+
+    __tablename__ = "shop_publishing"
+    __table_args__ = (ForeignKeyConstraint(*_SHOP),)
+
+    brand_id: Mapped[BrandKey]
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    paused_until: Mapped[Moment | None]
+    """No call before then, as the shop as a whole refused the last one, or did not respond."""
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    """Such calls in a row."""
+    reason: Mapped[str | None]
+    """Why the last one failed, in a sentence for people; None since a call worked."""

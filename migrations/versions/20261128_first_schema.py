@@ -829,6 +829,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "shop_id", "terms_id", name=op.f("pk_shop_discounts")),
     )
     op.create_table(
+        "shop_publishing",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_publishing_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_publishing")),
+    )
+    op.create_table(
         "staff_sessions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1446,7 +1460,7 @@ def upgrade() -> None:
         "code_publications",
         ["brand_id", "expires_at"],
         unique=False,
-        postgresql_where=sa.text("remote_id IS NOT NULL AND state = 'live'"),
+        postgresql_where=sa.text("attempt > 0 AND state = 'live'"),
     )
     op.create_index(
         "ix_code_publications_pool",
@@ -1710,7 +1724,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_code_publications_expiry",
         table_name="code_publications",
-        postgresql_where=sa.text("remote_id IS NOT NULL AND state = 'live'"),
+        postgresql_where=sa.text("attempt > 0 AND state = 'live'"),
     )
     op.drop_index(
         "ix_code_publications_due",
@@ -1773,6 +1787,7 @@ def downgrade() -> None:
     )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
+    op.drop_table("shop_publishing")
     op.drop_table("shop_discounts")
     op.drop_table("shop_connections")
     op.drop_table("programmes")

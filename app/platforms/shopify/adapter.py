@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 
+from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
 from app.platforms.events import PlatformEvent
 from app.platforms.protocol import (
     ConnectedShop,
@@ -17,6 +18,8 @@ from app.platforms.protocol import (
     RefusedDelivery,
     VerifiedDelivery,
 )
+from app.platforms.shopify.code_lookup import list_codes, repair_discount
+from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes, revoke_codes
 from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.shopify.parse import parse
 from app.platforms.shopify.schemas import DOCUMENTATION
@@ -29,6 +32,9 @@ class ShopifyAdapter(PlatformAdapter):
     documentation: ClassVar = DOCUMENTATION
     credentials: ClassVar = CREDENTIALS
     account_hint: ClassVar = "acme.myshopify.com"
+    publishes_codes: ClassVar = True
+    codes_at_once: ClassVar = CODES_AT_ONCE
+    shares_discount: ClassVar = True
 
     def verify(
         self,
@@ -76,3 +82,39 @@ class ShopifyAdapter(PlatformAdapter):
     ) -> None:
         """Remove our webhooks."""
         await disconnect(http, connection, shop)
+
+    async def publish_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[CodeToPublish],
+    ) -> PublishReport:
+        """Codes of one discount for each terms; the first one is made together with it."""
+        return await publish_codes(http, connection, discount, codes)
+
+    async def revoke_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[PublishedCode],
+    ) -> list[str | None]:
+        """Delete codes; the discount stays."""
+        return await revoke_codes(http, connection, discount, codes)
+
+    async def list_codes(
+        self, http: aiohttp.ClientSession, connection: Connection, discount: Discount, after: str | None
+    ) -> CodePage:
+        """A page of the discount's codes, and what differs in the discount."""
+        return await list_codes(http, connection, discount, after)
+
+    async def repair_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[PublishedCode],  # noqa: ARG002  # all that can differ is the discount's
+    ) -> None:
+        """Set the discount back to its terms."""
+        await repair_discount(http, connection, discount)

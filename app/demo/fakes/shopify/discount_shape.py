@@ -30,21 +30,25 @@ def show_discount(shop: FakeShop, discount: FakeDiscount) -> dict[str, Any]:
         "combinesWith": _combines(given),
         "customerGets": {"value": _value(shop, given)},
         "minimumRequirement": _minimum(shop, given),
-        "codes": lambda _info, **asked: page(
-            [
-                {"id": each.id, "code": each.code, "asyncUsageCount": shop.counted_uses(each)}
-                for each in codes.values()
-            ],
-            asked,
-        ),
+        "codes": lambda _info, **asked: _codes(shop, discount, asked),
     }
 
 
+def _codes(shop: FakeShop, discount: FakeDiscount, asked: dict[str, Any]) -> dict[str, Any]:
+    """A page of the discount's codes; a query finds those that have its text in them."""
+    wanted = str(asked.get("query") or "").lower()
+    found = [each for key, each in discount.codes.items() if wanted in key]
+    rows = [
+        {"id": each.id, "code": each.code, "asyncUsageCount": shop.counted_uses(each)}
+        for each in (reversed(found) if asked.get("reverse") else found)
+    ]
+    return page(rows, asked)
+
+
 def _status(discount: FakeDiscount) -> str:
-    now = datetime.now(UTC)
-    ends = discount.given.get("endsAt")
-    if discount.is_deactivated or (ends and datetime.fromisoformat(ends) <= now):
+    if discount.has_ended:
         return "EXPIRED"
+    now = datetime.now(UTC)
     return "SCHEDULED" if datetime.fromisoformat(discount.given["startsAt"]) > now else "ACTIVE"
 
 

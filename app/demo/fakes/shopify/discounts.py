@@ -1,6 +1,7 @@
 """Discounts and their codes: resolvers by field."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
@@ -145,7 +146,7 @@ def deactivate_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[
     discount = shop.discounts.get(given["id"])
     if discount is None:
         return {"codeDiscountNode": None, "userErrors": [_missing()]}
-    discount.is_deactivated = True
+    discount.given["endsAt"] = datetime.now(UTC).isoformat()
     return {"codeDiscountNode": _code_node(shop, discount), "userErrors": []}
 
 

@@ -70,7 +70,12 @@ class FakeDiscount:
     codes: dict[str, FakeCode] = field(default_factory=dict)
     """By the code in lower case."""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    is_deactivated: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its codes work no more."""
+        ends = self.given.get("endsAt")
+        return ends is not None and datetime.fromisoformat(ends) <= datetime.now(UTC)
 
 
 @dataclass
@@ -178,9 +183,15 @@ class FakeShop:
         return None
 
     def use_code(self, code: str) -> bool:
-        """Count a use of the code at the checkout; False where it does not work."""
+        """Count a use of the code at the checkout; False where it does not work.
+
+        The limit of uses holds for each code of a discount.
+        """
         found = self.find_code(code)
-        if found is None or found[0].is_deactivated:
+        if found is None or found[0].has_ended:
+            return False
+        limit = found[0].given.get("usageLimit")
+        if limit is not None and len(found[1].uses) >= limit:
             return False
         found[1].uses.append(time.monotonic())
         return True

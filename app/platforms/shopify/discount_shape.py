@@ -1,0 +1,92 @@
+"""A discount as Shopify wants it, and what differs in the one that a shop has."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app.brands.programme import DiscountKind
+from app.platforms.discounts import Discount
+
+STARTS_AT = "2020-01-01T00:00:00Z"
+"""Long ago: codes begin to work when they are made."""
+TAG = "tenfold"
+"""By which people find our discounts in the admin."""
+
+
+def tag_of(discount: Discount) -> str:
+    """The tag by which a discount is known as ours under these terms."""
+    return f"{TAG}-{discount.terms_id.hex}"
+
+
+def discount_input(discount: Discount) -> dict[str, object]:
+    """The `DiscountCodeBasicInput` without a code and a start.
+
+    Shopify counts `usageLimit` for each code of a discount. Codes end by being deleted, since each
+    has an end of its own and the discount would have one for all.
+    """
+    minimum = None
+    if discount.minimum_subtotal is not None:
+        minimum = {"subtotal": {"greaterThanOrEqualToSubtotal": f"{discount.minimum_subtotal:f}"}}
+    return {
+        "title": discount.title,
+        "endsAt": None,
+        "usageLimit": discount.max_uses,
+        "appliesOncePerCustomer": discount.one_per_friend,
+        "minimumRequirement": minimum,
+        "combinesWith": _combines(discount),
+        "customerGets": {"items": {"all": True}, "value": _value(discount)},
+        "context": {"all": "ALL"},
+        "tags": [TAG, tag_of(discount)],
+    }
+
+
+def _combines(discount: Discount) -> dict[str, bool]:
+    return {f"{each}Discounts": each in discount.combines_with for each in ("order", "product", "shipping")}
+
+
+def _value(discount: Discount) -> dict[str, object]:
+    if discount.kind is DiscountKind.percent:
+        return {"percentage": float(discount.value / 100)}
+    return {"discountAmount": {"amount": f"{discount.value:f}", "appliesOnEachItem": False}}
+
+
+def differences(discount: Discount, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the shop's discount has other than ours, in words; a stopped one is `is_stopped`."""
+    wanted = {
+        "the limit of uses": (found.get("usageLimit"), discount.max_uses),
+        "once per customer": (found.get("appliesOncePerCustomer"), discount.one_per_friend),
+        "what it combines with": (found.get("combinesWith"), _combines(discount)),
+        "the minimum": (_amount(found, "minimumRequirement"), discount.minimum_subtotal),
+        "the discount": _values(discount, found),
+    }
+    return tuple(name for name, (there, ours) in wanted.items() if there != ours)
+
+
+def is_stopped(found: Mapping[str, Any]) -> bool:
+    """Whether somebody has ended the discount in the shop's admin."""
+    return found.get("status") == "EXPIRED"
+
+
+def _values(discount: Discount, found: Mapping[str, Any]) -> tuple[Decimal | None, Decimal]:
+    gets = found.get("customerGets")
+    value = gets.get("value") if isinstance(gets, Mapping) else None
+    if not isinstance(value, Mapping):
+        return None, discount.value
+    if discount.kind is DiscountKind.percent:
+        share = _decimal(value.get("percentage"))
+        return None if share is None else round(share * 100, 6), round(discount.value, 6)
+    amount = value.get("amount")
+    return _decimal(amount.get("amount") if isinstance(amount, Mapping) else None), discount.value
+
+
+def _amount(found: Mapping[str, Any], name: str) -> Decimal | None:
+    requirement = found.get(name)
+    subtotal = requirement.get("greaterThanOrEqualToSubtotal") if isinstance(requirement, Mapping) else None
+    return _decimal(subtotal.get("amount") if isinstance(subtotal, Mapping) else None)
+
+
+def _decimal(given: object) -> Decimal | None:
+    try:
+        return None if given is None else Decimal(str(given))
+    except InvalidOperation:
+        return None

@@ -1,0 +1,75 @@
+"""A brand's shop that is connected to the fake of Shopify, and what is in it."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from app.base.actor import cli_actor
+from app.base.context import AppContext
+from app.brands.add import add_shop
+from app.brands.models import Brand, Shop
+from app.brands.rules import Platform
+from app.demo.fakes.shopify.server import FakeShopify
+from app.demo.fakes.shopify.state import FakeShop
+from app.messaging.models import Message
+from app.platforms.connections import save_connection
+from app.referrals.publication_models import CodePublication
+from app.referrals.templates import OFFER
+from tests.support.constants import NOW
+from tests.support.fake_shopify import custom_token
+
+
+@dataclass(frozen=True)
+class ConnectedShop:
+    """The shop at both ends; `context` may call the fake."""
+
+    context: AppContext
+    brand: Brand
+    shop: Shop
+    fake: FakeShopify
+    remote: FakeShop
+
+    def codes_there(self) -> list[str]:
+        """The codes that the shop has, sorted."""
+        return sorted(each.code for one in self.remote.discounts.values() for each in one.codes.values())
+
+    async def publications(self) -> list[CodePublication]:
+        """All of this shop, the oldest first."""
+        async with self.context.sessions() as session:
+            wanted = select(CodePublication).where(CodePublication.shop_id == self.shop.id)
+            return list(await session.scalars(wanted.order_by(CodePublication.code_id)))
+
+    async def offers(self) -> list[Message]:
+        """The offers that are queued or sent."""
+        async with self.context.sessions() as session:
+            return list(await session.scalars(select(Message).where(Message.template == OFFER.name)))
+
+
+@asynccontextmanager
+async def connected_shop(context: AppContext, brand: Brand) -> AsyncIterator[ConnectedShop]:
+    """A shop `fern` of the brand, connected to a shop of the fake that has no codes yet."""
+    settings = context.settings.model_copy(update={"local_platforms": True})
+    context = dataclasses.replace(context, settings=settings)
+    remote = FakeShop("fern.myshopify.com", polls_until_done=1)
+    async with FakeShopify(remote) as fake:
+        async with context.sessions.begin() as session:
+            actor = cli_actor(brand.id)
+            shop, _ = await add_shop(
+                session,
+                context.tokens,
+                brand,
+                "fern",
+                name="Fern",
+                actor=actor,
+                platform=Platform.shopify,
+                time_zone="Europe/Berlin",
+                url="https://fern.example",
+            )
+            connection = custom_token(fake, remote)
+            await save_connection(
+                session, context.tokens, brand.id, shop.id, connection, actor=actor, now=NOW
+            )
+        yield ConnectedShop(context, brand, shop, fake, remote)

@@ -86,6 +86,7 @@ EXPORTS = {
             "created_at",
             "code",
             "kind",
+            "parent",
             "referrer",
             "status",
             "uses",

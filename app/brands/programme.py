@@ -51,6 +51,13 @@ class CodeStyle(StrEnum):
     random = "random"
 
 
+class CodePer(StrEnum):
+    """`referrer`: a code to share with all friends; `friend`: one for each friend, by the link."""
+
+    referrer = "referrer"
+    friend = "friend"
+
+
 class RewardKind(StrEnum):
     """What a referrer gets: a code of their own, credit that can be spent, or thanks."""
 
@@ -178,6 +185,7 @@ class OfferTerms(_Terms):
     new_customers_only: bool = True
     one_per_friend: bool = True
     code_style: CodeStyle = CodeStyle.random
+    code_per: CodePer = CodePer.referrer
     combines_with: list[Literal["shipping", "order", "product"]] = ["shipping"]
     """What a code may stand beside. Orders do not tell of what kind their other discounts are, so
     nothing but the default is accepted."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, not_, or_, select
 
 from app.base.i18n import N_, translate
 from app.base.ids import public_id
@@ -14,10 +14,10 @@ from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, WithheldOffer
-from app.referrals.rules import REASON_WORDS
+from app.referrals.rules import REASON_WORDS, CodeKind
 
 MOST_VISITS = 200
-"""A link may have thousands of visits; only the latest are listed."""
+"""A link may have thousands of visits, and give as many codes; only the latest are listed."""
 
 
 def _owns(table: Any) -> ColumnElement[bool]:
@@ -34,7 +34,10 @@ async def codes(person: Person) -> list[TimelineEntry]:
     """Codes that the customer got, and how these ended."""
     happened = []
     codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
-    for code in await person.session.scalars(codes):
+    friends = Code.kind == CodeKind.friend
+    latest = codes.where(friends).order_by(Code.id.desc()).limit(MOST_VISITS)
+    own = (await person.session.scalars(codes.where(not_(friends)))).all()
+    for code in (*own, *await person.session.scalars(latest)):
         shown = _shown_code(code.display, person)
         text = sentences.code(code, shown, person.language, person.zone)
         happened.append(TimelineEntry(at=code.starts_at, kind="code", text=text, code=shown))

@@ -8,13 +8,19 @@ _REFUSALS = ", ".join(f"'{reason}'" for reason in RefusalReason)
 INVARIANTS = (
     Invariant(
         "uses_are_redemptions",
-        "a code's uses are the redemptions that hold one, and never more than it allows",
+        "a code's uses are the redemptions that hold one, those of friends' codes made from it too, and "
+        "never more than it allows",
         "cod",
         """
         SELECT codes.brand_id, codes.id AS row FROM codes
             WHERE codes.uses > codes.max_uses OR codes.uses <> (
             SELECT count(*) FROM redemptions
                 WHERE redemptions.brand_id = codes.brand_id AND redemptions.code_id = codes.id
+                    AND redemptions.holds_use) + (
+            SELECT count(*) FROM codes AS friends
+                JOIN redemptions ON redemptions.brand_id = friends.brand_id
+                    AND redemptions.code_id = friends.id
+                WHERE friends.brand_id = codes.brand_id AND friends.parent_id = codes.id
                     AND redemptions.holds_use) + (
             SELECT count(*) FROM rewards
                 WHERE rewards.brand_id = codes.brand_id AND rewards.code_id = codes.id
@@ -175,14 +181,29 @@ INVARIANTS = (
     ),
     Invariant(
         "codes_are_published",
-        "an active share code has its publication in the referrer's shop",
+        "an active code for friends has its publication in the referrer's shop, and one that cannot be "
+        "entered has none",
         "cod",
         """
         SELECT codes.brand_id, codes.id AS row FROM codes
         JOIN referrers ON referrers.brand_id = codes.brand_id AND referrers.id = codes.referrer_id
-        WHERE codes.active AND codes.kind = 'share' AND NOT EXISTS (SELECT FROM code_publications
+        WHERE codes.active AND codes.kind <> 'reward' AND codes.redeemable <> EXISTS (
+            SELECT FROM code_publications
             WHERE code_publications.brand_id = codes.brand_id AND code_publications.code_id = codes.id
                 AND code_publications.shop_id = referrers.shop_id)
+        """,
+    ),
+    Invariant(
+        "friend_code_is_its_parents",
+        "a friend's code can be used once, is its share code's in referrer and terms, and ends with it",
+        "cod",
+        """
+        SELECT codes.brand_id, codes.id AS row FROM codes
+        JOIN codes AS parent ON parent.brand_id = codes.brand_id AND parent.id = codes.parent_id
+        WHERE parent.kind <> 'share' OR parent.redeemable OR codes.max_uses <> 1
+            OR (codes.referrer_id, codes.terms_id) <> (parent.referrer_id, parent.terms_id)
+            OR codes.expires_at > parent.expires_at
+            OR (parent.disabled_at IS NOT NULL AND codes.disabled_at IS NULL)
         """,
     ),
 )

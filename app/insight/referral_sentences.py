@@ -12,6 +12,7 @@ from app.insight import words
 from app.insight.sentences import by, day
 from app.insight.words import word
 from app.referrals.models import Code, Redemption, Reward, StoredState, WithheldOffer
+from app.referrals.rules import CodeKind
 
 
 def withheld(it: WithheldOffer, language: str) -> str:
@@ -25,7 +26,16 @@ def withheld(it: WithheldOffer, language: str) -> str:
 
 
 def code(it: Code, shown: str, language: str, zone: ZoneInfo) -> str:
-    """The code they may share, as the reader may see it."""
+    """The code they may share, as the reader may see it, or their link that gives friends codes."""
+    if not it.redeemable:
+        return translate(
+            language,
+            "Got a link that gives each friend a code, good until %(day)s, for %(uses)s uses.",
+            day=day(it.expires_at - timedelta(microseconds=1), language, zone),
+            uses=it.max_uses,
+        )
+    if it.kind is CodeKind.friend:
+        return translate(language, "A friend got the code %(code)s by their link.", code=shown)
     return translate(
         language,
         "Got the code %(code)s, good until %(day)s, for %(uses)s uses.",

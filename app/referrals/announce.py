@@ -170,7 +170,7 @@ def offer_params(
     offer = offer_texts(code, terms, reader)
     return OfferParams(
         first_name=person.first_name,
-        code=code.display,
+        code=code.display if code.redeemable else None,
         slug=referrer.slug,
         discount=offer.discount,
         reward=offer.reward,

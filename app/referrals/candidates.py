@@ -72,6 +72,7 @@ class RedemptionContext:
     terms: Mapping[UUID, Terms]
     zone: ZoneInfo
     codes: Mapping[UUID, Code]
+    """Those that the batch carries, and the parents of `friend` codes."""
     owners: Mapping[UUID, "CodeOwner"]
     """By referrer."""
     existing: Collection[UUID]
@@ -92,12 +93,13 @@ class RedemptionContext:
     def eligibility_of(self, candidate: RedemptionCandidate, code: Code) -> EligibilityInput:
         """What decides whether this code counts for this order, the batch's decisions included."""
         terms, owner = self.terms[code.terms_id], self.owners[code.referrer_id]
+        counted = [self.codes[code_id] for code_id in counts_at(code)]
         return EligibilityInput(
             redemptions_enabled=self.programme.redemptions_enabled
             and self.programme.runs_at(candidate.placed_at),
-            disabled=code.disabled_at is not None or owner.revoked,
+            disabled=any(each.disabled_at is not None for each in counted) or owner.revoked,
             expired=code.expires_at <= candidate.placed_at,
-            uses_left=code.max_uses - code.uses - self.uses[code.id],
+            uses_left=min(each.max_uses - each.uses - self.uses[each.id] for each in counted),
             own_order=owner.is_same(candidate) or self._is_owners_account(owner, candidate),
             used_before=candidate.email_key in self.emails or candidate.phone in self.phones,
             existing_customer=candidate.key in self.existing,
@@ -129,7 +131,7 @@ class RedemptionContext:
         if reward and candidate.currency != candidate.shop_currency:
             # Amounts are never converted, so nobody can tell whether it is more than the order.
             review = review or RefusalReason.currency_mismatch
-        self.uses[code.id] += 1
+        self.uses.update(counts_at(code))
         self.counted[code.referrer_id] += 1 if reward else 0
         if not candidate.trial:
             self.spent[budget] = self.spent.get(budget, 0) + reward
@@ -208,6 +210,11 @@ class RedemptionDecision:
     none_because: RefusalReason | None = None
     """Why a redemption that counts earns nothing: the cap or the budget."""
     redemption_id: UUID = field(default_factory=new_id)
+
+
+def counts_at(code: Code) -> tuple[UUID, ...]:
+    """The codes at which a use of this one counts: itself, and its share code where it has one."""
+    return (code.id,) if code.parent_id is None else (code.id, code.parent_id)
 
 
 def reward_of(terms: Terms, candidate: RedemptionCandidate) -> int:

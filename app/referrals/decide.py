@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
@@ -22,6 +22,7 @@ from app.referrals.reverse import (
     adjust_rewards,
     discount_back,
     give_back,
+    lock_codes,
     lock_redemption_states,
 )
 from app.referrals.reward import reward_redemptions
@@ -140,7 +141,7 @@ async def find_order_id(session: AsyncSession, brand_id: int, redemption_id: UUI
 async def disable_code(
     session: AsyncSession, brand: Brand, code: str, *, actor: Actor, now: datetime
 ) -> Code:
-    """Disable a code, given as entered, and cancel its waiting offers.
+    """Disable a code, given as entered, with the friends' codes made from it; cancel its offers.
 
     A second call changes nothing; 404.
     """
@@ -156,6 +157,13 @@ async def disable_code(
         row.disabled_at = now
         row.active = False
         await session.flush()
+        # The parent's lock is held, so none is made meanwhile.
+        await session.execute(
+            update(Code)
+            .where(Code.brand_id == brand.id, Code.parent_id == row.id, Code.disabled_at.is_(None))
+            .values(disabled_at=now, active=False)
+            .execution_options(synchronize_session=False)
+        )
         await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
         await record_action(session, actor, AuditAction.code_disabled, ("cod", row.id))
     return row
@@ -166,12 +174,7 @@ async def _lock_state(session: AsyncSession, brand_id: int, redemption_id: UUID)
     if order_id is None:
         raise NotFound("There is no such redemption.")
     # Locked in the same order as by `redeem_orders`: the code, then the redemption.
-    await session.execute(
-        select(Code.id)
-        .join(Redemption, (Redemption.brand_id == Code.brand_id) & (Redemption.code_id == Code.id))
-        .where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
-        .with_for_update(key_share=True, of=Code)
-    )
+    await lock_codes(session, brand_id, [order_id], always=True)
     return (await lock_redemption_states(session, brand_id, [order_id]))[0]
 
 

@@ -172,7 +172,10 @@ async def _ids_by_code(session: AsyncSession, brand_id: int, entered: Collection
         return {}
     rows = await session.execute(
         select(Code.code, Code.id).where(
-            Code.brand_id == brand_id, in_texts(Code.code, list(entered)), Code.kind != CodeKind.reward
+            Code.brand_id == brand_id,
+            in_texts(Code.code, list(entered)),
+            Code.kind != CodeKind.reward,
+            Code.redeemable,
         )
     )
     return {row.code: row.id for row in rows}

@@ -51,11 +51,11 @@ async def gather(
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:
         await session.execute(select(func.pg_advisory_xact_lock(_BUDGET_LOCK, brand.id)))
-    referrer_ids, terms = await _referrers_and_terms(session, brand.id, code_ids)
+    referrer_ids, parent_ids, terms = await _read_codes(session, brand.id, code_ids)
     if lock and any(each.reward.cap_per_referrer is not None for each in terms.values()):
         await _lock_referrers(session, brand.id, referrer_ids)
     zone = ZoneInfo(brand.time_zone)
-    codes = await _load_codes(session, brand.id, code_ids, lock=lock)
+    codes = await _load_codes(session, brand.id, {*code_ids, *parent_ids}, lock=lock)
     owners = await _load_owners(session, brand.id, referrer_ids)
     emails = {candidate.email_key for candidate in candidates if candidate.email_key}
     phones = {candidate.phone for candidate in candidates if candidate.phone}
@@ -79,18 +79,19 @@ async def gather(
     )
 
 
-async def _referrers_and_terms(
+async def _read_codes(
     session: AsyncSession, brand_id: int, code_ids: Collection[UUID]
-) -> tuple[set[UUID], Mapping[UUID, Terms]]:
-    """The referrers of these codes, and their terms by id."""
+) -> tuple[set[UUID], set[UUID], Mapping[UUID, Terms]]:
+    """What never changes of these codes: their referrers, their parents, and their terms by id."""
     rows = await session.execute(
-        select(Code.terms_id, Code.referrer_id)
+        select(Code.terms_id, Code.referrer_id, Code.parent_id)
         .where(Code.brand_id == brand_id, in_ids(Code.id, list(code_ids)))
         .distinct()
     )
     pairs = rows.all()
     terms = await load_terms(session, brand_id, {row.terms_id for row in pairs})
-    return {row.referrer_id for row in pairs}, terms
+    parents = {row.parent_id for row in pairs if row.parent_id is not None}
+    return {row.referrer_id for row in pairs}, parents, terms
 
 
 async def _lock_referrers(session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]) -> None:

@@ -85,6 +85,13 @@ class Code(Base):
         ),
         Index("ix_codes_referrer", "brand_id", "referrer_id"),
         Index(
+            "ix_codes_parent",
+            "brand_id",
+            "parent_id",
+            "starts_at",
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
+        Index(
             "ix_codes_erased_key",
             "brand_id",
             "erased_key",
@@ -92,6 +99,7 @@ class Code(Base):
         ),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_within_max"),
         CheckConstraint("(kind = 'friend') = (parent_id IS NOT NULL)", name="friend_has_parent"),
+        CheckConstraint("redeemable OR kind = 'share'", name="only_share_is_not_redeemable"),
     )
 
     brand_id: Mapped[BrandKey]
@@ -112,6 +120,10 @@ class Code(Base):
     minimum_subtotal: Mapped[Decimal | None] = mapped_column(Numeric)
     max_uses: Mapped[int] = mapped_column(Integer)
     uses: Mapped[int] = mapped_column(Integer, default=0)
+    """A use of a `friend` code counts at its parent too, whose `max_uses` limits them all."""
+    redeemable: Mapped[bool] = mapped_column(Boolean, default=True, server_default=text("true"))
+    """Whether it counts where somebody enters it. A share code whose friends each get a code of
+    their own does not, is told to nobody and is published nowhere."""
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     """Whether it is the present code of its kind; a disabled or superseded one is not."""
     starts_at: Mapped[Moment]
@@ -154,12 +166,17 @@ class WithheldOffer(Base):
 
 
 class Visit(Base):
-    """A person who opened a share link, once a day; nothing else about them is stored."""
+    """A person who opened a share link, once a day, and the code they were given if they asked.
+
+    Nothing else about them is stored.
+    """
 
     __tablename__ = "visits"
     __table_args__ = (
         ForeignKeyConstraint(*_REFERRER),
+        ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
         UniqueConstraint("brand_id", "referrer_id", "visitor"),
+        UniqueConstraint("brand_id", "code_id"),
         Index("ix_visits_at", "at", "brand_id"),
     )
 
@@ -168,6 +185,10 @@ class Visit(Base):
     referrer_id: Mapped[UUID]
     visitor: Mapped[bytes]
     """`Tokens.visitor_key` of the link, the day, the network and the browser."""
+    code_id: Mapped[UUID | None]
+    """Their `friend` code; None for somebody who only looked."""
+    network: Mapped[bytes | None]
+    """`Tokens.visitor_key` of the link, the day and the network, for somebody who has a code."""
     at: Mapped[Moment]
     created_at: Mapped[Created]
 

@@ -16,12 +16,12 @@ from app.base.tokens import named_code, new_slug, plain_code, random_code
 from app.brands.amount_rules import amount_in
 from app.brands.find import ProgrammeInForce
 from app.brands.models import Shop
-from app.brands.programme import CodeStyle
+from app.brands.programme import CodePer, CodeStyle
 from app.customers.names import shown_name
 from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
-from app.referrals.share import in_home_shop, status_of
+from app.referrals.rules import CodeKind, CodeStatus, first_publication_state
+from app.referrals.share import in_home_shop, is_live, status_of
 
 TRIES = 8
 """Tries to draw a free slug or code: with about 49 bits one clash is rare and eight are a bug."""
@@ -40,7 +40,10 @@ class NewReferrer:
 
 @dataclass(frozen=True, slots=True)
 class ShareCode:
-    """A referrer's active code, and whether their shop knows it."""
+    """A referrer's active code, and whether their link works.
+
+    So it does once their shop knows the code, or where each friend gets a code by the link.
+    """
 
     code: Code
     is_live: bool
@@ -66,22 +69,23 @@ class CodeTerms:
 _GIVEN = """
     SELECT * FROM jsonb_to_recordset(:drafts) AS given (
         referrer_id uuid, customer_id uuid, slug text, survey_id uuid, shop_id uuid, code_id uuid, code text,
-        display text, terms_id uuid, discount_kind text, discount_value numeric, currency text,
-        minimum_subtotal numeric, max_uses integer, expires_at timestamptz, state text, due_at timestamptz,
+        display text, redeemable boolean, terms_id uuid, discount_kind text, discount_value numeric,
+        currency text, minimum_subtotal numeric, max_uses integer, expires_at timestamptz, state text, due_at timestamptz,
         urgent boolean, trial boolean)
 """
 _CODED = """
     INSERT INTO codes (brand_id, id, referrer_id, kind, code, display, terms_id, discount_kind,
-                       discount_value, currency, minimum_subtotal, max_uses, uses, active, starts_at, expires_at)
+                       discount_value, currency, minimum_subtotal, max_uses, uses, redeemable, active,
+                       starts_at, expires_at)
     SELECT :brand_id, code_id, referrer_id, 'share', code, display, terms_id, discount_kind, discount_value,
-           currency, minimum_subtotal, max_uses, 0, true, :now, expires_at
+           currency, minimum_subtotal, max_uses, 0, redeemable, true, :now, expires_at
 """
 _PUBLISHED = """
     INSERT INTO code_publications (brand_id, code_id, shop_id, issued_id, code, terms_id, expires_at, state, urgent,
                                    due_at, attempt, trial, live_at)
     SELECT :brand_id, code_id, shop_id, code_id, display, terms_id, expires_at, state, urgent, due_at, 0, trial,
            CASE state WHEN 'live' THEN CAST(:now AS timestamptz) END
-    FROM given JOIN coded ON coded.id = given.code_id
+    FROM given JOIN coded ON coded.id = given.code_id WHERE given.redeemable
 """
 # A slug or a code that exists already leaves its row out; the next try draws another. Rows are
 # locked and inserted in the order of customers.
@@ -211,7 +215,7 @@ async def keep_codes(
     working, useless = {}, []
     for code, referrer_id, state in rows:
         if status_of(code, now=now) is CodeStatus.active:
-            working[referrer_id] = ShareCode(code, state is PublicationState.live)
+            working[referrer_id] = ShareCode(code, is_live(code, state))
         else:
             useless.append(code.id)
     if useless:
@@ -231,7 +235,7 @@ class _Draft:
 
     @property
     def share_code(self) -> ShareCode:
-        return ShareCode(self.code, not self._publishes)
+        return ShareCode(self.code, not self._publishes or not self.code.redeemable)
 
     @property
     def _publishes(self) -> bool:
@@ -249,6 +253,7 @@ class _Draft:
             "code_id": code.id,
             "code": code.code,
             "display": code.display,
+            "redeemable": code.redeemable,
             "terms_id": code.terms_id,
             "discount_kind": code.discount_kind,
             "discount_value": str(code.discount_value),
@@ -267,7 +272,9 @@ def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
     offer, shop = terms.in_force.programme.offer, terms.shops[referrer.shop_id]
     minimum = offer.minimum_subtotal
     name = None if referrer.customer_id is None else terms.names[referrer.customer_id]
-    named = offer.code_style is CodeStyle.named
+    per_friend = offer.code_per is CodePer.friend
+    # Nobody is told a code that cannot be entered, so there is no name in it.
+    named = offer.code_style is CodeStyle.named and not per_friend
     display = named_code(shown_name(name) or "") if named else random_code()
     code = Code(
         brand_id=referrer.brand_id,
@@ -283,6 +290,7 @@ def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
         minimum_subtotal=None if minimum is None else amount_in(minimum, shop.currency),
         max_uses=offer.max_uses_per_code,
         uses=0,
+        redeemable=not per_friend,
         active=True,
         starts_at=now,
         expires_at=now + timedelta(days=offer.valid_days),

@@ -21,9 +21,9 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState
-from app.referrals.sentences import CODE_STATES, NO_CODE, describe_redemption
-from app.referrals.share import Share, in_home_shop, make_share, status_of
+from app.referrals.rules import EARNED, CodeKind, CodeStatus
+from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
+from app.referrals.share import Share, in_home_shop, is_live, make_share, status_of
 
 SHOWN = 50
 """Friends' orders on the page, the newest first."""
@@ -57,6 +57,8 @@ class Progress:
     """The sum of granted rewards after reversals, one amount per currency."""
     orders: Sequence[FriendOrder]
     reward: str | None
+    per_friend: bool
+    """Whether each friend gets a code of their own by the link."""
 
 
 async def find_progress(
@@ -72,10 +74,12 @@ async def find_progress(
     status, made = None, None
     if code is not None:
         terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
-        live = row.state is PublicationState.live
+        live = is_live(code, row.state)
         made = make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
         status = status_of(code, now=now)
-    problem = NO_CODE if status is None else CODE_STATES[status]
+    per_friend = code is not None and not code.redeemable
+    states = LINK_STATES if per_friend else CODE_STATES
+    problem = NO_CODE if status is None else states[status]
     return Progress(
         brand=brand,
         customer_id=row.Referrer.customer_id,
@@ -88,6 +92,7 @@ async def find_progress(
         earned=[reader.amount(int(total), currency) for currency, total in sorted(row.earned.items())],
         orders=await _orders(session, given, reader) if row.uses else [],
         reward=None if made is None else made.offer.reward,
+        per_friend=per_friend,
     )
 
 

@@ -16,7 +16,7 @@ from app.brands.programme import RewardKind
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.amount_rules import booked_discount
-from app.referrals.candidates import RedemptionContext, RedemptionDecision
+from app.referrals.candidates import RedemptionContext, RedemptionDecision, counts_at
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
@@ -50,7 +50,8 @@ async def _write(
     that was redeemed concurrently is left out.
     """
     written = await _insert(session, brand_id, context, decisions)
-    won = Counter(each.code.id for each in decisions if each.reason is None and each.candidate.key in written)
+    winners = [each for each in decisions if each.reason is None and each.candidate.key in written]
+    won = Counter(code_id for each in winners for code_id in counts_at(each.code))
     await take_uses(session, brand_id, won)
     missed = [each for each in decisions if each.candidate.key not in written]
     late = [replace(each, reason=RefusalReason.already_used_by_friend) for each in missed]
@@ -133,7 +134,7 @@ _TAKE = text("""
 
 
 async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
-    """Count the uses of locked codes; a negative number gives some back.
+    """Count the uses of locked codes, parents included; a negative number gives some back.
 
     The condition repeats what the lock guarantees: where it fails the batch is rolled back.
     """

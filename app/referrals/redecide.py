@@ -17,7 +17,12 @@ from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.candidates import RedemptionCandidate, RedemptionContext, RedemptionDecision
+from app.referrals.candidates import (
+    RedemptionCandidate,
+    RedemptionContext,
+    RedemptionDecision,
+    counts_at,
+)
 from app.referrals.eligibility_rules import may_keep, may_redeem
 from app.referrals.find_candidates import find_codes, find_decided
 from app.referrals.gather import gather
@@ -154,7 +159,7 @@ def _keep(
     reason = may_keep(given, is_other_buyer=_is_other_buyer(candidate, redemption))
     decision = RedemptionDecision(candidate, code, reason, redemption_id=redemption.id)
     if reason is not None:
-        context.uses[code.id] -= 1
+        context.uses.subtract(counts_at(code))
         return decision
     suspect = context.is_suspect(candidate, code)
     context.remember(candidate, code)
@@ -232,8 +237,8 @@ async def _write(
     moved = [each for each in changes if (each.decision.reason is None) != (each.was in COUNTED)]
     won = [each for each in moved if each.decision.reason is None]
     lost = [each.redemption for each in moved if each.decision.reason is not None]
-    uses = Counter(each.redemption.code_id for each in won)
-    uses.subtract(Counter(each.code_id for each in lost))
+    uses = Counter(each for one in won for each in counts_at(context.codes[one.redemption.code_id]))
+    uses.subtract(each for one in lost for each in counts_at(context.codes[one.code_id]))
     await take_uses(session, brand.id, {code_id: count for code_id, count in uses.items() if count})
     await write_rewards(session, brand.id, context, [each.decision for each in won if not each.had_reward])
     await record_events(session, brand.id, [Event("redemption.reversed", each.id, now) for each in lost])

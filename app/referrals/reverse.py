@@ -1,16 +1,15 @@
 """Fold refunds, cancellations, disputes and deliveries into redemptions and rewards."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import in_ids, recordset
+from app.base.batch import in_ids
 from app.base.outbox import Event, record_events
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
@@ -20,7 +19,7 @@ from app.orders.models import Order
 from app.platforms.events import DisputeStatus
 from app.referrals.amount_rules import reward_for, reward_left, reward_value
 from app.referrals.fold_rules import folded_status
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import COUNTED, RedemptionStatus
@@ -109,13 +108,20 @@ async def reverse_orders(
         await due.wake(session, "referrals")
 
 
+async def lock_codes(
+    session: AsyncSession, brand_id: int, order_ids: Collection[UUID], *, always: bool = False
+) -> None:
+    """Lock the codes whose uses cancelled ones of these orders give back, with `always` all."""
+    await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids), "always": always})
+
+
 async def lock_redemption_states(
     session: AsyncSession, brand_id: int, order_ids: Collection[UUID]
 ) -> list[RedemptionState]:
     """The redemptions of these orders with their facts, read after they are locked."""
     if not order_ids:
         return []
-    await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids)})
+    await lock_codes(session, brand_id, order_ids)
     locked = await session.scalars(
         select(Redemption)
         .where(Redemption.brand_id == brand_id, in_ids(Redemption.order_id, list(order_ids)))
@@ -130,16 +136,31 @@ async def lock_redemption_states(
     return await _load_states(session, brand_id, redemptions)
 
 
-# A use goes back to its code, which is locked before the redemption, as in `redeem_orders`.
+# A use goes back to its code and that code's parent, which are locked before the redemption, as in
+# `redeem_orders`.
 _LOCK_CODES = text("""
     SELECT codes.id FROM codes
     WHERE codes.brand_id = :brand_id AND codes.id IN (
-        SELECT redemptions.code_id FROM redemptions
+        SELECT counted.id FROM redemptions
         JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+        JOIN codes AS used ON used.brand_id = redemptions.brand_id AND used.id = redemptions.code_id
+        CROSS JOIN LATERAL (VALUES (used.id), (used.parent_id)) AS counted (id)
         WHERE redemptions.brand_id = :brand_id AND redemptions.order_id = ANY(CAST(:order_ids AS uuid[]))
-          AND redemptions.holds_use AND orders.cancelled_at IS NOT NULL
+          AND redemptions.holds_use AND (orders.cancelled_at IS NOT NULL OR :always)
     )
     ORDER BY codes.id FOR NO KEY UPDATE
+""")
+_GIVE_BACK = text("""
+    UPDATE codes SET uses = codes.uses - given.count
+    FROM (
+        SELECT counted.id, count(*) AS count
+        FROM redemptions
+        JOIN codes AS used ON used.brand_id = redemptions.brand_id AND used.id = redemptions.code_id
+        CROSS JOIN LATERAL (VALUES (used.id), (used.parent_id)) AS counted (id)
+        WHERE redemptions.brand_id = :brand_id AND redemptions.id = ANY(CAST(:ids AS uuid[]))
+        GROUP BY 1
+    ) AS given
+    WHERE codes.brand_id = :brand_id AND codes.id = given.id
 """)
 
 
@@ -201,18 +222,13 @@ def _reason_of(state: RedemptionState, decided: RedemptionStatus) -> str | None:
 
 
 async def give_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
-    """Give the use of each of these redemptions back to its code; the caller clears `holds_use`."""
-    counts = Counter(one.redemption.code_id for one in states)
-    if not counts:
-        return
-    rows = [{"id": code_id, "uses": count} for code_id, count in counts.items()]
-    given = recordset(rows, [Code.id, Code.uses])
-    await session.execute(
-        update(Code)
-        .where(Code.brand_id == brand_id, Code.id == given.c.id)
-        .values(uses=Code.uses - given.c.uses)
-        .execution_options(synchronize_session=False)
-    )
+    """Give the use of each of these redemptions back to its code and that code's parent.
+
+    Both are locked (`lock_codes`); the caller clears `holds_use`.
+    """
+    if states:
+        given = {"brand_id": brand_id, "ids": [one.redemption.id for one in states]}
+        await session.execute(_GIVE_BACK, given)
 
 
 def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction:

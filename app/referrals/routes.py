@@ -1,20 +1,24 @@
 """The public pages of referrals: a referrer's own page and a friend's landing page."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
-from app.base.web.context import ContextDep, ReadingSessionDep
+from app.base.context import AppContext
+from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
 from app.brands.models import Brand
 from app.brands.rules import accent_of
+from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
 from app.referrals.offer_texts import reader_of
 from app.referrals.progress import find_progress
-from app.referrals.visit import find_offer, is_visit, record_visit
+from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, record_visit, visitor_of
 
 router = APIRouter(tags=["customers"])
 TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]
@@ -75,12 +79,11 @@ async def show_offer(
     if offer is None:
         lookup_limit.record_failure(request)
         return not_found_page()
+    visitor = _visitor(request, context, offer, now=now)
     if is_visit(request.method, request.headers):
-        visitor = f"{address_of(request)} {request.headers['user-agent']}"
-        await record_visit(session, context.tokens, offer, visitor, now=now)
-    language = reader_of(offer.brand).language
-    values = {**_brand_values(offer.brand), "offer": offer, **offer.texts.terms()}
-    return page("friend.html", values, language=language)
+        await record_visit(session, offer, visitor, now=now)
+    given = await find_friend_code(session, offer, visitor, now=now) if offer.per_friend else None
+    return _offer_page(offer, given)
 
 
 @router.head("/r/{slug}", include_in_schema=False)
@@ -89,6 +92,46 @@ async def probe_offer(
 ) -> Response:
     """As GET, without the page and without a visit."""
     return await show_offer(request, slug, context, session)
+
+
+@router.post("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))
+async def give_code(request: Request, slug: SlugPath, context: ContextDep, session: SessionDep) -> Response:
+    """Give a friend a code of their own, once a day; the same one however often it is asked for.
+
+    Where all friends share a code there is none to give, and the page that has it is shown.
+    """
+    lookup_limit = get_lookup_limit(request)
+    if lookup_limit.is_limited(request):
+        return rate_limited_page()
+    now = clock.now()
+    offer = await find_offer(session, slug.lower(), now=now, lock=True)
+    if offer is None:
+        lookup_limit.record_failure(request)
+        return not_found_page()
+    if not offer.per_friend:
+        return RedirectResponse(f"/r/{offer.slug}", 303, {"Cache-Control": "no-store"})
+    given = await give_friend_code(session, offer, _visitor(request, context, offer, now=now), now=now)
+    return _offer_page(offer, given, is_limited=given is None)
+
+
+def _visitor(request: Request, context: AppContext, offer: FriendOffer, *, now: datetime) -> Visitor:
+    browser = request.headers.get("user-agent", "")
+    return visitor_of(context.tokens, offer, address_of(request), browser, now=now)
+
+
+def _offer_page(offer: FriendOffer, given: FriendCode | None, *, is_limited: bool = False) -> HTMLResponse:
+    """The landing page; `given` is the friend's own code, which is shown once the shop knows it."""
+    if given is not None and given.is_live:
+        offer = replace(offer, code=given.code)
+    values = {
+        **_brand_values(offer.brand),
+        "offer": offer,
+        "is_pending": given is not None and not given.is_live,
+        "is_limited": is_limited,
+        **offer.texts.terms(),
+    }
+    status = 429 if is_limited else 200
+    return page("friend.html", values, language=reader_of(offer.brand).language, status=status)
 
 
 def _brand_values(brand: Brand) -> dict[str, object]:

@@ -43,6 +43,13 @@ CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.exhausted: N_("Your code has been used as often as it may be. Thank you!"),
 }
 """Why there is nothing to share; empty for a code that works."""
+LINK_STATES: Mapping[CodeStatus, str] = {
+    CodeStatus.active: "",
+    CodeStatus.expired: N_("Your link has expired, so friends get nothing by it any more."),
+    CodeStatus.disabled: N_("Your link has been disabled, so friends get nothing by it any more."),
+    CodeStatus.exhausted: N_("As many friends have ordered by your link as may. Thank you!"),
+}
+"""As `CODE_STATES`, where each friend gets a code of their own by the link."""
 NO_CODE = N_("You have no code yet.")
 
 

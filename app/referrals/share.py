@@ -31,7 +31,9 @@ class Share:
     share_url: str
     share_text: str
     code: str | None
-    """None while the shop does not know it."""
+    """None while the shop does not know it, and where each friend gets one by the link."""
+    is_pending: bool
+    """Whether the code is shown once the shop knows it."""
     offer: OfferTexts
     disclosure: str
     qr: Markup
@@ -42,6 +44,7 @@ class Share:
             "share_url": self.share_url,
             "share_text": self.share_text,
             "code": self.code,
+            "is_pending": self.is_pending,
             "discount": self.offer.discount,
             "reward": self.offer.reward,
             "reward_rule": self.offer.reward_rule,
@@ -80,7 +83,7 @@ async def find_share(
         return None
     code = row.Code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
-    live = row.state is PublicationState.live
+    live = is_live(code, row.state)
     reader = reader_of(brand, row.locale)
     return make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
 
@@ -115,6 +118,15 @@ def status_of(code: Code, *, now: datetime) -> CodeStatus:
     )
 
 
+def is_live(code: Code, state: PublicationState | None) -> bool:
+    """Whether friends get the discount by the link now.
+
+    `state` is that of the code's publication in the referrer's shop. A code that cannot be entered
+    has none: each friend gets one of their own.
+    """
+    return state is PublicationState.live or not code.redeemable
+
+
 def make_share(
     public_url: str,
     brand_name: str,
@@ -128,12 +140,12 @@ def make_share(
 ) -> Share:
     """The share of one referrer's code under its terms, for its reader, who lives in `country`.
 
-    The code itself is left out unless it is live.
+    The code itself is left out unless it is live and can be entered.
     """
     url = share_url(public_url, referrer.slug)
     offer = offer_texts(code, terms, reader)
     disclosure = disclosure_text(offer.reward, country, reader)
-    shown = code.display if live else None
+    shown = code.display if live and code.redeemable else None
     if shown:
         text = N_("%(disclosure)s %(discount)s off at %(brand)s with my code %(code)s: %(url)s")
     else:
@@ -150,6 +162,7 @@ def make_share(
         share_url=url,
         share_text=translate(reader.language, text, **values).lstrip(),
         code=shown,
+        is_pending=not live,
         offer=offer,
         disclosure=disclosure,
         qr=qr_svg(url, reader.language),

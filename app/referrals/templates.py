@@ -21,8 +21,8 @@ class OfferParams:
     """Parameters of `offer`, which is about a code."""
 
     first_name: Annotated[str | None, PERSON_NAME]
-    code: str
-    """As shown: `ANA-7K4QX`."""
+    code: str | None
+    """As shown: `ANA-7K4QX`; None where each friend gets a code of their own by the link."""
     slug: str
     """Of the share link."""
     discount: str

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,41 +41,73 @@ class FriendOffer:
     """What a friend's landing page shows, as text."""
 
     brand: Brand
-    referrer_id: UUID
+    shop: Shop
+    share: Code
+    """The referrer's share code."""
+    slug: str
     first_name: str | None
     """The referrer's."""
-    code: str
     texts: OfferTexts
-    shop_name: str
-    link: str | None
-    """To the shop with the code applied; None for a shop without an address."""
+    code: str | None = None
+    """None for a friend who has not asked for a code of their own, or whose shop does not know it
+    yet."""
+
+    @property
+    def referrer_id(self) -> UUID:
+        """Whose link it is."""
+        return self.share.referrer_id
+
+    @property
+    def per_friend(self) -> bool:
+        """Whether each friend gets a code of their own."""
+        return not self.share.redeemable
+
+    @property
+    def link(self) -> str | None:
+        """To the shop with the code applied; None without a code or an address of the shop."""
+        if self.shop.url is None or self.code is None:
+            return None
+        return adapter_of(self.shop.platform).shop_link(self.shop.url, self.code, self.slug)
 
 
-async def find_offer(session: AsyncSession, slug: str, *, now: datetime) -> FriendOffer | None:
-    """The offer behind a share slug.
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who opens a link on a day of the brand's zone, as keyed hashes of the link and the day."""
+
+    key: bytes
+    """Of their network and browser."""
+    network: bytes
+    day_began: datetime
+
+
+async def find_offer(
+    session: AsyncSession, slug: str, *, now: datetime, lock: bool = False
+) -> FriendOffer | None:
+    """The offer behind a share slug; with `lock` its share code is locked until the commit.
 
     None for an unknown slug and for a code that cannot be used now.
     """
     brand_id = slug_brand(slug)
     if brand_id is None:
         return None
-    row = (await session.execute(_LIVE_OFFER, {"brand_id": brand_id, "slug": slug})).first()
+    query = _LIVE_OFFER.with_for_update(key_share=True, of=Code) if lock else _LIVE_OFFER
+    row = (await session.execute(query, {"brand_id": brand_id, "slug": slug})).first()
     if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
         return None
     programme = read_programme(row.terms)
     if not programme.redemptions_enabled or not programme.runs_at(now):
         return None
-    code, shop = row.Code, row.Shop
+    code = row.Code
     terms = (await load_terms(session, brand_id, [code.terms_id]))[code.terms_id]
     return FriendOffer(
         brand=row.Brand,
-        referrer_id=code.referrer_id,
+        shop=row.Shop,
+        share=code,
+        slug=slug,
         first_name=shown_name(row.first_name),
-        code=code.display,
         # Nothing is known of the friend, so the page is in the brand's language.
         texts=offer_texts(code, terms, reader_of(row.Brand)),
-        shop_name=shop.name,
-        link=None if shop.url is None else adapter_of(shop.platform).shop_link(shop.url, code.display, slug),
+        code=code.display if code.redeemable else None,
     )
 
 
@@ -83,7 +115,7 @@ _LIVE_OFFER = (
     select(Code, Brand, Shop, Customer.first_name, ProgrammeVersion.terms)
     .select_from(Referrer)
     .join(Code, has_present_code())
-    .join(CodePublication, in_home_shop())
+    .outerjoin(CodePublication, in_home_shop())
     .join(Brand, Brand.id == Referrer.brand_id)
     .join(ProgrammeVersion, is_in_force(bindparam("brand_id")))
     .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
@@ -92,10 +124,11 @@ _LIVE_OFFER = (
         Referrer.brand_id == bindparam("brand_id"),
         Referrer.slug == bindparam("slug"),
         Referrer.revoked_at.is_(None),
-        CodePublication.state == PublicationState.live,
+        or_(CodePublication.state == PublicationState.live, Code.redeemable.is_(False)),
     )
+    .execution_options(populate_existing=True)
 )
-"""The present code of the link's referrer, where it is live in their shop."""
+"""The present code of the link's referrer, where friends can have it or one of their own."""
 
 
 def is_visit(method: str, headers: Mapping[str, str]) -> bool:
@@ -111,21 +144,26 @@ def is_visit(method: str, headers: Mapping[str, str]) -> bool:
     return _BROWSER.match(agent) is not None and _MACHINES.search(agent) is None
 
 
-async def record_visit(
-    session: AsyncSession, tokens: Tokens, offer: FriendOffer, visitor: str, *, now: datetime
-) -> None:
-    """Count a person who opened the link, once on each day of the brand's zone.
+def visitor_of(tokens: Tokens, offer: FriendOffer, network: str, browser: str, *, now: datetime) -> Visitor:
+    """What tells people apart: network and browser; neither can be read from the hashes."""
+    zone = zone_or(offer.brand.time_zone, "UTC")
+    day = now.astimezone(zone).date()
+    return Visitor(
+        key=tokens.visitor_key(offer.referrer_id, day, f"{network} {browser}"),
+        network=tokens.visitor_key(offer.referrer_id, day, f"network {network}"),
+        day_began=datetime.combine(day, time(), tzinfo=zone),
+    )
 
-    `visitor` is what tells people apart: network and browser. Only a keyed hash is stored.
-    """
-    day = now.astimezone(zone_or(offer.brand.time_zone, "UTC")).date()
+
+async def record_visit(session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime) -> None:
+    """Count a person who opened the link, once on each day of the brand's zone."""
     await session.execute(
         insert(Visit)
         .values(
             brand_id=offer.brand.id,
             id=new_id(),
             referrer_id=offer.referrer_id,
-            visitor=tokens.visitor_key(offer.referrer_id, day, visitor),
+            visitor=visitor.key,
             at=now,
         )
         .on_conflict_do_nothing()

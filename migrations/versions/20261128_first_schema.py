@@ -1266,6 +1266,7 @@ def upgrade() -> None:
         sa.Column("minimum_subtotal", sa.Numeric(), nullable=True),
         sa.Column("max_uses", sa.Integer(), nullable=False),
         sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("redeemable", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -1279,6 +1280,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "(kind = 'friend') = (parent_id IS NOT NULL)", name=op.f("ck_codes_friend_has_parent")
+        ),
+        sa.CheckConstraint(
+            "redeemable OR kind = 'share'", name=op.f("ck_codes_only_share_is_not_redeemable")
         ),
         sa.CheckConstraint("uses BETWEEN 0 AND max_uses", name=op.f("ck_codes_uses_within_max")),
         sa.ForeignKeyConstraint(
@@ -1305,6 +1309,13 @@ def upgrade() -> None:
         ["brand_id", "erased_key"],
         unique=False,
         postgresql_where=sa.text("erased_key IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_codes_parent",
+        "codes",
+        ["brand_id", "parent_id", "starts_at"],
+        unique=False,
+        postgresql_where=sa.text("parent_id IS NOT NULL"),
     )
     op.create_index("ix_codes_referrer", "codes", ["brand_id", "referrer_id"], unique=False)
     op.create_index(
@@ -1382,30 +1393,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "referrer_id", "day", name=op.f("pk_visit_counts")),
     )
-    op.create_table(
-        "visits",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("referrer_id", sa.Uuid(), nullable=False),
-        sa.Column("visitor", sa.LargeBinary(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "referrer_id"],
-            ["referrers.brand_id", "referrers.id"],
-            name=op.f("fk_visits_referrers_brand_id_referrer_id"),
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
-        sa.UniqueConstraint(
-            "brand_id", "referrer_id", "visitor", name=op.f("uq_visits_brand_id_referrer_id_visitor")
-        ),
-    )
-    op.create_index("ix_visits_at", "visits", ["at", "brand_id"], unique=False)
     op.create_table(
         "code_publications",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1598,6 +1585,38 @@ def upgrade() -> None:
         postgresql_where=sa.text("holds_use AND one_per_friend"),
     )
     op.create_table(
+        "visits",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("visitor", sa.LargeBinary(), nullable=False),
+        sa.Column("code_id", sa.Uuid(), nullable=True),
+        sa.Column("network", sa.LargeBinary(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "code_id"],
+            ["codes.brand_id", "codes.id"],
+            name=op.f("fk_visits_codes_brand_id_code_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_visits_referrers_brand_id_referrer_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_visits")),
+        sa.UniqueConstraint("brand_id", "code_id", name=op.f("uq_visits_brand_id_code_id")),
+        sa.UniqueConstraint(
+            "brand_id", "referrer_id", "visitor", name=op.f("uq_visits_brand_id_referrer_id_visitor")
+        ),
+    )
+    op.create_index("ix_visits_at", "visits", ["at", "brand_id"], unique=False)
+    op.create_table(
         "rewards",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1691,6 +1710,8 @@ def downgrade() -> None:
     op.drop_index("ix_rewards_referrer", table_name="rewards")
     op.drop_index("ix_rewards_expiry", table_name="rewards", postgresql_where=sa.text("status = 'granted'"))
     op.drop_table("rewards")
+    op.drop_index("ix_visits_at", table_name="visits")
+    op.drop_table("visits")
     op.drop_index(
         "uq_redemptions_friend_phone",
         table_name="redemptions",
@@ -1732,8 +1753,6 @@ def downgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.drop_table("code_publications")
-    op.drop_index("ix_visits_at", table_name="visits")
-    op.drop_table("visits")
     op.drop_table("visit_counts")
     op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
     op.drop_table("ledger_entries")
@@ -1742,6 +1761,7 @@ def downgrade() -> None:
         "uq_codes_active_share", table_name="codes", postgresql_where=sa.text("active AND kind = 'share'")
     )
     op.drop_index("ix_codes_referrer", table_name="codes")
+    op.drop_index("ix_codes_parent", table_name="codes", postgresql_where=sa.text("parent_id IS NOT NULL"))
     op.drop_index(
         "ix_codes_erased_key", table_name="codes", postgresql_where=sa.text("erased_key IS NOT NULL")
     )

@@ -262,7 +262,7 @@ def test_parameters_after_an_erasure_are_none() -> None:
     del stored["item_title"]
     assert read_params(SURVEY, stored) == {**stored, "item_title": None}
     offer = stored_params(OFFER, OFFER.sample)
-    del offer["code"]
+    del offer["slug"]
     assert read_params(OFFER, offer) is None
 
 

@@ -22,6 +22,13 @@ async def more_uses_than_allowed(sound: Sound) -> str:
     return public_id("cod", sound.code.id)
 
 
+@breaks("friend_code_is_its_parents", "codes_are_published")
+async def a_friends_code_of_a_code_that_all_may_enter(sound: Sound) -> str:
+    given = {"kind": "friend", "parent_id": str(sound.code.id), "uses": "0", "max_uses": "1"}
+    code_id = await sound.copy("codes", sound.code.id, code="FRIEND", **given)
+    return public_id("cod", code_id)
+
+
 @breaks("one_active_code")
 async def two_active_codes(sound: Sound) -> str:
     await sound.sql("DROP INDEX uq_codes_active_share")

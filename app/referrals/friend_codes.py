@@ -1,0 +1,157 @@
+"""Codes of friends' own: a share link gives each visitor one a day, which works once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.ids import new_id
+from app.base.tokens import plain_code, random_code
+from app.brands.models import Shop
+from app.referrals.models import Code, Visit
+from app.referrals.new_codes import TRIES
+from app.referrals.publication_models import CodePublication
+from app.referrals.publishing_shops import find_publishing_shops
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
+from app.referrals.share import status_of
+from app.referrals.visit import FriendOffer, Visitor, record_visit
+
+MOST_PER_DAY = 100
+"""Codes that one link gives on a day of the brand's zone, so that nobody drains it."""
+MOST_PER_NETWORK = 20
+"""Of these, codes for one network: an office or a home is one, and so is a script."""
+
+
+@dataclass(frozen=True, slots=True)
+class FriendCode:
+    """A visitor's code as shown, and whether the shop knows it."""
+
+    code: str
+    is_live: bool
+
+
+async def find_friend_code(
+    session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime
+) -> FriendCode | None:
+    """The code that this visitor was given today and can still use; None where there is none."""
+    found = await session.execute(
+        select(Code, CodePublication.state)
+        .join(Visit, (Visit.brand_id == Code.brand_id) & (Visit.code_id == Code.id))
+        .join(
+            CodePublication,
+            (CodePublication.brand_id == Code.brand_id)
+            & (CodePublication.code_id == Code.id)
+            & (CodePublication.shop_id == offer.shop.id),
+        )
+        .where(
+            Visit.brand_id == offer.brand.id,
+            Visit.referrer_id == offer.referrer_id,
+            Visit.visitor == visitor.key,
+            Code.parent_id == offer.share.id,
+        )
+    )
+    row = found.first()
+    if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
+        return None
+    return FriendCode(row.Code.display, row.state is PublicationState.live)
+
+
+async def give_friend_code(
+    session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime
+) -> FriendCode | None:
+    """The visitor's code of today, made now where they have none or have used it.
+
+    None where the link or the visitor's network has given as many today as it may. The caller has
+    locked the share code (`find_offer`), so of concurrent calls one makes the code and the others
+    return it. It ends with the share code, at which its use counts.
+    """
+    present = await find_friend_code(session, offer, visitor, now=now)
+    if present is not None:
+        return present
+    if await _is_limited(session, offer, visitor):
+        return None
+    await record_visit(session, offer, visitor, now=now)
+    code = await _make(session, offer.share, now=now)
+    is_live = await _publish(session, code, offer.shop, now=now)
+    await session.execute(
+        update(Visit)
+        .where(
+            Visit.brand_id == offer.brand.id,
+            Visit.referrer_id == offer.referrer_id,
+            Visit.visitor == visitor.key,
+        )
+        .values(code_id=code.id, network=visitor.network)
+        .execution_options(synchronize_session=False)
+    )
+    return FriendCode(code.display, is_live)
+
+
+async def _publish(session: AsyncSession, code: Code, shop: Shop, *, now: datetime) -> bool:
+    """Have the shop know the code, where it must; returns whether it counts there now."""
+    publishes = bool(await find_publishing_shops(session, code.brand_id, [shop]))
+    state = first_publication_state(publishes=publishes)
+    await session.execute(
+        insert(CodePublication).values(
+            brand_id=code.brand_id,
+            code_id=code.id,
+            shop_id=shop.id,
+            issued_id=code.id,
+            code=code.display,
+            terms_id=code.terms_id,
+            expires_at=code.expires_at,
+            state=state,
+            due_at=now if publishes else None,
+            live_at=None if publishes else now,
+        )
+    )
+    return not publishes
+
+
+async def _is_limited(session: AsyncSession, offer: FriendOffer, visitor: Visitor) -> bool:
+    made = select(func.count()).where(
+        Code.brand_id == offer.brand.id,
+        Code.parent_id == offer.share.id,
+        Code.starts_at >= visitor.day_began,
+    )
+    by_network = select(func.count()).where(
+        Visit.brand_id == offer.brand.id,
+        Visit.referrer_id == offer.referrer_id,
+        Visit.network == visitor.network,
+    )
+    counts = (await session.execute(select(made.scalar_subquery(), by_network.scalar_subquery()))).one()
+    return bool(counts[0] >= MOST_PER_DAY or counts[1] >= MOST_PER_NETWORK)
+
+
+async def _make(session: AsyncSession, share: Code, *, now: datetime) -> Code:
+    """A code under the terms of the share code, used once."""
+    for _ in range(TRIES):
+        display = random_code()
+        code: Code | None = await session.scalar(
+            insert(Code)
+            .values(
+                brand_id=share.brand_id,
+                id=new_id(),
+                referrer_id=share.referrer_id,
+                kind=CodeKind.friend,
+                parent_id=share.id,
+                code=plain_code(display),
+                display=display,
+                terms_id=share.terms_id,
+                discount_kind=share.discount_kind,
+                discount_value=share.discount_value,
+                currency=share.currency,
+                minimum_subtotal=share.minimum_subtotal,
+                max_uses=1,
+                uses=0,
+                active=True,
+                starts_at=now,
+                expires_at=share.expires_at,
+            )
+            .on_conflict_do_nothing()
+            .returning(Code)
+        )
+        if code is not None:
+            return code
+    raise RuntimeError("no free code was found")

@@ -11,7 +11,7 @@ import aiohttp
 from sqlalchemy import select
 
 from app.base.context import AppContext
-from app.base.errors import OutsideError
+from app.base.errors import Fault, OutsideError
 from app.base.log import logger, scrub
 from app.base.turns import Sweep
 from app.ingest.fetch_store import (
@@ -31,6 +31,8 @@ BATCH = 20
 """Fetches that run side by side."""
 FETCH_SECONDS = 30.0
 """The longest that one fetch may take."""
+OPTIONAL_ATTEMPTS = 5
+"""Of a fetch without which a delivery is parsed too: after a quarter of an hour it is."""
 FETCHED_LIMIT = 8 * 1024 * 1024
 """Bytes; larger content is refused permanently."""
 NOT_CONNECTED = "The shop is not connected to its platform; connect it, then replay the delivery."
@@ -46,7 +48,7 @@ async def fetch_due(context: AppContext, brand_id: int, *, now: datetime) -> int
     async with open_platform_session(
         context.settings, connections=BATCH, total_seconds=FETCH_SECONDS
     ) as http:
-        results = await asyncio.gather(*(_fetch(http, each) for each in claimed))
+        results = [_settled(each) for each in await asyncio.gather(*(_fetch(http, each) for each in claimed))]
     async with context.sessions.begin() as session:
         await write_fetch_results(session, brand_id, results, now=now)
     return len(claimed)
@@ -60,8 +62,9 @@ async def _fetch(http: aiohttp.ClientSession, fetch: ClaimedFetch) -> FetchResul
         async with asyncio.timeout(FETCH_SECONDS):
             body = await PLATFORMS[fetch.source].fetch(http, fetch.connection, fetch.resource)
     except OutsideError as error:
+        is_useless = error.permanent or (_is_optional(fetch) and error.fault is Fault.access)
         return FetchResult(
-            fetch, error=scrub(error.reason), permanent=error.permanent, retry_after=error.retry_after
+            fetch, error=scrub(error.reason), permanent=is_useless, retry_after=error.retry_after
         )
     except Exception as error:  # noqa: BLE001  # as above
         kind = type(error).__name__
@@ -71,6 +74,17 @@ async def _fetch(http: aiohttp.ClientSession, fetch: ClaimedFetch) -> FetchResul
     if len(body) > FETCHED_LIMIT:
         return FetchResult(fetch, error=TOO_LARGE, permanent=True)
     return FetchResult(fetch, body=body)
+
+
+def _is_optional(fetch: ClaimedFetch) -> bool:
+    return PLATFORMS[fetch.source].parses_without_fetch
+
+
+def _settled(result: FetchResult) -> FetchResult:
+    """The result; one that is given up is empty where the delivery is parsed without it."""
+    fetch = result.fetch
+    is_given_up = result.is_given_up or (result.body is None and fetch.attempts >= OPTIONAL_ATTEMPTS)
+    return FetchResult(fetch, body=b"") if is_given_up and _is_optional(fetch) else result
 
 
 def sweep(context: AppContext) -> Sweep:

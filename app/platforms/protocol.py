@@ -46,7 +46,8 @@ class RawDelivery:
     body: bytes
     received_at: datetime
     fetched: bytes | None = None
-    """What `fetch` returned for it; None as long as nothing was fetched."""
+    """What `fetch` returned for it, empty where it could not be had (`parses_without_fetch`); None
+    as long as nothing was fetched."""
     settings: PlatformSettings | None = None
     """The shop's settings of its platform, of the adapter's own model; None: the defaults."""
 
@@ -111,6 +112,9 @@ class PlatformAdapter(Protocol):
     that is not called."""
     account_hint: ClassVar[str] = ""
     """How a shop's account looks, for people who enter it."""
+    parses_without_fetch: ClassVar[bool] = False
+    """Whether a delivery is parsed all the same where its content cannot be fetched, as for a shop
+    that is not connected: `delivery.fetched` is empty then."""
     publishes_codes: ClassVar[bool] = False
     """Whether codes are put into a connected shop before they work. Without it every code works at
     once, as does one of a shop that is not connected: the shop asks us, or reports it."""
@@ -130,8 +134,8 @@ class PlatformAdapter(Protocol):
     def parse(self, delivery: RawDelivery, /) -> ParseResult:
         """The delivery's events, none for a topic that is not used, or what must be fetched first.
 
-        With `delivery.fetched` it never returns `NeedsFetch`. Raises `Unparseable` with a reason
-        for people.
+        With `delivery.fetched`, also an empty one, it never returns `NeedsFetch`. Raises
+        `Unparseable` with a reason for people.
         """
 
     def shop_link(self, url: str, code: str, slug: str) -> str:

@@ -23,7 +23,7 @@ from app.platforms.events import (
     OrderRefunded,
     Unparseable,
 )
-from app.platforms.protocol import NO_TOPIC, Ping, RawDelivery, RefusedDelivery, VerifiedDelivery
+from app.platforms.protocol import NO_TOPIC, NeedsFetch, Ping, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings
@@ -52,9 +52,13 @@ def with_meta(*entries: tuple[str, Any]) -> dict[str, Any]:
 
 
 def parse(
-    data: object, topic: str = "order.updated", settings: WooCommerceSettings | None = None
-) -> list[Any]:
-    return WOOCOMMERCE.parse(RawDelivery(topic, json.dumps(data).encode(), NOW, settings=settings))
+    data: object,
+    topic: str = "order.updated",
+    settings: WooCommerceSettings | None = None,
+    fetched: bytes | None = b"",
+) -> Any:
+    """Without what is fetched about refunds, as for a shop that is not connected."""
+    return WOOCOMMERCE.parse(RawDelivery(topic, json.dumps(data).encode(), NOW, fetched, settings))
 
 
 def paid(data: dict[str, Any], settings: WooCommerceSettings | None = None) -> OrderPaid:
@@ -276,6 +280,44 @@ def test_refunds_are_read_by_their_ids():
         OrderRefunded("2041", "9", Decimal("10.00"), CHANGED_AT),
         OrderRefunded("2041", "10", Decimal("500.00"), CHANGED_AT),
     ]
+
+
+def test_refunds_are_fetched_where_a_part_of_them_may_be_for_shipping():
+    part = [{"id": 9, "reason": "", "total": "-10.00"}]
+    needed = NeedsFetch("orders/2041/refunds")
+    assert parse(order(refunds=part), fetched=None) == needed
+    assert parse(order(refunds=part, status="cancelled"), fetched=None) == needed
+    for changes in (
+        {"refunds": []},
+        {"refunds": part, "status": "refunded"},
+        {"refunds": part, "status": "on-hold"},
+        {"refunds": [{"id": 9, "total": "-76.90"}]},
+        {"refunds": part, "shipping_total": "0.00", "shipping_tax": "0.00"},
+        {"refunds": part, "id": "../2041"},
+    ):
+        assert isinstance(parse(order(**changes), fetched=None), list), changes
+
+
+def test_what_is_fetched_about_a_refund_is_its_time_and_its_part_for_shipping():
+    refunds = [{"id": 9, "total": "-10.00"}, {"id": 10, "total": "-1.00"}, {"id": 11, "total": "-2.00"}]
+    fetched = {
+        "refunds": [
+            {
+                "id": 9,
+                "date_created_gmt": "2026-02-28T10:00:00",
+                "shipping_lines": [{"total": "-4.12", "total_tax": "-0.78"}],
+            },
+            {"id": 10, "date_created_gmt": None, "shipping_lines": [{"total": "-5.00", "total_tax": ""}]},
+            {"id": 99, "shipping_lines": "none"},
+            "no refund",
+        ]
+    }
+    expected = [
+        OrderRefunded("2041", "9", Decimal("10.00"), datetime(2026, 2, 28, 10, tzinfo=UTC), Decimal("4.90")),
+        OrderRefunded("2041", "10", Decimal("1.00"), CHANGED_AT, Decimal("1.00")),
+        OrderRefunded("2041", "11", Decimal("2.00"), CHANGED_AT),
+    ]
+    assert parse(order(refunds=refunds), fetched=json.dumps(fetched).encode())[1:] == expected
 
 
 # Amounts

@@ -6,30 +6,42 @@ from typing import ClassVar
 
 import aiohttp
 
-from app.platforms.events import PlatformEvent
+from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
 from app.platforms.links import with_query
 from app.platforms.protocol import (
     ConnectedShop,
     Connection,
     ConnectionReport,
+    ParseResult,
     PlatformAdapter,
     RawDelivery,
     Verification,
 )
+from app.platforms.woocommerce.codes import (
+    CODES_AT_ONCE,
+    list_codes,
+    publish_codes,
+    repair_codes,
+    revoke_codes,
+)
 from app.platforms.woocommerce.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.woocommerce.parse import parse
+from app.platforms.woocommerce.refunds import fetch_refunds
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings
 from app.platforms.woocommerce.verify import verify
 
 
 class WooCommerceAdapter(PlatformAdapter):
-    """Deliveries are complete, and never repeated; their signature carries no time."""
+    """Deliveries are complete but for refunds, and never repeated; their signature has no time."""
 
     documentation: ClassVar = DOCUMENTATION
     settings: ClassVar = WooCommerceSettings
     credentials: ClassVar = CREDENTIALS
     account_hint: ClassVar = "https://acme.example"
+    parses_without_fetch: ClassVar = True
+    publishes_codes: ClassVar = True
+    codes_at_once: ClassVar = CODES_AT_ONCE
 
     def verify(
         self,
@@ -42,9 +54,16 @@ class WooCommerceAdapter(PlatformAdapter):
         """Accept a body that was signed with one of the secrets, and the unsigned ping."""
         return verify(headers, raw, secrets)
 
-    def parse(self, delivery: RawDelivery, /) -> list[PlatformEvent]:
-        """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+    def parse(self, delivery: RawDelivery, /) -> ParseResult:
+        """The events of the delivery, none for a topic that is not used, or refunds to fetch.
+
+        Raises `Unparseable`. Without the fetched refunds all of a refund is for goods.
+        """
         return parse(delivery)
+
+    async def fetch(self, http: aiohttp.ClientSession, connection: Connection, resource: str) -> bytes:
+        """The refunds of an order."""
+        return await fetch_refunds(http, connection, resource)
 
     def shop_link(self, url: str, code: str, slug: str) -> str:
         """WooCommerce itself stores the address of a visit with the order, and so the `ref`.
@@ -77,3 +96,39 @@ class WooCommerceAdapter(PlatformAdapter):
     ) -> None:
         """Remove our webhooks."""
         await disconnect(http, connection, shop)
+
+    async def publish_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[CodeToPublish],
+    ) -> PublishReport:
+        """A coupon for each code."""
+        return await publish_codes(http, connection, discount, codes)
+
+    async def revoke_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[PublishedCode],
+    ) -> list[str | None]:
+        """Delete coupons for good."""
+        return await revoke_codes(http, connection, discount, codes)
+
+    async def list_codes(
+        self, http: aiohttp.ClientSession, connection: Connection, discount: Discount, after: str | None
+    ) -> CodePage:
+        """A page of our coupons, each with what differs in it."""
+        return await list_codes(http, connection, discount, after)
+
+    async def repair_codes(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        discount: Discount,
+        codes: Sequence[PublishedCode],
+    ) -> None:
+        """Set coupons back to what they must be."""
+        await repair_codes(http, connection, discount, codes)

@@ -38,15 +38,22 @@ class WooCommerceClient:
         """All pages of a list. Raises `OutsideError`, also for more than `MOST_PAGES`."""
         found: list[dict[str, Any]] = []
         for page in range(1, MOST_PAGES + 1):
-            asked = {**(query or {}), "per_page": str(PAGE_SIZE), "page": str(page)}
-            response = await self._call("GET", path, asked)
-            rows = _data(response, is_write=False)
-            if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
-                raise incomplete()
+            rows, pages = await self.get_page(path, query or {}, page)
             found += rows
-            if page >= (response.pages or 0):
+            if page >= pages:
                 return found
         raise OutsideError(Outcome.refused, "WooCommerce lists more than is read at once.", permanent=True)
+
+    async def get_page(
+        self, path: str, query: Mapping[str, str], page: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of a list, and how many pages it has. Raises `OutsideError`."""
+        asked = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
+        response = await self._call("GET", path, asked)
+        rows = _data(response, is_write=False)
+        if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+            raise incomplete()
+        return rows, response.pages or 0
 
     async def send(self, method: str, path: str, body: Mapping[str, object]) -> Any:
         """Write, and return what WooCommerce returns. Raises `OutsideError`."""

@@ -7,11 +7,12 @@ events that are known already change nothing.
 
 from datetime import UTC
 
-from app.platforms.events import CustomerErased, CustomerUpdated, PlatformEvent, Unparseable
+from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import NO_TOPIC, RawDelivery
+from app.platforms.protocol import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.people import read_customer
+from app.platforms.woocommerce.refunds import refunds_resource, with_refunds
 from app.platforms.woocommerce.settings import WooCommerceSettings
 
 _ORDERS = frozenset({"order.created", "order.updated", "order.restored"})
@@ -21,14 +22,21 @@ _CUSTOMERS = frozenset({"customer.created", "customer.updated"})
 _DEFAULTS = WooCommerceSettings()
 
 
-def parse(delivery: RawDelivery) -> list[PlatformEvent]:
-    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+def parse(delivery: RawDelivery) -> ParseResult:
+    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`.
+
+    For an order of which a part was refunded its refunds must be fetched first.
+    """
     topic = delivery.topic
     if topic == NO_TOPIC:
         raise Unparseable("The delivery's headers name no topic.")
     settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
     if topic in _ORDERS:
-        return read_order(delivery, _load(delivery.body, "order"), settings)
+        events = read_order(delivery, _load(delivery.body, "order"), settings)
+        if delivery.fetched is not None:
+            return with_refunds(events, delivery.fetched)
+        resource = refunds_resource(events)
+        return events if resource is None else NeedsFetch(resource)
     if topic in _CUSTOMERS:
         return [_updated(delivery, _load(delivery.body, "customer"), settings)]
     return [_erased(load(delivery.body))] if topic == "customer.deleted" else []

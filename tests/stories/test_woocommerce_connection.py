@@ -1,0 +1,178 @@
+"""A shop at the fake of WooCommerce and the whole application: pinged, delivering, refunding,
+mended."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from aiohttp import web
+from sqlalchemy import select
+
+from app.base.actor import cli_actor
+from app.base.context import AppContext
+from app.base.due import run_until_idle
+from app.brands.add import add_shop
+from app.brands.models import Shop
+from app.brands.rules import Platform
+from app.demo.fakes.woocommerce.coupons import show_coupon
+from app.demo.fakes.woocommerce.orders import change_order, place_order, refund_order
+from app.demo.fakes.woocommerce.schema import violations
+from app.demo.fakes.woocommerce.server import FakeWooCommerce
+from app.demo.fakes.woocommerce.state import FakeShop
+from app.ingest.fetch import OPTIONAL_ATTEMPTS
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+from app.main import create_app
+from app.orders.models import Order
+from app.platforms.check import check_shop
+from app.platforms.connect import connect_shop, try_connection
+from app.platforms.protocol import ConnectionReport
+from app.platforms.woocommerce.webhooks import TOPICS
+from app.referrals.models import Redemption
+from app.referrals.rules import RedemptionStatus
+from app.wiring import Parts
+from app.worker import sweeps_of
+from tests.stories.test_shopify_connection import served
+from tests.support.constants import NOW
+from tests.support.factories.referrals import make_referrer
+from tests.support.fake_woocommerce import connection_of
+
+
+async def orders(context: AppContext) -> dict[str, tuple[int, int]]:
+    """What was refunded of each order, and the part for shipping."""
+    async with context.sessions() as session:
+        rows = await session.execute(select(Order.external_id, Order.refunded, Order.refunded_shipping))
+        return {row.external_id: (row.refunded, row.refunded_shipping) for row in rows}
+
+
+async def statuses(context: AppContext) -> set[DeliveryStatus]:
+    async with context.sessions() as session:
+        return set(await session.scalars(select(Delivery.status)))
+
+
+@dataclass(frozen=True)
+class Woo:
+    """The application, which is served, and the shop at both ends."""
+
+    context: AppContext
+    shop: Shop
+    fake: FakeWooCommerce
+    remote: FakeShop
+    server: AsyncExitStack
+    """Ends the application."""
+
+    async def run(self, after: timedelta = timedelta()) -> None:
+        """All that workers have to do, so long after `NOW`."""
+        await run_until_idle(sweeps_of(Parts(self.context, {})), NOW + after)
+
+    async def check(self) -> ConnectionReport:
+        return await check_shop(self.context, self.shop.brand_id, self.shop.id, now=NOW)
+
+
+@pytest.fixture
+async def woo(context: AppContext, brand) -> AsyncIterator[Woo]:
+    """A shop that was connected, and whose webhooks are registered."""
+    async with context.sessions.begin() as session:
+        shop, _ = await add_shop(
+            session,
+            context.tokens,
+            brand,
+            "fern",
+            name="Fern",
+            actor=cli_actor(brand.id),
+            platform=Platform.woocommerce,
+            webhook_secret="a shop's &quot;own&quot; secret",
+            time_zone="Europe/Berlin",
+        )
+    remote = FakeShop("fern", url="https://fern.example")
+    async with FakeWooCommerce(remote) as fake, AsyncExitStack() as server:
+        address = await server.enter_async_context(served(create_app(Parts(context, {}))))
+        update = {"local_platforms": True, "public_url": address}
+        context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
+        given = connection_of(fake, remote)
+        connection = await try_connection(context.settings, shop, given.account, given.credentials)
+        async with context.sessions.begin() as session:
+            actor = cli_actor(brand.id)
+            await connect_shop(session, context.tokens, shop, connection, actor=actor, now=NOW)
+        woo = Woo(context, shop, fake, remote, server)
+        assert (await woo.check()).problems == ()
+        assert remote.pings == [200] * len(TOPICS)
+        yield woo
+        assert fake.violations == []
+
+
+async def redemption(context: AppContext) -> tuple[RedemptionStatus, str | None]:
+    async with context.sessions() as session:
+        row = (await session.execute(select(Redemption.status, Redemption.reason))).one()
+        return row.status, row.reason
+
+
+async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo, brand):
+    code = await make_referrer(woo.context, brand, woo.shop, email="ana@example.com")
+    assert woo.remote.coupons == {}
+    await woo.run()
+    coupon = woo.remote.find_coupon(code.display)
+    assert coupon is not None
+    assert violations("coupon", show_coupon(woo.remote, coupon)) == []
+
+    order = place_order(woo.remote, "ben@example.com", Decimal(80), codes=[code.display], at=NOW)
+    assert await woo.fake.deliver(woo.remote, "order.created", order, times=2) == 1
+    await woo.run()
+    assert await redemption(woo.context) == (RedemptionStatus.pending, None)
+    await woo.run(timedelta(days=60))
+    assert await redemption(woo.context) == (RedemptionStatus.approved, None)
+
+    refund_order(woo.remote, order["id"], Decimal(order["total"]), at=NOW)
+    changed = change_order(woo.remote, order["id"], "refunded", at=NOW)
+    assert await woo.fake.deliver(woo.remote, "order.updated", changed) == 1
+    await woo.run(timedelta(days=60))
+    assert (await redemption(woo.context))[0] is RedemptionStatus.reversed
+
+
+async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
+    context, fake, remote = woo.context, woo.fake, woo.remote
+    bought_at = NOW - timedelta(days=1)
+    first, second = (
+        place_order(remote, f"{name}@example.com", Decimal(80), shipping=Decimal("4.90"), at=bought_at)
+        for name in ("ana", "ben")
+    )
+    for order in (first, second):
+        assert violations("order", order) == []
+        assert await fake.deliver(remote, "order.created", order, times=2) == 1
+    await woo.run()
+    assert await statuses(context) == {DeliveryStatus.processed}
+
+    refund_order(remote, first["id"], Decimal("14.90"), shipping=Decimal("4.90"), at=NOW)
+    assert violations("order_refund", remote.refunds[first["id"]][0]) == []
+    assert await fake.deliver(remote, "order.updated", first) == 1
+    await woo.run()
+    assert (await orders(context))[str(first["id"])] == (1490, 490)
+
+    fake.intercept = out_of_order
+    refund_order(remote, second["id"], Decimal("14.90"), shipping=Decimal("4.90"), at=NOW)
+    assert await fake.deliver(remote, "order.updated", second) == 1
+    await woo.run()
+    assert (await orders(context))[str(second["id"])] == (0, 0)
+    assert DeliveryStatus.fetching in await statuses(context)
+    for minutes in (1, 3, 7, 15)[: OPTIONAL_ATTEMPTS - 1]:
+        await woo.run(timedelta(minutes=minutes))
+    assert (await orders(context))[str(second["id"])] == (1490, 0)
+    assert await statuses(context) == {DeliveryStatus.processed}
+    fake.intercept = None
+
+    await woo.server.aclose()
+    for _ in range(7):
+        assert await fake.deliver(remote, "order.updated", second) == 0
+    updated = next(each for each in remote.webhooks.values() if each.topic == "order.updated")
+    assert updated.status == "disabled"
+    report = await woo.check()
+    assert (report.webhooks, updated.status) == (TOPICS, "active")
+    assert any("Active again: order.updated" in each for each in report.notes)
+
+
+async def out_of_order(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=500)

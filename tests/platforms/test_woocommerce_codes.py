@@ -299,6 +299,17 @@ async def test_a_code_that_is_there_twice_is_named_and_one_is_kept(http, fake, s
     assert list(shop.coupons) == [int(live.remote_id)]
 
 
+async def test_a_coupon_that_somebody_made_a_draft_is_not_in_the_shop(http, fake, shop):
+    (live,) = await publish(http, fake, shop, "ANA-7K4QX")
+    found = shop.find_coupon("ANA-7K4QX")
+    assert found is not None
+    found.status = "draft"
+    assert await listed(http, fake, shop) == []
+    codes = published("ANA-7K4QX", ids={"ANA-7K4QX": live.remote_id})
+    assert await WOO.revoke_codes(http, connection_of(fake, shop), PERCENT, codes) == [None]
+    assert shop.coupons == {}
+
+
 async def test_all_pages_are_listed(http, fake, shop):
     for number in range(205):
         create_coupon(shop, coupon_body(PERCENT if number % 2 else FIXED, f"A-{number}", EXPIRES))

@@ -68,7 +68,7 @@ class WooCommerceAdapter(PlatformAdapter):
     def shop_link(self, url: str, code: str, slug: str) -> str:
         """WooCommerce itself stores the address of a visit with the order, and so the `ref`.
 
-        A snippet in the shop may apply `discount`.
+        The snippet in `docs/woocommerce.md` puts `discount` into the cart.
         """
         return with_query(url, ref=slug, discount=code)
 

@@ -158,7 +158,7 @@ async def list_codes(
     seen: dict[str, Coupon] = {}
     codes: list[FoundCode] = []
     for coupon in filter(None, map(Coupon.of, rows)):
-        if not coupon.is_under(discount):
+        if not (coupon.is_under(discount) and coupon.is_published):
             continue
         found = differences(discount, coupon)
         if coupon.code in seen:

@@ -48,6 +48,11 @@ class Coupon:
         used = uses if isinstance(uses, int) and uses > 0 else 0
         return cls(number, code.lower(), _terms(row.get("meta_data")), used, row)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether it works; some versions of WooCommerce list drafts too, others name no status."""
+        return self.values.get("status", "publish") == "publish"
+
     def is_under(self, discount: Discount) -> bool:
         """Whether it is ours, under these terms."""
         return self.terms == discount.terms_id.hex

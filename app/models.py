@@ -35,7 +35,6 @@ DISTRIBUTED = frozenset(
         "code_publications",
         "codes",
         "consent_facts",
-        "consents",
         "credit_accounts",
         "credit_reservations",
         "customer_references",

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.base.context import AppContext
 from app.brands.models import Shop
 from app.brands.programme import Channel
-from app.customers.models import Consent
+from app.customers.models import ConsentFact
 from app.ingest.models import Delivery
 from app.insight.timeline import timeline
 from app.messaging.models import Attempt, Message, OutboxItem
@@ -29,7 +29,9 @@ async def find_unknown_consents(
     """The channels for which none of these customers has a consent or refusal."""
     async with context.sessions() as session:
         known = await session.scalars(
-            select(Consent.channel).where(Consent.brand_id == brand_id, Consent.customer_id.in_(customer_ids))
+            select(ConsentFact.channel).where(
+                ConsentFact.brand_id == brand_id, ConsentFact.customer_id.in_(customer_ids)
+            )
         )
         return set(Channel) - set(known)
 

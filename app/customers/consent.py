@@ -27,7 +27,7 @@ from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.customers import rules
 from app.customers.contact import email_identity, phone_e164
-from app.customers.models import Consent, Customer, Suppression
+from app.customers.models import ConsentFact, Customer, Suppression
 from app.customers.rules import OWN_DECISIONS, ContactOptions, NoContactReason, SuppressionReason
 
 _Person = Row[
@@ -60,15 +60,20 @@ async def load_contact_options(
     return {person.id: _contact_options(person, suppressed, brand) for person in people}
 
 
-def _consent_to(channel: Channel) -> ScalarSelect[bool | None]:
-    """A lookup by the key for each customer, whatever the planner knows of the tables."""
+def latest_consent(channel: Channel) -> ScalarSelect[bool | None]:
+    """What the `Customer` stated last about the channel, of two at one time the refusal; else null.
+
+    A lookup by the key for each customer, whatever the planner knows of the tables.
+    """
     return (
-        select(Consent.given)
+        select(ConsentFact.given)
         .where(
-            Consent.brand_id == Customer.brand_id,
-            Consent.customer_id == Customer.id,
-            Consent.channel == channel,
+            ConsentFact.brand_id == Customer.brand_id,
+            ConsentFact.customer_id == Customer.id,
+            ConsentFact.channel == channel,
         )
+        .order_by(ConsentFact.at.desc(), ConsentFact.given)
+        .limit(1)
         .scalar_subquery()
     )
 
@@ -83,8 +88,8 @@ _PEOPLE = select(
     Customer.time_zone,
     Customer.country,
     Customer.erased_at.is_not(None),
-    _consent_to(Channel.email),
-    _consent_to(Channel.sms),
+    latest_consent(Channel.email),
+    latest_consent(Channel.sms),
 ).where(Customer.brand_id == bindparam("brand_id"), Customer.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 

@@ -11,7 +11,7 @@ from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.models import Consent, ConsentFact, Customer, CustomerReference, FormerReference
+from app.customers.models import ConsentFact, Customer, CustomerReference, FormerReference
 from app.customers.rules import SuppressionReason
 
 _PERSONAL = ("email", "email_key", "phone", "first_name", "last_name", "locale", "time_zone", "country")
@@ -42,7 +42,7 @@ async def erase_customer(
         .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids))
         .execution_options(synchronize_session=False)
     )
-    for table in (CustomerReference, FormerReference, Consent, ConsentFact):
+    for table in (CustomerReference, FormerReference, ConsentFact):
         await session.execute(
             delete(table)
             .where(table.brand_id == brand_id, in_ids(table.customer_id, ids))

@@ -99,29 +99,11 @@ class FormerReference(Base):
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
-class Consent(Base):
-    """A customer's latest consent or refusal for a channel: a fold of `ConsentFact`.
-
-    No row: nothing is known. The foreign key is that of the facts, which are written first: it is
-    not checked twice for each order of a new customer.
-    """
-
-    __tablename__ = "consents"
-
-    brand_id: Mapped[BrandKey]
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
-    given: Mapped[bool] = mapped_column(Boolean)
-    opt_in_level: Mapped[str | None]
-    source: Mapped[str | None]
-    at: Mapped[Moment]
-    created_at: Mapped[Created]
-
-
 class ConsentFact(Base):
     """One consent or refusal as it was stated, kept once however often it is repeated.
 
-    Append-only: rows go only when their customer is erased.
+    Append-only: rows go only when their customer is erased. The latest of a channel counts, of two
+    at one time the refusal (`consent.latest_consent`); with no row nothing is known.
     """
 
     __tablename__ = "consent_facts"

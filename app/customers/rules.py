@@ -110,13 +110,6 @@ class StatedConsent:
     source: str | None
     at: datetime
 
-    def supersedes(self, other: "StatedConsent") -> bool:
-        """The later one counts; of two at one time, the refusal.
-
-        The order of arrival cannot matter.
-        """
-        return (self.at, not self.given) > (other.at, not other.given)
-
 
 def stated_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
     """What these people stated about each channel; a statement without a time is of `now`."""
@@ -126,16 +119,6 @@ def stated_consents(people: Sequence[tuple[UUID | None, Person]], *, now: dateti
         for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent))
     )
     return [consent for consent in stated if consent is not None]
-
-
-def latest_consents(stated: Sequence[StatedConsent]) -> list[StatedConsent]:
-    """The latest consent of each customer for each channel, in key order."""
-    latest: dict[tuple[UUID, Channel], StatedConsent] = {}
-    for consent in stated:
-        before = latest.get((consent.customer_id, consent.channel))
-        if before is None or consent.supersedes(before):
-            latest[consent.customer_id, consent.channel] = consent
-    return [latest[key] for key in sorted(latest)]
 
 
 def _stated(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import recordset
+from app.base.batch import constant, recordset
 from app.ingest.models import Delivery, DeliveryFetch
 from app.ingest.rules import DeliveryStatus, ProcessingResult
 
@@ -46,7 +46,10 @@ async def load_waiting(session: AsyncSession, brand_id: int, limit: int) -> list
             Delivery.received_at,
             Delivery.body,
         )
-        .where(Delivery.brand_id == brand_id, Delivery.status == DeliveryStatus.new)
+        .where(
+            Delivery.brand_id == brand_id,
+            Delivery.status == constant(DeliveryStatus.new, Delivery.status.type),
+        )
         .order_by(Delivery.sequence)
         .limit(limit)
         .subquery()

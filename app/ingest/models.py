@@ -88,9 +88,8 @@ class DeliveryCustomer(Base):
 
     __tablename__ = "deliveries_customers"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["brand_id", "delivery_id"], ["deliveries.brand_id", "deliveries.id"], ondelete="CASCADE"
-        ),
+        # None for the delivery: it is locked while its links are written, and never deleted. The
+        # check would take as long as writing the links.
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         Index("ix_deliveries_customers_customer", "brand_id", "customer_id"),
     )

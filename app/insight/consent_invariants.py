@@ -1,23 +1,8 @@
-"""The invariants of consent and suppression: history and present state agree and are obeyed."""
+"""The invariants of consent and suppression: what a person refused is obeyed."""
 
 from app.insight.invariant_types import Invariant
 
 INVARIANTS = (
-    Invariant(
-        "consent_is_its_history",
-        "a customer's consent to a channel is the latest that was stated; of two at once, the refusal",
-        "cus",
-        """
-        WITH latest AS (
-            SELECT DISTINCT ON (brand_id, customer_id, channel) brand_id, customer_id, channel, at, given
-            FROM consent_facts ORDER BY brand_id, customer_id, channel, at DESC, given)
-        SELECT coalesce(latest.brand_id, consents.brand_id) AS brand_id,
-            coalesce(latest.customer_id, consents.customer_id) AS row
-        FROM latest FULL JOIN consents ON consents.brand_id = latest.brand_id
-            AND consents.customer_id = latest.customer_id AND consents.channel = latest.channel
-        WHERE consents.given IS DISTINCT FROM latest.given OR consents.at IS DISTINCT FROM latest.at
-        """,
-    ),
     Invariant(
         "refused_get_nothing",
         "no message goes to a person by a channel after they refused it",

@@ -52,7 +52,7 @@ _SHOPS = """
 """
 _JOINS = {
     # A response counts once for each product of its order.
-    By.product: f"{_ORDERS} LEFT JOIN LATERAL jsonb_array_elements(orders.items) AS item ON true",
+    By.product: f"{_ORDERS} LEFT JOIN LATERAL json_array_elements(orders.items) AS item ON true",
     By.country: f"{_ORDERS} {_CUSTOMERS}",
     By.locale: f"{_SHOPS} {_CUSTOMERS}",
     By.shop: _SHOPS,

@@ -202,7 +202,7 @@ async def _lock(
 
 _PIECES: ColumnElement[Decimal | None] = literal_column(
     "(SELECT CASE WHEN bool_and(item ->> 'quantity' IS NOT NULL) THEN sum((item ->> 'quantity')::numeric) END"
-    " FROM jsonb_array_elements(orders.items) AS item"
+    " FROM json_array_elements(orders.items) AS item"
     " WHERE coalesce((item ->> 'unit_price')::numeric, 0) >= 0)",
     Numeric,
 )

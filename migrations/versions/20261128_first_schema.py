@@ -44,23 +44,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
-        "consents",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("given", sa.Boolean(), nullable=False),
-        sa.Column("opt_in_level", sa.Text(), nullable=True),
-        sa.Column("source", sa.Text(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("clock_timestamp()"),
-            nullable=False,
-        ),
-        sa.PrimaryKeyConstraint("brand_id", "customer_id", "channel", name=op.f("pk_consents")),
-    )
-    op.create_table(
         "idempotency_keys",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -454,6 +437,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_deliveries_status", "deliveries", ["brand_id", "status", "id"], unique=False)
     op.create_table(
+        "deliveries_customers",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "customer_id"],
+            ["customers.brand_id", "customers.id"],
+            name=op.f("fk_deliveries_customers_customers_brand_id_customer_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "brand_id", "delivery_id", "customer_id", name=op.f("pk_deliveries_customers")
+        ),
+    )
+    op.create_index(
+        "ix_deliveries_customers_customer", "deliveries_customers", ["brand_id", "customer_id"], unique=False
+    )
+    op.create_table(
         "erased_identities",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("identity_key", sa.LargeBinary(), nullable=False),
@@ -706,7 +706,7 @@ def upgrade() -> None:
         sa.Column("referral", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("items", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("items", sa.JSON(), nullable=False),
         sa.Column("country", sa.Text(), nullable=True),
         sa.Column("address_key", sa.LargeBinary(), nullable=True),
         sa.Column("payment_key", sa.LargeBinary(), nullable=True),
@@ -926,29 +926,6 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id", "shop_id", "external_id", name=op.f("uq_data_requests_brand_id_shop_id_external_id")
         ),
-    )
-    op.create_table(
-        "deliveries_customers",
-        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("delivery_id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "customer_id"],
-            ["customers.brand_id", "customers.id"],
-            name=op.f("fk_deliveries_customers_customers_brand_id_customer_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["brand_id", "delivery_id"],
-            ["deliveries.brand_id", "deliveries.id"],
-            name=op.f("fk_deliveries_customers_deliveries_brand_id_delivery_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint(
-            "brand_id", "delivery_id", "customer_id", name=op.f("pk_deliveries_customers")
-        ),
-    )
-    op.create_index(
-        "ix_deliveries_customers_customer", "deliveries_customers", ["brand_id", "customer_id"], unique=False
     )
     op.create_table(
         "delivery_fetches",
@@ -1797,8 +1774,6 @@ def downgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     op.drop_table("delivery_fetches")
-    op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
-    op.drop_table("deliveries_customers")
     op.drop_table("data_requests")
     op.drop_index(
         "ix_attempts_provider_ref",
@@ -1843,6 +1818,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_erased_identities_erased_at", table_name="erased_identities")
     op.drop_table("erased_identities")
+    op.drop_index("ix_deliveries_customers_customer", table_name="deliveries_customers")
+    op.drop_table("deliveries_customers")
     op.drop_index("ix_deliveries_status", table_name="deliveries")
     op.drop_index(
         "ix_deliveries_retained",
@@ -1890,6 +1867,5 @@ def downgrade() -> None:
     op.drop_table("journal_positions")
     op.drop_table("installations")
     op.drop_table("idempotency_keys")
-    op.drop_table("consents")
     op.drop_table("brands")
     op.execute("DROP FUNCTION refuse_change()")

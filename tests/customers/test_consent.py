@@ -16,7 +16,7 @@ from app.customers.consent import lift_suppression, load_contact_options, suppre
 from app.customers.erase import erase_customer
 from app.customers.export import export_customer
 from app.customers.identify import identify
-from app.customers.models import Consent, ConsentFact, Customer, CustomerReference, Suppression
+from app.customers.models import ConsentFact, Customer, CustomerReference, Suppression
 from app.customers.person import ConsentStatement, Person
 from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
 from tests.support.constants import NOW
@@ -220,7 +220,7 @@ async def test_erased_customer_leaves_an_empty_row_and_is_never_written_to(
     row = (await session.execute(select(Customer).where(Customer.id == ann))).scalar_one()
     assert (row.email, row.email_key, row.phone, row.first_name, row.locale, row.country) == (None,) * 6
     assert row.erased_at == NOW
-    for table in (CustomerReference, Consent, ConsentFact):
+    for table in (CustomerReference, ConsentFact):
         left = (
             await session.execute(select(func.count()).select_from(table).where(table.customer_id == ann))
         ).scalar_one()

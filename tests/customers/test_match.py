@@ -1,7 +1,7 @@
 """What is known of a customer does not depend on the order in which it arrived."""
 
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from hypothesis import given
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from app.customers.match import ComparablePerson, KnownCustomer, comparable, update_details
 from app.customers.person import ConsentStatement, Person
-from app.customers.rules import StatedConsent, latest_consents, stated_consents
 from tests.support.constants import NOW
 
 ANN = UUID(int=1)
@@ -47,14 +46,3 @@ def test_details_are_the_same_in_any_order(statements: list[Person], chance: obj
     shuffled = list(given_in_order)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert known_after(shuffled) == known_after(given_in_order)
-
-
-@given(st.lists(STATEMENTS, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_consents_are_the_same_in_any_order(statements: list[Person], chance: object) -> None:
-    def latest(people: list[Person]) -> set[tuple[str, bool, datetime]]:
-        stated: list[StatedConsent] = stated_consents([(ANN, each) for each in people], now=NOW)
-        return {(each.channel, each.given, each.at) for each in latest_consents(stated)}
-
-    shuffled = list(statements)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert latest(shuffled) == latest(statements)

@@ -12,6 +12,8 @@ from app.base import due
 from app.base.actor import cli_actor
 from app.base.retry import LOCK_NOT_AVAILABLE, sqlstate_of
 from app.brands.add import add_brand, add_shop
+from app.brands.programme import Channel
+from app.customers.consent import latest_consent
 from app.customers.identify import identify
 from app.customers.models import Customer, CustomerReference, Suppression
 from app.customers.person import Person
@@ -475,4 +477,4 @@ async def test_consent_that_is_processed_late_does_not_undo_a_later_refusal(cont
         await replay(session, brand.id, failed.id, actor=cli_actor(brand.id))
     await run(context, NOW + timedelta(days=3))
     async with context.sessions() as session:
-        assert await session.scalar(text("SELECT given FROM consents WHERE channel = 'email'")) is False
+        assert await session.scalar(select(latest_consent(Channel.email)).select_from(Customer)) is False

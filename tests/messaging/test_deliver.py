@@ -19,7 +19,7 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppress
-from app.customers.models import Consent, Suppression
+from app.customers.models import ConsentFact, Suppression
 from app.customers.rules import SuppressionReason
 from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Attempt, Message, OutboxItem
@@ -384,7 +384,7 @@ async def test_a_number_that_told_the_provider_stop_is_suppressed(
     (wanted,) = await queue(context, brand, shop, channel=Channel.sms, address="+4915112345000")
     async with context.sessions.begin() as session:
         session.add(
-            Consent(
+            ConsentFact(
                 brand_id=brand.id, customer_id=wanted.customer_id, channel=Channel.sms, given=True, at=NOW
             )
         )

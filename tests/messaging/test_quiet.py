@@ -14,7 +14,7 @@ from app.base.due import run_until_idle, sweep_once
 from app.brands.add import change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
-from app.customers.models import Consent, Customer
+from app.customers.models import ConsentFact, Customer
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus
 from app.messaging.templates import TemplateSpec, registered
@@ -39,7 +39,7 @@ async def queue_texts(
     wanted = await queue(context, brand, shop, count, channel=Channel.sms, due_at=EVENING, **changes)
     async with context.sessions.begin() as session:
         session.add_all(
-            Consent(
+            ConsentFact(
                 brand_id=brand.id, customer_id=one.customer_id, channel=Channel.sms, given=True, at=EVENING
             )
             for one in wanted

@@ -20,7 +20,7 @@ from app.base.ids import new_id
 from app.base.web.problems import install_problems
 from app.brands.models import Shop
 from app.brands.programme import Channel
-from app.customers.models import Consent, Customer, Suppression
+from app.customers.models import ConsentFact, Customer, Suppression
 from app.messaging.deliver import sweep
 from app.messaging.models import Attempt, Message
 from app.messaging.provider_routes import router
@@ -94,7 +94,7 @@ async def queue(context: AppContext, shop: Shop, count: int, channel: Channel) -
         session.add_all(people)
         await session.flush()
         session.add_all(
-            Consent(brand_id=shop.brand_id, customer_id=person.id, channel=channel, given=True, at=NOW)
+            ConsentFact(brand_id=shop.brand_id, customer_id=person.id, channel=channel, given=True, at=NOW)
             for person in people
         )
         await queue_messages(session, shop.brand_id, wanted)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.base.ids import new_id
 from app.base.tokens import Subject
 from app.brands.programme import Channel
-from app.customers.models import Consent
+from app.customers.models import ConsentFact
 from app.insight.funnel import funnel
 from app.insight.invariants import check
 from app.insight.periods import Period
@@ -81,7 +81,7 @@ async def test_a_consent_given_later_lets_it_be_planned(context, brand, shop):
     assert (await survey_of(context, brand, cause_id)).reason == "no_consent"
     async with context.sessions.begin() as session:
         session.add(
-            Consent(brand_id=brand.id, customer_id=customer_id, channel=Channel.email, given=True, at=NOW)
+            ConsentFact(brand_id=brand.id, customer_id=customer_id, channel=Channel.email, given=True, at=NOW)
         )
         await session.flush()
         await reconsider(session, context.tokens, brand, [customer_id], now=NOW)

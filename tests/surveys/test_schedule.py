@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.brands.programme import Channel
-from app.customers.models import Consent
+from app.customers.models import ConsentFact
 from app.orders.models import Order
 from app.surveys.erase import erase_responses
 from app.surveys.models import Survey
@@ -160,7 +160,7 @@ async def test_a_consent_given_later_lets_the_survey_be_planned(context, brand, 
     order_id = await make_delivered_order(context, brand, shop, customer)
     async with context.sessions.begin() as session:
         session.add(
-            Consent(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=True, at=NOW)
+            ConsentFact(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=True, at=NOW)
         )
         await session.flush()
         await reconsider(session, context.tokens, brand, [customer], now=NOW)

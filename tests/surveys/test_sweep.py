@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from app.base.turns import Busy
 from app.brands.programme import Channel
-from app.customers.models import Consent
+from app.customers.models import ConsentFact
 from app.surveys.models import Survey
 from app.surveys.send import send_due
 from tests.support.constants import NOW
@@ -64,7 +64,7 @@ async def test_a_consent_withdrawn_before_sending_counts(context, brand, shop):
     order_id = await make_delivered_order(context, brand, shop, customer)
     async with context.sessions.begin() as session:
         session.add(
-            Consent(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=False, at=NOW)
+            ConsentFact(brand_id=brand.id, customer_id=customer, channel=Channel.email, given=False, at=NOW)
         )
     await advance(context)
     survey = await survey_of(context, brand, order_id)
@@ -242,7 +242,7 @@ async def test_who_unsubscribed_is_not_reminded(context, brand, shop):
     survey = await sent_survey(context, brand, shop)
     async with context.sessions.begin() as session:
         session.add(
-            Consent(
+            ConsentFact(
                 brand_id=brand.id, customer_id=survey.customer_id, channel=Channel.email, given=False, at=NOW
             )
         )

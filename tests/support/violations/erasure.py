@@ -75,7 +75,7 @@ async def a_former_id_of_an_erased_person(sound: Sound) -> str:
     return public_id("cus", response.customer_id)
 
 
-@breaks("erased_has_no_details", "consent_is_its_history")
+@breaks("erased_has_no_details")
 async def a_consent_of_an_erased_person(sound: Sound) -> str:
     response = await erased_promoter(sound)
     await sound.sql(

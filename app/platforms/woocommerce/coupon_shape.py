@@ -51,7 +51,8 @@ class Coupon:
     @property
     def is_published(self) -> bool:
         """Whether it works; some versions of WooCommerce list drafts too, others name no status."""
-        return self.values.get("status", "publish") == "publish"
+        status: object = self.values.get("status", "publish")
+        return status == "publish"
 
     def is_under(self, discount: Discount) -> bool:
         """Whether it is ours, under these terms."""

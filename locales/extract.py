@@ -1,7 +1,10 @@
-"""Write `locales/tenfold.pot` from all marked texts, and merge it into each language's catalog.
+"""Write `locales/tenfold.pot` from the texts for customers, and merge it into each catalog.
+
+Texts that staff alone read go to `locales/staff.pot`: the dashboard is in English only.
 
 Run: uv run python locales/extract.py
-A new language: mkdir -p locales/fr/LC_MESSAGES, an empty tenfold.po in it, then run this.
+A new language: mkdir -p locales/fr/LC_MESSAGES, an empty tenfold.po in it, then run this. A folder
+`fr@informal` has only the texts that differ from those of `fr`.
 """
 
 from io import BytesIO
@@ -11,11 +14,13 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from app.base.i18n import DOMAIN, LOCALES
+from app.base.i18n import DOMAIN, LOCALES, language_tag
 from app.base.paths import ROOT
 from app.base.templates import EXTENSIONS
 
 TEMPLATE = LOCALES / f"{DOMAIN}.pot"
+STAFF_TEMPLATE = LOCALES / "staff.pot"
+_STAFF = ("app/admin/", "app/insight/", "templates/web/admin/")
 KEYWORDS = {
     "N_": None,
     "_": None,
@@ -52,6 +57,15 @@ def extract() -> Catalog:
     return catalog
 
 
+def of_customers(catalog: Catalog, *, staff: bool = False) -> Catalog:
+    """The texts that customers read too; with `staff` those that staff alone read."""
+    chosen = Catalog(project=DOMAIN, charset="utf-8")
+    for message in catalog:
+        if message.id and staff is all(path.startswith(_STAFF) for path, _ in message.locations):
+            chosen[message.id] = message
+    return chosen
+
+
 def written(catalog: Catalog) -> bytes:
     """The catalog as a file: sorted and without line numbers and dates: only texts change it."""
     out = BytesIO()
@@ -64,17 +78,25 @@ def written(catalog: Catalog) -> bytes:
 def update(path: Path, template: Catalog) -> None:
     """Merge the texts into one language's file.
 
-    Texts whose wording changed are marked fuzzy and stay English.
+    Texts whose wording changed are marked fuzzy and stay English. A variant keeps only those that
+    it has itself.
     """
-    locale = path.parent.parent.name
+    name = path.parent.parent.name
+    locale = language_tag(name)
     with path.open("rb") as source:
         catalog = read_po(source, locale=locale, domain=DOMAIN)
-    catalog.update(template, update_creation_date=False)
+    # A variant lacks most texts, and they are not like those that it has.
+    catalog.update(template, update_creation_date=False, no_fuzzy_matching=name != locale)
+    for message in list(catalog):
+        if name != locale and message.id and not message.string:
+            catalog.delete(message.id, message.context)
     path.write_bytes(written(catalog))
 
 
 if __name__ == "__main__":
     texts = extract()
-    TEMPLATE.write_bytes(written(texts))
+    customers = of_customers(texts)
+    TEMPLATE.write_bytes(written(customers))
+    STAFF_TEMPLATE.write_bytes(written(of_customers(texts, staff=True)))
     for file in sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
-        update(file, texts)
+        update(file, customers)

@@ -2,7 +2,9 @@
 
 English is the source language and has no catalog. Every other language is a file
 `locales/<tag>/LC_MESSAGES/tenfold.po`, where the folder is a language tag such as `de` or `pt_BR`.
-Catalogs are compiled in memory when they are first used, so no stale `.mo` file can be shipped.
+A folder `de@informal` holds a variant: the texts that differ where readers are addressed in another
+form. Catalogs are compiled in memory when they are first used, so no stale `.mo` file can be
+shipped.
 
 Texts carry values by name, `%(name)s`; a literal per cent sign is written `%%`.
 `locales/extract.py` finds every text that is marked in code and templates.
@@ -16,6 +18,7 @@ from functools import cache, lru_cache
 from io import BytesIO
 
 from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -31,19 +34,40 @@ SOURCE = "en"
 """The language that the texts in code and templates are written in."""
 
 
-@cache
 def languages() -> Sequence[str]:
     """Every language as a BCP 47 tag (`en`, `de`, `pt-BR`): English first, then by name."""
+    return tuple(tag for tag in _catalogs() if "@" not in tag)
+
+
+def variants() -> Sequence[str]:
+    """The languages in another form of address, such as `de@informal`."""
+    return tuple(tag for tag in _catalogs() if "@" in tag)
+
+
+@cache
+def _catalogs() -> Sequence[str]:
     found = LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po")
     return (SOURCE, *sorted(path.parent.parent.name.replace("_", "-") for path in found))
 
 
-def language_of(*locales: str | None) -> str:
+def language_of(*locales: str | None, variant: str | None = None) -> str:
     """The language of the first locale that has one here, else English.
 
     A locale is `de`, `de-AT` or `de_AT` in any case; None, empty and unreadable ones are skipped.
-    Callers name the person's locale first and the brand's default last.
+    Callers name the person's locale first and the brand's default last. With `variant` it is the
+    language's variant of that name, `de@informal`, where it has one.
     """
+    language = _language_of(*locales)
+    named = f"{language}@{variant}"
+    return named if named in _catalogs() else language
+
+
+def language_tag(language: str) -> str:
+    """The BCP 47 tag of a language or variant, for `lang` in HTML and for its locale."""
+    return language.partition("@")[0]
+
+
+def _language_of(*locales: str | None) -> str:
     known = {tag.lower(): tag for tag in languages()}
     for locale in locales:
         parts = (locale or "").replace("_", "-").lower().split("-")
@@ -56,19 +80,27 @@ def language_of(*locales: str | None) -> str:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalog of one of `languages()`; a text that it lacks stays English.
+    """The catalog of one of `languages()` or `variants()`.
 
-    Raises FileNotFoundError for any other language.
+    A text that a variant lacks is its language's; one that a language lacks stays English. Raises
+    FileNotFoundError for any other language.
     """
     if language == SOURCE:
         return NullTranslations()
     path = LOCALES / language.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.po"
     with path.open("rb") as source:
-        catalog = read_po(source, locale=language.replace("-", "_"), domain=DOMAIN)
+        catalog = read_po(source, locale=language_tag(language).replace("-", "_"), domain=DOMAIN)
+    for message in list(catalog):
+        # Compiling would put the English text of a plural that has no translation.
+        if isinstance(message.string, tuple) and not all(message.string):
+            catalog.delete(message.id, message.context)
     compiled = BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)
-    return Translations(compiled, domain=DOMAIN)
+    found = Translations(compiled, domain=DOMAIN)
+    if language != language_tag(language):
+        found.add_fallback(translations(language_tag(language)))
+    return found
 
 
 def N_(text: str) -> str:  # noqa: N802  # gettext's own name, which extraction tools know
@@ -141,12 +173,12 @@ def regional_locale(language: str, *locales: str | None) -> Locale:
     Without one it is the language's own. Plain English writes dates as most countries do, `31
     December 2026`.
     """
-    wanted = Locale.parse(language, sep="-").language
+    own = Locale.parse(language_tag(language), sep="-")
     for locale in locales:
         found = parse_locale(locale)
-        if found is not None and found.language == wanted and found.territory:
+        if found is not None and found.language == own.language and found.territory:
             return found
-    return Locale("en", "001") if language == SOURCE else Locale.parse(language, sep="-")
+    return Locale("en", "001") if language == SOURCE else own
 
 
 @lru_cache(maxsize=1024)
@@ -156,6 +188,12 @@ def parse_locale(locale: str | None) -> Locale | None:
         return Locale.parse((locale or "").replace("_", "-"), sep="-")
     except (ValueError, UnknownLocaleError):
         return None
+
+
+def likely_territory(language: str) -> str | None:
+    """The country where most people speak the language, by CLDR: `DE` of `de`, `US` of `en`."""
+    tag = language_tag(language).replace("-", "_")
+    return Locale.parse(get_global("likely_subtags").get(tag, tag)).territory
 
 
 def long_date(day: date, language: str, *locales: str | None) -> str:
@@ -170,5 +208,5 @@ def _long_date(day: date, locale: Locale) -> str:
 
 def reload_catalogs() -> None:
     """Read the folder again on the next use; for tests with a catalog of their own."""
-    languages.cache_clear()
+    _catalogs.cache_clear()
     translations.cache_clear()

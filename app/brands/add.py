@@ -22,7 +22,7 @@ from app.brands.find import ProgrammeInForce, load_currencies, load_programme
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.patch_rules import patched
 from app.brands.programme import Programme
-from app.brands.rules import Platform
+from app.brands.rules import AddressForm, Platform
 from app.brands.terms import store_terms
 
 _AUDITED = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
@@ -36,6 +36,7 @@ async def add_brand(
     name: str,
     time_zone: str = "UTC",
     locale: str = "en",
+    address_form: AddressForm = AddressForm.formal,
     postal_address: str = "",
 ) -> Brand:
     """Create a brand with the default programme as its version 1.
@@ -52,6 +53,7 @@ async def add_brand(
             name=name,
             time_zone=time_zone,
             locale=locale,
+            address_form=address_form,
             postal_address=postal_address,
             branding={},
             countries={},
@@ -66,6 +68,8 @@ async def add_brand(
         )
     await _add_version(session, brand.id, 1, Programme(), author="defaults")
     values = {"slug": slug, "name": name, "time_zone": time_zone, "locale": locale}
+    if address_form is not AddressForm.formal:
+        values["address_form"] = address_form.value
     changes = differing({}, values | ({"postal_address": postal_address} if postal_address else {}))
     await record_action(session, cli_actor(brand.id), AuditAction.brand_added, ("brand", None), changes)
     return brand

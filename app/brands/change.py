@@ -12,7 +12,7 @@ from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_reada
 from app.base.errors import AppError, NotFound
 from app.base.text import quoted
 from app.brands.models import Brand, Shop
-from app.brands.rules import BrandingJson, CountryRulesJson, domain_of, is_domain, lies_in
+from app.brands.rules import AddressForm, BrandingJson, CountryRulesJson, domain_of, is_domain, lies_in
 
 
 class BrandFields(TypedDict, total=False):
@@ -21,6 +21,7 @@ class BrandFields(TypedDict, total=False):
     name: str
     time_zone: str
     locale: str
+    address_form: AddressForm
     postal_address: str
     email_from: str | None
     privacy_url: str | None

@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, RowKey, enum_text
-from app.brands.rules import BrandingJson, CountryRulesJson, Platform
+from app.base.i18n import language_of
+from app.brands.rules import AddressForm, BrandingJson, CountryRulesJson, Platform
 
 
 class Brand(Base):
@@ -24,6 +25,8 @@ class Brand(Base):
     name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="UTC")
     locale: Mapped[str] = mapped_column(default="en")
+    address_form: Mapped[AddressForm] = mapped_column(enum_text(AddressForm), default=AddressForm.formal)
+    """How customers are addressed in languages that tell forms apart, such as German Sie and du."""
     postal_address: Mapped[str] = mapped_column(default="")
     email_from: Mapped[str | None]
     domains: Mapped[list[str]] = mapped_column(default=list)
@@ -38,6 +41,14 @@ class Brand(Base):
     margin_percent: Mapped[int | None] = mapped_column(Integer)
     """What is left of revenue before the programme's costs; None where it is not known."""
     created_at: Mapped[Created]
+
+    def language_for(self, locale: str | None = None) -> str:
+        """The language of a reader with this locale, in the brand's form of address.
+
+        It is the reader's own where we have it, else that of the brand's locale, else English: one
+        of `app.base.i18n.languages()` or `variants()`.
+        """
+        return language_of(locale, self.locale, variant=self.address_form)
 
     @property
     def legal_urls(self) -> dict[str, str | None]:

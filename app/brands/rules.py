@@ -72,6 +72,13 @@ class Platform(StrEnum):
     woocommerce = "woocommerce"
 
 
+class AddressForm(StrEnum):
+    """How customers are addressed; a value but the first names a variant of a language's texts."""
+
+    formal = "formal"
+    informal = "informal"
+
+
 def is_slug(slug: str) -> bool:
     """Whether a slug is usable in a path: 1-50 of a-z 0-9 and dashes.
 

@@ -9,7 +9,7 @@ from app.base.ids import public_id
 from app.base.schemas import ApiModel
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import Programme, QuietHours
-from app.brands.rules import Platform
+from app.brands.rules import AddressForm, Platform
 
 
 class BrandingShape(ApiModel):
@@ -32,6 +32,7 @@ class BrandShape(ApiModel):
     name: str
     time_zone: str
     locale: str
+    address_form: AddressForm
     postal_address: str
     email_from: str | None
     domains: list[str] = Field(
@@ -53,6 +54,7 @@ class BrandShape(ApiModel):
             name=brand.name,
             time_zone=brand.time_zone,
             locale=brand.locale,
+            address_form=brand.address_form,
             postal_address=brand.postal_address,
             email_from=brand.email_from,
             domains=brand.domains,

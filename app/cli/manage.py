@@ -14,7 +14,7 @@ from app.cli.shop_settings import read_pairs
 
 if TYPE_CHECKING:
     from app.base.context import AppContext
-    from app.brands.rules import Platform
+    from app.brands.rules import AddressForm, Platform
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 Name = Annotated[str, typer.Option(help="As customers know it.")]
@@ -48,15 +48,26 @@ def add_brand(
     name: Name,
     time_zone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
     locale: Annotated[str, typer.Option(help="Such as de.")] = "en",
+    address_form: Annotated[
+        str, typer.Option(help="formal or informal: whether German says Sie or du.")
+    ] = "formal",
     postal_address: Annotated[str, typer.Option(help="Printed below every message.")] = "",
 ) -> None:
     """Create a brand with the default programme."""
     from app.brands import add
 
+    form = _address_form(address_form)
+
     async def work(context: AppContext) -> dict[str, object]:
         async with context.sessions.begin() as session:
             brand = await add.add_brand(
-                session, slug, name=name, time_zone=time_zone, locale=locale, postal_address=postal_address
+                session,
+                slug,
+                name=name,
+                time_zone=time_zone,
+                locale=locale,
+                address_form=form,
+                postal_address=postal_address,
             )
             return {"brand": brand.slug, "id": brand.id, "name": brand.name}
 
@@ -140,6 +151,18 @@ def _webhook_secret(given: str | None, from_stdin: bool) -> str | None:
     if given and from_stdin and "TENFOLD_WEBHOOK_SECRET" not in os.environ:
         raise AppError("two_secrets", "Give the secret by --webhook-secret or by stdin, not by both.")
     return console.read_secret("webhook secret") if from_stdin else given
+
+
+def _address_form(name: str) -> AddressForm:
+    from app.base.errors import AppError
+    from app.brands.rules import AddressForm
+
+    try:
+        return AddressForm(name)
+    except ValueError:
+        raise AppError(
+            "bad_address_form", f"{quoted(name)} is no form of address; use one of {', '.join(AddressForm)}."
+        ) from None
 
 
 def _platform(name: str) -> Platform:

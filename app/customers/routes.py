@@ -12,14 +12,13 @@ from starlette.responses import HTMLResponse
 
 from app.base import clock
 from app.base.errors import AppError
-from app.base.i18n import language_of
 from app.base.log import logger
 from app.base.tokens import Tokens
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, request_schema
-from app.base.web.pages import not_found_page, page
+from app.base.web.pages import browser_language, not_found_page, page
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -77,11 +76,11 @@ def _is_form(request: Request) -> bool:
 async def show(token: TokenPath, request: Request, context: ContextDep, session: SessionDep) -> HTMLResponse:
     """Show the brand and one button. Changes nothing: mail scanners open every link."""
     if get_lookup_limit(request).is_limited(request):
-        return rate_limited_page()
+        return rate_limited_page(request)
     found = await _find(session, context.tokens, token)
     if found is None:
         get_lookup_limit(request).record_failure(request)
-        return not_found_page()
+        return not_found_page(request)
     brand, customer = found
     return await _page(session, context.tokens, brand, customer)
 
@@ -93,6 +92,7 @@ async def show(token: TokenPath, request: Request, context: ContextDep, session:
 )
 async def unsubscribe(
     token: TokenPath,
+    request: Request,
     context: ContextDep,
     session: SessionDep,
     wanted: Annotated[UnsubscribeRequest, Depends(read_request)],
@@ -100,7 +100,7 @@ async def unsubscribe(
     """Stop messages to this person, or undo that. Always 200, no cookie, no redirect (RFC 8058)."""
     found = await _find(session, context.tokens, token)
     if found is None:
-        return page("unsubscribe_done.html", {})
+        return page("unsubscribe_done.html", {}, language=browser_language(request))
     brand, customer = found
     await _apply(session, context.tokens, customer, wanted, now=clock.now())
     log.info("unsubscribe page used", brand=brand.id, customer=str(customer.id), undo=wanted.undo)
@@ -160,4 +160,4 @@ async def _page(
         "texts_undo": Channel.sms in own,
         "undone": wanted is not None and wanted.undo,
     }
-    return page("unsubscribe.html", values, language=language_of(customer.locale, brand.locale))
+    return page("unsubscribe.html", values, language=brand.language_for(customer.locale))

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
 from app.base.errors import NotFound
-from app.base.i18n import language_of
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import Channel
 from app.messaging.models import Message, TemplateVersion
@@ -53,5 +52,5 @@ async def _version_of(session: AsyncSession, message: Message) -> VersionContent
         return None
     brand = await load_brand(session, message.brand_id)
     shop = (await load_shops(session, message.brand_id))[message.shop_id]
-    language = language_of(message.locale, brand.locale)
+    language = brand.language_for(message.locale)
     return current_version(template, message.channel, language, branding_of(brand, shop))

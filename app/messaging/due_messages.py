@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from app.base.i18n import language_of
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, QuietHours
@@ -120,7 +119,7 @@ class Decisions:
     ) -> ClaimedMessage:
         language = self._languages.get(row.locale)
         if language is None:
-            language = self._languages[row.locale] = language_of(row.locale, self._brand.locale)
+            language = self._languages[row.locale] = self._brand.language_for(row.locale)
         return ClaimedMessage(
             message_id=row.id,
             attempt_id=new_id(),

@@ -18,7 +18,7 @@ from jinja2 import Template, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from app.base.i18n import long_date
+from app.base.i18n import language_tag, long_date
 from app.base.tokens import Tokens, tag_prefix
 from app.brands.programme import Channel
 from app.messaging.gsm import plain_punctuation
@@ -101,7 +101,7 @@ def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, T
     branding = version.branding
     common: dict[str, str | None] = {name: getattr(branding, name) for name in branding.__slots__}
     # Choices keep their words, absent parameters stay None: conditions are decided here.
-    common |= {"language": version.language, **params}
+    common |= {"language": language_tag(version.language), **params}
     parts = _compiled(version)
     text = parts["text"].render(common | plain)
     if version.channel is Channel.sms:

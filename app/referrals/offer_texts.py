@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.base.i18n import (
     N_,
-    language_of,
+    likely_territory,
     long_date,
     parse_locale,
     shown_amount,
@@ -39,7 +39,7 @@ class Reader:
     """Who reads a text about a code."""
 
     language: str
-    """One of `app.base.i18n.languages()`."""
+    """One of `app.base.i18n.languages()` or `variants()`."""
     locales: tuple[str | None, ...]
     """Their region for amounts and dates, the person's first."""
     zone: ZoneInfo
@@ -60,8 +60,7 @@ class Reader:
 
 def reader_of(brand: Brand, locale: str | None = None) -> Reader:
     """The reader with this locale of a brand's page or message."""
-    language = language_of(locale, brand.locale)
-    return Reader(language, (locale, brand.locale), zone_or(brand.time_zone, "UTC"))
+    return Reader(brand.language_for(locale), (locale, brand.locale), zone_or(brand.time_zone, "UTC"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +138,16 @@ def disclosure_text(reward: str | None, country: str | None, reader: Reader) -> 
     """The sentence that informs a friend that the referrer gets a reward; empty without one.
 
     It begins with "Ad" where the referrer's country wants that; `country` is theirs, else that of
-    their locale or the brand's counts.
+    their locale or the brand's counts, else the one where most speak the language.
     """
     if reward is None:
         return ""
-    if (country or _territory(reader.locales)) in _AD_LABEL_COUNTRIES:
+    if (country or _territory(reader)) in _AD_LABEL_COUNTRIES:
         return translate(reader.language, "Ad: I get %(reward)s if you order.", reward=reward)
     return translate(reader.language, "I get %(reward)s if you order.", reward=reward)
 
 
-def _territory(locales: tuple[str | None, ...]) -> str | None:
-    found = (parse_locale(locale) for locale in locales)
-    return next((locale.territory for locale in found if locale is not None and locale.territory), None)
+def _territory(reader: Reader) -> str | None:
+    found = (parse_locale(locale) for locale in reader.locales)
+    named = next((locale.territory for locale in found if locale is not None and locale.territory), None)
+    return named or likely_territory(reader.language)

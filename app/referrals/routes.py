@@ -35,14 +35,14 @@ async def show_referrer(
     """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
-        return rate_limited_page()
+        return rate_limited_page(request)
     subject = context.tokens.read_link("referrer", token)
     progress = None
     if subject is not None:
         progress = await find_progress(session, context.settings.public_url, subject, now=clock.now())
     if subject is None or progress is None:
         lookup_limit.record_failure(request)
-        return not_found_page()
+        return not_found_page(request)
     customer_id = progress.customer_id
     unsubscribe = customer_id and f"/u/{context.tokens.link('unsubscribe', subject.brand_id, customer_id)}"
     share = {} if progress.share is None else progress.share.values()
@@ -73,12 +73,12 @@ async def show_offer(
     """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
-        return rate_limited_page()
+        return rate_limited_page(request)
     now = clock.now()
     offer = await find_offer(session, slug.lower(), now=now)
     if offer is None:
         lookup_limit.record_failure(request)
-        return not_found_page()
+        return not_found_page(request)
     visitor = _visitor(request, context, offer, now=now)
     if is_visit(request.method, request.headers):
         await record_visit(session, offer, visitor, now=now)
@@ -102,12 +102,12 @@ async def give_code(request: Request, slug: SlugPath, context: ContextDep, sessi
     """
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
-        return rate_limited_page()
+        return rate_limited_page(request)
     now = clock.now()
     offer = await find_offer(session, slug.lower(), now=now, lock=True)
     if offer is None:
         lookup_limit.record_failure(request)
-        return not_found_page()
+        return not_found_page(request)
     if not offer.per_friend:
         return RedirectResponse(f"/r/{offer.slug}", 303, {"Cache-Control": "no-store"})
     given = await give_friend_code(session, offer, _visitor(request, context, offer, now=now), now=now)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
 from app.base.context import AppContext
-from app.base.i18n import language_of, long_date
+from app.base.i18n import long_date
 from app.base.tokens import Subject
 from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
@@ -109,7 +109,7 @@ async def answer_survey(
     # Nothing was written: a score is missing, the response stands, or the survey takes none.
     opened = None if outcome is ResponseOutcome.closed else await open_survey(session, subject)
     if opened is None:
-        return not_found_page()
+        return not_found_page(request)
     if outcome is None:
         return _survey_page(context, opened, token, chosen=None, sent=form, status=422)
     return _survey_page(context, opened, token, chosen=None)
@@ -165,18 +165,18 @@ async def _open(
     subject = _subject(request, context, token)
     if isinstance(subject, Response):
         return subject
-    return await open_survey(session, subject) or not_found_page()
+    return await open_survey(session, subject) or not_found_page(request)
 
 
 def _subject(request: Request, context: AppContext, token: str) -> Subject | Response:
     """What a link is about, or the response to a caller who guesses; a link of ours is no guess."""
     lookup_limit = get_lookup_limit(request)
     if lookup_limit.is_limited(request):
-        return rate_limited_page()
+        return rate_limited_page(request)
     subject = context.tokens.read_link(PURPOSE, token)
     if subject is None:
         lookup_limit.record_failure(request)
-        return not_found_page()
+        return not_found_page(request)
     return subject
 
 
@@ -236,7 +236,7 @@ def _survey_page(
 
 
 def _language(opened: OpenSurvey) -> str:
-    return language_of(opened.customer.locale, opened.brand.locale)
+    return opened.brand.language_for(opened.customer.locale)
 
 
 def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("address_form", sa.Text(), nullable=False),
         sa.Column("postal_address", sa.Text(), nullable=False),
         sa.Column("email_from", sa.Text(), nullable=True),
         sa.Column("domains", postgresql.JSONB(astext_type=sa.Text()), nullable=False),

@@ -264,6 +264,10 @@ async def test_a_brands_legal_pages_are_web_addresses(client):
     assert (await client.patch("/brand", json=urls)).status_code == 200
     assert urls.items() <= (await client.get("/brand")).json().items()
     assert (await client.patch("/brand", json={"terms_url": None})).json()["terms_url"] is None
+    assert (await client.get("/brand")).json()["address_form"] == "formal"
+    informal = await client.patch("/brand", json={"address_form": "informal"})
+    assert informal.json()["address_form"] == "informal"
+    assert (await client.patch("/brand", json={"address_form": None})).status_code == 422
     for wrong in ("javascript:alert(1)", "/terms", "https://a b"):
         assert (await client.patch("/brand", json={"terms_url": wrong})).status_code == 422
 

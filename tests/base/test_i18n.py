@@ -4,9 +4,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from babel.messages.pofile import read_po
 from jinja2 import UndefinedError
 
 from app.base.i18n import (
+    LOCALES,
     N_,
     language_of,
     languages,
@@ -17,9 +19,10 @@ from app.base.i18n import (
     translate,
     translate_plural,
     translations,
+    variants,
 )
 from app.base.templates import make_environment
-from locales.extract import TEMPLATE, extract, written
+from locales.extract import STAFF_TEMPLATE, TEMPLATE, extract, of_customers, update, written
 
 DUTCH = """
 msgid "Hello %(name)s"
@@ -149,4 +152,33 @@ def test_missing_value_in_a_template_is_an_error():
 
 
 def test_the_template_catalog_holds_every_marked_text():
-    assert TEMPLATE.read_bytes() == written(extract()), "run: uv run python locales/extract.py"
+    texts = extract()
+    for file, staff in ((TEMPLATE, False), (STAFF_TEMPLATE, True)):
+        assert file.read_bytes() == written(of_customers(texts, staff=staff)), (
+            "run: uv run python locales/extract.py"
+        )
+
+
+def test_every_language_is_as_the_script_leaves_it(tmp_path):
+    """So no text is missing, and none is left that nothing uses."""
+    with TEMPLATE.open("rb") as source:
+        template = read_po(source)
+    for file in LOCALES.glob("*/LC_MESSAGES/tenfold.po"):
+        copy = tmp_path / file.relative_to(LOCALES)
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(file.read_bytes())
+        update(copy, template)
+        assert copy.read_bytes() == file.read_bytes(), "run: uv run python locales/extract.py"
+
+
+def test_variant_has_its_languages_texts_where_it_has_none(add_language):
+    add_language("nl", DUTCH)
+    add_language("nl@informal", 'msgid "Hello %(name)s"\nmsgstr "Hoi %(name)s"\n')
+    assert variants() == ("nl@informal",)
+    assert "nl@informal" not in languages()
+    assert language_of("nl-BE", variant="informal") == "nl@informal"
+    assert language_of("nl-BE", variant="formal") == language_of("nl@informal-BE", "nl") == "nl"
+    assert translate("nl@informal", "Hello %(name)s", name="Ana") == "Hoi Ana"
+    assert translate_plural("nl@informal", "%(num)s minute", "%(num)s minutes", 2) == "2 minuten"
+    assert long_date(date(2026, 12, 31), "nl@informal", "nl-BE") == "31 december 2026"
+    assert shown_amount(950, "EUR", "nl@informal") == "€\u00a09,50"

@@ -12,7 +12,7 @@ from app.brands.add import add_brand, add_shop, change_programme, exchange_secre
 from app.brands.amount_rules import amount_in
 from app.brands.find import find_shop, load_programme, require_shop
 from app.brands.programme import Programme
-from app.brands.rules import Platform, accent_of, is_webhook_secret
+from app.brands.rules import AddressForm, Platform, accent_of, is_webhook_secret
 from tests.support.constants import PROJECT
 
 
@@ -179,6 +179,14 @@ async def test_an_exchanged_secret_is_checked_alike(session, context, brand, sho
         await exchange_secret(
             session, context.tokens, shop, actor=cli_actor(brand.id), webhook_secret="whsec_short"
         )
+
+
+async def test_a_reader_is_addressed_in_the_brands_form(session):
+    brand = await add_brand(session, "du", name="Du", locale="de", address_form=AddressForm.informal)
+    assert (brand.language_for(), brand.language_for("de-AT")) == ("de@informal", "de@informal")
+    assert brand.language_for("en-GB") == "en"
+    brand.address_form = AddressForm.formal
+    assert brand.language_for("de-AT") == "de"
 
 
 @pytest.mark.parametrize(

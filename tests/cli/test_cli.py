@@ -257,6 +257,7 @@ def test_run_due_at_a_time_prints_one_line_of_counts(command):
         (["brand", "add", "acme", "--name", "A\nB"], "1 to 200 characters"),
         (["brand", "add", "acme", "--name", "X", "--locale", "german, please"], "no locale"),
         (["brand", "add", "acme", "--name", "X", "--postal-address", "x" * 501], "at most 500"),
+        (["brand", "add", "acme", "--name", "X", "--address-form", "du"], "formal, informal"),
         (["shop", "add", "acme", "--name", "x" * 201], "1 to 200 characters"),
         (["try", "nowhere", "--email", "me"], "no e-mail address"),
         (["try", "nowhere", "--email", "me@acme.example"], "There is no shop"),

@@ -64,9 +64,10 @@ def test_a_reward_is_promised_as_what_it_is(kind: RewardKind, words: str):
     [
         ("DE", "en-US", True),
         ("GB", None, True),
-        ("US", "de-DE", False),
+        ("US", "fr-FR", False),
         (None, "en-GB", True),
         (None, "en", False),
+        (None, "en-AU", False),
     ],
 )
 def test_a_recommendation_is_called_an_ad_where_the_country_wants_it(
@@ -75,3 +76,7 @@ def test_a_recommendation_is_called_an_ad_where_the_country_wants_it(
     found = disclosure_text("$10", country, reader_of(BERLIN, locale))
     assert found == ("Ad: " if label else "") + "I get $10 if you order."
     assert disclosure_text(None, country, reader_of(BERLIN, locale)) == ""
+
+
+def test_without_a_country_the_one_where_most_speak_the_language_decides():
+    assert disclosure_text("10 €", None, reader_of(BERLIN, "de")).startswith("Werbung: ")

@@ -35,11 +35,14 @@ def item(
     template_params: Any = None,
     *,
     locale: str = "en-GB",
+    language: str | None = None,
     look: Branding = LOOK,
 ) -> Item:
+    """A message of the template; in the language of `locale` unless another is given."""
     params = read_params(template, stored_params(template, template_params or template.sample))
     assert params is not None
-    return Item(current_version(template, channel, language_of(locale), look), params, locale)
+    version = current_version(template, channel, language or language_of(locale), look)
+    return Item(version, params, locale)
 
 
 def rendered(one: Item, links: Links = LINKS) -> Content:

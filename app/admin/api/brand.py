@@ -18,6 +18,7 @@ from app.brands import change as change_fields
 from app.brands.change import BrandFields, ShopFields
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import QuietHours
+from app.brands.rules import AddressForm
 from app.brands.schemas import BrandShape, ShopShape
 from app.platforms.shop_settings import merge_settings
 
@@ -69,6 +70,7 @@ class BrandChange(_Change):
     name: Line | None = None
     time_zone: Zone | None = None
     locale: Locale | None = None
+    address_form: AddressForm | None = None
     postal_address: Lines | None = None
     email_from: Address | None = None
     privacy_url: Url | None = None

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 
 from app.base import clock
 from app.base.failure_limit import FailureLimit
-from app.base.web.pages import page
+from app.base.web.pages import browser_language, page
 
 PER_ADDRESS = 100
 """Failed lookups allowed for one address in ten minutes: many people share one behind a mobile
@@ -52,9 +52,13 @@ def get_lookup_limit(request: Request) -> LookupRateLimit:
     return state.lookup_limit  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
-def rate_limited_page() -> HTMLResponse:
-    """The 429 page for a limited caller, the same whatever was looked up."""
-    return page("rate_limited.html", {}, status=429, headers={"Retry-After": "60"})
+def rate_limited_page(request: Request | None = None) -> HTMLResponse:
+    """The 429 page for a limited caller, the same whatever was looked up.
+
+    It is in the language of the request's browser; in English without a request, for staff.
+    """
+    language = browser_language(request)
+    return page("rate_limited.html", {}, language=language, status=429, headers={"Retry-After": "60"})
 
 
 def address_of(request: Request) -> str:

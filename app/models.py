@@ -8,6 +8,7 @@ from app.base.distribute import Place
 from app.base.outbox import CONSUMERS
 from app.brands import models as brands
 from app.customers import models as customers
+from app.ingest import backfill_models as backfill
 from app.ingest import models as ingest
 from app.ledger import models as ledger
 from app.messaging import models as messaging
@@ -53,6 +54,7 @@ DISTRIBUTED = frozenset(
         "login_links",
         "messages",
         "order_facts",
+        "order_imports",
         "orders",
         "outbox",
         "programmes",
@@ -87,6 +89,7 @@ __all__ = [
     "REFERENCE",
     "admin",
     "audit",
+    "backfill",
     "base",
     "brands",
     "customers",

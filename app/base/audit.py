@@ -34,6 +34,7 @@ class AuditAction(StrEnum):
     secret_exchanged = "secret_exchanged"
     connection_saved = "connection_saved"
     connection_removed = "connection_removed"
+    orders_imported = "orders_imported"
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"

@@ -17,6 +17,7 @@ def main() -> NoReturn:
         connect,
         diagnostics,
         distribute,
+        import_orders,
         manage,
         people,
         recovery,

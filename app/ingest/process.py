@@ -50,10 +50,10 @@ from app.surveys.schedule import reconsider, schedule_surveys
 
 BATCH = 500
 """Deliveries that are processed in one transaction."""
-_TURN = 0x7E50
+TURN = 0x7E50
 """Class of the advisory lock of a brand's processor."""
 _TRIES = 3
-_PLAN_ONCE = func.set_config("plan_cache_mode", "force_generic_plan", true())
+PLAN_ONCE = func.set_config("plan_cache_mode", "force_generic_plan", true())
 """For this transaction. Whatever a batch holds, its rows are found by their indexes: one plan of a
 statement fits every batch, where the planner would plan many of them anew each time."""
 ERASURES = (CustomerErased, ShopErased)
@@ -69,6 +69,10 @@ class Batch:
     brand: Brand
     shops: Mapping[UUID, Shop]
     now: datetime
+    stored: bool = True
+    """Whether the deliveries are rows; those of a file or of a synchronisation are none."""
+    history: bool = False
+    """Whether new orders are from before the start: they redeem nothing and cause no message."""
 
 
 async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
@@ -91,11 +95,14 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     customers = await _identify(batch, events) | stripped.owners
     orders, edited, known = await _record_orders(batch, events, customers)
     changed = _unique([*edited, *await _record_facts(batch, events)])
-    await link_customers(session, brand.id, customer_links(events, customers))
-    if stripped.deliveries:
-        await empty_in_process(session, brand.id, stripped.deliveries)
-    await record_data_requests(session, brand.id, batch.shops, events)
+    if batch.stored:
+        await link_customers(session, brand.id, customer_links(events, customers))
+        if stripped.deliveries:
+            await empty_in_process(session, brand.id, stripped.deliveries)
+        await record_data_requests(session, brand.id, batch.shops, events)
     await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
+    if batch.history:
+        return
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.
@@ -125,7 +132,9 @@ async def _record_orders(
     known: list[UUID] = []
     for shop_id, orders in orders_by_shop(events).items():
         incoming = [(order, customers[event]) for event, order in orders]
-        found = await record_orders(batch.session, batch.tokens, batch.brand, batch.shops[shop_id], incoming)
+        found = await record_orders(
+            batch.session, batch.tokens, batch.brand, batch.shops[shop_id], incoming, history=batch.history
+        )
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed
         known += found.known
@@ -174,7 +183,7 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
     caller that gets 0 (`tenfold run-due`) relies on nothing being left.
     """
     async with context.sessions.begin() as session:
-        turn = await session.execute(select(func.pg_try_advisory_xact_lock(_TURN, brand_id), _PLAN_ONCE))
+        turn = await session.execute(select(func.pg_try_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
         if not turn.scalar_one():
             raise Busy(brand_id)
         waiting = await load_waiting(session, brand_id, limit)

@@ -27,7 +27,10 @@ async def _find_refunds(session: AsyncSession, _tokens: Tokens) -> list[Violatin
     query = """
         SELECT orders.brand_id, orders.id, orders.currency, orders.total, orders.refunded,
             orders.refunded_shipping, orders.refunded_wholly,
-            coalesce(sum(order_facts.amount), 0) AS reported,
+            greatest(
+                coalesce(sum(order_facts.amount) FILTER (WHERE order_facts.key <> ''), 0),
+                coalesce(max(order_facts.amount) FILTER (WHERE order_facts.key = ''), 0)
+            ) AS reported,
             coalesce(sum(order_facts.shipping), 0) AS reported_shipping
         FROM orders LEFT JOIN order_facts ON order_facts.brand_id = orders.brand_id
             AND order_facts.shop_id = orders.shop_id

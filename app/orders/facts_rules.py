@@ -28,9 +28,9 @@ class ReportedFact:
     """One thing that was reported about an order.
 
     `key` is the id of a parcel, refund or dispute, the parcels of an order that was fulfilled, and
-    empty otherwise. `amount` is that of a refund or dispute and `shipping` the part of a refund for
-    shipping, both in major units. `dispute` is where a dispute stood at that time; `quantity` how
-    many pieces a parcel holds.
+    empty otherwise; a refund without one is all refunds together. `amount` is that of a refund or
+    dispute and `shipping` the part of a refund for shipping, both in major units. `dispute` is
+    where a dispute stood at that time; `quantity` how many pieces a parcel holds.
     """
 
     kind: FactKind
@@ -73,6 +73,16 @@ def each_once(facts: Iterable[ReportedFact]) -> list[ReportedFact]:
         known = once.get((fact.kind, fact.key))
         once[fact.kind, fact.key] = fact if known is None else known.merged(fact)
     return list(once.values())
+
+
+def refunded_amount(facts: Iterable[ReportedFact]) -> Decimal:
+    """What the refunds among the facts of one order add up to, in major units.
+
+    At least what was reported of all of them together.
+    """
+    refunds = [(fact.key, fact.amount or Decimal(0)) for fact in facts if fact.kind is FactKind.refunded]
+    together = max((amount for key, amount in refunds if not key), default=Decimal(0))
+    return max(together, sum((amount for key, amount in refunds if key), Decimal(0)))
 
 
 def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from app.base.money import MAX_MINOR, exponent, round_half_up
 from app.base.text import one_line
-from app.orders.facts_rules import FactKind, ReportedFact, dispute_status, each_once
+from app.orders.facts_rules import FactKind, ReportedFact, dispute_status, each_once, refunded_amount
 from app.orders.parcel_rules import fulfilled_and_delivered
 from app.platforms.events import DisputeStatus
 
@@ -112,7 +112,7 @@ def fold(
     fulfilled_at, delivered_at = fulfilled_and_delivered(once, pieces)
     cancelled_at = min((fact.at for fact in once if fact.kind is FactKind.cancelled), default=None)
     refunds = [fact for fact in once if fact.kind is FactKind.refunded]
-    refunded = refund_minor(sum((fact.amount or Decimal(0) for fact in refunds), Decimal(0)), currency)
+    refunded = refund_minor(refunded_amount(refunds), currency)
     if refunded_wholly:
         refunded = max(refunded, total)
     shipping = refund_minor(sum((fact.shipping or Decimal(0) for fact in refunds), Decimal(0)), currency)

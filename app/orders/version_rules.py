@@ -73,6 +73,9 @@ def merged(versions: Iterable[OrderVersion]) -> OrderVersion:
 
 def _merge(one: OrderVersion, other: OrderVersion) -> OrderVersion:
     at = max(one.at, other.at)
+    if one.at == other.at and one.values == other.values and one.times == other.times:
+        # A version that is reported again, as most of what is imported twice.
+        return OrderVersion(at, min(one.reported_at, other.reported_at), one.values, one.times)
     values: dict[str, object] = {}
     times: dict[str, datetime] = {}
     for name in one.values.keys() | other.values.keys():
@@ -89,6 +92,8 @@ def _newer(name: str, one: Statement | None, other: Statement | None) -> Stateme
     if name == "paid_at":
         # An order is paid once; of later reports only some state the time, and that of the report.
         return min(one, other, key=lambda each: (each.value, each.at))
+    if one == other:
+        return one
     # Two that are stated at one time differ by their content alone.
     return max(one, other, key=lambda each: (each.at, _canonical(each.value)))
 

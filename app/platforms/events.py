@@ -149,6 +149,8 @@ class OrderRefunded:
 
     order_id: str
     refund_id: str
+    """Empty for all refunds of the order together, as a file states them: the order's refunds count
+    no less than that, and no more by both."""
     amount: Decimal
     at: datetime
     shipping: Decimal = Decimal(0)

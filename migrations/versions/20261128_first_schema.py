@@ -686,6 +686,42 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "order_imports",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("history", sa.Boolean(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("new", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("unpaid", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_order_imports_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_order_imports")),
+        sa.UniqueConstraint(
+            "brand_id",
+            "shop_id",
+            "content_hash",
+            "format",
+            "history",
+            name=op.f("uq_order_imports_brand_id_shop_id_content_hash_format_history"),
+        ),
+    )
+    op.create_table(
         "orders",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1791,6 +1827,7 @@ def downgrade() -> None:
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_index("ix_orders_buyer", table_name="orders", postgresql_where=sa.text("buyer_key IS NOT NULL"))
     op.drop_table("orders")
+    op.drop_table("order_imports")
     op.drop_table("order_facts")
     op.drop_index(
         "ix_messages_sending",

@@ -373,3 +373,27 @@ async def test_migrating_a_database_of_an_unknown_revision_is_one_sentence(conte
 
 def test_tables_are_distributed_only_where_the_database_can(refused):
     assert "CREATE EXTENSION citus" in refused("distribute")
+
+
+def test_orders_are_imported_with_a_report_beside_the_file_and_nobody_on_stdout(
+    command, refused, home, tmp_path
+):
+    command("shop", "add", "acme", "--name", "Acme")
+    lines = [
+        {"id": "1", "placed_at": "2026-03-01T10:00:00Z", "currency": "EUR", "total": "10.00"},
+        {"id": "2", "placed_at": "2026-03-01T10:00:00Z", "currency": "EUR", "total": "much, ana@example.com"},
+    ]
+    path = tmp_path / "orders.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    out = command("import", "orders", str(path), "--shop", "acme", "--history")
+    done = json.loads(out)
+    assert (done["format"], done["new"], done["refused"], done["unpaid"]) == ("tenfold", 1, 1, 0)
+    assert "@" not in out
+    report = tmp_path / "orders.ndjson.refused.csv"
+    assert done["report"] == str(report)
+    assert report.stat().st_mode & 0o777 == 0o600
+    first, second = report.read_text().splitlines()
+    assert (first, second[:8]) == ("line,reason", '2,"total')
+    assert "ana@" not in second
+    assert "no shop" in refused("import", "orders", str(path), "--shop", "acne").lower()
+    assert "cannot be read" in refused("import", "orders", str(tmp_path / "none"), "--shop", "acme")

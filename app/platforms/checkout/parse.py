@@ -31,7 +31,11 @@ def parse(delivery: RawDelivery) -> list[PlatformEvent]:
     A fact without a time of its own took place at the envelope's `timestamp`, else when the
     delivery was received.
     """
-    body = load(delivery.body)
+    return parse_event(load(delivery.body), delivery.received_at)
+
+
+def parse_event(body: Fields, received_at: datetime) -> list[PlatformEvent]:
+    """As `parse`, of a body that is read already."""
     kind = body.text("type")
     if kind is None:
         raise body.wrong("type", "is missing; it says what the delivery is about, such as order.paid")
@@ -40,7 +44,7 @@ def parse(delivery: RawDelivery) -> list[PlatformEvent]:
     data = body.object_("data")
     if data is None:
         raise body.wrong("data", "is missing")
-    at = body.informational.moment("timestamp") or delivery.received_at
+    at = body.informational.moment("timestamp") or received_at
     return [_READERS[kind](data, at)]
 
 

@@ -1,0 +1,168 @@
+"""Apply events that no webhook brought: those of a file, or of a platform's own list of orders.
+
+They go the way of deliveries, without being stored raw. Compared with erasures, an event has the
+place in the order of arrival that its own time gives it: an old order never brings an erased person
+back.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_texts
+from app.base.context import AppContext
+from app.base.tokens import Tokens
+from app.base.turns import Busy
+from app.brands.find import load_brand, load_shops
+from app.customers.models import ErasedIdentity
+from app.ingest.isolate import process_isolated
+from app.ingest.models import Delivery
+from app.ingest.process import PLAN_ONCE, TURN, Batch, process_events, process_waiting
+from app.ingest.rules import DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
+from app.orders.models import Order
+from app.orders.rules import external_order_id
+from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
+
+_LAST = 2**62
+"""A place in the order of arrival after every other."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillItem:
+    """One order's events, or none; `id` names it in the results and is stored nowhere."""
+
+    id: UUID
+    events: Sequence[PlatformEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillResult:
+    """What became of a batch. An item in neither of the two waits for a locked row."""
+
+    done: frozenset[UUID]
+    failed: dict[UUID, str]
+    """Why, in a sentence."""
+    new: int
+    """Orders that were not known before."""
+    known: int
+    """Orders that were."""
+
+
+async def record_backfill(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand_id: int,
+    shop_id: UUID,
+    items: Sequence[BackfillItem],
+    *,
+    history: bool,
+    now: datetime,
+) -> BackfillResult:
+    """Apply the items to one shop, in their order, under the lock of the brand's processor.
+
+    Events that are known already change nothing. With `history` new orders are from before the
+    start: they redeem nothing and cause no message; an order that was reported live is left as it
+    is. An item that cannot be processed fails alone.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
+    brand, shops = await load_brand(session, brand_id), await load_shops(session, brand_id)
+    is_history = await _known_orders(session, brand_id, shop_id, items)
+    place_of = await _places(session, brand_id)
+    kept = [
+        item
+        for item in items
+        if not history or not any(is_history.get(each) is False for each in _orders_of(item))
+    ]
+    deliveries = [
+        [_parsed(item.id, shop_id, event, place_of, now) for event in item.events]
+        for item in kept
+        if item.events
+    ]
+    batch = Batch(session, tokens, brand, shops, now, stored=False, history=history)
+    results = await process_isolated(session, deliveries, lambda events: process_events(batch, events))
+    failed = {each: result.reason or "" for each, result in results.items() if not _is_done(result)}
+    left_alone = {item.id for item in items} - {item.id for item in kept if item.events}
+    done = left_alone | {each for each, result in results.items() if _is_done(result)}
+    orders = {each for item in items if item.id in done for each in _paid_of(item)}
+    new = sum(each not in is_history for each in orders)
+    return BackfillResult(frozenset(done), failed, new, len(orders) - new)
+
+
+def _is_done(result: ProcessingResult) -> bool:
+    return result.status is DeliveryStatus.processed
+
+
+def _paid_of(item: BackfillItem) -> set[str]:
+    return {external_order_id(each.order_id) for each in item.events if isinstance(each, OrderPaid)}
+
+
+def _orders_of(item: BackfillItem) -> set[str]:
+    named = (each for each in item.events if isinstance(each, (OrderPaid, FactEvent)))
+    return {external_order_id(each.order_id) for each in named}
+
+
+async def _known_orders(
+    session: AsyncSession, brand_id: int, shop_id: UUID, items: Sequence[BackfillItem]
+) -> dict[str, bool]:
+    """Of the shop's known orders among these: whether each is history."""
+    named = sorted({each for item in items for each in _orders_of(item)})
+    found = await session.execute(
+        select(Order.external_id, Order.history).where(
+            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, named)
+        )
+    )
+    return {row.external_id: row.history for row in found}
+
+
+async def _places(session: AsyncSession, brand_id: int) -> Callable[[datetime], int]:
+    """A function that returns a time's place in the order of arrival, beside erasures."""
+    rows = await session.execute(
+        select(ErasedIdentity.erased_at, func.min(ErasedIdentity.sequence).label("sequence"))
+        .where(ErasedIdentity.brand_id == brand_id)
+        .group_by(ErasedIdentity.erased_at)
+        .order_by(ErasedIdentity.erased_at.desc())
+    )
+    times: list[datetime] = []
+    earliest: list[int] = []
+    for row in rows:
+        times.insert(0, row.erased_at)
+        earliest.insert(0, min(row.sequence, earliest[0] if earliest else _LAST))
+    earliest.append(_LAST)
+    return lambda at: earliest[bisect_right(times, at)] - 1
+
+
+def _parsed(
+    item_id: UUID, shop_id: UUID, event: PlatformEvent, place_of: Callable[[datetime], int], now: datetime
+) -> ParsedEvent:
+    match event:
+        case OrderPaid():
+            at = event.version_at or event.placed_at
+            event = replace(event, trial=False) if event.trial else event
+        case CustomerUpdated():
+            at = event.at
+        case _:
+            at = now
+    return ParsedEvent(item_id, place_of(at), shop_id, with_person_dated(event, received_at=now))
+
+
+async def give_way(context: AppContext, brand_id: int, *, now: datetime) -> None:
+    """Process a batch of the brand's waiting deliveries, if any.
+
+    Called between batches of a backfill, which would else hold up what shops report now.
+    """
+    async with context.sessions() as session:
+        waits = await session.scalar(
+            select(Delivery.id)
+            .where(Delivery.brand_id == brand_id, Delivery.status == DeliveryStatus.new)
+            .limit(1)
+        )
+    if waits is not None:
+        try:
+            await process_waiting(context, brand_id, now=now)
+        except Busy:
+            return

@@ -1,0 +1,221 @@
+"""Import a file of orders, batch by batch: each is one transaction with how far the file is done.
+
+So an import that broke off, at any point, goes on where it was when the same file is imported
+again; one that was finished is read once more from its beginning, and changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
+from app.base.context import AppContext
+from app.base.errors import AppError
+from app.base.ids import new_id
+from app.base.retry import retry_conflicts
+from app.brands.models import Shop
+from app.brands.rules import zone_or
+from app.ingest.backfill import BackfillItem, give_way, record_backfill
+from app.ingest.backfill_models import OrderImport
+from app.ingest.order_file import FileRecord, OrderFile, OrderFileReader
+from app.platforms.order_files import FileShop
+from app.platforms.shop_settings import settings_of
+
+BATCH = 1_000
+"""Records of one transaction."""
+LOCKED_TRIES = 20
+LOCKED_SECONDS = 0.5
+"""Between two attempts at orders whose rows another process has locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import is; the numbers include what an earlier run of it did."""
+
+    share: float
+    """Of the file's bytes, in [0, 1]."""
+    records: int
+    new: int
+    known: int
+    unpaid: int
+    refused: int
+    resumed_after: int = 0
+    """Records that an earlier run had done."""
+
+
+class Refusals(Protocol):
+    """Where what was refused is written."""
+
+    def begin(self, *, resumed: bool) -> None:
+        """Start over, or with `resumed` go on after what an earlier run of the import wrote."""
+
+    def add(self, record: FileRecord) -> None:
+        """Write one record that was refused; called once its batch is committed."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run over a file."""
+
+    context: AppContext
+    shop: Shop
+    import_id: UUID
+    history: bool
+    now: datetime
+    refusals: Refusals
+    failed: list[FileRecord] = field(default_factory=list)
+
+    async def batch(self, records: Sequence[FileRecord]) -> None:
+        """Record a batch, and report what was refused of it."""
+        await retry_conflicts(lambda: self._transaction(records), name="import")
+        for each in sorted([*(it for it in records if it.refused), *self.failed], key=lambda it: it.line):
+            self.refusals.add(each)
+
+    async def _transaction(self, records: Sequence[FileRecord]) -> None:
+        """All of the batch or nothing; waits for rows that others have locked.
+
+        Raises `AppError` `import_busy` where that takes too long, or the file is being imported
+        by another process too.
+        """
+        items = {new_id(): record for record in records if record.events}
+        waiting = [BackfillItem(item_id, record.events) for item_id, record in items.items()]
+        self.failed, new, known = [], 0, 0
+        async with self.context.sessions.begin() as session:
+            before = await _lock(session, self.shop.brand_id, self.import_id)
+            for _ in range(LOCKED_TRIES):
+                result = await record_backfill(
+                    session, self.context.tokens, self.shop.brand_id, self.shop.id, waiting,
+                    history=self.history, now=self.now,
+                )  # fmt: skip
+                new, known = new + result.new, known + result.known
+                self.failed += [
+                    FileRecord(items[each].line, refused=why) for each, why in result.failed.items()
+                ]
+                waiting = [it for it in waiting if it.id not in result.done and it.id not in result.failed]
+                if not waiting:
+                    break
+                await asyncio.sleep(LOCKED_SECONDS)
+            else:
+                raise _busy()
+            refused = len(self.failed) + sum(each.refused is not None for each in records)
+            await session.execute(
+                update(OrderImport)
+                .where(OrderImport.brand_id == self.shop.brand_id, OrderImport.id == self.import_id)
+                .values(
+                    records=before + len(records),
+                    new=OrderImport.new + new,
+                    known=OrderImport.known + known,
+                    unpaid=OrderImport.unpaid + sum(not (it.events or it.refused) for it in records),
+                    refused=OrderImport.refused + refused,
+                )
+            )
+
+
+def _busy() -> AppError:
+    return AppError(
+        "import_busy",
+        "Orders of the file are locked by another process. Run the same command again; it goes on from there.",
+        status=503,
+    )
+
+
+async def _lock(session: AsyncSession, brand_id: int, import_id: UUID) -> int:
+    """Lock the import's row; returns how many records are done. Serialises runs of one file."""
+    done = await session.scalar(
+        select(OrderImport.records)
+        .where(OrderImport.brand_id == brand_id, OrderImport.id == import_id)
+        .with_for_update()
+    )
+    return done or 0
+
+
+async def import_orders(
+    context: AppContext,
+    shop: Shop,
+    file: OrderFile,
+    *,
+    history: bool,
+    actor: Actor,
+    now: datetime,
+    refusals: Refusals,
+    progress: Callable[[Progress], None] = lambda _progress: None,
+) -> Progress:
+    """Import the file to its end, all of it at `now`; returns what came of it.
+
+    `progress` is called after each batch. Raises `AppError` `import_busy`.
+    """
+    async with context.sessions.begin() as session:
+        row = await _start(session, shop, file, history=history, now=now)
+        run = _Run(context, shop, row.id, history, now, refusals)
+        skip = row.records
+    refusals.begin(resumed=skip > 0)
+    reader = OrderFileReader(file, _file_shop(shop, now))
+    records = reader.records(skip=skip)
+
+    def read_batch() -> list[FileRecord]:
+        return list(islice(records, BATCH))
+
+    # The next batch is read while the database works on this one.
+    ahead = asyncio.create_task(asyncio.to_thread(read_batch))
+    try:
+        while batch := await ahead:
+            ahead = asyncio.create_task(asyncio.to_thread(read_batch))
+            await run.batch(batch)
+            await give_way(context, shop.brand_id, now=now)
+            progress(await _progress(context, run, reader.position / max(1, file.size), skip))
+    finally:
+        await asyncio.gather(ahead, return_exceptions=True)
+    done = await _progress(context, run, 1.0, skip)
+    async with context.sessions.begin() as session:
+        await session.execute(
+            update(OrderImport)
+            .where(OrderImport.brand_id == shop.brand_id, OrderImport.id == run.import_id)
+            .values(finished_at=now)
+        )
+        changes = {name: (None, getattr(done, name)) for name in ("new", "known", "unpaid", "refused")}
+        await record_action(session, actor, AuditAction.orders_imported, ("shp", shop.id), changes)
+    return done
+
+
+def _file_shop(shop: Shop, now: datetime) -> FileShop:
+    return FileShop(shop.currency, zone_or(shop.time_zone, "UTC"), now, settings_of(shop))
+
+
+async def _start(
+    session: AsyncSession, shop: Shop, file: OrderFile, *, history: bool, now: datetime
+) -> OrderImport:
+    """The import's row: a new one, one that broke off, or one that was finished, set back."""
+    key = {
+        "brand_id": shop.brand_id,
+        "shop_id": shop.id,
+        "content_hash": file.content_hash,
+        "format": file.format,
+        "history": history,
+    }
+    counts = dict.fromkeys(("records", "new", "known", "unpaid", "refused"), 0)
+    await session.execute(
+        insert(OrderImport)
+        .values(id=new_id(), started_at=now, **key, **counts)
+        .on_conflict_do_update(
+            index_elements=list(key),
+            set_={**counts, "started_at": now, "finished_at": None},
+            where=OrderImport.finished_at.is_not(None),
+        )
+    )
+    found = await session.scalars(select(OrderImport).filter_by(**key).with_for_update())
+    return found.one()
+
+
+async def _progress(context: AppContext, run: _Run, share: float, skipped: int) -> Progress:
+    async with context.sessions() as session:
+        row = await session.get_one(OrderImport, (run.shop.brand_id, run.import_id))
+        return Progress(share, row.records, row.new, row.known, row.unpaid, row.refused, skipped)

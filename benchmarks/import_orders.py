@@ -71,7 +71,12 @@ def write_lines(path: Path, orders: int) -> int:
                 "subtotal": "80.00",
                 "total": "84.90",
                 "shipping_total": "4.90",
-                "customer": {"email": email(number), "first_name": "Ann", "country": "NL", "email_consent": True},
+                "customer": {
+                    "email": email(number),
+                    "first_name": "Ann",
+                    "country": "NL",
+                    "email_consent": True,
+                },
                 "items": [{"sku": "MUG", "title": "A mug", "quantity": 2, "unit_price": "40.00"}],
             }
             file.write(json.dumps(line) + "\n")
@@ -83,18 +88,66 @@ def write_shopify(path: Path, orders: int) -> int:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
-            "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,"
-            "Shipping,Total,Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
-            "Lineitem sku,Billing Name,Billing Country,Shipping Name,Shipping Country,Refunded Amount,Id,Tags,Source".split(",")
+            [
+                "Name",
+                "Email",
+                "Financial Status",
+                "Paid at",
+                "Fulfillment Status",
+                "Fulfilled at",
+                "Accepts Marketing",
+                "Currency",
+                "Subtotal",
+                "Shipping",
+                "Total",
+                "Discount Code",
+                "Discount Amount",
+                "Created at",
+                "Lineitem quantity",
+                "Lineitem name",
+                "Lineitem price",
+                "Lineitem sku",
+                "Billing Name",
+                "Billing Country",
+                "Shipping Name",
+                "Shipping Country",
+                "Refunded Amount",
+                "Id",
+                "Tags",
+                "Source",
+            ]
         )
         for number in range(orders):
             at = (FIRST + timedelta(minutes=number)).strftime("%Y-%m-%d %H:%M:%S +0000")
-            first = [f"#{number}", email(number), "paid", at, "fulfilled", at, "yes", "EUR", "80.00", "4.90", "84.90"]
-            rest = ["Ann Example", "NL", "Ann Example", "NL", "0.00", 6_000_000_000_000 + number, "vip", "web"]
+            first = [
+                f"#{number}",
+                email(number),
+                "paid",
+                at,
+                "fulfilled",
+                at,
+                "yes",
+                "EUR",
+                "80.00",
+                "4.90",
+                "84.90",
+            ]
+            rest = [
+                "Ann Example",
+                "NL",
+                "Ann Example",
+                "NL",
+                "0.00",
+                6_000_000_000_000 + number,
+                "vip",
+                "web",
+            ]
             writer.writerow([*first, "", "0.00", at, 1, "A mug", "40.00", "MUG", *rest])
             rows += 1
             if number % 2:
-                writer.writerow([f"#{number}", email(number), *[""] * 11, at, 1, "A cup", "40.00", "CUP", *[""] * 8])
+                writer.writerow(
+                    [f"#{number}", email(number), *[""] * 11, at, 1, "A cup", "40.00", "CUP", *[""] * 8]
+                )
                 rows += 1
     return rows
 
@@ -111,7 +164,9 @@ async def measure(url: str, home: Path, folder: Path, orders: int) -> bool:
         rows = write(path, orders)
         async with context.sessions.begin() as session:
             brand = await add_brand(session, name, name=name)
-            shop, _ = await add_shop(session, context.tokens, brand, name, name=name, actor=cli_actor(brand.id))
+            shop, _ = await add_shop(
+                session, context.tokens, brand, name, name=name, actor=cli_actor(brand.id)
+            )
         met &= await run(context, shop, path, home, f"{name}, new", rows)
         met &= await run(context, shop, path, home, f"{name}, again", rows)
     await engine.dispose()

@@ -147,3 +147,14 @@ def test_refund_is_rounded_half_up_to_the_decimals_of_its_currency(
 )
 def test_address_is_comparable_when_it_names_a_dwelling(parts: tuple[str, ...], line: str | None) -> None:
     assert comparable_address(parts) == line
+
+
+def test_all_refunds_together_are_the_least_and_are_added_to_none():
+    def refunds(*pairs: tuple[str, str]) -> int:
+        facts = [ReportedFact(FactKind.refunded, NOW, key, Decimal(amount)) for key, amount in pairs]
+        return fold(facts, total=8000, currency="EUR").refunded
+
+    assert refunds(("", "12.00")) == 1200
+    assert refunds(("", "12.00"), ("r1", "12.00")) == 1200
+    assert refunds(("", "12.00"), ("r1", "5.00")) == 1200
+    assert refunds(("", "12.00"), ("r1", "12.00"), ("r2", "3.00")) == 1500

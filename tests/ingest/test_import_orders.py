@@ -85,7 +85,6 @@ async def rows_of(context) -> dict[str, list]:
             "order_facts",
             "surveys",
             "customers",
-            "consents",
             "consent_facts",
             "redemptions",
         ):

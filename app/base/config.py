@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.base.dns_server import DnsServer, parse_dns_server
 from app.base.errors import AppError
 from app.base.mail_server import MailServer, parse_mail_server
 
@@ -67,6 +68,9 @@ class Settings(BaseSettings):
     sendgrid_event_public_key: str | None = None
     smtp_url: SecretStr | None = None
     email_from: str | None = None
+    dkim_selectors: str | None = None
+    return_path_domain: str | None = None
+    dns_server: str | None = None
     sms_provider: SmsProvider = SmsProvider.outbox
     twilio_account_sid: str | None = None
     twilio_auth_token: SecretStr | None = None
@@ -110,6 +114,18 @@ class Settings(BaseSettings):
         if value is not None:
             parse_mail_server(value.get_secret_value())
         return value
+
+    @field_validator("return_path_domain")
+    @classmethod
+    def _domain(cls, value: str | None) -> str | None:
+        return value.strip().rstrip(".").lower() if value else None
+
+    @field_validator("dns_server")
+    @classmethod
+    def _name_server(cls, value: str | None) -> str | None:
+        if value:
+            parse_dns_server(value)
+        return value or None
 
     @field_validator(
         "secret_key",
@@ -174,6 +190,16 @@ class Settings(BaseSettings):
     def mail_server(self) -> MailServer | None:
         """The mail server of `TENFOLD_SMTP_URL`."""
         return parse_mail_server(self.smtp_url.get_secret_value()) if self.smtp_url else None
+
+    @property
+    def dkim_selector_list(self) -> tuple[str, ...]:
+        """The names of the keys with which mail is signed; empty for those of the provider."""
+        return tuple(each.strip().lower() for each in (self.dkim_selectors or "").split(",") if each.strip())
+
+    @property
+    def name_server(self) -> DnsServer | None:
+        """The name server to ask; None for the machine's own."""
+        return parse_dns_server(self.dns_server) if self.dns_server else None
 
     @property
     def old_secret_keys(self) -> list[str]:

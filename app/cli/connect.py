@@ -67,18 +67,28 @@ def connect(
 
 @console.shop.command("check")
 def check(slug: Slug) -> None:
-    """Check a shop's connection, and register webhooks that the platform has dropped.
+    """Check a shop's connection and its sender's domain; registers webhooks that were dropped.
 
     Prints what is registered and what is missing; exits with 1 where something is missing.
     """
+    from dataclasses import replace
+
     from app.base import clock
     from app.brands import find
+    from app.messaging.sender_check import check_senders, load_sender_domains
     from app.platforms.check import check_shop
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
-        return await check_shop(context, brand.id, shop.id, now=clock.now())
+            domains = await load_sender_domains(session, context.settings, [brand.id])
+        report = await check_shop(context, brand.id, shop.id, now=clock.now())
+        senders = await check_senders(context.settings, domains)
+        return replace(
+            report,
+            problems=(*report.problems, *(text for each in senders for text in each.problems)),
+            notes=(*report.notes, *(text for each in senders for text in each.notes)),
+        )
 
     _print(slug, console.with_context(work))
 

@@ -133,7 +133,20 @@ async def _examine(context: AppContext) -> list[str]:
             )
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)
+    problems += await _examine_senders(context)
     return problems + await _examine_connections(context)
+
+
+async def _examine_senders(context: AppContext) -> list[str]:
+    """What the DNS records of the senders' domains lack; what could not be read is a note."""
+    from app.messaging.sender_check import check_senders, load_sender_domains
+
+    async with context.sessions() as session:
+        domains = await load_sender_domains(session, context.settings)
+    reports = await check_senders(context.settings, domains)
+    for note in (note for each in reports for note in each.notes):
+        console.print_note(note)
+    return [problem for each in reports for problem in each.problems]
 
 
 async def _examine_connections(context: AppContext) -> list[str]:
@@ -176,6 +189,11 @@ def _examine_providers(settings: Settings) -> list[str]:
     if settings.email_provider is not EmailProvider.outbox and settings.public_url.startswith("http://127."):
         problems.append(
             "Links in messages point to this machine. Set TENFOLD_PUBLIC_URL to your public https address."
+        )
+    elif settings.email_provider is not EmailProvider.outbox and settings.public_url.startswith("http://"):
+        problems.append(
+            "Mailboxes offer one-click unsubscription by https alone (RFC 8058). Set TENFOLD_PUBLIC_URL to your"
+            " public https address."
         )
     return problems
 

@@ -19,6 +19,7 @@ from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.shopify.topics import TOPICS
 from tests.support.fake_shopify import client_credentials
+from tests.support.fakes.name_server import name_server
 
 
 @pytest.fixture
@@ -108,6 +109,22 @@ async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fa
     checked = await tenfold(home, "shop", "check", "fern")
     assert json.loads(checked.stdout)["problems"] == []
     assert len(remote.webhooks) == len(TOPICS)
+
+    async with name_server() as zone:
+        mailing = home | {
+            "TENFOLD_EMAIL_PROVIDER": "sendgrid",
+            "TENFOLD_SENDGRID_API_KEY": "SG.key",
+            "TENFOLD_EMAIL_FROM": "hello@fern.example",
+            "TENFOLD_DNS_SERVER": zone.address,
+        }
+        checked = await tenfold(mailing, "shop", "check", "fern", code=1)
+        examined = await tenfold(mailing, "doctor", code=1)
+        for text in (checked.stderr, examined.stdout):
+            assert "! There is no DKIM key s1._domainkey.fern.example. Set: " in text
+            assert 'Set: _dmarc.fern.example TXT "v=DMARC1; p=none' in text
+        zone.refuses = True
+        checked = await tenfold(mailing, "shop", "check", "fern")
+        assert "The records of fern.example were not checked" in checked.stderr
 
     remote.currency = "USD"
     by_environment = home | {"TENFOLD_SHOP_CREDENTIALS": credentials}

@@ -1,0 +1,310 @@
+"""Check the domains that mail is sent from, before the first mail: gaps with the records to set."""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Sequence
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+
+import idna
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.config import EmailProvider, Settings
+from app.base.dns_records import DnsRecords, DnsUnknown
+from app.brands.models import Brand
+from app.messaging import sender_rules as rules
+from app.messaging.sender_spf import MOST_LOOKUPS, SpfReading, read_spf
+
+SENDGRID_SELECTORS = ("s1", "s2")
+_DOMAINS_AT_ONCE = 8
+_SENDGRID = "SendGrid shows it under Settings, Sender Authentication"
+_INCLUDES = {
+    "gmail.com": "include:_spf.google.com",
+    "google.com": "include:_spf.google.com",
+    "office365.com": "include:spf.protection.outlook.com",
+    "outlook.com": "include:spf.protection.outlook.com",
+}
+"""Mail servers that keep the return path, by the domain of their hosts, and what SPF must have."""
+_OWN_RETURN_PATH = frozenset(
+    [
+        "amazonaws.com",
+        "mailgun.org",
+        "postmarkapp.com",
+        "mailjet.com",
+        "brevo.com",
+        "sendgrid.net",
+        "sparkpostmail.com",
+    ]
+)
+"""Mail servers that replace the return path by one of their own, or by one that is set there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderPath:
+    """How mail leaves: what the settings say of it."""
+
+    provider: EmailProvider
+    host: str | None
+    """The mail server, where it is one."""
+    is_local: bool
+    selectors: tuple[str, ...]
+    return_path: str | None
+    """The domain of the return path, where it is not the sender's own."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SenderPath":
+        """The path of an installation."""
+        server = settings.mail_server if settings.email_provider is EmailProvider.smtp else None
+        is_sendgrid = settings.email_provider is EmailProvider.sendgrid
+        return cls(
+            settings.email_provider,
+            server.host.lower() if server else None,
+            bool(server and server.is_local),
+            settings.dkim_selector_list or (SENDGRID_SELECTORS if is_sendgrid else ()),
+            settings.return_path_domain,
+        )
+
+    @property
+    def keeps_return_path(self) -> bool:
+        """Whether a bounce goes to the sender's own address."""
+        if self.return_path is not None or self.provider is EmailProvider.sendgrid:
+            return False
+        return not any(rules.lies_within(self.host or "", each) for each in _OWN_RETURN_PATH)
+
+
+@dataclass(slots=True)
+class SenderReport:
+    """What was found about one domain, in sentences for people."""
+
+    domain: str
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+async def load_sender_domains(
+    session: AsyncSession, settings: Settings, brand_ids: Collection[int] | None = None
+) -> list[str]:
+    """The domains that these brands (None: all) send from, encoded as mail servers know them."""
+    query = select(Brand.email_from).distinct()
+    if brand_ids is not None:
+        query = query.where(Brand.id.in_(brand_ids))
+    senders = {each or settings.email_from for each in await session.scalars(query)} or {settings.email_from}
+    domains = {parseaddr(each)[1].rpartition("@")[2] for each in senders if each}
+    return sorted({_encoded(domain) for domain in domains if domain})
+
+
+async def check_senders(settings: Settings, domains: Sequence[str]) -> list[SenderReport]:
+    """A report for each domain; nothing is checked while mail stays in the outbox. Never raises."""
+    if settings.email_provider is EmailProvider.outbox:
+        return []
+    path, dns = SenderPath.of(settings), DnsRecords(settings.name_server)
+    turns = asyncio.Semaphore(_DOMAINS_AT_ONCE)
+
+    async def one(domain: str) -> SenderReport:
+        async with turns:
+            return await check_sender(dns, domain, path)
+
+    return await asyncio.gather(*(one(domain) for domain in domains))
+
+
+async def check_sender(dns: DnsRecords, domain: str, path: SenderPath) -> SenderReport:
+    """Check one domain; what no name server answers about is a note."""
+    report = SenderReport(domain)
+    if domain in rules.FREE_MAIL:
+        report.problems.append(
+            f"{domain} belongs to a mail service, so receivers refuse what others send for it. Send from a"
+            " domain of your own."
+        )
+        return report
+    parts: tuple[Coroutine[None, None, None], ...] = (
+        _check_mailbox(dns, report),
+        _check_spf(dns, report, path),
+        _check_dkim(dns, report, path),
+        _check_dmarc(dns, report, path),
+    )
+    found = await asyncio.gather(*parts, return_exceptions=True)
+    unknown = [each for each in found if isinstance(each, DnsUnknown)]
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, DnsUnknown):
+            raise each
+    if unknown:
+        what = "The records" if len(unknown) == len(parts) else "Some records"
+        report.notes.append(f"{what} of {domain} were not checked: {unknown[0]}.")
+    return report
+
+
+async def _check_mailbox(dns: DnsRecords, report: SenderReport) -> None:
+    """Whether the domain takes mail: replies and bounces."""
+    domain = report.domain
+    exchanges = await dns.exchanges(domain)
+    if exchanges == [""]:
+        report.problems.append(
+            f"{domain} takes no mail (null MX), and many receivers refuse mail from such a domain (RFC 7505)."
+            f" Set: {domain} MX 10 and your mail server in its place, or send from another domain."
+        )
+    elif not exchanges and not await dns.addresses(domain):
+        report.problems.append(
+            f"{domain} has neither MX nor address records, so nobody can reply, and many receivers refuse its"
+            f" mail. Set: {domain} MX 10 and your mail server."
+        )
+
+
+async def _check_spf(dns: DnsRecords, report: SenderReport, path: SenderPath) -> None:
+    domain = report.domain
+    reading = await read_spf(dns, domain)
+    _check_record(report, domain, reading)
+    if path.return_path is not None:
+        returned = await read_spf(dns, path.return_path)
+        _check_record(report, path.return_path, returned)
+        if not returned.texts:
+            wanted = (
+                f"{path.return_path} CNAME and its target: {_SENDGRID}."
+                if path.provider is EmailProvider.sendgrid
+                else "the SPF record that your mail server's operator shows for it."
+            )
+            report.problems.append(f"The return path {path.return_path} has no SPF record. Set: {wanted}")
+    elif path.keeps_return_path:
+        await _check_server(dns, report, reading, path)
+    else:
+        report.notes.append(
+            f"The return path of mail from {domain} is set where it is sent. To have its SPF record and its"
+            " alignment checked, set TENFOLD_RETURN_PATH_DOMAIN to its domain, such as"
+            f" em1234.{domain}{' (' + _SENDGRID + ')' if path.provider is EmailProvider.sendgrid else ''}."
+        )
+
+
+def _check_record(report: SenderReport, domain: str, reading: SpfReading) -> None:
+    """What is wrong with the SPF records that a domain has."""
+    texts = reading.texts
+    if len(texts) > 1:
+        report.problems.append(
+            f"{domain} has {len(texts)} SPF records, so receivers ignore all of them. Remove them and set one:"
+            f" {rules.txt(domain, rules.merged_spf(texts))}"
+        )
+        return
+    if reading.errors:
+        report.problems.append(
+            f"Receivers ignore the SPF record of {domain}: {'; '.join(reading.errors)}. Remove that from: "
+            f"{rules.txt(domain, texts[0])}"
+        )
+    if reading.lookups > MOST_LOOKUPS:
+        report.problems.append(
+            f"Receivers ignore the SPF record of {domain}: it needs {reading.lookups} lookups, and"
+            f" {MOST_LOOKUPS} are allowed. Remove what no longer sends from: {rules.txt(domain, texts[0])}"
+        )
+    if reading.everybody:
+        report.problems.append(
+            f"The SPF record of {domain} lets everybody send in its name (+all). Set: "
+            f"{rules.txt(domain, rules.spf_without_everybody(texts[0]))}"
+        )
+
+
+async def _check_server(dns: DnsRecords, report: SenderReport, reading: SpfReading, path: SenderPath) -> None:
+    """Whether the sender's SPF record names the mail server."""
+    domain, host = report.domain, path.host or ""
+    include = next((text for name, text in _INCLUDES.items() if rules.lies_within(host, name)), None)
+    mechanism = include or f"a:{host}"
+    if path.is_local:
+        mechanism = "ip4: and the public address of this machine"
+    wanted = rules.spf_with(reading.texts[0], mechanism) if reading.texts else f"v=spf1 {mechanism} ~all"
+    if not reading.texts:
+        report.problems.append(
+            f"{domain} has no SPF record, so receivers cannot tell who may send for it. Set:"
+            f" {rules.txt(domain, wanted)}"
+        )
+    elif len(reading.texts) > 1 or path.is_local:
+        return
+    elif include is not None:
+        if include.partition(":")[2] not in reading.includes:
+            report.problems.append(
+                f"The SPF record of {domain} does not name {host}. Set: {rules.txt(domain, wanted)}"
+            )
+    elif not any(map(reading.allows, await dns.addresses(host))):
+        report.notes.append(
+            f"The SPF record of {domain} does not name {host}. If this server delivers its mail itself, set:"
+            f" {rules.txt(domain, wanted)}"
+        )
+
+
+async def _check_dkim(dns: DnsRecords, report: SenderReport, path: SenderPath) -> None:
+    """Whether the keys are there with which mail is signed, at the domain or one above it."""
+    domain = report.domain
+    if not path.selectors:
+        report.notes.append(
+            f"The DKIM key of {domain} was not checked, since its name is not known. Set TENFOLD_DKIM_SELECTORS"
+            " to what stands after s= in the DKIM-Signature of a mail that your server has sent. Mail without"
+            " such a signature has no one-click unsubscription (RFC 8058)."
+        )
+        return
+    for selector in path.selectors:
+        owners = [f"{selector}._domainkey.{each}" for each in rules.parents_of(domain)]
+        found = [(name, texts) for name in owners if (texts := await dns.texts(name))]
+        if not found:
+            report.problems.append(await _no_key(dns, owners[0], path))
+            continue
+        name, texts = found[0]
+        reason = "has several records" if len(texts) > 1 else rules.key_problem(texts[0])
+        if reason is not None:
+            report.problems.append(f"The record {name} {reason}. Set it as {_shown_by(path)}")
+
+
+async def _no_key(dns: DnsRecords, name: str, path: SenderPath) -> str:
+    target = await dns.alias(name)
+    if target is not None:
+        return f"{name} leads to {target}, where there is no DKIM key. Set it as {_shown_by(path)}"
+    if path.provider is EmailProvider.sendgrid:
+        return f"There is no DKIM key {name}. Set: {name} CNAME and its target: {_SENDGRID}."
+    return (
+        f"There is no DKIM key {name}. Set: {name} TXT with the key that your mail server shows, which begins"
+        ' with "v=DKIM1; k=rsa; p=".'
+    )
+
+
+def _shown_by(path: SenderPath) -> str:
+    if path.provider is EmailProvider.sendgrid:
+        return "SendGrid shows it under Settings, Sender Authentication."
+    return "your mail server shows it."
+
+
+async def _check_dmarc(dns: DnsRecords, report: SenderReport, path: SenderPath) -> None:
+    """Whether there is a policy, and the return path fits it."""
+    domain = report.domain
+    found = {owner: await _dmarc_texts(dns, owner) for owner in rules.parents_of(domain)}
+    owner = next((each for each, texts in found.items() if texts), None)
+    if owner is None:
+        report.problems.append(
+            f"{domain} has no DMARC record, which large mailboxes ask of everybody who sends in bulk. Set: "
+            f"{rules.txt(f'_dmarc.{domain}', f'v=DMARC1; p=none; rua=mailto:postmaster@{domain}')}"
+        )
+        return
+    name, texts = f"_dmarc.{owner}", found[owner]
+    record = rules.parse_dmarc(texts[0]) if len(texts) == 1 else None
+    if record is None:
+        why = f"there are {len(texts)} of them" if len(texts) > 1 else "it has no policy (p=)"
+        report.problems.append(
+            f"Receivers ignore the DMARC record {name}: {why}. Set one: "
+            f"{rules.txt(name, f'v=DMARC1; p=none; rua=mailto:postmaster@{owner}')}"
+        )
+        return
+    returned = path.return_path
+    if returned is None or returned == domain:
+        return
+    owners = [each for each, texts in found.items() if texts and rules.lies_within(returned, each)]
+    if record.strict_spf or not (owners or rules.lies_within(domain, returned)):
+        report.notes.append(
+            f"The return path {returned} does not count for {domain} under the DMARC record {name}, so the DKIM"
+            f" signature alone does. Send bounces to a domain below {owner}"
+            f"{', and remove aspf=s there' if record.strict_spf else ''}."
+        )
+
+
+async def _dmarc_texts(dns: DnsRecords, owner: str) -> list[str]:
+    return [text for text in await dns.texts(f"_dmarc.{owner}") if rules.is_dmarc(text)]
+
+
+def _encoded(domain: str) -> str:
+    """A domain as mail servers know it: `xn--…` for an international one."""
+    try:
+        return idna.encode(domain.strip().rstrip("."), uts46=True).decode()
+    except idna.IDNAError:
+        return domain.strip().lower()

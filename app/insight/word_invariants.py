@@ -29,7 +29,8 @@ async def _find_unknown_words(session: AsyncSession, _tokens: Tokens) -> Sequenc
         keys = [column for column in table.primary_key if column.name != "brand_id"]
         unknown = {column.name: cast(column, Text).not_in(_words(column)) for column in columns}
         query = select(
-            table.c.brand_id,
+            # A brand's own row is known by its id.
+            table.c.brand_id if "brand_id" in table.c else table.c.id,
             *(cast(key, Text) for key in keys),
             *(condition.label(f"is_unknown_{name}") for name, condition in unknown.items()),
         ).where(or_(*unknown.values()))

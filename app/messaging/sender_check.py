@@ -13,63 +13,11 @@ from app.base.config import EmailProvider, Settings
 from app.base.dns_records import DnsRecords, DnsUnknown
 from app.brands.models import Brand
 from app.messaging import sender_rules as rules
+from app.messaging.sender_path import SenderPath
 from app.messaging.sender_spf import MOST_LOOKUPS, SpfReading, read_spf
 
-SENDGRID_SELECTORS = ("s1", "s2")
 _DOMAINS_AT_ONCE = 8
 _SENDGRID = "SendGrid shows it under Settings, Sender Authentication"
-_INCLUDES = {
-    "gmail.com": "include:_spf.google.com",
-    "google.com": "include:_spf.google.com",
-    "office365.com": "include:spf.protection.outlook.com",
-    "outlook.com": "include:spf.protection.outlook.com",
-}
-"""Mail servers that keep the return path, by the domain of their hosts, and what SPF must have."""
-_OWN_RETURN_PATH = frozenset(
-    [
-        "amazonaws.com",
-        "mailgun.org",
-        "postmarkapp.com",
-        "mailjet.com",
-        "brevo.com",
-        "sendgrid.net",
-        "sparkpostmail.com",
-    ]
-)
-"""Mail servers that replace the return path by one of their own, or by one that is set there."""
-
-
-@dataclass(frozen=True, slots=True)
-class SenderPath:
-    """How mail leaves: what the settings say of it."""
-
-    provider: EmailProvider
-    host: str | None
-    """The mail server, where it is one."""
-    is_local: bool
-    selectors: tuple[str, ...]
-    return_path: str | None
-    """The domain of the return path, where it is not the sender's own."""
-
-    @classmethod
-    def of(cls, settings: Settings) -> "SenderPath":
-        """The path of an installation."""
-        server = settings.mail_server if settings.email_provider is EmailProvider.smtp else None
-        is_sendgrid = settings.email_provider is EmailProvider.sendgrid
-        return cls(
-            settings.email_provider,
-            server.host.lower() if server else None,
-            bool(server and server.is_local),
-            settings.dkim_selector_list or (SENDGRID_SELECTORS if is_sendgrid else ()),
-            settings.return_path_domain,
-        )
-
-    @property
-    def keeps_return_path(self) -> bool:
-        """Whether a bounce goes to the sender's own address."""
-        if self.return_path is not None or self.provider is EmailProvider.sendgrid:
-            return False
-        return not any(rules.lies_within(self.host or "", each) for each in _OWN_RETURN_PATH)
 
 
 @dataclass(slots=True)
@@ -202,7 +150,7 @@ def _check_record(report: SenderReport, domain: str, reading: SpfReading) -> Non
 async def _check_server(dns: DnsRecords, report: SenderReport, reading: SpfReading, path: SenderPath) -> None:
     """Whether the sender's SPF record names the mail server."""
     domain, host = report.domain, path.host or ""
-    include = next((text for name, text in _INCLUDES.items() if rules.lies_within(host, name)), None)
+    include = path.include
     mechanism = include or f"a:{host}"
     if path.is_local:
         mechanism = "ip4: and the public address of this machine"

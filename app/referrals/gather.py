@@ -45,8 +45,8 @@ async def gather(
     """Everything known about these candidates and codes, besides redemptions of their own.
 
     With `lock`, concurrent decisions about one of these codes wait for the caller's commit. Locks
-    are taken in one order everywhere: the brand's budget, referrers, codes, redemptions, each by
-    id.
+    are taken in one order everywhere: the brand's budget, referrers, share codes, other codes,
+    redemptions, each by id.
     """
     programme = (await load_programme(session, brand.id)).programme
     if lock and programme.reward.budget is not None:
@@ -106,7 +106,11 @@ async def _lock_referrers(session: AsyncSession, brand_id: int, referrer_ids: Co
 async def _load_codes(
     session: AsyncSession, brand_id: int, code_ids: Collection[UUID], *, lock: bool
 ) -> dict[UUID, Code]:
-    query = select(Code).where(Code.brand_id == brand_id, in_ids(Code.id, list(code_ids))).order_by(Code.id)
+    query = (
+        select(Code)
+        .where(Code.brand_id == brand_id, in_ids(Code.id, list(code_ids)))
+        .order_by(Code.parent_id.is_not(None), Code.id)
+    )
     if lock:
         query = query.with_for_update(key_share=True)
     rows = await session.scalars(query.execution_options(populate_existing=True))

@@ -14,6 +14,7 @@ from app.base.context import AppContext
 from app.base.fence import load_fence
 from app.brands.amount_rules import amount_in
 from app.brands.models import Shop
+from app.brands.programme import CodePer
 from app.brands.terms import Terms, load_terms
 from app.platforms.connections import load_connections
 from app.platforms.discounts import CodeToPublish, Discount, PublishedCode
@@ -158,7 +159,7 @@ def discount_of(shop: Shop, terms_id: UUID, terms: Terms, remote_id: str | None)
         value=value,
         currency=shop.currency,
         minimum_subtotal=minimum,
-        max_uses=offer.max_uses_per_code,
+        max_uses=1 if offer.code_per is CodePer.friend else offer.max_uses_per_code,
         one_per_friend=offer.one_per_friend,
         combines_with=frozenset(offer.combines_with),
         remote_id=remote_id,

@@ -148,7 +148,7 @@ _LOCK_CODES = text("""
         WHERE redemptions.brand_id = :brand_id AND redemptions.order_id = ANY(CAST(:order_ids AS uuid[]))
           AND redemptions.holds_use AND (orders.cancelled_at IS NOT NULL OR :always)
     )
-    ORDER BY codes.id FOR NO KEY UPDATE
+    ORDER BY codes.parent_id IS NOT NULL, codes.id FOR NO KEY UPDATE
 """)
 _GIVE_BACK = text("""
     UPDATE codes SET uses = codes.uses - given.count

@@ -9,7 +9,8 @@ from app.base.config import EmailProvider, load_settings
 from app.base.dns_records import DnsRecords
 from app.base.dns_server import DnsServer, parse_dns_server
 from app.base.errors import AppError
-from app.messaging.sender_check import SenderPath, check_sender, check_senders, load_sender_domains
+from app.messaging.sender_check import check_sender, check_senders, load_sender_domains
+from app.messaging.sender_path import SenderPath
 from tests.messaging.test_sender_rules import key_of
 from tests.support.constants import SECRET_KEY
 from tests.support.fakes.name_server import name_server

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     any_,
+    bindparam,
     cast,
     column,
     func,
@@ -52,8 +53,30 @@ def recordset(
     """
     # An attribute of a table's column is computed anew each time it is asked for.
     typed = [(each.key, each.type) for each in columns]
-    arrays = [cast(literal(_array(rows, *each), Text), ARRAY(each[1])) for each in typed]
-    return func.unnest(*arrays).table_valued(*(column(*each) for each in typed)).render_derived(name=name)
+    return _unnested(typed, [literal(_array(rows, *each), Text) for each in typed], name)
+
+
+def bound_recordset(columns: Sequence[QueryableAttribute[Any]], name: str = "given") -> TableValuedAlias:
+    """As `recordset`, for a prepared statement, which takes the rows as `arrays_of` has them."""
+    typed = [(each.key, each.type) for each in columns]
+    return _unnested(typed, [bindparam(f"{_GIVEN}{key}", type_=Text) for key, _ in typed], name)
+
+
+def arrays_of(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[QueryableAttribute[Any]]
+) -> dict[str, object]:
+    """The values of a statement with a `bound_recordset` of these columns."""
+    return {f"{_GIVEN}{each.key}": _array(rows, each.key, each.type) for each in columns}
+
+
+_GIVEN = "array_of_"
+
+
+def _unnested(
+    typed: Sequence[tuple[str, TypeEngine[Any]]], arrays: Sequence[BindParameter[str]], name: str
+) -> TableValuedAlias:
+    parsed = [cast(array, ARRAY(of)) for array, (_, of) in zip(arrays, typed, strict=True)]
+    return func.unnest(*parsed).table_valued(*(column(*each) for each in typed)).render_derived(name=name)
 
 
 def _array(rows: Sequence[Mapping[str, Any]], key: str, of: TypeEngine[Any]) -> str:
@@ -99,6 +122,11 @@ def constant(value: Any, kind: TypeEngine[Any] | None = None) -> BindParameter[A
 def in_ids(subject: QueryableAttribute[Any], ids: Sequence[UUID]) -> ColumnElement[bool]:
     """Whether a column is one of these ids; one bound array however many there are."""
     return subject == any_(literal(list(ids), ARRAY(Uuid)))
+
+
+def in_bound_ids(subject: QueryableAttribute[Any], name: str) -> ColumnElement[bool]:
+    """As `in_ids`, for a prepared statement that takes the ids by this name, as a list."""
+    return subject == any_(bindparam(name, type_=ARRAY(Uuid)))
 
 
 def in_texts(subject: QueryableAttribute[Any], texts: Sequence[str]) -> ColumnElement[bool]:

@@ -89,7 +89,11 @@ class EnumText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | str | None:  # noqa: ARG002
         """Return the enum's member, or the text itself where the enum has no such word."""
-        return None if value is None else self._by_value.get(value, value)
+        return None if value is None else self.read(value)
+
+    def read(self, text: str) -> StrEnum | str:
+        """The enum's member, or the text itself where the enum has no such word."""
+        return self._by_value.get(text, text)
 
 
 def enum_text(words: type[StrEnum]) -> EnumText:
@@ -118,6 +122,12 @@ def _in_json(value: object) -> str:
 
 CONNECT_SECONDS = 10.0
 """The longest that opening a connection may take."""
+
+
+STATEMENTS = 400
+"""Statements that a connection keeps prepared: more than a process has that runs them again. The
+default of 100 is fewer than a worker's sweeps have in all, and the driver would forget each after
+five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,10 @@ def make_engine(url: str, *, pool_size: int = 10, name: str = "tenfold", limits:
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": CONNECT_SECONDS,
+            # By SQLAlchemy, and by the driver itself (`app.base.prepared`).
+            "prepared_statement_cache_size": STATEMENTS,
+            "statement_cache_size": STATEMENTS,
+            "max_cached_statement_lifetime": 0,
             "server_settings": {
                 "application_name": name,
                 "timezone": "UTC",

@@ -28,16 +28,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.base import clock
 from app.base.db import CONNECT_SECONDS, WORKER, Sessions
+from app.base.prepared import fetch
 from app.base.turns import Sweep, Turns
 
 
 async def wake(session: AsyncSession, *names: str) -> None:
     """Ask for these sweeps to run as soon as the session's transaction is committed."""
-    connection = await session.connection()
     count = len(names)
     nothing: list[None] = [None] * count
     values = ([0] * count, list(names), nothing, [timedelta(0)] * count, nothing, ["{}"] * count)
-    await connection.exec_driver_sql(_ENQUEUE, values)
+    await fetch(session, _ENQUEUE, values)
 
 
 _ENQUEUE = QueryQueueBuilder().build_enqueue_query()

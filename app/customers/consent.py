@@ -2,26 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Row,
-    ScalarSelect,
-    Uuid,
-    and_,
-    any_,
-    bindparam,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import recordset
+from app.base.batch import arrays_of, bound_recordset, in_bound_ids, recordset
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -30,19 +20,19 @@ from app.customers.contact import email_identity, phone_e164
 from app.customers.models import ConsentFact, Customer, Suppression
 from app.customers.rules import OWN_DECISIONS, ContactOptions, NoContactReason, SuppressionReason
 
-_Person = Row[
-    UUID,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    bool,
-    bool | None,
-    bool | None,
-]
+
+class _Person(NamedTuple):
+    id: UUID
+    email: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    locale: str | None
+    time_zone: str | None
+    country: str | None
+    erased: bool
+    by_email: bool | None
+    by_sms: bool | None
 
 
 async def load_contact_options(
@@ -55,7 +45,7 @@ async def load_contact_options(
     ids = list(set(customer_ids))
     if not ids:
         return {}
-    people = (await session.execute(_PEOPLE, {"brand_id": brand.id, "ids": ids})).all()
+    people = await _PEOPLE.all(session, of_brand=brand.id, ids=ids)
     suppressed = await _load_suppressed(session, tokens, brand.id, people)
     return {person.id: _contact_options(person, suppressed, brand) for person in people}
 
@@ -78,19 +68,22 @@ def latest_consent(channel: Channel) -> ScalarSelect[bool | None]:
     )
 
 
-_PEOPLE = select(
-    Customer.id,
-    Customer.email,
-    Customer.phone,
-    Customer.first_name,
-    Customer.last_name,
-    Customer.locale,
-    Customer.time_zone,
-    Customer.country,
-    Customer.erased_at.is_not(None),
-    latest_consent(Channel.email),
-    latest_consent(Channel.sms),
-).where(Customer.brand_id == bindparam("brand_id"), Customer.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+_PEOPLE = Prepared(
+    select(
+        Customer.id,
+        Customer.email,
+        Customer.phone,
+        Customer.first_name,
+        Customer.last_name,
+        Customer.locale,
+        Customer.time_zone,
+        Customer.country,
+        Customer.erased_at.is_not(None),
+        latest_consent(Channel.email),
+        latest_consent(Channel.sms),
+    ).where(Customer.brand_id == bindparam("of_brand"), in_bound_ids(Customer.id, "ids")),
+    _Person,
+)
 
 
 def _contact_options(
@@ -128,18 +121,7 @@ async def _load_suppressed(
     if not keyed:
         return {}
     rows = [{"channel": channel, "address_key": key} for channel, key in keyed]
-    asked = recordset(rows, [Suppression.channel, Suppression.address_key])
-    found = await session.execute(
-        select(Suppression.channel, Suppression.address_key, Suppression.reason).join(
-            asked,
-            and_(
-                Suppression.brand_id == brand_id,
-                Suppression.channel == asked.c.channel,
-                Suppression.address_key == asked.c.address_key,
-                Suppression.lifted_at.is_(None),
-            ),
-        )
-    )
+    found = await _SUPPRESSED.all(session, of_brand=brand_id, **arrays_of(rows, _ASKED))
     suppressed: dict[tuple[Channel, str], SuppressionReason] = {}
     for row in found:
         key = (row.channel, keyed[row.channel, row.address_key])
@@ -147,6 +129,28 @@ async def _load_suppressed(
         if row.reason is not SuppressionReason.bounced or key not in suppressed:
             suppressed[key] = row.reason
     return suppressed
+
+
+class _Suppressed(NamedTuple):
+    channel: Channel
+    address_key: bytes
+    reason: SuppressionReason
+
+
+_ASKED = (Suppression.channel, Suppression.address_key)
+_asked = bound_recordset(_ASKED)
+_SUPPRESSED = Prepared(
+    select(Suppression.channel, Suppression.address_key, Suppression.reason).join(
+        _asked,
+        and_(
+            Suppression.brand_id == bindparam("of_brand"),
+            Suppression.channel == _asked.c.channel,
+            Suppression.address_key == _asked.c.address_key,
+            Suppression.lifted_at.is_(None),
+        ),
+    ),
+    _Suppressed,
+)
 
 
 async def suppress(

@@ -7,15 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
 from app.base.fence import Reservation, reserve
 from app.base.precedence import PIECE
-from app.brands.find import load_brand, load_programme, load_shops
+from app.base.prepared import Prepared
 from app.brands.models import Brand
 from app.brands.programme import Channel
+from app.brands.setup import load_setup
 from app.customers.consent import load_contact_options
 from app.messaging.due_messages import ClaimedMessage, Decisions, DueMessage
 from app.messaging.find_work import DUE, DUE_AGAIN, Grace
@@ -27,15 +27,22 @@ AT_ONCE = 1_000
 
 
 _COLUMNS = ", ".join(DueMessage._fields)
-_CLAIM_DUE = text(f"""
-    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {DUE}
-    ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
-""").columns(template_params=JSONB)
-_CLAIM_UNKNOWN = text(f"""
-    SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {DUE_AGAIN}
-    ORDER BY claimed_at LIMIT :most FOR UPDATE SKIP LOCKED
-""").columns(template_params=JSONB)
-_BEGIN = text("""
+_CLAIM_DUE = Prepared(
+    text(f"""
+        SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {DUE}
+        ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
+    """),
+    DueMessage,
+)
+_CLAIM_UNKNOWN = Prepared(
+    text(f"""
+        SELECT {_COLUMNS} FROM messages WHERE brand_id = :brand_id AND priority = :priority AND {DUE_AGAIN}
+        ORDER BY claimed_at LIMIT :most FOR UPDATE SKIP LOCKED
+    """),
+    DueMessage,
+)
+_BEGIN = Prepared(
+    text("""
     WITH claimed AS (
         SELECT * FROM unnest(
                 CAST(:ids AS uuid[]), CAST(:attempt_ids AS uuid[]), CAST(:numbers AS smallint[]),
@@ -49,7 +56,9 @@ _BEGIN = text("""
     )
     INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
     SELECT :brand_id, attempt_id, id, number, provider, 'sending', :now FROM claimed
-""")
+"""),
+    tuple,
+)
 # A deferred message is no longer `at_once` and is due later than now, so no claim of this `now`
 # takes it.
 _DEFER = text("""
@@ -110,11 +119,10 @@ async def claim(
     rows = await _due_rows(session, brand_id, terms, now)
     if not rows:
         return None
-    brand = await load_brand(session, brand_id)
-    shops = await load_shops(session, brand_id)
+    setup = await load_setup(session, brand_id)
+    brand, quiet_hours = setup.brand, setup.in_force.programme.survey.quiet_hours
     people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
-    quiet_hours = (await load_programme(session, brand_id)).programme.survey.quiet_hours
-    decisions = Decisions(brand, shops, quiet_hours, people, now)
+    decisions = Decisions(brand, setup.shops, quiet_hours, people, now)
     for start in range(0, len(rows), PIECE):
         if start:
             await terms.give_way()
@@ -134,19 +142,18 @@ async def _due_rows(
     session: AsyncSession, brand_id: int, terms: ClaimTerms, now: datetime
 ) -> Sequence[DueMessage]:
     for priority in terms.priorities:
-        common: dict[str, object] = {
+        given: dict[str, object] = {
             "brand_id": brand_id,
             "priority": priority.value,
             "most": terms.most,
             "now": now,
+            "channels": [channel.value for channel in terms.channels],
         }
-        common["channels"] = [channel.value for channel in terms.channels]
-        rows = (await session.execute(_CLAIM_DUE, common)).all()
+        rows = await _CLAIM_DUE.all(session, **given)
         if not rows:
-            given = {**common, "grace": terms.grace.until(now)}
-            rows = (await session.execute(_CLAIM_UNKNOWN, given)).all()
+            rows = await _CLAIM_UNKNOWN.all(session, **given, grace=terms.grace.until(now))
         if rows:
-            return [DueMessage(*row) for row in rows]
+            return rows
     return []
 
 
@@ -168,7 +175,7 @@ async def _begin(
             "addresses": [message.address for message in claimed],
             "versions": [message.version.id for message in claimed],
         }
-        await session.execute(_BEGIN, given)
+        await _BEGIN.run(session, **given)
 
 
 async def _drop(

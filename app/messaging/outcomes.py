@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
 from app.base.errors import OutsideError
+from app.base.prepared import Prepared
 from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
@@ -21,12 +22,16 @@ from app.messaging.providers.protocol import Accepted, Result
 from app.messaging.rules import AttemptDecision, RecipientRefused, decide_attempt
 
 # Every writer locks messages before attempts, in the order of their ids.
-_LOCK = text(
-    "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))"
-    " ORDER BY id FOR UPDATE"
+_LOCK = Prepared(
+    text(
+        "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))"
+        " ORDER BY id FOR UPDATE"
+    ),
+    tuple,
 )
 # A message that is being sent has a reason only by `cancel_messages`: it must not be sent again.
-_MESSAGES = text("""
+_MESSAGES = Prepared(
+    text("""
     UPDATE messages SET
         status = CASE WHEN messages.reason IS NULL THEN result.status
                       WHEN result.status = 'planned' THEN 'cancelled'
@@ -45,8 +50,11 @@ _MESSAGES = text("""
     WHERE messages.brand_id = :brand_id AND messages.id = result.id AND messages.attempts = result.number
       AND (messages.status = 'sending'
            OR (messages.status IN ('unknown', 'review') AND result.status = 'accepted'))
-""")
-_ATTEMPTS = text("""
+"""),
+    tuple,
+)
+_ATTEMPTS = Prepared(
+    text("""
     UPDATE attempts SET
         status = CASE WHEN attempts.status = 'accepted' THEN attempts.status ELSE result.status END,
         provider_ref = coalesce(attempts.provider_ref, result.provider_ref), error = result.error,
@@ -55,7 +63,9 @@ _ATTEMPTS = text("""
                 CAST(:errors AS text[]))
         AS result (id, status, provider_ref, error)
     WHERE attempts.brand_id = :brand_id AND attempts.id = result.id
-""")
+"""),
+    tuple,
+)
 
 
 async def record_results(
@@ -75,27 +85,27 @@ async def record_results(
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
     await _suppress_refused(session, context, brand_id, messages, results, now)
     ids = [message.message_id for message in messages]
-    await session.execute(_LOCK, {"brand_id": brand_id, "ids": ids})
-    given = {
-        "brand_id": brand_id,
-        "now": now,
-        "ids": ids,
-        "numbers": [message.number for message in messages],
-        "statuses": [decision.message.value for decision in decisions],
-        "reasons": [decision.reason for decision in decisions],
-        "due_at": [None if decision.wait is None else now + decision.wait for decision in decisions],
-        "counts": [decision.counts for decision in decisions],
-    }
-    await session.execute(_MESSAGES, given)
-    given = {
-        "brand_id": brand_id,
-        "now": now,
-        "ids": [message.attempt_id for message in messages],
-        "statuses": [decision.attempt.value for decision in decisions],
-        "refs": [result.provider_ref if isinstance(result, Accepted) else None for result in results],
-        "errors": [result.reason if isinstance(result, OutsideError) else None for result in results],
-    }
-    await session.execute(_ATTEMPTS, given)
+    await _LOCK.run(session, brand_id=brand_id, ids=ids)
+    await _MESSAGES.run(
+        session,
+        brand_id=brand_id,
+        now=now,
+        ids=ids,
+        numbers=[message.number for message in messages],
+        statuses=[decision.message.value for decision in decisions],
+        reasons=[decision.reason for decision in decisions],
+        due_at=[None if decision.wait is None else now + decision.wait for decision in decisions],
+        counts=[decision.counts for decision in decisions],
+    )
+    await _ATTEMPTS.run(
+        session,
+        brand_id=brand_id,
+        now=now,
+        ids=[message.attempt_id for message in messages],
+        statuses=[decision.attempt.value for decision in decisions],
+        refs=[result.provider_ref if isinstance(result, Accepted) else None for result in results],
+        errors=[result.reason if isinstance(result, OutsideError) else None for result in results],
+    )
 
 
 def _decide(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> list[AttemptDecision]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.brands.programme import Channel
 from app.messaging.rules import Priority
 from app.messaging.templates import TemplateSpec, stored_params
@@ -46,8 +47,13 @@ class NewMessage:
     """Of a trial: left out of figures; the first message waits for no quiet hours."""
 
 
+def _as_it_is(row_id: UUID) -> UUID:
+    return row_id
+
+
 # Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
-_INSERT = text("""
+_INSERT = Prepared(
+    text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,
                           attempts, unknowns, refusals, possible_duplicate, trial)
@@ -62,10 +68,13 @@ _INSERT = text("""
                  locale, template_params, at_once, due_at, trial)
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
-""")
+"""),
+    _as_it_is,
+)
 # What may have been sent stays unknown. Its reason prevents another send, and keeps it out of the
 # list for review.
-_CANCEL = text("""
+_CANCEL = Prepared(
+    text("""
     WITH found AS (
         SELECT id, status FROM messages
         WHERE brand_id = :brand_id AND subject_id = ANY(CAST(:subject_ids AS uuid[]))
@@ -80,7 +89,9 @@ _CANCEL = text("""
         RETURNING found.status
     )
     SELECT count(*) FROM changed WHERE status = 'planned'
-""")
+"""),
+    int,
+)
 
 
 async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequence[NewMessage]) -> list[UUID]:
@@ -99,8 +110,7 @@ async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequenc
     ordered = sorted(
         messages, key=lambda each: (each.template.name, each.subject_id, each.step, each.channel)
     )
-    inserted = await session.scalars(_INSERT, {"brand_id": brand_id, **_arrays(ordered)})
-    ids = list(inserted)
+    ids = await _INSERT.all(session, brand_id=brand_id, **_arrays(ordered))
     if ids:
         # Each priority has a sweep of its own, so an offer does not wait for a batch of surveys.
         priorities = {message.template.priority for message in ordered}
@@ -148,4 +158,4 @@ async def cancel_messages(
         "templates": [template.name for template in templates],
         "reason": reason,
     }
-    return int(await session.scalar(_CANCEL, {"brand_id": brand_id, **given}) or 0)
+    return await _CANCEL.first(session, brand_id=brand_id, **given) or 0

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, DateTime, Integer, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import as_row, in_ids, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset, in_bound_ids
+from app.base.prepared import Prepared
 from app.brands.programme import Channel, Programme
 from app.customers.models import Customer
 from app.surveys.models import StoredDeferral, Survey
@@ -50,7 +52,30 @@ _CHANGED = (
 )
 
 
-def state_of(survey: Survey) -> SurveyState:
+class DueSurvey(NamedTuple):
+    """What is read of a claimed survey; its fields are columns."""
+
+    id: UUID
+    cause_id: UUID
+    order_id: UUID | None
+    shop_id: UUID
+    customer_id: UUID | None
+    status: SurveyStatus
+    reason: SkipReason | None
+    channel: Channel | None
+    triggered_at: datetime | None
+    due_at: datetime | None
+    deferred_reason: str | None
+    deferrals: list[StoredDeferral] | None
+    queued_at: datetime | None
+    expires_at: datetime | None
+    reminders_sent: int
+    reminder_due_at: datetime | None
+    trial: bool
+    created_at: datetime
+
+
+def state_of(survey: DueSurvey) -> SurveyState:
     """The row as it is now."""
     return SurveyState(
         id=survey.id,
@@ -67,7 +92,7 @@ def state_of(survey: Survey) -> SurveyState:
     )
 
 
-def deferrals_of(survey: Survey) -> list[StoredDeferral]:
+def deferrals_of(survey: Survey | DueSurvey) -> list[StoredDeferral]:
     """Why it was sent later, oldest first: by its plan, then whenever it was due."""
     if survey.deferrals is not None:
         return survey.deferrals
@@ -82,48 +107,62 @@ def deferrals_of(survey: Survey) -> list[StoredDeferral]:
     ]
 
 
-async def claim(
-    session: AsyncSession,
-    brand_id: int,
-    is_due: ColumnElement[bool],
-    due_at: InstrumentedAttribute[datetime | None],
-) -> Sequence[Survey]:
-    """A batch of due surveys, locked with their customers, in the order of `due_at`.
+_READ = tuple(getattr(Survey, name) for name in DueSurvey._fields)
+NOW = bindparam("now", type_=DateTime(timezone=True))
+"""The time, in the conditions of prepared statements."""
 
-    Customers are locked before surveys, as everywhere. Neither lock waits, so this cannot be part
-    of a deadlock: rows that another transaction has locked are left to it. Surveys are read again
-    once their customers are locked.
-    """
-    customers = (
-        select(Survey.id)
-        .join(Customer, and_(Customer.brand_id == Survey.brand_id, Customer.id == Survey.customer_id))
-        .where(Survey.brand_id == brand_id, is_due)
-        .order_by(due_at)
-        .limit(BATCH)
-        .with_for_update(key_share=True, skip_locked=True, of=Customer)
-    )
-    ids = (await session.scalars(customers)).all()
-    if not ids:
-        return []
-    surveys = (
-        select(Survey)
-        .where(Survey.brand_id == brand_id, in_ids(Survey.id, ids), is_due)
-        .order_by(due_at, Survey.id)
-        .with_for_update(key_share=True, skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    return (await session.scalars(surveys)).all()
+
+class DueSurveys:
+    """The surveys of a brand that fulfil a condition at a time, `NOW`."""
+
+    def __init__(self, is_due: ColumnElement[bool], due_at: InstrumentedAttribute[datetime | None]) -> None:
+        of_brand = bindparam("of_brand", type_=Integer)
+        customers = (
+            select(Survey.id)
+            .join(Customer, and_(Customer.brand_id == Survey.brand_id, Customer.id == Survey.customer_id))
+            .where(Survey.brand_id == of_brand, is_due)
+            .order_by(due_at)
+            .limit(BATCH)
+            .with_for_update(key_share=True, skip_locked=True, of=Customer)
+        )
+        surveys = (
+            select(*_READ)
+            .where(Survey.brand_id == of_brand, in_bound_ids(Survey.id, "ids"), is_due)
+            .order_by(due_at, Survey.id)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+        self._customers = Prepared(customers, _as_it_is)
+        self._surveys = Prepared(surveys, DueSurvey)
+
+    async def claim(self, session: AsyncSession, brand_id: int, *, now: datetime) -> Sequence[DueSurvey]:
+        """A batch of due surveys, locked with their customers, in the order in which they are due.
+
+        Customers are locked before surveys, as everywhere. Neither lock waits, so this cannot be
+        part of a deadlock: rows that another transaction has locked are left to it. Surveys are
+        read again once their customers are locked.
+        """
+        ids = await self._customers.all(session, of_brand=brand_id, now=now)
+        return await self._surveys.all(session, of_brand=brand_id, ids=ids, now=now) if ids else []
+
+
+def _as_it_is(row_id: UUID) -> UUID:
+    return row_id
 
 
 async def write_states(session: AsyncSession, brand_id: int, states: Sequence[SurveyState]) -> None:
     """Write the changed columns of these surveys, in one statement."""
-    given = recordset([as_row(state) for state in states], [Survey.id, *_CHANGED])
-    await session.execute(
-        update(Survey)
-        .where(Survey.brand_id == brand_id, Survey.id == given.c.id)
-        .values({column.key: given.c[column.key] for column in _CHANGED})
-        .execution_options(synchronize_session=False)
-    )
+    rows = [as_row(state) for state in states]
+    await _WRITE.run(session, of_brand=brand_id, **arrays_of(rows, _WRITTEN))
+
+
+_WRITTEN = (Survey.id, *_CHANGED)
+_written = bound_recordset(_WRITTEN)
+_WRITE = Prepared(
+    update(Survey)
+    .where(Survey.brand_id == bindparam("of_brand"), Survey.id == _written.c.id)
+    .values({column.key: _written.c[column.key] for column in _CHANGED}),
+    tuple,
+)
 
 
 def next_reminder_at(programme: Programme, reminders_sent: int, *, now: datetime) -> datetime | None:

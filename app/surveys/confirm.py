@@ -10,13 +10,14 @@ expires.
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, update
+from sqlalchemy import and_, bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.outbox import Event, record_events
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
-from app.brands.models import Brand
 from app.messaging.models import Message
 from app.surveys.claim import BATCH
 from app.surveys.models import Survey
@@ -37,37 +38,42 @@ _accepted_at = (
 )
 
 
-def is_accepted(_now: datetime) -> ColumnElement[bool]:
-    """Condition: the survey is queued and a provider has accepted its message."""
-    return and_(Survey.status == SurveyStatus.queued, _accepted_at.is_not(None))
+is_accepted = and_(Survey.status == SurveyStatus.queued, _accepted_at.is_not(None))
+"""Condition: the survey is queued and a provider has accepted its message."""
 
 
-async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand_id: int, *, now: datetime) -> int:
     """Mark a batch of queued surveys as sent, at the time of acceptance; returns how many.
 
     Reminder and expiry were counted from queueing; they move by the time that the message waited.
     """
-    accepted = (
-        select(Survey.id, _accepted_at.label("sent_at"))
-        .where(Survey.brand_id == brand.id, is_accepted(now))
-        .order_by(Survey.id)
-        .limit(BATCH)
-        .with_for_update(key_share=True, skip_locked=True)
-        .cte("accepted")
-    )
-    waited = func.greatest(accepted.c.sent_at - Survey.queued_at, literal(timedelta(0)))
-    result = await session.scalars(
-        update(Survey)
-        .where(Survey.brand_id == brand.id, Survey.id == accepted.c.id)
-        .values(
-            status=SurveyStatus.sent,
-            sent_at=accepted.c.sent_at,
-            expires_at=Survey.expires_at + waited,
-            reminder_due_at=Survey.reminder_due_at + waited,
-        )
-        .returning(Survey.id)
-        .execution_options(synchronize_session=False)
-    )
-    confirmed = result.all()
-    await record_events(session, brand.id, [Event("survey.sent", survey_id, now) for survey_id in confirmed])
+    confirmed = await _CONFIRM.all(session, of_brand=brand_id)
+    await record_events(session, brand_id, [Event("survey.sent", survey_id, now) for survey_id in confirmed])
     return len(confirmed)
+
+
+def _as_it_is(survey_id: UUID) -> UUID:
+    return survey_id
+
+
+_accepted = (
+    select(Survey.id, _accepted_at.label("sent_at"))
+    .where(Survey.brand_id == bindparam("of_brand"), is_accepted)
+    .order_by(Survey.id)
+    .limit(BATCH)
+    .with_for_update(key_share=True, skip_locked=True)
+    .cte("accepted")
+)
+_waited = func.greatest(_accepted.c.sent_at - Survey.queued_at, literal(timedelta(0)))
+_CONFIRM = Prepared(
+    update(Survey)
+    .where(Survey.brand_id == bindparam("of_brand"), Survey.id == _accepted.c.id)
+    .values(
+        status=SurveyStatus.sent,
+        sent_at=_accepted.c.sent_at,
+        expires_at=Survey.expires_at + _waited,
+        reminder_due_at=Survey.reminder_due_at + _waited,
+    )
+    .returning(Survey.id),
+    _as_it_is,
+)

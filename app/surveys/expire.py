@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.tokens import Tokens
-from app.brands.models import Brand
 from app.messaging.models import Message
 from app.messaging.queue import cancel_messages
 from app.surveys.claim import BATCH
@@ -16,7 +15,7 @@ from app.surveys.rules import OPEN, SurveyStatus
 from app.surveys.templates import REMINDER, SURVEY
 
 
-def is_over(now: datetime) -> ColumnElement[bool]:
+def is_over(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """Condition: the survey can no longer be answered at `now`."""
     return and_(Survey.status.in_(OPEN), Survey.expires_at <= now)
 
@@ -32,11 +31,11 @@ def over_messages(now: datetime) -> dict[str, ColumnElement[bool]]:
     }
 
 
-async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+async def expire_due(session: AsyncSession, _tokens: Tokens, brand_id: int, *, now: datetime) -> int:
     """Expire a batch of surveys and cancel their messages; returns how many."""
     over = (
         select(Survey.id)
-        .where(Survey.brand_id == brand.id, is_over(now))
+        .where(Survey.brand_id == brand_id, is_over(now))
         .order_by(Survey.expires_at)
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
@@ -44,8 +43,8 @@ async def expire_due(session: AsyncSession, _tokens: Tokens, brand: Brand, *, no
     ids = (await session.scalars(over)).all()
     await session.execute(
         update(Survey)
-        .where(Survey.brand_id == brand.id, in_ids(Survey.id, ids))
+        .where(Survey.brand_id == brand_id, in_ids(Survey.id, ids))
         .values(status=SurveyStatus.expired, reminder_due_at=None)
     )
-    await cancel_messages(session, brand.id, ids, [SURVEY, REMINDER], reason="expired")
+    await cancel_messages(session, brand_id, ids, [SURVEY, REMINDER], reason="expired")
     return len(ids)

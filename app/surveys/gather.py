@@ -1,27 +1,30 @@
 """Load what decisions about surveys depend on, in a few queries per batch of any size."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_bound_ids
 from app.base.money import to_decimal
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.brands.rules import country_quiet_hours, zone_or
+from app.brands.setup import BrandSetup
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage
 from app.messaging.templates import TemplateSpec
 from app.orders.models import Order, StoredItem
 from app.orders.rules import OrderMoney
+from app.surveys.claim import DueSurvey
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyCause
 from app.surveys.schedule_rules import SurveyInput
@@ -66,7 +69,12 @@ class SurveyedOrder(NamedTuple):
         )
 
 
-_READ = tuple(getattr(Order, name) for name in SurveyedOrder._fields)
+_ORDERS = Prepared(
+    select(*(getattr(Order, name) for name in SurveyedOrder._fields)).where(
+        Order.brand_id == bindparam("of_brand"), in_bound_ids(Order.id, "ids")
+    ),
+    SurveyedOrder,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,18 @@ class Gathered:
 
 
 async def gather_orders(
-    session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Collection[UUID]
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    order_ids: Collection[UUID],
+    shops: Mapping[UUID, Shop] | None = None,
 ) -> dict[UUID, Gathered]:
-    """Inputs for these orders' surveys as the facts are now, by order id, without unknown ids."""
-    found = await session.execute(
-        select(*_READ).where(Order.brand_id == brand.id, in_ids(Order.id, list(order_ids)))
-    )
-    orders = [SurveyedOrder._make(row) for row in found]
-    shops = await load_shops(session, brand.id)
+    """Inputs for these orders' surveys as the facts are now, by order id, without unknown ids.
+
+    `shops` are all of the brand; without them they are read here.
+    """
+    orders = await _ORDERS.all(session, of_brand=brand.id, ids=list(order_ids))
+    shops = await load_shops(session, brand.id) if shops is None else shops
     contacts = await _contacts(session, tokens, brand, [order.customer_id for order in orders])
     return {
         order.id: Gathered(
@@ -113,13 +125,18 @@ async def gather_orders(
 
 
 async def gather_occasions(
-    session: AsyncSession, tokens: Tokens, brand: Brand, occasions: Collection[Occasion]
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    occasions: Collection[Occasion],
+    shops: Mapping[UUID, Shop] | None = None,
 ) -> dict[UUID, Gathered]:
     """Inputs for these occasions' surveys as their customers can be reached now, by occasion id.
 
-    Raises `KeyError` for a shop that the brand does not have.
+    `shops` are all of the brand; without them they are read here. Raises `KeyError` for a shop that
+    the brand does not have.
     """
-    shops = await load_shops(session, brand.id)
+    shops = await load_shops(session, brand.id) if shops is None else shops
     contacts = await _contacts(session, tokens, brand, [occasion.customer_id for occasion in occasions])
     return {
         occasion.id: Gathered(
@@ -135,21 +152,21 @@ async def gather_occasions(
 
 
 async def gather_surveys(
-    session: AsyncSession, tokens: Tokens, brand: Brand, surveys: Collection[Survey]
+    session: AsyncSession, tokens: Tokens, setup: BrandSetup, surveys: Collection[DueSurvey]
 ) -> dict[UUID, Gathered]:
     """Inputs for these surveys as the facts are now, by survey id; a few queries per batch."""
-    orders = await gather_orders(
-        session, tokens, brand, [survey.order_id for survey in surveys if survey.order_id is not None]
-    )
+    brand, shops = setup.brand, setup.shops
+    order_ids = [survey.order_id for survey in surveys if survey.order_id is not None]
+    orders = await gather_orders(session, tokens, brand, order_ids, shops)
     others = [occasion_of(survey) for survey in surveys if survey.order_id is None]
-    occasions = await gather_occasions(session, tokens, brand, others) if others else {}
+    occasions = await gather_occasions(session, tokens, brand, others, shops) if others else {}
     return {
         survey.id: occasions[survey.cause_id] if survey.order_id is None else orders[survey.order_id]
         for survey in surveys
     }
 
 
-def occasion_of(survey: Survey) -> Occasion:
+def occasion_of(survey: Survey | DueSurvey) -> Occasion:
     """The occasion of a survey. Raises `RuntimeError` for a row without customer or time."""
     if survey.customer_id is None or survey.triggered_at is None:
         raise RuntimeError("a survey about an occasion has a customer and a time")
@@ -206,7 +223,7 @@ def _occasion_input(
 
 
 def survey_message(
-    survey: Survey,
+    survey: DueSurvey,
     gathered: Gathered,
     template: TemplateSpec,
     channel: Channel,

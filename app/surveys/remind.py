@@ -3,36 +3,35 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
-from app.brands.find import load_programme
-from app.brands.models import Brand
+from app.brands.setup import load_setup
 from app.messaging.queue import NewMessage, queue_messages
-from app.surveys.claim import SurveyState, claim, next_reminder_at, state_of, write_states
+from app.surveys.claim import NOW, DueSurveys, SurveyState, next_reminder_at, state_of, write_states
 from app.surveys.gather import gather_surveys, survey_message
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 from app.surveys.schedule_rules import Deferred, Send, recheck_reminder
 from app.surveys.templates import REMINDER
 
+is_reminder_due = and_(Survey.status == SurveyStatus.sent, Survey.reminder_due_at <= NOW)
+"""Condition: the survey's next reminder is to be sent."""
+_DUE = DueSurveys(is_reminder_due, Survey.reminder_due_at)
 
-def is_reminder_due(now: datetime) -> ColumnElement[bool]:
-    """Condition: the survey's next reminder is to be sent at `now`."""
-    return and_(Survey.status == SurveyStatus.sent, Survey.reminder_due_at <= now)
 
-
-async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+async def remind_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now: datetime) -> int:
     """Queue, defer or drop the next reminder of a batch of surveys; returns how many were decided.
 
     Raises `RuntimeError` for a sent survey without customer, channel or end.
     """
-    surveys = await claim(session, brand.id, is_reminder_due(now), Survey.reminder_due_at)
+    surveys = await _DUE.claim(session, brand_id, now=now)
     if not surveys:
         return 0
-    programme = (await load_programme(session, brand.id)).programme
-    inputs = await gather_surveys(session, tokens, brand, surveys)
+    setup = await load_setup(session, brand_id)
+    programme = setup.in_force.programme
+    inputs = await gather_surveys(session, tokens, setup, surveys)
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
     for survey in surveys:
@@ -57,6 +56,6 @@ async def remind_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now
             next_at = next_reminder_at(programme, number, now=now)
             state = replace(state, reminders_sent=number, reminder_due_at=next_at)
         states.append(state)
-    await write_states(session, brand.id, states)
-    await queue_messages(session, brand.id, messages)
+    await write_states(session, brand_id, states)
+    await queue_messages(session, brand_id, messages)
     return len(surveys)

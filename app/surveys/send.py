@@ -6,20 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_bound_ids
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.base.turns import Busy
-from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.brands.rules import zone_or
+from app.brands.setup import load_setup
 from app.messaging.queue import NewMessage, queue_messages
 from app.surveys.claim import (
+    NOW,
+    DueSurvey,
+    DueSurveys,
     SurveyState,
-    claim,
     deferrals_of,
     next_reminder_at,
     state_of,
@@ -44,24 +47,25 @@ class _Day:
     """How many surveys may still be queued today; None for any number."""
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
-    """Condition: the survey is to be sent at `now`."""
-    return and_(Survey.status == SurveyStatus.planned, Survey.due_at <= now)
+is_due = and_(Survey.status == SurveyStatus.planned, Survey.due_at <= NOW)
+"""Condition: the survey is to be sent."""
+_DUE = DueSurveys(is_due, Survey.due_at)
 
 
-async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: datetime) -> int:
+async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now: datetime) -> int:
     """Queue, defer or skip a batch of due surveys; returns how many were decided.
 
     At most one survey per customer in `recontact_days` and `max_per_day` per brand, trials aside;
     both hold under concurrent calls: customers are locked while their latest survey is read, the
     brand's day while its places are counted. Raises `Busy` where another process counts them.
     """
-    programme = (await load_programme(session, brand.id)).programme
+    setup = await load_setup(session, brand_id)
+    brand, programme = setup.brand, setup.in_force.programme
     day = await _open_day(session, brand, programme, now=now)
-    surveys = await claim(session, brand.id, is_due(now), Survey.due_at)
+    surveys = await _DUE.claim(session, brand.id, now=now)
     if not surveys:
         return 0
-    inputs = await gather_surveys(session, tokens, brand, surveys)
+    inputs = await gather_surveys(session, tokens, setup, surveys)
     last_queued = await _last_queued(session, brand.id, [it.customer_id for it in surveys if it.customer_id])
     places = day.places
     states: list[SurveyState] = []
@@ -90,19 +94,26 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand: Brand, *, now: 
 
 async def _last_queued(
     session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
-) -> dict[UUID, datetime | None]:
+) -> dict[UUID, datetime]:
     """When each customer's latest survey but trials was queued; others are left out."""
-    rows = await session.execute(
-        select(Survey.customer_id, func.max(Survey.queued_at))
-        .where(
-            Survey.brand_id == brand_id,
-            in_ids(Survey.customer_id, customer_ids),
-            Survey.queued_at.is_not(None),
-            Survey.trial.is_(False),
-        )
-        .group_by(Survey.customer_id)
+    return dict(await _LAST_QUEUED.all(session, of_brand=brand_id, ids=customer_ids))
+
+
+def _pair(customer_id: UUID, queued_at: datetime) -> tuple[UUID, datetime]:
+    return customer_id, queued_at
+
+
+_LAST_QUEUED = Prepared(
+    select(Survey.customer_id, func.max(Survey.queued_at))
+    .where(
+        Survey.brand_id == bindparam("of_brand"),
+        in_bound_ids(Survey.customer_id, "ids"),
+        Survey.queued_at.is_not(None),
+        Survey.trial.is_(False),
     )
-    return {customer_id: queued_at for customer_id, queued_at in rows if customer_id is not None}
+    .group_by(Survey.customer_id),
+    _pair,
+)
 
 
 async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:
@@ -127,7 +138,7 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
 
 
 def _decided(
-    survey: Survey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
+    survey: DueSurvey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
 ) -> SurveyState:
     state = state_of(survey)
     match decision:

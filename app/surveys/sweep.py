@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, exists, literal, select, union
 
 from app.base.context import AppContext
+from app.base.prepared import Prepared
 from app.base.turns import Busy, Sweep
-from app.brands.find import load_brand
 from app.brands.models import Shop
+from app.surveys.claim import NOW
 from app.surveys.confirm import confirm_sent, is_accepted
 from app.surveys.expire import expire_due, is_over
 from app.surveys.models import Survey
@@ -20,9 +21,10 @@ from app.surveys.send import is_due, send_due
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One kind of work, done for a batch, and which surveys wait for it at a time."""
+    """One kind of work, done for a batch, and which surveys wait for it."""
 
-    is_waiting: Callable[[datetime], ColumnElement[bool]]
+    is_waiting: ColumnElement[bool]
+    """At `NOW`."""
     run: Callable[..., Awaitable[int]]
 
 
@@ -30,12 +32,12 @@ _STEPS = (
     _Step(is_due, send_due),
     _Step(is_accepted, confirm_sent),
     _Step(is_reminder_due, remind_due),
-    _Step(is_over, expire_due),
+    _Step(is_over(NOW), expire_due),
 )
 
 
-def _waiting(now: datetime) -> CompoundSelect[*tuple[Any, ...]]:
-    """Brands, and the places of the steps that have something to do for them, in that order.
+def _waiting() -> CompoundSelect[*tuple[Any, ...]]:
+    """Brands and, in that order, the places of the steps that have something to do at `NOW`.
 
     A brand with surveys has a shop. Shops are distributed with the surveys where a database is, so
     each node looks for its own; and of a brand with many due surveys one is looked at.
@@ -43,10 +45,17 @@ def _waiting(now: datetime) -> CompoundSelect[*tuple[Any, ...]]:
     of_shop = exists().where(Survey.brand_id == Shop.brand_id)
     return union(
         *(
-            select(Shop.brand_id, literal(place).label("place")).where(of_shop.where(step.is_waiting(now)))
+            select(Shop.brand_id, literal(place).label("place")).where(of_shop.where(step.is_waiting))
             for place, step in enumerate(_STEPS)
         )
     ).order_by("place")
+
+
+def _pair(brand_id: int, place: int) -> tuple[int, int]:
+    return brand_id, place
+
+
+_WAITING = Prepared(_waiting(), _pair)
 
 
 def sweep(context: AppContext) -> Sweep:
@@ -58,8 +67,8 @@ def sweep(context: AppContext) -> Sweep:
 
     async def brands(now: datetime) -> Sequence[int]:
         found: dict[int, list[_Step]] = {}
-        async with context.sessions() as session:
-            for brand_id, place in await session.execute(_waiting(now)):
+        async with context.reading_sessions() as session:
+            for brand_id, place in await _WAITING.all(session, now=now):
                 found.setdefault(brand_id, []).append(_STEPS[place])
         found_due.update(found)
         return sorted(found)
@@ -71,8 +80,7 @@ def sweep(context: AppContext) -> Sweep:
             await context.precedence.give_way()
             try:
                 async with context.sessions.begin() as session:
-                    brand = await load_brand(session, brand_id)
-                    moved += await step.run(session, context.tokens, brand, now=now)
+                    moved += await step.run(session, context.tokens, brand_id, now=now)
             except Busy as error:
                 busy = error
         if busy is not None and not moved:

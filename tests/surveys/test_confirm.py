@@ -58,7 +58,7 @@ async def test_concurrent_sweeps_confirm_each_survey_once(context, brand, shop):
 
     async def confirm() -> int:
         async with context.sessions.begin() as session:
-            return await confirm_sent(session, context.tokens, brand, now=NOW)
+            return await confirm_sent(session, context.tokens, brand.id, now=NOW)
 
     assert sum(await asyncio.gather(*(confirm() for _ in range(4)))) == 6
     surveys = [await survey_of(context, brand, order_id) for order_id in orders]

@@ -330,7 +330,7 @@ async def test_a_concurrent_response_and_reminder_do_not_deadlock(context, brand
 
     async def remind() -> None:
         async with context.sessions.begin() as session:
-            await remind_due(session, context.tokens, brand, now=NOW + timedelta(days=4))
+            await remind_due(session, context.tokens, brand.id, now=NOW + timedelta(days=4))
 
     async with asyncio.timeout(30):
         await asyncio.gather(*(answer(survey) for survey in surveys), remind(), remind(), remind())

@@ -144,7 +144,7 @@ async def test_concurrent_sweeps_survey_a_customer_once(context, brand, shop):
 
     async def turn() -> None:
         async with context.sessions.begin() as session:
-            await send_due(session, context.tokens, brand, now=NOW)
+            await send_due(session, context.tokens, brand.id, now=NOW)
 
     await asyncio.gather(*(turn() for _ in range(6)))
     await advance(context)
@@ -178,7 +178,7 @@ async def test_the_days_most_holds_under_concurrent_sweeps_and_the_rest_is_put_o
         # Who finds the day's count taken leaves what is due to the other.
         with suppress(Busy):
             async with context.sessions.begin() as session:
-                await send_due(session, context.tokens, brand, now=NOW)
+                await send_due(session, context.tokens, brand.id, now=NOW)
 
     await asyncio.gather(*(turn() for _ in range(4)))
     assert await advance(context) == 0
@@ -273,7 +273,7 @@ async def test_a_batch_takes_the_same_number_of_queries_however_many_are_due(con
 
         event.listen(context.engine.sync_engine, "before_cursor_execute", count)
         async with context.sessions.begin() as session:
-            assert await send_due(session, context.tokens, brand, now=NOW) == many
+            assert await send_due(session, context.tokens, brand.id, now=NOW) == many
         event.remove(context.engine.sync_engine, "before_cursor_execute", count)
         counts.append(len(seen))
     assert counts[0] == counts[1] <= 16

@@ -30,12 +30,7 @@ _RENAME = Prepared(
 )
 _NAME = Prepared(text("SELECT name FROM brands WHERE id = :of_brand"), str)
 _COPY = Prepared(
-    text("""
-        INSERT INTO brands (slug, name, time_zone, locale, postal_address, domains, branding, countries)
-        SELECT slug, name, time_zone, locale, postal_address, domains, branding, countries FROM brands
-        WHERE id = :of_brand
-    """),
-    tuple,
+    text("INSERT INTO shop_slugs SELECT shop_slugs.* FROM shop_slugs WHERE brand_id = :of_brand"), tuple
 )
 
 
@@ -69,12 +64,12 @@ async def test_it_sees_what_the_session_has_not_written_yet(session, brand):
     assert await Prepared(text("SELECT count(*) FROM brands WHERE slug = 'pending'"), int).all(session) == [1]
 
 
-async def test_errors_are_those_of_sqlalchemy_and_a_savepoint_undoes_them(session, brand):
+async def test_errors_are_those_of_sqlalchemy_and_a_savepoint_undoes_them(session, shop):
     with pytest.raises(IntegrityError) as raised:
         async with session.begin_nested():
-            await _COPY.run(session, of_brand=brand.id)
+            await _COPY.run(session, of_brand=shop.brand_id)
     assert sqlstate_of(raised.value) == "23505"
-    assert await _NAME.all(session, of_brand=brand.id) == [brand.name]
+    assert len(await _SHOPS.all(session, of_brand=shop.brand_id)) == 1
 
 
 async def test_a_lost_connection_is_reported_as_lost_and_replaced(context, brand):

@@ -182,6 +182,9 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")
     ] = None,
+    platform: Annotated[
+        str, typer.Option(help="Where the generated shop sells: checkout, or a fake of woocommerce.")
+    ] = "checkout",
     exit_after: Annotated[
         bool, typer.Option("--exit", help="Exit after the summary instead of serving.")
     ] = False,
@@ -189,4 +192,6 @@ def demo(
     """Run the demo from orders to rewards in a home directory of its own, then serve its pages."""
     from app.demo import run as demo_run
 
-    console.run(demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not exit_after))
+    console.run(
+        demo_run.run(orders=orders, seed=seed, port=port, data=data, stay=not exit_after, platform=platform)
+    )

@@ -22,8 +22,11 @@ _ONE_DEMO = 0x7E4FDE40
 """Key of an advisory lock: a second demo in the same home would drop the tables of the first."""
 
 
-def demo_settings(port: int) -> Settings:
-    """The demo's own settings: none of the installation's, and above all not its providers."""
+def demo_settings(port: int, *, local_platforms: bool = False) -> Settings:
+    """The demo's own settings: none of the installation's, and above all not its providers.
+
+    With `local_platforms` shops may be connected to fakes on this machine.
+    """
     return load_settings(
         _env_file=None,
         home=HOME,
@@ -33,6 +36,7 @@ def demo_settings(port: int) -> Settings:
         public_url=f"http://127.0.0.1:{port}",
         email_provider=EmailProvider.outbox,
         sms_provider=SmsProvider.outbox,
+        local_platforms=local_platforms,
     )
 
 

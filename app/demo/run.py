@@ -17,12 +17,14 @@ from app.base import clock, schema
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.db import WORKER
+from app.base.errors import AppError
 from app.base.listener import listening
 from app.base.log import configure_logs
 from app.base.pools import worker_pools
 from app.base.secret_key import bind_key
 from app.brands.add import add_brand, add_shop, change_programme
-from app.brands.models import Brand
+from app.brands.models import Brand, Shop
+from app.brands.rules import Platform
 from app.demo import figures, generated_shop, olist
 from app.demo.client import DemoClient
 from app.demo.console import Reporter
@@ -32,8 +34,11 @@ from app.demo.runner import ScenarioRunner
 from app.demo.scenario import Scenario, ShopSetup
 from app.demo.shared_clock import SharedClock
 from app.demo.simulated_clock import SimulatedClock
+from app.demo.storefronts import PLATFORMS, SETTINGS, for_platform, open_storefront
 from app.demo.story import describe_life
+from app.platforms.shop_settings import new_settings
 from app.referrals.models import Code, Referrer
+from app.referrals.publication_models import PUBLISHING_SWEEPS
 from app.surveys.models import Survey
 from app.surveys.rules import OPEN, SurveyStatus
 from app.wiring import Parts, open_parts
@@ -43,23 +48,28 @@ SLUG = "demo"
 STAFF = "demo@example.com"
 
 
-async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: bool) -> None:
+async def run(
+    *, orders: int, seed: int, port: int, data: Path | None, stay: bool, platform: str = "checkout"
+) -> None:
     """Run the demo: a generated shop of `orders` orders, or the real ones in `data`.
 
-    With `stay` it keeps serving afterwards until stopped. Every run starts from an empty database.
-    Raises `AppError` where the port is taken, the data cannot be read, or a demo is running
-    already.
+    A generated shop may be on a `platform`, a fake of which runs in this process. With `stay` it
+    keeps serving afterwards until stopped. Every run starts from an empty database. Raises
+    `AppError` where the port is taken, the data cannot be read, the platform cannot be played, or a
+    demo is running already.
     """
     began = clock.monotonic()
     today = clock.now()
+    sold_on = _platform(platform, data)
     scenario = (
         generated_shop.make_scenario(orders=orders, seed=seed, today=today)
         if data is None
         else olist.make_scenario(data, seed=seed, today=today)
     )
+    scenario = for_platform(scenario, sold_on)
     reporter = Reporter()
     with listening("127.0.0.1", port) as listener:
-        settings = demo_settings(port)
+        settings = demo_settings(port, local_platforms=sold_on is not Platform.checkout)
         configure_logs(settings.log_format, level=logging.WARNING)
         async with (
             exclusive_database(settings),
@@ -71,24 +81,27 @@ async def run(*, orders: int, seed: int, port: int, data: Path | None, stay: boo
             reporter.line("Schema is at head", seconds=clock.monotonic() - began)
             async with serving(parts, listener):
                 reporter.line("Web listens", seconds=clock.monotonic() - began, remark=settings.public_url)
-                await _until_stopped(_run_scenario(parts, scenario, reporter, began=began, stay=stay))
+                await _until_stopped(
+                    _run_scenario(parts, scenario, reporter, began=began, stay=stay, platform=sold_on)
+                )
 
 
 async def _run_scenario(
-    parts: Parts, scenario: Scenario, reporter: Reporter, *, began: float, stay: bool
+    parts: Parts, scenario: Scenario, reporter: Reporter, *, began: float, stay: bool, platform: Platform
 ) -> None:
     shared = SharedClock(parts.context)
     await shared.start(scenario.begin)
-    created = await create_shop(parts.context, scenario.setup)
+    created = await create_shop(parts.context, scenario.setup, platform)
     client = DemoClient(parts.context.settings.public_url, shop=SLUG, secret=created.secret)
     try:
         if scenario.note:
             reporter.line(scenario.note)
         simulated = SimulatedClock(parts.context, sweeps_of(parts), scenario.begin, shared=shared)
-        runner = ScenarioRunner(parts.context, created.brand, scenario, client, simulated)
-        first_code = await _run_phases(parts, created.brand, scenario, runner, simulated, reporter)
-        await shared.end()
-        summary = await _summary(parts.context, created, client)
+        async with open_storefront(parts.context, created.shop, client) as storefront:
+            runner = ScenarioRunner(parts.context, created.brand, scenario, client, simulated, storefront)
+            first_code = await _run_phases(parts, created.brand, scenario, runner, simulated, reporter)
+            await shared.end()
+            summary = await _summary(parts.context, created, client) | storefront.summary()
         summary["seconds"] = round(clock.monotonic() - began, 2)
         summary["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
         summary["note"] = scenario.note
@@ -117,7 +130,7 @@ async def _run_phases(
 ) -> float | None:
     """Run all phases; returns when the first code was seen, on the monotonic clock."""
     before, described = Figures(), ""
-    async with simulated.worker("urgent", "messages"):
+    async with simulated.worker("urgent", "messages", *PUBLISHING_SWEEPS.values()):
         for phase in scenario.phases:
             phase_began = clock.monotonic()
             result = await runner.run_until(phase.until)
@@ -137,11 +150,23 @@ class DemoShop:
     """The demo's brand as created, with its webhook secret and an API key for reading."""
 
     brand: Brand
+    shop: Shop
     secret: str
     api_key: str
 
 
-async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
+def _platform(name: str, data: Path | None) -> Platform:
+    """The platform of this name. Raises `AppError` for one that the demo cannot play."""
+    found = next((each for each in PLATFORMS if each.value == name), None)
+    if found is None or (data is not None and found is not Platform.checkout):
+        names = " or ".join(each.value for each in PLATFORMS)
+        raise AppError("bad_platform", f"The demo plays {names}, and real orders on checkout alone.")
+    return found
+
+
+async def create_shop(
+    context: AppContext, setup: ShopSetup, platform: Platform = Platform.checkout
+) -> DemoShop:
     """Create brand, shop, programme, one staff member and an API key for reading."""
     async with context.sessions.begin() as session:
         brand = await add_brand(
@@ -153,7 +178,7 @@ async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
             postal_address=setup.postal_address,
         )
         actor = cli_actor(brand.id)
-        _, secret = await add_shop(
+        shop, secret = await add_shop(
             session,
             context.tokens,
             brand,
@@ -162,10 +187,13 @@ async def create_shop(context: AppContext, setup: ShopSetup) -> DemoShop:
             actor=actor,
             currency=setup.currency,
             url=setup.url,
+            platform=platform,
+            time_zone=setup.time_zone,
+            platform_settings=new_settings(platform, SETTINGS.get(platform, {})),
         )
         await change_programme(session, brand.id, setup.programme, actor=actor)
         await staff.add_staff(session, brand.id, STAFF, Role.admin, actor=actor)
-        return DemoShop(brand, secret, await keys.add_key(session, brand.id, [Scope.read], actor=actor))
+        return DemoShop(brand, shop, secret, await keys.add_key(session, brand.id, [Scope.read], actor=actor))
 
 
 async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from app.customers.models import Customer
 from app.demo.client import DemoClient
 from app.demo.scenario import PlannedDelivery, Scenario, with_code
 from app.demo.simulated_clock import SimulatedClock
+from app.demo.storefronts import CheckoutStorefront, Storefront
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
-from app.referrals.rules import CodeKind
+from app.referrals.publication_models import CodePublication
+from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
@@ -55,12 +57,14 @@ class ScenarioRunner:
         scenario: Scenario,
         client: DemoClient,
         simulated: SimulatedClock,
+        storefront: Storefront | None = None,
     ) -> None:
         self._context = context
         self._brand_id = brand.id
         self._percent = scenario.setup.programme.offer.friend_discount.percent
         self._script = scenario
         self._client = client
+        self._storefront = storefront or CheckoutStorefront(client)
         self._clock = simulated
         self._delivered = 0
         self._seen_surveys: set[UUID] = set()
@@ -113,7 +117,7 @@ class ScenarioRunner:
             await self._load_codes()
         if self._codes:
             await self._client.visit([f"/r/{self._code_for(delivery).slug}" for delivery in friends])
-        self._result.deliveries += await self._client.deliver(
+        self._result.deliveries += await self._storefront.deliver(
             [(delivery.delivery_id, self._body(delivery)) for delivery in due]
         )
 
@@ -162,10 +166,14 @@ class ScenarioRunner:
         return len(forms)
 
     async def _wait_for_offers(self) -> None:
-        """Wait until the worker has sent what answers led to, for a moment at most.
+        """Wait until the worker has published codes and sent offers, for a moment at most.
 
         The clock must not move between an answer and its offer.
         """
+        unpublished = select(CodePublication.code_id).where(
+            CodePublication.brand_id == self._brand_id,
+            CodePublication.state.in_([PublicationState.wanted, PublicationState.sending]),
+        )
         waiting = select(Message.id).where(
             Message.brand_id == self._brand_id,
             Message.template == OFFER.name,
@@ -174,7 +182,8 @@ class ScenarioRunner:
         until = clock.monotonic() + _OFFERS_SECONDS
         while clock.monotonic() < until:
             async with self._context.sessions() as session:
-                if await session.scalar(waiting.where(Message.due_at <= clock.now()).limit(1)) is None:
+                is_sent = await session.scalar(waiting.where(Message.due_at <= clock.now()).limit(1)) is None
+                if is_sent and await session.scalar(unpublished.limit(1)) is None:
                     return
             await asyncio.sleep(0.01)
 

@@ -22,10 +22,12 @@ from app.base import clock
 from app.base.context import AppContext
 from app.base.db import COMMAND
 from app.base.embedded import stop_embedded
+from app.base.errors import AppError
 from app.base.pools import command_pools
 from app.brands.find import find_brand
 from app.demo import generated_shop
 from app.demo.environment import demo_settings
+from app.demo.run import run
 from app.demo.scenario import with_code
 from app.insight.nps import nps
 from app.insight.overview import overview
@@ -91,6 +93,29 @@ def test_demo_plays_the_whole_story_and_violates_no_invariant(tmp_path: Path) ->
         asyncio.run(check_what_the_dashboard_shows(home, summary))
     finally:
         stop_embedded(home)
+
+
+@pytest.mark.slow
+def test_demo_sells_at_a_fake_of_woocommerce_whose_carts_know_the_codes(tmp_path: Path) -> None:
+    port = str(free_port())
+    done = tenfold(tmp_path, "demo", "--orders", "18", "--platform", "woocommerce", "--port", port, "--exit")
+    assert (done.returncode, done.stderr) == (0, "")
+    summary = json.loads(done.stdout)
+    assert (summary["orders"], summary["schema_violations"], summary["coupons_refused"]) == (18, 0, 0)
+    assert summary["coupons"] == summary["codes"] > 0
+    assert summary["coupon_uses"] == summary["redemptions"] + summary["refused"] > 0
+    looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
+    try:
+        assert json.loads(looked.stdout)["violations"] == []
+    finally:
+        stop_embedded(tmp_path / ".tenfold-demo")
+
+
+async def test_demo_refuses_a_platform_that_it_cannot_play():
+    for platform, data in (("shopify", None), ("woocommerce", Path("real"))):
+        with pytest.raises(AppError) as refused:
+            await run(orders=1, seed=1, port=0, data=data, stay=False, platform=platform)
+        assert refused.value.code == "bad_platform"
 
 
 async def check_what_the_dashboard_shows(home: Path, summary: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from app.base.http import open_session
 from app.brands.programme import DiscountKind
 from app.demo.fakes.woocommerce.coupons import CartRefusal, create_coupon, show_coupon
 from app.demo.fakes.woocommerce.errors import RestError
-from app.demo.fakes.woocommerce.orders import place_order
+from app.demo.fakes.woocommerce.orders import FakeBuyer, place_order
 from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
@@ -123,7 +123,7 @@ async def test_a_code_becomes_a_coupon_that_enforces_all_that_a_cart_can(http, f
     assert made["date_expires"] == "2027-03-28T03:30:00"
 
     before = EXPIRES - timedelta(days=1)
-    order = place_order(shop, "ben@example.com", Decimal(80), codes=["ANA-7K4QX"], at=before)
+    order = place_order(shop, FakeBuyer("ben@example.com"), Decimal(80), codes=["ANA-7K4QX"], at=before)
     assert (order["total"], order["coupon_lines"][0]["code"]) == ("72.00", "ana-7k4qx")
     assert violations("order", order) == []
     for email, goods, at in (
@@ -132,7 +132,7 @@ async def test_a_code_becomes_a_coupon_that_enforces_all_that_a_cart_can(http, f
         ("cleo@example.com", Decimal(80), EXPIRES + timedelta(seconds=1)),
     ):
         with pytest.raises(CartRefusal):
-            place_order(shop, email, goods, codes=["ANA-7K4QX"], at=at)
+            place_order(shop, FakeBuyer(email), goods, codes=["ANA-7K4QX"], at=at)
     assert await listed(http, fake, shop) == [FoundCode("ANA-7K4QX", str(made["id"]), 1)]
 
 

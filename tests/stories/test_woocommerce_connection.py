@@ -19,7 +19,7 @@ from app.brands.add import add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
 from app.demo.fakes.woocommerce.coupons import show_coupon
-from app.demo.fakes.woocommerce.orders import change_order, place_order, refund_order
+from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order, refund_order
 from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
@@ -119,7 +119,7 @@ async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo
     assert coupon is not None
     assert violations("coupon", show_coupon(woo.remote, coupon)) == []
 
-    order = place_order(woo.remote, "ben@example.com", Decimal(80), codes=[code.display], at=NOW)
+    order = place_order(woo.remote, FakeBuyer("ben@example.com"), Decimal(80), codes=[code.display], at=NOW)
     assert await woo.fake.deliver(woo.remote, "order.created", order, times=2) == 1
     await woo.run()
     assert await redemption(woo.context) == (RedemptionStatus.pending, None)
@@ -137,7 +137,9 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
     context, fake, remote = woo.context, woo.fake, woo.remote
     bought_at = NOW - timedelta(days=1)
     first, second = (
-        place_order(remote, f"{name}@example.com", Decimal(80), shipping=Decimal("4.90"), at=bought_at)
+        place_order(
+            remote, FakeBuyer(f"{name}@example.com"), Decimal(80), shipping=Decimal("4.90"), at=bought_at
+        )
         for name in ("ana", "ben")
     )
     for order in (first, second):

@@ -1,6 +1,7 @@
 """Orders and refunds: made by buyers, listed by the API."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,15 +15,38 @@ _DATES = ("date_created", "date_modified", "date_paid", "date_completed")
 _ADDRESS = ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode")
 
 
+@dataclass(frozen=True)
+class FakeBuyer:
+    """Somebody who orders; without a `customer_id` as a guest."""
+
+    email: str
+    first_name: str = "Ben"
+    last_name: str = "Ito"
+    country: str = "DE"
+    phone: str = ""
+    customer_id: int = 0
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """What plugins write into `meta_data`."""
+
+
+@dataclass(frozen=True)
+class FakeLine:
+    """A line of a cart."""
+
+    name: str
+    price: Decimal
+    quantity: int = 1
+    sku: str = ""
+
+
 def place_order(
     shop: FakeShop,
-    email: str,
-    goods: Decimal,
+    buyer: FakeBuyer,
+    goods: Decimal | Sequence[FakeLine],
     *,
     codes: Sequence[str] = (),
     shipping: Decimal = Decimal(0),
-    customer_id: int = 0,
-    meta: Mapping[str, str] | None = None,
+    number: int | None = None,
     at: datetime | None = None,
 ) -> dict[str, Any]:
     """A paid order without taxes, as the API shows it. Raises `CartRefusal` for a coupon.
@@ -30,33 +54,51 @@ def place_order(
     Each coupon counts one use by the e-mail address, as for a guest.
     """
     now = at or datetime.now(UTC)
+    lines = [FakeLine("Mug", goods, sku="MUG")] if isinstance(goods, Decimal) else goods
+    total = sum((each.price * each.quantity for each in lines), Decimal(0))
     found = [
-        discount_of(shop, code, email=email, goods=goods, others=len(codes) - 1, now=now) for code in codes
+        discount_of(shop, code, email=buyer.email, goods=total, others=len(codes) - 1, now=now)
+        for code in codes
     ]
-    off = min(sum((each for _, each in found), Decimal(0)), goods)
-    order = _order(shop, email, customer_id)
-    line = {"id": shop.new_id(), "name": "Mug", "product_id": 93, "variation_id": 0, "quantity": 1}
-    line |= {"tax_class": "", "subtotal": decimals(goods), "subtotal_tax": "0.00", "sku": "MUG"}
-    line |= {"total": decimals(goods - off), "total_tax": "0.00", "taxes": [], "meta_data": []}
-    line |= {"price": float(goods - off)}
+    off = min(sum((each for _, each in found), Decimal(0)), total)
+    order = _order(shop, buyer, number or shop.new_id())
     order |= {
-        "total": decimals(goods - off + shipping),
+        "total": decimals(total - off + shipping),
         "discount_total": decimals(off),
         "shipping_total": decimals(shipping),
-        "line_items": [line],
+        "line_items": [_line(shop, each, (total - off) / total if total else Decimal(1)) for each in lines],
         "coupon_lines": [
             {"id": shop.new_id(), "code": coupon.code, "discount": decimals(each), "discount_tax": "0.00"}
             for coupon, each in found
         ],
-        "meta_data": [
-            {"id": shop.new_id(), "key": key, "value": value} for key, value in (meta or {}).items()
-        ],
+        "meta_data": [{"id": shop.new_id(), "key": key, "value": value} for key, value in buyer.meta.items()],
     }
     order |= _dates(shop, date_created=now, date_modified=now, date_paid=now, date_completed=None)
     for coupon, _ in found:
-        coupon.used_by.append(email)
+        coupon.used_by.append(buyer.email)
     shop.orders[order["id"]] = order
     return order
+
+
+def _line(shop: FakeShop, line: FakeLine, paid: Decimal) -> dict[str, Any]:
+    """A line item; `paid` is the part of its price that is left after discounts."""
+    subtotal = line.price * line.quantity
+    return {
+        "id": shop.new_id(),
+        "name": line.name,
+        "product_id": 93,
+        "variation_id": 0,
+        "quantity": line.quantity,
+        "tax_class": "",
+        "subtotal": decimals(subtotal),
+        "subtotal_tax": "0.00",
+        "total": decimals(subtotal * paid),
+        "total_tax": "0.00",
+        "taxes": [],
+        "meta_data": [],
+        "sku": line.sku,
+        "price": float(line.price * paid),
+    }
 
 
 def change_order(shop: FakeShop, number: int, status: str, *, at: datetime | None = None) -> dict[str, Any]:
@@ -92,9 +134,9 @@ def refund_order(
     return order | _dates(shop, date_modified=now)
 
 
-def _order(shop: FakeShop, email: str, customer_id: int) -> dict[str, Any]:
-    number = shop.new_id()
-    address = dict.fromkeys(_ADDRESS, "") | {"first_name": "Ben", "last_name": "Ito", "country": "DE"}
+def _order(shop: FakeShop, buyer: FakeBuyer, number: int) -> dict[str, Any]:
+    address = dict.fromkeys(_ADDRESS, "")
+    address |= {name: getattr(buyer, name) for name in ("first_name", "last_name", "country")}
     texts = ("created_via", "customer_ip_address", "customer_user_agent", "customer_note", "payment_method")
     order: dict[str, Any] = dict.fromkeys((*texts, "payment_method_title", "transaction_id", "cart_hash"), "")
     order |= dict.fromkeys(("discount_tax", "shipping_tax", "cart_tax", "total_tax"), "0.00")
@@ -109,8 +151,8 @@ def _order(shop: FakeShop, email: str, customer_id: int) -> dict[str, Any]:
         "status": "processing",
         "currency": shop.currency,
         "prices_include_tax": True,
-        "customer_id": customer_id,
-        "billing": {**address, "email": email, "phone": ""},
+        "customer_id": buyer.customer_id,
+        "billing": {**address, "email": buyer.email, "phone": buyer.phone},
         "shipping": {**address, "phone": ""},
     }
 

@@ -135,6 +135,19 @@ async def test_a_refused_recipient_alone_is_refused(
     assert isinstance(results[1], Accepted)
 
 
+@pytest.mark.parametrize("fault", [MailFault.lost_at_reset, MailFault.refused_reset])
+async def test_a_refused_recipient_stays_refused_where_the_connection_cannot_go_on(
+    server: FakeMailServer, make: Make, fault: MailFault
+) -> None:
+    provider = make(connections=1)
+    server.replies.recipient.append("550 5.1.1 user unknown")
+    server.replies.faults.append(fault)
+    results = await provider.send(batch(recipient(1), recipient(2)))
+    assert isinstance(results[0], RecipientRefused)
+    assert isinstance(results[1], Accepted)
+    assert (len(server.taken), server.opened) == (1, 2)
+
+
 async def test_an_address_that_does_not_exist_is_told_apart(server: FakeMailServer, make: Make) -> None:
     server.replies.recipient.append("550 5.1.1 <person1@example.com>: user unknown")
     (result,) = await make().send(batch(recipient()))

@@ -20,6 +20,8 @@ class MailFault(StrEnum):
 
     lost_at_sender = "connection lost at MAIL"
     lost_at_recipient = "connection lost at RCPT"
+    lost_at_reset = "connection lost at RSET"
+    refused_reset = "RSET refused"
     lost_after = "connection lost after the mail was taken"
     hang_after = "no reply after the mail was taken"
 
@@ -124,6 +126,11 @@ class FakeMailServer:
         if reply is None:
             envelope.rcpt_tos.append(address)
         return reply or "250 OK"
+
+    async def handle_RSET(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+        if self._next_fault_is(MailFault.lost_at_reset):
+            return _lose(server)
+        return "503 5.5.1 no" if self._next_fault_is(MailFault.refused_reset) else "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.got_mail.set()

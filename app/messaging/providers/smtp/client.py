@@ -124,6 +124,10 @@ class _LostEarly(Exception):
 
 
 async def _start_over(smtp: aiosmtplib.SMTP) -> None:
-    """End the mail that was begun, so that the connection takes another."""
-    if smtp.is_connected:
+    """End the mail that was begun, so that the connection takes another; else close it."""
+    if not smtp.is_connected:
+        return
+    try:
         await smtp.rset()
+    except (aiosmtplib.SMTPException, OSError):
+        smtp.close()

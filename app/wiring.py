@@ -1,12 +1,13 @@
 """Builds the parts of a process from the settings: database, providers and keys.
 
-The only module that chooses adapters.
+The only module that chooses adapters. A vendor's client is imported where it is chosen, so that a
+process does not load the libraries of the others.
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 from urllib.parse import urlsplit
 
 from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
@@ -19,9 +20,9 @@ from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Provider
-from app.messaging.providers.sendgrid.client import SendGrid
-from app.messaging.providers.smtp.client import Smtp
-from app.messaging.providers.twilio.client import Twilio
+
+if TYPE_CHECKING:
+    from app.messaging.providers.smtp.client import Smtp
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def _email(context: AppContext) -> Provider:
             assert_never(settings.email_provider)
 
 
-def _sendgrid(context: AppContext) -> SendGrid:
+def _sendgrid(context: AppContext) -> Provider:
+    from app.messaging.providers.sendgrid.client import SendGrid  # noqa: PLC0415  # only if chosen
+
     settings = context.settings
     assert settings.sendgrid_api_key is not None  # noqa: S101  # the settings refuse to load otherwise
     return SendGrid(
@@ -114,8 +117,10 @@ def _sendgrid(context: AppContext) -> SendGrid:
     )
 
 
-def smtp_of(settings: Settings) -> Smtp:
+def smtp_of(settings: Settings) -> "Smtp":
     """The mail server that the settings name. Must be called in the running loop."""
+    from app.messaging.providers.smtp.client import Smtp  # noqa: PLC0415  # only if chosen
+
     server = settings.mail_server
     assert server is not None  # noqa: S101  # the settings refuse to load otherwise
     return Smtp(server, host_name=urlsplit(settings.public_url).hostname or "localhost")
@@ -132,7 +137,9 @@ def _sms(context: AppContext) -> Provider:
             assert_never(settings.sms_provider)
 
 
-def _twilio(context: AppContext) -> Twilio:
+def _twilio(context: AppContext) -> Provider:
+    from app.messaging.providers.twilio.client import Twilio  # noqa: PLC0415  # only if chosen
+
     settings = context.settings
     assert settings.twilio_account_sid  # noqa: S101  # the settings refuse to load otherwise
     assert settings.twilio_auth_token  # noqa: S101

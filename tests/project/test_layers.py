@@ -5,7 +5,9 @@ Layers between packages are import-linter's; these are the layers inside them, r
 statements."""
 
 import ast
+from collections.abc import Iterable
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -89,13 +91,13 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports.
+def imports_of(nodes: Iterable[ast.AST]) -> set[str]:
+    """Every module that these nodes import.
 
     `from package import module` counts as the module where it is one.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -107,7 +109,22 @@ def imports_of(path: Path) -> set[str]:
 
 FILES = {name_of(path): path for path in APP.rglob("*.py")}
 MODULES = FILES.keys()
-IMPORTS = {module: imports_of(path) for module, path in FILES.items()}
+
+
+@cache
+def every_import() -> dict[str, set[str]]:
+    """What each module imports, at its top or in a function."""
+    return {module: imports_of(ast.walk(ast.parse(path.read_text()))) for module, path in FILES.items()}
+
+
+def loaded_with(*modules: str) -> set[str]:
+    """What is imported before a function of these modules is called."""
+    found, new = set(modules), set(modules)
+    while new:
+        trees = [ast.parse(FILES[each].read_text()).body for each in new if each in FILES]
+        new = set().union(*(imports_of(tree) for tree in trees)) - found
+        found |= new
+    return found
 
 
 def is_one_of(module: str, names: set[str]) -> bool:
@@ -117,7 +134,7 @@ def is_one_of(module: str, names: set[str]) -> bool:
 def test_only_routes_import_the_web_framework():
     wrong = [
         f"{module} imports {each}"
-        for module, imported in IMPORTS.items()
+        for module, imported in every_import().items()
         if level_of(module) is not Level.routes
         for each in imported
         if is_one_of(each, WEB)
@@ -129,7 +146,10 @@ def test_rules_import_no_database_web_vendor_clock_or_chance():
     rules = [module for module in MODULES if level_of(module) is Level.rules]
     assert len(rules) >= 8
     wrong = [
-        f"{module} imports {each}" for module in rules for each in IMPORTS[module] if is_one_of(each, IMPURE)
+        f"{module} imports {each}"
+        for module in rules
+        for each in every_import()[module]
+        if is_one_of(each, IMPURE)
     ]
     assert wrong == []
 
@@ -142,17 +162,23 @@ def test_imports_inside_a_package_go_down(package):
     wrong = [
         f"{module} ({level_of(module).name}) imports {each} ({level_of(each).name})"
         for module in inside
-        for each in IMPORTS[module] & inside
+        for each in every_import()[module] & inside
         if level_of(each) > level_of(module)
     ]
     assert wrong == []
+
+
+def test_a_worker_loads_the_clients_of_no_vendor_that_is_not_chosen():
+    loaded = loaded_with("app.worker", "app.wiring")
+    assert "app.messaging.providers.outbox.client" in loaded
+    assert sorted(each for each in loaded if is_one_of(each, {"twilio", "sendgrid", "aiosmtplib"})) == []
 
 
 def test_a_module_that_may_know_the_web_does_know_it():
     assert [
         module
         for module in WEB_MODULES
-        if not any(is_one_of(each, WEB) for each in IMPORTS.get(module, set()))
+        if not any(is_one_of(each, WEB) for each in every_import().get(module, set()))
     ] == []
 
 

@@ -33,12 +33,9 @@ PUBLIC = "https://tenfold.example"
 PLATFORM_SECRET = "a shared secret of sixteen"
 
 
-DOCUMENT = openapi_document()
-
-
 def request_of(path: str) -> dict[str, Any]:
     """The documented operation of a webhook endpoint."""
-    return DOCUMENT["paths"][path]["post"]
+    return openapi_document()["paths"][path]["post"]
 
 
 def examples_of(path: str) -> dict[str, Any]:

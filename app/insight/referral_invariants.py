@@ -206,4 +206,50 @@ INVARIANTS = (
             OR (parent.disabled_at IS NOT NULL AND codes.disabled_at IS NULL)
         """,
     ),
+    Invariant(
+        "offers_are_of_live_codes",
+        "no offer message was queued for a code that was never live in its referrer's shop",
+        "msg",
+        """
+        SELECT messages.brand_id, messages.id AS row FROM messages
+        JOIN codes ON codes.brand_id = messages.brand_id AND codes.id = messages.subject_id
+        JOIN referrers ON referrers.brand_id = codes.brand_id AND referrers.id = codes.referrer_id
+        WHERE messages.template = 'offer' AND codes.redeemable AND NOT EXISTS (SELECT FROM code_publications
+            WHERE code_publications.brand_id = codes.brand_id AND code_publications.code_id = codes.id
+                AND code_publications.shop_id = referrers.shop_id
+                AND code_publications.live_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "publications_go_on",
+        "a publication that waits for its platform has a time at which it goes on",
+        "cod",
+        """
+        SELECT brand_id, code_id AS row FROM code_publications
+        WHERE state IN ('wanted', 'sending', 'revoking') AND due_at IS NULL
+        """,
+    ),
+    Invariant(
+        "disabled_codes_leave_the_shop",
+        "a code that is disabled is not live at its shop's platform",
+        "cod",
+        """
+        SELECT codes.brand_id, codes.id AS row FROM codes
+        JOIN code_publications ON code_publications.brand_id = codes.brand_id
+            AND code_publications.code_id = codes.id
+        WHERE codes.disabled_at IS NOT NULL AND code_publications.state = 'live'
+            AND code_publications.attempt > 0
+        """,
+    ),
+    Invariant(
+        "pooled_codes_are_nobodys",
+        "a code of the pool has no row among the codes that were issued",
+        "cod",
+        """
+        SELECT codes.brand_id, codes.id AS row FROM codes
+        JOIN code_publications ON code_publications.brand_id = codes.brand_id
+            AND code_publications.code_id = codes.id
+        WHERE code_publications.issued_id IS NULL
+        """,
+    ),
 )

@@ -25,6 +25,7 @@ from app.referrals.reverse import (
     lock_codes,
     lock_redemption_states,
 )
+from app.referrals.revoke import revoke_publications
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
 from app.referrals.templates import OFFER
@@ -158,12 +159,15 @@ async def disable_code(
         row.active = False
         await session.flush()
         # The parent's lock is held, so none is made meanwhile.
-        await session.execute(
+        friends = await session.scalars(
             update(Code)
             .where(Code.brand_id == brand.id, Code.parent_id == row.id, Code.disabled_at.is_(None))
             .values(disabled_at=now, active=False)
+            .returning(Code.id)
             .execution_options(synchronize_session=False)
         )
+        # First: it waits for an outcome that is just being recorded, whose offer is then cancelled.
+        await revoke_publications(session, brand.id, [row.id, *friends], now=now)
         await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
         await record_action(session, actor, AuditAction.code_disabled, ("cod", row.id))
     return row

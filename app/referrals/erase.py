@@ -12,7 +12,8 @@ from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import REASON_WORDS
+from app.referrals.revoke import revoke_publications
+from app.referrals.rules import REASON_WORDS, PublicationState
 
 
 async def erase_referrals(
@@ -65,12 +66,16 @@ async def _replace_codes(
         .where(Code.brand_id == brand_id, Code.id == given.c.id)
         .execution_options(synchronize_session=False)
     )
+    ids = [each["id"] for each in hashes]
+    await revoke_publications(session, brand_id, ids, now=now)
+    # What is in a shop under no id that we know is found there by the code: it goes with it.
     await session.execute(
         update(CodePublication)
         .values(code=func.upper(func.replace(cast(CodePublication.code_id, Text), "-", "")))
         .where(
             CodePublication.brand_id == brand_id,
-            in_ids(CodePublication.code_id, [each["id"] for each in hashes]),
+            in_ids(CodePublication.code_id, ids),
+            (CodePublication.state != PublicationState.revoking) | CodePublication.remote_id.is_not(None),
         )
         .execution_options(synchronize_session=False)
     )

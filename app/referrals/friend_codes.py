@@ -1,5 +1,6 @@
 """Codes of friends' own: a share link gives each visitor one a day, which works once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,12 +8,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import due
 from app.base.ids import new_id
 from app.base.tokens import plain_code, random_code
 from app.brands.models import Shop
 from app.referrals.models import Code, Visit
 from app.referrals.new_codes import TRIES
-from app.referrals.publication_models import CodePublication
+from app.referrals.pool import IssuedCode, Pool, PooledCode, issue_pooled, take_pooled
+from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
 from app.referrals.share import status_of
@@ -73,8 +76,15 @@ async def give_friend_code(
     if await _is_limited(session, offer, visitor):
         return None
     await record_visit(session, offer, visitor, now=now)
-    code = await _make(session, offer.share, now=now)
-    is_live = await _publish(session, code, offer.shop, now=now)
+    publishes = bool(await find_publishing_shops(session, offer.brand.id, [offer.shop]))
+    pool = Pool(offer.brand.id, offer.shop.id, offer.share.terms_id)
+    ready = await take_pooled(session, pool, 1, until=offer.share.expires_at) if publishes else []
+    code = await _make(session, offer.share, ready, now=now)
+    pooled = any(each.code_id == code.id for each in ready)
+    if pooled:
+        await issue_pooled(session, pool, [IssuedCode(code.id, code.expires_at, trial=False)])
+    else:
+        await _publish(session, code, offer.shop, publishes=publishes, now=now)
     await session.execute(
         update(Visit)
         .where(
@@ -85,12 +95,11 @@ async def give_friend_code(
         .values(code_id=code.id, network=visitor.network)
         .execution_options(synchronize_session=False)
     )
-    return FriendCode(code.display, is_live)
+    return FriendCode(code.display, pooled or not publishes)
 
 
-async def _publish(session: AsyncSession, code: Code, shop: Shop, *, now: datetime) -> bool:
-    """Have the shop know the code, where it must; returns whether it counts there now."""
-    publishes = bool(await find_publishing_shops(session, code.brand_id, [shop]))
+async def _publish(session: AsyncSession, code: Code, shop: Shop, *, publishes: bool, now: datetime) -> None:
+    """Have the shop know the code, where it must."""
     state = first_publication_state(publishes=publishes)
     await session.execute(
         insert(CodePublication).values(
@@ -106,7 +115,8 @@ async def _publish(session: AsyncSession, code: Code, shop: Shop, *, now: dateti
             live_at=None if publishes else now,
         )
     )
-    return not publishes
+    if publishes:
+        await due.wake(session, PUBLISHING_SWEEPS[True])
 
 
 async def _is_limited(session: AsyncSession, offer: FriendOffer, visitor: Visitor) -> bool:
@@ -124,15 +134,15 @@ async def _is_limited(session: AsyncSession, offer: FriendOffer, visitor: Visito
     return bool(counts[0] >= MOST_PER_DAY or counts[1] >= MOST_PER_NETWORK)
 
 
-async def _make(session: AsyncSession, share: Code, *, now: datetime) -> Code:
-    """A code under the terms of the share code, used once."""
-    for _ in range(TRIES):
-        display = random_code()
+async def _make(session: AsyncSession, share: Code, ready: Sequence[PooledCode], *, now: datetime) -> Code:
+    """A code under the terms of the share code, used once: one that lies ready, or a new one."""
+    for each in [*ready, *[None] * TRIES]:
+        display = random_code() if each is None else each.display
         code: Code | None = await session.scalar(
             insert(Code)
             .values(
                 brand_id=share.brand_id,
-                id=new_id(),
+                id=new_id() if each is None else each.code_id,
                 referrer_id=share.referrer_id,
                 kind=CodeKind.friend,
                 parent_id=share.id,

@@ -1,8 +1,9 @@
 """Make promoters referrers: a share slug, one active share code, and the offer message."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -13,7 +14,7 @@ from app.base.errors import AppError
 from app.base.tokens import Tokens, new_slug
 from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
-from app.brands.programme import Programme
+from app.brands.programme import CodePer, CodeStyle, Programme
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.referrals.amount_rules import has_amounts
@@ -28,6 +29,7 @@ from app.referrals.new_codes import (
     make_codes,
     make_referrers,
 )
+from app.referrals.pool import Pool, take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import WithheldReason
@@ -88,13 +90,12 @@ async def _give_codes(
     """Write referrers and codes and queue the offers; returns who is not given or not told one."""
     surveys = {each.customer_id: each.survey_id for each in wanted}
     names = {customer_id: people[customer_id].first_name for customer_id in surveys}
-    trials = {each.customer_id for each in wanted if each.trial}
-    terms = await _code_terms(session, brand.id, loaded, names, trials)
+    terms = await _code_terms(session, brand.id, loaded, names, wanted, now=now)
     found, made = await make_referrers(session, brand.id, wanted, terms, now=now)
     referrers = {each.id: each for each in found.values() if each.revoked_at is None}
     if any(each.shop_id not in loaded.shops for each in referrers.values()):
         loaded = LoadedBrand(loaded.in_force, await load_shops(session, brand.id))
-        terms = await _code_terms(session, brand.id, loaded, names, trials)
+        terms = await _code_terms(session, brand.id, loaded, names, wanted, now=now)
     able = {referrer.customer_id for referrer in referrers.values()}
     withheld = [
         Withheld(customer_id, survey_id, WithheldReason.revoked)
@@ -108,7 +109,7 @@ async def _give_codes(
     if len(live) < len(made):
         await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
     unreached = await announce_codes(
-        session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=trials, now=now
+        session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=terms.trials, now=now
     )
     return withheld + [
         Withheld(customer_id, surveys[customer_id], WithheldReason(reason), channel)
@@ -121,11 +122,29 @@ async def _code_terms(
     brand_id: int,
     loaded: LoadedBrand,
     names: Mapping[UUID, str | None],
-    trials: Collection[UUID] = (),
+    promoters: Sequence[NewReferrer],
+    *,
+    now: datetime,
 ) -> CodeTerms:
+    """What the codes are made under; some lie ready where one has somebody who waits for it."""
     publishing = await find_publishing_shops(session, brand_id, loaded.shops.values())
-    is_urgent = len(names) <= URGENT_AT_MOST
-    return CodeTerms(loaded.in_force, loaded.shops, names, publishing, is_urgent, trials)
+    terms = CodeTerms(
+        loaded.in_force,
+        loaded.shops,
+        names,
+        publishing,
+        urgent=len(promoters) <= URGENT_AT_MOST,
+        trials={each.customer_id for each in promoters if each.trial},
+    )
+    offer = loaded.in_force.programme.offer
+    is_shared = offer.code_per is CodePer.referrer
+    if terms.urgent and is_shared and offer.code_style is CodeStyle.random:
+        for shop_id, count in Counter(each.shop_id for each in promoters).items():
+            if shop_id in publishing:
+                pool = Pool(brand_id, shop_id, loaded.in_force.terms_id)
+                until = now + timedelta(days=offer.valid_days)
+                terms.pooled[shop_id] = await take_pooled(session, pool, count, until=until)
+    return terms
 
 
 def _choose(
@@ -163,7 +182,7 @@ async def add_referrer(
     currency = shops[shop_id].currency
     if not has_amounts(in_force.programme, currency):
         raise AppError("no_amounts", f"The programme has no amounts in {currency}, so there is no offer.")
-    terms = await _code_terms(session, brand.id, LoadedBrand(in_force, shops), {})
+    terms = await _code_terms(session, brand.id, LoadedBrand(in_force, shops), {}, (), now=now)
     for _ in range(TRIES):
         referrer = await session.scalar(
             insert(Referrer)

@@ -1,7 +1,7 @@
 """Write referrers and their share codes: one statement for those who are new, a few for others."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +19,9 @@ from app.brands.models import Shop
 from app.brands.programme import CodePer, CodeStyle
 from app.customers.names import shown_name
 from app.referrals.models import Code, Referrer
+from app.referrals.pool import PooledCode
 from app.referrals.publication_models import CodePublication
+from app.referrals.revoke import revoke_publications
 from app.referrals.rules import CodeKind, CodeStatus, first_publication_state
 from app.referrals.share import in_home_shop, is_live, status_of
 
@@ -64,6 +66,13 @@ class CodeTerms:
     """Whether somebody waits for the codes."""
     trials: Collection[UUID] = ()
     """The customers whose response was to a trial's survey."""
+    pooled: dict[UUID, list[PooledCode]] = field(default_factory=dict)
+    """Codes that their shop knows, by shop, locked; each is used up by one draft."""
+
+    def next_pooled(self, shop_id: UUID) -> PooledCode | None:
+        """A code of the shop's pool that no other draft has; None where there is none."""
+        left = self.pooled.get(shop_id)
+        return left.pop() if left else None
 
 
 _GIVEN = """
@@ -86,7 +95,10 @@ _PUBLISHED = """
     SELECT :brand_id, code_id, shop_id, code_id, display, terms_id, expires_at, state, urgent, due_at, 0, trial,
            CASE state WHEN 'live' THEN CAST(:now AS timestamptz) END
     FROM given JOIN coded ON coded.id = given.code_id WHERE given.redeemable
+    ON CONFLICT (brand_id, code_id, shop_id) DO UPDATE SET issued_id = excluded.issued_id,
+        expires_at = excluded.expires_at, trial = excluded.trial
 """
+# A code of the pool has its publication already, which is live.
 # A slug or a code that exists already leaves its row out; the next try draws another. Rows are
 # locked and inserted in the order of customers.
 _NEW_REFERRERS = text(f"""
@@ -222,6 +234,7 @@ async def keep_codes(
         await session.execute(
             update(Code).where(Code.brand_id == brand_id, in_ids(Code.id, useless)).values(active=False)
         )
+        await revoke_publications(session, brand_id, useless, now=now)
     return working
 
 
@@ -232,6 +245,7 @@ class _Draft:
     referrer: Referrer
     code: Code
     terms: CodeTerms
+    pooled: bool
 
     @property
     def share_code(self) -> ShareCode:
@@ -239,7 +253,7 @@ class _Draft:
 
     @property
     def _publishes(self) -> bool:
-        return self.referrer.shop_id in self.terms.publishing
+        return not self.pooled and self.referrer.shop_id in self.terms.publishing
 
     def values(self) -> dict[str, object]:
         """The row of `_GIVEN`."""
@@ -275,10 +289,14 @@ def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
     per_friend = offer.code_per is CodePer.friend
     # Nobody is told a code that cannot be entered, so there is no name in it.
     named = offer.code_style is CodeStyle.named and not per_friend
-    display = named_code(shown_name(name) or "") if named else random_code()
+    pooled = None if named else terms.next_pooled(shop.id)
+    if pooled is not None:
+        display = pooled.display
+    else:
+        display = named_code(shown_name(name) or "") if named else random_code()
     code = Code(
         brand_id=referrer.brand_id,
-        id=new_id(),
+        id=new_id() if pooled is None else pooled.code_id,
         referrer_id=referrer.id,
         kind=CodeKind.share,
         code=plain_code(display),
@@ -295,4 +313,4 @@ def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
         starts_at=now,
         expires_at=now + timedelta(days=offer.valid_days),
     )
-    return _Draft(referrer, code, terms)
+    return _Draft(referrer, code, terms, pooled is not None)

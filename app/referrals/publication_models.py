@@ -115,3 +115,9 @@ class ShopPublishing(Base):
     """Such calls in a row."""
     reason: Mapped[str | None]
     """Why the last one failed, in a sentence for people; None since a call worked."""
+    account: Mapped[str | None]
+    """The account at the platform into which the codes were put."""
+    connected_at: Mapped[Moment | None]
+    """The last change of its connection that was heeded here."""
+    upkeep_due_at: Mapped[Moment | None]
+    """When its pool and its expired codes are seen to next."""

@@ -12,10 +12,12 @@ from sqlalchemy import select
 from app.base.context import AppContext
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
+from app.referrals.models import Code
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publish_call import call_platform
 from app.referrals.publish_claim import claim, is_due
 from app.referrals.publish_record import record
+from app.referrals.replace import is_late, joins_code, replace_late
 
 URGENT_AT_ONCE = 16
 URGENT_OF_BRAND = 4
@@ -37,13 +39,17 @@ def urgent_sweep(context: AppContext) -> Sweep:
 def _sweep(context: AppContext, *, urgent: bool, every_seconds: int, at_once: int, of_brand: int) -> Sweep:
     async def brands(now: datetime) -> Sequence[int]:
         async with context.sessions() as session:
-            found = await session.scalars(
-                select(CodePublication.brand_id).where(is_due(now, urgent=urgent)).distinct()
-            )
+            due = select(CodePublication.brand_id).where(is_due(now, urgent=urgent))
+            late = select(CodePublication.brand_id).join(Code, joins_code()).where(is_late(now))
+            found = await session.scalars(due.union(late) if urgent else due.distinct())
             return found.all()
 
     async def work(brand_id: int, now: datetime) -> int:
-        return await publish_batch(context, brand_id, urgent=urgent, now=now)
+        moved = await publish_batch(context, brand_id, urgent=urgent, now=now)
+        if moved or not urgent:
+            return moved
+        async with context.sessions.begin() as session:
+            return await replace_late(session, context, brand_id, now=now)
 
     return Sweep(PUBLISHING_SWEEPS[urgent], brands, work, every_seconds, at_once=at_once, of_brand=of_brand)
 

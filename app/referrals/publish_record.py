@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, update
+from sqlalchemy import Text, case, cast, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -101,7 +101,7 @@ async def _record_published(
 async def _record_revoked(
     session: AsyncSession, claim: Claim, outcome: CallOutcome, *, now: datetime
 ) -> None:
-    """Codes that are gone are revoked; what was never issued is deleted with them."""
+    """Codes that are gone are revoked; what the pool had of them is deleted by its upkeep."""
     rows: list[dict[str, Any]] = [
         {
             "code_id": each.code_id,
@@ -114,9 +114,18 @@ async def _record_revoked(
     ]
     table = CodePublication
     given = recordset(rows, (table.code_id, table.attempt, table.state, table.due_at, table.reason)).c
+    is_gone = given.state == PublicationState.revoked
+    surrogate = func.upper(func.replace(cast(table.code_id, Text), "-", ""))
     await session.execute(
         update(table)
-        .values(state=given.state, due_at=given.due_at, reason=given.reason, job=None)
+        .values(
+            state=given.state,
+            due_at=given.due_at,
+            reason=given.reason,
+            job=None,
+            # It may have a first name in it, and is used no more.
+            code=case((is_gone, surrogate), else_=table.code),
+        )
         .where(
             table.brand_id == claim.brand_id,
             table.shop_id == claim.shop.id,

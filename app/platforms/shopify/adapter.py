@@ -19,9 +19,10 @@ from app.platforms.protocol import (
     VerifiedDelivery,
 )
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
-from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes, revoke_codes
+from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
 from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.shopify.parse import parse
+from app.platforms.shopify.revoke import revoke_codes
 from app.platforms.shopify.schemas import DOCUMENTATION
 from app.platforms.shopify.verify import verify
 

@@ -18,7 +18,6 @@ from app.platforms.discounts import (
     Live,
     NotSent,
     Pending,
-    PublishedCode,
     PublishReport,
     PublishResult,
     Refused,
@@ -34,7 +33,6 @@ from app.platforms.shopify.documents import (
     CODES_DONE,
     CODES_MADE,
     CREATE_DISCOUNT,
-    DELETE_CODES,
 )
 from app.platforms.shopify.responses import incomplete, user_errors
 
@@ -204,26 +202,3 @@ def _made(payload: Any, first: CodeToPublish) -> tuple[str, Live]:
         )
     except (KeyError, TypeError):
         raise OutsideError(Outcome.unknown, "Shopify made a discount and does not say which.") from None
-
-
-async def revoke_codes(
-    http: aiohttp.ClientSession, connection: Connection, discount: Discount, codes: Sequence[PublishedCode]
-) -> list[str | None]:
-    """See `PlatformAdapter.revoke_codes`. Shopify deletes after it has responded."""
-    client = ShopifyClient(http, connection)
-    places: dict[str, tuple[str, str]] = {}
-    for each in codes:
-        if each.remote_id is not None and discount.remote_id is not None:
-            places[each.code] = (discount.remote_id, each.remote_id)
-        else:
-            found = await find_code(client, each.code, discount)
-            if found is not None and found.is_ours and found.code_id is not None:
-                places[each.code] = (found.discount_id, found.code_id)
-    reasons: dict[str, str] = {}
-    for discount_id in sorted({place for place, _ in places.values()}):
-        ids = {code: code_id for code, (place, code_id) in places.items() if place == discount_id}
-        data = await client.run(DELETE_CODES, {"id": discount_id, "ids": list(ids.values())})
-        errors = user_errors(data.get("discountCodeRedeemCodeBulkDelete"))
-        if errors and await exists(client, discount_id):
-            reasons |= dict.fromkeys(ids, " ".join(each.message for each in errors))
-    return [reasons.get(each.code) for each in codes]

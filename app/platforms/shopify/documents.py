@@ -206,6 +206,14 @@ DELETE_CODES = Document(
     is_mutation=True,
 )
 
+JOB_DONE = Document(
+    "JobDone",
+    """
+    query JobDone($id: ID!) { job(id: $id) { done } }
+    """,
+)
+"""Whether Shopify has deleted codes."""
+
 DOCUMENTS = (
     SHOP_FACTS,
     PERSONAL_DATA,
@@ -220,5 +228,6 @@ DOCUMENTS = (
     FIND_CODE,
     LIST_CODES,
     DELETE_CODES,
+    JOB_DONE,
 )
 """All of them."""

@@ -163,7 +163,7 @@ async def a_discount_that_is_not_in_the_ledger(sound: Sound) -> str:
     return public_id("red", sound.approved.id)
 
 
-@breaks("codes_are_published")
+@breaks("codes_are_published", "offers_are_of_live_codes")
 async def a_code_without_a_publication(sound: Sound) -> str:
     await sound.sql("DELETE FROM code_publications WHERE code_id = :id", id=sound.code.id)
     return public_id("cod", sound.code.id)
@@ -179,3 +179,32 @@ async def a_reversal_by_a_refund_that_was_none(sound: Sound) -> str:
         id=sound.approved.id,
     )
     return public_id("red", sound.approved.id)
+
+
+@breaks("offers_are_of_live_codes")
+async def an_offer_of_a_code_that_was_never_live(sound: Sound) -> str:
+    await sound.sql(
+        "UPDATE code_publications SET live_at = NULL, state = 'wanted', due_at = now() WHERE code_id = :id",
+        id=sound.code.id,
+    )
+    found = await sound.value("SELECT id FROM messages WHERE subject_id = :id", id=sound.code.id)
+    return public_id("msg", found)
+
+
+@breaks("publications_go_on")
+async def a_publication_that_nobody_goes_on_with(sound: Sound) -> str:
+    await sound.sql("UPDATE code_publications SET state = 'revoking' WHERE code_id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)
+
+
+@breaks("disabled_codes_leave_the_shop")
+async def a_disabled_code_that_works_in_the_shop(sound: Sound) -> str:
+    await sound.sql("UPDATE codes SET disabled_at = now(), active = false WHERE id = :id", id=sound.code.id)
+    await sound.sql("UPDATE code_publications SET attempt = 1 WHERE code_id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)
+
+
+@breaks("pooled_codes_are_nobodys")
+async def an_issued_code_that_is_still_in_the_pool(sound: Sound) -> str:
+    await sound.sql("UPDATE code_publications SET issued_id = NULL WHERE code_id = :id", id=sound.code.id)
+    return public_id("cod", sound.code.id)

@@ -102,7 +102,7 @@ def test_demo_sells_at_a_fake_of_woocommerce_whose_carts_know_the_codes(tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
     assert (summary["orders"], summary["schema_violations"], summary["coupons_refused"]) == (18, 0, 0)
-    assert summary["coupons"] == summary["codes"] > 0
+    assert summary["coupons"] > summary["codes"] > 0, "with those of the pool"
     assert summary["coupon_uses"] == summary["redemptions"] + summary["refused"] > 0
     looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
     try:

@@ -18,7 +18,7 @@ from app.base.due import run_until_idle
 from app.brands.add import add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
-from app.demo.fakes.woocommerce.coupons import show_coupon
+from app.demo.fakes.woocommerce.coupons import CartRefusal, show_coupon
 from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order, refund_order
 from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
@@ -32,6 +32,8 @@ from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, try_connection
 from app.platforms.protocol import ConnectionReport
 from app.platforms.woocommerce.webhooks import TOPICS
+from app.referrals import pool
+from app.referrals.decide import disable_code
 from app.referrals.models import Redemption
 from app.referrals.rules import RedemptionStatus
 from app.wiring import Parts
@@ -74,8 +76,10 @@ class Woo:
 
 
 @pytest.fixture
-async def woo(context: AppContext, brand) -> AsyncIterator[Woo]:
-    """A shop that was connected, and whose webhooks are registered."""
+async def woo(context: AppContext, brand, monkeypatch) -> AsyncIterator[Woo]:
+    """A shop that was connected, and whose webhooks are registered; its pool is small."""
+    monkeypatch.setattr(pool, "POOL_SIZE", 3)
+    monkeypatch.setattr(pool, "REFILLED_BELOW", 2)
     async with context.sessions.begin() as session:
         shop, _ = await add_shop(
             session,
@@ -131,6 +135,18 @@ async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo
     assert await woo.fake.deliver(woo.remote, "order.updated", changed) == 1
     await woo.run(timedelta(days=60))
     assert (await redemption(woo.context))[0] is RedemptionStatus.reversed
+
+    async with woo.context.sessions.begin() as session:
+        await disable_code(session, brand, code.display, actor=cli_actor(brand.id), now=NOW)
+    await woo.run(timedelta(days=60))
+    with pytest.raises(CartRefusal, match="does not exist"):
+        place_order(woo.remote, FakeBuyer("cleo@example.com"), Decimal(80), codes=[code.display], at=NOW)
+    pooled = len(woo.remote.coupons)
+    assert pooled > 0
+    await woo.run(timedelta(days=300))
+    assert coupon.id not in woo.remote.coupons
+    assert len(woo.remote.coupons) == pooled, "expired ones of the pool were exchanged"
+    assert violations("coupon", show_coupon(woo.remote, next(iter(woo.remote.coupons.values())))) == []
 
 
 async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):

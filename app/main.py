@@ -15,11 +15,9 @@ import app.models  # noqa: F401  # registers every table and message template
 from app.admin import outbox_pages, pages
 from app.admin.api import router as api_router
 from app.base import clock, due, metrics, schema
-from app.base.colour import parse_colour
 from app.base.config import load_settings
 from app.base.db import WEB
 from app.base.embedded import stop_embedded
-from app.base.errors import NotFound
 from app.base.fence import load_fence
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
@@ -28,6 +26,7 @@ from app.base.paths import ROOT
 from app.base.pools import web_pools
 from app.base.schemas import ApiModel
 from app.base.templates import make_environment
+from app.base.web import stylesheets
 from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.context import ContextDep
 from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
@@ -84,6 +83,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         referral_routes.router,
         customer_routes.router,
         api_router,
+        stylesheets.router,
         pages.router,
         outbox_pages.router,
     ):
@@ -160,19 +160,6 @@ def _add_papers(app: FastAPI) -> None:
     @app.get("/favicon.ico", include_in_schema=False)
     async def icon() -> Response:
         return FileResponse(ROOT / "static" / "icon.svg", media_type="image/svg+xml")
-
-    @app.get("/branding/{accent}.css", include_in_schema=False)
-    async def branding(accent: str) -> Response:
-        # A brand's colour was checked on white only, so in the dark theme pages use the default
-        # one.
-        if parse_colour(accent) != accent:
-            raise NotFound
-        style = (
-            f"@media (prefers-color-scheme: light) {{ :root {{ --accent: #{accent}; --on-accent: #fff }} }}\n"
-        )
-        return Response(
-            style, media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"}
-        )
 
     @app.get("/docs", include_in_schema=False)
     async def docs(_request: Request) -> Response:

@@ -1,35 +1,10 @@
-/* The little that pages gain from a script; every page works without it. Elements that need it are `hidden` until it runs.
+/* The little that the dashboard gains from a script; every page works without it. Elements that need it are `hidden` until it runs.
 
-   [data-copy="text"]      copies the text; the button then shows [data-copied], or [data-failed]
-   [data-share="text"]     the device's own share sheet, with [data-share-url]
    form[data-guard]        asks before unsaved changes are left behind
    [data-key="d"]          on dashboards: the key activates the element (focuses it, if it is a field)
    [data-list] > [data-item]  `j` and `k` move through the items
    dialog[data-keys]       `?` opens it; its [data-keys-off] checkbox switches single keys off */
 "use strict";
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  const name = button.textContent;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = button.dataset.copied;
-    } catch {
-      button.textContent = button.dataset.failed;
-    }
-    setTimeout(() => { button.textContent = name; }, 2500);
-  });
-}
-
-for (const button of document.querySelectorAll("[data-share]")) {
-  if (!navigator.share) continue;
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    navigator.share({ text: button.dataset.share, url: button.dataset.shareUrl }).catch(() => {});
-  });
-}
 
 for (const form of document.querySelectorAll("form[data-guard]")) {
   let changed = false;

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.base.text import is_clean
-from app.brands.entered import LOCALE, NAME_LIMIT, POSTAL_ADDRESS_LIMIT
+from app.brands.entered import BRAND_TEXT_LIMIT, LOCALE, NAME_LIMIT, POSTAL_ADDRESS_LIMIT
 from app.brands.rules import is_web_address, is_zone
 
 
@@ -36,6 +36,8 @@ def _zone(name: str) -> str:
 Plain = Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(_plain)]
 """One line that the database can hold."""
 Line = Annotated[Plain, Field(min_length=1)]
+BrandText = Annotated[str, Field(min_length=1, max_length=BRAND_TEXT_LIMIT), AfterValidator(_plain)]
+"""A sentence or two that a brand says on its pages, in one line."""
 Lines = Annotated[str, Field(max_length=POSTAL_ADDRESS_LIMIT), AfterValidator(_lines)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, Field(pattern=LOCALE)]

@@ -19,7 +19,7 @@ from io import BytesIO
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_percent
@@ -204,6 +204,16 @@ def long_date(day: date, language: str, *locales: str | None) -> str:
 @lru_cache(maxsize=4096)
 def _long_date(day: date, locale: Locale) -> str:
     return format_date(day, format="long", locale=locale)
+
+
+def short_date(day: date, language: str, *locales: str | None) -> str:
+    """The day of a near date, `31 Dec`, in the conventions of `regional_locale`."""
+    return _short_date(day, regional_locale(language, *locales))
+
+
+@lru_cache(maxsize=4096)
+def _short_date(day: date, locale: Locale) -> str:
+    return format_skeleton("MMMd", day, locale=locale)
 
 
 def reload_catalogs() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
 from app.base.audit import AuditAction, differing, record_action
-from app.base.colour import MINIMUM_CONTRAST, contrast_with_white, nearest_readable, parse_colour
+from app.base.colour import parse_colour
 from app.base.errors import AppError, NotFound
 from app.base.text import quoted
 from app.brands.models import Brand, Shop
@@ -47,15 +47,15 @@ async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields
     """Set these fields of a brand and return it.
 
     Of `branding` too only what is given changes; `countries` replaces all rules. Raises `AppError`
-    `bad_colour` for an accent that is no colour, `low_contrast`, which names the nearest colour
-    that can be read, and `domain_not_allowed` for a sender outside the brand's domains.
+    `bad_colour` for an accent that is no colour, and `domain_not_allowed` for a sender outside the
+    brand's domains.
     """
     wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
     brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
     values: dict[str, object] = {**fields}
     _check_domain(brand, fields.get("email_from"))
     if "branding" in fields:
-        values["branding"] = {**brand.branding, **_readable(fields["branding"])}
+        values["branding"] = {**brand.branding, **_checked(fields["branding"])}
     changes = _assign(brand, values)
     if changes:
         await record_action(session, actor, AuditAction.brand_changed, ("brand", None), changes)
@@ -129,16 +129,11 @@ def _assign(row: Brand | Shop, values: Mapping[str, object]) -> dict[str, tuple[
     return differing(before, values)
 
 
-def _readable(branding: BrandingJson) -> BrandingJson:
+def _checked(branding: BrandingJson) -> BrandingJson:
     accent = branding.get("accent")
     if not accent:
         return branding
     colour = parse_colour(accent)
     if colour is None:
         raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
-    if contrast_with_white(colour) < MINIMUM_CONTRAST:
-        raise AppError(
-            "low_contrast",
-            f"The accent #{colour} is too pale to be read on white; the nearest that passes is #{nearest_readable(colour)}.",
-        )
     return {**branding, "accent": f"#{colour}"}

@@ -6,6 +6,7 @@ from app.base.errors import AppError
 from app.base.text import is_clean, quoted
 
 NAME_LIMIT = 200
+BRAND_TEXT_LIMIT = 240
 POSTAL_ADDRESS_LIMIT = 500
 LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$"
 """A language tag such as `de`, `de-AT` or `de_AT`."""

@@ -21,11 +21,58 @@ _ADDRESS_LIMIT = 500
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
+class TextKind(StrEnum):
+    """The texts of its own that a brand may have on its pages, by their field."""
+
+    greeting = "greeting"
+    """Before the survey's question, after the person's name."""
+    sign_off = "sign_off"
+    """After the survey's form: who reads the answer."""
+    thanks = "thanks"
+    """To a promoter."""
+    pitch = "pitch"
+    """To a friend: what the shop sells."""
+    noun = "noun"
+    """What a friend buys, as it follows the discount: `your first bag of coffee`."""
+
+
+class ImageKind(StrEnum):
+    """The images that a brand may have, by their field."""
+
+    logo = "logo"
+    logo_dark = "logo_dark"
+    """The logo on dark backgrounds."""
+    picture = "picture"
+    """A product or a mood, beside the letter."""
+    card = "card"
+    """The preview of a link, made of the logo."""
+
+
+class ImageJson(TypedDict):
+    """An image of a brand: the file's name in its address, and pixels."""
+
+    file: str
+    width: int
+    height: int
+
+
 class BrandingJson(TypedDict, total=False):
     """How pages and messages look, as stored with a brand."""
 
     accent: str | None
-    """`#rrggbb` with a contrast of at least 4.5 with white."""
+    """`#rrggbb`."""
+    heading: str | None
+    """The face of headings, `sans` or `serif`."""
+    greeting: str | dict[str, str] | None
+    """A text in the brand's language, or texts by language."""
+    sign_off: str | dict[str, str] | None
+    thanks: str | dict[str, str] | None
+    pitch: str | dict[str, str] | None
+    noun: str | dict[str, str] | None
+    logo: ImageJson | None
+    logo_dark: ImageJson | None
+    picture: ImageJson | None
+    card: ImageJson | None
 
 
 QuietHoursJson = TypedDict("QuietHoursJson", {"from": str, "to": str})

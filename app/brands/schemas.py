@@ -7,15 +7,47 @@ from pydantic import Field
 
 from app.base.ids import public_id
 from app.base.schemas import ApiModel
+from app.brands.appearance import image_of
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import Programme, QuietHours
-from app.brands.rules import AddressForm, Platform
+from app.brands.rules import AddressForm, ImageKind, Platform
+
+
+class ImageShape(ApiModel):
+    """An image of the brand."""
+
+    path: str = Field(description="Below the installation's public address.")
+    width: int
+    height: int
+
+
+OwnText = str | dict[str, str] | None
 
 
 class BrandingShape(ApiModel):
-    """The appearance of pages and messages."""
+    """The appearance of pages and messages; texts are in the brand's language or by language."""
 
     accent: str | None = None
+    heading: Literal["sans", "serif"] | None = None
+    greeting: OwnText = None
+    sign_off: OwnText = None
+    thanks: OwnText = None
+    pitch: OwnText = None
+    noun: OwnText = None
+    logo: ImageShape | None = None
+    logo_dark: ImageShape | None = None
+    picture: ImageShape | None = None
+
+    @classmethod
+    def of(cls, brand: Brand) -> Self:
+        """The schema of a brand's appearance; what was never set is left out."""
+        shown: dict[str, object] = {name: brand.branding.get(name) for name in brand.branding}
+        shown.pop(ImageKind.card, None)
+        for kind in (ImageKind.logo, ImageKind.logo_dark, ImageKind.picture):
+            image = image_of(brand, kind)
+            if image is not None:
+                shown[kind] = ImageShape(path=image.path, width=image.width, height=image.height)
+        return cls.model_validate(shown)
 
 
 class CountryShape(ApiModel):
@@ -59,7 +91,7 @@ class BrandShape(ApiModel):
             email_from=brand.email_from,
             domains=brand.domains,
             **brand.legal_urls,
-            branding=BrandingShape.model_validate(brand.branding),
+            branding=BrandingShape.of(brand),
             countries={code: CountryShape.model_validate(rules) for code, rules in brand.countries.items()},
             margin_percent=brand.margin_percent,
             created_at=brand.created_at,

@@ -19,6 +19,7 @@ from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, request_schema
 from app.base.web.pages import browser_language, not_found_page, page
+from app.brands.appearance import page_values
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -150,14 +151,12 @@ async def _page(
     address = {Channel.email: customer.email, Channel.sms: customer.phone}
     open_channels = [channel for channel in Channel if address[channel] and not reasons[channel]]
     own = [channel for channel, why in reasons.items() if why == {SuppressionReason.unsubscribed}]
-    values = {
-        "brand_name": brand.name,
-        "postal_address": brand.postal_address,
-        **brand.legal_urls,
+    language = brand.language_for(customer.locale)
+    values = page_values(brand, language) | {
         "mail_open": Channel.email in open_channels,
         "texts_open": Channel.sms in open_channels,
         "mail_undo": Channel.email in own,
         "texts_undo": Channel.sms in own,
         "undone": wanted is not None and wanted.undo,
     }
-    return page("unsubscribe.html", values, language=brand.language_for(customer.locale))
+    return page("unsubscribe.html", values, language=language)

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import recordset
-from app.base.colour import DEFAULT_ACCENT, text_colour_on
+from app.base.colour import DEFAULT_ACCENT
+from app.base.colour_palette import palettes_of
 from app.base.paths import ROOT
 from app.base.text import one_line
 from app.brands.models import Brand, Shop
@@ -54,7 +55,7 @@ def branding_of(brand: Brand, shop: Shop) -> Branding:
         one_line(shop.name, limit=1000),
         one_line(", ".join(brand.postal_address.splitlines()), limit=1000),
         f"#{accent}",
-        f"#{text_colour_on(accent)}",
+        f"#{palettes_of(accent).light.on_brand}",
         **{name: url or "" for name, url in brand.legal_urls.items()},
     )
 

@@ -11,6 +11,7 @@ from app.base.i18n import (
     likely_territory,
     long_date,
     parse_locale,
+    short_date,
     shown_amount,
     shown_decimal,
     shown_percent,
@@ -52,6 +53,10 @@ class Reader:
     def day(self, day: date) -> str:
         """`31 December 2026`."""
         return long_date(day, self.language, *self.locales)
+
+    def short_day(self, day: date) -> str:
+        """`18 Dec`."""
+        return short_date(day, self.language, *self.locales)
 
     def last_day(self, expires_at: datetime) -> date:
         """The last day on which something can be used that expires then."""

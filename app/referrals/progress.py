@@ -1,8 +1,9 @@
 """A referrer's own page: the code, the visits of the link, and the state of each friend's order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,20 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import EARNED, CodeKind, CodeStatus
+from app.referrals.rules import EARNED, CodeKind, CodeStatus, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
 from app.referrals.share import Share, in_home_shop, is_live, make_share, status_of
 
 SHOWN = 50
 """Friends' orders on the page, the newest first."""
+
+
+class OrderState(StrEnum):
+    """What a friend's order means for the referrer."""
+
+    earned = "earned"
+    waiting = "waiting"
+    lost = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,19 @@ class FriendOrder:
 
     placed_on: str
     result: str
+    state: OrderState
+    short: str
+    """What was earned, `€10`, or the day on which the order counts, `18 Dec`; empty for neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsableReward:
+    """A code of the referrer's own that can be used."""
+
+    code: str
+    amount: str
+    until: str
+    """The last day in words; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +78,26 @@ class Progress:
     earned: Sequence[str]
     """The sum of granted rewards after reversals, one amount per currency."""
     orders: Sequence[FriendOrder]
+    """The newest first, `SHOWN` at most."""
+    rewards: Sequence[UsableReward]
     reward: str | None
     per_friend: bool
     """Whether each friend gets a code of their own by the link."""
+
+    @property
+    def counted(self) -> int:
+        """How many of the shown orders were kept."""
+        return sum(order.state is OrderState.earned for order in self.orders)
+
+    @property
+    def waiting(self) -> int:
+        """How many of the shown orders may still count."""
+        return sum(order.state is OrderState.waiting for order in self.orders)
+
+    @property
+    def line(self) -> Sequence[FriendOrder]:
+        """The shown orders that count or may count, the oldest first."""
+        return [order for order in reversed(self.orders) if order.state is not OrderState.lost]
 
 
 async def find_progress(
@@ -77,6 +116,7 @@ async def find_progress(
         live = is_live(code, row.state)
         made = make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
         status = status_of(code, now=now)
+    orders = (await session.execute(_ORDERS, given)).all() if row.uses else []
     per_friend = code is not None and not code.redeemable
     states = LINK_STATES if per_friend else CODE_STATES
     problem = NO_CODE if status is None else states[status]
@@ -90,7 +130,12 @@ async def find_progress(
         clicks=int(row.clicks),
         uses=row.uses,
         earned=[reader.amount(int(total), currency) for currency, total in sorted(row.earned.items())],
-        orders=await _orders(session, given, reader) if row.uses else [],
+        orders=[_friend_order(*order, reader) for order in orders],
+        rewards=[
+            _usable(reward, own, reader)
+            for _, _, reward, own in orders
+            if reward is not None and own is not None and _can_be_used(reward)
+        ],
         reward=None if made is None else made.offer.reward,
         per_friend=per_friend,
     )
@@ -167,11 +212,37 @@ _ORDERS = (
 )
 
 
-async def _orders(session: AsyncSession, given: Mapping[str, object], reader: Reader) -> list[FriendOrder]:
-    return [
-        FriendOrder(
-            reader.day(placed_at.astimezone(reader.zone).date()),
-            describe_redemption(redemption, reward, code, reader),
-        )
-        for redemption, placed_at, reward, code in await session.execute(_ORDERS, given)
-    ]
+def _friend_order(
+    redemption: Redemption, placed_at: datetime, reward: Reward | None, own: str | None, reader: Reader
+) -> FriendOrder:
+    state = _state_of(redemption, reward)
+    short = ""
+    if state is OrderState.earned and reward is not None and reward.net_amount:
+        short = reader.amount(reward.net_amount, reward.currency)
+    elif redemption.status is RedemptionStatus.pending and redemption.hold_until is not None:
+        short = reader.short_day(redemption.hold_until.astimezone(reader.zone).date())
+    return FriendOrder(
+        reader.day(placed_at.astimezone(reader.zone).date()),
+        describe_redemption(redemption, reward, own, reader),
+        state,
+        short,
+    )
+
+
+def _state_of(redemption: Redemption, reward: Reward | None) -> OrderState:
+    if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
+        return OrderState.waiting
+    if redemption.status is not RedemptionStatus.approved:
+        return OrderState.lost
+    if reward is not None and (reward.reason is not None or reward.status is RewardStatus.reversed):
+        return OrderState.lost
+    return OrderState.earned
+
+
+def _can_be_used(reward: Reward) -> bool:
+    return reward.status is RewardStatus.granted and not reward.frozen
+
+
+def _usable(reward: Reward, code: str, reader: Reader) -> UsableReward:
+    until = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
+    return UsableReward(code, reader.amount(reward.net_amount, reward.currency), until)

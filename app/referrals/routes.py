@@ -13,11 +13,11 @@ from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.pages import not_found_page, page
-from app.brands.models import Brand
-from app.brands.rules import accent_of
+from app.brands.appearance import card_of, page_values
 from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
 from app.referrals.offer_texts import reader_of
 from app.referrals.progress import find_progress
+from app.referrals.share import share_url
 from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, record_visit, visitor_of
 
 router = APIRouter(tags=["customers"])
@@ -47,7 +47,7 @@ async def show_referrer(
     unsubscribe = customer_id and f"/u/{context.tokens.link('unsubscribe', subject.brand_id, customer_id)}"
     share = {} if progress.share is None else progress.share.values()
     values = {
-        **_brand_values(progress.brand),
+        **page_values(progress.brand, progress.language),
         "progress": progress,
         "share": progress.share,
         "unsubscribe_url": unsubscribe,
@@ -83,7 +83,7 @@ async def show_offer(
     if is_visit(request.method, request.headers):
         await record_visit(session, offer, visitor, now=now)
     given = await find_friend_code(session, offer, visitor, now=now) if offer.per_friend else None
-    return _offer_page(offer, given)
+    return _offer_page(context, offer, given)
 
 
 @router.head("/r/{slug}", include_in_schema=False)
@@ -111,7 +111,7 @@ async def give_code(request: Request, slug: SlugPath, context: ContextDep, sessi
     if not offer.per_friend:
         return RedirectResponse(f"/r/{offer.slug}", 303, {"Cache-Control": "no-store"})
     given = await give_friend_code(session, offer, _visitor(request, context, offer, now=now), now=now)
-    return _offer_page(offer, given, is_limited=given is None)
+    return _offer_page(context, offer, given, is_limited=given is None)
 
 
 def _visitor(request: Request, context: AppContext, offer: FriendOffer, *, now: datetime) -> Visitor:
@@ -119,26 +119,23 @@ def _visitor(request: Request, context: AppContext, offer: FriendOffer, *, now: 
     return visitor_of(context.tokens, offer, address_of(request), browser, now=now)
 
 
-def _offer_page(offer: FriendOffer, given: FriendCode | None, *, is_limited: bool = False) -> HTMLResponse:
+def _offer_page(
+    context: AppContext, offer: FriendOffer, given: FriendCode | None, *, is_limited: bool = False
+) -> HTMLResponse:
     """The landing page; `given` is the friend's own code, which is shown once the shop knows it."""
     if given is not None and given.is_live:
         offer = replace(offer, code=given.code)
+    language = reader_of(offer.brand).language
+    public_url = context.settings.public_url
     values = {
-        **_brand_values(offer.brand),
+        **page_values(offer.brand, language),
         "offer": offer,
         "is_pending": given is not None and not given.is_live,
         "is_limited": is_limited,
         **offer.texts.terms(),
+        "card": card_of(offer.brand),
+        "public_url": public_url,
+        "page_url": share_url(public_url, offer.slug),
     }
     status = 429 if is_limited else 200
-    return page("friend.html", values, language=reader_of(offer.brand).language, status=status)
-
-
-def _brand_values(brand: Brand) -> dict[str, object]:
-    """The brand's values that every page shows."""
-    return {
-        "brand_name": brand.name,
-        "postal_address": brand.postal_address,
-        **brand.legal_urls,
-        "accent": accent_of(brand.branding),
-    }
+    return page("friend.html", values, language=language, status=status)

@@ -20,7 +20,8 @@ from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
 from app.base.web.pages import not_found_page, page
 from app.base.web.problems import refuse_unstorable
-from app.brands.rules import accent_of, zone_or
+from app.brands.appearance import page_values
+from app.brands.rules import zone_or
 from app.customers.names import shown_name
 from app.referrals.share import find_share
 from app.surveys.find import PURPOSE, OpenSurvey, open_survey
@@ -138,7 +139,6 @@ async def show_thanks(
         )
     values = _frame(context, opened) | {
         "token": token,
-        "first_name": shown_name(opened.customer.first_name),
         "band": band,
         "score": opened.response.score,
         "minutes_left": opened.minutes_left(now=now),
@@ -240,12 +240,9 @@ def _language(opened: OpenSurvey) -> str:
 
 
 def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:
-    """The brand's values that every survey page shows."""
+    """The values of brand and customer that every survey page shows."""
     brand, customer = opened.brand, opened.customer
-    return {
-        "brand_name": brand.name,
-        "postal_address": brand.postal_address,
-        **brand.legal_urls,
-        "accent": accent_of(brand.branding),
+    return page_values(brand, _language(opened)) | {
+        "first_name": shown_name(customer.first_name),
         "unsubscribe_url": f"/u/{context.tokens.link('unsubscribe', brand.id, customer.id)}",
     }

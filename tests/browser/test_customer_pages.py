@@ -102,8 +102,8 @@ async def test_the_link_is_copied_with_one_press(site):
     async with site.page() as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await page.goto(f"{site.url}{site.link}/thanks")
-        await page.click("[data-copy]")
-        await page.wait_for_selector("text=Copied")
+        await page.click("text=Copy link")
+        await page.wait_for_selector("#said:has-text('Copied')", state="attached")
         assert await page.evaluate("navigator.clipboard.readText()") == await page.input_value("#share-link")
 
 

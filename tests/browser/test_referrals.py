@@ -95,7 +95,7 @@ async def test_the_link_is_copied_with_one_press(site: Site) -> None:
     async with site.page() as page:
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         await page.goto(site.url + site.link)
-        await page.click("[data-copy]")
-        await page.wait_for_selector("text=Copied")
+        await page.click("text=Copy link")
+        await page.wait_for_selector("#said:has-text('Copied')", state="attached")
         copied = await page.evaluate("navigator.clipboard.readText()")
         assert copied == await page.input_value("#share-link")

@@ -42,11 +42,3 @@ async def test_the_api_page_loads_own_files_only_and_cannot_be_framed(client):
     assert "https://" not in page.text
     for path in ("/static/swagger/swagger-ui-bundle.js", "/static/docs.js", "/openapi.json"):
         assert (await client.get(path)).status_code == 200, path
-
-
-async def test_a_brands_colour_is_a_style_sheet_and_nothing_else_is(client):
-    sheet = await client.get("/branding/b23c17.css")
-    assert sheet.headers["content-type"].startswith("text/css")
-    assert "--accent: #b23c17" in sheet.text
-    for wrong in ("red", "b23c1", "b23c17}", "B23C17"):
-        assert (await client.get(f"/branding/{wrong}.css")).status_code == 404

@@ -275,8 +275,8 @@ def test_only_a_colour_gets_into_a_style() -> None:
         branding_of(Brand(name="A", postal_address="", branding={"accent": accent}), Shop(name="A"))
         for accent in ("#AA0000", "red;} body{display:none")
     )
-    assert (red.accent, red.accent_ink) == ("#aa0000", "#ffffff")
-    assert (odd.accent, odd.accent_ink) == ("#0f5fa8", "#ffffff")
+    assert (red.accent, red.accent_ink) == ("#aa0000", "#fdf9f8")
+    assert (odd.accent, odd.accent_ink) == ("#0f5fa8", "#f8fafd")
 
 
 def test_compiled_mails_are_up_to_date() -> None:

@@ -17,7 +17,7 @@ from tests.support.factories.referrals import friend_orders, make_referrer
 from tests.support.languages import bare_words
 
 FAR = NOW + timedelta(days=36500)
-VALUES = {"Acme", "Goods", "Ana", "EUR", "WhatsApp", "Main", "St", "Berlin", "februari", "maart"}
+VALUES = {"Acme", "Goods", "Ana", "EUR", "WhatsApp", "Main", "St", "Berlin", "februari", "maart", "mrt"}
 """Names, currencies and dates that the pages show; everything else must come from the catalog."""
 
 

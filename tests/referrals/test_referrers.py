@@ -20,7 +20,7 @@ from app.referrals.models import Code, Referrer
 from app.referrals.progress import find_progress
 from app.referrals.rules import CodeKind, RedemptionStatus, RewardStatus
 from app.referrals.share import find_share
-from app.referrals.visit import find_offer, record_visit
+from app.referrals.visit import find_offer, record_visit, visitor_of
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.referrals import (
@@ -48,7 +48,8 @@ async def test_referrer_without_a_customer_earns_rewards_and_gets_no_message(
         offer = await find_offer(session, referrer.slug, now=NOW)
         assert offer is not None
         assert (offer.code, offer.first_name) == (code.display, None)
-        await record_visit(session, context.tokens, offer, "a browser", now=NOW)
+        visitor = visitor_of(context.tokens, offer, "a network", "a browser", now=NOW)
+        await record_visit(session, offer, visitor, now=NOW)
     redemption = await friend_orders(context, brand, shop, code.code)
     assert (redemption.status, redemption.referrer_id) == (RedemptionStatus.pending, referrer.id)
     await settle(context)

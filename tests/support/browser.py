@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.base.context import AppContext
 from app.base.paths import ROOT
+from app.base.web import stylesheets
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 
@@ -132,6 +133,7 @@ def app_of(context: AppContext, router: APIRouter) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     app.include_router(router)
+    app.include_router(stylesheets.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"))
     return app
 

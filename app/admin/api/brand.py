@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer, check_scope
-from app.admin.fields import Address, Country, Line, Lines, Locale, Plain, Url, Zone
+from app.admin.fields import Address, BrandText, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.rules import Scope
 from app.base.schemas import Page
@@ -37,21 +37,31 @@ class _Change(BaseModel):
                 "terms_url",
                 "imprint_url",
                 "url",
-                "accent",
                 "quiet_hours",
+                *BrandingChange.model_fields,
                 "margin_percent",
             }:
                 raise ValueError(f"{name} cannot be null; leave it out to keep it")
         return self
 
 
-class BrandingChange(_Change):
-    """How pages and messages look.
+OwnText = BrandText | Annotated[dict[Locale, BrandText], Field(min_length=1, max_length=20)]
 
-    `accent` is #rrggbb, with a contrast of at least 4.5 to white.
+
+class BrandingChange(_Change):
+    """How pages and messages look and speak; null returns to the neutral default.
+
+    `accent` is #rrggbb, any colour: what is read on it or in it is derived. A text is in the
+    brand's language, or a map by language.
     """
 
     accent: str | None = None
+    heading: Literal["sans", "serif"] | None = None
+    greeting: OwnText | None = None
+    sign_off: OwnText | None = None
+    thanks: OwnText | None = None
+    pitch: OwnText | None = None
+    noun: OwnText | None = None
 
 
 class CountryRules(_Change):
@@ -106,8 +116,7 @@ async def change_brand(
 ) -> JSONResponse:
     """Change some fields; `email_from` needs the scope `admin` and one of the brand's domains.
 
-    A colour that is too pale to be read on white is refused; the error names the nearest readable
-    one.
+    Of `branding` too a field left out stays.
     """
     if "email_from" in change.model_fields_set:
         check_scope(request, Scope.admin)

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse
 
 from app.base.i18n import SOURCE, language_of, language_tag
 from app.base.templates import make_environment
+from app.base.web.stylesheets import stylesheet_url
 
 
 def page(
@@ -22,7 +23,7 @@ def page(
     `language` is one of `app.base.i18n.languages()` or `variants()`.
     """
     made = make_environment("web", language=language).get_template(template)
-    body = made.render({"lang": language_tag(language), **values})
+    body = made.render({"lang": language_tag(language), "stylesheet_url": stylesheet_url, **values})
     return HTMLResponse(body, status, {"Cache-Control": "no-store", **(headers or {})})
 
 

@@ -1,0 +1,98 @@
+"""How a brand looks and speaks on its pages: colour, faces, images and texts of its own.
+
+Every value is optional; a text that a brand has not set is the neutral one of the page.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from app.base.colour import DEFAULT_ACCENT, contrast
+from app.base.colour_palette import palettes_of
+from app.base.i18n import language_of, language_tag
+from app.brands.models import Brand
+from app.brands.rules import BrandingJson, ImageJson, ImageKind, TextKind, accent_of
+
+MARK_RATIO = 1.6
+"""A logo that is less wide than this many times its height is a mark: the name stands beside it."""
+_WHITE, _BLACK = "ffffff", "000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of a brand as pages show it."""
+
+    path: str
+    """On this host."""
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, brand_id: int, stored: ImageJson) -> Self:
+        """The image that a brand's row names."""
+        return cls(f"/media/{brand_id}/{stored['file']}", stored["width"], stored["height"])
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A brand's logo.
+
+    Without a dark version it stands on a white plate where the background is dark.
+    """
+
+    day: Image
+    dark: Image | None
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether the logo holds no name, as its shape says."""
+        return self.day.width < MARK_RATIO * self.day.height
+
+
+def image_of(brand: Brand, kind: ImageKind) -> Image | None:
+    """An image of the brand; None where it has none of this kind."""
+    stored: ImageJson | None = brand.branding.get(kind.value)  # type: ignore[assignment]  # by its name
+    return Image.of(brand.id, stored) if stored else None
+
+
+def logo_of(brand: Brand) -> Logo | None:
+    """The brand's logo; None where it has none."""
+    day = image_of(brand, ImageKind.logo)
+    return None if day is None else Logo(day, image_of(brand, ImageKind.logo_dark))
+
+
+def card_of(brand: Brand) -> Image | None:
+    """The image of a link's preview: the logo on white, else the picture."""
+    return image_of(brand, ImageKind.card) or image_of(brand, ImageKind.picture)
+
+
+def own_text(brand: Brand, kind: TextKind, language: str) -> str | None:
+    """What the brand says in this place; None where it has nothing in this language.
+
+    A text without a language is in the brand's own.
+    """
+    wanted = language_tag(language)
+    stored: str | dict[str, str] | None = brand.branding.get(kind.value)  # type: ignore[assignment]  # by its name
+    if isinstance(stored, str):
+        return stored if wanted == language_of(brand.locale) else None
+    return next((text for tag, text in (stored or {}).items() if language_of(tag) == wanted), None)
+
+
+def is_band_dark(branding: BrandingJson) -> bool:
+    """Whether light text stands on the brand's full colour in the light scheme."""
+    ink = palettes_of(accent_of(branding) or DEFAULT_ACCENT).light.on_band
+    return contrast(ink, _BLACK) > contrast(ink, _WHITE)
+
+
+def page_values(brand: Brand, language: str) -> dict[str, object]:
+    """The values of `templates/web/customer.html` and its parts, on every page of a brand."""
+    return {
+        "brand_name": brand.name,
+        "postal_address": brand.postal_address,
+        **brand.legal_urls,
+        "accent": accent_of(brand.branding),
+        "face": brand.branding.get("heading"),
+        "logo": logo_of(brand),
+        "is_band_dark": is_band_dark(brand.branding),
+        "picture": image_of(brand, ImageKind.picture),
+        "own": {kind.value: own_text(brand, kind, language) for kind in TextKind},
+    }

@@ -25,6 +25,7 @@ from app.platforms.checkout.schemas import (
 )
 from app.referrals.reward_rules import Balance
 from app.referrals.schemas import RedemptionRow, RewardRow
+from app.referrals.share import Share
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -169,6 +170,36 @@ class CreditBalance(ApiModel):
     reserved: str | None = None
     available: str | None = None
     by_currency: Sequence[BalanceShape]
+
+
+class CustomerLinks(ApiModel):
+    """What a customer may share, and where they can answer the survey of an order.
+
+    All but the names is null where there is nothing.
+    """
+
+    customer: str | None = None
+    share_url: str | None = Field(default=None, description="The share link of a referrer.")
+    code: str | None = Field(
+        default=None, description="Once the shop knows it; null where each friend gets one."
+    )
+    discount: str | None = Field(default=None, description="What friends get, in the customer's language.")
+    reward: str | None = Field(default=None, description="What the referrer gets for a friend's order.")
+    disclosure: str | None = Field(default=None, description="What must be beside the link.")
+    survey_url: str | None = Field(
+        default=None, description="Of the order that was named, while it can be answered."
+    )
+
+    @classmethod
+    def of(cls, share: Share) -> Self:
+        """The shape of what somebody may share."""
+        return cls(
+            share_url=share.share_url,
+            code=share.code,
+            discount=share.offer.discount,
+            reward=share.offer.reward,
+            disclosure=share.disclosure,
+        )
 
 
 class ReservationShape(ApiModel):

@@ -27,7 +27,7 @@ def snippet(tmp_path: Path) -> Path:
     if shutil.which("php") is None:
         pytest.skip("php is not installed")
     page = (PROJECT / "docs" / "woocommerce.md").read_text(encoding="utf-8")
-    (source,) = re.findall(r"```php\n(.*?)```", page, re.DOTALL)
+    source, _ = re.findall(r"```php\n(.*?)```", page, re.DOTALL)
     assert len(source.splitlines()) <= 26
     path = tmp_path / "tenfold.php"
     path.write_text(source)
@@ -113,3 +113,59 @@ def test_requests_without_a_session_and_a_wordpress_without_woocommerce_go_on(sn
     silent = {"query": link(), "without_session": True, "checkout": CHECKOUT}
     assert visit(snippet, silent, {"buys": 80}) == [{"coupons": [], "meta": []}] * 2
     assert visit(snippet, {"query": link()}, has_woocommerce=False) == [{"coupons": [], "meta": []}]
+
+
+# The share link around the order
+
+ANSWER = {"share_url": "https://nps.example/r/a", "discount": "10%", "disclosure": 'Ad & "more".'}
+
+
+def around(tmp_path: Path, links: object, status: int = 200) -> dict[str, Any]:
+    """What the second snippet prints at each place, and what it asked for."""
+    if shutil.which("php") is None:
+        pytest.skip("php is not installed")
+    page = (PROJECT / "docs" / "woocommerce.md").read_text(encoding="utf-8")
+    _, source = re.findall(r"```php\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "tenfold-share.php"
+    path.write_text(source)
+    environment = {"SNIPPET": str(path), "STATUS": str(status), "ANSWER": json.dumps(links)}
+    done = subprocess.run(
+        ["php", "-d", "error_reporting=-1", PROJECT / "tests/support/wordpress_share.php"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_promoter_sees_the_share_link_and_a_customer_the_orders_survey(tmp_path: Path):
+    seen = around(tmp_path, ANSWER | {"survey_url": "https://nps.example/s/a?b=1&c"})
+    text = "Ad &amp; &quot;more&quot;. 10% off for your friends:"
+    link = '<a href="https://nps.example/r/a">https://nps.example/r/a</a>'
+    assert seen["thankyou"] == seen["mail"] == f"<p>{text} {link}</p>"
+    plain = f"\n{ANSWER['disclosure']} 10% off for your friends: {ANSWER['share_url']}\n"
+    assert (seen["plain_mail"], seen["mail_to_admin"], seen["no_order"]) == (plain, "", "")
+    assert seen["view"] == '<p><a href="https://nps.example/s/a?b=1&amp;c">How was it?</a></p>'
+    assert seen["asked"] == [
+        "https://tenfold.example/api/v1/links?email=ana%40example.com",
+        "https://tenfold.example/api/v1/links?shop=acme&order=118",
+    ]
+    assert seen["keys"] == ["Bearer tf_key"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (ANSWER, 500),
+        (ANSWER, 0),
+        ("<html>", 200),
+        (None, 200),
+        ({"share_url": None, "survey_url": None}, 200),
+    ],
+)
+def test_without_an_answer_pages_and_mails_are_as_before(tmp_path: Path, answer: object, status: int):
+    seen = around(tmp_path, answer, status)
+    assert {seen[name] for name in ("thankyou", "mail", "plain_mail", "view")} == {""}
+    assert len(seen["asked"]) == 2, "an answer is kept, also an empty one"

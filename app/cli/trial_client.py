@@ -45,7 +45,7 @@ _REFUSED = {
 }
 
 
-async def post_answer(url: str, token: str, score: int) -> float:
+async def post_response(url: str, token: str, score: int) -> float:
     """Post the survey's form; returns the seconds it took. Raises `AppError` if it was refused."""
     form = {"content-type": "application/x-www-form-urlencoded"}
     status, seconds = await _post(url, f"/s/{token}", f"score={score}".encode(), form)

@@ -1,6 +1,6 @@
 """Follow one trial order through the real path, and say what was decided about it and why.
 
-The order is posted as a shop does it, and the answer as a customer does. Between them nothing is
+The order is posted as a shop does it, and the response as a customer does. Between them nothing is
 done here but waiting: web process and worker are those of the running installation.
 """
 
@@ -23,7 +23,7 @@ from app.brands.find import load_programme, require_shop
 from app.brands.models import Shop
 from app.brands.programme import Channel, Programme
 from app.cli import trial_rows
-from app.cli.trial_client import post_answer, post_order
+from app.cli.trial_client import post_order, post_response
 from app.customers.contact import email_identity, phone_e164
 from app.customers.find import find_customers
 from app.ingest.rules import DeliveryStatus
@@ -94,7 +94,7 @@ async def follow(context: AppContext, order: TrialOrder, say: Say) -> TrialResul
     await path.post(programme, known)
     survey = await path.wait_for_survey()
     if survey is not None and await path.wait_for_message(survey) and order.score is not None:
-        await path.answer(survey, order.score)
+        await path.respond(survey, order.score)
         async with context.sessions() as session:
             now, url = clock.now(), context.settings.public_url
             share = survey.customer_id and await find_share(session, url, brand, survey.customer_id, now=now)
@@ -179,10 +179,10 @@ class _Path:
             self.result.links["outbox"] = self._link(f"/outbox/{public_id('att', kept)}")
             self._report(["No provider is set: the outbox keeps it, and nothing left the machine."])
 
-    async def answer(self, survey: Survey, score: int) -> None:
-        """Answer the survey as its customer, and report what followed."""
-        seconds = await post_answer(self._order.url, self._token(survey), score)
-        self._report([f"The answer {score} was recorded after {_ms(seconds)}."])
+    async def respond(self, survey: Survey, score: int) -> None:
+        """Respond to the survey as its customer, and report what followed."""
+        seconds = await post_response(self._order.url, self._token(survey), score)
+        self._report([f"The response {score} was recorded after {_ms(seconds)}."])
         customer_id, now = survey.customer_id, clock.now()
         if customer_id is not None:
             await _until(

@@ -126,7 +126,7 @@ async def _take(
 
 
 def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, bool, UUID]:
-    """One statement that locks the survey, answers it, and reads what an offer depends on."""
+    """One statement that locks the survey, stores its response, and reads what an offer needs."""
     survey = (
         select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
         .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))

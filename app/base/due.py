@@ -12,7 +12,6 @@ Only this file and `app/worker.py` know the queue engine.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from itertools import cycle
 
@@ -23,8 +22,9 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.domain.errors import FailingListenerError
 from pgqueuer.models import HealthCheckEvent, Job
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base import clock
 from app.base.db import CONNECT_SECONDS, WORKER, Sessions
@@ -41,6 +41,15 @@ async def wake(session: AsyncSession, *names: str) -> None:
 
 
 _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
+
+
+async def brands_of(
+    sessions: Sessions, brand_id: InstrumentedAttribute[int], *due: ColumnElement[bool]
+) -> Sequence[int]:
+    """The brands that have a row for which all of `due` hold, each once and in order."""
+    async with sessions() as session:
+        found = await session.scalars(select(brand_id).where(*due).distinct().order_by(brand_id))
+        return found.all()
 
 
 async def sweep_once(sweep: Sweep, now: datetime) -> int:
@@ -117,16 +126,7 @@ async def run_worker(
     Runs beside any number of other workers. The queue engine uses that many `connections`. Raises
     when the database is lost; the caller restarts it.
     """
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(
-            asyncpg.create_pool(
-                url,
-                min_size=2,
-                max_size=connections,
-                timeout=CONNECT_SECONDS,
-                server_settings={"application_name": "tenfold queue", **WORKER.server_settings},
-            )
-        )
+    async with _queue_pool(url, connections) as pool:
         queue = PatientQueue(Queries(AsyncpgPoolDriver(pool)))
         turns = [Turns(sweep, clock.now, lasting=True) for sweep in sweeps]
         for sweep, each in zip(sweeps, turns, strict=True):
@@ -148,6 +148,16 @@ async def run_worker(
             for each in turns:
                 each.stop()
             await asyncio.gather(*tasks)
+
+
+def _queue_pool(url: str, connections: int) -> asyncpg.Pool:
+    return asyncpg.create_pool(
+        url,
+        min_size=2,
+        max_size=connections,
+        timeout=CONNECT_SECONDS,
+        server_settings={"application_name": "tenfold queue", **WORKER.server_settings},
+    )
 
 
 def _register(queue: QueueManager, name: str, turns: Turns) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-
 from app.base.context import AppContext
+from app.base.due import brands_of
 from app.base.turns import Sweep
 from app.checkout.credit import release_expired
 from app.ledger.models import CreditReservation
@@ -19,16 +18,12 @@ def sweep(context: AppContext) -> Sweep:
     """Releases reservations whose time is over, so that their credit can be spent or expire."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
-            found = await session.scalars(
-                select(CreditReservation.brand_id)
-                .where(
-                    CreditReservation.status == ReservationStatus.reserved,
-                    CreditReservation.expires_at <= now,
-                )
-                .distinct()
-            )
-            return found.all()
+        return await brands_of(
+            context.sessions,
+            CreditReservation.brand_id,
+            CreditReservation.status == ReservationStatus.reserved,
+            CreditReservation.expires_at <= now,
+        )
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -177,12 +177,8 @@ async def rescan(session: AsyncSession, brand_id: int, *, after: int, now: datet
 def sweep(context: AppContext) -> Sweep:
     """The sweep that finishes erasures, brand by brand."""
 
-    async def brands(now: datetime) -> list[int]:
-        async with context.sessions() as session:
-            rows = await session.scalars(
-                select(Erasure.brand_id).where(Erasure.due_at <= now).distinct().order_by(Erasure.brand_id)
-            )
-            return list(rows)
+    async def brands(now: datetime) -> Sequence[int]:
+        return await due.brands_of(context.sessions, Erasure.brand_id, Erasure.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await finish_due(context, brand_id, now=now)

@@ -5,12 +5,13 @@ is `new` again, at its old place in the order of arrival. A failed fetch is retr
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 import aiohttp
-from sqlalchemy import select
 
 from app.base.context import AppContext
+from app.base.due import brands_of
 from app.base.errors import Fault, OutsideError
 from app.base.log import logger, scrub
 from app.base.turns import Sweep
@@ -90,15 +91,8 @@ def _settled(result: FetchResult) -> FetchResult:
 def sweep(context: AppContext) -> Sweep:
     """The sweep that does due fetches, brand by brand."""
 
-    async def brands(now: datetime) -> list[int]:
-        async with context.sessions() as session:
-            rows = await session.scalars(
-                select(DeliveryFetch.brand_id)
-                .where(DeliveryFetch.due_at <= now)
-                .distinct()
-                .order_by(DeliveryFetch.brand_id)
-            )
-            return list(rows)
+    async def brands(now: datetime) -> Sequence[int]:
+        return await brands_of(context.sessions, DeliveryFetch.brand_id, DeliveryFetch.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await fetch_due(context, brand_id, now=now)

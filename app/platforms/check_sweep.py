@@ -1,11 +1,13 @@
 """The sweep that checks connections each night, and at once after a change."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 
 from app.base.batch import in_ids
 from app.base.context import AppContext
+from app.base.due import brands_of
 from app.base.fence import load_fence
 from app.base.turns import Sweep
 from app.platforms.check import AT_ONCE, LEASE, load_targets, run_checks, write_results
@@ -46,15 +48,8 @@ async def check_due(context: AppContext, brand_id: int, *, now: datetime) -> int
 def sweep(context: AppContext) -> Sweep:
     """The sweep that checks what is due, brand by brand."""
 
-    async def brands(now: datetime) -> list[int]:
-        async with context.sessions() as session:
-            rows = await session.scalars(
-                select(ShopConnection.brand_id)
-                .where(ShopConnection.check_due_at <= now)
-                .distinct()
-                .order_by(ShopConnection.brand_id)
-            )
-            return list(rows)
+    async def brands(now: datetime) -> Sequence[int]:
+        return await brands_of(context.sessions, ShopConnection.brand_id, ShopConnection.check_due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await check_due(context, brand_id, now=now)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
+from app.base.due import brands_of
 from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
@@ -28,9 +29,7 @@ def sweep(context: AppContext) -> Sweep:
     """
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
-            found = await session.scalars(select(Reward.brand_id).where(*_due(now)).distinct())
-            return found.all()
+        return await brands_of(context.sessions, Reward.brand_id, *_due(now))
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

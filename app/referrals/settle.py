@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.context import AppContext
-from app.base.db import Sessions
+from app.base.due import brands_of
 from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
@@ -29,22 +29,13 @@ def sweep(context: AppContext) -> Sweep:
     """
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await _brands_with_due(context.sessions, now)
+        is_due = (Redemption.status == RedemptionStatus.pending, Redemption.hold_until <= now)
+        return await brands_of(context.sessions, Redemption.brand_id, *is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await _settle(context, brand_id, now)
 
     return Sweep("referrals", brands, work)
-
-
-async def _brands_with_due(sessions: Sessions, now: datetime) -> Sequence[int]:
-    async with sessions() as session:
-        found = await session.scalars(
-            select(Redemption.brand_id)
-            .where(Redemption.status == RedemptionStatus.pending, Redemption.hold_until <= now)
-            .distinct()
-        )
-        return found.all()
 
 
 async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:

@@ -70,21 +70,9 @@ async def validate_code(
     is for its owner and takes off what is left of its reward.
     """
     known = None if at is None or at.order_id is None else await _find_order(session, at.shop, at.order_id)
-    identity = personal_email(person.email) if person.email else None
-    phone = phone_e164(person.phone, [person.country]) if person.phone else None
-    candidate = RedemptionCandidate(
-        key=_LATEST if known is None else known.id,
-        entered=(plain_code(code),),
-        slug=None,
-        customer_id=await _customer_id(session, brand.id, identity, phone),
-        buyer_key=None if at is None else buyer_key(tokens, at.shop.id, person.external_id),
-        email_key=email_key(identity) if identity else None,
-        phone=phone,
-        placed_at=now,
-        subtotal=subtotal.minor,
-        currency=subtotal.currency,
-        shop_currency=subtotal.currency,
-    )
+    key = _LATEST if known is None else known.id
+    buyer = None if at is None else buyer_key(tokens, at.shop.id, person.external_id)
+    candidate = await _candidate(session, brand.id, key, code, person, buyer, subtotal, now=now)
     own = (await find_own_codes(session, brand.id, [plain_code(code)])).get(plain_code(code))
     if own is not None:
         return _own_validation(own, candidate)
@@ -100,6 +88,35 @@ async def validate_code(
         0 if reason else amount_off(row.discount_kind, row.discount_value, subtotal.minor, subtotal.currency)
     )
     return Validation(reason, (row.discount_kind, row.discount_value, row.currency), off)
+
+
+async def _candidate(
+    session: AsyncSession,
+    brand_id: int,
+    key: UUID,
+    code: str,
+    person: Person,
+    buyer: bytes | None,
+    subtotal: Money,
+    *,
+    now: datetime,
+) -> RedemptionCandidate:
+    """The order as it would be decided about, were it placed at `now`."""
+    identity = personal_email(person.email) if person.email else None
+    phone = phone_e164(person.phone, [person.country]) if person.phone else None
+    return RedemptionCandidate(
+        key=key,
+        entered=(plain_code(code),),
+        slug=None,
+        customer_id=await _customer_id(session, brand_id, identity, phone),
+        buyer_key=buyer,
+        email_key=email_key(identity) if identity else None,
+        phone=phone,
+        placed_at=now,
+        subtotal=subtotal.minor,
+        currency=subtotal.currency,
+        shop_currency=subtotal.currency,
+    )
 
 
 def _own_validation(own: OwnCode, candidate: RedemptionCandidate) -> Validation:

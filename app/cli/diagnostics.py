@@ -97,7 +97,6 @@ async def _examine(context: AppContext) -> list[str]:
     from app.base.db import Base
     from app.base.distribute import distribution_problems
     from app.base.errors import AppError
-    from app.base.fence import is_behind, load_fence
     from app.base.pools import check_connections
     from app.cli.checks import connection_problems
     from app.insight.health import health_problems, load_health
@@ -120,21 +119,29 @@ async def _examine(context: AppContext) -> list[str]:
     if lag > LAG_SECONDS:
         problems.append(f"Work has waited for {lag:.0f} s. Start a worker: tenfold worker")
     async with context.sessions() as session:
-        fence = await load_fence(session)
-        if fence is not None:
-            problems.append(
-                f"Nothing is sent since {fence.since:%Y-%m-%d %H:%M} UTC: {fence.reason}. Stop the workers"
-                " of other copies, then run: tenfold recover"
-            )
-        elif await is_behind(session, context.journal):
-            problems.append(
-                "The database is an older copy than its journal, so a worker will send nothing. Stop the"
-                " workers of other copies, then run: tenfold recover"
-            )
+        problems += await _examine_fence(session, context)
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)
     problems += await _examine_senders(context)
     return problems + await _examine_connections(context)
+
+
+async def _examine_fence(session: AsyncSession, context: AppContext) -> list[str]:
+    """Whether this is a restored copy that does not know what was sent."""
+    from app.base.fence import is_behind, load_fence
+
+    fence = await load_fence(session)
+    if fence is not None:
+        since = f"{fence.since:%Y-%m-%d %H:%M} UTC: {fence.reason}"
+        return [f"Nothing is sent since {since}. Stop the workers of other copies, then run: tenfold recover"]
+    if await is_behind(session, context.journal):
+        return [
+            (
+                "The database is an older copy than its journal, so a worker will send nothing. Stop the"
+                " workers of other copies, then run: tenfold recover"
+            )
+        ]
+    return []
 
 
 async def _examine_senders(context: AppContext) -> list[str]:

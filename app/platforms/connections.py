@@ -50,24 +50,28 @@ async def save_connection(
         "notes": [],
         "webhooks": [],
     }
+    stored = (
+        insert(ShopConnection)
+        .values(brand_id=brand_id, shop_id=shop_id, **values)
+        .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
+    )
     try:
         async with session.begin_nested():
-            await session.execute(
-                insert(ShopConnection)
-                .values(brand_id=brand_id, shop_id=shop_id, **values)
-                .on_conflict_do_update(index_elements=["brand_id", "shop_id"], set_=values)
-            )
+            await session.execute(stored)
     except IntegrityError as error:
         if "uq_shop_connections" not in str(error.orig):
             raise
-        raise AppError(
-            "account_taken",
-            f"Another shop of the brand is connected to {quoted(connection.account)} already; one account is"
-            " one shop.",
-            status=409,
-        ) from None
+        raise _account_taken(connection.account) from None
     changes = {"account": (before, connection.account)}
     await record_action(session, actor, AuditAction.connection_saved, ("shp", shop_id), changes)
+
+
+def _account_taken(account: str) -> AppError:
+    return AppError(
+        "account_taken",
+        f"Another shop of the brand is connected to {quoted(account)} already; one account is one shop.",
+        status=409,
+    )
 
 
 async def load_connections(

@@ -90,23 +90,18 @@ async def announce_codes(  # noqa: PLR0913  # its one caller knows all of it alr
     unreached: list[Unreached] = []
     for code in codes:
         referrer, under = referrers[code.referrer_id], terms[code.terms_id]
-        shop = shops[referrer.shop_id]
+        shop, channels = shops[referrer.shop_id], under.offer.channels
         person = None if referrer.customer_id is None else people.get(referrer.customer_id)
         if person is None:
             continue
-        reader = reader_of(brand, person.locale or shop.locale)
-        params = offer_params(person, referrer, code, under, reader)
-        trial = person.customer_id in trials
-        announcement = _Announcement(OFFER, code.id, person, shop, params, trial)
-        messages += [
-            announcement.message(channel, brand, in_force.programme.survey.quiet_hours, now=now)
-            for channel in under.offer.channels
-            if channel in person.addresses
-        ]
-        if not any(channel in person.addresses for channel in under.offer.channels):
-            unreached += [
-                (person.customer_id, channel, person.refusals[channel]) for channel in under.offer.channels
-            ]
+        reached = [each for each in channels if each in person.addresses]
+        if not reached:
+            unreached += [(person.customer_id, each, person.refusals[each]) for each in channels]
+            continue
+        params = offer_params(person, referrer, code, under, reader_of(brand, person.locale or shop.locale))
+        offer = _Announcement(OFFER, code.id, person, shop, params, person.customer_id in trials)
+        quiet_hours = in_force.programme.survey.quiet_hours
+        messages += [offer.message(each, brand, quiet_hours, now=now) for each in reached]
     await queue_messages(session, brand.id, messages)
     return unreached
 

@@ -42,6 +42,19 @@ def refuse_unstorable(*texts: str) -> None:
         raise AppError("invalid", f"{UNSTORABLE}.")
 
 
+def _invalid(error: RequestValidationError) -> Response:
+    # The name of an unknown field is the caller's own text.
+    errors = [
+        {
+            "where": ".".join(one_line(str(part), limit=24, ellipsis=True) for part in item["loc"]),
+            "problem": one_line(item["msg"], limit=300),
+        }
+        for item in error.errors()[:_MOST_ERRORS]
+    ]
+    detail = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
+    return problem(422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
+
+
 def install_problems(app: FastAPI) -> None:
     """Return every failure as a problem, without repeating what was sent."""
 
@@ -51,16 +64,7 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
-        # The name of an unknown field is the caller's own text.
-        errors = [
-            {
-                "where": ".".join(one_line(str(part), limit=24, ellipsis=True) for part in item["loc"]),
-                "problem": one_line(item["msg"], limit=300),
-            }
-            for item in error.errors()[:_MOST_ERRORS]
-        ]
-        detail = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
-        return problem(422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
+        return _invalid(error)
 
     @app.exception_handler(HTTPException)
     async def on_http(_request: Request, error: HTTPException) -> Response:

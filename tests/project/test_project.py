@@ -16,6 +16,7 @@ from app.cli import (  # noqa: F401
     console,
     diagnostics,
     distribute,
+    import_orders,
     manage,
     run,
     shop_settings,

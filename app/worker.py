@@ -25,8 +25,8 @@ from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain
 from app.messaging import deliver
 from app.platforms import check_sweep
+from app.referrals import code_check, publish, settle, upkeep
 from app.referrals import expire as rewards
-from app.referrals import publish, settle, upkeep
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
@@ -51,6 +51,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         publish.urgent_sweep(context),
         publish.sweep(context),
         upkeep.sweep(context),
+        code_check.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
         retain.sweep(context),

@@ -69,7 +69,8 @@ def connect(
 def check(slug: Slug) -> None:
     """Check a shop's connection and its sender's domain; registers webhooks that were dropped.
 
-    Prints what is registered and what is missing; exits with 1 where something is missing.
+    Prints what is registered, what is missing, and what the last check of its codes found, which a
+    worker makes again; exits with 1 where something is missing.
     """
     from dataclasses import replace
 
@@ -77,16 +78,24 @@ def check(slug: Slug) -> None:
     from app.brands import find
     from app.messaging.sender_check import check_senders, load_sender_domains
     from app.platforms.check import check_shop
+    from app.referrals.code_findings import check_codes_again, find_code_problems
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
             domains = await load_sender_domains(session, context.settings, [brand.id])
         report = await check_shop(context, brand.id, shop.id, now=clock.now())
+        async with context.sessions.begin() as session:
+            codes = await find_code_problems(session, brand.id, [shop.id])
+            await check_codes_again(session, brand.id, shop.id, now=clock.now())
         senders = await check_senders(context.settings, domains)
         return replace(
             report,
-            problems=(*report.problems, *(text for each in senders for text in each.problems)),
+            problems=(
+                *report.problems,
+                *codes.get(shop.id, ()),
+                *(text for each in senders for text in each.problems),
+            ),
             notes=(*report.notes, *(text for each in senders for text in each.notes)),
         )
 

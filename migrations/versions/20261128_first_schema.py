@@ -847,6 +847,10 @@ def upgrade() -> None:
         sa.Column("remote_id", sa.Text(), nullable=True),
         sa.Column("first_code_id", sa.Uuid(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("check_due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("progress", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("findings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -865,6 +869,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "shop_id", "terms_id", name=op.f("pk_shop_discounts")),
     )
+    op.create_index("ix_shop_discounts_check", "shop_discounts", ["check_due_at", "brand_id"], unique=False)
     op.create_table(
         "shop_publishing",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1428,6 +1433,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1472,6 +1478,13 @@ def upgrade() -> None:
         ["brand_id", "shop_id", "terms_id"],
         unique=False,
         postgresql_where=sa.text("issued_id IS NULL"),
+    )
+    op.create_index(
+        "ix_code_publications_sent",
+        "code_publications",
+        ["brand_id", "shop_id", "terms_id", "code"],
+        unique=False,
+        postgresql_where=sa.text("attempt > 0"),
     )
     op.create_table(
         "credit_reservations",
@@ -1755,6 +1768,9 @@ def downgrade() -> None:
     op.drop_index("ix_credit_reservations_account", table_name="credit_reservations")
     op.drop_table("credit_reservations")
     op.drop_index(
+        "ix_code_publications_sent", table_name="code_publications", postgresql_where=sa.text("attempt > 0")
+    )
+    op.drop_index(
         "ix_code_publications_pool",
         table_name="code_publications",
         postgresql_where=sa.text("issued_id IS NULL"),
@@ -1823,6 +1839,7 @@ def downgrade() -> None:
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
     op.drop_table("shop_publishing")
+    op.drop_index("ix_shop_discounts_check", table_name="shop_discounts")
     op.drop_table("shop_discounts")
     op.drop_table("shop_connections")
     op.drop_table("programmes")

@@ -71,6 +71,7 @@ DISTRIBUTED = frozenset(
         "staff_sessions",
         "suppressions",
         "surveys",
+        "template_texts",
         "template_versions",
         "terms",
         "visit_counts",

@@ -38,6 +38,8 @@ class Brand(Base):
     branding: Mapped[BrandingJson] = mapped_column(JSONB, default=dict)
     countries: Mapped[dict[str, CountryRulesJson]] = mapped_column(JSONB, default=dict)
     """Rules by ISO 3166 code."""
+    text_changes: Mapped[int] = mapped_column(Integer, default=0)
+    """How often its texts of templates were changed; 0 for a brand that has none of its own."""
     margin_percent: Mapped[int | None] = mapped_column(Integer)
     """What is left of revenue before the programme's costs; None where it is not known."""
     created_at: Mapped[Created]

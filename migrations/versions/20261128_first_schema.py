@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("imprint_url", sa.Text(), nullable=True),
         sa.Column("branding", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("countries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("text_changes", sa.Integer(), nullable=False),
         sa.Column("margin_percent", sa.Integer(), nullable=True),
         sa.Column(
             "created_at",
@@ -311,6 +312,23 @@ def upgrade() -> None:
         ["brand_id", "channel", "address_key", "reason"],
         unique=True,
         postgresql_where=sa.text("lifted_at IS NULL"),
+    )
+    op.create_table(
+        "template_texts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("blocks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_template_texts_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "template", "locale", "version", name=op.f("pk_template_texts")),
     )
     op.create_table(
         "terms",
@@ -1891,6 +1909,7 @@ def downgrade() -> None:
     op.drop_table("consent_facts")
     op.drop_table("audit_values")
     op.drop_table("terms")
+    op.drop_table("template_texts")
     op.drop_index(
         "uq_suppressions_in_force", table_name="suppressions", postgresql_where=sa.text("lifted_at IS NULL")
     )

@@ -17,6 +17,7 @@ from app.admin.api import (
     programme,
     spending,
     surveys,
+    templates,
 )
 from app.base.web.openapi import problems
 
@@ -28,6 +29,7 @@ PARTS = (
     people,
     surveys,
     messages,
+    templates,
     codes,
     checkout,
     spending,

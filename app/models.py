@@ -33,6 +33,7 @@ DISTRIBUTED = frozenset(
         "attempts",
         "audit_entries",
         "audit_values",
+        "brand_images",
         "code_publications",
         "codes",
         "consent_facts",

@@ -87,6 +87,18 @@ class Shop(Base):
     created_at: Mapped[Created]
 
 
+class BrandImage(Base):
+    """A file that pages and mails of a brand show, by a name that its content gives it."""
+
+    __tablename__ = "brand_images"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    file: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+    created_at: Mapped[Created]
+
+
 class ShopSlug(Base):
     """Finds a shop by the slug in its webhook's path.
 

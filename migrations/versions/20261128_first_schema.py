@@ -143,6 +143,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_entries_subject", "audit_entries", ["brand_id", "subject_id"], unique=False)
     op.create_table(
+        "brand_images",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_brand_images_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "file", name=op.f("pk_brand_images")),
+    )
+    op.create_table(
         "customers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1935,6 +1949,7 @@ def downgrade() -> None:
         "ix_customers_email_key", table_name="customers", postgresql_where=sa.text("email_key IS NOT NULL")
     )
     op.drop_table("customers")
+    op.drop_table("brand_images")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.drop_table("api_keys")

@@ -6,6 +6,7 @@ from app.admin.api import (
     access,
     audit,
     brand,
+    brand_images,
     checkout,
     codes,
     connections,
@@ -23,6 +24,7 @@ from app.base.web.openapi import problems
 
 PARTS = (
     brand,
+    brand_images,
     connections,
     programme,
     deliveries,

@@ -65,6 +65,7 @@ DISTRIBUTED = frozenset(
         "responses",
         "rewards",
         "shop_connections",
+        "shop_syncs",
         "shop_discounts",
         "shop_publishing",
         "shops",

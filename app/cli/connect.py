@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from app.platforms.protocol import ConnectionReport, PlatformAdapter
 
 CREDENTIALS = "TENFOLD_SHOP_CREDENTIALS"
+OFFER = (
+    "Orders from before are brought in by: tenfold sync --shop {slug} --since 2024-01-01 --history (or out of a"
+    " file, tenfold import orders). Their customers count as known, and nobody gets a message."
+)
 Slug = Annotated[str, typer.Argument(help="The shop's slug.")]
 
 
@@ -60,6 +64,8 @@ def connect(
             await connect_shop(
                 session, context.tokens, shop, connection, actor=cli_actor(brand.id), now=clock.now()
             )
+        if adapter_of(shop.platform).lists_orders:
+            console.print_note(OFFER.format(slug=slug))
         return await check_shop(context, brand.id, shop.id, now=clock.now())
 
     _print(slug, console.with_context(work))

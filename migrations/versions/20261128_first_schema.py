@@ -920,6 +920,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_publishing")),
     )
     op.create_table(
+        "shop_syncs",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("history", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("new", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_syncs_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_syncs")),
+    )
+    op.create_index("ix_shop_syncs_due", "shop_syncs", ["due_at", "brand_id"], unique=False)
+    op.create_table(
         "staff_sessions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1870,6 +1901,8 @@ def downgrade() -> None:
     )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
+    op.drop_index("ix_shop_syncs_due", table_name="shop_syncs")
+    op.drop_table("shop_syncs")
     op.drop_table("shop_publishing")
     op.drop_index("ix_shop_discounts_check", table_name="shop_discounts")
     op.drop_table("shop_discounts")

@@ -70,13 +70,7 @@ def written(catalog: Catalog) -> bytes:
     """The catalog as a file: sorted and without line numbers and dates: only texts change it."""
     out = BytesIO()
     write_po(
-        out,
-        catalog,
-        width=100,
-        omit_header=catalog.locale is None,
-        sort_output=True,
-        include_lineno=False,
-        ignore_obsolete=True,
+        out, catalog, width=100, omit_header=catalog.locale is None, sort_output=True, include_lineno=False
     )
     return out.getvalue()
 

@@ -6,13 +6,13 @@ statement, finding its compiled form and wrapping its result (docs/decisions/001
 statements of the engine hears of these too, and errors are the ones that SQLAlchemy raises.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import asyncpg
 import orjson
-from sqlalchemy import Executable, TextClause
+from sqlalchemy import Executable, Numeric, TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -82,9 +82,13 @@ class Prepared(Generic[Row]):
         compiled = statement.compile(dialect=_DIALECT)
         required = {bind.key: None for bind in compiled.binds.values() if bind.required}
         state = compiled.construct_expanded_state(required)
+        processors = {
+            name: bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+            for bind, name in compiled.bind_names.items()
+        } | dict(state.processors)
         slots: list[tuple[str | None, object, _Process | None]] = []
         for name in state.positiontup or ():
-            process = state.processors.get(name)
+            process = processors.get(name)
             if name in required:
                 slots.append((name, None, process))
             else:
@@ -114,11 +118,15 @@ class Prepared(Generic[Row]):
 
 def _is_plain(value: object) -> bool:
     return isinstance(value, str | int) or (
-        isinstance(value, Collection) and all(isinstance(each, str | int) for each in value)
+        isinstance(value, list | tuple | set | frozenset)
+        and all(isinstance(each, str | int) for each in value)
     )
 
 
 def _result_processor(of: TypeEngine[Any]) -> _Process | None:
+    if isinstance(of, Numeric):
+        # The driver makes decimals by itself; SQLAlchemy asks for the type that was sent.
+        return None
     return of.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
 
 

@@ -23,7 +23,6 @@ def main() -> NoReturn:
         recovery,
         run,
         shop_settings,
-        sync,
         trial,
     )
 

@@ -22,7 +22,7 @@ from app.brands.programme import DiscountKind, RewardKind
 from app.brands.rules import zone_or
 from app.brands.terms import Terms
 from app.referrals.amount_rules import reward_value
-from app.referrals.models import Code
+from app.referrals.shown import AnyCode
 
 _AD_LABEL_COUNTRIES = frozenset(
     ["AT", "BE", "CH", "DE", "DK", "ES", "FI", "FR", "GB", "IE", "IT", "NL", "NO", "PL", "SE"]
@@ -94,7 +94,7 @@ class OfferTexts:
         }
 
 
-def offer_texts(code: Code, terms: Terms, reader: Reader) -> OfferTexts:
+def offer_texts(code: AnyCode, terms: Terms, reader: Reader) -> OfferTexts:
     """The texts of one code under its terms."""
     minimum = code.minimum_subtotal
     reward = reward_text(terms, code.currency, reader)

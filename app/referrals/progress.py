@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Integer, Select, Uuid, bindparam, cast, func, select, type_coerce
@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.i18n import translate
+from app.base.prepared import Prepared
 from app.base.tokens import Subject
 from app.brands.models import Brand
+from app.brands.setup import as_text, read_brand
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
@@ -22,9 +24,17 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import EARNED, CodeKind, CodeStatus, RedemptionStatus, RewardStatus
+from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
 from app.referrals.share import Share, in_home_shop, is_live, make_share, status_of
+from app.referrals.shown import (
+    ShownCode,
+    ShownRedemption,
+    ShownReferrer,
+    ShownReward,
+    columns_of,
+    read_code,
+)
 
 SHOWN = 50
 """Friends' orders on the page, the newest first."""
@@ -104,25 +114,25 @@ async def find_progress(
     session: AsyncSession, public_url: str, subject: Subject, *, now: datetime
 ) -> Progress | None:
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
-    given = {"brand_id": subject.brand_id, "referrer_id": subject.row_id}
-    row = (await session.execute(_PAGE, given)).first()
+    given: dict[str, object] = {"brand_id": subject.brand_id, "referrer_id": subject.row_id}
+    row = await _PAGE.first(session, **given)
     if row is None:
         return None
-    brand, code = row.Brand, row.Code
+    brand, code = row.brand, row.code
     reader = reader_of(brand, row.locale)
     status, made = None, None
     if code is not None:
         terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
         live = is_live(code, row.state)
-        made = make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
+        made = make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
         status = status_of(code, now=now)
-    orders = (await session.execute(_ORDERS, given)).all() if row.uses else []
+    orders = await _ORDERS.all(session, **given) if row.uses else []
     per_friend = code is not None and not code.redeemable
     states = LINK_STATES if per_friend else CODE_STATES
     problem = NO_CODE if status is None else states[status]
     return Progress(
         brand=brand,
-        customer_id=row.Referrer.customer_id,
+        customer_id=row.referrer.customer_id,
         first_name=shown_name(row.first_name),
         share=made if status is CodeStatus.active else None,
         code_problem=translate(reader.language, problem) if problem else "",
@@ -175,16 +185,16 @@ def _page() -> Select[Any]:
     earned = select(func.coalesce(func.jsonb_object_agg(sums.c.currency, sums.c.total), cast({}, JSONB)))
     return (
         select(
-            Brand,
-            Referrer,
+            as_text(Brand),
             Customer.first_name,
             Customer.locale,
             Customer.country,
-            Code,
             CodePublication.state,
             (visits.scalar_subquery() + counted.scalar_subquery()).label("clicks"),
             uses.scalar_subquery().label("uses"),
             type_coerce(earned.scalar_subquery(), JSONB).label("earned"),
+            *columns_of(Referrer, ShownReferrer),
+            *columns_of(Code, ShownCode),
         )
         .select_from(Referrer)
         .join(Brand, Brand.id == Referrer.brand_id)
@@ -200,20 +210,70 @@ def _page() -> Select[Any]:
     )
 
 
-_PAGE = _page()
-_ORDERS = (
-    select(Redemption, Order.placed_at, Reward, Code.display)
+class _PageRow(NamedTuple):
+    brand: Brand
+    first_name: str | None
+    locale: str | None
+    country: str | None
+    state: PublicationState | None
+    clicks: int
+    uses: int
+    earned: dict[str, int]
+    referrer: ShownReferrer
+    code: ShownCode | None
+
+
+def _page_row(brand: str, *values: Any) -> _PageRow:
+    referrer, code = values[_REFERRER_AT:_CODE_AT], values[_CODE_AT:]
+    plain = values[:_REFERRER_AT]
+    return _PageRow._make([read_brand(brand), *plain, ShownReferrer(*referrer), read_code(code)])
+
+
+_REFERRER_AT = 7
+_CODE_AT = _REFERRER_AT + len(ShownReferrer._fields)
+_PAGE = Prepared(_page(), _page_row)
+
+
+class _OrderRow(NamedTuple):
+    redemption: ShownRedemption
+    placed_at: datetime
+    reward: ShownReward | None
+    own: str | None
+    """The referrer's own code that the reward is paid with."""
+
+
+def _order_row(placed_at: datetime, own: str | None, *shown: Any) -> _OrderRow:
+    redemption, reward = shown[:_REWARD_AT], shown[_REWARD_AT:]
+    return _OrderRow(
+        ShownRedemption(*redemption), placed_at, None if reward[0] is None else ShownReward(*reward), own
+    )
+
+
+_REWARD_AT = len(ShownRedemption._fields)
+_ORDERS = Prepared(
+    select(
+        Order.placed_at,
+        Code.display,
+        *columns_of(Redemption, ShownRedemption),
+        *columns_of(Reward, ShownReward),
+    )
+    .select_from(Redemption)
     .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
     .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
     .outerjoin(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id))
     .where(Redemption.brand_id == bindparam("brand_id"), Redemption.referrer_id == bindparam("referrer_id"))
     .order_by(Order.placed_at.desc(), Redemption.id.desc())
-    .limit(SHOWN)
+    .limit(SHOWN),
+    _order_row,
 )
 
 
 def _friend_order(
-    redemption: Redemption, placed_at: datetime, reward: Reward | None, own: str | None, reader: Reader
+    redemption: ShownRedemption,
+    placed_at: datetime,
+    reward: ShownReward | None,
+    own: str | None,
+    reader: Reader,
 ) -> FriendOrder:
     state = _state_of(redemption, reward)
     short = ""
@@ -229,7 +289,7 @@ def _friend_order(
     )
 
 
-def _state_of(redemption: Redemption, reward: Reward | None) -> OrderState:
+def _state_of(redemption: ShownRedemption, reward: ShownReward | None) -> OrderState:
     if redemption.status in (RedemptionStatus.pending, RedemptionStatus.in_review):
         return OrderState.waiting
     if redemption.status is not RedemptionStatus.approved:
@@ -239,10 +299,10 @@ def _state_of(redemption: Redemption, reward: Reward | None) -> OrderState:
     return OrderState.earned
 
 
-def _can_be_used(reward: Reward) -> bool:
+def _can_be_used(reward: ShownReward) -> bool:
     return reward.status is RewardStatus.granted and not reward.frozen
 
 
-def _usable(reward: Reward, code: str, reader: Reader) -> UsableReward:
+def _usable(reward: ShownReward, code: str, reader: Reader) -> UsableReward:
     until = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
     return UsableReward(code, reader.amount(reward.net_amount, reward.currency), until)

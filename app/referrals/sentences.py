@@ -6,9 +6,9 @@ They reveal nothing about the friend.
 from collections.abc import Mapping
 
 from app.base.i18n import N_, translate
-from app.referrals.models import Redemption, Reward
 from app.referrals.offer_texts import Reader
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
+from app.referrals.shown import ShownRedemption, ShownReward
 
 _REFUSED: Mapping[str, str] = {
     RefusalReason.unknown_code: N_("No reward: there is no such code."),
@@ -54,8 +54,8 @@ NO_CODE = N_("You have no code yet.")
 
 
 def describe_redemption(
-    redemption: Redemption,
-    reward: Reward | None,
+    redemption: ShownRedemption,
+    reward: ShownReward | None,
     code: str | None,
     reader: Reader,
 ) -> str:
@@ -83,7 +83,7 @@ def describe_redemption(
             return translate(reader.language, _CLOSED[redemption.status])
 
 
-def _describe_reward(reward: Reward | None, code: str | None, reader: Reader) -> str:
+def _describe_reward(reward: ShownReward | None, code: str | None, reader: Reader) -> str:
     if reward is not None and reward.reason is not None:
         return translate(reader.language, _REFUSED[reward.reason])
     if reward is None or reward.amount == 0:
@@ -103,7 +103,7 @@ def _describe_reward(reward: Reward | None, code: str | None, reader: Reader) ->
     return f"{got} {_describe_use(reward, code, reader)}".rstrip()
 
 
-def _describe_use(reward: Reward, code: str | None, reader: Reader) -> str:
+def _describe_use(reward: ShownReward, code: str | None, reader: Reader) -> str:
     """How the reward can be spent, or why it no longer can."""
     if reward.frozen and reward.status is RewardStatus.granted:
         return translate(

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import segno
 from markupsafe import Markup, escape
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import N_, SOURCE, translate
+from app.base.prepared import Prepared
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.customers.models import Customer
@@ -18,6 +20,7 @@ from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, Reader, disclosure_text, offer_texts, reader_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
+from app.referrals.shown import AnyCode, AnyReferrer, ShownCode, ShownReferrer, columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +69,14 @@ async def find_share(
 
     None for a customer who is no referrer or has no usable code.
     """
-    row = (
-        await session.execute(
-            select(Referrer, Code, CodePublication.state, Customer.country, Customer.locale)
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .join(Code, has_present_code())
-            .join(CodePublication, in_home_shop(), isouter=True)
-            .where(
-                Referrer.brand_id == brand.id,
-                Referrer.customer_id == customer_id,
-                Referrer.revoked_at.is_(None),
-            )
-        )
-    ).first()
-    if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
+    row = await _SHARE.first(session, of_brand=brand.id, customer_id=customer_id)
+    if row is None or status_of(row.code, now=now) is not CodeStatus.active:
         return None
-    code = row.Code
+    code = row.code
     terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
     live = is_live(code, row.state)
     reader = reader_of(brand, row.locale)
-    return make_share(public_url, brand.name, row.Referrer, code, terms, reader, row.country, live=live)
+    return make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
 
 
 def has_present_code() -> ColumnElement[bool]:
@@ -107,7 +98,44 @@ def in_home_shop() -> ColumnElement[bool]:
     )
 
 
-def status_of(code: Code, *, now: datetime) -> CodeStatus:
+class _ShareRow(NamedTuple):
+    country: str | None
+    locale: str | None
+    state: PublicationState | None
+    referrer: ShownReferrer
+    code: ShownCode
+
+
+def _share_row(
+    country: str | None, locale: str | None, state: PublicationState | None, *shown: Any
+) -> _ShareRow:
+    referrer = ShownReferrer(*shown[:_CODE_AT])
+    return _ShareRow(country, locale, state, referrer, ShownCode(*shown[_CODE_AT:]))
+
+
+_CODE_AT = len(ShownReferrer._fields)
+_SHARE = Prepared(
+    select(
+        Customer.country,
+        Customer.locale,
+        CodePublication.state,
+        *columns_of(Referrer, ShownReferrer),
+        *columns_of(Code, ShownCode),
+    )
+    .select_from(Referrer)
+    .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+    .join(Code, has_present_code())
+    .join(CodePublication, in_home_shop(), isouter=True)
+    .where(
+        Referrer.brand_id == bindparam("of_brand"),
+        Referrer.customer_id == bindparam("customer_id"),
+        Referrer.revoked_at.is_(None),
+    ),
+    _share_row,
+)
+
+
+def status_of(code: AnyCode, *, now: datetime) -> CodeStatus:
     """Whether a code can be used at `now`."""
     return code_status(
         disabled=code.disabled_at is not None,
@@ -118,7 +146,7 @@ def status_of(code: Code, *, now: datetime) -> CodeStatus:
     )
 
 
-def is_live(code: Code, state: PublicationState | None) -> bool:
+def is_live(code: AnyCode, state: PublicationState | None) -> bool:
     """Whether friends get the discount by the link now.
 
     `state` is that of the code's publication in the referrer's shop. A code that cannot be entered
@@ -130,8 +158,8 @@ def is_live(code: Code, state: PublicationState | None) -> bool:
 def make_share(
     public_url: str,
     brand_name: str,
-    referrer: Referrer,
-    code: Code,
+    referrer: AnyReferrer,
+    code: AnyCode,
     terms: Terms,
     reader: Reader,
     country: str | None,

@@ -4,17 +4,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Text, bindparam, cast, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens, slug_brand
-from app.brands.find import is_in_force, read_programme
+from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
+from app.brands.programme import Programme
 from app.brands.rules import zone_or
+from app.brands.setup import as_text, read_brand, read_shop, read_terms
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
@@ -24,6 +28,7 @@ from app.referrals.offer_texts import OfferTexts, offer_texts, reader_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.share import has_present_code, in_home_shop, status_of
+from app.referrals.shown import ShownCode, columns_of
 
 _BROWSER = re.compile(r"(?:Mozilla|Opera)/\d")
 """How every browser names itself, in-app browsers too; scripts and mail scanners often do not."""
@@ -42,7 +47,7 @@ class FriendOffer:
 
     brand: Brand
     shop: Shop
-    share: Code
+    share: ShownCode
     """The referrer's share code."""
     slug: str
     first_name: str | None
@@ -90,29 +95,46 @@ async def find_offer(
     brand_id = slug_brand(slug)
     if brand_id is None:
         return None
-    query = _LIVE_OFFER.with_for_update(key_share=True, of=Code) if lock else _LIVE_OFFER
-    row = (await session.execute(query, {"brand_id": brand_id, "slug": slug})).first()
-    if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
+    query = _LOCKED_OFFER if lock else _LIVE_OFFER
+    row = await query.first(session, brand_id=brand_id, slug=slug)
+    if row is None or status_of(row.code, now=now) is not CodeStatus.active:
         return None
-    programme = read_programme(row.terms)
-    if not programme.redemptions_enabled or not programme.runs_at(now):
+    if not row.programme.redemptions_enabled or not row.programme.runs_at(now):
         return None
-    code = row.Code
+    code = row.code
     terms = (await load_terms(session, brand_id, [code.terms_id]))[code.terms_id]
     return FriendOffer(
-        brand=row.Brand,
-        shop=row.Shop,
+        brand=row.brand,
+        shop=row.shop,
         share=code,
         slug=slug,
         first_name=shown_name(row.first_name),
         # Nothing is known of the friend, so the page is in the brand's language.
-        texts=offer_texts(code, terms, reader_of(row.Brand)),
+        texts=offer_texts(code, terms, reader_of(row.brand)),
         code=code.display if code.redeemable else None,
     )
 
 
-_LIVE_OFFER = (
-    select(Code, Brand, Shop, Customer.first_name, ProgrammeVersion.terms)
+class _OfferRow(NamedTuple):
+    brand: Brand
+    shop: Shop
+    programme: Programme
+    first_name: str | None
+    code: ShownCode
+
+
+def _offer_row(brand: str, shop: str, terms: str, first_name: str | None, *code: Any) -> _OfferRow:
+    return _OfferRow(read_brand(brand), read_shop(shop), read_terms(terms), first_name, ShownCode(*code))
+
+
+_offer = (
+    select(
+        as_text(Brand),
+        as_text(Shop),
+        cast(ProgrammeVersion.terms, Text),
+        Customer.first_name,
+        *columns_of(Code, ShownCode),
+    )
     .select_from(Referrer)
     .join(Code, has_present_code())
     .outerjoin(CodePublication, in_home_shop())
@@ -126,8 +148,9 @@ _LIVE_OFFER = (
         Referrer.revoked_at.is_(None),
         or_(CodePublication.state == PublicationState.live, Code.redeemable.is_(False)),
     )
-    .execution_options(populate_existing=True)
 )
+_LIVE_OFFER = Prepared(_offer, _offer_row)
+_LOCKED_OFFER = Prepared(_offer.with_for_update(key_share=True, of=Code), _offer_row)
 """The present code of the link's referrer, where friends can have it or one of their own."""
 
 
@@ -157,14 +180,17 @@ def visitor_of(tokens: Tokens, offer: FriendOffer, network: str, browser: str, *
 
 async def record_visit(session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime) -> None:
     """Count a person who opened the link, once on each day of the brand's zone."""
-    await session.execute(
-        insert(Visit)
-        .values(
-            brand_id=offer.brand.id,
-            id=new_id(),
-            referrer_id=offer.referrer_id,
-            visitor=visitor.key,
-            at=now,
-        )
-        .on_conflict_do_nothing()
+    await _VISIT.run(
+        session,
+        brand_id=offer.brand.id,
+        id=new_id(),
+        referrer_id=offer.referrer_id,
+        visitor=visitor.key,
+        at=now,
     )
+
+
+_VISITED = ("brand_id", "id", "referrer_id", "visitor", "at")
+_VISIT = Prepared(
+    insert(Visit).values({name: bindparam(name) for name in _VISITED}).on_conflict_do_nothing(), tuple
+)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -265,7 +265,12 @@ def survey_params(gathered: Gathered) -> SurveyParams:
     )
 
 
-def item_title(order: Order | SurveyedOrder) -> str | None:
+class _HasItems(Protocol):
+    @property
+    def items(self) -> list[StoredItem]: ...
+
+
+def item_title(order: _HasItems) -> str | None:
     """The title of the order's first item that has one; None where none has."""
     titles = (item.get("title") for item in order.items if isinstance(item, dict))
     return next((title for title in titles if title), None)

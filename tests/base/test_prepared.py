@@ -45,6 +45,22 @@ async def test_values_come_back_as_the_columns_have_them(session, shop):
         await _SHOPS.all(session)
 
 
+async def test_values_are_bound_as_the_columns_have_them(session, shop):
+    changed = Prepared(
+        update(Shop)
+        .where(Shop.brand_id == bindparam("of_brand"))
+        .values(
+            platform=bindparam("platform"), platform_settings={"a": "b"}, sealed_secrets=bindparam("sealed")
+        ),
+        tuple,
+    )
+    assert await changed.run(session, of_brand=shop.brand_id, platform=Platform.shopify, sealed=["x"]) == 1
+    (row,) = await _SHOPS.all(session, of_brand=shop.brand_id)
+    assert row[1:] == (Platform.shopify, {"a": "b"})
+    with pytest.raises(ValueError):
+        await changed.run(session, of_brand=shop.brand_id, platform="a word of nobody's", sealed=[])
+
+
 async def test_it_is_part_of_the_sessions_transaction(context, brand):
     async with context.sessions() as session:
         assert await _RENAME.run(session, of_brand=brand.id, name="new") == 1

@@ -22,11 +22,11 @@ from app.base.pools import worker_pools
 from app.base.turns import Sweep
 from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
-from app.ingest import erase_sweep, fetch, process, retain
+from app.ingest import erase_sweep, fetch, process, retain, sync_sweep
 from app.messaging import deliver
 from app.platforms import check_sweep
+from app.referrals import code_check, publish, settle, upkeep
 from app.referrals import expire as rewards
-from app.referrals import publish, settle, upkeep
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
@@ -43,6 +43,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         process.sweep(context),
         fetch.sweep(context),
         check_sweep.sweep(context),
+        sync_sweep.sweep(context),
         erase_sweep.sweep(context),
         surveys.sweep(context),
         settle.sweep(context),
@@ -51,6 +52,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         publish.urgent_sweep(context),
         publish.sweep(context),
         upkeep.sweep(context),
+        code_check.sweep(context),
         deliver.urgent_sweep(context, parts.providers),
         deliver.sweep(context, parts.providers),
         retain.sweep(context),

@@ -70,7 +70,13 @@ def written(catalog: Catalog) -> bytes:
     """The catalog as a file: sorted and without line numbers and dates: only texts change it."""
     out = BytesIO()
     write_po(
-        out, catalog, width=100, omit_header=catalog.locale is None, sort_output=True, include_lineno=False
+        out,
+        catalog,
+        width=100,
+        omit_header=catalog.locale is None,
+        sort_output=True,
+        include_lineno=False,
+        ignore_obsolete=True,
     )
     return out.getvalue()
 

@@ -35,6 +35,7 @@ class AuditAction(StrEnum):
     connection_saved = "connection_saved"
     connection_removed = "connection_removed"
     orders_imported = "orders_imported"
+    texts_changed = "texts_changed"
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"

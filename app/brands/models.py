@@ -38,6 +38,8 @@ class Brand(Base):
     branding: Mapped[BrandingJson] = mapped_column(JSONB, default=dict)
     countries: Mapped[dict[str, CountryRulesJson]] = mapped_column(JSONB, default=dict)
     """Rules by ISO 3166 code."""
+    text_changes: Mapped[int] = mapped_column(Integer, default=0)
+    """How often its texts of templates were changed; 0 for a brand that has none of its own."""
     margin_percent: Mapped[int | None] = mapped_column(Integer)
     """What is left of revenue before the programme's costs; None where it is not known."""
     created_at: Mapped[Created]
@@ -82,6 +84,18 @@ class Shop(Base):
     """Names that the platform leaves to each shop, as its adapter's `settings` checks them."""
     sealed_secrets: Mapped[list[str]] = mapped_column(default=list)
     """Webhook secrets, sealed, the current one first; two while one is being exchanged."""
+    created_at: Mapped[Created]
+
+
+class BrandImage(Base):
+    """A file that pages and mails of a brand show, by a name that its content gives it."""
+
+    __tablename__ = "brand_images"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    file: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
     created_at: Mapped[Created]
 
 

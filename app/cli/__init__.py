@@ -23,6 +23,7 @@ def main() -> NoReturn:
         recovery,
         run,
         shop_settings,
+        sync,
         trial,
     )
 

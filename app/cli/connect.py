@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from app.platforms.protocol import ConnectionReport, PlatformAdapter
 
 CREDENTIALS = "TENFOLD_SHOP_CREDENTIALS"
+OFFER = (
+    "Orders from before are brought in by: tenfold sync --shop {slug} --since 2024-01-01 --history (or out of a"
+    " file, tenfold import orders). Their customers count as known, and nobody gets a message."
+)
 Slug = Annotated[str, typer.Argument(help="The shop's slug.")]
 
 
@@ -60,6 +64,8 @@ def connect(
             await connect_shop(
                 session, context.tokens, shop, connection, actor=cli_actor(brand.id), now=clock.now()
             )
+        if adapter_of(shop.platform).lists_orders:
+            console.print_note(OFFER.format(slug=slug))
         return await check_shop(context, brand.id, shop.id, now=clock.now())
 
     _print(slug, console.with_context(work))
@@ -69,7 +75,8 @@ def connect(
 def check(slug: Slug) -> None:
     """Check a shop's connection and its sender's domain; registers webhooks that were dropped.
 
-    Prints what is registered and what is missing; exits with 1 where something is missing.
+    Prints what is registered, what is missing, and what the last check of its codes found, which a
+    worker makes again; exits with 1 where something is missing.
     """
     from dataclasses import replace
 
@@ -77,16 +84,24 @@ def check(slug: Slug) -> None:
     from app.brands import find
     from app.messaging.sender_check import check_senders, load_sender_domains
     from app.platforms.check import check_shop
+    from app.referrals.code_findings import check_codes_again, find_code_problems
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
             domains = await load_sender_domains(session, context.settings, [brand.id])
         report = await check_shop(context, brand.id, shop.id, now=clock.now())
+        async with context.sessions.begin() as session:
+            codes = await find_code_problems(session, brand.id, [shop.id])
+            await check_codes_again(session, brand.id, shop.id, now=clock.now())
         senders = await check_senders(context.settings, domains)
         return replace(
             report,
-            problems=(*report.problems, *(text for each in senders for text in each.problems)),
+            problems=(
+                *report.problems,
+                *codes.get(shop.id, ()),
+                *(text for each in senders for text in each.problems),
+            ),
             notes=(*report.notes, *(text for each in senders for text in each.notes)),
         )
 

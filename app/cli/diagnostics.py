@@ -159,9 +159,18 @@ async def _examine_senders(context: AppContext) -> list[str]:
 async def _examine_connections(context: AppContext) -> list[str]:
     """What each shop's platform says now; nothing is changed there."""
     from app.platforms.check import check_all
+    from app.referrals.code_findings import NOT_CONNECTED, find_code_problems, find_unconnected
 
     results = await check_all(context)
-    return [f"Shop {each.target.shop.slug}: {text}" for each in results for text in each.report.problems]
+    problems = [f"Shop {each.target.shop.slug}: {text}" for each in results for text in each.report.problems]
+    async with context.sessions() as session:
+        for each in results:
+            target = each.target
+            found = await find_code_problems(session, target.brand_id, [target.shop_id])
+            problems += [f"Shop {target.shop.slug}: {text}" for text in found.get(target.shop_id, ())]
+        for slug in await find_unconnected(session):
+            console.print_note(f"Shop {slug}: {NOT_CONNECTED.format(slug=slug)}")
+    return problems
 
 
 async def _examine_key(session: AsyncSession, settings: Settings) -> list[str]:

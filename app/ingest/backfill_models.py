@@ -1,8 +1,8 @@
-"""Tables of what is brought in besides webhooks: imports of files."""
+"""Tables of what is brought in besides webhooks: files, and platforms' own lists of orders."""
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, LargeBinary, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
@@ -40,4 +40,45 @@ class OrderImport(Base):
     started_at: Mapped[Moment]
     finished_at: Mapped[Moment | None]
     """None: it is running, or broke off."""
+    created_at: Mapped[Created]
+
+
+class ShopSync(Base):
+    """Where the synchronisation of a connected shop's orders stands: one row, so one at a time.
+
+    One that is not finished goes on at `cursor`, whoever began it and however it broke off.
+    """
+
+    __tablename__ = "shop_syncs"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
+        Index("ix_shop_syncs_due", "due_at", "brand_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    shop_id: Mapped[UUID] = mapped_column(primary_key=True)
+    since: Mapped[Moment]
+    """Orders that were changed at this time or later are read."""
+    cursor: Mapped[str | None]
+    """The page to read next, in the platform's terms; None: the first one."""
+    history: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether orders that are not known are from before the start."""
+    due_at: Mapped[Moment]
+    """When a worker begins it, or goes on."""
+    leased_until: Mapped[Moment | None]
+    """Until then it belongs to the process that works on it."""
+    claims: Mapped[int] = mapped_column(default=0)
+    """Counted at each claim: a process whose number is not the newest writes nothing."""
+    orders: Mapped[int] = mapped_column(default=0)
+    """Orders that were read by the present run, or the last one; the next three are of these."""
+    new: Mapped[int] = mapped_column(default=0)
+    known: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    """Stored as failed deliveries, with the reason."""
+    problem: Mapped[str | None]
+    """Why it does not go on now, in a sentence."""
+    started_at: Mapped[Moment]
+    """Of the present run, or the last one."""
+    finished_at: Mapped[Moment | None]
+    """None while it is not finished."""
     created_at: Mapped[Created]

@@ -105,6 +105,25 @@ async def store_processed(session: AsyncSession, delivery: NewDelivery, *, now: 
     return known.one()
 
 
+async def store_failed(
+    session: AsyncSession, deliveries: Sequence[tuple[NewDelivery, str]], *, now: datetime
+) -> None:
+    """Store deliveries that could not be processed, each with its reason; known ones stay."""
+    rows = [
+        {
+            **as_row(delivery),
+            "body_hash": delivery.body_hash,
+            "id": new_id(),
+            "status": DeliveryStatus.failed,
+            "reason": reason,
+            "processed_at": now,
+        }
+        for delivery, reason in deliveries
+    ]
+    if rows:
+        await session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
+
+
 async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, actor: Actor) -> None:
     """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 

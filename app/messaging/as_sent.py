@@ -10,6 +10,7 @@ from app.base.errors import NotFound
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import Channel
 from app.messaging.models import Message, TemplateVersion
+from app.messaging.own_texts import load_own_texts
 from app.messaging.render import Links, render
 from app.messaging.templates import find_template
 from app.messaging.versions import VersionContent, branding_of, current_version
@@ -53,4 +54,5 @@ async def _version_of(session: AsyncSession, message: Message) -> VersionContent
     brand = await load_brand(session, message.brand_id)
     shop = (await load_shops(session, message.brand_id))[message.shop_id]
     language = brand.language_for(message.locale)
-    return current_version(template, message.channel, language, branding_of(brand, shop))
+    texts = (await load_own_texts(session, brand)).replaced(template, message.channel, language)
+    return current_version(template, message.channel, language, branding_of(brand, shop), texts)

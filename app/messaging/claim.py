@@ -19,6 +19,7 @@ from app.brands.setup import load_setup
 from app.customers.consent import load_contact_options
 from app.messaging.due_messages import ClaimedMessage, Decisions, DueMessage
 from app.messaging.find_work import DUE, DUE_AGAIN, Grace
+from app.messaging.own_texts import load_own_texts
 from app.messaging.rules import MessageStatus, Priority
 from app.messaging.versions import store_versions
 
@@ -122,7 +123,8 @@ async def claim(
     setup = await load_setup(session, brand_id)
     brand, quiet_hours = setup.brand, setup.in_force.programme.survey.quiet_hours
     people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
-    decisions = Decisions(brand, setup.shops, quiet_hours, people, now)
+    texts = await load_own_texts(session, brand)
+    decisions = Decisions(brand, setup.shops, quiet_hours, people, now, texts)
     for start in range(0, len(rows), PIECE):
         if start:
             await terms.give_way()

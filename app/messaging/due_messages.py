@@ -11,6 +11,7 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, QuietHours
 from app.brands.rules import country_quiet_hours, next_daytime, zone_or
 from app.customers.rules import ContactOptions, NoContactReason
+from app.messaging.own_texts import OwnTexts
 from app.messaging.render import Params
 from app.messaging.rules import MessageStatus
 from app.messaging.templates import TemplateSpec, find_template, read_params
@@ -70,8 +71,10 @@ class Decisions:
         quiet_hours: QuietHours | None,
         people: Mapping[UUID, ContactOptions],
         now: datetime,
+        texts: OwnTexts,
     ) -> None:
         self._brand = brand
+        self._texts = texts
         self._shops = shops
         self._brandings = {shop_id: branding_of(brand, shop) for shop_id, shop in shops.items()}
         self._quiet_hours = quiet_hours
@@ -134,5 +137,11 @@ class Decisions:
             locale=row.locale,
             template_params=params,
             address=address,
-            version=current_version(template, channel, language, self._brandings[row.shop_id]),
+            version=current_version(
+                template,
+                channel,
+                language,
+                self._brandings[row.shop_id],
+                self._texts.replaced(template, channel, language),
+            ),
         )

@@ -38,6 +38,26 @@ class TemplateVersion(Base):
     created_at: Mapped[Created]
 
 
+class TemplateTexts(Base):
+    """A brand's own texts of a template in one language, as they were from one change to the next.
+
+    The highest version is in force. Rows are added, never changed.
+    """
+
+    __tablename__ = "template_texts"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    template: Mapped[str] = mapped_column(primary_key=True)
+    locale: Mapped[str] = mapped_column(primary_key=True)
+    """A language, not a variant: a brand writes in its own form of address."""
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    blocks: Mapped[dict[str, str]] = mapped_column(JSONB)
+    """Texts by block; one that is not here has our text."""
+    author: Mapped[str]
+    created_at: Mapped[Created]
+
+
 class Message(Base):
     """One sending of a template to a person on a channel.
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from jinja2 import Template, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.base.i18n import language_tag, long_date
 from app.base.tokens import Tokens, tag_prefix
@@ -25,6 +25,7 @@ from app.messaging.gsm import plain_punctuation
 from app.messaging.providers.protocol import Content
 from app.messaging.sources import make_environment
 from app.messaging.templates import LinkRow, ParamLink, TokenLink
+from app.messaging.text_rules import pieces
 from app.messaging.versions import VersionContent
 
 _PLAIN = make_environment(autoescape=False)
@@ -116,27 +117,43 @@ def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, T
 
 
 @lru_cache(maxsize=512)
-def _compile(part: str, source: str, translations: tuple[tuple[str, str], ...]) -> Template:
+def _compile(
+    part: str, source: str, translations: tuple[tuple[str, str], ...], texts: tuple[tuple[str, str], ...]
+) -> Template:
     environment = _HTML if part == "html" else _PLAIN
-    return environment.from_string(source, globals={"gettext": _gettext(dict(translations))})
+    return environment.from_string(source, globals={"gettext": _gettext(dict(translations), dict(texts))})
 
 
 def _compiled(version: VersionContent) -> dict[str, Template]:
-    translations = tuple(version.translations.items())
-    return {part: _compile(part, source, translations) for part, source in version.parts.items()}
+    translations, texts = tuple(version.translations.items()), tuple(version.texts.items())
+    return {part: _compile(part, source, translations, texts) for part, source in version.parts.items()}
 
 
-def _gettext(translations: Mapping[str, str]) -> Callable[..., str]:
-    """Translate a string of `{% trans %}` by the version's own translations, else return it."""
+def _gettext(translations: Mapping[str, str], texts: Mapping[str, str]) -> Callable[..., str]:
+    """Translate a string of `{% trans %}` by the version's own translations, else return it.
+
+    The brand's own text comes before both.
+    """
 
     @pass_context
     def gettext(context: Context, message: str, /, **values: Any) -> str:
+        if message in texts:
+            return _own_text(texts[message], context)
         translated = translations.get(message, message)
         if context.eval_ctx.autoescape:
             translated = Markup(translated)  # noqa: S704  # catalogs are ours; values are escaped by `%`
         return translated % values
 
     return gettext
+
+
+def _own_text(text: str, context: Context) -> str:
+    """A brand's text with its variables; in HTML words and values are escaped."""
+    safe = escape if context.eval_ctx.autoescape else str
+    parts = [
+        safe(words) + (safe(context.resolve(name) or "") if name else "") for words, name in pieces(text)
+    ]
+    return (Markup() if context.eval_ctx.autoescape else "").join(parts)
 
 
 def recipient_values(

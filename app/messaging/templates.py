@@ -19,6 +19,7 @@ from app.base.text import one_line
 from app.brands.programme import Channel
 from app.customers.names import shown_name
 from app.messaging.rules import Priority
+from app.messaging.text_rules import TextBlock
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -108,6 +109,8 @@ class TemplateSpec:
     priority: Priority = Priority.normal
     quiet_hours: frozenset[Channel] = frozenset(Channel)
     """Channels on which a message waits for the end of the quiet hours."""
+    blocks: tuple[TextBlock, ...] = ()
+    """The texts that a brand may write itself."""
 
     @cached_property
     def param_list(self) -> tuple[Param, ...]:

@@ -79,6 +79,8 @@ class VersionContent:
     choices: tuple[str, ...]
     """Parameters that the parts compare with a word."""
     branding: Branding
+    texts: Mapping[str, str]
+    """The brand's own texts by the English one in whose place they are; see `text_rules`."""
 
     @cached_property
     def id(self) -> bytes:
@@ -103,6 +105,7 @@ class VersionContent:
             dates=tuple(stored["dates"]),
             choices=tuple(stored["choices"]),
             branding=Branding(**stored["branding"]),
+            texts=stored.get("texts", {}),
         )
 
 
@@ -116,9 +119,16 @@ def _link(stored: Mapping[str, str]) -> Link:
 
 @lru_cache(maxsize=512)
 def current_version(
-    spec: TemplateSpec, channel: Channel, language: str, branding: Branding
+    spec: TemplateSpec,
+    channel: Channel,
+    language: str,
+    branding: Branding,
+    texts: tuple[tuple[str, str], ...] = (),
 ) -> VersionContent:
-    """The version for a message that is sent now; files are read once per process."""
+    """The version for a message that is sent now; files are read once per process.
+
+    `texts` are the brand's own, as `own_texts.OwnTexts.replaced` returns them.
+    """
     parts = template_parts(spec.name, channel)
     return VersionContent(
         template=spec.name,
@@ -131,6 +141,7 @@ def current_version(
         dates=spec.names_of(ParamKind.date),
         choices=spec.names_of(ParamKind.choice),
         branding=branding,
+        texts=dict(texts),
     )
 
 

@@ -166,7 +166,9 @@ async def check_shop(context: AppContext, brand_id: int, shop_id: UUID, *, now: 
         targets = await load_targets(session, context.settings, context.tokens, brand_id, [shop_id])
     if not targets:
         raise AppError(
-            "not_connected", "The shop is not connected; connect it with: tenfold shop connect", status=404
+            "not_connected",
+            "The shop is not connected, so its cart knows no codes; connect it with: tenfold shop connect",
+            status=404,
         )
     results = await run_checks(context.settings, targets, register=register)
     async with context.sessions.begin() as session:

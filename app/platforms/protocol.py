@@ -100,6 +100,19 @@ class ConnectionReport:
     """The topics that the platform delivers to us now."""
 
 
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of a shop's orders as deliveries of their present state, the oldest change first."""
+
+    topic: str
+    """Under which each of the bodies is parsed."""
+    bodies: tuple[bytes, ...]
+    next_cursor: str | None
+    """Where the next page begins; None: this is the last one."""
+    reached: datetime | None = None
+    """When the last of the orders was changed."""
+
+
 class PlatformAdapter(Protocol):
     """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
 
@@ -115,6 +128,8 @@ class PlatformAdapter(Protocol):
     parses_without_fetch: ClassVar[bool] = False
     """Whether a delivery is parsed all the same where its content cannot be fetched, as for a shop
     that is not connected: `delivery.fetched` is empty then."""
+    lists_orders: ClassVar[bool] = False
+    """Whether a connected shop's orders can be read by `fetch_orders`."""
     publishes_codes: ClassVar[bool] = False
     """Whether codes are put into a connected shop before they work. Without it every code works at
     once, as does one of a shop that is not connected: the shop asks us, or reports it."""
@@ -211,6 +226,19 @@ class PlatformAdapter(Protocol):
         refusal.
         """
         raise OutsideError(Outcome.refused, "The platform offers nothing to fetch.", permanent=True)
+
+    async def fetch_orders(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms that list orders
+        connection: Connection,  # noqa: ARG002
+        since: datetime,  # noqa: ARG002
+        cursor: str | None,  # noqa: ARG002
+    ) -> OrderPage:
+        """A page of the orders that were changed at `since` or later, those of the cursor's page.
+
+        An order that changes meanwhile comes again on a later page. Raises `OutsideError`.
+        """
+        raise OutsideError(Outcome.refused, "The platform does not list its orders.", permanent=True)
 
     async def publish_codes(
         self,

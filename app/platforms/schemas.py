@@ -1,6 +1,6 @@
 """What the API shows of a connection; never a credential."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -23,10 +23,14 @@ class ConnectionShape(ApiModel):
     webhooks: list[str] = Field(description="The topics that the platform delivers to us.")
     problems: list[str] = Field(description="What is missing, and where to correct it.")
     notes: list[str] = Field(description="What to know or to set by hand.")
+    codes: list[str] = Field(description="What is amiss with its codes; the last check of them included.")
 
     @classmethod
-    def of(cls, shop: Shop, row: ShopConnection, credentials: Collection[str]) -> Self:
-        """The schema of a connection; `credentials` are the names of those it has."""
+    def of(cls, shop: Shop, row: ShopConnection, credentials: Collection[str], codes: Sequence[str]) -> Self:
+        """The schema of a connection; `credentials` are the names of those it has.
+
+        `codes` are the problems of the shop's codes.
+        """
         return cls(
             shop=shop.slug,
             platform=shop.platform,
@@ -37,4 +41,5 @@ class ConnectionShape(ApiModel):
             webhooks=row.webhooks,
             problems=row.problems,
             notes=row.notes,
+            codes=list(codes),
         )

@@ -14,11 +14,12 @@ from app.base.tokens import plain_code, random_code
 from app.brands.models import Shop
 from app.referrals.models import Code, Visit
 from app.referrals.new_codes import TRIES
-from app.referrals.pool import IssuedCode, Pool, PooledCode, issue_pooled, take_pooled
+from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
 from app.referrals.share import status_of
+from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode
 from app.referrals.visit import FriendOffer, Visitor, record_visit
 
@@ -78,7 +79,7 @@ async def give_friend_code(
         return None
     await record_visit(session, offer, visitor, now=now)
     publishes = bool(await find_publishing_shops(session, offer.brand.id, [offer.shop]))
-    pool = Pool(offer.brand.id, offer.shop.id, offer.share.terms_id)
+    pool = ShopTerms(offer.brand.id, offer.shop.id, offer.share.terms_id)
     ready = await take_pooled(session, pool, 1, until=offer.share.expires_at) if publishes else []
     code = await _make(session, offer.share, ready, now=now)
     pooled = any(each.code_id == code.id for each in ready)

@@ -29,10 +29,11 @@ from app.referrals.new_codes import (
     make_codes,
     make_referrers,
 )
-from app.referrals.pool import Pool, take_pooled
+from app.referrals.pool import take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import WithheldReason
+from app.referrals.shop_terms import ShopTerms
 from app.referrals.withheld import Withheld, record_withheld
 
 URGENT_AT_MOST = 25
@@ -141,7 +142,7 @@ async def _code_terms(
     if terms.urgent and is_shared and offer.code_style is CodeStyle.random:
         for shop_id, count in Counter(each.shop_id for each in promoters).items():
             if shop_id in publishing:
-                pool = Pool(brand_id, shop_id, loaded.in_force.terms_id)
+                pool = ShopTerms(brand_id, shop_id, loaded.in_force.terms_id)
                 until = now + timedelta(days=offer.valid_days)
                 terms.pooled[shop_id] = await take_pooled(session, pool, count, until=until)
     return terms

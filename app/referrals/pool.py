@@ -19,6 +19,7 @@ from app.base.tokens import random_code
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import PublicationState
+from app.referrals.shop_terms import ShopTerms
 
 POOL_SIZE = 200
 """Codes that wait in each shop under the terms in force."""
@@ -37,16 +38,9 @@ class PooledCode:
     display: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The codes of one shop under the same terms that wait to be issued."""
-
-    brand_id: int
-    shop_id: UUID
-    terms_id: UUID
-
-
-async def take_pooled(session: AsyncSession, pool: Pool, count: int, *, until: datetime) -> list[PooledCode]:
+async def take_pooled(
+    session: AsyncSession, pool: ShopTerms, count: int, *, until: datetime
+) -> list[PooledCode]:
     """Lock up to `count` codes that are live, and are in the shop at least `until` then.
 
     Nobody else gets them until the transaction ends; a code is issued by `issue_pooled`, and stays
@@ -75,7 +69,7 @@ class IssuedCode:
     trial: bool
 
 
-async def issue_pooled(session: AsyncSession, pool: Pool, issued: Sequence[IssuedCode]) -> None:
+async def issue_pooled(session: AsyncSession, pool: ShopTerms, issued: Sequence[IssuedCode]) -> None:
     """Let these locked codes be those of their rows in `codes`, which exist by now."""
     rows = [{"code_id": each.code_id, "expires_at": each.expires_at, "trial": each.trial} for each in issued]
     given = recordset(rows, (CodePublication.code_id, CodePublication.expires_at, CodePublication.trial)).c
@@ -87,7 +81,7 @@ async def issue_pooled(session: AsyncSession, pool: Pool, issued: Sequence[Issue
     )
 
 
-async def refill_pool(session: AsyncSession, pool: Pool, *, valid: timedelta, now: datetime) -> int:
+async def refill_pool(session: AsyncSession, pool: ShopTerms, *, valid: timedelta, now: datetime) -> int:
     """Add codes where fewer than `REFILLED_BELOW` are there or on their way; returns how many."""
     there = await session.scalar(
         select(func.count())
@@ -100,7 +94,7 @@ async def refill_pool(session: AsyncSession, pool: Pool, *, valid: timedelta, no
             CodePublication.expires_at > now + valid,
         )
     )
-    if there is None or there >= REFILLED_BELOW:
+    if there is None or there >= min(REFILLED_BELOW, POOL_SIZE):
         return 0
     rows = [
         {
@@ -120,7 +114,7 @@ async def refill_pool(session: AsyncSession, pool: Pool, *, valid: timedelta, no
     return len(rows)
 
 
-async def drain_pools(session: AsyncSession, pool: Pool, *, valid: timedelta, now: datetime) -> int:
+async def drain_pools(session: AsyncSession, pool: ShopTerms, *, valid: timedelta, now: datetime) -> int:
     """Take out of the shop what is never issued: of other terms than this pool's, or too old.
 
     What is out of the shop, or never came there, is deleted. Returns how many rows were changed.
@@ -150,7 +144,7 @@ async def drain_pools(session: AsyncSession, pool: Pool, *, valid: timedelta, no
     return len(gone.all()) + len(useless)
 
 
-def _of(pool: Pool) -> tuple[ColumnElement[bool], ...]:
+def _of(pool: ShopTerms) -> tuple[ColumnElement[bool], ...]:
     return (
         CodePublication.brand_id == pool.brand_id,
         CodePublication.shop_id == pool.shop_id,

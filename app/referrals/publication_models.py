@@ -1,8 +1,10 @@
 """Tables of where codes work: in which shop, and under which discount of the shop's platform."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, enum_text
@@ -42,6 +44,14 @@ class CodePublication(Base):
             postgresql_where=text("issued_id IS NULL"),
         ),
         Index(
+            "ix_code_publications_sent",
+            "brand_id",
+            "shop_id",
+            "terms_id",
+            "code",
+            postgresql_where=text("attempt > 0"),
+        ),
+        Index(
             "ix_code_publications_expiry",
             "brand_id",
             "expires_at",
@@ -77,27 +87,57 @@ class CodePublication(Base):
     """Whether its offer is a trial's."""
     live_at: Mapped[Moment | None]
     """When it first worked in the shop."""
+    seen_at: Mapped[Moment | None]
+    """The beginning of the last check that found it in the shop."""
     created_at: Mapped[Created]
 
 
-class ShopDiscount(Base):
-    """The discount at a shop's platform under which all codes of the same terms are.
+class CheckProgress(TypedDict):
+    """How far a check of a shop's codes has come, and what it found so far."""
 
-    Only platforms whose codes share a discount have one.
-    """
+    began_at: str
+    after: str | None
+    """Where the next page begins."""
+    changed: list[str]
+    """What was set back, in words."""
+    problems: list[str]
+    """What only a person can correct."""
+    extra: list[str]
+    """Codes of the discount that are none of ours; the first few."""
+    extra_count: int
+    drift: list[str]
+    """Codes that the shop counts more uses of than we know orders; the first few."""
+    drift_count: int
+
+
+class ShopDiscount(Base):
+    """What a shop has of the codes under the same terms, and what the last check of them found."""
 
     __tablename__ = "shop_discounts"
-    __table_args__ = (ForeignKeyConstraint(*_SHOP), ForeignKeyConstraint(*_TERMS))
+    __table_args__ = (
+        ForeignKeyConstraint(*_SHOP),
+        ForeignKeyConstraint(*_TERMS),
+        Index("ix_shop_discounts_check", "check_due_at", "brand_id"),
+    )
 
     brand_id: Mapped[BrandKey]
     shop_id: Mapped[UUID] = mapped_column(primary_key=True)
     terms_id: Mapped[UUID] = mapped_column(primary_key=True)
     remote_id: Mapped[str | None]
-    """The platform's own id of it; None until it is made."""
+    """The platform's id of the discount that the codes share; None until it is made, and where each
+    code is a discount of its own."""
     first_code_id: Mapped[UUID | None]
     """The code with which it is made: where an attempt broke off it is looked up by this code."""
     leased_until: Mapped[Moment | None]
     """While one worker makes it, the others wait until then."""
+    check_due_at: Mapped[Moment]
+    """When the shop's codes are compared with ours next, or the comparison goes on."""
+    progress: Mapped[CheckProgress | None] = mapped_column(JSONB)
+    """None while no check is under way."""
+    checked_at: Mapped[Moment | None]
+    """The end of the last whole check."""
+    findings: Mapped[list[str]] = mapped_column(default=list)
+    """What it found, in sentences for people; empty where all was as it must be."""
     created_at: Mapped[Created]
 
 

@@ -15,11 +15,13 @@ from app.base.fence import load_fence
 from app.brands.amount_rules import amount_in
 from app.brands.models import Shop
 from app.brands.programme import CodePer
+from app.brands.rules import zone_or
 from app.brands.terms import Terms, load_terms
 from app.platforms.connections import load_connections
 from app.platforms.discounts import CodeToPublish, Discount, PublishedCode
 from app.platforms.protocol import Connection, PlatformAdapter
 from app.platforms.registry import adapter_of
+from app.platforms.rules import next_check
 from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
 from app.referrals.publish_rules import discount_title
 from app.referrals.rules import PublicationState
@@ -122,13 +124,14 @@ async def claim(
         await session.scalars(select(Shop).where(Shop.brand_id == brand_id, Shop.id == work.shop_id))
     ).one()
     adapter = adapter_of(shop.platform)
-    shared = await _lock_discount(session, brand_id, work) if adapter.shares_discount else None
-    if shared is not None and shared.leased_until is not None and shared.leased_until > now:
+    shared = await _lock_discount(session, shop, work.terms_id, now=now)
+    if shared.leased_until is not None and shared.leased_until > now:
         return None
-    first = None if shared is None or shared.remote_id is not None else shared.first_code_id
+    first = None if shared.remote_id is not None else shared.first_code_id
     codes = await _begin(session, brand_id, work, adapter, first, urgent=urgent, now=now)
-    makes_discount = bool(shared and shared.remote_id is None and codes and not work.revoking)
-    if shared is not None and makes_discount:
+    is_missing = adapter.shares_discount and shared.remote_id is None
+    makes_discount = is_missing and bool(codes) and not work.revoking
+    if makes_discount:
         shared.leased_until, shared.first_code_id = now + LEASE, codes[0].code_id
     terms = (await load_terms(session, brand_id, [work.terms_id]))[work.terms_id]
     connections = await load_connections(session, context.tokens, brand_id, [shop.id])
@@ -138,7 +141,7 @@ async def claim(
         adapter=adapter,
         connection=connections.get(shop.id) if adapter.publishes_codes else None,
         terms_id=work.terms_id,
-        discount=discount_of(shop, work.terms_id, terms, shared.remote_id if shared else None),
+        discount=discount_of(shop, work.terms_id, terms, shared.remote_id),
         revoking=work.revoking,
         codes=codes,
         makes_discount=makes_discount,
@@ -182,10 +185,16 @@ async def _find_work(session: AsyncSession, brand_id: int, *, urgent: bool, now:
     return _Work(oldest.shop_id, oldest.terms_id, oldest.state is PublicationState.revoking)
 
 
-async def _lock_discount(session: AsyncSession, brand_id: int, work: _Work) -> ShopDiscount:
-    """The discount that the codes share, locked; a new row where there is none."""
-    key = {"brand_id": brand_id, "shop_id": work.shop_id, "terms_id": work.terms_id}
-    await session.execute(insert(ShopDiscount).values(key).on_conflict_do_nothing())
+async def _lock_discount(session: AsyncSession, shop: Shop, terms_id: UUID, *, now: datetime) -> ShopDiscount:
+    """What the shop has under the terms, locked; a new row where there is none.
+
+    It is checked each night from then on.
+    """
+    key = {"brand_id": shop.brand_id, "shop_id": shop.id, "terms_id": terms_id}
+    night = next_check(shop.id, zone_or(shop.time_zone, "UTC"), after=now)
+    await session.execute(
+        insert(ShopDiscount).values(**key, check_due_at=night, findings=[]).on_conflict_do_nothing()
+    )
     rows = await session.scalars(
         select(ShopDiscount).filter_by(**key).with_for_update().execution_options(populate_existing=True)
     )

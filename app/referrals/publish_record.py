@@ -30,11 +30,11 @@ async def record(
     to be revoked. Codes of one offer message are live before it exists, in the same commit.
     """
     await _record_shop(session, claim, outcome, now=now)
-    if claim.makes_discount or (claim.discount and outcome.discount_id != claim.discount.remote_id):
-        await _record_discount(session, claim, outcome)
     if claim.revoking:
         await _record_revoked(session, claim, outcome, now=now)
         return
+    if claim.makes_discount or (claim.discount and outcome.discount_id != claim.discount.remote_id):
+        await _record_discount(session, claim, outcome)
     states = [
         next_state(result, attempt=each.attempt, is_shown=each.is_shown, now=now)
         for each, result in zip(claim.codes, outcome.results, strict=True)

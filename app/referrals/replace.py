@@ -17,11 +17,12 @@ from app.base.tokens import plain_code, random_code
 from app.brands.find import load_shops
 from app.referrals.announce_live import announce_live
 from app.referrals.models import Code
-from app.referrals.pool import IssuedCode, Pool, PooledCode, issue_pooled, take_pooled
+from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publish_rules import REPLACED_AFTER
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import CodeKind, PublicationState
+from app.referrals.shop_terms import ShopTerms
 
 AT_ONCE = 50
 
@@ -66,9 +67,9 @@ async def replace_late(session: AsyncSession, context: AppContext, brand_id: int
             .with_for_update(skip_locked=True)
         )
     ).all()
-    groups: dict[Pool, list[Row[Code, CodePublication]]] = defaultdict(list)
+    groups: dict[ShopTerms, list[Row[Code, CodePublication]]] = defaultdict(list)
     for row in rows:
-        pool = Pool(brand_id, row.CodePublication.shop_id, row.Code.terms_id)
+        pool = ShopTerms(brand_id, row.CodePublication.shop_id, row.Code.terms_id)
         groups[pool].append(row)
     shops = await load_shops(session, brand_id) if groups else {}
     count = 0
@@ -91,7 +92,7 @@ class _Replaced:
 
 async def _replace(
     session: AsyncSession,
-    pool: Pool,
+    pool: ShopTerms,
     late: Sequence[Row[Code, CodePublication]],
     pooled: Sequence[PooledCode],
     *,

@@ -14,6 +14,7 @@ from app.messaging.templates import (
     TokenLink,
     register,
 )
+from app.messaging.text_rules import TextBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,59 @@ OFFER = register(
         links={**_PAGE, "share_link": ParamLink("/r/", "slug")},
         priority=Priority.urgent,
         quiet_hours=frozenset({Channel.sms}),
+        blocks=(
+            TextBlock(
+                "subject",
+                Channel.email,
+                ("Your code for friends of %(brand)s: %(code)s",),
+                optional=("brand", "shop", "discount", "code"),
+                limit=150,
+            ),
+            TextBlock(
+                "link_subject",
+                Channel.email,
+                ("Your link for friends of %(brand)s",),
+                optional=("brand", "shop", "discount"),
+                limit=150,
+            ),
+            TextBlock("intro", Channel.email, ("thank you for your answer.",)),
+            TextBlock(
+                "heading",
+                Channel.email,
+                ("A friend of yours gets %(discount)s off at %(brand)s",),
+                ("discount",),
+                limit=150,
+            ),
+            TextBlock(
+                "pass_on",
+                Channel.email,
+                ("Pass on the code, or this link, which puts it into the basket:",),
+                optional=("brand", "shop", "discount", "code"),
+            ),
+            TextBlock(
+                "link_pass_on",
+                Channel.email,
+                ("Pass on this link. It gives each friend a code of their own:",),
+                optional=("brand", "shop", "discount"),
+            ),
+            TextBlock("button", Channel.email, ("Share it from your page",), limit=40),
+            TextBlock(
+                "sms",
+                Channel.sms,
+                (
+                    "%(brand)s: thank you! Friends get %(discount)s off with your code %(code)s: %(share_link)s",
+                ),
+                ("brand", "discount", "code", "share_link"),
+                ("shop",),
+            ),
+            TextBlock(
+                "link_sms",
+                Channel.sms,
+                ("%(brand)s: thank you! Friends get %(discount)s off by your link: %(share_link)s",),
+                ("brand", "discount", "share_link"),
+                ("shop",),
+            ),
+        ),
     )
 )
 REWARD = register(
@@ -92,5 +146,43 @@ REWARD = register(
         subject_prefix="rwd",
         links=_PAGE,
         quiet_hours=frozenset({Channel.sms}),
+        blocks=(
+            TextBlock(
+                "subject",
+                Channel.email,
+                ("A friend ordered: %(amount)s for you from %(brand)s",),
+                optional=("brand", "shop", "amount"),
+                limit=150,
+            ),
+            TextBlock("intro", Channel.email, ("a friend ordered on your recommendation.",)),
+            TextBlock("heading", Channel.email, ("%(amount)s for you",), ("amount",), limit=150),
+            TextBlock(
+                "code_note",
+                Channel.email,
+                ("Thank you for recommending %(brand)s. This code takes it off your next order:",),
+                optional=("brand", "shop", "amount"),
+            ),
+            TextBlock(
+                "credit_note",
+                Channel.email,
+                ("Thank you for recommending %(brand)s. The amount is credited to you.",),
+                optional=("brand", "shop", "amount"),
+            ),
+            TextBlock("button", Channel.email, ("Track your rewards",), limit=40),
+            TextBlock(
+                "sms",
+                Channel.sms,
+                ("%(brand)s: a friend you sent ordered. %(amount)s for you, code %(code)s.",),
+                ("brand", "amount", "code"),
+                ("shop",),
+            ),
+            TextBlock(
+                "credit_sms",
+                Channel.sms,
+                ("%(brand)s: a friend you sent ordered. %(amount)s for you.",),
+                ("brand", "amount"),
+                ("shop",),
+            ),
+        ),
     )
 )

@@ -19,7 +19,7 @@ from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 from app.referrals.amount_rules import has_amounts
 from app.referrals.models import Code
-from app.referrals.pool import Pool, drain_pools, refill_pool
+from app.referrals.pool import drain_pools, refill_pool
 from app.referrals.publication_models import (
     PUBLISHING_SWEEPS,
     CodePublication,
@@ -28,6 +28,7 @@ from app.referrals.publication_models import (
 )
 from app.referrals.revoke import IS_IN_SHOP, revoke_publications
 from app.referrals.rules import CodeKind, PublicationState
+from app.referrals.shop_terms import ShopTerms
 
 EVERY = timedelta(seconds=30)
 AT_ONCE = 1_000
@@ -186,7 +187,7 @@ async def _keep_pool(session: AsyncSession, shop: Shop, *, now: datetime) -> int
     in_force = await load_programme(session, shop.brand_id)
     programme = in_force.programme
     valid = timedelta(days=programme.offer.valid_days)
-    pool = Pool(shop.brand_id, shop.id, in_force.terms_id)
+    pool = ShopTerms(shop.brand_id, shop.id, in_force.terms_id)
     moved = await drain_pools(session, pool, valid=valid, now=now)
     if programme.offers_enabled and programme.runs_at(now) and has_amounts(programme, shop.currency):
         added = await refill_pool(session, pool, valid=valid, now=now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from app.brands.programme import Channel
 from app.messaging.templates import (
     DATE,
     PERSON_NAME,
@@ -12,6 +13,7 @@ from app.messaging.templates import (
     TokenLink,
     register,
 )
+from app.messaging.text_rules import TextBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +34,51 @@ _SAMPLE = SurveyParams(
 )
 _LINKS = {"survey_link": TokenLink("/s/", "survey", LinkRow.subject)}
 
-SURVEY = register(TemplateSpec("survey", SurveyParams, _SAMPLE, subject_prefix="sur", links=_LINKS))
-REMINDER = register(TemplateSpec("reminder", SurveyParams, _SAMPLE, subject_prefix="sur", links=_LINKS))
+_HELP = TextBlock(
+    "help",
+    Channel.email,
+    (
+        "Tap a number. You can add a few words on the page that opens, or change your mind.",
+        "You can add a few words on the page that opens, or change your mind.",
+    ),
+)
+
+
+def _blocks(subjects: tuple[str, ...], intros: tuple[str, ...], sms: str) -> tuple[TextBlock, ...]:
+    """The question itself is in none: only the same one can be compared."""
+    return (
+        TextBlock("subject", Channel.email, subjects, limit=150),
+        TextBlock("intro", Channel.email, intros),
+        _HELP,
+        TextBlock("sms", Channel.sms, (sms,), ("brand", "survey_link"), ("shop",)),
+    )
+
+
+SURVEY = register(
+    TemplateSpec(
+        "survey",
+        SurveyParams,
+        _SAMPLE,
+        subject_prefix="sur",
+        links=_LINKS,
+        blocks=_blocks(
+            ("One question about your order from %(shop)s", "One question from %(shop)s"),
+            ("thank you for your order. One question:", "we have one question:"),
+            "%(brand)s: how likely are you to recommend us to a friend, 0 (not at all) to 10 (extremely)? Answer here: %(survey_link)s",
+        ),
+    )
+)
+REMINDER = register(
+    TemplateSpec(
+        "reminder",
+        SurveyParams,
+        _SAMPLE,
+        subject_prefix="sur",
+        links=_LINKS,
+        blocks=_blocks(
+            ("Still one question about your order from %(shop)s", "Still one question from %(shop)s"),
+            ("we would still like to know:",),
+            "%(brand)s: a reminder: how likely are you to recommend us to a friend, 0 to 10? Answer here: %(survey_link)s",
+        ),
+    )
+)

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("imprint_url", sa.Text(), nullable=True),
         sa.Column("branding", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("countries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("text_changes", sa.Integer(), nullable=False),
         sa.Column("margin_percent", sa.Integer(), nullable=True),
         sa.Column(
             "created_at",
@@ -141,6 +142,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_audit_entries")),
     )
     op.create_index("ix_audit_entries_subject", "audit_entries", ["brand_id", "subject_id"], unique=False)
+    op.create_table(
+        "brand_images",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_brand_images_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "file", name=op.f("pk_brand_images")),
+    )
     op.create_table(
         "customers",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -311,6 +326,23 @@ def upgrade() -> None:
         ["brand_id", "channel", "address_key", "reason"],
         unique=True,
         postgresql_where=sa.text("lifted_at IS NULL"),
+    )
+    op.create_table(
+        "template_texts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("blocks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_template_texts_brands_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "template", "locale", "version", name=op.f("pk_template_texts")),
     )
     op.create_table(
         "terms",
@@ -847,6 +879,10 @@ def upgrade() -> None:
         sa.Column("remote_id", sa.Text(), nullable=True),
         sa.Column("first_code_id", sa.Uuid(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("check_due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("progress", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("findings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -865,6 +901,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "shop_id", "terms_id", name=op.f("pk_shop_discounts")),
     )
+    op.create_index("ix_shop_discounts_check", "shop_discounts", ["check_due_at", "brand_id"], unique=False)
     op.create_table(
         "shop_publishing",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -882,6 +919,37 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_publishing")),
     )
+    op.create_table(
+        "shop_syncs",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("history", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("new", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_syncs_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "shop_id", name=op.f("pk_shop_syncs")),
+    )
+    op.create_index("ix_shop_syncs_due", "shop_syncs", ["due_at", "brand_id"], unique=False)
     op.create_table(
         "staff_sessions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -1428,6 +1496,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("trial", sa.Boolean(), nullable=False),
         sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1472,6 +1541,13 @@ def upgrade() -> None:
         ["brand_id", "shop_id", "terms_id"],
         unique=False,
         postgresql_where=sa.text("issued_id IS NULL"),
+    )
+    op.create_index(
+        "ix_code_publications_sent",
+        "code_publications",
+        ["brand_id", "shop_id", "terms_id", "code"],
+        unique=False,
+        postgresql_where=sa.text("attempt > 0"),
     )
     op.create_table(
         "credit_reservations",
@@ -1755,6 +1831,9 @@ def downgrade() -> None:
     op.drop_index("ix_credit_reservations_account", table_name="credit_reservations")
     op.drop_table("credit_reservations")
     op.drop_index(
+        "ix_code_publications_sent", table_name="code_publications", postgresql_where=sa.text("attempt > 0")
+    )
+    op.drop_index(
         "ix_code_publications_pool",
         table_name="code_publications",
         postgresql_where=sa.text("issued_id IS NULL"),
@@ -1822,7 +1901,10 @@ def downgrade() -> None:
     )
     op.drop_table("attempts")
     op.drop_table("staff_sessions")
+    op.drop_index("ix_shop_syncs_due", table_name="shop_syncs")
+    op.drop_table("shop_syncs")
     op.drop_table("shop_publishing")
+    op.drop_index("ix_shop_discounts_check", table_name="shop_discounts")
     op.drop_table("shop_discounts")
     op.drop_table("shop_connections")
     op.drop_table("programmes")
@@ -1874,6 +1956,7 @@ def downgrade() -> None:
     op.drop_table("consent_facts")
     op.drop_table("audit_values")
     op.drop_table("terms")
+    op.drop_table("template_texts")
     op.drop_index(
         "uq_suppressions_in_force", table_name="suppressions", postgresql_where=sa.text("lifted_at IS NULL")
     )
@@ -1899,6 +1982,7 @@ def downgrade() -> None:
         "ix_customers_email_key", table_name="customers", postgresql_where=sa.text("email_key IS NOT NULL")
     )
     op.drop_table("customers")
+    op.drop_table("brand_images")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.drop_table("api_keys")

@@ -397,3 +397,11 @@ def test_orders_are_imported_with_a_report_beside_the_file_and_nobody_on_stdout(
     assert "ana@" not in second
     assert "no shop" in refused("import", "orders", str(path), "--shop", "acne").lower()
     assert "cannot be read" in refused("import", "orders", str(tmp_path / "none"), "--shop", "acme")
+
+
+def test_a_shop_that_cannot_be_synchronised_says_why(command, refused):
+    command("shop", "add", "acme", "--name", "Acme")
+    command("shop", "add", "fern", "--name", "Fern", "--platform", "shopify")
+    assert "import a file" in refused("sync", "--shop", "acme")
+    assert "is not connected" in refused("sync", "--shop", "fern", "--since", "2026-03-01")
+    assert "write it as 2026-03-01" in refused("sync", "--shop", "fern", "--since", "yesterday")

@@ -98,13 +98,13 @@ async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fa
 
     done = await tenfold(home, *connect, "--credentials-stdin", stdin=credentials)
     assert json.loads(done.stdout)["webhooks"] == list(TOPICS)
-    assert "15 webhooks are registered, and nothing is missing." in done.stderr
+    assert "16 webhooks are registered, and nothing is missing." in done.stderr
     assert "privacy webhooks" in done.stderr
     assert fake.app.client_secret not in done.stdout + done.stderr
 
     remote.webhooks.popitem()
     examined = await tenfold(home, "doctor", code=1)
-    assert "! Shop fern: 1 of 15 webhooks are not registered" in examined.stdout
+    assert "! Shop fern: 1 of 16 webhooks are not registered" in examined.stdout
     assert len(remote.webhooks) == len(TOPICS) - 1
     checked = await tenfold(home, "shop", "check", "fern")
     assert json.loads(checked.stdout)["problems"] == []

@@ -32,7 +32,7 @@ from app.platforms.connections import load_connections, load_row, remove_connect
 from app.platforms.protocol import Connection, ConnectionReport
 from app.platforms.rules import next_check
 from app.platforms.shopify.order import ORDER_TOPICS
-from app.platforms.shopify.parse import _READERS
+from app.platforms.shopify.parse import _READERS, EDITED
 from app.platforms.shopify.topics import PRIVACY_TOPICS, TOPICS, enum_of
 from tests.support import fake_shopify as failing
 from tests.support.constants import NOW
@@ -353,7 +353,7 @@ async def test_a_fenced_copy_of_the_database_registers_and_removes_nothing(conte
     await check_due(context, fern.brand_id, now=NOW)
     assert remote.webhooks == {}
     (problem,) = (await check(context, fern)).problems
-    assert "15 of 15 webhooks are not registered" in problem
+    assert "16 of 16 webhooks are not registered" in problem
     remote.webhooks["a"] = FakeWebhook("a", "ORDERS_PAID", HOOK)
     assert await remove_webhooks(context, fern) is None
     assert "a" in remote.webhooks
@@ -450,7 +450,7 @@ async def test_no_credential_is_logged_or_stored_in_plain_text(context, fern, fa
 
 
 def test_the_topics_are_those_that_are_parsed():
-    assert {*TOPICS, *PRIVACY_TOPICS} == {*ORDER_TOPICS, *_READERS}
+    assert {*TOPICS, *PRIVACY_TOPICS} == {*ORDER_TOPICS, EDITED, *_READERS}
 
 
 def test_each_topic_names_a_scope_that_shopify_requires_for_it():

@@ -146,6 +146,9 @@ async def test_a_disabled_code_leaves_the_shop(fern, is_being_sent):
     await fern.publish()
     assert fern.codes_there() == []
     assert await fern.states() == {PublicationState.revoked: 1}
+    await fern.issue()
+    await fern.publish()
+    assert len(fern.remote.discounts) == 1
 
 
 async def test_an_erased_referrers_code_leaves_the_shop_and_then_our_tables(fern):

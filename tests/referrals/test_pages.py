@@ -93,6 +93,40 @@ async def test_friend_sees_the_offer_and_a_way_to_the_shop_with_the_code(
     assert await visits(context) == 1
 
 
+async def test_a_shared_link_has_a_preview_with_the_logo_and_the_brands_words(
+    client: AsyncClient, context: AppContext, brand: Brand, code: Code
+) -> None:
+    slug = await slug_of(context, code.referrer_id)
+    assert "og:image" not in (await client.get(f"/r/{slug}")).text
+    branding = {
+        "accent": "#ffcc00",
+        "heading": "serif",
+        "pitch": 'Shirts "from" <Porto>',
+        "noun": {"en": "your first shirt", "de": "Ihr erstes Hemd"},
+        "logo": {"file": "a.png", "width": 96, "height": 96},
+        "card": {"file": "b.png", "width": 600, "height": 315},
+    }
+    async with context.sessions.begin() as session:
+        await session.execute(update(Brand).values(branding=branding))
+    page = (await client.get(f"/r/{slug}")).text
+    for expected in (
+        '<meta property="og:title" content="10% off at Acme Goods">',
+        '<meta property="og:description" content="Shirts &#34;from&#34; &lt;Porto&gt;">',
+        f'<meta property="og:image" content="{context.settings.public_url}/media/{brand.id}/b.png">',
+        f'<meta property="og:url" content="{context.settings.public_url}/r/{slug}">',
+        f'<img src="/media/{brand.id}/a.png" width="96" height="96" alt="" class="night">',
+        '<span class="name" dir="auto">Acme Goods</span>',
+        "off your first shirt at Acme Goods",
+        "/look/offer-ffcc00-serif-",
+    ):
+        assert expected in page, expected
+    async with context.sessions.begin() as session:
+        await session.execute(update(Brand).values(locale="de"))
+    german = (await client.get(f"/r/{slug}")).text
+    assert "Ihr erstes Hemd" in german
+    assert "Porto" in german, "a text without a language is in the brand's"
+
+
 async def test_only_somebody_looking_is_a_visit(client: AsyncClient, context: AppContext, code: Code) -> None:
     path = f"/r/{await slug_of(context, code.referrer_id)}"
     assert (await client.head(path)).status_code == 200

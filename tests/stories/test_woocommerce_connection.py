@@ -18,7 +18,7 @@ from app.base.due import run_until_idle
 from app.brands.add import add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
-from app.demo.fakes.woocommerce.coupons import CartRefusal, show_coupon
+from app.demo.fakes.woocommerce.coupons import CartRefusal, delete_coupon, show_coupon
 from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order, refund_order
 from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
@@ -123,6 +123,13 @@ async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo
     assert coupon is not None
     assert violations("coupon", show_coupon(woo.remote, coupon)) == []
 
+    dropped, changed, *_ = (each for each in list(woo.remote.coupons.values()) if each is not coupon)
+    delete_coupon(woo.remote, dropped.id, force=True)
+    changed.amount, coupon.amount = Decimal(90), Decimal(50)
+    await woo.run(timedelta(days=2))
+    assert woo.remote.find_coupon(dropped.code) is not None
+    assert changed.amount == coupon.amount == Decimal(10)
+
     order = place_order(woo.remote, FakeBuyer("ben@example.com"), Decimal(80), codes=[code.display], at=NOW)
     assert await woo.fake.deliver(woo.remote, "order.created", order, times=2) == 1
     await woo.run()
@@ -131,8 +138,8 @@ async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo
     assert await redemption(woo.context) == (RedemptionStatus.approved, None)
 
     refund_order(woo.remote, order["id"], Decimal(order["total"]), at=NOW)
-    changed = change_order(woo.remote, order["id"], "refunded", at=NOW)
-    assert await woo.fake.deliver(woo.remote, "order.updated", changed) == 1
+    refunded = change_order(woo.remote, order["id"], "refunded", at=NOW)
+    assert await woo.fake.deliver(woo.remote, "order.updated", refunded) == 1
     await woo.run(timedelta(days=60))
     assert (await redemption(woo.context))[0] is RedemptionStatus.reversed
 

@@ -22,6 +22,7 @@ from app.base.paths import ROOT
 from app.base.web import stylesheets
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
+from app.brands import routes as brand_routes
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = os.environ.get("TENFOLD_SCREENSHOTS")
@@ -134,6 +135,7 @@ def app_of(context: AppContext, router: APIRouter) -> FastAPI:
     install_problems(app)
     app.include_router(router)
     app.include_router(stylesheets.router)
+    app.include_router(brand_routes.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"))
     return app
 

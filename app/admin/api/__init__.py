@@ -6,6 +6,7 @@ from app.admin.api import (
     access,
     audit,
     brand,
+    brand_images,
     checkout,
     codes,
     connections,
@@ -17,17 +18,20 @@ from app.admin.api import (
     programme,
     spending,
     surveys,
+    templates,
 )
 from app.base.web.openapi import problems
 
 PARTS = (
     brand,
+    brand_images,
     connections,
     programme,
     deliveries,
     people,
     surveys,
     messages,
+    templates,
     codes,
     checkout,
     spending,

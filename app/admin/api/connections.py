@@ -22,6 +22,7 @@ from app.brands.models import Shop
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
 from app.platforms.connections import load_connections, load_row, remove_connection
 from app.platforms.schemas import ConnectionShape
+from app.referrals.code_findings import find_code_problems
 
 router = APIRouter(tags=["brand"], route_class=ApiRoute)
 
@@ -110,4 +111,5 @@ async def _shape(session: AsyncSession, context: AppContext, shop: Shop) -> Conn
     if row is None:
         raise NotFound("The shop is not connected to its platform.")
     connections = await load_connections(session, context.tokens, shop.brand_id, [shop.id])
-    return ConnectionShape.of(shop, row, connections[shop.id].credentials)
+    codes = await find_code_problems(session, shop.brand_id, [shop.id])
+    return ConnectionShape.of(shop, row, connections[shop.id].credentials, codes.get(shop.id, ()))

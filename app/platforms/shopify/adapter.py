@@ -8,11 +8,12 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 import aiohttp
 
 from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
-from app.platforms.events import PlatformEvent
 from app.platforms.protocol import (
     ConnectedShop,
     Connection,
     ConnectionReport,
+    OrderPage,
+    ParseResult,
     PlatformAdapter,
     RawDelivery,
     RefusedDelivery,
@@ -21,6 +22,7 @@ from app.platforms.protocol import (
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
 from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
 from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
+from app.platforms.shopify.orders import fetch_order, fetch_orders
 from app.platforms.shopify.parse import parse
 from app.platforms.shopify.revoke import revoke_codes
 from app.platforms.shopify.schemas import DOCUMENTATION
@@ -28,11 +30,13 @@ from app.platforms.shopify.verify import verify
 
 
 class ShopifyAdapter(PlatformAdapter):
-    """Deliveries are complete; their signature carries no time."""
+    """Deliveries are complete but for edits; their signature carries no time."""
 
     documentation: ClassVar = DOCUMENTATION
     credentials: ClassVar = CREDENTIALS
     account_hint: ClassVar = "acme.myshopify.com"
+    parses_without_fetch: ClassVar = True
+    lists_orders: ClassVar = True
     publishes_codes: ClassVar = True
     codes_at_once: ClassVar = CODES_AT_ONCE
     shares_discount: ClassVar = True
@@ -48,9 +52,19 @@ class ShopifyAdapter(PlatformAdapter):
         """Accept a body that was signed with one of the secrets."""
         return verify(headers, raw, secrets)
 
-    def parse(self, delivery: RawDelivery, /) -> list[PlatformEvent]:
+    def parse(self, delivery: RawDelivery, /) -> ParseResult:
         """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
         return parse(delivery)
+
+    async def fetch(self, http: aiohttp.ClientSession, connection: Connection, resource: str) -> bytes:
+        """An order that was edited, as its webhooks show it."""
+        return await fetch_order(http, connection, resource)
+
+    async def fetch_orders(
+        self, http: aiohttp.ClientSession, connection: Connection, since: datetime, cursor: str | None
+    ) -> OrderPage:
+        """A page of orders by the time of their last change, each as its webhooks show it."""
+        return await fetch_orders(http, connection, since, cursor)
 
     def shop_link(self, url: str, code: str, slug: str) -> str:
         """`/discount/CODE` applies the code and redirects to the shop's address."""

@@ -18,6 +18,10 @@ NEEDED_SCOPES: Mapping[str, str] = {
 """What does not work without each."""
 OPTIONAL_SCOPES: Mapping[str, str] = {
     "read_shopify_payments_disputes": "chargebacks of Shopify Payments do not arrive",
+    "read_all_orders": (
+        "orders from more than 60 days ago are not shown to tenfold sync (import a file of them, so that"
+        " regular customers do not count as new)"
+    ),
 }
 _SCOPES_OF_APP = (
     "In the Dev Dashboard (dev.shopify.com) open the app > Versions, add the scopes in a new version and"

@@ -18,22 +18,39 @@ from app.platforms.events import (
     Unparseable,
 )
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import NO_TOPIC, RawDelivery
+from app.platforms.protocol import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
+from app.platforms.shopify.order_body import order_resource
 from app.platforms.shopify.parcels import read_parcel, read_parcel_event
 from app.platforms.shopify.people import read_consent_update, read_customer
 from app.platforms.shopify.refunds import read_refund
 
+EDITED = "orders/edited"
 
-def parse(delivery: RawDelivery) -> list[PlatformEvent]:
-    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`."""
+
+def parse(delivery: RawDelivery) -> ParseResult:
+    """The events of the delivery, none for a topic that is not used. Raises `Unparseable`.
+
+    An edit only names its order, which must be fetched first.
+    """
     if delivery.topic == NO_TOPIC:
         raise Unparseable("The delivery's headers name no topic.")
+    if delivery.topic == EDITED:
+        return _edited(delivery)
     if delivery.topic in ORDER_TOPICS:
         return read_order(delivery, load(delivery.body))
     reader = _READERS.get(delivery.topic)
     return [] if reader is None else reader(load(delivery.body), delivery.received_at)
+
+
+def _edited(delivery: RawDelivery) -> ParseResult:
+    body = load(delivery.body)
+    order_id = body.object_or_empty("order_edit").id("order_id")
+    if delivery.fetched is None:
+        return NeedsFetch(order_resource(order_id))
+    # Where it cannot be fetched, the `orders/updated` that comes with every edit has to do.
+    return read_order(delivery, load(delivery.fetched)) if delivery.fetched else []
 
 
 def _fulfillment(parcel: Fields, received_at: datetime) -> list[PlatformEvent]:

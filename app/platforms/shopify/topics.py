@@ -6,6 +6,7 @@ TOPICS: Mapping[str, str] = {
     "orders/create": "read_orders",
     "orders/paid": "read_orders",
     "orders/updated": "read_orders",
+    "orders/edited": "read_orders",
     "orders/fulfilled": "read_orders",
     "orders/partially_fulfilled": "read_orders",
     "orders/cancelled": "read_orders",

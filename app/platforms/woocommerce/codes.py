@@ -6,8 +6,8 @@ is.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -31,6 +31,7 @@ from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.coupon_shape import Coupon, coupon_body, differences, first_step
 from app.platforms.woocommerce.responses import error_of, incomplete
 
+_Found = TypeVar("_Found")
 CODES_AT_ONCE = 50
 """WooCommerce takes 100; a small server makes half of them within the time of a call."""
 LOOKUPS_AT_ONCE = 5
@@ -171,17 +172,14 @@ async def list_codes(
 async def repair_codes(
     http: aiohttp.ClientSession, connection: Connection, discount: Discount, codes: Sequence[PublishedCode]
 ) -> None:
-    """See `PlatformAdapter.repair_codes`. Of a code that is there twice one coupon is kept."""
+    """See `PlatformAdapter.repair_codes`. Of a code that is there twice the oldest is kept."""
     client = WooCommerceClient(http, connection)
-    ids = await _ids_of(client, discount, codes)
-    numbers = {place: each for place, each in enumerate(ids) if isinstance(each, int)}
-    first = [step for each in numbers.values() if (step := first_step(discount, each)) is not None]
-    whole = [
-        {"id": each, **coupon_body(discount, codes[place].code, codes[place].expires_at)}
-        for place, each in numbers.items()
-    ]
-    doubles = await _doubles(client, discount, {each: codes[place].code for place, each in numbers.items()})
-    rows = await _batch(client, "delete", doubles) if doubles else []
+    found = await _side_by_side(lambda code: _all_of(client, discount, code), [each.code for each in codes])
+    kept = [(each, ours[0].id) for each, ours in zip(codes, found, strict=True) if ours]
+    doubles = [each.id for ours in found for each in ours[1:]]
+    first = [step for _, number in kept if (step := first_step(discount, number)) is not None]
+    whole = [{"id": number, **coupon_body(discount, each.code, each.expires_at)} for each, number in kept]
+    rows = [] if not doubles else await _batch(client, "delete", doubles)
     for changes in (first, whole):
         rows += await _batch(client, "update", changes) if changes else []
     failed = {code for code, _ in map(_error, rows) if code and code != _GONE}
@@ -189,14 +187,12 @@ async def repair_codes(
         raise OutsideError(Outcome.refused, f"WooCommerce refuses the change ({', '.join(sorted(failed))}).")
 
 
-async def _doubles(client: WooCommerceClient, discount: Discount, codes: Mapping[int, str]) -> list[int]:
-    """Newer coupons of ours with the code of another one."""
-    found = await _look_up(client, list(codes.values()))
-    return [
-        coupon.id
-        for number, coupon in zip(codes, found, strict=True)
-        if isinstance(coupon, Coupon) and coupon.id != number and coupon.is_under(discount)
-    ]
+async def _all_of(client: WooCommerceClient, discount: Discount, code: str) -> list[Coupon]:
+    """Our published coupons with this code, the oldest first. Raises `OutsideError`."""
+    rows, _ = await client.get_page("coupons", {"search": code.lower()}, 1)
+    found = [each for each in map(Coupon.of, rows) if each is not None and each.code == code.lower()]
+    ours = [each for each in found if each.is_under(discount) and each.is_published]
+    return sorted(ours, key=lambda each: each.id)
 
 
 async def _batch(client: WooCommerceClient, name: str, items: Sequence[Any]) -> list[Any]:
@@ -219,15 +215,24 @@ async def _batch(client: WooCommerceClient, name: str, items: Sequence[Any]) -> 
 
 async def _look_up(client: WooCommerceClient, codes: Sequence[str]) -> list[Coupon | OutsideError | None]:
     """The published coupon of each code, None for none, or why that is not known."""
-    turns = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
     async def look_up(code: str) -> Coupon | OutsideError | None:
-        async with turns:
-            try:
-                rows, _ = await client.get_page("coupons", {"code": code.lower()}, 1)
-            except OutsideError as error:
-                return error
-            found = filter(None, map(Coupon.of, rows))
-            return next((each for each in found if each.code == code.lower()), None)
+        try:
+            rows, _ = await client.get_page("coupons", {"code": code.lower()}, 1)
+        except OutsideError as error:
+            return error
+        found = filter(None, map(Coupon.of, rows))
+        return next((each for each in found if each.code == code.lower()), None)
 
-    return list(await asyncio.gather(*map(look_up, codes)))
+    return await _side_by_side(look_up, codes)
+
+
+async def _side_by_side(work: Callable[[str], Awaitable[_Found]], codes: Sequence[str]) -> list[_Found]:
+    """What the work finds for each code, a few at a time."""
+    turns = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def one(code: str) -> _Found:
+        async with turns:
+            return await work(code)
+
+    return list(await asyncio.gather(*map(one, codes)))

@@ -16,12 +16,11 @@ from graphql import (
     validate,
 )
 
-from app.demo.fakes.shopify import discounts, webhooks
+from app.demo.fakes.shopify import discounts, orders, webhooks
 from app.demo.fakes.shopify.access import check_access
 from app.demo.fakes.shopify.cost import MOST, query_cost
-from app.demo.fakes.shopify.paging import page
 from app.demo.fakes.shopify.schema import load_schema
-from app.demo.fakes.shopify.state import FakeShop, new_gid
+from app.demo.fakes.shopify.state import FakeShop
 
 
 def _shop(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
@@ -40,21 +39,12 @@ def _installation(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
     return {"accessScopes": [{"handle": each} for each in sorted(shop.scopes)]}
 
 
-def _orders(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any]:
-    shop: FakeShop = info.context
-    rows = [
-        {"id": new_gid("Order"), "email": None, "phone": None, "customer": None, **each}
-        for each in shop.orders
-    ]
-    return page(rows[::-1] if given["reverse"] else rows, given)
-
-
 RESOLVERS: Mapping[str, Callable[..., Any]] = {
     "QueryRoot.shop": _shop,
     "QueryRoot.currentAppInstallation": _installation,
-    "QueryRoot.orders": _orders,
     **webhooks.RESOLVERS,
     **discounts.RESOLVERS,
+    **orders.RESOLVERS,
 }
 
 

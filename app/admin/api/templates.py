@@ -1,0 +1,180 @@
+"""Message templates: the texts that a brand may write itself, block by block."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from starlette.responses import JSONResponse
+
+from app.admin.api.programme import IfVersion
+from app.admin.api.route import ApiRoute
+from app.admin.auth import Reader, Writer
+from app.admin.fields import Plain
+from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
+from app.admin.listing import PageDep
+from app.base.actor import Actor
+from app.base.errors import NotFound
+from app.base.schemas import Page
+from app.base.web.context import ContextDep, SessionDep
+from app.base.web.openapi import problems, response_header
+from app.brands.find import load_brand, load_shops
+from app.brands.models import Shop
+from app.messaging.models import TemplateTexts
+from app.messaging.own_texts import (
+    Blocks,
+    change_texts,
+    check_language,
+    check_texts,
+    load_own_texts,
+    load_present,
+)
+from app.messaging.preview import preview
+from app.messaging.templates import TemplateSpec, find_template, registered
+from app.messaging.text_schemas import (
+    PreviewShape,
+    TemplateShape,
+    TemplateSummary,
+    TextsShape,
+    TextsVersionShape,
+)
+
+router = APIRouter(prefix="/templates", tags=["messages"], route_class=ApiRoute)
+_ETAG = response_header("ETag", "The version of the own texts in this language.")
+Texts = Annotated[
+    dict[Plain, Annotated[str, Field(max_length=2_000)]],
+    Field(max_length=50, description="Texts by the name of their block."),
+]
+
+
+class NewTexts(BaseModel):
+    """All own texts of a template in one language; a block left out has our text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    blocks: Texts
+
+
+class PreviewOrder(BaseModel):
+    """What to show: these texts, or the ones in force where `blocks` is null."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    blocks: Texts | None = None
+    complete: bool = Field(
+        default=True, description="Whether the sample has every value, or only those always there."
+    )
+
+
+@router.get("")
+async def list_templates(caller: Reader, session: SessionDep) -> Page[TemplateSummary]:
+    """All message templates."""
+    own = (await load_own_texts(session, await load_brand(session, caller.brand_id))).by_locale
+    data = [
+        TemplateSummary(
+            name=spec.name,
+            channels=sorted(spec.channels),
+            blocks=[block.name for block in spec.blocks],
+            own=sorted(locale for name, locale in own if name == spec.name),
+        )
+        for spec in registered()
+    ]
+    return Page(data=data, next_cursor=None)
+
+
+@router.get("/{name}", responses=problems(404))
+async def show_template(name: Plain, caller: Reader, session: SessionDep) -> TemplateShape:
+    """A template: its blocks, our texts and the brand's own in every language."""
+    spec = _find(name)
+    brand = await load_brand(session, caller.brand_id)
+    return TemplateShape.of(brand, spec, await load_present(session, brand.id, spec))
+
+
+@router.put("/{name}/{locale}", response_model=TextsShape, responses=_ETAG | problems(404, 412, 413))
+async def put_texts(  # FastAPI passes each part of a request by name
+    name: Plain,
+    locale: Plain,
+    body: NewTexts,
+    caller: Writer,
+    if_version: IfVersion,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
+    """Put own texts in force, for messages that are sent from now on.
+
+    A text is one plain line with variables such as `{brand}`; another variable, a missing one that
+    is required, a brace, HTML, and an address outside the brand's domains are refused (`bad_text`).
+    """
+    return await _change(name, locale, body.blocks, caller, if_version, write)
+
+
+@router.delete("/{name}/{locale}", response_model=TextsShape, responses=_ETAG | problems(404, 412))
+async def remove_texts(
+    name: Plain, locale: Plain, caller: Writer, if_version: IfVersion, write: IdempotentWriteDep
+) -> JSONResponse:
+    """Bring our texts back in this language."""
+    return await _change(name, locale, {}, caller, if_version, write)
+
+
+async def _change(  # what its two callers have
+    name: str, locale: str, blocks: Blocks, caller: Actor, if_version: IfVersion, write: IdempotentWrite
+) -> JSONResponse:
+    spec = _find(name)
+
+    async def act() -> WriteResult:
+        session, brand_id = write.session, caller.brand_id
+        version = await change_texts(
+            session, brand_id, spec, locale, blocks, actor=caller, if_version=if_version
+        )
+        present = (await load_present(session, brand_id, spec)).get(locale)
+        shape = TextsShape.of(await load_brand(session, brand_id), spec, locale, present)
+        return WriteResult(shape, headers={"ETag": f'"{version}"'})
+
+    return await write.run(caller, act)
+
+
+@router.get("/{name}/{locale}/versions", responses=problems(404))
+async def list_texts_versions(
+    name: Plain, locale: Plain, caller: Reader, page: PageDep, session: SessionDep
+) -> Page[TextsVersionShape]:
+    """Every version of the own texts in this language, newest first: the first one is in force."""
+    check_language(locale)
+    query = select(TemplateTexts).where(
+        TemplateTexts.brand_id == caller.brand_id,
+        TemplateTexts.template == _find(name).name,
+        TemplateTexts.locale == locale,
+    )
+    after = page.after(caller.brand_id)
+    if after is not None:
+        query = query.where(TemplateTexts.version < after.int)
+    rows = await session.scalars(query.order_by(TemplateTexts.version.desc()).limit(page.limit + 1))
+    found = rows.all()
+    shown = found[: page.limit]
+    cursor = None
+    if len(found) > page.limit:
+        cursor = page.tokens.link("cursor", caller.brand_id, UUID(int=shown[-1].version))
+    return Page(data=[TextsVersionShape.of(row) for row in shown], next_cursor=cursor)
+
+
+@router.post("/{name}/{locale}/preview", responses=problems(404, 413))
+async def preview_texts(  # FastAPI passes each part of a request by name
+    name: Plain, locale: Plain, body: PreviewOrder, caller: Writer, context: ContextDep, session: SessionDep
+) -> PreviewShape:
+    """Render a template with its sample, in the look of the brand's first shop. Changes nothing."""
+    spec = _find(name)
+    check_language(locale)
+    brand = await load_brand(session, caller.brand_id)
+    blocks = body.blocks
+    if blocks is None:
+        blocks = dict((await load_own_texts(session, brand)).by_locale.get((spec.name, locale), {}))
+    check_texts(brand, spec, blocks)
+    shops = await load_shops(session, brand.id)
+    shop = next(iter(shops.values()), None) or Shop(brand_id=brand.id, name=brand.name)
+    return PreviewShape.of(preview(context, brand, shop, spec, locale, blocks, complete=body.complete))
+
+
+def _find(name: str) -> TemplateSpec:
+    spec = find_template(name)
+    if spec is None:
+        raise NotFound
+    return spec

@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from app.base.actor import cli_actor
 from app.base.context import AppContext
-from app.base.errors import AppError
+from app.base.errors import AppError, OutsideError
 from app.base.fence import raise_fence
+from app.base.http import open_session
 from app.brands.add import add_shop, exchange_secret
 from app.brands.models import Shop
 from app.brands.rules import Platform
@@ -25,8 +26,10 @@ from app.demo.fakes.woocommerce.webhooks import show_webhook
 from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
 from app.platforms.connections import load_row
-from app.platforms.protocol import Connection, ConnectionReport
+from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.woocommerce.accounts import parse_account, url_of_account
+from app.platforms.woocommerce.connect import check as check_connection
+from app.platforms.woocommerce.connect import make_connection
 from app.platforms.woocommerce.parse import _CUSTOMERS, _ORDERS
 from app.platforms.woocommerce.webhooks import TOPICS
 from tests.support import fake_woocommerce as failing
@@ -340,3 +343,36 @@ def test_what_is_no_https_address_is_no_account(given: str):
         parse_account(given, local=False)
     assert refused.value.code == "bad_account"
     assert "secret" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {},
+        {"consumer_key": "ck_1"},
+        {"consumer_key": "cs_1", "consumer_secret": "ck_1"},
+        {"consumer_key": "ck_1", "consumer_secret": "cs_1 2"},
+        {"consumer_key": "ck_1", "consumer_secret": "cs_1", "access_token": "a"},
+        {"consumer_key": "ck_ü", "consumer_secret": "cs_1"},
+        {"consumer_key": "ck_1:", "consumer_secret": "cs_1"},
+    ],
+)
+def test_what_is_no_key_is_refused_before_it_is_tried(credentials: dict[str, str]):
+    with pytest.raises(AppError) as refused:
+        make_connection("https://acme.example", credentials, local=False)
+    assert refused.value.code == "bad_credentials"
+    assert not any(value in refused.value.detail for value in credentials.values() if len(value) > 4)
+
+
+async def test_an_account_that_leads_into_our_own_network_is_never_called(remote):
+    async with FakeWooCommerce(remote) as fake:
+        async with open_session(connections=1, total_seconds=5.0) as http:
+            shop = ConnectedShop("fern", None, "EUR", "UTC", HOOK)
+            with pytest.raises(OutsideError) as refused:
+                await check_connection(http, connection_of(fake, remote), shop, register=True)
+        assert refused.value.permanent
+        assert "not a public one" in refused.value.reason
+        assert fake.requests == []
+    for account in ("http://acme.example", "https://127.0.0.1", "https://a@b.example", ""):
+        with pytest.raises(OutsideError):
+            url_of_account(account)

@@ -5,14 +5,30 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import recordset
 from app.base.ids import new_id
 from app.brands.models import Brand
 from app.brands.rules import zone_or
 from app.ledger.models import LedgerEntry
 from app.ledger.rules import CauseKind, LedgerAccount
+
+_ENTRY = [
+    LedgerEntry.id,
+    LedgerEntry.transaction_id,
+    LedgerEntry.transaction_key,
+    LedgerEntry.account,
+    LedgerEntry.amount,
+    LedgerEntry.currency,
+    LedgerEntry.cause_kind,
+    LedgerEntry.cause_id,
+    LedgerEntry.referrer_id,
+    LedgerEntry.occurred_at,
+    LedgerEntry.posted_on,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +56,26 @@ async def post_entries(
 ) -> None:
     """Write the transactions whose keys are not in the ledger yet; an amount of 0 is left out."""
     posted_on = now.astimezone(zone_or(brand.time_zone, "UTC")).date()
-    values = [
-        line
-        for transaction in transactions
-        if transaction.amount
-        for line in _lines(brand.id, transaction, posted_on)
+    rows = [
+        line for transaction in transactions if transaction.amount for line in _lines(transaction, posted_on)
     ]
-    if values:
-        await session.execute(insert(LedgerEntry).on_conflict_do_nothing(), values)
+    if not rows:
+        return
+    given = recordset(rows, _ENTRY)
+    # Sorted, so that two batches with the same transactions wait for each other and never deadlock.
+    lines = select(literal(brand.id), *given.c).order_by(given.c.transaction_key, given.c.account)
+    await session.execute(
+        insert(LedgerEntry)
+        .from_select(["brand_id", *given.c.keys()], lines, include_defaults=False)
+        .on_conflict_do_nothing()
+    )
 
 
-def _lines(brand_id: int, transaction: LedgerTransaction, posted_on: date) -> Iterable[dict[str, object]]:
+def _lines(transaction: LedgerTransaction, posted_on: date) -> Iterable[dict[str, object]]:
     transaction_id = new_id()
     sides = ((transaction.account, transaction.amount), (transaction.other, -transaction.amount))
     for account, amount in sides:
         yield {
-            "brand_id": brand_id,
             "id": new_id(),
             "transaction_id": transaction_id,
             "transaction_key": transaction.key,

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import recordset
 from app.base.ids import new_id
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
@@ -20,6 +21,38 @@ from app.referrals.candidates import RedemptionContext, RedemptionDecision, coun
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
+
+_REDEMPTION = [
+    Redemption.id,
+    Redemption.order_id,
+    Redemption.code_id,
+    Redemption.referrer_id,
+    Redemption.friend_id,
+    Redemption.friend_email_key,
+    Redemption.friend_phone,
+    Redemption.one_per_friend,
+    Redemption.status,
+    Redemption.reason,
+    Redemption.amount_off,
+    Redemption.currency,
+    Redemption.terms_id,
+    Redemption.holds_use,
+    Redemption.hold_until,
+]
+_REWARD = [
+    Reward.id,
+    Reward.redemption_id,
+    Reward.referrer_id,
+    Reward.kind,
+    Reward.amount,
+    Reward.net_amount,
+    Reward.reason,
+    Reward.currency,
+    Reward.status,
+    Reward.used_amount,
+    Reward.lapsed_amount,
+    Reward.frozen,
+]
 
 
 async def record_decisions(
@@ -67,17 +100,21 @@ async def _insert(
     """The keys of the orders whose redemptions were written."""
     if not decisions:
         return set()
+    given = recordset([_values(context, each) for each in decisions], _REDEMPTION)
     # In the order of the friends' keys, so that two batches with the same friends cannot deadlock.
-    ordered = sorted(decisions, key=lambda each: (each.candidate.email_key or "", each.candidate.phone or ""))
-    values = [_values(brand_id, context, each) for each in ordered]
-    return set(
-        await session.scalars(
-            insert(Redemption).on_conflict_do_nothing().returning(Redemption.order_id), values
-        )
+    in_order = select(literal(brand_id), *given.c).order_by(
+        given.c.friend_email_key, given.c.friend_phone, given.c.order_id
     )
+    written = await session.scalars(
+        insert(Redemption)
+        .from_select(["brand_id", *given.c.keys()], in_order, include_defaults=False)
+        .on_conflict_do_nothing()
+        .returning(Redemption.order_id)
+    )
+    return set(written)
 
 
-def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecision) -> dict[str, object]:
+def _values(context: RedemptionContext, decision: RedemptionDecision) -> dict[str, object]:
     candidate, code = decision.candidate, decision.code
     terms, won = context.terms[code.terms_id], decision.reason is None
     status = RedemptionStatus.in_review if decision.review else RedemptionStatus.pending
@@ -88,7 +125,6 @@ def _values(brand_id: int, context: RedemptionContext, decision: RedemptionDecis
             candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
         )
     return {
-        "brand_id": brand_id,
         "id": decision.redemption_id,
         "order_id": candidate.key,
         "code_id": code.id,
@@ -154,13 +190,12 @@ async def write_rewards(
 
     A reward of nothing too, with its reason.
     """
-    values = []
+    rows = []
     for each in decisions:
         terms, currency = context.terms[each.code.terms_id], each.candidate.shop_currency
         if each.reason is None and terms.reward.kind is not RewardKind.none:
-            values.append(
+            rows.append(
                 {
-                    "brand_id": brand_id,
                     "id": new_id(),
                     "redemption_id": each.redemption_id,
                     "referrer_id": each.code.referrer_id,
@@ -170,10 +205,18 @@ async def write_rewards(
                     "reason": each.none_because,
                     "currency": currency,
                     "status": RewardStatus.pending,
+                    "used_amount": 0,
+                    "lapsed_amount": 0,
+                    "frozen": False,
                 }
             )
-    if values:
-        await session.execute(insert(Reward), values)
+    if rows:
+        given = recordset(rows, _REWARD)
+        await session.execute(
+            insert(Reward).from_select(
+                ["brand_id", *given.c.keys()], select(literal(brand_id), *given.c), include_defaults=False
+            )
+        )
 
 
 def _discount(decision: RedemptionDecision) -> LedgerTransaction:

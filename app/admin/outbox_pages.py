@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
@@ -23,7 +23,7 @@ from app.base.web.context import SessionDep
 from app.base.web.middleware import CSP
 from app.base.web.pages import page
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
-from app.messaging.models import OutboxItem
+from app.messaging.models import Attempt, OutboxItem
 
 AT_ONCE = 100
 _ID = "att"
@@ -66,15 +66,14 @@ async def list_outbox(
     Where there are none, the latest surveys that are not sent, and why.
     """
     # Attempt ids carry their time, so they sort as they were made.
-    query = select(OutboxItem).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
-    query = query.where(_readable(brand_id))
+    query = _items(brand_id).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
     if to:
         query = query.where(OutboxItem.to == to.strip())
     if before:
-        mark = await _find(session, brand_id, before)
+        mark, _ = await _find(session, brand_id, before)
         query = query.where(OutboxItem.created_at <= mark.created_at, OutboxItem.id < mark.id)
-    items = (await session.scalars(query)).all()
-    rows = [{"id": public_id(_ID, item.id), "item": item} for item in items[:AT_ONCE]]
+    items = (await session.execute(query)).all()
+    rows = [{"id": public_id(_ID, item.id), "item": item, "at": at} for item, at in items[:AT_ONCE]]
     older = rows[-1]["id"] if len(items) > AT_ONCE else None
     values = {"rows": rows, "to": to, "older": older}
     if not rows:
@@ -105,26 +104,35 @@ def _skipped_row(it: SkippedSurvey, staff: SignedIn | None) -> SkippedRow:
 @router.get("/{shown_id}")
 async def show_item(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
     """One message with all its parts."""
-    item = await _find(session, brand_id, shown_id)
-    return page("admin/outbox_item.html", {"item": item, "id": shown_id}, headers=_PAGE)
+    item, at = await _find(session, brand_id, shown_id)
+    return page("admin/outbox_item.html", {"item": item, "id": shown_id, "at": at}, headers=_PAGE)
 
 
 @router.get("/{shown_id}/html")
 async def show_html(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
     """A mail's HTML as it would have been sent; links open in a new window."""
-    item = await _find(session, brand_id, shown_id)
+    item, _ = await _find(session, brand_id, shown_id)
     if item.html is None:
         raise NotFound
     return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_MAIL)
 
 
-def _readable(brand_id: int | None) -> ColumnElement[bool]:
-    return true() if brand_id is None else OutboxItem.brand_id == brand_id
+def _items(brand_id: int | None) -> Select[OutboxItem, datetime]:
+    """The items that the reader may see, each with the time of its attempt.
+
+    That is by the clock of the process, which `tenfold demo` sets; a row's own `created_at` is by
+    the database's.
+    """
+    query = select(OutboxItem, Attempt.started_at).join(
+        Attempt, (Attempt.brand_id == OutboxItem.brand_id) & (Attempt.id == OutboxItem.id)
+    )
+    return query if brand_id is None else query.where(OutboxItem.brand_id == brand_id)
 
 
-async def _find(session: AsyncSession, brand_id: int | None, shown_id: str) -> OutboxItem:
+async def _find(session: AsyncSession, brand_id: int | None, shown_id: str) -> tuple[OutboxItem, datetime]:
     row_id: UUID = parse_public_id(_ID, shown_id)
-    item = await session.scalar(select(OutboxItem).where(OutboxItem.id == row_id, _readable(brand_id)))
-    if item is None:
+    found = (await session.execute(_items(brand_id).where(OutboxItem.id == row_id))).first()
+    if found is None:
         raise NotFound
-    return item
+    item, at = found
+    return item, at

@@ -74,6 +74,8 @@ async def test_the_outbox_lists_the_newest_first_and_shows_each(
     path = only.text.split('href="/outbox/')[1].split('"')[0]
     shown = await client.get(f"/outbox/{path}")
     assert "List-Unsubscribe-Post" in shown.text
+    # The time at which the sweep worked, which is not the database's own.
+    assert all(f"{NOW:%Y-%m-%d %H:%M:%S} UTC" in page.text for page in (only, shown))
     assert "sandbox=" in shown.text
     assert "frame-src 'self'" in shown.headers["content-security-policy"]
     mail = await client.get(f"/outbox/{path}/html")

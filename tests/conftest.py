@@ -3,6 +3,7 @@ shop."""
 
 # ruff: noqa: E402  # two settings of this process come before what it imports
 
+import asyncio
 import gc
 import logging
 import os
@@ -18,6 +19,7 @@ sys.dont_write_bytecode = False
 gc.disable()
 
 import pytest
+import pytest_asyncio
 import structlog
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -34,6 +36,7 @@ from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
+LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.languages"]
 
 # By default structlog formats every value of every frame of a traceback, which takes seconds;
@@ -50,6 +53,25 @@ def pytest_collection_finish() -> None:
     """Look for garbage from now on as a process of the product does."""
     gc.enable()
     tune_garbage_collector()
+
+
+@pytest_asyncio.fixture(scope="session", autouse=True)
+async def _the_loop(request: pytest.FixtureRequest) -> None:
+    """All tests of a worker share one loop, since open connections belong to theirs."""
+    request.config.stash[LOOP] = asyncio.get_running_loop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """End the tasks that a test left running, as a loop of its own would."""
+    try:
+        yield
+    finally:
+        loop = item.config.stash.get(LOOP, None)
+        if loop is not None and (left := asyncio.all_tasks(loop)):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 @pytest.fixture(autouse=True)

@@ -28,13 +28,14 @@ from app.messaging.providers.protocol import Accepted
 from app.messaging.queue import queue_messages
 from app.messaging.rules import AttemptStatus, MessageStatus
 from tests.support.constants import NOW
+from tests.support.databases import Databases
 from tests.support.factories.messages import GRACE, attempts, messages, queue
 from tests.support.fakes.scripted import Scripted, both, lose, refuse
 
 
 @pytest.fixture
-async def copies(context: AppContext, server_url: str) -> AsyncIterator["Copies"]:
-    made = Copies(context, server_url)
+async def copies(context: AppContext, server_url: str, databases: Databases) -> AsyncIterator["Copies"]:
+    made = Copies(context, server_url, databases)
     yield made
     await made.close()
 
@@ -42,9 +43,10 @@ async def copies(context: AppContext, server_url: str) -> AsyncIterator["Copies"
 class Copies:
     """Backups of the test's database, each usable as if it had been restored."""
 
-    def __init__(self, context: AppContext, server_url: str) -> None:
+    def __init__(self, context: AppContext, server_url: str, databases: Databases) -> None:
         self._context = context
         self._server = server_url
+        self._databases = databases
         self._opened: list[AppContext] = []
 
     async def backup(self) -> AppContext:
@@ -52,6 +54,7 @@ class Copies:
         name = make_url(self._context.database_url).database
         copy = f"{name}_copy{len(self._opened)}"
         await self._context.engine.dispose()
+        await self._databases.leave()
         await self._on_server(f"CREATE DATABASE {copy} TEMPLATE {name} STRATEGY FILE_COPY")
         url = make_url(self._server).set(database=copy).render_as_string(hide_password=False)
         engine = make_engine(url, pool_size=4)

@@ -61,10 +61,11 @@ async def on_server(url: str, statement: str) -> object:
 
 
 async def test_nothing_goes_out_again_and_erased_people_stay_erased(
-    context, brand, shop, server_url, processes
+    context, brand, shop, server_url, databases, processes
 ):
     wanted = await queue(context, brand, shop, MESSAGES)
     await context.engine.dispose()
+    await databases.leave()
     name = make_url(context.database_url).database
     copy = make_url(server_url).set(database=f"{name}_copy").render_as_string(hide_password=False)
     await on_server(server_url, f"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY")

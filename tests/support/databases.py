@@ -1,5 +1,5 @@
 """One embedded PostgreSQL for the run, one migrated template database, a copy of it for each
-test."""
+worker, which is emptied after each test."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -26,6 +27,10 @@ from tests.support.watch import Watch
 RUN = "TENFOLD_TEST_RUN"
 TEMPLATE = "template_tenfold"
 MEMORY = Path("/dev/shm")
+POOL = "tests' pool"
+"""What connections of the worker's engine call themselves."""
+_NUMBERS = count()
+EMPTY_AGAIN = Path(__file__).with_name("empty_again.sql")
 ROOM = 3 * 2**30
 """Bytes that must be free in memory before the run uses it."""
 
@@ -68,6 +73,7 @@ async def _make_template(url: str) -> None:
         "full_page_writes = off",
         "max_connections = 200",
         "max_wal_size = '256MB'",
+        "autovacuum = off",
     ):
         await connection.execute(f"ALTER SYSTEM SET {setting}")
     await connection.execute("SELECT pg_reload_conf()")
@@ -75,6 +81,9 @@ async def _make_template(url: str) -> None:
     await connection.execute(f"CREATE DATABASE {TEMPLATE}")
     await connection.close()
     await migrate(on(url, TEMPLATE))
+    template = await asyncpg.connect(on(url, TEMPLATE))
+    await template.execute(EMPTY_AGAIN.read_text())
+    await template.close()
 
 
 @pytest.fixture(scope="session")
@@ -96,64 +105,76 @@ def tmp_path() -> Path:
 
 
 class Databases:
-    """Copies of the template for one worker.
+    """The database of one worker: a copy of the template, which is emptied after each test.
 
-    While a test runs, the server makes the next test's database and drops the last one's.
+    To empty it is many times cheaper than to copy the template, and the engine's connections stay
+    open with the statements that they know. Where it could not be made the same again
+    (`empty_again.sql` says when) it is dropped, and the next test gets a new copy.
     """
 
-    def __init__(self, maker: asyncpg.Connection, dropper: asyncpg.Connection) -> None:
-        self._maker = maker
-        self._dropper = dropper
-        self._numbers = count()
-        self._next = asyncio.create_task(self._make())
-        self._drop: asyncio.Task[None] | None = None
-
-    async def _make(self) -> str:
-        name = f"test_{os.getpid()}_{next(self._numbers)}"
-        await self._maker.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-        return name
-
-    async def _remove(self, name: str) -> None:
-        await self._dropper.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    def __init__(self, server_url: str) -> None:
+        self._server_url = server_url
+        self._name = ""
+        self._inside: asyncpg.Connection | None = None
 
     async def take(self) -> str:
-        """A database that nobody has used."""
-        name = await self._next
-        self._next = asyncio.create_task(self._make())
-        await asyncio.sleep(0)  # sends the statement; the loop then stands still until the next call
-        return name
+        """The name of a database that is as the template."""
+        if not self._name:
+            self._name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+            await self._on_server(f"CREATE DATABASE {self._name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        await self._enter()
+        return self._name
 
-    async def give_back(self, name: str) -> None:
-        """Have a database dropped."""
-        if self._drop is not None:
-            await self._drop
-        self._drop = asyncio.create_task(self._remove(name))
-        await asyncio.sleep(0)
+    async def give_back(self) -> str | None:
+        """Empty the database. Where that cannot be done, drop it and return why."""
+        try:
+            inside = await self._enter()
+            why = await inside.fetchval("SELECT emptying.empty_again($1)", POOL)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            why = repr(error)
+        if why is not None:
+            await self.drop()
+        return why
 
-    async def close(self) -> None:
-        """Wait for what the server was asked for."""
-        await self._next
-        if self._drop is not None:
-            await self._drop
+    async def drop(self) -> None:
+        """Drop the database, whoever is connected to it."""
+        if self._inside is not None:
+            self._inside.terminate()
+            self._inside = None
+        if self._name:
+            await self._on_server(f"DROP DATABASE {self._name} WITH (FORCE)")
+            self._name = ""
+
+    async def leave(self) -> None:
+        """Close this object's own connection, so that a test can copy the database."""
+        if self._inside is not None:
+            await self._inside.close()
+            self._inside = None
+
+    async def _enter(self) -> asyncpg.Connection:
+        if self._inside is None:
+            self._inside = await asyncpg.connect(on(self._server_url, self._name))
+        return self._inside
+
+    async def _on_server(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._server_url)
+        await connection.execute(statement)
+        await connection.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session")
 async def databases(server_url: str) -> AsyncIterator[Databases]:
-    """This worker's databases."""
-    maker, dropper = await asyncpg.connect(server_url), await asyncpg.connect(server_url)
-    made = Databases(maker, dropper)
+    """This worker's database."""
+    made = Databases(server_url)
     yield made
-    await made.close()
-    await maker.close()
-    await dropper.close()
+    await made.drop()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def database_url(server_url: str, databases: Databases) -> AsyncIterator[str]:
     """A database of the test's own, migrated and empty."""
-    name = await databases.take()
-    yield on(server_url, name)
-    await databases.give_back(name)
+    yield on(server_url, await databases.take())
+    await databases.give_back()
 
 
 @dataclass
@@ -172,8 +193,10 @@ def worker_engine(server_url: str) -> tuple[AsyncEngine, Target, Watch]:
     watch = Watch(engine)
 
     @event.listens_for(engine.sync_engine, "do_connect")
-    def connect(dialect: object, record: object, arguments: object, named: dict[str, object]) -> None:
+    def connect(dialect: object, record: object, arguments: object, named: dict[str, Any]) -> None:
         named["database"] = target.name
+        named["server_settings"] = {**named["server_settings"], "application_name": POOL}
+        named["prepared_statement_cache_size"] = 1_000
 
     return engine, target, watch
 
@@ -182,13 +205,18 @@ def worker_engine(server_url: str) -> tuple[AsyncEngine, Target, Watch]:
 async def engine(
     worker_engine: tuple[AsyncEngine, Target, Watch], database_url: str
 ) -> AsyncIterator[AsyncEngine]:
-    """An engine over the test's own database; its connections and listeners end with the test.
+    """An engine over the test's own database; its listeners end with the test.
 
-    A test fails whose statements could not run where the tables are distributed by brand.
+    Its connections stay open for the next test, with the statements that they know. A test fails
+    whose statements could not run where the tables are distributed by brand.
     """
     shared, target, watch = worker_engine
-    target.name = make_url(database_url).database or ""
+    name = make_url(database_url).database or ""
+    if target.name != name:
+        await shared.dispose()
+        target.name = name
     yield shared.execution_options()
-    await shared.dispose()
+    if shared.pool.checkedout():
+        await shared.dispose()
     found = watch.take()
     assert not found, "\n".join(found)

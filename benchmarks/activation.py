@@ -35,6 +35,7 @@ from app.base.pools import worker_pools
 from app.base.schema import migrate
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.programme import Programme
+from app.brands.rules import Platform
 from app.demo.client import DemoClient
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.referrals.templates import OFFER
@@ -70,13 +71,21 @@ def delivered(number: int, at: str) -> dict[str, Any]:
     return {"type": "order.delivered", "timestamp": at, "data": {"order_id": f"o{number}", "at": at}}
 
 
-async def send_surveys(parts: Parts, base: str, count: int) -> tuple[int, list[UUID]]:
+async def send_surveys(
+    parts: Parts, base: str, count: int, *, platform: Platform = Platform.checkout
+) -> tuple[int, list[UUID]]:
     """A brand whose `count` customers all have a survey; returns the brand and the surveys."""
     context = parts.context
     async with context.sessions.begin() as session:
         brand = await add_brand(session, "bench", name="Bench")
         _, secret = await add_shop(
-            session, context.tokens, brand, "bench", name="Bench", actor=cli_actor(brand.id)
+            session,
+            context.tokens,
+            brand,
+            "bench",
+            name="Bench",
+            actor=cli_actor(brand.id),
+            platform=platform,
         )
         # Surveys leave whatever the time of day of the run is.
         await change_programme(

@@ -22,13 +22,15 @@ from app.referrals.replace import is_late, joins_code, replace_late
 URGENT_AT_ONCE = 16
 URGENT_OF_BRAND = 4
 """Urgent calls side by side, and those of one brand: they mostly wait for the platform."""
+BULK_AT_ONCE = 8
+BULK_OF_BRAND = 2
 RECORD_SECONDS = 45.0
 """How long an outcome is recorded again where the database is unavailable."""
 
 
 def sweep(context: AppContext) -> Sweep:
     """Publishes and revokes codes that nobody waits for."""
-    return _sweep(context, urgent=False, every_seconds=5, at_once=4, of_brand=1)
+    return _sweep(context, urgent=False, every_seconds=5, at_once=BULK_AT_ONCE, of_brand=BULK_OF_BRAND)
 
 
 def urgent_sweep(context: AppContext) -> Sweep:

@@ -161,7 +161,11 @@ async def test_an_erased_referrers_code_leaves_the_shop_and_then_our_tables(fern
     owner = await owner_of(fern.context, code)
     async with fern.context.sessions.begin() as session:
         await erase_referrals(session, fern.context.tokens, fern.brand.id, [owner], now=NOW)
+    fern.remote.search_lags = True
     await fern.publish(AFTER)
+    assert await fern.states() == {PublicationState.revoking: 1}
+    fern.remote.search_lags = False
+    await fern.publish(AFTER + timedelta(minutes=1))
     assert fern.codes_there() == []
     (publication,) = await fern.publications()
     assert (publication.state, publication.code) == (PublicationState.revoked, code.id.hex.upper())

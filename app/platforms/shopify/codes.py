@@ -151,27 +151,37 @@ class _Publishing:
 
         A job that Shopify does not know any more says nothing: the codes are looked up.
         """
+        are_few = len(codes) <= EACH_AT_MOST
         for wait in WAITS:
-            done = (await self._client.run(CODES_DONE, {"id": job})).get("discountRedeemCodeBulkCreation")
-            if done is None:
+            made = await self._ask_once(job, len(codes) if are_few else None)
+            if made is None:
                 for each in codes:
                     self.results.pop(each.code, None)
                 return
-            if done["done"]:
-                is_whole = done["failedCount"] == 0 and done["importedCount"] == done["codesCount"]
-                if is_whole and len(codes) > EACH_AT_MOST:
+            if made["done"]:
+                is_whole = made["failedCount"] == 0 and made["importedCount"] == made["codesCount"]
+                if is_whole and not are_few:
                     self._set(codes, Live(None))
-                else:
-                    await self._read_each(job, int(done["codesCount"]), codes)
+                    return
+                if made["codesCount"] > len(codes) or not are_few:
+                    made = await self._ask_once(job, CODES_AT_ONCE)
+                await self._read_each(made, codes)
                 return
             await asyncio.sleep(wait)
         self._set(codes, Pending(job))
 
-    async def _read_each(self, job: str, count: int, codes: Sequence[CodeToPublish]) -> None:
-        data = await self._client.run(CODES_MADE, {"id": job, "first": min(count, CODES_AT_ONCE)})
+    async def _ask_once(self, job: str, first: int | None) -> Mapping[str, Any] | None:
+        """The state of the job, with what became of its `first` codes; None for an unknown one."""
+        if first is None:
+            data = await self._client.run(CODES_DONE, {"id": job})
+        else:
+            data = await self._client.run(CODES_MADE, {"id": job, "first": first})
+        found: Mapping[str, Any] | None = data.get("discountRedeemCodeBulkCreation")
+        return found
+
+    async def _read_each(self, job: Mapping[str, Any] | None, codes: Sequence[CodeToPublish]) -> None:
         try:
-            nodes = data["discountRedeemCodeBulkCreation"]["codes"]["nodes"]
-            made = {str(node["code"]): node for node in nodes}
+            made = {str(node["code"]): node for node in (job or {})["codes"]["nodes"]}
         except (KeyError, TypeError):
             raise incomplete() from None
         for each in codes:

@@ -137,12 +137,16 @@ CODES_MADE = Document(
     """
     query CodesMade($id: ID!, $first: Int!) {
       discountRedeemCodeBulkCreation(id: $id) {
+        done
+        codesCount
+        importedCount
+        failedCount
         codes(first: $first) { nodes { code discountRedeemCode { id } errors { message code } } }
       }
     }
     """,
 )
-"""What became of each code. It costs three points a code, so it is asked where that matters."""
+"""As `CODES_DONE`, with what became of each code; that costs three points a code."""
 
 FIND_CODE = Document(
     "FindCode",

@@ -16,6 +16,7 @@ from app.platforms.shopify.responses import user_errors
 
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.5)
 """Seconds between the questions whether codes are deleted."""
+NOT_FOUND_YET = "Shopify has the code, and its search does not find it yet."
 STILL_DELETING = "Shopify is still deleting it."
 
 
@@ -25,11 +26,13 @@ async def revoke_codes(
     """See `PlatformAdapter.revoke_codes`."""
     client = ShopifyClient(http, connection)
     places: dict[str, tuple[str, str]] = {}
+    reasons: dict[str, str] = {}
     for each in codes:
         place = await _place(client, discount, each)
-        if place is not None:
+        if isinstance(place, str):
+            reasons[each.code] = place
+        elif place is not None:
             places[each.code] = place
-    reasons: dict[str, str] = {}
     for discount_id in sorted({place for place, _ in places.values()}):
         ids = {code: code_id for code, (place, code_id) in places.items() if place == discount_id}
         try:
@@ -41,14 +44,19 @@ async def revoke_codes(
     return [reasons.get(each.code) for each in codes]
 
 
-async def _place(client: ShopifyClient, discount: Discount, code: PublishedCode) -> tuple[str, str] | None:
-    """The ids of the code's discount and of the code; None where the shop has it not from us."""
+async def _place(
+    client: ShopifyClient, discount: Discount, code: PublishedCode
+) -> tuple[str, str] | str | None:
+    """The ids of the code's discount and of the code, or why they cannot be told yet.
+
+    None where the shop has it not from us.
+    """
     if code.remote_id is not None and discount.remote_id is not None:
         return discount.remote_id, code.remote_id
     found = await find_code(client, code.code, discount)
-    if found is None or not found.is_ours or found.code_id is None:
+    if found is None or not found.is_ours:
         return None
-    return found.discount_id, found.code_id
+    return NOT_FOUND_YET if found.code_id is None else (found.discount_id, found.code_id)
 
 
 async def _delete(client: ShopifyClient, discount_id: str, ids: Collection[str]) -> str | None:

@@ -37,7 +37,8 @@ def show_discount(shop: FakeShop, discount: FakeDiscount) -> dict[str, Any]:
 def _codes(shop: FakeShop, discount: FakeDiscount, asked: dict[str, Any]) -> dict[str, Any]:
     """A page of the discount's codes; a query finds those that have its text in them."""
     wanted = str(asked.get("query") or "").lower()
-    found = [each for key, each in discount.codes.items() if wanted in key]
+    is_hidden = bool(wanted) and shop.search_lags
+    found = [each for key, each in discount.codes.items() if wanted in key and not is_hidden]
     rows = [
         {"id": each.id, "code": each.code, "asyncUsageCount": shop.counted_uses(each)}
         for each in (reversed(found) if asked.get("reverse") else found)

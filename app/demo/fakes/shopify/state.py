@@ -152,6 +152,8 @@ class FakeShop:
     """The newest last; `id`, `email`, `phone` and `customer` are read."""
     bucket: FakeBucket = field(default_factory=FakeBucket)
     polls_until_done: int = 2
+    search_lags: bool = False
+    """Whether the search within a discount's codes finds nothing yet."""
     usage_lag_seconds: float = 1.0
     """How long a use of a code takes to be counted."""
     tokens: dict[str, float] = field(default_factory=dict)

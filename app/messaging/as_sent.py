@@ -33,7 +33,7 @@ async def as_sent(session: AsyncSession, context: AppContext, brand_id: int, mes
     message = await session.get(Message, (brand_id, message_id))
     if message is None:
         raise NotFound
-    version = await _version_of(session, message)
+    version = await _version_of(session, message, context.settings.public_url)
     if version is None or not message.template_params:
         return AsSent(subject=None, html=None, text=None)
     links = Links(context.tokens, context.settings.public_url, brand_id, masked=True)
@@ -43,7 +43,7 @@ async def as_sent(session: AsyncSession, context: AppContext, brand_id: int, mes
     return AsSent(subject=filled.subject, html=filled.html, text=filled.text)
 
 
-async def _version_of(session: AsyncSession, message: Message) -> VersionContent | None:
+async def _version_of(session: AsyncSession, message: Message, public_url: str) -> VersionContent | None:
     """The stored version; without an attempt the present one, None for an unknown template."""
     if message.template_version_id is not None:
         key = (message.brand_id, message.template_version_id)
@@ -55,4 +55,5 @@ async def _version_of(session: AsyncSession, message: Message) -> VersionContent
     shop = (await load_shops(session, message.brand_id))[message.shop_id]
     language = brand.language_for(message.locale)
     texts = (await load_own_texts(session, brand)).replaced(template, message.channel, language)
-    return current_version(template, message.channel, language, branding_of(brand, shop), texts)
+    branding = branding_of(brand, shop, public_url)
+    return current_version(template, message.channel, language, branding, texts)

@@ -124,7 +124,7 @@ async def claim(
     brand, quiet_hours = setup.brand, setup.in_force.programme.survey.quiet_hours
     people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
     texts = await load_own_texts(session, brand)
-    decisions = Decisions(brand, setup.shops, quiet_hours, people, now, texts)
+    decisions = Decisions(brand, setup.shops, quiet_hours, people, now, texts, context.settings.public_url)
     for start in range(0, len(rows), PIECE):
         if start:
             await terms.give_way()

@@ -72,11 +72,12 @@ class Decisions:
         people: Mapping[UUID, ContactOptions],
         now: datetime,
         texts: OwnTexts,
+        public_url: str,
     ) -> None:
         self._brand = brand
         self._texts = texts
         self._shops = shops
-        self._brandings = {shop_id: branding_of(brand, shop) for shop_id, shop in shops.items()}
+        self._brandings = {shop_id: branding_of(brand, shop, public_url) for shop_id, shop in shops.items()}
         self._quiet_hours = quiet_hours
         self._people = people
         self._now = now

@@ -56,7 +56,8 @@ def preview(  # what a message is made of
     assert params is not None  # noqa: S101  # a sample has all that its template needs
     message = Sample(new_id(), new_id(), locale, params)
     links = Links(context.tokens, context.settings.public_url, brand.id)
-    language, branding = brand.language_for(locale), branding_of(brand, shop)
+    language = brand.language_for(locale)
+    branding = branding_of(brand, shop, context.settings.public_url)
     contents = {
         channel: render(
             current_version(spec, channel, language, branding, replaced_texts(spec, channel, blocks)),

@@ -99,8 +99,7 @@ def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, T
     # Letters, digits and dashes alone: nothing that HTML escapes or a header folds.
     plain = {name: f"-{prefix}{place:02}t-" for place, name in enumerate([*names, *version.links])}
     escaped = {name: f"-{prefix}{place:02}h-" for place, name in enumerate([*names, *version.links])}
-    branding = version.branding
-    common: dict[str, str | None] = {name: getattr(branding, name) for name in branding.__slots__}
+    common: dict[str, str | None] = {**version.branding.values()}
     # Choices keep their words, absent parameters stay None: conditions are decided here.
     common |= {"language": language_tag(version.language), **params}
     parts = _compiled(version)

@@ -7,7 +7,7 @@ shown as sent after the files, the translations or the brand have changed.
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ from app.base.text import one_line
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.brands.rules import accent_of
+from app.messaging.look import MailLook, look_of
 from app.messaging.models import TemplateVersion
 from app.messaging.sources import translated
 from app.messaging.templates import Link, LinkRow, ParamKind, ParamLink, TemplateSpec, TokenLink
@@ -45,9 +46,19 @@ class Branding:
     terms_url: str = ""
     imprint_url: str = ""
     """Empty where the brand has none, and in versions from before there were such fields."""
+    look: MailLook = field(default_factory=MailLook)
+
+    def values(self) -> dict[str, str]:
+        """The values by the names that templates use."""
+        own = {name: getattr(self, name) for name in self.__slots__ if name != "look"}
+        logo = self.look.logo
+        holds_name = logo is not None and not logo.is_mark
+        # The name is read once: beside the logo, or in its place, or as its text.
+        name = {"logo_alt": self.brand if holds_name else "", "logo_name": "" if holds_name else self.brand}
+        return {**own, **name, **self.look.values()}
 
 
-def branding_of(brand: Brand, shop: Shop) -> Branding:
+def branding_of(brand: Brand, shop: Shop, public_url: str) -> Branding:
     """The present branding of a brand's shop, each value in one line, never cut."""
     accent = accent_of(brand.branding) or DEFAULT_ACCENT
     return Branding(
@@ -57,6 +68,7 @@ def branding_of(brand: Brand, shop: Shop) -> Branding:
         f"#{accent}",
         f"#{palettes_of(accent).light.on_brand}",
         **{name: url or "" for name, url in brand.legal_urls.items()},
+        look=look_of(brand, public_url),
     )
 
 
@@ -104,9 +116,14 @@ class VersionContent:
             links={name: _link(link) for name, link in stored["links"].items()},
             dates=tuple(stored["dates"]),
             choices=tuple(stored["choices"]),
-            branding=Branding(**stored["branding"]),
+            branding=_branding(stored["branding"]),
             texts=stored.get("texts", {}),
         )
+
+
+def _branding(stored: Mapping[str, Any]) -> Branding:
+    look = stored.get("look")
+    return Branding(**{**stored, "look": MailLook.from_json(look) if look else MailLook()})
 
 
 def _link(stored: Mapping[str, str]) -> Link:

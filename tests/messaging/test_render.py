@@ -7,6 +7,7 @@ from email.headerregistry import HeaderRegistry
 from html.parser import HTMLParser
 from pathlib import Path
 
+import orjson
 import pytest
 
 from app.base.paths import ROOT
@@ -18,7 +19,7 @@ from app.customers.names import shown_name
 from app.messaging.providers.protocol import Content
 from app.messaging.render import Links, fill, recipient_values, render_skeleton
 from app.messaging.templates import TemplateSpec, read_params, registered, stored_params
-from app.messaging.versions import branding_of
+from app.messaging.versions import VersionContent, branding_of
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from app.surveys.templates import REMINDER, SURVEY, SurveyParams
 from tests.support.constants import GSM, REFERRER_ID
@@ -186,7 +187,7 @@ def test_a_line_break_in_a_name_or_brand_begins_no_header() -> None:
     brand = Brand(
         id=1, slug="a", name="Acme\r\nBcc: all@example.com", postal_address="1 Main St\nBerlin", branding={}
     )
-    branding = branding_of(brand, Shop(name="Acme\nX: y"))
+    branding = branding_of(brand, Shop(name="Acme\nX: y"), "https://nps.example")
     assert branding.postal_address == "1 Main St, Berlin"
     offer = replace(OFFER.sample, code="A\r\nB: c", first_name="A\r\nBcc: b@example.com")
     filled = rendered(item(OFFER, Channel.email, offer, look=branding))
@@ -218,7 +219,7 @@ def test_a_placeholder_is_greeted_without_a_name(name: str) -> None:
 @pytest.mark.parametrize("spec", [SURVEY, OFFER], ids=lambda spec: spec.name)
 def test_a_text_with_a_typographic_brand_stays_in_the_gsm_alphabet(spec: TemplateSpec) -> None:
     brand = Brand(id=1, slug="a", name="Müller’s Café – Köln", postal_address="", branding={})
-    look = branding_of(brand, Shop(name="“Köln”"))
+    look = branding_of(brand, Shop(name="“Köln”"), "https://nps.example")
     text = rendered(item(spec, Channel.sms, look=look)).text
     assert "Müller's Café - Köln" in text
     assert set(text) <= SIGNS
@@ -272,11 +273,57 @@ def test_filling_in_no_values_changes_nothing() -> None:
 
 def test_only_a_colour_gets_into_a_style() -> None:
     red, odd = (
-        branding_of(Brand(name="A", postal_address="", branding={"accent": accent}), Shop(name="A"))
+        branding_of(
+            Brand(name="A", postal_address="", branding={"accent": accent}),
+            Shop(name="A"),
+            "https://nps.example",
+        )
         for accent in ("#AA0000", "red;} body{display:none")
     )
     assert (red.accent, red.accent_ink) == ("#aa0000", "#fdf9f8")
     assert (odd.accent, odd.accent_ink) == ("#0f5fa8", "#f8fafd")
+
+
+WORDMARK = {"file": "a.png", "width": 300, "height": 80}
+MARK = {"file": "b.png", "width": 96, "height": 96}
+
+
+@pytest.mark.parametrize(
+    ("branding", "shown", "absent"),
+    [
+        ({}, ['font-weight:600;color:#f8fafd;">Acme Goods</td>', "Roboto"], "<img"),
+        (
+            {"accent": "#ffcc00", "heading": "serif", "logo": WORDMARK},
+            [
+                'src="https://nps.example/media/1/a.png" width="150" height="40" alt="Acme Goods"',
+                "background-color:#ffffff",
+                "h1 { margin: 0; font-family: ui-serif, New York, Georgia",
+                "color: #1e1500",
+            ],
+            'class="name"',
+        ),
+        (
+            {"accent": "#0a1f44", "logo": MARK, "logo_dark": MARK | {"file": "c.png"}},
+            [
+                '/media/1/c.png" width="40" height="40" alt=""',
+                ">Acme Goods</td>",
+                "background-color:transparent",
+            ],
+            "/media/1/b.png",
+        ),
+    ],
+    ids=["name", "wordmark", "dark-mark"],
+)
+def test_a_mail_has_the_brands_colours_face_and_logo_and_always_its_name(branding, shown, absent) -> None:
+    brand = Brand(id=1, slug="a", name="Acme Goods", locale="en", postal_address="", branding=branding)
+    look = branding_of(brand, Shop(name="Acme"), "https://nps.example")
+    html = rendered(item(OFFER, Channel.email, look=look)).html
+    for part in shown:
+        assert part in html, part
+    assert absent not in html
+    assert html.count('class="code"') == 1
+    stored = item(OFFER, Channel.email, look=look).version
+    assert VersionContent.from_json(orjson.loads(orjson.dumps(stored.to_json()))).id == stored.id
 
 
 def test_compiled_mails_are_up_to_date() -> None:

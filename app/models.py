@@ -15,6 +15,7 @@ from app.messaging import models as messaging
 from app.orders import models as orders
 from app.platforms import models as platforms
 from app.referrals import models as referrals
+from app.referrals import placement_models as placements
 from app.referrals import publication_models as publications
 from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
@@ -63,6 +64,7 @@ DISTRIBUTED = frozenset(
         "redemptions",
         "referrers",
         "responses",
+        "reward_placements",
         "rewards",
         "shop_connections",
         "shop_syncs",
@@ -100,6 +102,7 @@ __all__ = [
     "ledger",
     "messaging",
     "orders",
+    "placements",
     "platforms",
     "publications",
     "referral_templates",

@@ -123,6 +123,7 @@ async def _examine(context: AppContext) -> list[str]:
         problems += health_problems(await load_health(session, now=clock.now()))
         problems += await _examine_key(session, context.settings)
     problems += await _examine_senders(context)
+    problems += await _examine_rewards(context)
     return problems + await _examine_connections(context)
 
 
@@ -142,6 +143,16 @@ async def _examine_fence(session: AsyncSession, context: AppContext) -> list[str
             )
         ]
     return []
+
+
+async def _examine_rewards(context: AppContext) -> list[str]:
+    """Rewards that connected shops refuse, and those that such a shop lets nobody spend."""
+    from app.referrals.placements import credit_notes, placement_problems
+
+    async with context.sessions() as session:
+        for note in await credit_notes(session):
+            console.print_note(note)
+        return await placement_problems(session)
 
 
 async def _examine_senders(context: AppContext) -> list[str]:

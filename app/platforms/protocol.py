@@ -11,6 +11,7 @@ from app.base.errors import AppError, Outcome, OutsideError
 from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
 from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
+from app.platforms.reward_codes import RewardCode
 from app.platforms.settings import PlatformSettings
 
 NO_TOPIC = "unreadable"
@@ -279,6 +280,33 @@ class PlatformAdapter(Protocol):
         after: str | None,  # noqa: ARG002
     ) -> CodePage:
         """A page of what the shop has of our codes under these terms. Raises `OutsideError`."""
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def put_reward(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        reward: RewardCode,  # noqa: ARG002
+        remote_id: str | None,  # noqa: ARG002
+    ) -> str:
+        """Make a reward's code be in the shop as it must be; returns the platform's id of it.
+
+        `remote_id` is what an earlier call has returned. It may be repeated, whatever an earlier
+        call left: the code is there once. Raises `OutsideError`, permanent where the shop refuses.
+        """
+        raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def remove_reward(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        reward: RewardCode,  # noqa: ARG002
+        remote_id: str | None,  # noqa: ARG002
+    ) -> None:
+        """Take a reward's code out of the shop, where it is; another one of the name stays.
+
+        It may be repeated. Raises `OutsideError`.
+        """
         raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
 
     async def repair_codes(

@@ -17,6 +17,7 @@ from app.ledger.post import post_entries
 from app.messaging.queue import cancel_messages
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
+from app.referrals.placements import place_again_of
 from app.referrals.reverse import (
     RedemptionState,
     adjust_rewards,
@@ -168,6 +169,7 @@ async def disable_code(
         )
         # First: it waits for an outcome that is just being recorded, whose offer is then cancelled.
         await revoke_publications(session, brand.id, [row.id, *friends], now=now)
+        await place_again_of(session, brand.id, code_ids=[row.id], now=now)
         await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
         await record_action(session, actor, AuditAction.code_disabled, ("cod", row.id))
     return row

@@ -11,6 +11,7 @@ from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.placements import place_again_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import REASON_WORDS, PublicationState
@@ -35,6 +36,7 @@ async def erase_referrals(
     )
     referrer_ids = revoked.all()
     await _replace_codes(session, tokens, brand_id, referrer_ids, now=now)
+    await place_again_of(session, brand_id, referrer_ids=referrer_ids, now=now)
     await _erase_reasons(session, brand_id, ids, referrer_ids)
     await _erase_friends(session, tokens, brand_id, ids)
 

@@ -1,6 +1,7 @@
 """The referrers' own codes, which rewards of kind `code` are paid with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -15,12 +16,23 @@ from app.base.tokens import plain_code, random_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
 from app.referrals.models import Code, Referrer, Reward
+from app.referrals.placements import add_placements
 from app.referrals.publication_models import CodePublication
+from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.reverse import RedemptionState
-from app.referrals.rules import CodeKind, PublicationState
+from app.referrals.rules import CodeKind, first_publication_state
 
 _TRIES = 8
 """Tries to draw a free code: one clash is rare and eight are a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCodes:
+    """Codes of referrers' own, by reward."""
+
+    codes: Mapping[UUID, Code]
+    placed: frozenset[UUID]
+    """The rewards whose codes are to be put into a connected shop: their owners are told then."""
 
 
 async def make_reward_codes(
@@ -31,8 +43,8 @@ async def make_reward_codes(
     *,
     expires: Mapping[UUID, datetime],
     now: datetime,
-) -> dict[UUID, Code]:
-    """A code for each of these rewards, by reward: used once, by its owner alone.
+) -> OwnCodes:
+    """A code for each of these rewards: used once, by its owner alone.
 
     It is worth what is left of its reward at the time it is used. `expires` is when, by reward.
     """
@@ -55,8 +67,8 @@ async def make_reward_codes(
             del waiting[by_id[code.id]]
     if waiting:
         raise RuntimeError("no free code was found")
-    await _publish(session, brand, made, granted, shops, now=now)
-    return made
+    placed = await _publish(session, brand, made, granted, shops, now=now)
+    return OwnCodes(made, frozenset(placed))
 
 
 def _values(
@@ -90,10 +102,13 @@ async def _publish(
     shops: Mapping[UUID, Shop],
     *,
     now: datetime,
-) -> None:
-    """Each code counts in its referrer's shop, else in one of its currency: the friend's."""
+) -> Mapping[UUID, UUID]:
+    """Each code counts in its referrer's shop, else in one of its currency: the friend's.
+
+    Returns the connected shops that must be given them, by reward.
+    """
     if not made:
-        return
+        return {}
     rows = await session.execute(
         select(Referrer.id, Referrer.shop_id).where(
             Referrer.brand_id == brand.id,
@@ -101,11 +116,15 @@ async def _publish(
         )
     )
     homes = {row.id: row.shop_id for row in rows}
+    publishing = await find_publishing_shops(session, brand.id, shops.values())
+    placed: dict[UUID, UUID] = {}
     values = []
     for state, reward in granted:
         home = shops[homes[reward.referrer_id]]
         shop = home if home.currency == reward.currency else shops[state.order.shop_id]
         code = made[reward.id]
+        if shop.id in publishing:
+            placed[reward.id] = shop.id
         values.append(
             {
                 "brand_id": brand.id,
@@ -115,8 +134,11 @@ async def _publish(
                 "code": code.display,
                 "terms_id": code.terms_id,
                 "expires_at": code.expires_at,
-                "state": PublicationState.live,
-                "live_at": now,
+                # Nothing else calls a platform about it: what is to be done is in its placement.
+                "state": first_publication_state(publishes=shop.id in publishing),
+                "live_at": None if shop.id in publishing else now,
             }
         )
     await session.execute(insert(CodePublication), values)
+    await add_placements(session, brand.id, made, placed, now=now)
+    return placed

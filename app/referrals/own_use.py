@@ -18,6 +18,7 @@ from app.orders.models import Order
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
+from app.referrals.placements import place_again
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import CodeKind, RefusalReason, RewardStatus
 
@@ -187,6 +188,7 @@ async def _give_back(
         counts = reward.status is not RewardStatus.reversed
         changes.append(RewardChange(reward, values, counts=counts))
     await _store(session, brand, changes, uses=0, now=now)
+    await place_again(session, brand.id, [each.reward.id for each in changes], more_uses=1, now=now)
 
 
 async def _store(

@@ -23,6 +23,7 @@ from app.customers.names import shown_name
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
+from app.referrals.placement_models import RewardPlacement, working_code
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
@@ -239,7 +240,7 @@ class _OrderRow(NamedTuple):
     placed_at: datetime
     reward: ShownReward | None
     own: str | None
-    """The referrer's own code that the reward is paid with."""
+    """The referrer's own code that the reward is paid with, once it works."""
 
 
 def _order_row(placed_at: datetime, own: str | None, *shown: Any) -> _OrderRow:
@@ -253,7 +254,7 @@ _REWARD_AT = len(ShownRedemption._fields)
 _ORDERS = Prepared(
     select(
         Order.placed_at,
-        Code.display,
+        working_code(),
         *columns_of(Redemption, ShownRedemption),
         *columns_of(Reward, ShownReward),
     )
@@ -261,6 +262,10 @@ _ORDERS = Prepared(
     .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
     .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
     .outerjoin(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id))
+    .outerjoin(
+        RewardPlacement,
+        (RewardPlacement.brand_id == Reward.brand_id) & (RewardPlacement.reward_id == Reward.id),
+    )
     .where(Redemption.brand_id == bindparam("brand_id"), Redemption.referrer_id == bindparam("referrer_id"))
     .order_by(Order.placed_at.desc(), Redemption.id.desc())
     .limit(SHOWN),

@@ -16,7 +16,7 @@ from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.models import Code, Redemption, Reward
-from app.referrals.own_codes import make_reward_codes
+from app.referrals.own_codes import OwnCodes, make_reward_codes
 from app.referrals.reverse import RedemptionState, lock_redemption_states
 from app.referrals.reward_store import RewardValues, store_rewards
 from app.referrals.rules import RedemptionStatus, RewardStatus
@@ -53,30 +53,31 @@ async def reward_redemptions(
         for state in states
         if (reward := state.reward) is not None and reward.status in _GRANTABLE
     ]
-    codes = await _grant(session, brand, granted, now=now)
+    made = await _grant(session, brand, granted, now=now)
     events = [Event("redemption.approved", redemption_id, now) for redemption_id in approved]
     events += [Event("reward.granted", reward.id, now) for _, reward in granted if reward.amount > 0]
     await record_events(session, brand.id, events)
-    await _announce(session, tokens, brand, granted, codes, now=now)
+    announced_now = [(state, reward) for state, reward in granted if reward.id not in made.placed]
+    await _announce(session, tokens, brand, announced_now, made.codes, now=now)
 
 
 async def _grant(
     session: AsyncSession, brand: Brand, granted: Sequence[tuple[RedemptionState, Reward]], *, now: datetime
-) -> dict[UUID, Code]:
-    """Grant these rewards; returns the codes made for them, by reward."""
+) -> OwnCodes:
+    """Grant these rewards; returns the codes made for them."""
     expires = {reward.id: now + timedelta(days=state.terms.reward.valid_days) for state, reward in granted}
     paid_by_code = [
         (state, reward)
         for state, reward in granted
         if reward.kind is RewardKind.code and state.amount_of(reward) > 0
     ]
-    codes: dict[UUID, Code] = {}
+    made = OwnCodes({}, frozenset())
     if paid_by_code:
         shops = await load_shops(session, brand.id)
-        codes = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)
+        made = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)
     changes = []
     for state, reward in granted:
-        code = codes.get(reward.id)
+        code = made.codes.get(reward.id)
         values = replace(
             RewardValues.of(reward),
             granted_at=now,
@@ -85,7 +86,7 @@ async def _grant(
         )
         changes.append(state.change_of(reward, values))
     await store_rewards(session, brand, changes, now=now)
-    return codes
+    return made
 
 
 def _approve(state: RedemptionState, *, now: datetime) -> None:

@@ -19,6 +19,7 @@ from app.ledger.credit import BalanceKey, change_balances
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.models import Reward
+from app.referrals.placements import place_again
 from app.referrals.reward_rules import RewardFacts, lapsed_amount, reward_status
 
 
@@ -114,6 +115,7 @@ async def store_rewards(
     if not rows:
         return
     given = recordset(rows, _WRITTEN)
+    written = {row["id"] for row in rows}
     await session.execute(
         update(Reward)
         .where(Reward.brand_id == brand.id, Reward.id == given.c.id)
@@ -121,6 +123,8 @@ async def store_rewards(
         .execution_options(synchronize_session=False)
     )
     await post_entries(session, brand, posted, now=now)
+    own = [change.reward.id for change in changes if change.reward.id in written and change.values.code_id]
+    await place_again(session, brand.id, own, now=now)
     await change_balances(session, brand.id, balances)
 
 

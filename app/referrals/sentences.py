@@ -61,7 +61,7 @@ def describe_redemption(
 ) -> str:
     """The state of a friend's order, and why there is no reward where there is none.
 
-    `code` is the referrer's own that the reward is paid with.
+    `code` is the referrer's own that the reward is paid with, once it works.
     """
     match redemption.status:
         case RedemptionStatus.pending:
@@ -114,6 +114,11 @@ def _describe_use(reward: ShownReward, code: str | None, reader: Reader) -> str:
     last_day = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
     if reward.status is RewardStatus.expired:
         return translate(reader.language, "It expired on %(day)s.", day=last_day)
+    if code is None and reward.code_id is not None:
+        return translate(
+            reader.language,
+            "Your own code is being added to the shop; reload this page in a moment to see it.",
+        )
     if code is None:
         return (
             translate(reader.language, "It is credited to you until %(day)s.", day=last_day)

@@ -57,6 +57,7 @@ class ShownReward(NamedTuple):
     currency: str
     frozen: bool
     expires_at: datetime | None
+    code_id: UUID | None
 
 
 AnyCode = Code | ShownCode

@@ -19,6 +19,7 @@ from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 from app.referrals.amount_rules import has_amounts
 from app.referrals.models import Code
+from app.referrals.placements import place_existing
 from app.referrals.pool import drain_pools, refill_pool
 from app.referrals.publication_models import (
     PUBLISHING_SWEEPS,
@@ -139,7 +140,7 @@ async def _take_over(session: AsyncSession, shop: Shop, *, is_other: bool, now: 
     count = len(codes.all())
     if count:
         await due.wake(session, PUBLISHING_SWEEPS[False])
-    return count
+    return count + await place_existing(session, shop.brand_id, shop.id, is_other=is_other, now=now)
 
 
 def _may_be_shared() -> ColumnElement[bool]:

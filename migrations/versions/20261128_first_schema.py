@@ -1778,6 +1778,45 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("used_order_id IS NOT NULL"),
     )
+    op.create_table(
+        "reward_placements",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reward_id", sa.Uuid(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("placed", sa.BigInteger(), nullable=True),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "reward_id"],
+            ["rewards.brand_id", "rewards.id"],
+            name=op.f("fk_reward_placements_rewards_brand_id_reward_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_reward_placements_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "reward_id", name=op.f("pk_reward_placements")),
+    )
+    op.create_index(
+        "ix_reward_placements_due",
+        "reward_placements",
+        ["brand_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
     op.execute(
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1796,6 +1835,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '1s'")
+    op.drop_index(
+        "ix_reward_placements_due",
+        table_name="reward_placements",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.drop_table("reward_placements")
     op.drop_index(
         "ix_rewards_used_order", table_name="rewards", postgresql_where=sa.text("used_order_id IS NOT NULL")
     )

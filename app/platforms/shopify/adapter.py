@@ -19,12 +19,14 @@ from app.platforms.protocol import (
     RefusedDelivery,
     VerifiedDelivery,
 )
+from app.platforms.reward_codes import RewardCode
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
 from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
 from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.shopify.orders import fetch_order, fetch_orders
 from app.platforms.shopify.parse import parse
 from app.platforms.shopify.revoke import revoke_codes
+from app.platforms.shopify.reward_codes import put_reward, remove_reward
 from app.platforms.shopify.schemas import DOCUMENTATION
 from app.platforms.shopify.verify import verify
 
@@ -133,3 +135,15 @@ class ShopifyAdapter(PlatformAdapter):
     ) -> None:
         """Set the discount back to its terms."""
         await repair_discount(http, connection, discount)
+
+    async def put_reward(
+        self, http: aiohttp.ClientSession, connection: Connection, reward: RewardCode, remote_id: str | None
+    ) -> str:
+        """A discount of its own for the owner."""
+        return await put_reward(http, connection, reward, remote_id)
+
+    async def remove_reward(
+        self, http: aiohttp.ClientSession, connection: Connection, reward: RewardCode, remote_id: str | None
+    ) -> None:
+        """Delete it."""
+        await remove_reward(http, connection, reward, remote_id)

@@ -287,6 +287,17 @@ ONE_ORDER = Document(
 )
 """One order as it is now, with more of its lists than a page of many has room for."""
 
+DELETE_DISCOUNT = Document(
+    "DeleteDiscount",
+    """
+    mutation DeleteDiscount($id: ID!) {
+      discountCodeDelete(id: $id) { deletedCodeDiscountId userErrors { field message code } }
+    }
+    """,
+    is_mutation=True,
+)
+"""With all its codes; for discounts that have one."""
+
 DOCUMENTS = (
     SHOP_FACTS,
     PERSONAL_DATA,
@@ -304,5 +315,6 @@ DOCUMENTS = (
     JOB_DONE,
     LIST_ORDERS,
     ONE_ORDER,
+    DELETE_DISCOUNT,
 )
 """All of them."""

@@ -17,6 +17,7 @@ from app.platforms.protocol import (
     RawDelivery,
     Verification,
 )
+from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.codes import (
     CODES_AT_ONCE,
     list_codes,
@@ -27,6 +28,7 @@ from app.platforms.woocommerce.codes import (
 from app.platforms.woocommerce.connect import CREDENTIALS, check, disconnect, make_connection
 from app.platforms.woocommerce.parse import parse
 from app.platforms.woocommerce.refunds import fetch_refunds
+from app.platforms.woocommerce.reward_codes import put_reward, remove_reward
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings
 from app.platforms.woocommerce.verify import verify
@@ -132,3 +134,19 @@ class WooCommerceAdapter(PlatformAdapter):
     ) -> None:
         """Set coupons back to what they must be."""
         await repair_codes(http, connection, discount, codes)
+
+    async def put_reward(
+        self, http: aiohttp.ClientSession, connection: Connection, reward: RewardCode, remote_id: str | None
+    ) -> str:
+        """A coupon restricted to the owner's address."""
+        return await put_reward(http, connection, reward, remote_id)
+
+    async def remove_reward(
+        self,
+        http: aiohttp.ClientSession,
+        connection: Connection,
+        reward: RewardCode,
+        remote_id: str | None,  # noqa: ARG002  # it is looked up by its code
+    ) -> None:
+        """Delete it."""
+        await remove_reward(http, connection, reward)

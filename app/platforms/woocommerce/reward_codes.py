@@ -1,0 +1,108 @@
+"""Rewards' codes in a shop on WooCommerce: each is a coupon, restricted to its owner's address.
+
+WooCommerce has no published code twice, and the coupon's `meta_data` says whose it is: so whatever
+breaks off may be called again.
+"""
+
+from datetime import UTC
+from typing import Any
+
+import aiohttp
+
+from app.base.errors import Outcome, OutsideError
+from app.platforms.protocol import Connection
+from app.platforms.reward_codes import RewardCode
+from app.platforms.woocommerce.client import WooCommerceClient
+from app.platforms.woocommerce.coupon_shape import Coupon
+from app.platforms.woocommerce.responses import error_of, incomplete
+
+REWARD_KEY = "tenfold_reward"
+"""The key of the `meta_data` that marks a coupon as a reward's."""
+_EXISTS = "woocommerce_rest_coupon_code_already_exists"
+_GONE = "woocommerce_rest_shop_coupon_invalid_id"
+
+
+async def put_reward(
+    http: aiohttp.ClientSession, connection: Connection, reward: RewardCode, remote_id: str | None
+) -> str:
+    """See `PlatformAdapter.put_reward`."""
+    client = WooCommerceClient(http, connection)
+    if remote_id is not None and await _update(client, remote_id, reward):
+        return remote_id
+    response = await client.try_send("POST", "coupons", _body(reward))
+    if response.code == _EXISTS:
+        found = await _find(client, reward)
+        if found is not None and await _update(client, found, reward):
+            return found
+        raise OutsideError(Outcome.refused, "The shop has another coupon with this code.", permanent=True)
+    error = error_of(response, is_write=True)
+    if error is not None:
+        raise error
+    made = Coupon.of(response.data)
+    if made is None:
+        raise OutsideError(Outcome.unknown, incomplete().reason, fault=incomplete().fault)
+    return str(made.id)
+
+
+async def remove_reward(http: aiohttp.ClientSession, connection: Connection, reward: RewardCode) -> None:
+    """See `PlatformAdapter.remove_reward`. It is deleted for good, not put into the trash."""
+    client = WooCommerceClient(http, connection)
+    # By the code: once the shop is another WordPress, the number is another coupon's.
+    number = await _find(client, reward)
+    if number is None:
+        return
+    response = await client.try_send("DELETE", f"coupons/{number}?force=true", {})
+    error = None if response.code == _GONE else error_of(response, is_write=True)
+    if error is not None:
+        raise error
+
+
+async def _update(client: WooCommerceClient, number: str, reward: RewardCode) -> bool:
+    """Set a coupon to what it must be; False where the shop has no such coupon of ours."""
+    if number != await _find(client, reward):
+        return False
+    response = await client.try_send("PUT", f"coupons/{number}", _body(reward))
+    if response.code == _GONE:
+        return False
+    error = error_of(response, is_write=True)
+    if error is not None:
+        raise error
+    return True
+
+
+async def _find(client: WooCommerceClient, reward: RewardCode) -> str | None:
+    """The number of the coupon with this code, where it is this reward's."""
+    rows, _ = await client.get_page("coupons", {"code": reward.code.lower()}, 1)
+    for row in rows:
+        coupon = Coupon.of(row)
+        if (
+            coupon is not None
+            and coupon.code == reward.code.lower()
+            and _reward_of(row) == reward.reward_id.hex
+        ):
+            return str(coupon.id)
+    return None
+
+
+def _reward_of(row: dict[str, Any]) -> str | None:
+    meta = row.get("meta_data")
+    for entry in meta if isinstance(meta, list) else ():
+        match entry:
+            case {"key": key, "value": str() as value} if key == REWARD_KEY:
+                return value
+    return None
+
+
+def _body(reward: RewardCode) -> dict[str, object]:
+    return {
+        "code": reward.code.lower(),
+        "description": f"{reward.title} [{reward.reward_id.hex}]",
+        "amount": f"{reward.amount.normalize():f}",
+        "discount_type": "fixed_cart",
+        "usage_limit": reward.uses,
+        "usage_limit_per_user": reward.uses,
+        "individual_use": False,
+        "email_restrictions": [reward.email] if reward.email else [],
+        "date_expires": reward.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "meta_data": [{"key": REWARD_KEY, "value": reward.reward_id.hex}],
+    }

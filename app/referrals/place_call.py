@@ -1,0 +1,82 @@
+"""Call shops' platforms about rewards' codes, outside of every transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+
+from app.base.config import Settings
+from app.base.errors import Outcome, OutsideError
+from app.base.log import logger
+from app.platforms.calls import open_platform_session
+from app.platforms.registry import adapter_of
+from app.referrals.place_claim import ClaimedReward
+from app.referrals.publish_rules import wait_after
+
+log = logger(__name__)
+
+REFUSED_WAIT = timedelta(hours=6)
+"""A code that a shop refuses for good is tried again after this: somebody may have made room."""
+CALL_SECONDS = 10.0
+CLAIM_SECONDS = 60.0
+"""The longest that the calls of one claim may take, less than its lease."""
+CALLS_AT_ONCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a call left in the shop; with a reason it failed, and nothing new is known."""
+
+    placed: int | None
+    remote_id: str | None
+    reason: str | None = None
+    wait: timedelta | None = None
+
+
+async def call_platforms(settings: Settings, claimed: Sequence[ClaimedReward]) -> list[Placed]:
+    """What became of each code, in their order; it never raises."""
+    turns = asyncio.Semaphore(CALLS_AT_ONCE)
+    async with open_platform_session(settings, connections=CALLS_AT_ONCE, total_seconds=CALL_SECONDS) as http:
+
+        async def one(each: ClaimedReward) -> Placed:
+            async with turns:
+                return await _call(http, each)
+
+        tasks = [asyncio.create_task(one(each)) for each in claimed]
+        _, late = await asyncio.wait(tasks, timeout=CLAIM_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    return [
+        Placed(each.placed, each.remote_id, "The platform did not finish in time.", wait_after(each.attempt))
+        if task in late
+        else task.result()
+        for each, task in zip(claimed, tasks, strict=True)
+    ]
+
+
+async def _call(http: aiohttp.ClientSession, each: ClaimedReward) -> Placed:
+    if each.wanted is None or each.connection is None:
+        # A used one stays as it is; in a shop that is not connected a code counts at once.
+        return Placed(each.wanted if each.wanted is not None else each.placed, each.remote_id)
+    adapter = adapter_of(each.shop.platform)
+    try:
+        if each.wanted:
+            remote_id = await adapter.put_reward(http, each.connection, each.code, each.remote_id)
+            return Placed(each.wanted, remote_id)
+        await adapter.remove_reward(http, each.connection, each.code, each.remote_id)
+    except OutsideError as error:
+        return _failed(each, error)
+    except Exception as error:  # noqa: BLE001  # the code must not stay claimed until the lease ends
+        kind = type(error).__name__
+        # Not the exception itself: its text may hold credentials.
+        log.error("a call about a reward broke", shop=each.shop.slug, error=kind)  # noqa: TRY400
+        return _failed(each, OutsideError(Outcome.unknown, f"The call broke ({kind})."))
+    return Placed(None, None)
+
+
+def _failed(each: ClaimedReward, error: OutsideError) -> Placed:
+    wait = max(wait_after(each.attempt), timedelta(seconds=error.retry_after or 0))
+    return Placed(each.placed, each.remote_id, error.reason, REFUSED_WAIT if error.permanent else wait)

@@ -1,0 +1,109 @@
+"""Record what became of rewards' codes in their shops, and announce those that work now."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids, recordset
+from app.base.context import AppContext
+from app.brands.find import load_brand
+from app.brands.models import Shop
+from app.referrals.announce import GrantedReward, announce_rewards
+from app.referrals.models import Code, Reward
+from app.referrals.place_call import Placed
+from app.referrals.place_claim import ClaimedReward
+from app.referrals.placement_models import RewardPlacement
+from app.referrals.publication_models import CodePublication
+from app.referrals.rules import PublicationState, RewardStatus
+
+
+async def record(
+    session: AsyncSession,
+    context: AppContext,
+    brand_id: int,
+    claimed: Sequence[ClaimedReward],
+    outcomes: Sequence[Placed],
+    *,
+    now: datetime,
+) -> None:
+    """Write the outcomes, and tell the owners of codes that work for the first time.
+
+    An outcome counts only where no later attempt was begun; a reward that changed meanwhile stays
+    due.
+    """
+    table = RewardPlacement
+    rows = [
+        {
+            "reward_id": each.code.reward_id,
+            "attempt": each.attempt,
+            "revision": each.revision,
+            "placed": outcome.placed,
+            "remote_id": outcome.remote_id,
+            "reason": outcome.reason,
+            "due_at": None if outcome.wait is None else now + outcome.wait,
+            "live_at": now if outcome.reason is None and each.wanted and not each.is_announced else None,
+        }
+        for each, outcome in zip(claimed, outcomes, strict=True)
+    ]
+    columns = (
+        *(table.reward_id, table.attempt, table.revision, table.placed, table.remote_id, table.reason),
+        *(table.due_at, table.live_at),
+    )
+    given = recordset(rows, columns).c
+    changed = await session.scalars(
+        update(table)
+        .values(
+            placed=given.placed,
+            remote_id=given.remote_id,
+            reason=given.reason,
+            due_at=case((table.revision == given.revision, given.due_at), else_=now),
+            attempt=case((given.reason.is_(None), 0), else_=table.attempt),
+            live_at=func.coalesce(table.live_at, given.live_at),
+        )
+        .where(table.brand_id == brand_id, table.reward_id == given.reward_id, table.attempt == given.attempt)
+        .returning(table.reward_id)
+        .execution_options(synchronize_session=False)
+    )
+    written = set(changed)
+    live = [
+        each.code.reward_id for each, row in zip(claimed, rows, strict=True) if row["live_at"] is not None
+    ]
+    await _announce(session, context, brand_id, [each for each in live if each in written], now=now)
+
+
+async def _announce(
+    session: AsyncSession, context: AppContext, brand_id: int, reward_ids: Sequence[UUID], *, now: datetime
+) -> None:
+    """Queue the messages about these rewards, of which something is left, once their codes work."""
+    if not reward_ids:
+        return
+    rows = await session.execute(
+        select(Reward, Code, Shop)
+        .join(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id))
+        .join(
+            RewardPlacement,
+            (RewardPlacement.brand_id == Reward.brand_id) & (RewardPlacement.reward_id == Reward.id),
+        )
+        .join(Shop, (Shop.brand_id == RewardPlacement.brand_id) & (Shop.id == RewardPlacement.shop_id))
+        .where(Reward.brand_id == brand_id, in_ids(Reward.id, list(reward_ids)))
+        .order_by(Reward.id)
+    )
+    found = rows.all()
+    await session.execute(
+        update(CodePublication)
+        .values(state=PublicationState.live, live_at=now)
+        .where(
+            CodePublication.brand_id == brand_id,
+            in_ids(CodePublication.code_id, [row.Code.id for row in found]),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    announced = [
+        GrantedReward(row.Reward, row.Code, row.Shop)
+        for row in found
+        if row.Reward.status is RewardStatus.granted and row.Reward.net_amount > 0 and not row.Reward.frozen
+    ]
+    await announce_rewards(session, context.tokens, await load_brand(session, brand_id), announced, now=now)

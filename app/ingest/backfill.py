@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_texts
@@ -22,12 +22,15 @@ from app.brands.find import load_brand, load_shops
 from app.customers.models import ErasedIdentity
 from app.ingest.isolate import process_isolated
 from app.ingest.models import Delivery
-from app.ingest.process import PLAN_ONCE, TURN, Batch, process_events, process_waiting
+from app.ingest.process import TURN, Batch, process_events, process_waiting
 from app.ingest.rules import DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
 from app.orders.models import Order
 from app.orders.rules import external_order_id
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
+_PLAN_ANEW = func.set_config("plan_cache_mode", "force_custom_plan", true())
+"""For this transaction. The first backfill fills empty tables, for which a plan that is kept would
+read them whole, again for each batch: the planner learns of their size only when it plans."""
 _LAST = 2**62
 """A place in the order of arrival after every other."""
 
@@ -69,7 +72,7 @@ async def record_backfill(
     start: they redeem nothing and cause no message; an order that was reported live is left as it
     is. An item that cannot be processed fails alone.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
+    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), _PLAN_ANEW))
     brand, shops = await load_brand(session, brand_id), await load_shops(session, brand_id)
     is_history = await _known_orders(session, brand_id, shop_id, items)
     place_of = await _places(session, brand_id)

@@ -41,7 +41,7 @@ from app.platforms.protocol import Connection, NeedsFetch, OrderPage, PlatformAd
 from app.platforms.registry import adapter_of
 from app.platforms.shop_settings import settings_of
 
-BATCH = 250
+BATCH = 500
 """Orders that are applied in one transaction, at least, while there are more."""
 WAITS = "Another process had locked its rows; replay it."
 CALL_SECONDS = 30.0

@@ -5,6 +5,7 @@ import dataclasses
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from app.brands.models import Shop
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeBucket, FakeShop
+from app.demo.fakes.woocommerce import orders as woo_orders
+from app.demo.fakes.woocommerce import state as woo_state
+from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.ingest import sync, sync_sweep
 from app.ingest.backfill_models import ShopSync
 from app.ingest.models import Delivery
@@ -31,6 +35,7 @@ from app.platforms.models import ShopConnection
 from app.surveys.models import Survey
 from tests.support.constants import NOW
 from tests.support.fake_shopify import client_credentials, page
+from tests.support.fake_woocommerce import connection_of
 from tests.support.samples import sample
 
 LARGE = FakeBucket(maximum=1e9, rate=1e9, available=1e9)
@@ -131,6 +136,36 @@ async def test_a_webhook_and_the_synchronisation_of_an_order_give_the_same_rows(
     assert [(each.topic, each.reason) for each in failed] == [
         ("orders/updated", "total_price must not be negative.")
     ]
+
+
+async def test_a_woocommerce_shops_orders_come_with_the_part_of_a_refund_for_shipping(context, brand):
+    async with context.sessions.begin() as session:
+        actor = cli_actor(brand.id)
+        shop, _ = await add_shop(
+            session, context.tokens, brand, "oak", name="Oak", actor=actor, platform=Platform.woocommerce
+        )
+    woo_shop = woo_state.FakeShop("oak")
+    buyer = woo_orders.FakeBuyer("ana@example.com")
+    for number in (1, 2):
+        at = NOW - timedelta(hours=number)
+        woo_orders.place_order(woo_shop, buyer, Decimal(80), shipping=Decimal(5), number=number, at=at)
+    woo_orders.refund_order(woo_shop, 1, Decimal(15), shipping=Decimal(5), at=NOW)
+    async with FakeWooCommerce(woo_shop) as fake:
+        settings = context.settings.model_copy(update={"local_platforms": True})
+        context = dataclasses.replace(context, settings=settings)
+        async with context.sessions.begin() as session:
+            connection = connection_of(fake, woo_shop)
+            await save_connection(
+                session, context.tokens, brand.id, shop.id, connection, actor=actor, now=CONNECTED
+            )
+        counts, _ = await run(context, shop, NOW - timedelta(days=2))
+        assert fake.violations == []
+    assert (counts.orders, counts.new, counts.failed) == (2, 2, 0)
+    async with context.sessions() as session:
+        rows = await session.execute(
+            select(Order.external_id, Order.refunded, Order.refunded_shipping).order_by(Order.external_id)
+        )
+        assert [tuple(row) for row in rows] == [("1", 1500, 500), ("2", 0, 0)]
 
 
 async def test_with_history_unknown_orders_cause_nothing(remote):

@@ -12,6 +12,7 @@ from app.platforms.protocol import (
     ConnectedShop,
     Connection,
     ConnectionReport,
+    OrderPage,
     ParseResult,
     PlatformAdapter,
     RawDelivery,
@@ -26,6 +27,7 @@ from app.platforms.woocommerce.codes import (
     revoke_codes,
 )
 from app.platforms.woocommerce.connect import CREDENTIALS, check, disconnect, make_connection
+from app.platforms.woocommerce.orders import fetch_orders
 from app.platforms.woocommerce.parse import parse
 from app.platforms.woocommerce.refunds import fetch_refunds
 from app.platforms.woocommerce.reward_codes import put_reward, remove_reward
@@ -42,6 +44,7 @@ class WooCommerceAdapter(PlatformAdapter):
     credentials: ClassVar = CREDENTIALS
     account_hint: ClassVar = "https://acme.example"
     parses_without_fetch: ClassVar = True
+    lists_orders: ClassVar = True
     publishes_codes: ClassVar = True
     codes_at_once: ClassVar = CODES_AT_ONCE
 
@@ -66,6 +69,12 @@ class WooCommerceAdapter(PlatformAdapter):
     async def fetch(self, http: aiohttp.ClientSession, connection: Connection, resource: str) -> bytes:
         """The refunds of an order."""
         return await fetch_refunds(http, connection, resource)
+
+    async def fetch_orders(
+        self, http: aiohttp.ClientSession, connection: Connection, since: datetime, cursor: str | None
+    ) -> OrderPage:
+        """A page of orders by the time of their last change, each as its webhooks show it."""
+        return await fetch_orders(http, connection, since, cursor)
 
     def shop_link(self, url: str, code: str, slug: str) -> str:
         """WooCommerce itself stores the address of a visit with the order, and so the `ref`.

@@ -1,0 +1,56 @@
+"""Read a shop's orders by WooCommerce's API, in the order of their last change.
+
+WooCommerce has pages by number alone, and an order that changes leaves its page for the last one,
+so that the next page begins one order later. Therefore each page is asked for by the time that the
+one before ended at; orders of that second come twice.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import orjson
+
+from app.platforms.protocol import Connection, OrderPage
+from app.platforms.woocommerce.client import PAGE_SIZE, WooCommerceClient
+from app.platforms.woocommerce.responses import incomplete
+
+TOPIC = "order.updated"
+_SECOND = timedelta(seconds=1)
+"""WooCommerce's times have whole seconds, and what it is asked for is later than the time given."""
+
+
+async def fetch_orders(
+    http: aiohttp.ClientSession, connection: Connection, since: datetime, cursor: str | None
+) -> OrderPage:
+    """See `PlatformAdapter.fetch_orders`."""
+    after, number = _place(since, cursor)
+    asked = {
+        "modified_after": f"{after:%Y-%m-%dT%H:%M:%S}",
+        "dates_are_gmt": "true",
+        "orderby": "modified",
+        "order": "asc",
+        "status": "any",
+    }
+    rows, pages = await WooCommerceClient(http, connection).get_page("orders", asked, number)
+    reached = None
+    if rows:
+        try:
+            reached = datetime.fromisoformat(rows[-1]["date_modified_gmt"]).replace(tzinfo=UTC)
+        except (KeyError, TypeError, ValueError):
+            raise incomplete() from None
+    is_last = len(rows) < PAGE_SIZE or number >= pages
+    next_cursor = None if is_last or reached is None else _next(after, number, reached - _SECOND)
+    return OrderPage(TOPIC, tuple(orjson.dumps(each) for each in rows), next_cursor, reached)
+
+
+def _place(since: datetime, cursor: str | None) -> tuple[datetime, int]:
+    """The time after which orders are asked for, and the number of the page."""
+    if cursor is None:
+        return since.astimezone(UTC) - _SECOND, 1
+    at, number = cursor.split("|")
+    return datetime.fromisoformat(at), int(number)
+
+
+def _next(after: datetime, number: int, ended: datetime) -> str:
+    """The next page's cursor: a page whose orders all changed in one second goes on by number."""
+    return f"{ended.isoformat()}|1" if ended > after else f"{after.isoformat()}|{number + 1}"

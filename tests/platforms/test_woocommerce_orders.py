@@ -1,0 +1,66 @@
+"""WooCommerce's orders by its API: page by page, none left out while they change."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import aiohttp
+
+from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order
+from app.demo.fakes.woocommerce.server import FakeWooCommerce
+from app.demo.fakes.woocommerce.state import FakeShop
+from app.platforms.protocol import RawDelivery
+from app.platforms.woocommerce.adapter import WooCommerceAdapter
+from app.platforms.woocommerce.client import PAGE_SIZE
+from tests.support.constants import NOW
+from tests.support.fake_woocommerce import connection_of
+
+ADAPTER = WooCommerceAdapter()
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+BUYER = FakeBuyer("ana@example.com")
+
+
+async def read_all(http, connection, between=lambda: None) -> list[list[int]]:
+    pages, cursor = [], None
+    while True:
+        page = await ADAPTER.fetch_orders(http, connection, SINCE, cursor)
+        pages.append([json.loads(each)["id"] for each in page.bodies])
+        between()
+        if page.next_cursor is None:
+            return pages
+        cursor = page.next_cursor
+
+
+async def test_orders_that_change_while_pages_are_read_push_none_out():
+    shop = FakeShop()
+    for number in range(1, 2 * PAGE_SIZE + 1):
+        place_order(shop, BUYER, Decimal(10), number=number, at=SINCE + timedelta(seconds=number))
+    place_order(shop, BUYER, Decimal(10), number=999, at=SINCE - timedelta(seconds=1))
+    place_order(shop, BUYER, Decimal(10), number=998, at=SINCE)
+    moved = iter([1, 2])
+
+    def change() -> None:
+        number = next(moved, None)
+        if number is not None:
+            change_order(shop, number, "completed", at=SINCE + timedelta(days=number))
+
+    async with FakeWooCommerce(shop) as fake, aiohttp.ClientSession() as http:
+        pages = await read_all(http, connection_of(fake, shop), change)
+        assert fake.violations == []
+    read = [number for page in pages for number in page]
+    assert set(read) == {998, *range(1, 2 * PAGE_SIZE + 1)}
+    assert read.count(1) == read.count(2) == 2
+
+
+async def test_a_page_of_one_second_goes_on_by_number():
+    shop = FakeShop()
+    for number in range(1, 2 * PAGE_SIZE + 11):
+        place_order(shop, BUYER, Decimal(10), number=number, at=SINCE + timedelta(seconds=5))
+    async with FakeWooCommerce(shop) as fake, aiohttp.ClientSession() as http:
+        pages = await read_all(http, connection_of(fake, shop))
+        page = await ADAPTER.fetch_orders(http, connection_of(fake, shop), SINCE, None)
+    assert {number for each in pages for number in each} == set(range(1, 2 * PAGE_SIZE + 11))
+    assert len(pages) <= 4
+    assert page.reached == SINCE + timedelta(seconds=5)
+    events = ADAPTER.parse(RawDelivery(page.topic, page.bodies[0], NOW))
+    assert events == ADAPTER.parse(RawDelivery("order.created", json.dumps(shop.orders[1]).encode(), NOW))

@@ -26,6 +26,8 @@ from app.demo.fakes.woocommerce.state import FakeShop
 from app.ingest.fetch import OPTIONAL_ATTEMPTS
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.ingest.sync import sync_now
+from app.ingest.sync_rows import claim_now
 from app.main import create_app
 from app.orders.models import Order
 from app.platforms.check import check_shop
@@ -194,6 +196,15 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
         assert await fake.deliver(remote, "order.updated", second) == 0
     updated = next(each for each in remote.webhooks.values() if each.topic == "order.updated")
     assert updated.status == "disabled"
+    third = place_order(remote, FakeBuyer("cleo@example.com"), Decimal(80), shipping=Decimal("4.90"), at=NOW)
+    refund_order(remote, third["id"], Decimal("14.90"), shipping=Decimal("4.90"), at=NOW)
+    async with context.sessions.begin() as session:
+        claimed, _ = await claim_now(session, woo.shop, since=bought_at, history=False, now=NOW)
+    done = await sync_now(context, claimed, now=lambda: NOW)
+    assert (done.counts.orders, done.counts.new, done.counts.failed) == (3, 1, 0)
+    for order in (first, second, third):
+        assert (await orders(context))[str(order["id"])] == (1490, 490), "webhooks and lists say the same"
+
     report = await woo.check()
     assert (report.webhooks, updated.status) == (TOPICS, "active")
     assert any("Active again: order.updated" in each for each in report.notes)

@@ -97,7 +97,7 @@ async def _check_webhooks(
     listed = await list_webhooks(client)
     if register:
         changes, listed = await register_webhooks(client, shop, listed)
-        problems, notes = refused_problems(changes), change_notes(changes)
+        problems, notes = refused_problems(changes), change_notes(changes, shop)
     else:
         problems, notes = missing_problems(listed, shop), []
     active = {topic for topic, each in ours(listed, shop).items() if each.status == ACTIVE}

@@ -125,13 +125,13 @@ def refused_problems(changes: Changes) -> list[str]:
     ]
 
 
-def change_notes(changes: Changes) -> list[str]:
+def change_notes(changes: Changes, shop: ConnectedShop) -> list[str]:
     """What registering changed."""
     notes = [f"Registered now: {', '.join(changes.created)}."] if changes.created else []
     if changes.activated:
         notes.append(
-            f"Active again: {', '.join(changes.activated)}. What happened in the shop meanwhile did not arrive,"
-            " since WooCommerce delivers once."
+            f"Active again: {', '.join(changes.activated)}. WooCommerce delivers once, so what happened in the"
+            f" shop meanwhile is read from it in the night; at once by: tenfold sync --shop {shop.slug}"
         )
     return notes
 

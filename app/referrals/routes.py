@@ -130,7 +130,7 @@ def _offer_page(
     values = {
         **page_values(offer.brand, language),
         "offer": offer,
-        "is_pending": given is not None and not given.is_live,
+        "is_pending": offer.is_pending or (given is not None and not given.is_live),
         "is_limited": is_limited,
         **offer.texts.terms(),
         "card": card_of(offer.brand),

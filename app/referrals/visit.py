@@ -56,6 +56,8 @@ class FriendOffer:
     code: str | None = None
     """None for a friend who has not asked for a code of their own, or whose shop does not know it
     yet."""
+    is_pending: bool = False
+    """Whether the shop does not know the code yet that all friends share."""
 
     @property
     def referrer_id(self) -> UUID:
@@ -102,6 +104,7 @@ async def find_offer(
     if not row.programme.redemptions_enabled or not row.programme.runs_at(now):
         return None
     code = row.code
+    is_pending = code.redeemable and row.state is not PublicationState.live
     terms = (await load_terms(session, brand_id, [code.terms_id]))[code.terms_id]
     return FriendOffer(
         brand=row.brand,
@@ -111,7 +114,8 @@ async def find_offer(
         first_name=shown_name(row.first_name),
         # Nothing is known of the friend, so the page is in the brand's language.
         texts=offer_texts(code, terms, reader_of(row.brand)),
-        code=code.display if code.redeemable else None,
+        code=code.display if code.redeemable and not is_pending else None,
+        is_pending=is_pending,
     )
 
 
@@ -120,11 +124,25 @@ class _OfferRow(NamedTuple):
     shop: Shop
     programme: Programme
     first_name: str | None
+    state: PublicationState | None
     code: ShownCode
 
 
-def _offer_row(brand: str, shop: str, terms: str, first_name: str | None, *code: Any) -> _OfferRow:
-    return _OfferRow(read_brand(brand), read_shop(shop), read_terms(terms), first_name, ShownCode(*code))
+def _offer_row(  # the columns of the query, in order
+    brand: str,
+    shop: str,
+    terms: str,
+    first_name: str | None,
+    state: PublicationState | None,
+    *code: Any,
+) -> _OfferRow:
+    return _OfferRow(
+        read_brand(brand), read_shop(shop), read_terms(terms), first_name, state, ShownCode(*code)
+    )
+
+
+_HAS_CODE = (PublicationState.live, PublicationState.wanted, PublicationState.sending)
+"""The states of a code that friends have, or get in a moment."""
 
 
 _offer = (
@@ -133,6 +151,7 @@ _offer = (
         as_text(Shop),
         cast(ProgrammeVersion.terms, Text),
         Customer.first_name,
+        CodePublication.state,
         *columns_of(Code, ShownCode),
     )
     .select_from(Referrer)
@@ -146,7 +165,7 @@ _offer = (
         Referrer.brand_id == bindparam("brand_id"),
         Referrer.slug == bindparam("slug"),
         Referrer.revoked_at.is_(None),
-        or_(CodePublication.state == PublicationState.live, Code.redeemable.is_(False)),
+        or_(CodePublication.state.in_(_HAS_CODE), Code.redeemable.is_(False)),
     )
 )
 _LIVE_OFFER = Prepared(_offer, _offer_row)

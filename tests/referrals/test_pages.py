@@ -185,8 +185,13 @@ async def test_unknown_used_and_expired_codes_get_the_same_page(
     async with context.sessions.begin() as session:
         await session.execute(update(Code).where(Code.id == code.id).values(plain))
     assert (await client.get(f"/r/{slug}")).status_code == 200
-    await set_publication(context, code, PublicationState.wanted)
+    await set_publication(context, code, PublicationState.failed)
     assert (await client.get(f"/r/{slug}")).content == unknown.content
+    await set_publication(context, code, PublicationState.sending)
+    pending = await client.get(f"/r/{slug}")
+    assert pending.status_code == 200
+    assert "reload this page in a moment" in pending.text
+    assert code.display not in pending.text
     await set_publication(context, code, PublicationState.live)
     await set_terms(context, brand, {"redemptions_enabled": False})
     assert (await client.get(f"/r/{slug}")).content == unknown.content

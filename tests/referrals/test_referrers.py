@@ -119,7 +119,9 @@ async def test_code_is_neither_shown_nor_mailed_before_its_shop_knows_it(
         assert code.display not in share.share_text
         slug = await session.scalar(select(Referrer.slug).where(Referrer.id == code.referrer_id))
         assert slug is not None
-        assert await find_offer(session, slug, now=NOW) is None
+        offer = await find_offer(session, slug, now=NOW)
+        assert offer is not None
+        assert (offer.code, offer.link, offer.is_pending) == (None, None, True)
     assert (await issue(context, brand, shop, customer_id)).id == code.id
     assert await count_messages(context) == 0
 

@@ -182,3 +182,14 @@ def test_variant_has_its_languages_texts_where_it_has_none(add_language):
     assert translate_plural("nl@informal", "%(num)s minute", "%(num)s minutes", 2) == "2 minuten"
     assert long_date(date(2026, 12, 31), "nl@informal", "nl-BE") == "31 december 2026"
     assert shown_amount(950, "EUR", "nl@informal") == "€\u00a09,50"
+
+
+def test_texts_of_templates_take_their_values_by_name_and_escape_them():
+    environment = make_environment("web")
+    shown = environment.from_string(
+        '{{ _("%(a)s at 5%%", a=a) }} {{ _("5%% off") }} '
+        "{% trans count=2 %}one{% pluralize %}{{ count }} of {{ a }}{% endtrans %}"
+    )
+    assert shown.render(a="<b>") == "&lt;b&gt; at 5% 5% off 2 of &lt;b&gt;"
+    with pytest.raises(KeyError):
+        environment.from_string('{{ _("%(a)s") }}').render()

@@ -1,0 +1,69 @@
+"""Routes of customers' pages, whose few kinds of parameters need no solver of dependencies.
+
+The framework's takes a tenth of a page's processor time. The routes are declared as any other, so
+that the API's description has all they take.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, get_args
+
+from fastapi import Request
+from fastapi.params import Path, Query
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep, get_context
+
+_Endpoint = Callable[..., Awaitable[Response]]
+_Value = Callable[[Request], object]
+
+
+class PageRoute(APIRoute):
+    """A route of an endpoint that takes the request, the context, a session, and texts.
+
+    Texts are of the path and the query. A session is closed, and its transaction committed, before
+    the response is sent. Raises `TypeError` at its creation for an endpoint that takes anything
+    else.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what handles a request."""
+        values: list[tuple[str, _Value]] = []
+        session: str | None = None
+        writes = False
+        for name, parameter in inspect.signature(self.endpoint, eval_str=True).parameters.items():
+            if parameter.annotation in (SessionDep, ReadingSessionDep):
+                session, writes = name, parameter.annotation == SessionDep
+            else:
+                values.append((name, _value(parameter)))
+        return _handler(self.endpoint, values, session, writes=writes)
+
+
+def _value(parameter: inspect.Parameter) -> _Value:
+    name, annotation = parameter.name, parameter.annotation
+    kinds = [type(each) for each in get_args(annotation)]
+    if annotation is Request:
+        return lambda request: request
+    if annotation == ContextDep:
+        return get_context
+    if Path in kinds:
+        return lambda request: request.path_params[name]
+    if Query in kinds:
+        return lambda request: request.query_params.get(name, parameter.default)
+    raise TypeError(f"a page cannot take {name}: {annotation}")
+
+
+def _handler(
+    endpoint: _Endpoint, values: list[tuple[str, _Value]], session: str | None, *, writes: bool
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def handle(request: Request) -> Response:
+        given = {name: value(request) for name, value in values}
+        if session is None:
+            return await endpoint(**given)
+        context = get_context(request)
+        opened = context.sessions.begin() if writes else context.reading_sessions()
+        async with opened as given[session]:
+            return await endpoint(**given)
+
+    return handle

@@ -6,7 +6,7 @@ again; one that was finished is read once more from its beginning, and changes n
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Protocol
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
@@ -21,7 +22,7 @@ from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.ids import new_id
-from app.base.retry import retry_conflicts
+from app.base.retry import LOCK_NOT_AVAILABLE, retry_conflicts, sqlstate_of
 from app.brands.models import Shop
 from app.brands.rules import zone_or
 from app.ingest.backfill import BackfillItem, give_way, record_backfill
@@ -62,6 +63,10 @@ class Refusals(Protocol):
         """Write one record that was refused; called once its batch is committed."""
 
 
+class _Locked(Exception):
+    """Another transaction has locked rows that the batch needs."""
+
+
 @dataclass(slots=True)
 class _Run:
     """One run over a file."""
@@ -72,64 +77,70 @@ class _Run:
     history: bool
     now: datetime
     refusals: Refusals
-    failed: list[FileRecord] = field(default_factory=list)
+    done: int
+    """Records of the file that are done, as this run knows it."""
 
     async def batch(self, records: Sequence[FileRecord]) -> None:
-        """Record a batch, and report what was refused of it."""
-        await retry_conflicts(lambda: self._transaction(records), name="import")
-        for each in sorted([*(it for it in records if it.refused), *self.failed], key=lambda it: it.line):
+        """Record a batch, and report what was refused of it.
+
+        Waits for rows that others have locked, without a lock of its own. Raises `AppError`
+        `import_busy` where that takes too long, or another process imports the file too.
+        """
+        for _ in range(LOCKED_TRIES):
+            try:
+                failed = await retry_conflicts(lambda: self._transaction(records), name="import")
+                break
+            except (DBAPIError, _Locked) as error:
+                if isinstance(error, DBAPIError) and sqlstate_of(error) != LOCK_NOT_AVAILABLE:
+                    raise
+                await asyncio.sleep(LOCKED_SECONDS)
+        else:
+            raise _busy("Orders of the file are locked by another process.")
+        self.done += len(records)
+        for each in sorted([*(it for it in records if it.refused), *failed], key=lambda it: it.line):
             self.refusals.add(each)
 
-    async def _transaction(self, records: Sequence[FileRecord]) -> None:
-        """All of the batch or nothing; waits for rows that others have locked.
-
-        Raises `AppError` `import_busy` where that takes too long, or the file is being imported
-        by another process too.
-        """
+    async def _transaction(self, records: Sequence[FileRecord]) -> list[FileRecord]:
+        """All of the batch or nothing; returns what could not be processed of it."""
         items = {new_id(): record for record in records if record.events}
-        waiting = [BackfillItem(item_id, record.events) for item_id, record in items.items()]
-        self.failed, new, known = [], 0, 0
         async with self.context.sessions.begin() as session:
-            before = await _lock(session, self.shop.brand_id, self.import_id)
-            for _ in range(LOCKED_TRIES):
-                result = await record_backfill(
-                    session, self.context.tokens, self.shop.brand_id, self.shop.id, waiting,
-                    history=self.history, now=self.now,
-                )  # fmt: skip
-                new, known = new + result.new, known + result.known
-                self.failed += [
-                    FileRecord(items[each].line, refused=why) for each, why in result.failed.items()
-                ]
-                waiting = [it for it in waiting if it.id not in result.done and it.id not in result.failed]
-                if not waiting:
-                    break
-                await asyncio.sleep(LOCKED_SECONDS)
-            else:
-                raise _busy()
-            refused = len(self.failed) + sum(each.refused is not None for each in records)
+            if await _lock(session, self.shop.brand_id, self.import_id) != self.done:
+                raise _busy("Another process imports this file now.")
+            result = await record_backfill(
+                session,
+                self.context.tokens,
+                self.shop.brand_id,
+                self.shop.id,
+                [BackfillItem(item_id, record.events) for item_id, record in items.items()],
+                history=self.history,
+                now=self.now,
+            )
+            if len(result.done) + len(result.failed) < len(items):
+                raise _Locked
+            failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
+            refused = len(failed) + sum(each.refused is not None for each in records)
             await session.execute(
                 update(OrderImport)
                 .where(OrderImport.brand_id == self.shop.brand_id, OrderImport.id == self.import_id)
                 .values(
-                    records=before + len(records),
-                    new=OrderImport.new + new,
-                    known=OrderImport.known + known,
+                    records=self.done + len(records),
+                    new=OrderImport.new + result.new,
+                    known=OrderImport.known + result.known,
                     unpaid=OrderImport.unpaid + sum(not (it.events or it.refused) for it in records),
                     refused=OrderImport.refused + refused,
                 )
             )
+            return failed
 
 
-def _busy() -> AppError:
+def _busy(reason: str) -> AppError:
     return AppError(
-        "import_busy",
-        "Orders of the file are locked by another process. Run the same command again; it goes on from there.",
-        status=503,
+        "import_busy", f"{reason} Run the same command again later; it goes on from there.", status=503
     )
 
 
 async def _lock(session: AsyncSession, brand_id: int, import_id: UUID) -> int:
-    """Lock the import's row; returns how many records are done. Serialises runs of one file."""
+    """Lock the import's row until the commit; returns how many records are done."""
     done = await session.scalar(
         select(OrderImport.records)
         .where(OrderImport.brand_id == brand_id, OrderImport.id == import_id)
@@ -155,7 +166,7 @@ async def import_orders(
     """
     async with context.sessions.begin() as session:
         row = await _start(session, shop, file, history=history, now=now)
-        run = _Run(context, shop, row.id, history, now, refusals)
+        run = _Run(context, shop, row.id, history, now, refusals, row.records)
         skip = row.records
     refusals.begin(resumed=skip > 0)
     reader = OrderFileReader(file, _file_shop(shop, now))

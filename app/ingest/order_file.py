@@ -127,11 +127,14 @@ class OrderFileReader:
         self._file = file
         self._shop = shop
         self._raw: BinaryIO | None = None
+        self._is_read = False
         self.rows = 0
 
     @property
     def position(self) -> int:
         """Bytes."""
+        if self._is_read:
+            return self._file.size
         return self._raw.tell() if self._raw is not None else 0
 
     def records(self, *, skip: int = 0) -> Iterator[FileRecord]:
@@ -142,7 +145,7 @@ class OrderFileReader:
                 yield from self._lines(raw, skip)
             else:
                 yield from self._orders(raw, TABLES[self._file.format], skip)
-            self._raw = None
+            self._raw, self._is_read = None, True
 
     def _lines(self, raw: BinaryIO, skip: int) -> Iterator[FileRecord]:
         while line := raw.readline(LINE_BYTES + 1):

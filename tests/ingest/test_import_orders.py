@@ -1,5 +1,7 @@
 """Imports of files of orders: idempotent, resumed after a crash, and with `--history` silent."""
 
+import asyncio
+import dataclasses
 import json
 from datetime import timedelta
 
@@ -7,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.base.actor import cli_actor
+from app.base.errors import AppError
 from app.ingest import backfill, import_orders
 from app.ingest.backfill_models import OrderImport
 from app.ingest.erase import PersonToErase, erase_people
@@ -202,3 +205,29 @@ async def test_an_old_order_does_not_bring_an_erased_person_back(context, brand,
         owners = dict((await session.execute(select(Order.external_id, Order.customer_id))).all())
     assert owners["2"] == customer_id
     assert owners["3"] not in (None, customer_id)
+
+
+async def test_two_processes_do_not_import_one_file_at_once_and_locked_rows_are_waited_for(
+    context, shop, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(import_orders, "BATCH", 2)
+    monkeypatch.setattr(import_orders, "LOCKED_SECONDS", 0.05)
+    path = write(tmp_path, *(order(number) for number in range(1, 8)))
+    ends = await asyncio.gather(
+        *(run(context, shop, path, history=True) for _ in range(2)), return_exceptions=True
+    )
+    (refused,) = (each for each in ends if isinstance(each, AppError))
+    assert "Another process imports this file now." in refused.detail
+    (done,) = (each for each in ends if not isinstance(each, BaseException))
+    assert (done.records, done.new + done.known) == (7, 7)
+
+    whole, calls = import_orders.record_backfill, []
+
+    async def locked_at_first(*args, **named):
+        found = await whole(*args, **named)
+        calls.append(found)
+        return dataclasses.replace(found, done=frozenset()) if len(calls) == 1 else found
+
+    monkeypatch.setattr(import_orders, "record_backfill", locked_at_first)
+    again = await run(context, shop, write(tmp_path, order(8), order(9)), history=True)
+    assert (len(calls), again.records, again.new) == (2, 2, 2)

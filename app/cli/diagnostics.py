@@ -169,6 +169,7 @@ async def _examine_senders(context: AppContext) -> list[str]:
 
 async def _examine_connections(context: AppContext) -> list[str]:
     """What each shop's platform says now; nothing is changed there."""
+    from app.ingest.sync_rows import find_sync_problems
     from app.platforms.check import check_all
     from app.referrals.code_findings import NOT_CONNECTED, find_code_problems, find_unconnected
 
@@ -179,6 +180,8 @@ async def _examine_connections(context: AppContext) -> list[str]:
             target = each.target
             found = await find_code_problems(session, target.brand_id, [target.shop_id])
             problems += [f"Shop {target.shop.slug}: {text}" for text in found.get(target.shop_id, ())]
+        for slug, text in await find_sync_problems(session):
+            problems.append(f"Shop {slug}: its orders could not be read: {text}")
         for slug in await find_unconnected(session):
             console.print_note(f"Shop {slug}: {NOT_CONNECTED.format(slug=slug)}")
     return problems

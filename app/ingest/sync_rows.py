@@ -203,3 +203,14 @@ async def _write(session: AsyncSession, claimed: ClaimedSync, **values: object) 
         .execution_options(synchronize_session=False)
     )
     return written.first() is not None
+
+
+async def find_sync_problems(session: AsyncSession) -> list[tuple[str, str]]:
+    """Shops whose orders cannot be read from their platform now: slug and sentence, by slug."""
+    found = await session.execute(
+        select(Shop.slug, ShopSync.problem)
+        .join(ShopSync, (ShopSync.brand_id == Shop.brand_id) & (ShopSync.shop_id == Shop.id))
+        .where(ShopSync.problem.is_not(None), ShopSync.finished_at.is_(None))
+        .order_by(Shop.slug)
+    )
+    return [(row.slug, row.problem or "") for row in found]

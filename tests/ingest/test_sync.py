@@ -27,7 +27,7 @@ from app.ingest.models import Delivery
 from app.ingest.process import process_waiting
 from app.ingest.rules import DeliveryStatus
 from app.ingest.store import NewDelivery, store_deliveries
-from app.ingest.sync_rows import claim_now
+from app.ingest.sync_rows import claim_now, find_sync_problems
 from app.insight.invariants import check
 from app.orders.models import Order
 from app.platforms.connections import save_connection
@@ -235,4 +235,6 @@ async def test_a_shop_that_uninstalled_the_app_waits_for_the_next_night(remote):
     await work.work(shop.brand_id, NOW)
     row = await row_of(context)
     assert "not installed" in (row.problem or "")
+    async with context.sessions() as session:
+        assert await find_sync_problems(session) == [("fern", row.problem)]
     assert row.due_at > NOW + timedelta(hours=1)

@@ -72,6 +72,20 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "erased_has_no_code_in_a_shop",
+        "a code of an erased referrer is a surrogate, or is still being taken out of its shop",
+        "cod",
+        f"""
+        SELECT codes.brand_id, codes.id AS row FROM customers
+        JOIN referrers ON referrers.brand_id = customers.brand_id AND referrers.customer_id = customers.id
+        JOIN codes ON codes.brand_id = referrers.brand_id AND codes.referrer_id = referrers.id
+        JOIN code_publications ON code_publications.brand_id = codes.brand_id
+            AND code_publications.issued_id = codes.id
+        WHERE {_ERASED} AND code_publications.state <> 'revoking'
+            AND code_publications.code <> upper(replace(codes.id::text, '-', ''))
+        """,
+    ),
+    Invariant(
         "erased_friend_is_hidden",
         "a redemption of an erased friend has only keyed hashes of their address and number",
         "red",

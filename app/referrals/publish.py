@@ -5,6 +5,7 @@ off is known as perhaps being in the shop, and is looked up there before it is s
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
@@ -30,30 +31,50 @@ RECORD_SECONDS = 45.0
 
 def sweep(context: AppContext) -> Sweep:
     """Publishes and revokes codes that nobody waits for."""
-    return _sweep(context, urgent=False, every_seconds=5, at_once=BULK_AT_ONCE, of_brand=BULK_OF_BRAND)
+    found = _Publisher(context, urgent=False)
+    name = PUBLISHING_SWEEPS[False]
+    return Sweep(name, found.brands, found.work, 5, at_once=BULK_AT_ONCE, of_brand=BULK_OF_BRAND)
 
 
 def urgent_sweep(context: AppContext) -> Sweep:
-    """Publishes codes that somebody waits for: beside `sweep`, however much that has to do."""
-    return _sweep(context, urgent=True, every_seconds=1, at_once=URGENT_AT_ONCE, of_brand=URGENT_OF_BRAND)
+    """Publishes codes that somebody waits for, and replaces those that are late.
+
+    It runs beside `sweep`, however much that has to do.
+    """
+    found = _Publisher(context, urgent=True)
+    name = PUBLISHING_SWEEPS[True]
+    return Sweep(name, found.brands, found.work, 1, at_once=URGENT_AT_ONCE, of_brand=URGENT_OF_BRAND)
 
 
-def _sweep(context: AppContext, *, urgent: bool, every_seconds: int, at_once: int, of_brand: int) -> Sweep:
-    async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
-            due = select(CodePublication.brand_id).where(is_due(now, urgent=urgent))
-            late = select(CodePublication.brand_id).join(Code, joins_code()).where(is_late(now))
-            found = await session.scalars(due.union(late) if urgent else due.distinct())
-            return found.all()
+@dataclass
+class _Publisher:
+    """One of the two sweeps; it knows which brands have late codes: nothing else looks for them."""
 
-    async def work(brand_id: int, now: datetime) -> int:
-        moved = await publish_batch(context, brand_id, urgent=urgent, now=now)
-        if moved or not urgent:
+    context: AppContext
+    urgent: bool
+    late: set[int] = field(default_factory=set)
+
+    async def brands(self, now: datetime) -> Sequence[int]:
+        """The brands with codes that are due or late at `now`."""
+        async with self.context.sessions() as session:
+            due = await session.scalars(
+                select(CodePublication.brand_id).where(is_due(now, urgent=self.urgent)).distinct()
+            )
+            found = set(due)
+            if self.urgent:
+                late = await session.scalars(
+                    select(CodePublication.brand_id).join(Code, joins_code()).where(is_late(now)).distinct()
+                )
+                self.late = set(late)
+        return sorted(found | self.late)
+
+    async def work(self, brand_id: int, now: datetime) -> int:
+        """Publish one batch of the brand; where none is due, replace what is late."""
+        moved = await publish_batch(self.context, brand_id, urgent=self.urgent, now=now)
+        if moved or brand_id not in self.late:
             return moved
-        async with context.sessions.begin() as session:
-            return await replace_late(session, context, brand_id, now=now)
-
-    return Sweep(PUBLISHING_SWEEPS[urgent], brands, work, every_seconds, at_once=at_once, of_brand=of_brand)
+        async with self.context.sessions.begin() as session:
+            return await replace_late(session, self.context, brand_id, now=now)
 
 
 async def publish_batch(context: AppContext, brand_id: int, *, urgent: bool, now: datetime) -> int:

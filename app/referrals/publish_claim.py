@@ -191,14 +191,15 @@ async def _lock_discount(session: AsyncSession, shop: Shop, terms_id: UUID, *, n
     It is checked each night from then on.
     """
     key = {"brand_id": shop.brand_id, "shop_id": shop.id, "terms_id": terms_id}
+    wanted = select(ShopDiscount).filter_by(**key).with_for_update().execution_options(populate_existing=True)
+    present = (await session.scalars(wanted)).first()
+    if present is not None:
+        return present
     night = next_check(shop.id, zone_or(shop.time_zone, "UTC"), after=now)
     await session.execute(
         insert(ShopDiscount).values(**key, check_due_at=night, findings=[]).on_conflict_do_nothing()
     )
-    rows = await session.scalars(
-        select(ShopDiscount).filter_by(**key).with_for_update().execution_options(populate_existing=True)
-    )
-    return rows.one()
+    return (await session.scalars(wanted)).one()
 
 
 async def _begin(

@@ -118,6 +118,15 @@ async def a_code_of_an_erased_referrer(sound: Sound) -> str:
     return public_id("cod", code_id)
 
 
+@breaks("erased_has_no_code_in_a_shop")
+async def a_code_of_an_erased_referrer_in_a_shop(sound: Sound) -> str:
+    response = await erased_promoter(sound)
+    row = """FROM codes JOIN referrers ON referrers.id = codes.referrer_id WHERE customer_id = :id"""
+    code_id = await sound.value(f"SELECT codes.id {row}", id=response.customer_id)
+    await sound.sql("UPDATE code_publications SET code = 'ANA-7K4QX' WHERE code_id = :id", id=code_id)
+    return public_id("cod", code_id)
+
+
 @breaks("erased_friend_is_hidden")
 async def an_address_of_an_erased_friend(sound: Sound) -> str:
     await erase(sound, sound.approved.friend_id)

@@ -2,6 +2,7 @@
 mended."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from app.ingest.rules import DeliveryStatus
 from app.ingest.sync import sync_now
 from app.ingest.sync_rows import claim_now
 from app.main import create_app
+from app.messaging.models import Message
 from app.orders.models import Order
 from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, try_connection
@@ -37,7 +39,9 @@ from app.platforms.woocommerce.webhooks import TOPICS
 from app.referrals import pool
 from app.referrals.decide import disable_code
 from app.referrals.models import Redemption
-from app.referrals.rules import RedemptionStatus
+from app.referrals.publication_models import CodePublication
+from app.referrals.rules import PublicationState, RedemptionStatus
+from app.referrals.templates import OFFER
 from app.wiring import Parts
 from app.worker import sweeps_of
 from tests.stories.test_shopify_connection import served
@@ -156,6 +160,63 @@ async def test_a_code_works_in_the_shop_until_a_refund_undoes_what_it_earned(woo
     assert coupon.id not in woo.remote.coupons
     assert len(woo.remote.coupons) == pooled, "expired ones of the pool were exchanged"
     assert violations("coupon", show_coupon(woo.remote, next(iter(woo.remote.coupons.values())))) == []
+
+
+async def live_codes(context: AppContext) -> Counter[str]:
+    async with context.sessions() as session:
+        live = select(CodePublication.code).where(CodePublication.state == PublicationState.live)
+        return Counter(code.lower() for code in await session.scalars(live))
+
+
+class BreaksOff:
+    """The request about coupons with this number gets no response, done by the shop or not."""
+
+    def __init__(self, fake: FakeWooCommerce, number: int, *, is_done: bool) -> None:
+        self._fake, self._left, self._is_done = fake, number, is_done
+
+    @property
+    def was_reached(self) -> bool:
+        """Whether there were that many."""
+        return self._left < 0
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse | None:
+        if "/coupons" not in request.path:
+            return None
+        self._left -= 1
+        if not self.was_reached or self._left < -1:
+            return None
+        if self._is_done:
+            self._fake.intercept = None
+            await self._fake._respond(request)
+        return web.Response(status=504)
+
+
+@pytest.mark.slow
+async def test_wherever_a_call_about_codes_breaks_off_the_shop_has_what_counts_once(woo, brand):
+    await woo.run()
+    days = 0
+    for number in range(5):
+        for is_done in (True, False):
+            for place in range(3):
+                email = f"p{number}{is_done}{place}@example.com"
+                await make_referrer(woo.context, brand, woo.shop, email=email)
+            changed = woo.remote.find_coupon(next(iter(await live_codes(woo.context))))
+            assert changed is not None
+            changed.amount = Decimal(1)
+            woo.fake.intercept = broken = BreaksOff(woo.fake, number, is_done=is_done)
+            for hours in (0, 1, 24, 25):
+                await woo.run(timedelta(days=days, hours=hours))
+            assert broken.was_reached, number
+            woo.fake.intercept = None
+            days += 3
+            await woo.run(timedelta(days=days))
+            there = Counter(each.code for each in woo.remote.coupons.values())
+            assert there == await live_codes(woo.context), (number, is_done)
+            assert set(there.values()) == {1}
+            assert {each.amount for each in woo.remote.coupons.values()} == {Decimal(10)}
+    async with woo.context.sessions() as session:
+        sent = await session.scalars(select(Message.customer_id).where(Message.template == OFFER.name))
+        assert set(Counter(sent.all()).values()) == {1}
 
 
 async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):

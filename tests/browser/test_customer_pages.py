@@ -1,7 +1,6 @@
 """The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they
 are light."""
 
-import gzip
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +8,7 @@ from sqlalchemy import update
 
 from app.base.web.lookup_limit import LookupRateLimit
 from app.brands.models import Brand
+from app.brands.rules import ImageKind
 from app.surveys.routes import router
 from tests.support.browser import (
     SCREENSHOTS,
@@ -19,7 +19,9 @@ from tests.support.browser import (
     overflow,
     serve,
     violations,
+    weights,
 )
+from tests.support.factories.looks import Look, dress
 from tests.support.factories.programme import set_terms
 from tests.support.factories.surveys import responses_of, sent_survey
 
@@ -41,6 +43,27 @@ async def answer(site: Site, score: int, comment: str = "") -> None:
         await page.fill("#comment", comment)
         await page.click("button")
         await page.wait_for_url("**/thanks")
+
+
+YELLOW = Look("#ffcc00", None, ((ImageKind.logo, "#1e1500", (96, 96)),))
+BLUE = Look(
+    "#0a1f44",
+    "serif",
+    (
+        (ImageKind.logo, "#0a1f44", (320, 90)),
+        (ImageKind.logo_dark, "#dfe8ff", (320, 90)),
+        (ImageKind.picture, "#7c98b3", (960, 720)),
+    ),
+)
+
+
+@pytest.mark.parametrize("look", [YELLOW, BLUE], ids=["yellow", "blue"])
+async def test_pages_of_a_brand_with_a_look_of_its_own_are_accessible(context, brand, site, views, look):
+    await dress(context, brand, look)
+    views = [(width, scheme) for width, scheme in views if width in (390, 1440)]
+    await check_page(site, f"survey_{look.accent[1:]}", f"{site.link}?score=9", views)
+    await answer(site, 10)
+    await check_page(site, f"thanks_{look.accent[1:]}", f"{site.link}/thanks", views)
 
 
 async def test_the_survey_page_is_accessible(site, views):
@@ -76,18 +99,12 @@ async def test_the_not_found_and_rate_limit_pages_are_accessible(site, views):
     await check_page(site, "rate_limited", "/s/nothing", views, status=429)
 
 
-async def test_a_survey_weighs_little_and_needs_neither_script_nor_cookie(site):
+async def test_a_survey_weighs_little_and_needs_neither_script_nor_cookie(context, brand, site):
+    await dress(context, brand, YELLOW)
     async with site.page(script=False) as page:
-        weights: list[int] = []
-
-        async def weigh(response) -> None:
-            weights.append(len(gzip.compress(await response.body())))
-
-        page.on("response", weigh)
-        await page.goto(site.url + site.link, wait_until="networkidle")
-        page.remove_listener("response", weigh)
-        assert len(weights) <= 3
-        assert sum(weights) <= 8 * 1024, weights
+        sent = await weights(page, site.url + site.link)
+        assert len(sent) == 3, "the page, its one stylesheet, the logo"
+        assert sum(sent) <= 8 * 1024, sent
         await page.check("input[value='10']", force=True)
         await page.click("button")
         await page.wait_for_url("**/thanks")

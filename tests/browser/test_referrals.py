@@ -1,7 +1,6 @@
 """The referrer's and the friend's page in a real Chromium: nobody is shut out, and they are
 light."""
 
-import gzip
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +11,7 @@ from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.referrals.models import Code, Referrer
 from app.referrals.routes import router
-from tests.support.browser import Site, View, app_of, check_page, needs_chromium, serve
+from tests.support.browser import Site, View, app_of, check_page, needs_chromium, serve, weights
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order
 from tests.support.factories.programme import set_terms
@@ -77,14 +76,8 @@ async def test_both_pages_are_light_and_useful_without_a_script(
         (await friend_path(context, code), "a[href*='discount=']"),
     ):
         async with site.page(script=False) as page:
-            weights: list[int] = []
-
-            async def weigh(response, weights: list[int] = weights) -> None:
-                weights.append(len(gzip.compress(await response.body())))
-
-            page.on("response", weigh)
-            await page.goto(site.url + path, wait_until="networkidle")
-            assert sum(weights) <= 15 * 1024, weights
+            sent = await weights(page, site.url + path)
+            assert sum(sent) <= 15 * 1024, sent
             assert await page.is_visible(shown)
             assert await page.is_visible(".code")
             assert not await page.is_visible("[data-copy]")

@@ -4,6 +4,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import text
 
+from app.base.web.stylesheets import stylesheet_url
 from app.main import create_app
 from app.wiring import Parts
 
@@ -42,3 +43,9 @@ async def test_the_api_page_loads_own_files_only_and_cannot_be_framed(client):
     assert "https://" not in page.text
     for path in ("/static/swagger/swagger-ui-bundle.js", "/static/docs.js", "/openapi.json"):
         assert (await client.get(path)).status_code == 200, path
+
+
+async def test_the_pages_stylesheets_are_served(client):
+    sheet = await client.get(stylesheet_url("letter", "b23c17", "serif"))
+    assert sheet.headers["content-type"].startswith("text/css")
+    assert "--brand:#b23c17" in sheet.text

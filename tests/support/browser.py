@@ -14,12 +14,12 @@ import pytest
 import uvicorn
 from axe_playwright_python.base import AXE_FILE_PATH
 from fastapi import APIRouter, FastAPI
-from playwright.async_api import Browser, Page, async_playwright
-from starlette.staticfiles import StaticFiles
+from playwright.async_api import Browser, Page, Response, async_playwright
 
 from app.base.context import AppContext
 from app.base.paths import ROOT
 from app.base.web import stylesheets
+from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 from app.brands import routes as brand_routes
@@ -32,7 +32,7 @@ AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 
 View = tuple[int, str]
 """A width in CSS pixels and a colour scheme."""
-MATRIX: list[View] = [(width, scheme) for width in (320, 390, 1280) for scheme in ("light", "dark")]
+MATRIX: list[View] = [(width, scheme) for width in (320, 390, 768, 1440) for scheme in ("light", "dark")]
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 
@@ -131,12 +131,13 @@ def app_of(context: AppContext, router: APIRouter) -> FastAPI:
     one."""
     app = FastAPI()
     app.state.context = context
+    app.add_middleware(CompressionMiddleware)
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     app.include_router(router)
     app.include_router(stylesheets.router)
     app.include_router(brand_routes.router)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"))
+    app.mount("/static", CompressedFiles(ROOT / "static"))
     return app
 
 
@@ -165,6 +166,20 @@ async def small_targets(page: Page, least: int = 44) -> list[str]:
         .map(([html, box]) => `${html} ${box.width}x${box.height}`)""",
         least,
     )
+
+
+async def weights(page: Page, url: str) -> list[int]:
+    """Open a page and return the bytes of every response, body and headers, as they were sent."""
+    responses: list[Response] = []
+
+    def keep(response: Response) -> None:
+        responses.append(response)
+
+    page.on("response", keep)
+    await page.goto(url, wait_until="networkidle")
+    page.remove_listener("response", keep)
+    sizes = [await each.request.sizes() for each in responses if each.url.startswith("http")]
+    return [each["responseBodySize"] + each["responseHeadersSize"] for each in sizes]
 
 
 async def check_page(site: Site, name: str, path: str, views: list[View], *, status: int = 200) -> None:

@@ -60,6 +60,7 @@ DISTRIBUTED = frozenset(
         "orders",
         "outbox",
         "programmes",
+        "provider_accounts",
         "provider_events",
         "redemptions",
         "referrers",

@@ -4,6 +4,7 @@ The only module that chooses adapters. A vendor's client is imported where it is
 process does not load the libraries of the others.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,15 +15,25 @@ from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secre
 from app.base.context import AppContext
 from app.base.db import Limits, make_engine, make_sessions
 from app.base.embedded import start_embedded
+from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.base.pools import QUEUE_CONNECTIONS, Pools
 from app.base.secret_key import bind_key
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
+from app.messaging.account_rules import EXAMPLES, AccountEntry
+from app.messaging.accounts import OwnAccount
+from app.messaging.own_providers import OwnProviders
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Provider
 
 if TYPE_CHECKING:
+    from app.messaging.providers.sendgrid.client import SendGrid
     from app.messaging.providers.smtp.client import Smtp
+    from app.messaging.providers.twilio.client import Twilio
+
+
+TRY_SECONDS = 20.0
+"""The longest that trying a brand's own account may take."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class Parts:
 
     context: AppContext
     providers: Mapping[Channel, Provider]
+    own_providers: OwnProviders | None = None
+    """Of brands with an account of their own; None where nothing is sent."""
     queue_connections: int = QUEUE_CONNECTIONS
     """The queue engine's own, in a worker."""
 
@@ -85,11 +98,68 @@ async def open_parts(settings: Settings, *, pools: Pools, limits: Limits) -> Asy
     """Open all parts of a process; closes them at the end. Must be entered in the running loop."""
     async with open_context(settings, pools=pools, limits=limits) as context:
         providers = {Channel.email: _email(context), Channel.sms: _sms(context)}
+        own = OwnProviders(context.tokens, lambda account: own_provider(context, account))
         try:
-            yield Parts(context, providers, pools.queue)
+            yield Parts(context, providers, own, pools.queue)
         finally:
+            await own.close()
             for provider in providers.values():
                 await provider.close()
+
+
+def own_provider(context: AppContext, account: OwnAccount) -> "SendGrid | Twilio":
+    """The client of a brand's own account. Must be called in the running loop."""
+    settings, given = context.settings, account.credentials
+    if account.provider == SmsProvider.twilio:
+        from app.messaging.providers.twilio.client import Twilio  # noqa: PLC0415  # only if chosen
+
+        return Twilio(
+            context.tokens,
+            account_sid=given["account_sid"],
+            auth_token=given["auth_token"],
+            messaging_service_sid=account.sender or "",
+            base_url=settings.twilio_base_url,
+            public_url=settings.public_url,
+        )
+    from app.messaging.providers.sendgrid.client import SendGrid  # noqa: PLC0415  # only if chosen
+
+    return SendGrid(context.tokens, api_key=given["api_key"], base_url=settings.sendgrid_base_url)
+
+
+async def try_account(context: AppContext, brand_id: int, entry: AccountEntry, sender: str) -> None:
+    """Call the provider with these credentials; nothing is sent, and no transaction may be open.
+
+    Raises `AppError`: `provider_refused`, or `provider_unreachable` (503).
+    """
+    event_key = entry.credentials.get("event_public_key")
+    if event_key is not None:
+        from app.messaging.providers.sendgrid.events import is_public_key  # noqa: PLC0415  # only if used
+
+        if not is_public_key(event_key):
+            raise AppError(
+                "bad_credentials", f"event_public_key is no key; give {EXAMPLES['event_public_key']}."
+            )
+    account = OwnAccount(
+        brand_id, entry.channel, entry.provider, entry.account, entry.sender, entry.credentials
+    )
+    provider = own_provider(context, account)
+    try:
+        async with asyncio.timeout(TRY_SECONDS):
+            error = await provider.check(sender)
+    except TimeoutError:
+        error = OutsideError(Outcome.unknown, "The provider did not respond.", fault=Fault.outage)
+    finally:
+        await provider.close()
+    if error is None:
+        return
+    if error.outcome is Outcome.unknown or error.fault in {Fault.outage, Fault.busy}:
+        raise AppError(
+            "provider_unreachable",
+            f"The account could not be tried ({error.reason}). Nothing was saved; try again later.",
+            status=503,
+            headers={"Retry-After": "60"},
+        )
+    raise AppError("provider_refused", f"The provider refused ({error.reason}). Nothing was saved.")
 
 
 def _email(context: AppContext) -> Provider:

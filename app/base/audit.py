@@ -35,6 +35,8 @@ class AuditAction(StrEnum):
     connection_saved = "connection_saved"
     connection_removed = "connection_removed"
     orders_imported = "orders_imported"
+    provider_saved = "provider_saved"
+    provider_removed = "provider_removed"
     texts_changed = "texts_changed"
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"

@@ -37,15 +37,17 @@ async def _rotate(context: AppContext) -> dict[str, object]:
     from app.brands.models import Brand
     from app.brands.reseal import reseal_shops
     from app.insight.old_links import last_old_link
+    from app.messaging.accounts import reseal_accounts
     from app.platforms.connections import reseal_connections
 
-    shops = connections = 0
+    shops = connections = accounts = 0
     async with context.sessions() as session:
         brands = (await session.scalars(select(Brand.id).order_by(Brand.id))).all()
     for brand_id in brands:
         async with context.sessions.begin() as session:
             shops += await reseal_shops(session, context.tokens, brand_id)
             connections += await reseal_connections(session, context.tokens, brand_id)
+            accounts += await reseal_accounts(session, context.tokens, brand_id)
     async with context.sessions.begin() as session:
         await finish_rotation(session, context.tokens)
         state = await load_key_state(session)
@@ -56,6 +58,7 @@ async def _rotate(context: AppContext) -> dict[str, object]:
     return {
         "shops": shops,
         "connections": connections,
+        "provider_accounts": accounts,
         "old_links_until": until if replaced else None,
     }
 

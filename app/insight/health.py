@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import metrics
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.messaging.account_rules import is_own_circuit
 from app.messaging.circuit_rules import Circuit
 from app.messaging.circuits import load_circuits
 from app.messaging.models import Message
@@ -80,14 +81,23 @@ def publish_health(health: Health) -> None:
         metrics.CIRCUIT_OPEN.labels(circuit.provider).set(1)
 
 
+def _circuit_problem(circuit: Circuit) -> str:
+    since = f"since {circuit.opened_at:%Y-%m-%d %H:%M} UTC ({circuit.reason})"
+    if is_own_circuit(circuit.provider):
+        name, brand_id = circuit.provider.split("/")
+        return (
+            f"Nothing is sent by the own {name} account of the brand with the number {brand_id} {since}. Give"
+            f" its credentials anew (PUT /api/v1/brand/providers) or remove it: it is tested by itself."
+        )
+    return (
+        f"Nothing is sent by {circuit.provider} {since}. Correct its settings and restart the workers, or"
+        " wait until it works again: it is tested by itself."
+    )
+
+
 def health_problems(health: Health) -> list[str]:
     """A sentence for each problem, with its solution."""
-    problems = [
-        f"Nothing is sent by {circuit.provider} since {circuit.opened_at:%Y-%m-%d %H:%M} UTC"
-        f" ({circuit.reason}). Correct its settings and restart the workers, or wait until it works"
-        " again: it is tested by itself."
-        for circuit in health.circuits
-    ]
+    problems = [_circuit_problem(circuit) for circuit in health.circuits]
     if health.oldest_delivery_seconds > DELIVERY_SECONDS:
         problems.append(
             f"{health.deliveries_waiting} deliveries wait, the oldest for"

@@ -22,6 +22,7 @@ from app.base.log import logger
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
 from app.brands.programme import Channel
+from app.messaging.accounts import channels_with_accounts
 from app.messaging.circuit_rules import Circuit
 from app.messaging.circuits import begin_probe, load_circuits, lock_probe, record_calls
 from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
@@ -30,14 +31,14 @@ from app.messaging.due_messages import ClaimedMessage
 from app.messaging.find_work import FoundWork, Grace, brands_with_work, give_up_stuck
 from app.messaging.journal import UNWRITABLE, journal_claim, journal_results
 from app.messaging.outcomes import record_results
+from app.messaging.own_providers import ChannelProviders, OwnProviders
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
 from app.messaging.rules import Priority
 from app.messaging.send_apart import send_apart
+from app.messaging.side_by_side import may_send_more, raise_first
 
 log = logger(__name__)
 
-CLAIMS_AT_ONCE = 3
-"""Claims under way beside each other: a bound on memory."""
 TURN_SECONDS = 2.0
 """After that a turn makes no more claims, so that the next brand has its turn."""
 URGENT_AT_ONCE = 16
@@ -49,19 +50,30 @@ RECORD_SECONDS = 45.0
 less than `MOST_IN_FLIGHT_SECONDS`, after which another process may take up the send."""
 
 
-def sweep(context: AppContext, providers: Mapping[Channel, Provider], *, claim_size: int = AT_ONCE) -> Sweep:
-    """Send what is due, the urgent priority first, in claims of at most `claim_size` messages."""
-    sender = Sender(context, providers, (Priority.urgent, Priority.normal), claim_size)
+def sweep(
+    context: AppContext,
+    providers: Mapping[Channel, Provider],
+    own: OwnProviders | None = None,
+    *,
+    claim_size: int = AT_ONCE,
+) -> Sweep:
+    """Send what is due, the urgent priority first, in claims of at most `claim_size` messages.
+
+    A brand with an account in `own` is sent for by that, the others by the installation's.
+    """
+    sender = Sender(context, providers, (Priority.urgent, Priority.normal), claim_size, own)
     return Sweep("messages", sender.brands, sender.work, 5)
 
 
-def urgent_sweep(context: AppContext, providers: Mapping[Channel, Provider]) -> Sweep:
+def urgent_sweep(
+    context: AppContext, providers: Mapping[Channel, Provider], own: OwnProviders | None = None
+) -> Sweep:
     """Send the urgent priority alone.
 
     It runs beside `sweep`, so nobody with the page open waits for a provider that is slow at
     surveys.
     """
-    sender = Sender(context, providers, (Priority.urgent,))
+    sender = Sender(context, providers, (Priority.urgent,), own=own)
     return Sweep("urgent", sender.brands, sender.work, 1, at_once=URGENT_AT_ONCE, of_brand=URGENT_OF_BRAND)
 
 
@@ -77,11 +89,14 @@ class Sender:
     providers: Mapping[Channel, Provider]
     priorities: Sequence[Priority]
     claim_size: int = AT_ONCE
+    own: OwnProviders | None = None
     under_way: set[UUID] = field(default_factory=set)
     known_versions: set[tuple[int, bytes]] = field(default_factory=set)
     circuits: dict[str, Circuit] = field(default_factory=dict)
     found: dict[int, FoundWork] = field(default_factory=dict)
     """What the brands have that were just searched: nothing else is looked for in their turn."""
+    own_channels: set[Channel] = field(default_factory=set)
+    """The channels on which any brand has an account of its own."""
 
     @property
     def grace(self) -> Grace:
@@ -95,11 +110,16 @@ class Sender:
                 return []
             async with self.context.reading_sessions() as session:
                 self.circuits = await load_circuits(session)
-                probed = (channel for each in self._to_probe(now) for channel in each[1])
-                channels = [*self._closed(), *probed]
+                if self.own is not None:
+                    self.own_channels = await channels_with_accounts(session)
+                channels = self.own_channels | self._usable(ChannelProviders.shared(self.providers), now)
                 found = await brands_with_work(session, self.priorities, channels, self.grace, now=now)
         self.found |= found
         return list(found)
+
+    def _usable(self, providers: ChannelProviders, now: datetime) -> set[Channel]:
+        probed = (channel for each in providers.to_probe(self.circuits, now) for channel in each[1])
+        return {*providers.closed(self.circuits), *probed}
 
     @property
     def _is_urgent(self) -> bool:
@@ -113,22 +133,13 @@ class Sender:
         if not self._is_urgent:
             await self.context.precedence.give_way()
 
-    def _closed(self) -> list[Channel]:
-        """The channels whose providers work."""
-        circuits = self.circuits
-        return [
-            channel
-            for channel, provider in self.providers.items()
-            if provider.name not in circuits or not circuits[provider.name].is_open
-        ]
-
-    def _to_probe(self, now: datetime) -> list[tuple[str, list[Channel]]]:
-        """The providers that may be tested now, with their channels."""
-        return [
-            (name, [channel for channel, provider in self.providers.items() if provider.name == name])
-            for name in dict.fromkeys(provider.name for provider in self.providers.values())
-            if name in self.circuits and self.circuits[name].may_probe(now)
-        ]
+    async def _providers_of(self, brand_id: int) -> ChannelProviders:
+        """The brand's own accounts, for the other channels the installation's."""
+        shared = ChannelProviders.shared(self.providers)
+        if self.own is None or not self.own_channels:
+            return shared
+        async with self.context.reading_sessions() as session:
+            return shared.with_own((await self.own.load(session, [brand_id])).get(brand_id, {}))
 
     async def work(self, brand_id: int, now: datetime) -> int:
         """Send claims of a brand's messages for about `TURN_SECONDS`, some beside each other.
@@ -140,16 +151,17 @@ class Sender:
         """
         found = self.found.pop(brand_id, FoundWork(tuple(self.priorities), stuck=True))
         moved = await self._give_up_stuck(brand_id, now) if found.stuck else 0
-        for provider, channels in self._to_probe(now):
-            moved += await self._probe(brand_id, provider, channels, now)
+        providers = await self._providers_of(brand_id)
+        for circuit, channels in providers.to_probe(self.circuits, now):
+            moved += await self._probe(brand_id, providers, circuit, channels, now)
         ends_at = clock.monotonic() + TURN_SECONDS
         sending: list[asyncio.Task[None]] = []
         try:
-            while await _may_send_more(sending) and clock.monotonic() < ends_at:
-                claimed = await self._claim(brand_id, found.due, now)
+            while await may_send_more(sending) and clock.monotonic() < ends_at:
+                claimed = await self._claim(brand_id, providers, found.due, now)
                 if claimed is None:
                     break
-                sending.append(asyncio.create_task(self._send_all(claimed, None, now)))
+                sending.append(asyncio.create_task(self._send_all(claimed, providers, None, now)))
                 moved += claimed.moved
                 if claimed.moved < self.claim_size:
                     break
@@ -167,33 +179,42 @@ class Sender:
         async with self.context.sessions.begin() as session:
             return await give_up_stuck(session, brand_id, self.under_way, self.grace, now=now, most=AT_ONCE)
 
-    async def _probe(self, brand_id: int, provider: str, channels: Sequence[Channel], now: datetime) -> int:
-        """Send one message to a provider that failed, unless another worker does.
+    async def _probe(
+        self,
+        brand_id: int,
+        providers: ChannelProviders,
+        name: str,
+        channels: Sequence[Channel],
+        now: datetime,
+    ) -> int:
+        """Send one message by an account that failed, unless another worker does.
 
         Returns how many rows changed state.
         """
         async with self.context.sessions.begin() as session:
-            circuit = await lock_probe(session, provider, now=now)
+            circuit = await lock_probe(session, name, now=now)
             if circuit is None:
                 return 0
-            terms = self._terms(channels, most=1)
+            terms = self._terms(providers, channels, most=1)
             claimed = await claim(session, self.context, brand_id, terms, now=now)
             if claimed is not None and claimed.messages:
-                await begin_probe(session, provider, now=now)
+                await begin_probe(session, name, now=now)
         if claimed is None:
             return 0
         if claimed.messages:
-            await self._send_all(claimed, circuit, now)
+            await self._send_all(claimed, providers, circuit, now)
         return claimed.moved
 
-    def _terms(self, channels: Sequence[Channel], *, most: int) -> ClaimTerms:
-        providers = {channel: provider.name for channel, provider in self.providers.items()}
+    def _terms(self, providers: ChannelProviders, channels: Sequence[Channel], *, most: int) -> ClaimTerms:
         return ClaimTerms(
-            self.priorities, providers, self.grace, self.known_versions, channels, most, self._give_way
+            self.priorities, providers.names, self.grace, self.known_versions, channels, most, self._give_way
         )
 
-    async def _claim(self, brand_id: int, priorities: Sequence[Priority], now: datetime) -> Claim | None:
-        terms = replace(self._terms(self._closed(), most=self.claim_size), priorities=priorities)
+    async def _claim(
+        self, brand_id: int, providers: ChannelProviders, priorities: Sequence[Priority], now: datetime
+    ) -> Claim | None:
+        channels = providers.closed(self.circuits)
+        terms = replace(self._terms(providers, channels, most=self.claim_size), priorities=priorities)
         if not terms.channels or not priorities:
             return None
         await self._give_way()
@@ -210,15 +231,16 @@ class Sender:
             self.known_versions |= claimed.versions
         return claimed
 
-    async def _send_all(self, claimed: Claim, probe: Circuit | None, now: datetime) -> None:
+    async def _send_all(
+        self, claimed: Claim, providers: ChannelProviders, probe: Circuit | None, now: datetime
+    ) -> None:
         ids = {message.attempt_id for message in claimed.messages}
         self.under_way |= ids
         try:
-            names = {channel: provider.name for channel, provider in self.providers.items()}
-            most = {channel: provider.most for channel, provider in self.providers.items()}
+            most = {channel: provider.most for channel, provider in providers.providers.items()}
             with self._precedence():
-                known = await journal_claim(claimed, names, now=now)
-            sending = _Sending(claimed.reserved, probe, now, journaled=known)
+                known = await journal_claim(claimed, providers.names, now=now)
+            sending = _Sending(providers, claimed.reserved, probe, now, journaled=known)
             batches = [each async for each in outgoing_batches(claimed, self.context, most, self._give_way)]
             done = await asyncio.gather(
                 *(self._send(batch, messages, sending) for batch, messages in batches), return_exceptions=True
@@ -231,7 +253,8 @@ class Sender:
     async def _send(
         self, batch: OutgoingBatch, messages: Sequence[ClaimedMessage], sending: "_Sending"
     ) -> None:
-        provider, now = self.providers[batch.channel], sending.now
+        provider, now = sending.providers.providers[batch.channel], sending.now
+        name = sending.providers.circuit_names[batch.channel]
         results: list[Result] = [UNWRITABLE] * len(messages)
         if sending.journaled:
             results = await send_apart(provider, batch)
@@ -244,14 +267,12 @@ class Sender:
         await self._give_way()
         await retry_unavailable(record, name="outcomes", seconds=RECORD_SECONDS)
         async with self.context.sessions() as session:
-            circuit = await record_calls(
-                session, provider.name, results, self.circuits, probe=sending.probe, now=now
-            )
+            circuit = await record_calls(session, name, results, self.circuits, probe=sending.probe, now=now)
             await session.commit()
         if circuit is None:
-            self.circuits.pop(provider.name, None)
+            self.circuits.pop(name, None)
         else:
-            self.circuits[provider.name] = circuit
+            self.circuits[name] = circuit
         log.info(
             "sent",
             brand=batch.brand_id,
@@ -268,23 +289,9 @@ class Sender:
 class _Sending:
     """How the batches of one claim are sent."""
 
+    providers: ChannelProviders
     reserved: Reservation | None
     probe: Circuit | None
     now: datetime
     journaled: bool
     """Whether the journal has them; without it nothing is sent."""
-
-
-async def _may_send_more(sending: Sequence[asyncio.Task[None]]) -> bool:
-    """Wait until one more claim may be sent beside these; False once one of them has failed."""
-    under_way = [task for task in sending if not task.done()]
-    if len(under_way) >= CLAIMS_AT_ONCE:
-        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-    return all(task.exception() is None for task in sending if task.done() and not task.cancelled())
-
-
-def raise_first(outcomes: Sequence[BaseException | None]) -> None:
-    """Raise the first failure, once all beside it have ended."""
-    for outcome in outcomes:
-        if outcome is not None:
-            raise outcome

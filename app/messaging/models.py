@@ -160,8 +160,30 @@ class Attempt(Base):
     created_at: Mapped[Created]
 
 
+class ProviderAccount(Base):
+    """A brand's own account at a provider, by which its messages of a channel are sent."""
+
+    __tablename__ = "provider_accounts"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
+        Index("ix_provider_accounts_account", "account"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
+    provider: Mapped[str]
+    account: Mapped[str]
+    """Its name at the provider, which is no secret: an account's id, or that of its key."""
+    sender: Mapped[str | None]
+    """What texts are sent from: a messaging service. Mail comes from the brand's `email_from`."""
+    sealed_credentials: Mapped[str]
+    """A JSON object of texts, sealed with the installation's secret key."""
+    updated_at: Mapped[Moment]
+    created_at: Mapped[Created]
+
+
 class ProviderCircuit(Base):
-    """A provider whose latest calls failed; no row: it works. Shared by all workers.
+    """An account whose latest calls failed; no row: it works. Shared by all workers.
 
     While the circuit is open nothing is sent to the provider but one message at a time, to test it.
     """
@@ -169,6 +191,7 @@ class ProviderCircuit(Base):
     __tablename__ = "provider_circuits"
 
     provider: Mapped[str] = mapped_column(primary_key=True)
+    """The provider's name for the installation's account; see `account_rules.circuit_of`."""
     failures: Mapped[int] = mapped_column(Integer)
     """Failed calls in a row."""
     reason: Mapped[str]

@@ -244,6 +244,27 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "provider_accounts",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("sealed_credentials", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brands.id"], name=op.f("fk_provider_accounts_brands_brand_id")
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "channel", name=op.f("pk_provider_accounts")),
+    )
+    op.create_index("ix_provider_accounts_account", "provider_accounts", ["account"], unique=False)
+    op.create_table(
         "shop_slugs",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("brand_id", sa.Integer(), nullable=False),
@@ -2013,6 +2034,8 @@ def downgrade() -> None:
     op.drop_table("staff")
     op.drop_table("shops")
     op.drop_table("shop_slugs")
+    op.drop_index("ix_provider_accounts_account", table_name="provider_accounts")
+    op.drop_table("provider_accounts")
     op.drop_index(op.f("ix_event_tasks_brand_id_consumer_due_at"), table_name="event_tasks")
     op.drop_table("event_tasks")
     op.drop_table("domain_events")

@@ -10,11 +10,12 @@ from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging import deliver
 from app.messaging.claim import AT_ONCE
-from app.messaging.deliver import CLAIMS_AT_ONCE, sweep, urgent_sweep
+from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus
+from app.messaging.side_by_side import CLAIMS_AT_ONCE
 from app.surveys.templates import SURVEY, SurveyParams
 from tests.support.constants import NOW
 from tests.support.factories.referrals import make_referrer

@@ -52,6 +52,7 @@ TOP_LEVEL = {
     "categories",
     "custom_args",
     "headers",
+    "mail_settings",
 }
 MOST_BYTES = 30 * 1024 * 1024
 MOST_NESTED = 4
@@ -115,6 +116,8 @@ class FakeSendGrid(FakeProvider):
             return web.json_response(
                 {"errors": [{"message": words, "field": where} for where, words in wrong]}, status=400
             )
+        if body.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
+            return web.Response(status=200)
         message_id = f"fake{next(self._numbers):018d}"
         self.mail += [_mail(body, person, message_id) for person in body["personalizations"]]
         return web.Response(status=202, headers={"X-Message-Id": message_id})

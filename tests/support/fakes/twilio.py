@@ -50,6 +50,9 @@ class FakeTwilio(FakeProvider):
         login = base64.b64encode(f"{ACCOUNT}:{AUTH_TOKEN}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {login}":
             return self.error_response(401)
+        messages = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+        if (request.method, call.path) == ("GET", messages):
+            return web.json_response({"messages": [], "next_page_uri": None})
         if (request.method, call.path) != ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"):
             return self.error_response(404)
         form = {

@@ -16,7 +16,8 @@ from app.base import clock
 from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import of_exception, open_session, retry_wait
 from app.base.tokens import Tokens
-from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
+from app.brands.programme import Channel
+from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient, Result
 from app.messaging.render import fill
 
 ATTEMPT_ARGUMENT = "tenfold_attempt"
@@ -61,6 +62,7 @@ _MailSend = TypedDict(
         "personalizations": list[_Personalization],
         "content": list[dict[str, str]],
         "tracking_settings": dict[str, dict[str, bool]],
+        "mail_settings": NotRequired[dict[str, dict[str, bool]]],
     },
 )
 """The body of a request."""
@@ -122,6 +124,18 @@ class SendGrid:
             for place in places:
                 results[place] = outcome
         return results
+
+    async def check(self, sender: str) -> OutsideError | None:
+        """Why a mail from this address could not be sent; None where SendGrid would take it.
+
+        In SendGrid's sandbox mode, so nothing is sent.
+        """
+        person: _Personalization = {"to": [{"email": sender}], "custom_args": {}}
+        batch = OutgoingBatch(0, Channel.email, "", sender, "", Content("Test", "Test"), [])
+        body = _body(batch, [person])
+        body["mail_settings"] = {"sandbox_mode": {"enable": True}}
+        result = await self._post(body)
+        return result if isinstance(result, OutsideError) else None
 
     async def close(self) -> None:
         """Close connections."""

@@ -63,7 +63,16 @@ def is_from_sendgrid(public_key: str, body: bytes, *, signature: str, timestamp:
         return False
 
 
-@lru_cache(maxsize=4)
+def is_public_key(text: str) -> bool:
+    """Whether the text is a key that SendGrid's webhook may sign with."""
+    try:
+        _verifier(text)
+    except AppError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=128)
 def _verifier(public_key: str) -> EventWebhook:
     try:
         return EventWebhook(public_key)

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from sqlalchemy.exc import DBAPIError
 
 from app.base import clock
@@ -16,6 +17,8 @@ from app.base.schemas import Received
 from app.base.web.context import ContextDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
+from app.brands.programme import Channel
+from app.messaging.accounts import find_brands_account
 from app.messaging.attribute import UnattributedEvent, attribute
 from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
 from app.messaging.providers.sendgrid import events, schemas
@@ -43,6 +46,36 @@ async def receive_sendgrid_events(request: Request, context: ContextDep) -> Rece
     _check_signature(context, request, body)
     now = clock.now()
     await _store(context, events.read_events(context.tokens, body, now=now), now=now)
+    return Received()
+
+
+@router.post(
+    "/hooks/sendgrid/events/{brand}",
+    responses=problems(400, 401, 413, 503),
+    openapi_extra=request_headers(schemas.HEADERS)
+    | request_body(schemas.SendGridEvents, examples={"delivered": schemas.EXAMPLE}),
+)
+async def receive_own_sendgrid_events(
+    brand: Annotated[str, Path(description="The slug of the brand whose own account it is.")],
+    request: Request,
+    context: ContextDep,
+) -> Received:
+    """As above, of a brand's own account, signed with that account's key.
+
+    Events of another brand's mails are left out.
+    """
+    body = await read_body(request, limit=BODY_LIMIT, drop_up_to=2 * BODY_LIMIT)
+    async with context.sessions_for_providers() as session:
+        account = await find_brands_account(session, context.tokens, brand, Channel.email)
+    key = None if account is None else account.credentials.get("event_public_key")
+    if account is None or key is None or not _is_signed(key, request, body):
+        raise _bad_signature()
+    now = clock.now()
+    reported = events.read_events(context.tokens, body, now=now)
+    async with context.sessions_for_providers.begin() as session:
+        parsed = await attribute(session, reported)
+        own = [event for event in parsed if event.brand_id == account.brand_id]
+        await record_provider_events(session, context.tokens, own, now=now)
     return Received()
 
 
@@ -83,7 +116,15 @@ def _check_signature(context: AppContext, request: Request, body: bytes) -> None
     key = context.settings.sendgrid_event_public_key
     if key is None and context.settings.env is not Environment.production:
         return
+    if key is None or not _is_signed(key, request, body):
+        raise _bad_signature()
+
+
+def _is_signed(key: str, request: Request, body: bytes) -> bool:
     signature = request.headers.get(events.SIGNATURE_HEADER, "")
     timestamp = request.headers.get(events.TIMESTAMP_HEADER, "")
-    if key is None or not events.is_from_sendgrid(key, body, signature=signature, timestamp=timestamp):
-        raise AppError("bad_signature", "The request has no valid signature of SendGrid.", status=401)
+    return events.is_from_sendgrid(key, body, signature=signature, timestamp=timestamp)
+
+
+def _bad_signature() -> AppError:
+    return AppError("bad_signature", "The request has no valid signature of SendGrid.", status=401)

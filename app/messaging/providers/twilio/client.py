@@ -109,6 +109,20 @@ class Twilio:
             await asyncio.gather(*(self._send_one(batch, recipient) for recipient in batch.recipients))
         )
 
+    async def check(self, _sender: str) -> OutsideError | None:
+        """Why Twilio does not take the account's credentials; None where it does. Sends nothing."""
+        try:
+            await self._client.messages.list_async(limit=1, page_size=1)
+        except OutsideError as error:
+            return error
+        except TwilioException as error:
+            return _refusal(error)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return of_exception(error)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return OutsideError(Outcome.unknown, "Twilio's response could not be read")
+        return None
+
     async def close(self) -> None:
         """Close connections."""
         await self._session.close()

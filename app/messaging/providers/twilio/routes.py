@@ -12,6 +12,7 @@ from app.base.errors import AppError
 from app.base.web.context import ContextDep, ProviderSessionDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
+from app.messaging.accounts import find_accounts
 from app.messaging.attribute import attribute
 from app.messaging.opt_out import start_texts, stop_texts
 from app.messaging.providers.twilio import events, schemas
@@ -49,14 +50,15 @@ async def receive_twilio_status(
 
     204 after the commit, also for an attempt that is not ours.
     """
-    form = await _signed_form(context, request)
+    form, brands = await _signed_form(context, request)
     parsed = events.read_status(context.tokens, attempt, form, now=clock.now())
     if parsed is not None:
         async with context.sessions_for_providers() as session:
             # A query only where the text's own token was not ours.
             attributed = await attribute(session, [parsed])
         for event in attributed:
-            await _get_receipts(request).record(event)
+            if brands is None or event.brand_id in brands:
+                await _get_receipts(request).record(event)
     return Response(status_code=204)
 
 
@@ -80,36 +82,48 @@ async def receive_twilio_reply(
 ) -> Response:
     """A person's text to us.
 
-    STOP in any wording and many languages suppresses texts for every brand, START takes that back.
+    STOP in any wording and many languages suppresses texts for every brand that sends by the
+    account, START takes that back.
     Twilio itself confirms both, so the response is empty. Scores by text are not read yet.
     """
-    form = await _signed_form(context, request)
+    form, brands = await _signed_form(context, request)
     phone, body, opt_out = (
         (events.value_of(form, name) or "").strip() for name in ("From", "Body", "OptOutType")
     )
     reply = _OPT_OUT_TYPES.get(opt_out.upper()) or read_reply(body)
     if phone and reply is Reply.stop:
-        await stop_texts(session, context.tokens, phone, now=clock.now())
+        await stop_texts(session, context.tokens, phone, brands, now=clock.now())
     elif phone and reply is Reply.start:
-        await start_texts(session, context.tokens, phone, now=clock.now())
+        await start_texts(session, context.tokens, phone, brands, now=clock.now())
     return TwimlResponse(_EMPTY_TWIML)
 
 
-async def _signed_form(context: AppContext, request: Request) -> events.Form:
-    """The form, once its signature is verified.
+async def _signed_form(context: AppContext, request: Request) -> tuple[events.Form, frozenset[int] | None]:
+    """The form, once its signature is verified, and the brands that it may speak of.
 
-    It signs the public URL; the address that a proxy forwards to does not matter. Raises `AppError`
-    `bad_signature` (401), `bad_form` (400).
+    Those are the brands whose own account signed it; None, for all, where it was the
+    installation's. What is signed is the public URL; the address that a proxy forwards to does not
+    matter. Raises `AppError` `bad_signature` (401), `bad_form` (400).
     """
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=16 * BODY_LIMIT)
-    token = context.settings.twilio_auth_token
     query = f"?{request.url.query}" if request.url.query else ""
     url = context.settings.public_url + request.url.path + query
     form = read_form(body)
     signature = request.headers.get(events.SIGNATURE_HEADER, "")
-    if token is None or not events.is_from_twilio(token.get_secret_value(), url, form, signature):
+    token = context.settings.twilio_auth_token
+    if token is not None and events.is_from_twilio(token.get_secret_value(), url, form, signature):
+        return form, None
+    async with context.sessions_for_providers() as session:
+        sid = events.value_of(form, "AccountSid") or ""
+        accounts = await find_accounts(session, context.tokens, "twilio", sid)
+    brands = frozenset(
+        each.brand_id
+        for each in accounts
+        if events.is_from_twilio(each.credentials["auth_token"], url, form, signature)
+    )
+    if not brands:
         raise AppError("bad_signature", "The request has no valid signature of Twilio.", status=401)
-    return form
+    return form, brands
 
 
 def read_form(body: bytes) -> events.Form:

@@ -20,6 +20,7 @@ from app.cli import (  # noqa: F401
     manage,
     run,
     shop_settings,
+    sync,
     trial,
 )
 from tests.support.constants import PROJECT

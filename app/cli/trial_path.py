@@ -183,10 +183,12 @@ class _Path:
         """Respond to the survey as its customer, and report what followed."""
         seconds = await post_response(self._order.url, self._token(survey), score)
         self._report([f"The response {score} was recorded after {_ms(seconds)}."])
-        customer_id, now = survey.customer_id, clock.now()
+        customer_id = survey.customer_id
         if customer_id is not None:
             await _until(
-                lambda: trial_rows.offers_are_sent(self._context, survey.brand_id, customer_id, now=now)
+                lambda: trial_rows.offers_are_sent(
+                    self._context, survey.brand_id, customer_id, now=clock.now()
+                )
             )
         await self._report_about(customer_id)
 

@@ -15,6 +15,9 @@ from app.insight.timeline import timeline
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
+from app.referrals.models import Code, Referrer
+from app.referrals.publication_models import CodePublication
+from app.referrals.rules import PublicationState
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
@@ -90,8 +93,25 @@ async def find_outbox_item(context: AppContext, message: Message) -> UUID | None
 async def offers_are_sent(
     context: AppContext, brand_id: int, customer_id: UUID, *, now: datetime
 ) -> bool | None:
-    """True once none of the person's offers that are due at `now` is under way, else None."""
+    """True once none of the person's offers that are due at `now` is under way, else None.
+
+    One whose code is being put into the shop is under way.
+    """
     async with context.sessions() as session:
+        unpublished = await session.scalar(
+            select(CodePublication.code_id)
+            .join(Code, (Code.brand_id == CodePublication.brand_id) & (Code.id == CodePublication.issued_id))
+            .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+            .where(
+                Referrer.brand_id == brand_id,
+                Referrer.customer_id == customer_id,
+                Code.active,
+                CodePublication.state.in_([PublicationState.wanted, PublicationState.sending]),
+            )
+            .limit(1)
+        )
+        if unpublished is not None:
+            return None
         waiting = await session.scalar(
             select(Message.id)
             .where(

@@ -9,8 +9,11 @@ from sqlalchemy import update
 
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
+from app.cli.trial_rows import offers_are_sent
 from app.platforms.connections import remove_connection
 from app.platforms.shopify import codes
+from app.referrals.issue import issue_offers
+from app.referrals.new_codes import NewReferrer
 from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
 from app.referrals.publish import publish_batch, sweep
 from app.referrals.publish_call import call_platform
@@ -19,7 +22,9 @@ from app.referrals.publish_record import record
 from app.referrals.rules import PublicationState
 from app.referrals.share import find_share
 from tests.support.constants import NOW
+from tests.support.factories.customers import make_customer
 from tests.support.factories.referrals import owner_of
+from tests.support.factories.surveys import deliver
 from tests.support.fake_shopify import always
 
 LATER = NOW + LEASE + timedelta(seconds=1)
@@ -193,3 +198,17 @@ async def test_bulk_work_does_not_hold_up_a_code_that_somebody_waits_for(fern):
     assert fern.codes_there() == [code.display]
     assert await sweep_once(sweep(fern.context), NOW) == 3
     assert len(fern.codes_there()) == 4
+
+
+async def test_a_trials_offer_is_waited_for_and_is_marked_though_its_code_is_published_later(fern):
+    customer_id = await make_customer(fern.context, fern.brand)
+    async with fern.context.sessions.begin() as session:
+        promoter = NewReferrer(customer_id, fern.shop.id, trial=True)
+        await issue_offers(session, fern.context.tokens, fern.brand, [promoter], now=NOW)
+    assert await offers_are_sent(fern.context, fern.brand.id, customer_id, now=NOW) is None
+    await fern.publish()
+    (offer,) = await fern.offers()
+    assert offer.trial
+    assert await offers_are_sent(fern.context, fern.brand.id, customer_id, now=NOW) is None
+    await deliver(fern.context)
+    assert await offers_are_sent(fern.context, fern.brand.id, customer_id, now=NOW)

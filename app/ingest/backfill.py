@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_texts
@@ -22,15 +22,14 @@ from app.brands.find import load_brand, load_shops
 from app.customers.models import ErasedIdentity
 from app.ingest.isolate import process_isolated
 from app.ingest.models import Delivery
-from app.ingest.process import TURN, Batch, process_events, process_waiting
+from app.ingest.process import PLAN_ONCE, TURN, Batch, process_events, process_waiting
 from app.ingest.rules import DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
 from app.orders.models import Order
 from app.orders.rules import external_order_id
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
-_PLAN_ANEW = func.set_config("plan_cache_mode", "force_custom_plan", true())
-"""For this transaction. The first backfill fills empty tables, for which a plan that is kept would
-read them whole, again for each batch: the planner learns of their size only when it plans."""
+_FILLED = "customers, customer_references, consent_facts, orders, order_facts, surveys"
+"""The tables that a backfill fills."""
 _LAST = 2**62
 """A place in the order of arrival after every other."""
 
@@ -72,7 +71,7 @@ async def record_backfill(
     start: they redeem nothing and cause no message; an order that was reported live is left as it
     is. An item that cannot be processed fails alone.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), _PLAN_ANEW))
+    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
     brand, shops = await load_brand(session, brand_id), await load_shops(session, brand_id)
     is_history = await _known_orders(session, brand_id, shop_id, items)
     place_of = await _places(session, brand_id)
@@ -169,3 +168,22 @@ async def give_way(context: AppContext, brand_id: int, *, now: datetime) -> None
             await process_waiting(context, brand_id, now=now)
         except Busy:
             return
+
+
+class Statistics:
+    """Keeps the planner informed while a backfill fills tables.
+
+    Plans that were made for empty tables, or for a brand that the planner knows nothing of, read
+    all of its rows, for each row anew: the checks of foreign keys too. The database finds out by
+    itself only after a minute or more. New statistics make it plan anew.
+    """
+
+    def __init__(self) -> None:
+        self._batches = 0
+
+    async def after_batch(self, context: AppContext) -> None:
+        """Collect statistics after the first batch, and whenever their number has doubled."""
+        self._batches += 1
+        if self._batches & (self._batches - 1) == 0:
+            async with context.sessions.begin() as session:
+                await session.execute(text(f"ANALYZE {_FILLED}"))

@@ -25,7 +25,7 @@ from app.base.ids import new_id
 from app.base.retry import LOCK_NOT_AVAILABLE, retry_conflicts, sqlstate_of
 from app.brands.models import Shop
 from app.brands.rules import zone_or
-from app.ingest.backfill import BackfillItem, give_way, record_backfill
+from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.backfill_models import OrderImport
 from app.ingest.order_file import FileRecord, OrderFile, OrderFileReader
 from app.platforms.order_files import FileShop
@@ -175,12 +175,14 @@ async def import_orders(
     def read_batch() -> list[FileRecord]:
         return list(islice(records, BATCH))
 
+    statistics = Statistics()
     # The next batch is read while the database works on this one.
     ahead = asyncio.create_task(asyncio.to_thread(read_batch))
     try:
         while batch := await ahead:
             ahead = asyncio.create_task(asyncio.to_thread(read_batch))
             await run.batch(batch)
+            await statistics.after_batch(context)
             await give_way(context, shop.brand_id, now=now)
             progress(await _progress(context, run, reader.position / max(1, file.size), skip))
     finally:

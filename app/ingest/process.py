@@ -53,7 +53,7 @@ BATCH = 500
 TURN = 0x7E50
 """Class of the advisory lock of a brand's processor."""
 _TRIES = 3
-_PLAN_ONCE = func.set_config("plan_cache_mode", "force_generic_plan", true())
+PLAN_ONCE = func.set_config("plan_cache_mode", "force_generic_plan", true())
 """For this transaction. Whatever a batch holds, its rows are found by their indexes: one plan of a
 statement fits every batch, where the planner would plan many of them anew each time."""
 ERASURES = (CustomerErased, ShopErased)
@@ -183,7 +183,7 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
     caller that gets 0 (`tenfold run-due`) relies on nothing being left.
     """
     async with context.sessions.begin() as session:
-        turn = await session.execute(select(func.pg_try_advisory_xact_lock(TURN, brand_id), _PLAN_ONCE))
+        turn = await session.execute(select(func.pg_try_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
         if not turn.scalar_one():
             raise Busy(brand_id)
         waiting = await load_waiting(session, brand_id, limit)

@@ -20,7 +20,7 @@ from app.base.ids import new_id
 from app.base.retry import retry_conflicts
 from app.brands.find import load_shops
 from app.brands.models import Shop
-from app.ingest.backfill import BackfillItem, give_way, record_backfill
+from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.failures import failed
 from app.ingest.store import NewDelivery, store_failed
 from app.ingest.sync_rows import (
@@ -88,6 +88,7 @@ class Synchronisation:
         self.counts = Counts()
         self.reached: datetime | None = None
         self._cursor = claimed.cursor
+        self._statistics = Statistics()
 
     async def wait(self, pause: timedelta, *, now: datetime) -> None:
         """Leave the platform alone for this long, and keep the claim meanwhile."""
@@ -118,6 +119,7 @@ class Synchronisation:
                 if not fetched.is_last and not is_over:
                     ahead = asyncio.create_task(self._fetch(http, fetched.cursor, now))
                 await retry_conflicts(partial(self._apply, fetched, now), name="sync")
+                await self._statistics.after_batch(self._context)
                 await give_way(self._context, self._shop.brand_id, now=now)
                 self.reached = fetched.reached or self.reached
                 if progress is not None:

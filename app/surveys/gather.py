@@ -112,7 +112,9 @@ async def gather_orders(
     """
     orders = await _ORDERS.all(session, of_brand=brand.id, ids=list(order_ids))
     shops = await load_shops(session, brand.id) if shops is None else shops
-    contacts = await _contacts(session, tokens, brand, [order.customer_id for order in orders])
+    # History is never surveyed, so an import of years asks nothing about people.
+    reached = [order.customer_id for order in orders if not order.history]
+    contacts = await _contacts(session, tokens, brand, reached)
     return {
         order.id: Gathered(
             order,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, text, update
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
+from app.base.prepared import Prepared
 from app.base.tokens import named_code, new_slug, plain_code, random_code
 from app.brands.amount_rules import amount_in
 from app.brands.find import ProgrammeInForce
@@ -98,10 +100,25 @@ _PUBLISHED = """
     ON CONFLICT (brand_id, code_id, shop_id) DO UPDATE SET issued_id = excluded.issued_id,
         expires_at = excluded.expires_at, trial = excluded.trial
 """
+
+
+class _MadeReferrer(NamedTuple):
+    """A referrer's columns, and the id of the code where both are new."""
+
+    id: UUID
+    customer_id: UUID
+    slug: str
+    shop_id: UUID
+    survey_id: UUID | None
+    revoked_at: datetime | None
+    code_id: UUID | None
+
+
 # A code of the pool has its publication already, which is live.
 # A slug or a code that exists already leaves its row out; the next try draws another. Rows are
 # locked and inserted in the order of customers.
-_NEW_REFERRERS = text(f"""
+_NEW_REFERRERS = Prepared(
+    text(f"""
     WITH given AS MATERIALIZED ({_GIVEN}), present AS MATERIALIZED (
         SELECT id, customer_id, slug, shop_id, survey_id, revoked_at FROM referrers
         WHERE brand_id = :brand_id AND customer_id IN (SELECT customer_id FROM given)
@@ -118,7 +135,9 @@ _NEW_REFERRERS = text(f"""
     ), published AS ({_PUBLISHED})
     SELECT present.*, CAST(NULL AS uuid) AS code_id FROM present
     UNION ALL SELECT made.*, coded.id FROM made LEFT JOIN coded ON coded.referrer_id = made.id
-""").bindparams(bindparam("drafts", type_=JSONB))
+""").bindparams(bindparam("drafts", type_=JSONB)),
+    _MadeReferrer,
+)
 _NEW_CODES = text(f"""
     WITH given AS MATERIALIZED ({_GIVEN}), coded AS (
         {_CODED} FROM given ON CONFLICT DO NOTHING RETURNING id
@@ -146,18 +165,15 @@ async def make_referrers(
             draft.code.id: draft
             for draft in (_draft(new_referrer(brand_id, each), terms, now=now) for each in missing.values())
         }
-        given = {"brand_id": brand_id, "now": now, "drafts": [draft.values() for draft in drafts.values()]}
-        for row in await session.execute(_NEW_REFERRERS, given):
-            *values, code_id = row
-            referrer = Referrer(brand_id=brand_id, **dict(zip(_REFERRER_FIELDS, values, strict=True)))
-            referrers[referrer.id] = referrer
+        values = [draft.values() for draft in drafts.values()]
+        for row in await _NEW_REFERRERS.all(session, brand_id=brand_id, now=now, drafts=values):
+            given = row._asdict()
+            code_id = given.pop("code_id")
+            referrers[row.id] = Referrer(brand_id=brand_id, **given)
             del missing[row.customer_id]
             if code_id is not None:
-                made[referrer.id] = drafts[code_id].share_code
+                made[row.id] = drafts[code_id].share_code
     raise RuntimeError("no free share slug was found")
-
-
-_REFERRER_FIELDS = ("id", "customer_id", "slug", "shop_id", "survey_id", "revoked_at")
 
 
 def new_referrer(brand_id: int, promoter: NewReferrer) -> Referrer:

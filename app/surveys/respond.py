@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    cast,
     func,
     literal,
     select,
@@ -25,9 +26,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
+from app.base.prepared import Prepared
 from app.base.tokens import Subject, Tokens
-from app.brands.find import ProgrammeInForce, is_in_force, read_programme
+from app.brands.find import ProgrammeInForce, is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
+from app.brands.setup import as_text, read_brand, read_shop, read_terms
 from app.customers.models import Customer
 from app.messaging.queue import cancel_messages
 from app.referrals.issue import LoadedBrand, issue_offers
@@ -107,7 +110,7 @@ async def _take(
 ) -> _TakenSurvey | None:
     """Insert the first response; None for a survey that is not sent or over, or of nobody."""
     # No name is a column's: the statement's insert and update would take it for a value of theirs.
-    given = {
+    given: dict[str, object] = {
         "given_brand_id": subject.brand_id,
         "given_survey_id": subject.row_id,
         "given_response_id": new_id(),
@@ -116,16 +119,28 @@ async def _take(
         "given_testimonial_consent": response.testimonial_consent,
         "given_now": now,
     }
-    row = (await session.execute(_TAKE, given)).first()
+    row = await _TAKE.first(session, **given)
     if row is None:
         return None
     if row.made is not None:
         await record_events(session, subject.brand_id, [Event("response.recorded", row.made, now)])
-    in_force = ProgrammeInForce(row.version, read_programme(row.terms), row.terms_id)
-    return _TakenSurvey(row.Brand, row.Shop, in_force, subject.row_id, row.customer_id, row.made, row.trial)
+    in_force = ProgrammeInForce(row.version, read_terms(row.terms), row.terms_id)
+    brand, shop = read_brand(row.brand), read_shop(row.shop)
+    return _TakenSurvey(brand, shop, in_force, subject.row_id, row.customer_id, row.made, row.trial)
 
 
-def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, bool, UUID]:
+class _Taken(NamedTuple):
+    brand: str
+    shop: str
+    version: int
+    terms: str
+    terms_id: UUID
+    customer_id: UUID
+    trial: bool
+    made: UUID | None
+
+
+def _first_response() -> Select[Any]:
     """One statement that locks the survey, stores its response, and reads what an offer needs."""
     survey = (
         select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
@@ -175,9 +190,16 @@ def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, bo
         .where(Survey.brand_id == bindparam("given_brand_id"), Survey.id == made.c.survey_id)
         .cte("answered")
     )
-    programme = (ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id)
+    programme = (ProgrammeVersion.version, cast(ProgrammeVersion.terms, Text), ProgrammeVersion.terms_id)
     return (
-        select(Brand, Shop, *programme, survey.c.customer_id, survey.c.trial, made.c.id.label("made"))
+        select(
+            as_text(Brand),
+            as_text(Shop),
+            *programme,
+            survey.c.customer_id,
+            survey.c.trial,
+            made.c.id.label("made"),
+        )
         .select_from(survey)
         .join(Brand, Brand.id == bindparam("given_brand_id"))
         .join(Shop, (Shop.brand_id == Brand.id) & (Shop.id == survey.c.shop_id))
@@ -187,7 +209,7 @@ def _first_response() -> Select[Brand, Shop, int, dict[str, Any], UUID, UUID, bo
     )
 
 
-_TAKE = _first_response()
+_TAKE = Prepared(_first_response(), _Taken)
 
 
 async def _change(

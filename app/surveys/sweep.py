@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, exists, literal, select, union
 
 from app.base.context import AppContext
-from app.base.prepared import Prepared
 from app.base.turns import Busy, Sweep
 from app.brands.models import Shop
 from app.surveys.claim import NOW
@@ -51,11 +50,9 @@ def _waiting() -> CompoundSelect[*tuple[Any, ...]]:
     ).order_by("place")
 
 
-def _pair(brand_id: int, place: int) -> tuple[int, int]:
-    return brand_id, place
-
-
-_WAITING = Prepared(_waiting(), _pair)
+# Not prepared: a plan that is made once for every time reads the surveys whole. Its constants are
+# bound, so PostgreSQL plans it anew for the time it is asked for.
+_WAITING = _waiting()
 
 
 def sweep(context: AppContext) -> Sweep:
@@ -68,7 +65,7 @@ def sweep(context: AppContext) -> Sweep:
     async def brands(now: datetime) -> Sequence[int]:
         found: dict[int, list[_Step]] = {}
         async with context.reading_sessions() as session:
-            for brand_id, place in await _WAITING.all(session, now=now):
+            for brand_id, place in await session.execute(_WAITING, {"now": now}):
                 found.setdefault(brand_id, []).append(_STEPS[place])
         found_due.update(found)
         return sorted(found)

@@ -93,6 +93,7 @@ async def test_button_gives_each_visitor_one_code_a_day_which_leads_to_the_shop(
     assert f'<form method="post" action="{path}">' in seen.text
     assert share.display not in seen.text
     assert "discount=" not in seen.text
+    assert "this code" not in seen.text
     assert not await made_codes(context), "reading gives no code"
 
     pages = await asyncio.gather(*(client.post(path) for _ in range(8)))

@@ -20,14 +20,17 @@ from app.customers.person import Person
 from app.insight.invariants import check
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.referrals import friend_codes
+from app.referrals import friend_codes, pool
 from app.referrals.decide import disable_code, undo_redemption
 from app.referrals.erase import erase_referrals
+from app.referrals.friend_codes import FriendCode, give_friend_code
 from app.referrals.models import Code, Redemption, Referrer, Visit
 from app.referrals.publication_models import CodePublication
 from app.referrals.redecide import redecide_orders
 from app.referrals.routes import router
 from app.referrals.rules import CodeKind, RedemptionStatus, RefusalReason
+from app.referrals.visit import find_offer, visitor_of
+from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import change_order, make_order
@@ -249,3 +252,42 @@ async def test_no_page_and_no_message_names_a_code_for_everybody(
     assert "<form" in (await client.get(path)).text, "a link keeps the terms it was issued under"
     shared = await make_referrer(context, brand, shop, first_name="Bea")
     assert shared.redeemable
+
+
+async def press(fern: ConnectedShop, slug: str, who: str) -> FriendCode:
+    async with fern.context.sessions.begin() as session:
+        offer = await find_offer(session, slug, now=NOW, lock=True)
+        assert offer is not None
+        visitor = visitor_of(fern.context.tokens, offer, "192.0.2.7", who, now=NOW)
+        given = await give_friend_code(session, offer, visitor, now=NOW)
+    assert given is not None
+    return given
+
+
+async def test_connected_shop_gives_codes_of_its_pool_which_work_once_and_leave_with_the_link(
+    fern: ConnectedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "POOL_SIZE", 2)
+    monkeypatch.setattr(pool, "REFILLED_BELOW", 1)
+    await set_terms(fern.context, fern.brand, {"offer": {"code_per": "friend"}})
+    await fern.publish_all()
+    ready = fern.codes_there()
+    share = await fern.issue()
+    assert len(await fern.offers()) == 1, "a link needs no code in the shop"
+    async with fern.context.sessions() as session:
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.id == share.referrer_id))
+    assert slug is not None
+    given = [await press(fern, slug, who) for who in "ab"]
+    assert sorted(each.code for each in given) == ready
+    assert all(each.is_live for each in given)
+    late = await press(fern, slug, "c")
+    assert not late.is_live, "the pool is empty"
+    await fern.publish()
+    assert (await press(fern, slug, "c")) == FriendCode(late.code, is_live=True)
+    assert share.display not in fern.codes_there()
+    [discount] = fern.remote.discounts.values()
+    assert discount.given["usageLimit"] == 1
+    async with fern.context.sessions.begin() as session:
+        await disable_code(session, fern.brand, share.code, actor=cli_actor(fern.brand.id), now=NOW)
+    await fern.publish_all()
+    assert not {late.code, *ready} & set(fern.codes_there())

@@ -199,8 +199,8 @@ async def run(context: AppContext, shop: Shop, path: Path, home: Path, name: str
     possible = 1000 / sum(used)
     print(
         f"{name:15} {rows / seconds:7,.0f} lines/s, {done.records / seconds:7,.0f} orders/s;"
-        f" processor ms a line: import {used[0]:.3f}, database {used[1]:.3f}, so {possible:,.0f} lines/s on a quiet"
-        f" machine; memory {memory[0]:.0f} MiB, then {growth:+.0f}"
+        f" processor ms a line: import {used[0]:.3f}, database {used[1]:.3f}, which allows {possible:,.0f} lines/s"
+        f"; memory {memory[0]:.0f} MiB, then {growth:+.0f}"
     )
     return possible >= TARGET and growth <= MOST_GROWTH and refusals.count == 0
 

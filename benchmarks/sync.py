@@ -167,7 +167,7 @@ async def run(context: AppContext, shop: Shop, home: Path, name: str, orders: in
     # On a busy machine only the processor's time is comparable.
     print(
         f"{name:6} {orders / seconds:7,.0f} orders/s; processor ms an order: ours {used[0]:.3f}, database"
-        f" {used[1]:.3f}, so {1000 / sum(used):,.0f} orders/s on a quiet machine; memory {memory[0]:.0f} MiB, then"
+        f" {used[1]:.3f}, which allows {1000 / sum(used):,.0f} orders/s; memory {memory[0]:.0f} MiB, then"
         f" {growth:+.0f}; {counts}"
     )
     is_right = counts.orders == orders and counts.failed == 0

@@ -94,7 +94,8 @@ def update(path: Path, template: Catalog) -> None:
     # A variant lacks most texts, and they are not like those that it has.
     catalog.update(template, update_creation_date=False, no_fuzzy_matching=name != locale)
     for message in list(catalog):
-        if name != locale and message.id and not message.string:
+        # A text of one form is a string, one of several a tuple of them.
+        if name != locale and message.id and not any(message.string or ()):
             catalog.delete(message.id, message.context)
     path.write_bytes(written(catalog))
 

@@ -82,14 +82,14 @@ def check(slug: Slug) -> None:
 
     from app.base import clock
     from app.brands import find
-    from app.messaging.sender_check import check_senders, load_sender_domains
+    from app.messaging.sender_check import check_senders, load_senders
     from app.platforms.check import check_shop
     from app.referrals.code_findings import check_codes_again, find_code_problems
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
-            domains = await load_sender_domains(session, context.settings, [brand.id])
+            domains = await load_senders(session, context.settings, [brand.id])
         report = await check_shop(context, brand.id, shop.id, now=clock.now())
         async with context.sessions.begin() as session:
             codes = await find_code_problems(session, brand.id, [shop.id])

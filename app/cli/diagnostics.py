@@ -157,10 +157,10 @@ async def _examine_rewards(context: AppContext) -> list[str]:
 
 async def _examine_senders(context: AppContext) -> list[str]:
     """What the DNS records of the senders' domains lack; what could not be read is a note."""
-    from app.messaging.sender_check import check_senders, load_sender_domains
+    from app.messaging.sender_check import check_senders, load_senders
 
     async with context.sessions() as session:
-        domains = await load_sender_domains(session, context.settings)
+        domains = await load_senders(session, context.settings)
     reports = await check_senders(context.settings, domains)
     for note in (note for each in reports for note in each.notes):
         console.print_note(note)

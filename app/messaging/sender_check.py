@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.config import EmailProvider, Settings
 from app.base.dns_records import DnsRecords, DnsUnknown
 from app.brands.models import Brand
+from app.brands.programme import Channel
 from app.messaging import sender_rules as rules
+from app.messaging.models import ProviderAccount
 from app.messaging.sender_path import SenderPath
 from app.messaging.sender_spf import MOST_LOOKUPS, SpfReading, read_spf
 
@@ -29,30 +31,38 @@ class SenderReport:
     notes: list[str] = field(default_factory=list)
 
 
-async def load_sender_domains(
+async def load_senders(
     session: AsyncSession, settings: Settings, brand_ids: Collection[int] | None = None
-) -> list[str]:
-    """The domains that these brands (None: all) send from, encoded as mail servers know them."""
-    query = select(Brand.email_from).distinct()
+) -> list[tuple[str, SenderPath]]:
+    """The domains that these brands (None: all) send from, and how their mail leaves.
+
+    Domains are encoded as mail servers know them. A brand with a mail account of its own sends by
+    that, the others by the installation's.
+    """
+    own = (ProviderAccount.brand_id == Brand.id) & (ProviderAccount.channel == Channel.email)
+    query = select(Brand.email_from, ProviderAccount.provider).outerjoin(ProviderAccount, own).distinct()
     if brand_ids is not None:
         query = query.where(Brand.id.in_(brand_ids))
-    senders = {each or settings.email_from for each in await session.scalars(query)} or {settings.email_from}
-    domains = {parseaddr(each)[1].rpartition("@")[2] for each in senders if each}
-    return sorted({_encoded(domain) for domain in domains if domain})
+    shared = SenderPath.of(settings)
+    senders = {
+        (each or settings.email_from, shared if provider is None else SenderPath.of_own())
+        for each, provider in await session.execute(query)
+    } or {(settings.email_from, shared)}
+    domains = {(parseaddr(each)[1].rpartition("@")[2], path) for each, path in senders if each}
+    found = {(_encoded(domain), path) for domain, path in domains if domain}
+    return sorted(found, key=lambda each: (each[0], each[1].provider))
 
 
-async def check_senders(settings: Settings, domains: Sequence[str]) -> list[SenderReport]:
-    """A report for each domain; nothing is checked while mail stays in the outbox. Never raises."""
-    if settings.email_provider is EmailProvider.outbox:
-        return []
-    path, dns = SenderPath.of(settings), DnsRecords(settings.name_server)
-    turns = asyncio.Semaphore(_DOMAINS_AT_ONCE)
+async def check_senders(settings: Settings, senders: Sequence[tuple[str, SenderPath]]) -> list[SenderReport]:
+    """A report for each domain but those whose mail stays in the outbox. Never raises."""
+    dns, turns = DnsRecords(settings.name_server), asyncio.Semaphore(_DOMAINS_AT_ONCE)
 
-    async def one(domain: str) -> SenderReport:
+    async def one(domain: str, path: SenderPath) -> SenderReport:
         async with turns:
             return await check_sender(dns, domain, path)
 
-    return await asyncio.gather(*(one(domain) for domain in domains))
+    sent = [each for each in senders if each[1].provider is not EmailProvider.outbox]
+    return await asyncio.gather(*(one(domain, path) for domain, path in sent))
 
 
 async def check_sender(dns: DnsRecords, domain: str, path: SenderPath) -> SenderReport:

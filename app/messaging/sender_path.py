@@ -52,6 +52,11 @@ class SenderPath:
             settings.return_path_domain,
         )
 
+    @classmethod
+    def of_own(cls) -> "SenderPath":
+        """The path of a brand's own account, which is at SendGrid with its usual selectors."""
+        return cls(EmailProvider.sendgrid, None, False, SENDGRID_SELECTORS, None)  # noqa: FBT003  # is_local
+
     @property
     def keeps_return_path(self) -> bool:
         """Whether a bounce goes to the sender's own address."""

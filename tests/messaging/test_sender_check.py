@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from app.base.actor import cli_actor
 from app.base.config import EmailProvider, load_settings
 from app.base.dns_records import DnsRecords
 from app.base.dns_server import DnsServer, parse_dns_server
 from app.base.errors import AppError
-from app.messaging.sender_check import check_sender, check_senders, load_sender_domains
+from app.brands.programme import Channel
+from app.messaging.account_rules import AccountEntry
+from app.messaging.accounts import save_account
+from app.messaging.sender_check import check_sender, check_senders, load_senders
 from app.messaging.sender_path import SenderPath
 from tests.messaging.test_sender_rules import key_of
-from tests.support.constants import SECRET_KEY
+from tests.support.constants import NOW, SECRET_KEY
 from tests.support.fakes.name_server import name_server
 
 KEY = f"v=DKIM1; k=rsa; p={key_of(2048)}"
@@ -172,15 +176,25 @@ async def test_senders_of_brands_are_asked_in_the_encoded_form(context, brand, s
         dkim_selectors="mail, ",
         dns_server=zone.address,
     )
-    assert await load_sender_domains(session, settings) == ["shop.example"]
+    assert await load_senders(session, settings) == [("shop.example", SenderPath.of(settings))]
+    path = SenderPath.of(settings)
     brand.email_from = "hallo@Grün.example"
     session.add(await session.merge(brand))
     await session.flush()
-    assert await load_sender_domains(session, settings, [brand.id]) == ["xn--grn-ioa.example"]
-    reports = await check_senders(settings, ["shop.example", "xn--grn-ioa.example"])
+    assert await load_senders(session, settings, [brand.id]) == [("xn--grn-ioa.example", path)]
+    reports = await check_senders(settings, [("shop.example", path), ("xn--grn-ioa.example", path)])
     assert [len(each.problems) for each in reports] == [0, 4]
     assert "xn--grn-ioa.example has no SPF record" in " ".join(reports[1].problems)
-    assert await check_senders(context.settings, ["shop.example"]) == [], "mail stays in the outbox"
+    outbox = SenderPath.of(context.settings)
+    assert await check_senders(context.settings, [("shop.example", outbox)]) == [], "mail stays in the outbox"
+
+
+async def test_a_brand_with_an_account_of_its_own_is_checked_as_its_mail_leaves(context, brand, session):
+    entry = AccountEntry(Channel.email, "sendgrid", "abc", None, {"api_key": "SG.abc.def"})
+    brand.email_from = "hi@acme.example"
+    session.add(await session.merge(brand))
+    await save_account(session, context.tokens, brand.id, entry, actor=cli_actor(brand.id), now=NOW)
+    assert await load_senders(session, context.settings) == [("acme.example", SENDGRID)]
 
 
 def test_name_server_is_a_numeric_address():

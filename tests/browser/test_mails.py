@@ -8,17 +8,22 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
+from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.templates import TemplateSpec, registered
+from app.messaging.versions import Branding, branding_of
+from app.referrals.templates import OFFER
 from app.surveys.templates import SURVEY
 from tests.support.browser import needs_chromium
-from tests.support.rendering import item, rendered
+from tests.support.rendering import LOOK, item, rendered
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
 
 @asynccontextmanager
-async def shown(browser: Browser, template: TemplateSpec, width: int, scheme: str) -> AsyncIterator[Page]:
+async def shown(
+    browser: Browser, template: TemplateSpec, width: int, scheme: str, look: Branding = LOOK
+) -> AsyncIterator[Page]:
     """A page that shows the e-mail and has loaded nothing from anywhere."""
     context = await browser.new_context(
         viewport={"width": width, "height": 740},
@@ -27,7 +32,7 @@ async def shown(browser: Browser, template: TemplateSpec, width: int, scheme: st
     page = await context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    await page.set_content(rendered(item(template, Channel.email)).html)
+    await page.set_content(rendered(item(template, Channel.email, look=look)).html)
     assert requests == []
     yield page
     await context.close()
@@ -56,5 +61,16 @@ async def test_every_mail_is_accessible_and_fits_the_window(
 ) -> None:
     async with shown(browser, template, width, scheme) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        found = await Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accent", ["#ffcc00", "#0a1f44", "#ffffff", "#777777"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_mail_can_be_read_in_any_brands_colour(browser: Browser, accent: str, scheme: str) -> None:
+    brand = Brand(id=1, slug="a", name="Acme", postal_address="1 Main St", branding={"accent": accent})
+    look = branding_of(brand, Shop(name="Acme"), "https://nps.example")
+    async with shown(browser, OFFER, 390, scheme, look) as page:
         found = await Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
         assert found.violations_count == 0, found.generate_report()

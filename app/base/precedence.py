@@ -1,8 +1,11 @@
 """Urgent work of a process goes before its bulk work: tasks of one event loop run in turn."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PIECE = 50
 """Items that bulk work handles before it gives way: well below a millisecond's worth or two."""
@@ -41,3 +44,14 @@ class Precedence:
             await asyncio.wait([ended], timeout=LONGEST_SECONDS)
         finally:
             self._waiting.discard(ended)
+
+
+async def in_pieces(items: Collection[T]) -> AsyncIterator[T]:
+    """The items, with other tasks of the process run after each `PIECE` of them.
+
+    For bulk work within a transaction, which holds locks and so waits for no urgent work to end.
+    """
+    for place, item in enumerate(items, start=1):
+        yield item
+        if place % PIECE == 0:
+            await asyncio.sleep(0)

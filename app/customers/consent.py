@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import arrays_of, bound_recordset, in_bound_ids, recordset
 from app.base.ids import new_id
+from app.base.precedence import in_pieces
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.models import Brand
@@ -47,7 +48,7 @@ async def load_contact_options(
         return {}
     people = await _PEOPLE.all(session, of_brand=brand.id, ids=ids)
     suppressed = await _load_suppressed(session, tokens, brand.id, people)
-    return {person.id: _contact_options(person, suppressed, brand) for person in people}
+    return {person.id: _contact_options(person, suppressed, brand) async for person in in_pieces(people)}
 
 
 def latest_consent(channel: Channel) -> ScalarSelect[bool | None]:

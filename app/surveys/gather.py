@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_bound_ids
 from app.base.money import to_decimal
+from app.base.precedence import in_pieces
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.find import load_shops
@@ -122,7 +123,7 @@ async def gather_orders(
             order.customer_id,
             _order_input(tokens, brand, order, shops[order.shop_id], contacts.get(order.customer_id)),
         )
-        for order in orders
+        async for order in in_pieces(orders)
     }
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_bound_ids
+from app.base.precedence import in_pieces
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.base.turns import Busy
@@ -70,7 +71,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
     places = day.places
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
-    for survey in surveys:
+    async for survey in in_pieces(surveys):
         gathered, customer_id = inputs[survey.id], survey.customer_id
         decision = recheck(
             gathered.fact,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.base import precedence
-from app.base.precedence import Precedence
+from app.base.precedence import PIECE, Precedence, in_pieces
 
 
 async def test_bulk_work_waits_until_all_urgent_work_has_ended() -> None:
@@ -44,3 +44,19 @@ async def test_giving_way_lets_other_tasks_run() -> None:
     for _ in range(3):
         await Precedence().give_way()
     assert ran.is_set()
+
+
+async def test_other_tasks_run_between_the_pieces_of_bulk_work():
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0)
+
+    beating = asyncio.create_task(beat())
+    items = range(3 * PIECE + 1)
+    assert [item async for item in in_pieces(items)] == list(items)
+    beating.cancel()
+    assert beats >= 3

@@ -150,4 +150,27 @@ INVARIANTS = (
                 AND r.status = 'reserved')
         """,
     ),
+    Invariant(
+        "shop_has_what_is_left",
+        "what a connected shop has of a reward's code, where nothing is to be done, is left of the reward",
+        "rwd",
+        """
+        SELECT rewards.brand_id, rewards.id AS row FROM reward_placements
+        JOIN rewards ON rewards.brand_id = reward_placements.brand_id
+            AND rewards.id = reward_placements.reward_id
+        WHERE reward_placements.due_at IS NULL AND rewards.status = 'granted' AND NOT rewards.frozen
+            AND reward_placements.placed <> rewards.net_amount
+        """,
+    ),
+    Invariant(
+        "reward_works_before_its_message",
+        "nobody is told of a reward's code before the connected shop knows it",
+        "rwd",
+        """
+        SELECT reward_placements.brand_id, reward_placements.reward_id AS row FROM reward_placements
+        JOIN messages ON messages.brand_id = reward_placements.brand_id AND messages.template = 'reward'
+            AND messages.subject_id = reward_placements.reward_id
+        WHERE reward_placements.live_at IS NULL
+        """,
+    ),
 )

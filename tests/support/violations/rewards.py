@@ -2,6 +2,7 @@
 
 from app.base.ids import new_id, public_id
 from app.ledger.rules import LedgerAccount
+from app.referrals.templates import REWARD
 from tests.support.violations.sound import Sound, breaks
 
 
@@ -76,3 +77,28 @@ async def a_capture_that_no_reward_paid_for(sound: Sound) -> str:
 @breaks("reserved_is_open")
 async def a_reservation_that_holds_nothing(sound: Sound) -> str:
     return await _reservation(sound, status="reserved", captured=0)
+
+
+async def _placement(sound: Sound, *, placed: int | None, live: bool) -> str:
+    reward_id = await sound.reward_id()
+    await sound.sql(
+        "INSERT INTO reward_placements (brand_id, reward_id, shop_id, code, uses, revision, attempt, placed, live_at) "
+        "VALUES (:brand, :reward, :shop, 'OWN', 1, 0, 0, :placed, CASE WHEN :live THEN now() END)",
+        brand=sound.rows.brand.id,
+        reward=reward_id,
+        shop=sound.rows.shop.id,
+        placed=placed,
+        live=live,
+    )
+    return public_id("rwd", reward_id)
+
+
+@breaks("shop_has_what_is_left")
+async def a_code_in_the_shop_that_is_worth_more_than_its_reward(sound: Sound) -> str:
+    return await _placement(sound, placed=99_999, live=True)
+
+
+@breaks("reward_works_before_its_message")
+async def a_message_about_a_code_that_the_shop_does_not_know(sound: Sound) -> str:
+    await sound.rows.message(REWARD, sound.response.customer_id, await sound.reward_id())
+    return await _placement(sound, placed=None, live=False)

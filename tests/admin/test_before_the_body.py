@@ -20,10 +20,9 @@ from app.base.due import sweep_once
 from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.main import create_app
 from app.messaging.deliver import sweep
 from app.messaging.providers.outbox.client import Outbox
-from app.wiring import Parts
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 
@@ -35,7 +34,7 @@ def browser(
 ):
     """A browser of an installation with these settings."""
     changed = replace(context, settings=context.settings.model_copy(update=settings))
-    app = create_app(Parts(changed, {}))
+    app = whole_app(changed)
     scheme = "https" if str(settings.get("public_url", "")).startswith("https") else "http"
     transport = httpx2.ASGITransport(app=app, client=peer)
     return httpx2.AsyncClient(transport=transport, base_url=f"{scheme}://{host}")

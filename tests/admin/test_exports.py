@@ -17,8 +17,7 @@ from app.admin.export import ExportName
 from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
-from app.main import create_app
-from app.wiring import Parts
+from tests.support.apps import whole_app
 from tests.support.factories.rows import Rows
 
 MANY = 2_600
@@ -96,7 +95,7 @@ async def client(context, session, brand, shop):
     await fill(session, brand, shop)
     async with context.sessions.begin() as own:
         key = await add_key(own, brand.id, [Scope.read, Scope.pii], actor=cli_actor(brand.id))
-    async with served(create_app(Parts(context, {})), key) as client:
+    async with served(whole_app(context), key) as client:
         yield client
 
 

@@ -20,8 +20,7 @@ from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.base.web.context import AppContext
 from app.brands.models import Brand
-from app.main import create_app
-from app.wiring import Parts
+from tests.support.apps import openapi_document, whole_app
 from tests.support.constants import NOW
 from tests.support.story import an_order, open_story
 
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.slow
 def generated(tmp_path, monkeypatch) -> str:
     """The name of the generated package, which can be imported. Warnings of the generator fail."""
     document = tmp_path / "openapi.json"
-    document.write_text(json.dumps(create_app().openapi()))
+    document.write_text(json.dumps(openapi_document()))
     settings = tmp_path / "generator.yaml"
     settings.write_text("post_hooks: []\npackage_name_override: tenfold_client\n")
     subprocess.run(
@@ -75,7 +74,7 @@ async def test_a_generated_client_calls_the_api(
     models = importlib.import_module(f"{generated}.models")
 
     async with (
-        served(create_app(Parts(context, {}))) as url,
+        served(whole_app(context)) as url,
         package.AuthenticatedClient(base_url=url, token=key) as client,
     ):
 

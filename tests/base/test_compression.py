@@ -7,13 +7,12 @@ import pytest
 
 from app.base.paths import ROOT
 from app.base.web.compression import MINIMUM_SIZE
-from app.main import create_app
-from app.wiring import Parts
+from tests.support.apps import whole_app
 
 
 @pytest.fixture
 async def client(context):
-    transport = httpx2.ASGITransport(app=create_app(Parts(context, {})))
+    transport = httpx2.ASGITransport(app=whole_app(context))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

@@ -5,13 +5,12 @@ from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import text
 
 from app.base.web.stylesheets import stylesheet_url
-from app.main import create_app
-from app.wiring import Parts
+from tests.support.apps import whole_app
 
 
 @pytest.fixture
 async def client(context):
-    app = create_app(Parts(context, {}))
+    app = whole_app(context)
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
         yield client
 

@@ -16,13 +16,11 @@ from app.brands.programme import Channel
 from app.brands.rules import Platform
 from app.customers.models import Suppression
 from app.ingest.rules import DeliveryStatus
-from app.main import create_app
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.platforms.checkout.parse import _READERS
 from app.platforms.registry import PLATFORMS
-from app.wiring import Parts
-from tests.support.apps import openapi_document
+from tests.support.apps import openapi_document, whole_app
 from tests.support.constants import NOW
 from tests.support.fakes.sendgrid import FakeSendGrid
 from tests.support.fakes.sent import put_message
@@ -54,7 +52,7 @@ async def story(context, brand, shop) -> Story:
 async def client(context):
     context.settings.public_url = PUBLIC
     context.settings.twilio_auth_token = SecretStr(AUTH_TOKEN)
-    app = create_app(Parts(context, {}))
+    app = whole_app(context)
     async with AsyncClient(transport=ASGITransport(app=app), base_url=PUBLIC) as client:
         yield client
 

@@ -18,12 +18,12 @@ from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
-from app.main import create_app
 from app.orders.models import Order
 from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, try_connection
 from app.wiring import Parts
 from app.worker import sweeps_of
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.fake_shopify import client_credentials
 from tests.support.shopify_buyer import Buyer
@@ -57,7 +57,7 @@ async def test_a_connected_shop_delivers_and_what_it_dropped_is_registered_again
         )
     remote = FakeShop("fern.myshopify.com", host="fern.example")
     async with FakeShopify(remote) as fake:
-        async with served(create_app(Parts(context, {}))) as address:
+        async with served(whole_app(context)) as address:
             update = {"local_platforms": True, "public_url": address}
             context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
             given = client_credentials(fake, remote)

@@ -23,9 +23,8 @@ from app.brands.add import add_shop
 from app.brands.rules import Platform
 from app.ingest.models import Delivery
 from app.insight.invariants import check
-from app.main import create_app
 from app.platforms.shop_settings import new_settings
-from app.wiring import Parts
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.samples import sample
 from tests.support.story import Story, an_order, open_story
@@ -275,7 +274,7 @@ async def test_code_of_a_promoter_is_redeemed_and_reversed(context, brand, shop,
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, list(Scope), actor=cli_actor(brand.id))
     async with (
-        Server(create_app(Parts(context, {}))) as server,
+        Server(whole_app(context)) as server,
         AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client,
     ):
         context.settings.public_url = str(client.base_url)

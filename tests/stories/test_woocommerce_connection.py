@@ -29,7 +29,6 @@ from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.ingest.sync import sync_now
 from app.ingest.sync_rows import claim_now
-from app.main import create_app
 from app.messaging.models import Message
 from app.orders.models import Order
 from app.platforms.check import check_shop
@@ -45,6 +44,7 @@ from app.referrals.templates import OFFER
 from app.wiring import Parts
 from app.worker import sweeps_of
 from tests.stories.test_shopify_connection import served
+from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.referrals import make_referrer
 from tests.support.fake_woocommerce import connection_of
@@ -100,7 +100,7 @@ async def woo(context: AppContext, brand, monkeypatch) -> AsyncIterator[Woo]:
         )
     remote = FakeShop("fern", url="https://fern.example")
     async with FakeWooCommerce(remote) as fake, AsyncExitStack() as server:
-        address = await server.enter_async_context(served(create_app(Parts(context, {}))))
+        address = await server.enter_async_context(served(whole_app(context)))
         update = {"local_platforms": True, "public_url": address}
         context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
         given = connection_of(fake, remote)

@@ -1,9 +1,10 @@
 """The application and its API as the product builds them, once per test process.
 
-Building one takes longer than most tests: every route's schemas are compiled. A test process has
-one of each, so a test may have only one context at a time.
+The first request to one takes longer than most tests: every route's schemas are compiled. So those
+that tests use share the routes, and each has a state of its own.
 """
 
+import copy
 from functools import cache
 from typing import Any
 
@@ -17,12 +18,12 @@ from app.main import create_app
 
 
 def whole_app(context: AppContext) -> FastAPI:
-    """The web process's application, with no state of an earlier test."""
+    """The web process's application, with a state of its own."""
     return _with_state(_whole_app(), context)
 
 
 def api_app(context: AppContext) -> FastAPI:
-    """The API alone, without middleware, with no state of an earlier test."""
+    """The API alone, without middleware, with a state of its own."""
     return _with_state(_api_app(), context)
 
 
@@ -45,6 +46,9 @@ def _api_app() -> FastAPI:
 
 
 def _with_state(app: FastAPI, context: AppContext) -> FastAPI:
-    app.state = State()
-    app.state.context = context
-    return app
+    made = copy.copy(app)
+    made.state = State()
+    made.state.context = context
+    # It is built at the first request, around the application that gets it.
+    made.middleware_stack = None
+    return made

@@ -52,7 +52,8 @@ def olist(write_orders) -> Path:
     return write_orders(ORDERS)
 
 
-@pytest.mark.parametrize(("orders", "seed"), [(ORDERS, 4), pytest.param(70, 1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("orders", "seed"), [(ORDERS, 4), (70, 1)])
 async def test_replayed_orders_match_the_expectation_from_the_files(
     context, write_orders, orders: int, seed: int
 ) -> None:

@@ -20,7 +20,7 @@ from app.messaging.provider_event_rules import status_after, suppression_for
 from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
 from app.messaging.rules import AttemptStatus, FailureCause, MessageStatus, ProviderEventKind
 from tests.support.constants import NOW
-from tests.support.fakes.sent import put_message
+from tests.support.fakes.sent import put_message, put_messages
 
 Kind, Cause = ProviderEventKind, FailureCause
 
@@ -134,19 +134,13 @@ async def test_hundreds_of_events_of_two_brands_in_one_post(context: AppContext,
         other_shop, _ = await add_shop(
             session, context.tokens, other, "other", name="Other", actor=cli_actor(other.id)
         )
-        sent = [
-            await put_message(session, each, f"p{number}@example.com", now=NOW)
-            for number in range(600)
-            for each in (shop, other_shop)
-        ]
-    brands = [shop.brand_id, other.id] * 600
-    await record(
-        context,
-        *(
-            event_of(brand, attempts[0], Kind.delivered)
-            for brand, (_, attempts) in zip(brands, sent, strict=True)
-        ),
-    )
+        people = [f"p{number}@example.com" for number in range(600)]
+        one = await put_messages(session, shop, people, now=NOW)
+        another = await put_messages(session, other_shop, people, now=NOW)
+    sent = [(shop.brand_id, attempts[0]) for _, attempts in one]
+    sent_too = [(other.id, attempts[0]) for _, attempts in another]
+    in_turns = [each for pair in zip(sent, sent_too, strict=True) for each in pair]
+    await record(context, *(event_of(brand_id, attempt, Kind.delivered) for brand_id, attempt in in_turns))
     async with context.sessions() as session:
         counts = dict(
             (await session.execute(select(Message.status, func.count()).group_by(Message.status))).all()

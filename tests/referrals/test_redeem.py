@@ -292,6 +292,7 @@ async def test_friend_who_pays_like_the_referrer_is_put_in_review(
     )
 
 
+@pytest.mark.slow
 async def test_sixty_orders_at_once_win_ten_uses(context: AppContext, brand: Brand, shop: Shop) -> None:
     code = await make_referrer(context, brand, shop)
     orders = [

@@ -127,7 +127,7 @@ async def until_ready(base: str) -> None:
 
 
 async def respond_all(
-    parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]
+    parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID], *, pause: float = PAUSE_SECONDS
 ) -> tuple[dict[UUID, float], list[float]]:
     """Respond to one survey after the other with a ten.
 
@@ -140,7 +140,7 @@ async def respond_all(
             token = parts.context.tokens.link("survey", brand_id, survey_id)
             began[survey_id] = time.time()
             trips += await customer.respond([(token, 10, "")])
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
     finally:
         await customer.close()
     return began, trips

@@ -50,6 +50,9 @@ CALL_SECONDS = 0.1
 POOL_MS = 500
 HALF_MS = 1_000
 NEARLY_ALL_MS = 3_000
+PAUSE_SECONDS = 0.5
+"""Between two answers: what is measured is the wait of one promoter, not how many a worker can
+serve."""
 WARM = 3
 """First answers of each kind; not counted."""
 _BULK = text("""
@@ -104,8 +107,8 @@ async def until_live(context: AppContext, count: int, *, seconds: float) -> floa
 
 async def waits_of(parts: Parts, base: str, brand_id: int, surveys: Sequence[UUID]) -> list[float]:
     """Milliseconds from each answer to its mail, the first few left out, the shortest first."""
-    await respond_all(parts, base, brand_id, surveys[:WARM])
-    began, _ = await respond_all(parts, base, brand_id, surveys[WARM:])
+    await respond_all(parts, base, brand_id, surveys[:WARM], pause=PAUSE_SECONDS)
+    began, _ = await respond_all(parts, base, brand_id, surveys[WARM:], pause=PAUSE_SECONDS)
     for _ in range(40):
         waits = await read_waits(parts.context, brand_id, began)
         if len(waits) == len(began):

@@ -42,7 +42,9 @@ from app.base.embedded import stop_embedded
 from app.base.pools import command_pools
 from app.base.schema import migrate
 from app.base.templates import make_environment
+from app.base.web.stylesheets import stylesheet_url
 from app.brands.add import add_brand, add_shop
+from app.brands.appearance import page_values
 from app.brands.models import Brand
 from app.messaging.models import Message
 from app.wiring import open_parts
@@ -60,14 +62,11 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 def bare_app() -> FastAPI:
     """An application that shows the survey's page from fixed values."""
     app = FastAPI()
-    values = {
+    brand = Brand(id=1, slug="bench", name="Bench", postal_address="1 Main St", locale="en", branding={})
+    values = page_values(brand, "en") | {
         "lang": "en",
-        "brand_name": "Bench",
-        "postal_address": "1 Main St",
-        "privacy_url": None,
-        "terms_url": None,
-        "imprint_url": None,
-        "accent": None,
+        "stylesheet_url": stylesheet_url,
+        "first_name": "Ana",
         "unsubscribe_url": "/u/x",
         "token": "x",
         "score": None,

@@ -51,6 +51,7 @@ class _Announcement:
     def message(
         self, channel: Channel, brand: Brand, quiet_hours: QuietHours | None, *, now: datetime
     ) -> NewMessage:
+        wait_until = send_time(channel, self.person, self.shop, brand, quiet_hours, now=now)
         return NewMessage(
             template=self.template,
             subject_id=self.subject_id,
@@ -60,7 +61,7 @@ class _Announcement:
             address=self.person.addresses[channel],
             locale=self.person.locale or self.shop.locale,
             template_params=self.template_params,
-            due_at=send_time(channel, self.person, self.shop, brand, quiet_hours, now=now),
+            due_at=now if self.trial else wait_until,
             at_once=self.template is OFFER and channel is Channel.email,
             trial=self.trial,
         )
@@ -82,7 +83,7 @@ async def announce_codes(  # noqa: PLR0913  # its one caller knows all of it alr
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
     lives. A referrer who is none of `people` gets none; those of the customers in `trials` are
-    marked. Returns who is reached on no channel, and why not on each.
+    marked and due at once. Returns who is reached on no channel, and why not on each.
     """
     terms = {in_force.terms_id: terms_of(in_force.programme)}
     terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())

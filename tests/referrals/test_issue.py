@@ -214,6 +214,17 @@ async def test_a_text_waits_for_the_end_of_the_quiet_hours_and_an_email_does_not
     )
 
 
+async def test_a_trials_offer_by_text_waits_for_no_quiet_hours(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    late = datetime(2026, 3, 10, 21, 30, tzinfo=UTC)
+    customer_id = await make_customer(context, brand, phone="+33612345678", consents={Channel.sms: True})
+    async with context.sessions.begin() as session:
+        promoter = NewReferrer(customer_id, shop.id, trial=True)
+        await issue_offers(session, context.tokens, brand, [promoter], now=late)
+    assert [each.due_at for each in await messages(context, brand)] == [late, late]
+
+
 async def test_without_consent_there_is_a_code_and_no_message(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:

@@ -18,6 +18,8 @@ from app.cli import (  # noqa: F401
     distribute,
     import_orders,
     manage,
+    people,
+    recovery,
     run,
     shop_settings,
     sync,
@@ -26,6 +28,7 @@ from app.cli import (  # noqa: F401
 from tests.support.constants import PROJECT
 
 README = (PROJECT / "README.md").read_text()
+GO_LIVE = (PROJECT / "docs/go-live.md").read_text()
 
 
 def test_every_setting_is_documented_and_no_other():
@@ -48,12 +51,41 @@ def test_every_command_of_the_readme_exists():
             assert second in commands[first].commands, words
 
 
+def test_every_setting_and_command_of_going_live_exists():
+    settings = {f"TENFOLD_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"TENFOLD_[A-Z_]+[A-Z]", GO_LIVE)) <= settings
+    # Commands stand in sentences and in blocks; options may follow over several lines.
+    joined = GO_LIVE.replace("\\\n", " ")
+    calls = re.findall(r"(?:^|`|&& |\$\()tenfold ([a-z][^`|\n)#&]*)", joined, re.MULTILINE)
+    assert len(calls) >= 20
+    for call in calls:
+        command = get_command(console.cli)
+        for word in call.split():
+            if hasattr(command, "commands"):
+                assert word in command.commands, call
+                command = command.commands[word]
+            elif word.startswith("--"):
+                assert word in {name for each in command.params for name in each.opts}, call
+
+
+def test_the_way_to_go_live_is_short():
+    assert len(GO_LIVE.splitlines()) <= 170
+
+
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "docs/api.md", "docs/operations.md", "docs/platforms.md", "docs/scaling.md"]
+    "path",
+    [
+        "README.md",
+        "docs/api.md",
+        "docs/go-live.md",
+        "docs/operations.md",
+        "docs/platforms.md",
+        "docs/scaling.md",
+    ],
 )
 def test_links_between_documents_exist(path):
     paper = PROJECT / path

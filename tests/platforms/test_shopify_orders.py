@@ -108,7 +108,9 @@ async def test_orders_are_read_page_by_page_as_their_webhooks_show_them():
     ]
     orders += [body(number) for number in range(5, PAGE + 3)]
     old = body(900, updated_at="2025-12-31T00:00:00Z")
-    shop = FakeShop(bucket=LARGE, orders=[old, *reversed(orders)])
+    # As in the fake that is run by hand: without a time of its change it is in no page.
+    of_a_buyer = {"email": "ana@example.com", "customer": {"id": "gid://shopify/Customer/1"}}
+    shop = FakeShop(bucket=LARGE, orders=[of_a_buyer, old, *reversed(orders)])
     async with FakeShopify(shop) as fake, aiohttp.ClientSession() as http:
         bodies, pages = await read_all(http, custom_token(fake, shop))
     assert pages == 2

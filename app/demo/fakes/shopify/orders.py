@@ -28,14 +28,18 @@ def _orders(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any]:
 
 
 def _changed(shop: FakeShop, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """A page whose cursor is a place in time: an order that changes meanwhile comes once more."""
+    """A page whose cursor is a place in time: an order that changes meanwhile comes once more.
+
+    Orders of which only the buyer matters have no time, and are in no such page.
+    """
     since = _SINCE.fullmatch(asked["query"])
     if since is None or asked["sortKey"] != "UPDATED_AT":
         raise GraphQLError("the fake knows orders by updated_at alone", extensions={"code": "BAD_REQUEST"})
     if not 0 < asked["first"] <= MOST:
         raise GraphQLError(f"first must be between 1 and {MOST}", extensions={"code": "BAD_REQUEST"})
     after = json.loads(base64.b64decode(asked["after"])) if asked.get("after") else ["", 0]
-    rows = sorted((_utc(each["updated_at"]), each["id"], place) for place, each in enumerate(shop.orders))
+    dated = [(place, each) for place, each in enumerate(shop.orders) if "updated_at" in each]
+    rows = sorted((_utc(each["updated_at"]), each["id"], place) for place, each in dated)
     rows = [row for row in rows if str(row[0]) >= since[1] and [row[0], row[1]] > after]
     taken = rows[: asked["first"]]
     cursor = base64.b64encode(json.dumps(taken[-1][:2]).encode()).decode() if taken else None

@@ -3,9 +3,11 @@
 They are executed in the session's own transaction, on its own connection. SQLAlchemy executes the
 same statement in four to six times the processor time: most of it is spent on building the
 statement, finding its compiled form and wrapping its result (docs/decisions/0014). What listens for
-statements of the engine hears of these too, and errors are the ones that SQLAlchemy raises.
+statements of the engine hears of these too, and errors are the ones that SQLAlchemy raises. As with
+SQLAlchemy, a connection whose statement was cancelled is closed, whatever it was about to do.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -138,6 +140,9 @@ async def fetch(session: AsyncSession, sql: str, arguments: Sequence[object]) ->
         return await held.driver.fetch(sql, *arguments)  # type: ignore[no-any-return]  # untyped
     except _ERRORS as error:
         raise _translated(held, sql, error) from error
+    except asyncio.CancelledError as error:
+        held.connection.invalidate(error)
+        raise
 
 
 async def execute(session: AsyncSession, sql: str, arguments: Sequence[object]) -> int:
@@ -148,6 +153,9 @@ async def execute(session: AsyncSession, sql: str, arguments: Sequence[object]) 
         status = await held.driver.execute(sql, *arguments)
     except _ERRORS as error:
         raise _translated(held, sql, error) from error
+    except asyncio.CancelledError as error:
+        held.connection.invalidate(error)
+        raise
     return int(status.rpartition(" ")[2])
 
 
@@ -173,7 +181,12 @@ async def _hold(session: AsyncSession) -> _Held:
         connection = await session.connection()
         held = sync.info[_HELD] = _Held(connection.sync_connection, sync.get_transaction())
     if held.adapter._transaction is None:  # noqa: SLF001  # SQLAlchemy has no public way to begin
-        await held.adapter._start_transaction()  # noqa: SLF001
+        try:
+            await held.adapter._start_transaction()  # noqa: SLF001
+        except asyncio.CancelledError as error:
+            # It may have begun: the next one to use the connection would commit nothing.
+            held.connection.invalidate(error)
+            raise
     return held
 
 

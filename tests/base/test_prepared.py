@@ -4,9 +4,11 @@ import asyncio
 from typing import NamedTuple
 
 import pytest
+from asyncpg.transaction import Transaction
 from sqlalchemy import bindparam, event, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from app.base.db import make_engine, make_sessions
 from app.base.prepared import Prepared
 from app.base.retry import is_unavailable, sqlstate_of
 from app.brands.models import Brand, Shop
@@ -99,6 +101,28 @@ async def test_a_lost_connection_is_reported_as_lost_and_replaced(context, brand
         assert is_unavailable(raised.value)
     async with context.sessions() as session:
         assert await _NAME.all(session, of_brand=brand.id) == [brand.name]
+
+
+async def test_after_a_cancelled_begin_the_next_transaction_commits(context, brand, monkeypatch):
+    begin = Transaction.start
+
+    async def begin_and_be_cancelled(transaction) -> None:
+        await begin(transaction)
+        raise asyncio.CancelledError
+
+    engine = make_engine(context.database_url, pool_size=1)
+    sessions = make_sessions(engine)
+    async with sessions() as session:
+        await session.connection()
+        monkeypatch.setattr(Transaction, "start", begin_and_be_cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await _SHOPS.all(session, of_brand=brand.id)
+        monkeypatch.undo()
+    async with sessions.begin() as session:
+        await _RENAME.run(session, of_brand=brand.id, name="Renamed")
+    async with context.sessions() as session:
+        assert await session.scalar(select(Brand.name)) == "Renamed"
+    await engine.dispose()
 
 
 async def test_who_listens_for_statements_hears_of_it(context, session, brand):

@@ -34,7 +34,11 @@ def generated(tmp_path, monkeypatch) -> str:
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(openapi_document()))
     settings = tmp_path / "generator.yaml"
-    settings.write_text("post_hooks: []\npackage_name_override: tenfold_client\n")
+    # The generator knows no pictures; it treats them as the bytes they are.
+    pictures = "".join(f"  image/{kind}: application/octet-stream\n" for kind in ("png", "jpeg"))
+    settings.write_text(
+        f"post_hooks: []\npackage_name_override: tenfold_client\ncontent_type_overrides:\n{pictures}"
+    )
     subprocess.run(
         [
             *(GENERATOR, "generate", "--meta", "none", "--fail-on-warning"),

@@ -1,6 +1,5 @@
 """Orders that change, are reported again, refunded and sent in parts, through all of processing."""
 
-from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -17,16 +16,10 @@ from app.referrals.models import Code, Redemption, Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus
-from tests.ingest.test_process import code_of, deliver, fact, order, rows, run
 from tests.support.constants import NOW
+from tests.support.deliveries import code_of, deliver, fact, rows, run, told
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import settle
-
-
-def told(kind: str, number: object, *, hours: int = 0, **changes: object) -> dict:
-    """An order as its shop reports it some hours after it was placed."""
-    at = (NOW + timedelta(hours=hours)).isoformat()
-    return {"type": f"order.{kind}", "timestamp": at, "data": order(number, **changes)}
 
 
 async def only(context, table):

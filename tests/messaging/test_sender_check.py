@@ -15,8 +15,8 @@ from app.messaging.account_rules import AccountEntry
 from app.messaging.accounts import save_account
 from app.messaging.sender_check import check_sender, check_senders, load_senders
 from app.messaging.sender_path import SenderPath
-from tests.messaging.test_sender_rules import key_of
 from tests.support.constants import NOW, SECRET_KEY
+from tests.support.dkim import key_of
 from tests.support.fakes.name_server import name_server
 
 KEY = f"v=DKIM1; k=rsa; p={key_of(2048)}"

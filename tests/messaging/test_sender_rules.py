@@ -3,15 +3,9 @@
 import base64
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.messaging import sender_rules as rules
-
-
-def key_of(bits: int) -> str:
-    public = generate_private_key(65537, bits).public_key()
-    return base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+from tests.support.dkim import key_of
 
 
 @pytest.mark.parametrize(

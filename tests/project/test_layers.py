@@ -5,6 +5,7 @@ Layers between packages are import-linter's; these are the layers inside them, r
 statements."""
 
 import ast
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import cache
@@ -215,3 +216,21 @@ def test_dependencies_of_routes_are_async():
         ]
     assert {"_context", "open_session", "_authenticated"} <= found
     assert wrong == []
+
+
+def test_no_module_of_tests_imports_another():
+    modules = [path for path in (PROJECT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    tests = {".".join(path.relative_to(PROJECT).with_suffix("").parts) for path in modules if _is_test(path)}
+    assert tests
+    importing = {
+        str(path.relative_to(PROJECT)): found
+        for path in modules
+        if (
+            found := sorted(set(re.findall(r"^from ([\w.]+) import", path.read_text(), re.MULTILINE)) & tests)
+        )
+    }
+    assert importing == {}
+
+
+def _is_test(path: Path) -> bool:
+    return path.name.startswith("test_")

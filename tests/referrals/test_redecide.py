@@ -14,9 +14,8 @@ from app.insight.invariants import check
 from app.insight.timeline import timeline
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
-from tests.ingest.test_changed_orders import told
-from tests.ingest.test_process import code_of, deliver, fact, rows, run
 from tests.support.constants import NOW
+from tests.support.deliveries import code_of, deliver, fact, rows, run, told
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import balances, settle
 

@@ -1,12 +1,7 @@
 """A shop at the fake of Shopify and the whole application: connected, delivering, mended."""
 
-import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import select
 
 from app.base.actor import cli_actor
@@ -26,21 +21,8 @@ from app.worker import sweeps_of
 from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.fake_shopify import client_credentials
+from tests.support.served import served
 from tests.support.shopify_buyer import Buyer
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the application on a port of this machine."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def test_a_connected_shop_delivers_and_what_it_dropped_is_registered_again(context: AppContext, brand):

@@ -43,11 +43,11 @@ from app.referrals.rules import PublicationState, RedemptionStatus
 from app.referrals.templates import OFFER
 from app.wiring import Parts
 from app.worker import sweeps_of
-from tests.stories.test_shopify_connection import served
 from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.referrals import make_referrer
 from tests.support.fake_woocommerce import connection_of
+from tests.support.served import served
 
 
 async def orders(context: AppContext) -> dict[str, tuple[int, int]]:

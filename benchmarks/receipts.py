@@ -93,7 +93,7 @@ def serve(url: str, port: int, public_key: str) -> None:
 
     @app.post("/bench/status/{attempt}")
     async def alone(attempt: str, request: Request) -> Response:
-        form = await routes._signed_form(context, request)  # noqa: SLF001  # the product's own check
+        form, _ = await routes._signed_form(context, request)  # noqa: SLF001  # the product's own check
         event = events.read_status(context.tokens, attempt, form, now=clock.now())
         assert isinstance(event, ParsedProviderEvent)
         async with context.sessions.begin() as session:

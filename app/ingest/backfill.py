@@ -44,7 +44,7 @@ class BackfillItem:
 
 @dataclass(frozen=True, slots=True)
 class BackfillResult:
-    """What became of a batch. An item in neither of the two waits for a locked row."""
+    """The results of a batch. An item in neither of the two waits for a locked row."""
 
     done: frozenset[UUID]
     failed: dict[UUID, str]

@@ -100,7 +100,7 @@ PublishResult = Live | Pending | Taken | Refused | Unknown | NotSent
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """What became of each code, in the order given."""
+    """The result of each code, in the order given."""
 
     results: Sequence[PublishResult]
     discount_id: str | None = None

@@ -248,7 +248,7 @@ class PlatformAdapter(Protocol):
         discount: Discount,  # noqa: ARG002
         codes: Sequence[CodeToPublish],  # noqa: ARG002
     ) -> PublishReport:
-        """Make at most `codes_at_once` codes work in the shop; returns what became of each.
+        """Make at most `codes_at_once` codes work in the shop; returns the result of each.
 
         A code is in the shop at most once, however often this is called and wherever it broke off.
         With `shares_discount` it makes the discount with the first code where `discount.remote_id`

@@ -36,7 +36,7 @@ class Placed:
 
 
 async def call_platforms(settings: Settings, claimed: Sequence[ClaimedReward]) -> list[Placed]:
-    """What became of each code, in their order; it never raises."""
+    """The result of each code, in their order; it never raises."""
     turns = asyncio.Semaphore(CALLS_AT_ONCE)
     async with open_platform_session(settings, connections=CALLS_AT_ONCE, total_seconds=CALL_SECONDS) as http:
 

@@ -1,4 +1,4 @@
-"""Record what became of rewards' codes in their shops, and announce those that work now."""
+"""Record the state of rewards' codes in their shops, and announce those that work now."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -21,7 +21,7 @@ class PublicationState(StrEnum):
     wanted = "wanted"
     """To be put into the shop, where it is not."""
     sending = "sending"
-    """Perhaps in the shop: it was sent, and what became of it is not known yet."""
+    """Perhaps in the shop: it was sent, and the result is not known yet."""
     live = "live"
     revoking = "revoking"
     """To be taken out of the shop, where it may be."""

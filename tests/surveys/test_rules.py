@@ -132,7 +132,7 @@ def test_why_an_order_is_not_surveyed(change, survey, reason):
     ],
 )
 def test_what_lies_just_inside_is_surveyed(change, survey):
-    planned(replace(FACT, **change), terms(**survey))
+    assert planned(replace(FACT, **change), terms(**survey)).due_at is not None
 
 
 @pytest.mark.parametrize(

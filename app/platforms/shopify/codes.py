@@ -147,7 +147,7 @@ class _Publishing:
             await self._ask(job, codes)
 
     async def _ask(self, job: str, codes: Sequence[CodeToPublish]) -> None:
-        """Ask a few times whether the codes are made, and what became of each.
+        """Ask a few times whether the codes are made, and read the result of each.
 
         A job that Shopify does not know any more says nothing: the codes are looked up.
         """
@@ -171,7 +171,7 @@ class _Publishing:
         self._set(codes, Pending(job))
 
     async def _ask_once(self, job: str, first: int | None) -> Mapping[str, Any] | None:
-        """The state of the job, with what became of its `first` codes; None for an unknown one."""
+        """The state of the job, with the results of its `first` codes; None for an unknown one."""
         if first is None:
             data = await self._client.run(CODES_DONE, {"id": job})
         else:
@@ -189,7 +189,7 @@ class _Publishing:
 
     async def _result(self, code: CodeToPublish, made: Mapping[str, Any] | None) -> PublishResult:
         if made is None:
-            return Unknown("Shopify does not say what became of the code.")
+            return Unknown("Shopify does not say whether the code was made.")
         added, errors = made.get("discountRedeemCode"), made.get("errors") or []
         if added:
             return Live(str(added["id"]))

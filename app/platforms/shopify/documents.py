@@ -146,7 +146,7 @@ CODES_MADE = Document(
     }
     """,
 )
-"""As `CODES_DONE`, with what became of each code; that costs three points a code."""
+"""As `CODES_DONE`, with the result of each code; that costs three points a code."""
 
 FIND_CODE = Document(
     "FindCode",

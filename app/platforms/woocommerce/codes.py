@@ -58,7 +58,7 @@ async def publish_codes(
 
 
 def _result(row: object) -> PublishResult | None:
-    """What became of one coupon of a batch; None where its code exists already."""
+    """The result of one coupon of a batch; None where its code exists already."""
     made = Coupon.of(row)
     if made is not None:
         return Live(str(made.id))
@@ -196,7 +196,7 @@ async def _all_of(client: WooCommerceClient, discount: Discount, code: str) -> l
 
 
 async def _batch(client: WooCommerceClient, name: str, items: Sequence[Any]) -> list[Any]:
-    """What became of each item, in their order. Raises `OutsideError`.
+    """The result of each item, in their order. Raises `OutsideError`.
 
     A shop may take fewer items than WooCommerce itself: then they are halved.
     """

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 from urllib.parse import urlsplit
 
-from app.base.config import EmailProvider, Settings, SmsProvider, embedded_secret_key
+from app.base.config import EmailProvider, Environment, Settings, SmsProvider, embedded_secret_key
 from app.base.context import AppContext
 from app.base.db import Limits, make_engine, make_sessions
 from app.base.embedded import start_embedded
 from app.base.errors import AppError, Fault, Outcome, OutsideError
+from app.base.mail_server import parse_mail_server
 from app.base.pools import QUEUE_CONNECTIONS, Pools
 from app.base.secret_key import bind_key
 from app.base.tokens import Tokens
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 TRY_SECONDS = 20.0
 """The longest that trying a brand's own account may take."""
+OWN_SMTP_CONNECTIONS = 4
+"""At a time, to one brand's own mail server."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ async def open_parts(settings: Settings, *, pools: Pools, limits: Limits) -> Asy
                 await provider.close()
 
 
-def own_provider(context: AppContext, account: OwnAccount) -> "SendGrid | Twilio":
+def own_provider(context: AppContext, account: OwnAccount) -> "SendGrid | Smtp | Twilio":
     """The client of a brand's own account. Must be called in the running loop."""
     settings, given = context.settings, account.credentials
     if account.provider == SmsProvider.twilio:
@@ -121,6 +124,8 @@ def own_provider(context: AppContext, account: OwnAccount) -> "SendGrid | Twilio
             base_url=settings.twilio_base_url,
             public_url=settings.public_url,
         )
+    if account.provider == EmailProvider.smtp:
+        return _own_smtp(settings, given["url"])
     from app.messaging.providers.sendgrid.client import SendGrid  # noqa: PLC0415  # only if chosen
 
     return SendGrid(context.tokens, api_key=given["api_key"], base_url=settings.sendgrid_base_url)
@@ -193,7 +198,25 @@ def smtp_of(settings: Settings) -> "Smtp":
 
     server = settings.mail_server
     assert server is not None  # noqa: S101  # the settings refuse to load otherwise
-    return Smtp(server, host_name=urlsplit(settings.public_url).hostname or "localhost")
+    return Smtp(server, host_name=_host_name(settings))
+
+
+def _own_smtp(settings: Settings, url: str) -> "Smtp":
+    """A brand's own mail server, which is never one of our own network."""
+    from app.messaging.providers.smtp.client import Smtp  # noqa: PLC0415  # only if chosen
+    from app.messaging.providers.smtp.connections import Reach  # noqa: PLC0415
+
+    in_production = settings.env is Environment.production
+    return Smtp(
+        parse_mail_server(url),
+        host_name=_host_name(settings),
+        connections=OWN_SMTP_CONNECTIONS,
+        reach=Reach.public if in_production else Reach.public_and_local,
+    )
+
+
+def _host_name(settings: Settings) -> str:
+    return urlsplit(settings.public_url).hostname or "localhost"
 
 
 def _sms(context: AppContext) -> Provider:

@@ -87,7 +87,7 @@ def open_session(
         connector=aiohttp.TCPConnector(
             limit=connections,
             keepalive_timeout=IDLE_SECONDS,
-            socket_factory=None if trusted else _open_local_socket if loopback else _open_public_socket,
+            socket_factory=None if trusted else open_local_socket if loopback else open_public_socket,
         ),
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=CONNECT_SECONDS),
         headers={"User-Agent": user_agent},
@@ -96,7 +96,7 @@ def open_session(
     )
 
 
-def _open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+def open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
     """Open the socket for one resolved address. Raises `RefusedAddress` where it is not public."""
     family, kind, protocol, _, target = info
     if not is_public_address(str(target[0])):
@@ -104,12 +104,12 @@ def _open_public_socket(info: aiohttp.AddrInfoType) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def _open_local_socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    """As `_open_public_socket`, for a loopback address too."""
+def open_local_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+    """As `open_public_socket`, for a loopback address too."""
     family, kind, protocol, _, target = info
     if ipaddress.ip_address(str(target[0])).is_loopback:
         return socket.socket(family, kind, protocol)
-    return _open_public_socket(info)
+    return open_public_socket(info)
 
 
 async def _refuse_redirect(

@@ -1,4 +1,4 @@
-"""Which mail server sends, as the setting `TENFOLD_SMTP_URL` names it. Pure."""
+"""Which mail server sends, as `TENFOLD_SMTP_URL` or a brand's own account names it. Pure."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -39,6 +39,7 @@ def parse_mail_server(url: str) -> MailServer:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise ValueError(_FORM) from None
     if parts.scheme not in _PORTS or not parts.hostname or port == 0:

@@ -230,17 +230,16 @@ def _examine_providers(settings: Settings) -> list[str]:
 
 async def _examine_mail_server(settings: Settings) -> list[str]:
     """Whether the mail server lets us in."""
+    from email.utils import parseaddr
+
     from app.base.config import EmailProvider
-    from app.base.errors import OutsideError
     from app.wiring import smtp_of
 
     if settings.email_provider is not EmailProvider.smtp:
         return []
     server = smtp_of(settings)
     try:
-        await server.check()
-    except OutsideError as error:
-        return [f"No mail can be sent: {error.reason}. Check TENFOLD_SMTP_URL."]
+        error = await server.check(parseaddr(settings.email_from or "")[1])
     finally:
         await server.close()
-    return []
+    return [] if error is None else [f"No mail can be sent: {error.reason}. Check TENFOLD_SMTP_URL."]

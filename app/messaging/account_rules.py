@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.base.mail_server import parse_mail_server
 from app.brands.programme import Channel
 
 
@@ -37,6 +38,7 @@ _FORMS: Mapping[str, _Form] = {
         {"api_key": r"SG\.[\w-]+\.[\w-]+", "event_public_key": r"[A-Za-z0-9+/=]{80,400}"},
         optional=frozenset({"event_public_key"}),
     ),
+    "smtp": _Form(Channel.email, {"url": r"(?s).*"}),
     "twilio": _Form(
         Channel.sms,
         {"account_sid": r"AC[0-9a-fA-F]{32}", "auth_token": r"[\x21-\x7e][\x20-\x7e]{7,199}"},
@@ -46,13 +48,14 @@ _FORMS: Mapping[str, _Form] = {
 EXAMPLES = {
     "api_key": "SG.… of SendGrid's settings",
     "event_public_key": "the verification key of SendGrid's event webhook",
+    "url": "smtps://user:password@mail.example.com:465",
     "account_sid": "AC… of Twilio's console",
     "auth_token": "the auth token of Twilio's console",
 }
 
 
 def circuit_of(provider: str, brand_id: int) -> str:
-    """The circuit of a brand's own account, beside the installation's `sendgrid` or `twilio`."""
+    """The circuit of a brand's own account; the installation's has the provider's name."""
     return f"{provider}/{brand_id}"
 
 
@@ -72,6 +75,18 @@ def read_entry(
     if form is None or form.channel is not channel:
         names = ", ".join(name for name, each in _FORMS.items() if each.channel is channel)
         return f"A brand's own provider of {channel} is one of: {names}."
+    problem = _problem_of(form, provider, credentials, sender)
+    if problem is not None:
+        return problem
+    try:
+        account = _name_of(credentials)
+    except ValueError as error:
+        return f"The credential url {error}."
+    return AccountEntry(channel, provider, account, sender if form.sender else None, dict(credentials))
+
+
+def _problem_of(form: _Form, provider: str, credentials: Mapping[str, str], sender: str | None) -> str | None:
+    """What is missing, unknown or cannot be right."""
     for name in form.credentials.keys() - form.optional - credentials.keys():
         return f"The credential {name} is missing; give {EXAMPLES[name]}."
     for name, value in credentials.items():
@@ -81,5 +96,15 @@ def read_entry(
             return f"The credential {name} cannot be right; give {EXAMPLES[name]}."
     if form.sender is not None and not re.fullmatch(form.sender, sender or ""):
         return "Texts are sent from a messaging service; give its SID, MG…, as `from`."
-    account = credentials.get("account_sid") or credentials["api_key"].split(".")[1]
-    return AccountEntry(channel, provider, account, sender if form.sender else None, dict(credentials))
+    return None
+
+
+def _name_of(credentials: Mapping[str, str]) -> str:
+    """What names the account. Raises `ValueError` where a mail server's address is none."""
+    if "url" in credentials:
+        server = parse_mail_server(credentials["url"])
+        if server.user is None:
+            raise ValueError("must have a user and a password")
+        # Some services use one token as user and as password, so the user is not shown.
+        return f"{server.host}:{server.port}"
+    return credentials.get("account_sid") or credentials["api_key"].split(".")[1]

@@ -173,7 +173,7 @@ class ProviderAccount(Base):
     channel: Mapped[Channel] = mapped_column(enum_text(Channel), primary_key=True)
     provider: Mapped[str]
     account: Mapped[str]
-    """Its name at the provider, which is no secret: an account's id, or that of its key."""
+    """Its name at the provider, which is no secret: an account's id, of its key, or `host:port`."""
     sender: Mapped[str | None]
     """What texts are sent from: a messaging service. Mail comes from the brand's `email_from`."""
     sealed_credentials: Mapped[str]

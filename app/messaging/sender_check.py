@@ -40,17 +40,18 @@ async def load_senders(
     that, the others by the installation's.
     """
     own = (ProviderAccount.brand_id == Brand.id) & (ProviderAccount.channel == Channel.email)
-    query = select(Brand.email_from, ProviderAccount.provider).outerjoin(ProviderAccount, own).distinct()
+    account = ProviderAccount.provider, ProviderAccount.account
+    query = select(Brand.email_from, *account).outerjoin(ProviderAccount, own).distinct()
     if brand_ids is not None:
         query = query.where(Brand.id.in_(brand_ids))
     shared = SenderPath.of(settings)
     senders = {
-        (each or settings.email_from, shared if provider is None else SenderPath.of_own())
-        for each, provider in await session.execute(query)
+        (each or settings.email_from, shared if provider is None else SenderPath.of_own(provider, account))
+        for each, provider, account in await session.execute(query)
     } or {(settings.email_from, shared)}
     domains = {(parseaddr(each)[1].rpartition("@")[2], path) for each, path in senders if each}
     found = {(_encoded(domain), path) for domain, path in domains if domain}
-    return sorted(found, key=lambda each: (each[0], each[1].provider))
+    return sorted(found, key=lambda each: (each[0], each[1].provider, each[1].host or ""))
 
 
 async def check_senders(settings: Settings, senders: Sequence[tuple[str, SenderPath]]) -> list[SenderReport]:
@@ -189,9 +190,14 @@ async def _check_dkim(dns: DnsRecords, report: SenderReport, path: SenderPath) -
     domain = report.domain
     if not path.selectors:
         report.notes.append(
-            f"The DKIM key of {domain} was not checked, since its name is not known. Set TENFOLD_DKIM_SELECTORS"
-            " to what stands after s= in the DKIM-Signature of a mail that your server has sent. Mail without"
-            " such a signature has no one-click unsubscription (RFC 8058)."
+            f"The DKIM key of {domain} was not checked, since its name is not known. "
+            + (
+                "Look for a DKIM-Signature in a mail that the brand's own mail server has sent."
+                if path.is_own
+                else "Set TENFOLD_DKIM_SELECTORS to what stands after s= in the DKIM-Signature of a mail that"
+                " your server has sent."
+            )
+            + " Mail without such a signature has no one-click unsubscription (RFC 8058)."
         )
         return
     for selector in path.selectors:

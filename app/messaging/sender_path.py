@@ -38,6 +38,8 @@ class SenderPath:
     selectors: tuple[str, ...]
     return_path: str | None
     """The domain of the return path, where it is not the sender's own."""
+    is_own: bool = False
+    """Whether it is a brand's own account, of which the settings tell nothing."""
 
     @classmethod
     def of(cls, settings: Settings) -> "SenderPath":
@@ -53,9 +55,17 @@ class SenderPath:
         )
 
     @classmethod
-    def of_own(cls) -> "SenderPath":
-        """The path of a brand's own account, which is at SendGrid with its usual selectors."""
-        return cls(EmailProvider.sendgrid, None, False, SENDGRID_SELECTORS, None)  # noqa: FBT003  # is_local
+    def of_own(cls, provider: str, account: str) -> "SenderPath":
+        """The path of a brand's own account: SendGrid with its usual selectors, or a mail server.
+
+        `account` is a mail server's `host:port`.
+        """
+        if provider == EmailProvider.sendgrid:
+            return cls(
+                EmailProvider.sendgrid, None, is_local=False, selectors=SENDGRID_SELECTORS, return_path=None
+            )
+        host = account.rpartition(":")[0].lower()
+        return cls(EmailProvider.smtp, host, is_local=False, selectors=(), return_path=None, is_own=True)
 
     @property
     def keeps_return_path(self) -> bool:

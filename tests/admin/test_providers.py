@@ -1,5 +1,7 @@
 """A brand's own accounts by the API: tried, saved, shown without secrets, removed."""
 
+from urllib.parse import quote
+
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import select
@@ -8,9 +10,19 @@ from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry, AuditValue
+from app.base.config import Environment
+from app.base.due import sweep_once
 from app.brands.change import change_domains
+from app.brands.programme import Channel
+from app.messaging.deliver import sweep
 from app.messaging.models import ProviderAccount
+from app.messaging.own_providers import OwnProviders
+from app.wiring import own_provider
 from tests.support.apps import api_app
+from tests.support.constants import NOW
+from tests.support.factories.messages import queue
+from tests.support.fakes.mail_server import PASSWORD, USER, FakeMailServer
+from tests.support.fakes.scripted import Scripted
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid
 from tests.support.fakes.server import Fault
 from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
@@ -36,6 +48,42 @@ async def clients(context, brand, shop):
     yield opened
     for client in opened:
         await client.aclose()
+
+
+async def test_a_brands_own_mail_server_is_tried_saved_and_sends(context, brand, shop, clients):
+    admin, _ = clients
+    async with FakeMailServer(signs_in=True) as server:
+        url = f"smtp://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}"
+        mail = {"provider": "smtp", "credentials": {"url": url}, "from": "hi@acme.example"}
+        wrong = mail | {"credentials": {"url": url.replace("@127", "x@127")}}
+        refused = await admin.put("/brand/providers/email", json=wrong)
+        assert (refused.status_code, refused.json()["code"]) == (422, "provider_refused")
+        assert "user or password" in refused.json()["detail"]
+        context.settings.env = Environment.production
+        private = await admin.put("/brand/providers/email", json=mail)
+        assert (private.status_code, private.json()["code"]) == (422, "provider_refused")
+        assert "not a public one" in private.json()["detail"]
+        context.settings.env = Environment.development
+        nobody = mail | {"credentials": {"url": url.replace(str(server.port), "1")}}
+        lost = await admin.put("/brand/providers/email", json=nobody)
+        assert (lost.status_code, lost.json()["code"]) == (503, "provider_unreachable")
+        assert (await admin.get("/brand/providers")).json()["data"] == [], "nothing was saved"
+
+        saved = await admin.put("/brand/providers/email", json=mail)
+        assert saved.status_code == 200, saved.text
+        shown = saved.json()
+        assert (shown["account"], shown["webhook_url"]) == (f"127.0.0.1:{server.port}", None)
+        assert (shown["from"], shown["credentials"]) == ("hi@acme.example", ["url"])
+        assert quote(PASSWORD, safe="") not in saved.text
+        assert server.taken == [], "nothing was sent"
+
+        shared = Scripted()
+        own = OwnProviders(context.tokens, lambda account: own_provider(context, account))
+        await queue(context, brand, shop)
+        await sweep_once(sweep(context, {Channel.email: shared, Channel.sms: shared}, own), NOW)
+        await own.close()
+        assert len(server.taken) == 1
+        assert shared.calls == []
 
 
 async def test_an_account_is_tried_saved_shown_without_its_secrets_and_removed(context, brand, clients):

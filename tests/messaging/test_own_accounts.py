@@ -37,6 +37,7 @@ from tests.support.fakes.sent import put_message
 from tests.support.fakes.twilio import AUTH_TOKEN, SERVICE, signed
 
 KEY = {"api_key": "SG.abc.def"}
+SMTP = {"url": "smtps://user:def@mail.example.com:465"}
 SID = "AC" + "a" * 32
 TWILIO = {"account_sid": SID, "auth_token": "own token of acme"}
 PHONE = "+4915112345678"
@@ -47,7 +48,12 @@ PHONE = "+4915112345678"
     [
         (Channel.email, "sendgrid", KEY, None, None),
         (Channel.sms, "twilio", TWILIO, SERVICE, None),
-        (Channel.email, "twilio", TWILIO, SERVICE, "one of: sendgrid"),
+        (Channel.email, "smtp", SMTP, None, None),
+        (Channel.sms, "smtp", SMTP, SERVICE, "one of: twilio"),
+        (Channel.email, "smtp", {"url": "https://def@mail.example"}, None, "smtps://user:password"),
+        (Channel.email, "smtp", {"url": "smtps://mail.example:465"}, None, "must have a user"),
+        (Channel.email, "smtp", {"url": "smtps://u:p@mail.example/?x=1"}, None, "without path"),
+        (Channel.email, "twilio", TWILIO, SERVICE, "one of: sendgrid, smtp"),
         (Channel.sms, "smoke", {}, None, "one of: twilio"),
         (Channel.email, "sendgrid", {}, None, "api_key is missing"),
         (Channel.email, "sendgrid", {"api_key": "abc"}, None, "cannot be right"),

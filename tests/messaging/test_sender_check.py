@@ -11,7 +11,7 @@ from app.base.dns_records import DnsRecords
 from app.base.dns_server import DnsServer, parse_dns_server
 from app.base.errors import AppError
 from app.brands.programme import Channel
-from app.messaging.account_rules import AccountEntry
+from app.messaging.account_rules import AccountEntry, read_entry
 from app.messaging.accounts import save_account
 from app.messaging.sender_check import check_sender, check_senders, load_senders
 from app.messaging.sender_path import SenderPath
@@ -195,6 +195,14 @@ async def test_a_brand_with_an_account_of_its_own_is_checked_as_its_mail_leaves(
     session.add(await session.merge(brand))
     await save_account(session, context.tokens, brand.id, entry, actor=cli_actor(brand.id), now=NOW)
     assert await load_senders(session, context.settings) == [("acme.example", SENDGRID)]
+
+    url = {"url": "smtps://u:p@Smtp.gmail.com:465"}
+    entry = read_entry(Channel.email, "smtp", url, None)
+    assert isinstance(entry, AccountEntry)
+    await save_account(session, context.tokens, brand.id, entry, actor=cli_actor(brand.id), now=NOW)
+    ((domain, path),) = await load_senders(session, context.settings)
+    assert (domain, path.host, path.include) == ("acme.example", "smtp.gmail.com", "include:_spf.google.com")
+    assert path.keeps_return_path
 
 
 def test_name_server_is_a_numeric_address():

@@ -20,6 +20,7 @@ from app.customers.consent import suppressions_of
 from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient
 from app.messaging.providers.smtp.client import Smtp
+from app.messaging.providers.smtp.connections import Reach
 from app.messaging.rules import FailureCause, MessageStatus, RecipientRefused
 from tests.support.constants import NOW
 from tests.support.factories.messages import messages, queue, the_message
@@ -245,8 +246,7 @@ async def test_it_signs_in_over_tls_from_the_first_byte(make: Make, authority: t
         result = refusal((await wrong.send(batch(recipient())))[0])
         assert (result.fault, result.permanent) == (Fault.access, False)
         assert "not accepted" in result.reason
-        with pytest.raises(OutsideError, match="not accepted"):
-            await wrong.check()
+        assert "not accepted" in refusal(await wrong.check("hi@acme.example")).reason
         await provider.close()
 
 
@@ -254,7 +254,10 @@ async def test_it_upgrades_and_signs_in(make: Make, authority: trustme.CA) -> No
     theirs, ours = contexts(authority)
     async with FakeMailServer(upgrade=theirs, signs_in=True) as server:
         provider = make(f"smtp://{CREDENTIALS}@127.0.0.1:{server.port}", tls=ours)
-        await provider.check()
+        assert await provider.check("hi@acme.example") is None
+        server.replies.sender.append("553 5.7.1 not your address")
+        assert "the sender was refused" in refusal(await provider.check("hi@acme.example")).reason
+        assert server.taken == []
         assert isinstance((await provider.send(batch(recipient())))[0], Accepted)
         await provider.close()
 
@@ -274,6 +277,42 @@ async def test_elsewhere_nothing_is_sent_without_encryption(
     monkeypatch.setattr("app.base.mail_server.MailServer.is_local", property(lambda _self: False))
     result = refusal((await make().send(batch(recipient())))[0])
     assert (result.fault, server.taken) == (Fault.access, [])
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "10.1.2.3", "169.254.169.254"]
+)
+async def test_a_server_that_a_brand_names_is_none_of_our_own_network(make: Make, host: str) -> None:
+    async with FakeMailServer() as server:
+        provider = make(f"smtps://{CREDENTIALS}@{host}:{server.port}", reach=Reach.public)
+        result = refusal(await provider.check("hi@acme.example"))
+        assert (result.fault, "not a public one" in result.reason) == (Fault.access, True)
+        assert server.opened == 0
+
+
+async def test_a_server_that_a_brand_names_is_reached_over_tls_with_its_certificate_checked(
+    make: Make, authority: trustme.CA
+) -> None:
+    theirs, ours = contexts(authority, "localhost")
+    async with FakeMailServer(tls=theirs, signs_in=True) as server:
+        url = f"smtps://{CREDENTIALS}@localhost:{server.port}"
+        provider = make(url, tls=ours, reach=Reach.public_and_local)
+        assert isinstance((await provider.send(batch(recipient())))[0], Accepted)
+        other = make(url.replace("localhost", "127.0.0.1"), tls=ours, reach=Reach.public_and_local)
+        assert "certificate" in refusal(await other.check("hi@acme.example")).reason
+        await provider.close()
+    unknown = make(f"smtps://{CREDENTIALS}@mail.invalid", reach=Reach.public)
+    assert refusal(await unknown.check("hi@acme.example")).outcome is Outcome.refused
+
+
+async def test_idle_connections_are_closed_in_time(
+    server: FakeMailServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.messaging.providers.smtp.connections.IDLE_SECONDS", 0.02)
+    provider = make()
+    await provider.send(batch(recipient()))
+    async with asyncio.timeout(5):
+        await server.none_open.wait()
 
 
 async def test_a_cancelled_send_leaves_no_connection_in_the_middle_of_a_mail(
@@ -342,6 +381,7 @@ def test_the_address_of_a_mail_server(
     "url",
     [
         "mail.example:465",
+        "smtps://u:p@mail..example",
         "https://mail.example",
         "smtp://",
         "smtp://mail.example:0",

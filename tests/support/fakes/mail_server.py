@@ -46,7 +46,15 @@ class _Protocol(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.transport is None:
             self._fake.opened += 1
+            self._fake.none_open.clear()
+            self._fake.open += 1
         super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fake.open -= 1
+        if not self._fake.open:
+            self._fake.none_open.set()
+        super().connection_lost(error)
 
 
 class FakeMailServer:
@@ -62,7 +70,8 @@ class FakeMailServer:
     ) -> None:
         self.taken: list[tuple[str, bytes]] = []
         self.replies = Replies()
-        self.opened = 0
+        self.opened = self.open = 0
+        self.none_open = asyncio.Event()
         self.got_mail = asyncio.Event()
         self.port = 0
         self.seconds = seconds

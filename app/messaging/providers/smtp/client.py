@@ -11,10 +11,11 @@ from contextlib import suppress
 import aiosmtplib
 
 from app.base import clock
+from app.base.errors import OutsideError
 from app.base.mail_server import MailServer
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
 from app.messaging.providers.smtp import replies
-from app.messaging.providers.smtp.connections import Connections, OpenConnection
+from app.messaging.providers.smtp.connections import Connections, OpenConnection, Reach
 from app.messaging.providers.smtp.mail import build_mail, message_id_of
 
 BEGIN_SECONDS = 10.0
@@ -40,9 +41,10 @@ class Smtp:
         begin_seconds: float = BEGIN_SECONDS,
         mail_seconds: float = MAIL_SECONDS,
         tls: ssl.SSLContext | None = None,
+        reach: Reach = Reach.everywhere,
     ) -> None:
         """`host_name` is how we introduce ourselves; `tls` None checks certificates as usual."""
-        self._connections = Connections(server, most=connections, name=host_name, tls=tls)
+        self._connections = Connections(server, most=connections, name=host_name, tls=tls, reach=reach)
         self._begin_seconds = begin_seconds
         self._mail_seconds = mail_seconds
 
@@ -55,13 +57,25 @@ class Smtp:
         """Close connections."""
         await self._connections.close()
 
-    async def check(self) -> None:
-        """Connect and sign in, as before a mail. Raises `OutsideError` with the reason."""
+    async def check(self, sender: str) -> OutsideError | None:
+        """Why a mail from this address could not be sent; None where the server would take it.
+
+        Connects, signs in and names the sender, so nothing is sent.
+        """
         try:
             connection = await self._connections.open()
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise replies.of_connecting(error) from None
-        self._connections.give_back(connection)
+            return replies.of_connecting(error)
+        try:
+            if sender:
+                await connection.smtp.mail(sender)
+        except aiosmtplib.SMTPSenderRefused as error:
+            return replies.of_sender(error)
+        except (aiosmtplib.SMTPException, OSError):
+            return replies.lost_before_the_mail()
+        finally:
+            connection.smtp.close()
+        return None
 
     async def _send(self, batch: OutgoingBatch, recipient: Recipient, begin_until: float) -> Result:
         async with self._connections.slot():

@@ -4,11 +4,13 @@ A server's own words may quote the address, so only its codes are kept: `550 5.1
 """
 
 import re
+import socket
 import ssl
 
 import aiosmtplib
 
 from app.base.errors import Fault, Outcome, OutsideError
+from app.base.http import RefusedAddress
 from app.messaging.rules import FailureCause, RecipientRefused
 
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\d)")
@@ -33,6 +35,17 @@ def of_connecting(error: Exception) -> OutsideError:
             return _access("the mail server offers no encryption, or no way to sign in")
         case aiosmtplib.SMTPResponseException():
             return _outage(f"SMTP {_codes(error)}: the mail server takes no mail now")
+        case _:
+            return _of_address(error)
+
+
+def _of_address(error: Exception) -> OutsideError:
+    """Why no connection was opened."""
+    match error:
+        case RefusedAddress():
+            return _access("the mail server's address is not a public one")
+        case socket.gaierror(errno=socket.EAI_NONAME):
+            return _access("there is no mail server of this name")
         case _ if _is_certificate(error):
             return _access("the mail server's certificate is not valid")
         case _:

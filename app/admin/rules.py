@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 
 class Scope(StrEnum):
@@ -43,3 +44,30 @@ def may_grant(scopes: Collection[str], *, sees_people: bool) -> bool:
     The scope `admin` includes all others but `pii`, which only those may give who have it.
     """
     return sees_people or Scope.pii not in scopes
+
+
+def is_own_form(site: str | None, origin: str | None, own: Collection[str], *, strict: bool) -> bool:
+    """Whether a form may have come from a page of ours, by what the browser says of its origin.
+
+    `site` is the header `Sec-Fetch-Site`, `origin` the header `Origin`, `own` our own origins.
+    Programs send neither. A page that shows its address to nobody has the origin `null`; without
+    `site` it is taken unless `strict`.
+    """
+    if origin is not None and origin != "null":
+        parsed = _parsed_origin(origin)
+        if parsed is None or parsed not in {_parsed_origin(each) for each in own}:
+            return False
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin != "null" or not strict
+
+
+def _parsed_origin(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for what is no origin of a web page."""
+    ports = {"http": 80, "https": 443}
+    try:
+        parts = urlsplit(origin)
+        port = parts.port or ports.get(parts.scheme, 0)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None

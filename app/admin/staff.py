@@ -34,6 +34,8 @@ class SignedIn:
     staff_id: UUID
     email: str
     role: Role
+    form_token: str
+    """For the forms of one page; see `app.admin.csrf`."""
 
     @property
     def actor(self) -> Actor:
@@ -272,7 +274,9 @@ async def find_signed_in(
     row = found.first()
     if row is None or not hmac.compare_digest(row[0].secret_hash, secret_hash(secret)):
         return None
-    return SignedIn(subject.brand_id, row[0].id, row[1].id, row[1].email, row[1].role)
+    return SignedIn(
+        subject.brand_id, row[0].id, row[1].id, row[1].email, row[1].role, tokens.form_token(row[0].id)
+    )
 
 
 async def sign_out(session: AsyncSession, person: SignedIn) -> None:

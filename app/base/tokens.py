@@ -138,6 +138,26 @@ class Tokens:
             return None
         return Subject(int.from_bytes(body[1 : 1 + _BRAND_BYTES]), UUID(bytes=body[1 + _BRAND_BYTES :]))
 
+    def form_token(self, session_id: UUID) -> str:
+        """A token for one form that is shown in one session.
+
+        It is another one each time, so nobody can guess it by the sizes of compressed pages.
+        """
+        salt = secrets.token_bytes(_MAC_BYTES)
+        mac = self._present.link_mac("form", session_id.bytes + salt)
+        return base64.urlsafe_b64encode(salt + mac).decode()
+
+    def is_form_token(self, token: str, session_id: UUID) -> bool:
+        """Whether `form_token` made this for the session; takes the same time for all tokens."""
+        try:
+            raw = base64.b64decode(token, altchars=b"-_", validate=True)
+        except ValueError:
+            return False
+        salt, mac = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        body = session_id.bytes + salt
+        matching = [hmac.compare_digest(mac, each.link_mac("form", body)) for each in self._ring]
+        return any(matching)
+
     def address_key(self, address: str) -> bytes:
         """A keyed hash of an e-mail address or phone number: finds it again without storing it."""
         return self._hashes.mac("address", address.encode("utf-8", "surrogatepass"))[:20]

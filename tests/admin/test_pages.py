@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from starlette.staticfiles import StaticFiles
 
+from app.admin import pages, sign_in_pages
 from app.admin.auth import cookie_name
 from app.admin.chart import line_chart
 from app.admin.models import LoginLink, Staff, StaffSession
-from app.admin.pages import WRONG_PASSWORDS, router
 from app.admin.rules import Role
+from app.admin.sign_in_pages import WRONG_PASSWORDS
 from app.admin.staff import add_staff, find_signed_in, make_login_link, set_password, sign_in
 from app.base import clock
 from app.base.actor import cli_actor
@@ -32,6 +33,7 @@ from app.referrals.rules import RedemptionStatus
 from app.surveys.templates import SURVEY
 from tests.support.browser import SCREENSHOTS, needs_chromium, overflow, serve, violations
 from tests.support.factories.rows import START, Rows
+from tests.support.forms import form_token, send_form
 
 COOKIE = cookie_name("http://test")
 
@@ -42,7 +44,8 @@ def app(context):
     app.state.context = context
     app.add_middleware(RequestMiddleware)
     install_problems(app)
-    app.include_router(router)
+    app.include_router(sign_in_pages.router)
+    app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=ROOT / "static"))
     return app
 
@@ -112,10 +115,29 @@ async def test_without_a_session_nothing_is_shown(context, brand, client):
 async def test_signing_out_ends_the_session(context, brand, shop, session, client):
     await client.post(await link_for(context, brand))
     cookie = client.cookies[COOKIE]
-    assert (await client.post("/admin/logout")).status_code == 303
+    assert (await send_form(client, "/admin", "/admin/logout")).status_code == 303
     assert await session.scalar(select(func.count()).select_from(StaffSession)) == 0
     assert await find_signed_in(session, context.tokens, cookie, now=clock.now()) is None
     assert (await client.get("/admin")).status_code == 401
+
+
+async def test_only_a_form_of_this_session_is_taken(context, brand, shop, client):
+    await client.post(await link_for(context, brand))
+    foreign = form_token((await client.get("/admin")).text)
+    await client.post(await link_for(context, brand))
+    own = form_token((await client.get("/admin")).text)
+    assert own != form_token((await client.get("/admin")).text)
+    for data in ({}, {"csrf": ""}, {"csrf": foreign}, {"csrf": own[:-1]}, {"csrf": "\u00e4"}):
+        refused = await client.post("/admin/logout", data=data)
+        assert (refused.status_code, refused.json()["code"]) == (403, "stale_form")
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        for path in ("/admin/logout", "/admin/login", "/admin/login/x"):
+            refused = await client.post(path, data={"csrf": own}, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (403, "foreign_form")
+    assert (await client.get("/admin")).status_code == 200
+    assert (await client.post("/admin/logout", data={"csrf": own})).status_code == 303
+    signed_out = await client.post("/admin/logout", data={"csrf": own})
+    assert (signed_out.status_code, signed_out.headers["location"]) == (303, "/admin")
 
 
 async def test_a_session_ends_by_itself_and_keeps_a_hash_only(context, brand, session):

@@ -51,6 +51,16 @@ async def load_contact_options(
     return {person.id: _contact_options(person, suppressed, brand) async for person in in_pieces(people)}
 
 
+async def countries_without_consent(session: AsyncSession, brand_id: int) -> frozenset[str]:
+    """Where the brand writes with consent alone; none once a customer has consented to e-mail."""
+    known = select(ConsentFact.brand_id).where(
+        ConsentFact.brand_id == brand_id, ConsentFact.channel == Channel.email, ConsentFact.given
+    )
+    wanted = select(Brand.countries).where(Brand.id == brand_id, ~known.exists())
+    countries = await session.scalar(wanted)
+    return frozenset() if countries is None else rules.consent_countries(countries)
+
+
 def latest_consent(channel: Channel) -> ScalarSelect[bool | None]:
     """What the `Customer` stated last about the channel, of two at one time the refusal; else null.
 

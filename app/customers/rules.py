@@ -71,6 +71,12 @@ def email_basis(countries: Mapping[str, CountryRulesJson], country: str | None) 
     return EmailBasis.consent if country in CONSENT_COUNTRIES else EmailBasis.existing_customer
 
 
+def consent_countries(countries: Mapping[str, CountryRulesJson]) -> frozenset[str]:
+    """Where the brand writes with consent alone, by ISO 3166 code."""
+    named = CONSENT_COUNTRIES.union(countries)
+    return frozenset(each for each in named if email_basis(countries, each) is EmailBasis.consent)
+
+
 def refusal(
     channel: Channel,
     address: str | None,

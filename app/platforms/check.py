@@ -23,6 +23,7 @@ from app.base.log import logger
 from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.brands.rules import zone_or
+from app.customers.consent import countries_without_consent
 from app.platforms.calls import open_platform_session
 from app.platforms.connections import load_connections
 from app.platforms.models import ShopConnection
@@ -62,7 +63,9 @@ class CheckResult:
     """Whether to check again within the hour, as the platform did not respond."""
 
 
-def connected_shop(settings: Settings, shop: Shop, webhook_secret: str = "") -> ConnectedShop:
+def connected_shop(
+    settings: Settings, shop: Shop, webhook_secret: str = "", lacks_consent_in: frozenset[str] = frozenset()
+) -> ConnectedShop:
     """Our side of a shop's connection; without the secret where it is only read."""
     return ConnectedShop(
         shop.slug,
@@ -71,6 +74,8 @@ def connected_shop(settings: Settings, shop: Shop, webhook_secret: str = "") -> 
         shop.time_zone,
         f"{settings.public_url}/hooks/{shop.slug}/{shop.platform}",
         webhook_secret,
+        shop.platform_settings,
+        lacks_consent_in,
     )
 
 
@@ -79,6 +84,7 @@ async def load_targets(
 ) -> list[CheckTarget]:
     """The connections of these shops; a shop without one is left out."""
     connections = await load_connections(session, tokens, brand_id, shop_ids)
+    lacks_consent_in = await countries_without_consent(session, brand_id)
     rows = await session.execute(
         select(Shop, ShopConnection.updated_at)
         .join(
@@ -92,7 +98,7 @@ async def load_targets(
             brand_id,
             shop.id,
             shop.platform,
-            connected_shop(settings, shop, tokens.open(shop.sealed_secrets[0])),
+            connected_shop(settings, shop, tokens.open(shop.sealed_secrets[0]), lacks_consent_in),
             connections[shop.id],
             updated_at,
         )

@@ -87,6 +87,10 @@ class ConnectedShop:
     """Where the platform must deliver."""
     webhook_secret: str = field(default="", repr=False)
     """The newest secret of the shop's webhooks, where a check is to register them with it."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What the shop has set of its platform."""
+    lacks_consent_in: frozenset[str] = frozenset()
+    """Countries whose customers are written to with consent alone, where none is known yet."""
 
 
 @dataclass(frozen=True, slots=True)

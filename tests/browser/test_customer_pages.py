@@ -2,13 +2,17 @@
 are light."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import update
 
+from app.base import clock
+from app.base.due import run_until_idle
 from app.base.web.lookup_limit import LookupRateLimit
 from app.brands.models import Brand
 from app.brands.rules import ImageKind
+from app.referrals.publish import urgent_sweep
 from app.surveys.routes import router
 from tests.support.browser import (
     SCREENSHOTS,
@@ -21,6 +25,7 @@ from tests.support.browser import (
     violations,
     weights,
 )
+from tests.support.connected_shop import connected_shop
 from tests.support.factories.looks import Look, dress
 from tests.support.factories.programme import set_terms
 from tests.support.factories.surveys import responses_of, sent_survey
@@ -122,6 +127,45 @@ async def test_the_link_is_copied_with_one_press(site):
         await page.click("text=Copy link")
         await page.wait_for_selector("#said:has-text('Copied')", state="attached")
         assert await page.evaluate("navigator.clipboard.readText()") == await page.input_value("#share-link")
+
+
+@pytest.mark.slow
+async def test_a_code_that_the_shop_does_not_know_yet_appears_by_itself_once_it_does(context, brand, browser):
+    async with connected_shop(context, brand) as fern:
+        fern.fake.seconds = 0.2
+        survey = await sent_survey(fern.context, brand, fern.shop)
+        link = f"/s/{context.tokens.link('survey', brand.id, survey.id)}"
+        async with serve(app_of(fern.context, router), browser, link) as site:
+            await answer(site, 10)
+            async with site.page() as page, site.page(script=False) as plain:
+                for each in (page, plain):
+                    await each.goto(f"{site.url}{link}/thanks")
+                    assert "takes a moment" in await each.inner_text(".notice")
+                    assert await each.query_selector(".code") is None
+                assert not await page.is_visible("[data-later]")
+                await plain.click("text=Show my code")
+                assert await plain.is_visible(".notice"), "it is not there yet"
+                assert await violations(page) == []
+
+                await page.focus("#share-link")
+                await run_until_idle([urgent_sweep(fern.context)], clock.now())
+                await page.wait_for_selector(".code")
+                code = await page.inner_text(".code")
+                assert (await page.inner_text("#said")) == f"Your code is here: {code}"
+                assert await page.query_selector(".notice") is None
+                assert await page.evaluate("document.activeElement.id") == "share-link"
+                for words in (".bubble", ".steps"):
+                    assert "code" in await page.inner_text(words)
+                chat = await page.get_attribute("[data-now=chat]", "href")
+                assert code in unquote(chat or "")
+                await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+                await page.click(".ticket [data-copy]")
+                assert await page.evaluate("navigator.clipboard.readText()") == code
+                assert await violations(page) == []
+                await plain.click("text=Show my code")
+                assert await plain.inner_text(".code") == code
+                if SCREENSHOTS:
+                    await page.screenshot(path=f"{SCREENSHOTS}/thanks_live.png", full_page=True)
 
 
 async def test_a_survey_is_answered_by_keyboard_alone(context, brand, site):

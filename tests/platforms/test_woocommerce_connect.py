@@ -17,13 +17,15 @@ from app.base.errors import AppError, OutsideError
 from app.base.fence import raise_fence
 from app.base.http import open_session
 from app.brands.add import add_shop, exchange_secret
+from app.brands.change import change_brand
 from app.brands.models import Shop
+from app.brands.programme import Channel
 from app.brands.rules import Platform
 from app.demo.fakes.woocommerce.schema import violations
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeKey, FakeShop, FakeWebhook
 from app.demo.fakes.woocommerce.webhooks import show_webhook
-from app.platforms.check import check_shop
+from app.platforms.check import check_all, check_shop
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
 from app.platforms.connections import load_row
 from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
@@ -34,6 +36,7 @@ from app.platforms.woocommerce.parse import _CUSTOMERS, _ORDERS
 from app.platforms.woocommerce.webhooks import TOPICS
 from tests.support import fake_woocommerce as failing
 from tests.support.constants import NOW
+from tests.support.factories.customers import make_customer
 from tests.support.fake_shopify import Hang
 from tests.support.fake_woocommerce import connection_of
 
@@ -64,6 +67,7 @@ async def fern(context: AppContext, brand) -> Shop:
             currency="EUR",
             time_zone="Europe/Berlin",
             url="https://www.fern.example",
+            platform_settings={"consent_meta_key": "_newsletter"},
         )
     return shop
 
@@ -197,6 +201,40 @@ async def test_what_is_missing_is_told_with_where_to_correct_it(context, fern, f
     assert await check(context, fern) == ConnectionReport(
         (), ("Registered now: " + ", ".join(TOPICS) + ".",), TOPICS
     )
+
+
+async def test_a_shop_that_names_no_field_of_consent_where_one_is_needed_is_told(
+    context, fern, fake, remote, brand, session
+):
+    async def name(key: str | None) -> None:
+        async with context.sessions.begin() as changing:
+            shop = await changing.get(Shop, (fern.brand_id, fern.id))
+            shop.platform_settings = {"consent_meta_key": key} if key else {}
+
+    remote.country = "DE:DE-BY"
+    await connect(context, fern, connection_of(fake, remote))
+    assert (await check(context, fern)).problems == ()
+    await name(None)
+    (problem,) = (await check(context, fern)).problems
+    assert "Customers in DE are asked with consent alone" in problem
+    assert "tenfold shop settings fern --set consent_meta_key=KEY" in problem
+    (night,) = await check_all(context)
+    assert night.report.problems == (problem,)
+    remote.country = "FR"
+    assert (await check(context, fern)).problems == ()
+    await change_brand(
+        session,
+        brand.id,
+        {"countries": {"DE": {"email_basis": "existing_customer"}, "FR": {"email_basis": "consent"}}},
+        actor=cli_actor(brand.id),
+    )
+    await session.commit()
+    assert "Customers in FR" in (await check(context, fern)).problems[0]
+    remote.country = "DE"
+    assert (await check(context, fern)).problems == ()
+    remote.country = "FR"
+    await make_customer(context, brand, consents={Channel.email: True})
+    assert (await check(context, fern)).problems == (), "consents come by another way"
 
 
 async def test_an_address_to_which_wordpress_does_not_deliver_is_told(context, fern, fake, remote):

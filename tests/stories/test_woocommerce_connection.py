@@ -97,6 +97,7 @@ async def woo(context: AppContext, brand, monkeypatch) -> AsyncIterator[Woo]:
             platform=Platform.woocommerce,
             webhook_secret="a shop's &quot;own&quot; secret",
             time_zone="Europe/Berlin",
+            platform_settings={"consent_meta_key": "_newsletter"},
         )
     remote = FakeShop("fern", url="https://fern.example")
     async with FakeWooCommerce(remote) as fake, AsyncExitStack() as server:

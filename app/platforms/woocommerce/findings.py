@@ -27,6 +27,8 @@ class ShopFacts:
     has_coupons: bool
     home: str = ""
     time_zone: str = ""
+    country: str = ""
+    """ISO 3166, of the shop's own address."""
 
     @classmethod
     def of(cls, settings: object, index: Mapping[str, Any] | None) -> Self:
@@ -36,17 +38,20 @@ class ShopFacts:
         currency = values.get("woocommerce_currency")
         if not isinstance(currency, str) or not currency:
             raise incomplete()
+        country = values.get("woocommerce_default_country")
         home, zone = ((index or {}).get(name) for name in ("home", "timezone_string"))
         return cls(
             currency,
             values.get("woocommerce_enable_coupons", "yes") == "yes",
             home if isinstance(home, str) else "",
             zone if isinstance(zone, str) else "",
+            # With a state it is DE:DE-BY.
+            country.partition(":")[0] if isinstance(country, str) else "",
         )
 
 
 def setting_problems(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
-    """What in the shop's settings keeps codes or amounts from working."""
+    """What in the shop's settings keeps codes, amounts or surveys from working."""
     problems = []
     if facts.currency != shop.currency:
         problems.append(
@@ -57,6 +62,12 @@ def setting_problems(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
         problems.append(
             "Coupons are disabled in the shop, so no code works there. In WordPress open WooCommerce >"
             " Settings > General, tick Enable coupons and save."
+        )
+    if facts.country in shop.lacks_consent_in and not shop.settings.get("consent_meta_key"):
+        problems.append(
+            f"Customers in {facts.country} are asked with consent alone, nobody's is known, and WooCommerce"
+            " itself has none: their surveys are skipped (no_consent). Name the field of your newsletter plugin:"
+            f" tenfold shop settings {shop.slug} --set consent_meta_key=KEY"
         )
     return problems
 

@@ -95,7 +95,7 @@ def _settings(call: Call, reply: Reply) -> None:
     values = {
         "woocommerce_currency": shop.currency,
         "woocommerce_enable_coupons": "yes" if shop.has_coupons else "no",
-        "woocommerce_default_country": "DE",
+        "woocommerce_default_country": shop.country,
     }
     reply.body = [{"id": name, "label": name, "type": "text", "value": each} for name, each in values.items()]
 

@@ -78,6 +78,8 @@ class FakeShop:
     name: str = "Acme Goods"
     url: str = "https://acme.example"
     currency: str = "EUR"
+    country: str = "DE"
+    """With a state as in `DE:DE-BY`."""
     time_zone: str = "Europe/Berlin"
     has_coupons: bool = True
     """Whether *WooCommerce > Settings > General > Enable coupons* is on."""

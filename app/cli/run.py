@@ -183,7 +183,8 @@ def demo(
         Path | None, typer.Option(help="Replay real orders from this directory instead of generated ones.")
     ] = None,
     platform: Annotated[
-        str, typer.Option(help="Where the generated shop sells: checkout, or a fake of woocommerce.")
+        str,
+        typer.Option(help="Where the generated shop sells: checkout, or a fake of shopify or woocommerce."),
     ] = "checkout",
     exit_after: Annotated[
         bool, typer.Option("--exit", help="Exit after the summary instead of serving.")

@@ -40,6 +40,7 @@ class Figures:
     refused: int = 0
     approved: int = 0
     rewards: int = 0
+    rewards_spent: int = 0
     reversals: int = 0
     """Redemptions reversed, and rewards taken back in part or whole."""
     messages: int = 0
@@ -70,6 +71,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
         "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),
         "rewards": _count(Reward.brand_id, brand_id, Reward.granted_at.is_not(None)),
+        "rewards_spent": _count(Reward.brand_id, brand_id, Reward.used_at.is_not(None)),
         "messages": _count(Message.brand_id, brand_id, Message.sent_at.is_not(None)),
     }
     row = (

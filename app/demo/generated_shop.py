@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from app.brands.programme import CodeStyle, OfferTerms, Programme
+from app.brands.programme import CodeStyle, OfferTerms, Programme, RewardKind, RewardTerms
 from app.demo.people import Buyer, make_answer, make_buyer, make_random
 from app.demo.scenario import CENT, Phase, PlannedDelivery, PlannedResponse, Scenario, ShopSetup, with_code
 
@@ -17,7 +17,10 @@ SETUP = ShopSetup(
     time_zone="Europe/Berlin",
     locale="en",
     url="https://shop.example",
-    programme=Programme(offer=OfferTerms(code_style=CodeStyle.named)),
+    programme=Programme(
+        offer=OfferTerms(code_style=CodeStyle.named), reward=RewardTerms(kind=RewardKind.code)
+    ),
+    has_look=True,
 )
 _GOODS = (
     ("Enamel coffee pot", "39.00"),
@@ -33,7 +36,7 @@ _SHIPPING = Decimal("4.90")
 
 # Days before today. Surveys are sent three days after delivery, the hold lasts fourteen.
 _PAID, _DELIVERED, _ANSWERED, _FRIENDS, _FRIENDS_DELIVERED = 58, 55, 49.6, 45, 42
-_EARLY, _APPROVED, _LATE = 38, 29, 18
+_EARLY, _APPROVED, _SPENT, _LATE = 38, 29, 25, 18
 
 
 @dataclass
@@ -51,11 +54,9 @@ class _Shop:
         moment = self.today - timedelta(days=days_ago - spread * self.rng.random())
         return moment.replace(microsecond=0)
 
-    def add(
-        self, at: datetime, topic: str, data: dict[str, Any], *, code_choice: float | None = None
-    ) -> None:
+    def add(self, at: datetime, topic: str, data: dict[str, Any], **choices: float | None) -> None:
         self.deliveries.append(
-            PlannedDelivery(at, f"demo-{len(self.deliveries) + 1}", topic, data, code_choice)
+            PlannedDelivery(at, f"demo-{len(self.deliveries) + 1}", topic, data, **choices)
         )
 
     def buyer(self, *, contactable: bool = True) -> Buyer:
@@ -63,11 +64,9 @@ class _Shop:
         self.buyers.append(person)
         return person
 
-    def order(
-        self, number: int, buyer: Buyer, at: datetime, *, code_choice: float | None = None
-    ) -> dict[str, Any]:
+    def order(self, number: int, buyer: Buyer, at: datetime, **choices: float | None) -> dict[str, Any]:
         data = _order(self.rng, number, buyer, at)
-        self.add(at, "order.paid", data, code_choice=code_choice)
+        self.add(at, "order.paid", data, **choices)
         return data
 
     def deliver(self, order: dict[str, Any], at: datetime) -> None:
@@ -96,14 +95,16 @@ class _Shop:
 def make_scenario(*, orders: int, seed: int, today: datetime) -> Scenario:
     """A scenario of `orders` orders that ends `today`; the same seed makes the same one.
 
-    About a sixth are friends' orders with a code, and a tenth are so young that their surveys are
-    still to come.
+    About a sixth are friends' orders with a code, a few referrers spend their reward, and a tenth
+    are so young that their surveys are still to come.
     """
     shop = _Shop(make_random(seed), today)
     friends = orders // 6 or int(orders > 1)
-    young = orders // 10
-    _first_orders(shop, orders - friends - young)
-    _friends_orders(shop, orders - friends - young, friends)
+    young, spent = orders // 10, friends // 3
+    first = orders - friends - spent - young
+    _first_orders(shop, first)
+    _friends_orders(shop, first, friends)
+    _rewarded_orders(shop, first + friends, spent)
     _young_orders(shop, orders - young, young)
     deliveries = sorted(shop.deliveries, key=lambda delivery: delivery.at)
     return Scenario(
@@ -125,6 +126,7 @@ def _phases(today: datetime) -> list[Phase]:
         ("Friends order with the codes", _FRIENDS_DELIVERED + 0.2),
         ("Some send things back before the hold is over", _EARLY - 4),
         ("The hold is over: referrers are rewarded", _APPROVED - 3),
+        ("Referrers spend their rewards", _SPENT - 3),
         ("Late refunds take back what was given", _LATE - 4),
         ("Until today", 0),
     )
@@ -180,7 +182,7 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
                 continue
             case 4:
                 shop.refund(paid, shop.when(_LATE), "0.25")
-            case 5:
+            case 3:
                 shop.refund(paid, shop.when(_LATE), "1")
         shop.deliver(order, shop.when(_FRIENDS_DELIVERED))
         if shop.rng.random() < 0.5:
@@ -188,6 +190,14 @@ def _friends_orders(shop: _Shop, before: int, count: int) -> None:
             shop.responses[order["id"]] = PlannedResponse(
                 score, comment, after=timedelta(hours=shop.rng.randint(1, 40))
             )
+
+
+def _rewarded_orders(shop: _Shop, before: int, count: int) -> None:
+    """Orders of those whose reward was granted; who they are is known only then."""
+    for place in range(count):
+        buyer, at = shop.rng.choice(shop.buyers), shop.when(_SPENT)
+        order = shop.order(before + place + 1, buyer, at, reward_choice=shop.rng.random())
+        shop.deliver(order, at + timedelta(days=3))
 
 
 def _young_orders(shop: _Shop, before: int, count: int) -> None:

@@ -30,6 +30,7 @@ from app.demo.client import DemoClient
 from app.demo.console import Reporter
 from app.demo.environment import HOME, demo_settings, exclusive_database, serving
 from app.demo.figures import Figures, percentile
+from app.demo.look.dress import dress
 from app.demo.runner import ScenarioRunner
 from app.demo.scenario import Scenario, ShopSetup
 from app.demo.shared_clock import SharedClock
@@ -102,22 +103,27 @@ async def _run_scenario(
             first_code = await _run_phases(parts, created.brand, scenario, runner, simulated, reporter)
             await shared.end()
             summary = await _summary(parts.context, created, client) | storefront.summary()
-        summary["seconds"] = round(clock.monotonic() - began, 2)
-        summary["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
-        summary["note"] = scenario.note
-        links = await _links(parts.context, created.brand)
-        reporter.summary(summary, links)
-        reporter.close(f"Check every invariant of these data: TENFOLD_HOME={HOME} tenfold invariants")
+            summary["seconds"] = round(clock.monotonic() - began, 2)
+            summary["first_code_after_seconds"] = None if first_code is None else round(first_code - began, 2)
+            summary["note"] = scenario.note
+            links = await _links(parts.context, created.brand)
+            reporter.summary(summary, links)
+            reporter.close(f"Check every invariant of these data: TENFOLD_HOME={HOME} tenfold invariants")
+            if stay:
+                await _go_on(parts, reporter, links["dashboard"])
     finally:
         await client.close()
-    if stay:
-        reporter.open_browser(links["dashboard"])
-        reporter.close("Web and worker go on; stop them with Ctrl-C.")
-        stop = asyncio.Event()
-        try:
-            await work(parts, stop)
-        finally:
-            stop.set()
+
+
+async def _go_on(parts: Parts, reporter: Reporter, dashboard: str | None) -> None:
+    """Work in real time until stopped; the shop's platform can still be called."""
+    reporter.open_browser(dashboard)
+    reporter.close("Web and worker go on; stop them with Ctrl-C.")
+    stop = asyncio.Event()
+    try:
+        await work(parts, stop)
+    finally:
+        stop.set()
 
 
 async def _run_phases(
@@ -167,7 +173,7 @@ def _platform(name: str, data: Path | None) -> Platform:
 async def create_shop(
     context: AppContext, setup: ShopSetup, platform: Platform = Platform.checkout
 ) -> DemoShop:
-    """Create brand, shop, programme, one staff member and an API key for reading."""
+    """Create brand, shop, programme, its look, one staff member and an API key for reading."""
     async with context.sessions.begin() as session:
         brand = await add_brand(
             session,
@@ -192,6 +198,8 @@ async def create_shop(
             platform_settings=new_settings(platform, SETTINGS.get(platform, {})),
         )
         await change_programme(session, brand.id, setup.programme, actor=actor)
+        if setup.has_look:
+            await dress(session, brand.id, actor=actor)
         await staff.add_staff(session, brand.id, STAFF, Role.admin, actor=actor)
         return DemoShop(brand, shop, secret, await keys.add_key(session, brand.id, [Scope.read], actor=actor))
 

@@ -4,24 +4,26 @@ import asyncio
 import heapq
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from app.base import clock
+from app.base import clock, money
 from app.base.context import AppContext
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.demo.client import DemoClient
-from app.demo.scenario import PlannedDelivery, Scenario, with_code
+from app.demo.scenario import PlannedDelivery, Scenario, with_code, with_reward
 from app.demo.simulated_clock import SimulatedClock
 from app.demo.storefronts import CheckoutStorefront, Storefront
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
-from app.referrals.models import Code, Referrer
+from app.referrals.models import Code, Referrer, Reward
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import CodeKind, PublicationState
+from app.referrals.rules import CodeKind, PublicationState, RewardStatus
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
@@ -35,6 +37,15 @@ class _ActiveCode:
 
     display: str
     slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnCode:
+    """The code of an unspent reward, what it is worth, and its owner's address."""
+
+    display: str
+    amount: Decimal
+    email: str
 
 
 @dataclass
@@ -70,6 +81,9 @@ class ScenarioRunner:
         self._seen_surveys: set[UUID] = set()
         self._responses: list[tuple[datetime, str, UUID]] = []
         self._codes: list[_ActiveCode] = []
+        self._own_codes: list[_OwnCode] = []
+        orders = (each.data for each in scenario.deliveries if "customer" in each.data)
+        self._buyers = {data["customer"]["email"]: data["customer"] for data in orders}
         self._result = PhaseResult()
         self.first_code_at: float | None = None
         """When the first promoter's code was seen, on the monotonic clock."""
@@ -115,14 +129,20 @@ class ScenarioRunner:
         friends = [delivery for delivery in due if delivery.code_choice is not None]
         if friends:
             await self._load_codes()
+        if any(delivery.reward_choice is not None for delivery in due):
+            await self._load_own_codes()
         if self._codes:
             await self._client.visit([f"/r/{self._code_for(delivery).slug}" for delivery in friends])
         self._result.deliveries += await self._storefront.deliver(
             [(delivery.delivery_id, self._body(delivery)) for delivery in due]
         )
 
-    def _body(self, delivery: PlannedDelivery) -> dict[str, object]:
+    def _body(self, delivery: PlannedDelivery) -> dict[str, Any]:
         data = delivery.data
+        if delivery.reward_choice is not None and self._own_codes:
+            own = self._own_codes.pop(int(delivery.reward_choice * len(self._own_codes)))
+            buyer = self._buyers[own.email]
+            data = with_reward(data, own.display, amount=own.amount, customer=buyer)
         if delivery.code_choice is not None and self._codes:
             self._result.friends += 1
             code = self._code_for(delivery)
@@ -205,3 +225,23 @@ class ScenarioRunner:
             self._codes = [_ActiveCode(row.display, row.slug) for row in await session.execute(active)]
         if self._codes and self.first_code_at is None:
             self.first_code_at = clock.monotonic()
+
+    async def _load_own_codes(self) -> None:
+        """Load the codes of unspent rewards, in an order that every run repeats."""
+        unspent = (
+            select(Code.display, Customer.email, Reward.net_amount, Reward.currency)
+            .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id))
+            .join(Referrer, (Referrer.brand_id == Reward.brand_id) & (Referrer.id == Reward.referrer_id))
+            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+            .where(
+                Code.brand_id == self._brand_id,
+                Reward.status == RewardStatus.granted,
+                Customer.email.is_not(None),
+            )
+            .order_by(Customer.email, Code.display)
+        )
+        async with self._context.sessions() as session:
+            self._own_codes = [
+                _OwnCode(row.display, money.to_decimal(row.net_amount, row.currency), row.email)
+                for row in await session.execute(unspent)
+            ]

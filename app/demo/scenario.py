@@ -16,6 +16,8 @@ class PlannedDelivery:
     """One webhook delivery of the checkout platform, sent at the time `at`.
 
     `code_choice` in [0, 1) marks a friend's order: it picks one of the codes active by then.
+    `reward_choice` in [0, 1) marks the order of a referrer who spends a reward: it picks one that
+    is unspent by then, and its owner is the buyer; where there is none it is an order like others.
     """
 
     at: datetime
@@ -23,6 +25,7 @@ class PlannedDelivery:
     topic: str
     data: Mapping[str, Any]
     code_choice: float | None = None
+    reward_choice: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class ShopSetup:
     locale: str
     url: str
     programme: Programme
+    has_look: bool = False
+    """Whether it is the brand whose images lie in `app/demo/look/`."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,35 @@ class Scenario:
         return after if after == moment else after - self.grain
 
 
+def order_number(order_id: str) -> int:
+    """The number in a generated order's id."""
+    return int(order_id.removeprefix("order-"))
+
+
+def buyer_number(customer: Mapping[str, Any]) -> int:
+    """The number of a generated buyer, by the customer object of a delivery."""
+    return int(customer["id"].removeprefix("buyer-"))
+
+
+def shipping_of(order: Mapping[str, Any]) -> Decimal:
+    """What an order pays for shipping."""
+    return Decimal(order["total"]) + Decimal(order["discount_total"]) - Decimal(order["subtotal"])
+
+
 def with_code(order: Mapping[str, Any], code: str, *, slug: str | None, percent: Decimal) -> dict[str, Any]:
     """The order of a friend who came by a share link: with the code and the discount in percent."""
     off = (Decimal(order["subtotal"]) * percent / 100).quantize(CENT, ROUND_DOWN)
+    return {**_discounted(order, code, off), "referral": slug}
+
+
+def with_reward(
+    order: Mapping[str, Any], code: str, *, amount: Decimal, customer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The order of a referrer who spends a reward of this amount by its code."""
+    off = min(amount, Decimal(order["subtotal"])).quantize(CENT)
+    return {**_discounted(order, code, off), "customer": customer}
+
+
+def _discounted(order: Mapping[str, Any], code: str, off: Decimal) -> dict[str, Any]:
     total = Decimal(order["total"]) - off
-    return {
-        **order,
-        "discount_codes": [code],
-        "referral": slug,
-        "discount_total": str(off),
-        "total": str(total),
-    }
+    return {**order, "discount_codes": [code], "discount_total": str(off), "total": str(total)}

@@ -96,14 +96,18 @@ def test_demo_plays_the_whole_story_and_violates_no_invariant(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_demo_sells_at_a_fake_of_woocommerce_whose_carts_know_the_codes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("platform", ["woocommerce", "shopify"])
+def test_demo_sells_at_a_fake_whose_carts_know_the_codes(tmp_path: Path, platform: str) -> None:
     port = str(free_port())
-    done = tenfold(tmp_path, "demo", "--orders", "18", "--platform", "woocommerce", "--port", port, "--exit")
+    done = tenfold(tmp_path, "demo", "--orders", "24", "--platform", platform, "--port", port, "--exit")
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
-    assert (summary["orders"], summary["schema_violations"], summary["coupons_refused"]) == (18, 0, 0)
-    assert summary["coupons"] > summary["codes"] > 0, "with those of the pool"
-    assert summary["coupon_uses"] == summary["redemptions"] + summary["refused"] > 0
+    assert (summary["orders"], summary["schema_violations"], summary["carts_refused"]) == (24, 0, 0)
+    assert summary["shop_codes"] > summary["codes"] > 0, "with those of the pool"
+    friends, own = summary["redemptions"] + summary["refused"], summary["rewards_spent"]
+    assert summary["shop_code_uses"] == friends + own
+    assert min(friends, own, summary["reversals"], summary["shop_codes_deleted"]) > 0
+    assert 0 < summary["shop_rewards"] < summary["rewards"], "those taken back are gone"
     looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
     try:
         assert json.loads(looked.stdout)["violations"] == []
@@ -112,7 +116,7 @@ def test_demo_sells_at_a_fake_of_woocommerce_whose_carts_know_the_codes(tmp_path
 
 
 async def test_demo_refuses_a_platform_that_it_cannot_play():
-    for platform, data in (("shopify", None), ("woocommerce", Path("real"))):
+    for platform, data in (("bigcommerce", None), ("woocommerce", Path("real"))):
         with pytest.raises(AppError) as refused:
             await run(orders=1, seed=1, port=0, data=data, stay=False, platform=platform)
         assert refused.value.code == "bad_platform"

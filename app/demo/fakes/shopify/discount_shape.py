@@ -1,8 +1,9 @@
 """How the fake shows a discount."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from app.base import clock
 from app.demo.fakes.shopify.paging import page
 from app.demo.fakes.shopify.state import FakeDiscount, FakeShop
 
@@ -49,8 +50,8 @@ def _codes(shop: FakeShop, discount: FakeDiscount, asked: dict[str, Any]) -> dic
 def _status(discount: FakeDiscount) -> str:
     if discount.has_ended:
         return "EXPIRED"
-    now = datetime.now(UTC)
-    return "SCHEDULED" if datetime.fromisoformat(discount.given["startsAt"]) > now else "ACTIVE"
+    starts_at = datetime.fromisoformat(discount.given["startsAt"])
+    return "SCHEDULED" if starts_at > clock.now() else "ACTIVE"
 
 
 def _combines(given: dict[str, Any]) -> dict[str, bool]:

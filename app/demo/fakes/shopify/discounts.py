@@ -1,11 +1,11 @@
 """Discounts and their codes: resolvers by field."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
+from app.base import clock
 from app.demo.fakes.shopify.discount_shape import show_count, show_discount
 from app.demo.fakes.shopify.paging import page
 from app.demo.fakes.shopify.state import (
@@ -110,7 +110,9 @@ def delete_codes(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, An
     ids = set(given.get("ids") or [])
 
     def work() -> None:
-        discount.codes = {key: each for key, each in discount.codes.items() if each.id not in ids}
+        kept = {key: each for key, each in discount.codes.items() if each.id not in ids}
+        shop.codes_deleted += len(discount.codes) - len(kept)
+        discount.codes = kept
 
     return {"job": _start(shop, work), "userErrors": []}
 
@@ -118,8 +120,10 @@ def delete_codes(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, An
 def delete_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any]:
     """`discountCodeDelete`."""
     shop: FakeShop = info.context
-    if shop.discounts.pop(given["id"], None) is None:
+    discount = shop.discounts.pop(given["id"], None)
+    if discount is None:
         return {"deletedCodeDiscountId": None, "userErrors": [_missing()]}
+    shop.codes_deleted += len(discount.codes)
     return {"deletedCodeDiscountId": given["id"], "userErrors": []}
 
 
@@ -146,7 +150,7 @@ def deactivate_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[
     discount = shop.discounts.get(given["id"])
     if discount is None:
         return {"codeDiscountNode": None, "userErrors": [_missing()]}
-    discount.given["endsAt"] = datetime.now(UTC).isoformat()
+    discount.given["endsAt"] = clock.now().isoformat()
     return {"codeDiscountNode": _code_node(shop, discount), "userErrors": []}
 
 

@@ -30,6 +30,8 @@ class FakeShopify:
         self.intercept: Intercept | None = None
         self.requests: list[tuple[str, Mapping[str, Any]]] = []
         """Path and body of each request, in order."""
+        self.violations: list[str] = []
+        """What Shopify's schema does not know in our documents."""
         self._port = port
 
     def account(self, shop: FakeShop) -> str:
@@ -98,7 +100,11 @@ class FakeShopify:
             return web.json_response({"errors": message}, status=401)
         body = await request.json()
         self.requests.append((request.path, body))
-        return web.json_response(run_document(shop, body["query"], body.get("variables")))
+        reply = run_document(shop, body["query"], body.get("variables"))
+        # What was carried out, also in part, has data; a call beyond the shop's limit has its cost.
+        if not {"data", "extensions"} & reply.keys():
+            self.violations += [each["message"] for each in reply["errors"]]
+        return web.json_response(reply)
 
 
 def _page(status: int, text: str) -> web.Response:

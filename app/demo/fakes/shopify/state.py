@@ -1,12 +1,17 @@
-"""What the fake knows of its shops: facts, access, webhooks, discounts and orders."""
+"""What the fake knows of its shops: facts, access, webhooks, discounts and orders.
+
+Its time is that of `app.base.clock`, which the demo simulates; only access tokens end by the wall.
+"""
 
 import itertools
 import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from app.base import clock
 
 ALL_SCOPES = frozenset(
     {
@@ -22,9 +27,18 @@ _numbers = itertools.count(7_000_000_000_000_000_001)
 """Ids are beyond 2^53, as many of Shopify's are."""
 
 
+def new_number() -> int:
+    """A new id, as webhooks write it."""
+    return next(_numbers)
+
+
 def new_gid(kind: str) -> str:
     """A new global id, such as `gid://shopify/Order/7000000000000000001`."""
-    return f"gid://shopify/{kind}/{next(_numbers)}"
+    return f"gid://shopify/{kind}/{new_number()}"
+
+
+def _seconds() -> float:
+    return clock.now().timestamp()
 
 
 @dataclass
@@ -59,6 +73,7 @@ class FakeCode:
     id: str
     code: str
     uses: list[float] = field(default_factory=list)
+    """Seconds of the clock."""
 
 
 @dataclass
@@ -69,13 +84,15 @@ class FakeDiscount:
     given: dict[str, Any]
     codes: dict[str, FakeCode] = field(default_factory=dict)
     """By the code in lower case."""
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    used_by: list[int] = field(default_factory=list)
+    """The customers who ordered with any of the codes."""
+    created_at: datetime = field(default_factory=clock.now)
 
     @property
     def has_ended(self) -> bool:
         """Whether its codes work no more."""
         ends = self.given.get("endsAt")
-        return ends is not None and datetime.fromisoformat(ends) <= datetime.now(UTC)
+        return ends is not None and datetime.fromisoformat(ends) <= clock.now()
 
 
 @dataclass
@@ -86,7 +103,7 @@ class FakeBulkCreation:
     discount_id: str
     codes: list[str]
     polls_left: int
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created_at: datetime = field(default_factory=clock.now)
     results: list[tuple[str, FakeCode | None, dict[str, Any] | None]] = field(default_factory=list)
     is_done: bool = False
 
@@ -108,12 +125,12 @@ class FakeBucket:
     maximum: float = 2_000.0
     rate: float = 100.0
     available: float = 2_000.0
-    at: float = field(default_factory=time.monotonic)
+    at: float = field(default_factory=_seconds)
 
     def take(self, cost: float) -> bool:
         """Take the points of a call; False, and nothing taken, where there are too few."""
-        now = time.monotonic()
-        self.available = min(self.available + (now - self.at) * self.rate, self.maximum)
+        now = _seconds()
+        self.available = min(self.available + max(0.0, now - self.at) * self.rate, self.maximum)
         self.at = now
         if cost > self.available:
             return False
@@ -150,6 +167,8 @@ class FakeShop:
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
     """The newest last; `id`, `email`, `phone` and `customer` are read."""
+    codes_deleted: int = 0
+    """How many codes were taken out of the shop."""
     bucket: FakeBucket = field(default_factory=FakeBucket)
     polls_until_done: int = 2
     search_lags: bool = False
@@ -190,14 +209,24 @@ class FakeShop:
         The limit of uses holds for each code of a discount.
         """
         found = self.find_code(code)
-        if found is None or found[0].has_ended:
+        if found is None or found[0].has_ended or is_used_up(*found):
             return False
-        limit = found[0].given.get("usageLimit")
-        if limit is not None and len(found[1].uses) >= limit:
-            return False
-        found[1].uses.append(time.monotonic())
+        count_use(*found)
         return True
 
     def counted_uses(self, code: FakeCode) -> int:
         """The uses that are counted by now."""
-        return sum(at <= time.monotonic() - self.usage_lag_seconds for at in code.uses)
+        return sum(at <= _seconds() - self.usage_lag_seconds for at in code.uses)
+
+
+def is_used_up(discount: FakeDiscount, code: FakeCode) -> bool:
+    """Whether the code was used as often as the discount lets each of its codes be used."""
+    limit = discount.given.get("usageLimit")
+    return limit is not None and len(code.uses) >= limit
+
+
+def count_use(discount: FakeDiscount, code: FakeCode, customer_id: int | None = None) -> None:
+    """Count a use, now, of a customer where one is known."""
+    code.uses.append(_seconds())
+    if customer_id is not None:
+        discount.used_by.append(customer_id)

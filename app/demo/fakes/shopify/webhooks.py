@@ -5,12 +5,12 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 from graphql import GraphQLResolveInfo
 
+from app.base import clock
 from app.demo.fakes.shopify.access import topic_refusal
 from app.demo.fakes.shopify.paging import page
 from app.demo.fakes.shopify.state import FakeApp, FakeShop, FakeWebhook, new_gid
@@ -105,7 +105,7 @@ def _headers(shop: FakeShop, app: FakeApp, topic: str, raw: bytes) -> dict[str, 
         "X-Shopify-Shop-Domain": shop.domain,
         "X-Shopify-API-Version": "2026-07",
         "X-Shopify-Webhook-Id": secrets.token_hex(16),
-        "X-Shopify-Triggered-At": datetime.now(UTC).isoformat(),
+        "X-Shopify-Triggered-At": clock.now().isoformat(),
         "X-Shopify-Hmac-Sha256": signature,
     }
 

@@ -1,11 +1,12 @@
 """Coupons: created, changed, deleted, listed, and used in carts."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.base import clock
 from app.demo.fakes.woocommerce.errors import RestError, invalid_id
 from app.demo.fakes.woocommerce.state import FakeCoupon, FakeShop, code_of, decimals, page_of, stamp
 
@@ -58,7 +59,7 @@ def update_coupon(shop: FakeShop, number: int, body: Mapping[str, Any]) -> FakeC
         coupon.code = code_of(body["code"])
         shop.add_coupon(coupon)
     _apply(shop, coupon, body)
-    coupon.modified_at = datetime.now(UTC)
+    coupon.modified_at = clock.now()
     return coupon
 
 
@@ -69,6 +70,7 @@ def delete_coupon(shop: FakeShop, number: int, *, force: bool) -> FakeCoupon:
         raise invalid_id("coupon", 404)
     if force:
         shop.remove_coupon(coupon)
+        shop.coupons_deleted += 1
     elif coupon.status == "trash":
         raise RestError("woocommerce_rest_already_trashed", "The shop_coupon has already been deleted.", 410)
     else:
@@ -199,7 +201,7 @@ def discount_of(
     if not shop.has_coupons or coupon is None:
         raise CartRefusal(f'Coupon "{code}" does not exist!')
     given = coupon.given
-    if coupon.expires_at is not None and (now or datetime.now(UTC)) > coupon.expires_at:
+    if coupon.expires_at is not None and (now or clock.now()) > coupon.expires_at:
         raise CartRefusal("This coupon has expired.")
     if given["usage_limit"] and len(coupon.used_by) >= given["usage_limit"]:
         raise CartRefusal("Coupon usage limit has been reached.")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.base import clock
 from app.demo.fakes.woocommerce.coupons import discount_of
 from app.demo.fakes.woocommerce.errors import RestError, invalid_parameters
 from app.demo.fakes.woocommerce.state import FakeShop, decimals, page_of, stamp
@@ -53,7 +54,7 @@ def place_order(
 
     Each coupon counts one use by the e-mail address, as for a guest.
     """
-    now = at or datetime.now(UTC)
+    now = at or clock.now()
     lines = [FakeLine("Mug", goods, sku="MUG")] if isinstance(goods, Decimal) else goods
     total = sum((each.price * each.quantity for each in lines), Decimal(0))
     found = [
@@ -103,7 +104,7 @@ def _line(shop: FakeShop, line: FakeLine, paid: Decimal) -> dict[str, Any]:
 
 def change_order(shop: FakeShop, number: int, status: str, *, at: datetime | None = None) -> dict[str, Any]:
     """Give an order another status; `completed` has its time."""
-    now = at or datetime.now(UTC)
+    now = at or clock.now()
     order = shop.orders[number]
     order |= {"status": status, **_dates(shop, date_modified=now)}
     if status == "completed":
@@ -120,7 +121,7 @@ def refund_order(
     at: datetime | None = None,
 ) -> dict[str, Any]:
     """Refund a part of an order, of which `shipping` is for its shipping; returns the order."""
-    now = at or datetime.now(UTC)
+    now = at or clock.now()
     order = shop.orders[number]
     lines = []
     if shipping:

@@ -4,11 +4,13 @@ import itertools
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from app.base import clock
 
 _Row = TypeVar("_Row")
 
@@ -46,7 +48,7 @@ class FakeWebhook:
     secret: str
     status: str = "active"
     failures: int = 0
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created_at: datetime = field(default_factory=clock.now)
 
 
 @dataclass
@@ -60,8 +62,8 @@ class FakeCoupon:
     status: str = "publish"
     expires_at: datetime | None = None
     used_by: list[str] = field(default_factory=list)
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    modified_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created_at: datetime = field(default_factory=clock.now)
+    modified_at: datetime = field(default_factory=clock.now)
 
     @property
     def is_published(self) -> bool:
@@ -98,6 +100,8 @@ class FakeShop:
     refunds: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     """By order."""
     customers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    coupons_deleted: int = 0
+    """How many coupons were deleted for good."""
     pings: list[int] = field(default_factory=list)
     """What the addresses of new webhooks answered to their pings; 0 for nothing."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(101))

@@ -40,7 +40,10 @@ class FriendCode:
 async def find_friend_code(
     session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime
 ) -> FriendCode | None:
-    """The code that this visitor was given today and can still use; None where there is none."""
+    """The code that this visitor was given today and can still use; None where there is none.
+
+    One that left the shop, since the link was used up for a while, is none.
+    """
     found = await session.execute(
         select(Code, CodePublication.state)
         .join(Visit, (Visit.brand_id == Code.brand_id) & (Visit.code_id == Code.id))
@@ -55,6 +58,7 @@ async def find_friend_code(
             Visit.referrer_id == offer.referrer_id,
             Visit.visitor == visitor.key,
             Code.parent_id == offer.share.id,
+            CodePublication.state.not_in([PublicationState.revoking, PublicationState.revoked]),
         )
     )
     row = found.first()

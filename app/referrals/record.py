@@ -20,6 +20,7 @@ from app.referrals.amount_rules import booked_discount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision, counts_at
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
+from app.referrals.revoke import revoke_unused
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 
 _REDEMPTION = [
@@ -67,14 +68,19 @@ async def record_decisions(
 
     The uses of the codes are counted. An order that was redeemed concurrently is left out.
     """
-    written = await _write(session, brand.id, context, decisions)
+    written = await _write(session, brand.id, context, decisions, now=now)
     await write_rewards(session, brand.id, context, written)
     await post_entries(session, brand, [_discount(each) for each in written], now=now)
     return written
 
 
 async def _write(
-    session: AsyncSession, brand_id: int, context: RedemptionContext, decisions: Sequence[RedemptionDecision]
+    session: AsyncSession,
+    brand_id: int,
+    context: RedemptionContext,
+    decisions: Sequence[RedemptionDecision],
+    *,
+    now: datetime,
 ) -> list[RedemptionDecision]:
     """Write the redemptions and count their uses; returns what was written.
 
@@ -85,7 +91,7 @@ async def _write(
     written = await _insert(session, brand_id, context, decisions)
     winners = [each for each in decisions if each.reason is None and each.candidate.key in written]
     won = Counter(code_id for each in winners for code_id in counts_at(each.code))
-    await take_uses(session, brand_id, won)
+    await take_uses(session, brand_id, won, now=now)
     missed = [each for each in decisions if each.candidate.key not in written]
     late = [replace(each, reason=RefusalReason.already_used_by_friend) for each in missed]
     # An order that was redeemed concurrently has its row, and this second insert leaves it out.
@@ -165,22 +171,25 @@ _TAKE = text("""
     UPDATE codes SET uses = uses + taken.count
     FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS taken (id, count)
     WHERE codes.brand_id = :brand_id AND codes.id = taken.id AND uses + taken.count <= max_uses
-    RETURNING codes.id
+    RETURNING codes.id, NOT redeemable AND uses = max_uses AS is_spent_link
 """)
 
 
-async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int]) -> None:
+async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int], *, now: datetime) -> None:
     """Count the uses of locked codes, parents included; a negative number gives some back.
 
-    The condition repeats what the lock guarantees: where it fails the batch is rolled back.
+    Where a link is used up by them, the other codes that its friends were given leave the shop. The
+    condition repeats what the lock guarantees: where it fails the batch is rolled back.
     """
     if not won:
         return
-    taken = await session.scalars(
-        _TAKE, {"brand_id": brand_id, "ids": list(won), "counts": list(won.values())}
-    )
-    if len(taken.all()) != len(won):
+    given = {"brand_id": brand_id, "ids": list(won), "counts": list(won.values())}
+    taken = (await session.execute(_TAKE, given)).all()
+    if len(taken) != len(won):
         raise RuntimeError("a code was used up while it was locked")
+    spent = [row.id for row in taken if row.is_spent_link]
+    if spent:
+        await revoke_unused(session, brand_id, spent, now=now)
 
 
 async def write_rewards(

@@ -239,7 +239,7 @@ async def _write(
     lost = [each.redemption for each in moved if each.decision.reason is not None]
     uses = Counter(each for one in won for each in counts_at(context.codes[one.redemption.code_id]))
     uses.subtract(each for one in lost for each in counts_at(context.codes[one.code_id]))
-    await take_uses(session, brand.id, {code_id: count for code_id, count in uses.items() if count})
+    await take_uses(session, brand.id, {code_id: count for code_id, count in uses.items() if count}, now=now)
     await write_rewards(session, brand.id, context, [each.decision for each in won if not each.had_reward])
     await record_events(session, brand.id, [Event("redemption.reversed", each.id, now) for each in lost])
     posted = [one for each in moved for one in (_back(each.before), _discount(each.redemption, now=now))]

@@ -70,6 +70,11 @@ class FriendOffer:
         return not self.share.redeemable
 
     @property
+    def uses_left(self) -> int:
+        """How many more orders count by the link, at least one."""
+        return self.share.max_uses - self.share.uses
+
+    @property
     def link(self) -> str | None:
         """To the shop with the code applied; None without a code or an address of the shop."""
         if self.shop.url is None or self.code is None:

@@ -1,10 +1,12 @@
 """The customers' pages in a real Chromium: nothing scrolls sideways, nobody is shut out, and they
 are light."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 import pytest
+from aiohttp.web import Request
 from sqlalchemy import update
 
 from app.base import clock
@@ -129,10 +131,15 @@ async def test_the_link_is_copied_with_one_press(site):
         assert await page.evaluate("navigator.clipboard.readText()") == await page.input_value("#share-link")
 
 
+async def slow(_request: Request) -> None:
+    """A shop that takes its time for each call."""
+    await asyncio.sleep(0.2)
+
+
 @pytest.mark.slow
 async def test_a_code_that_the_shop_does_not_know_yet_appears_by_itself_once_it_does(context, brand, browser):
     async with connected_shop(context, brand) as fern:
-        fern.fake.seconds = 0.2
+        fern.fake.intercept = slow
         survey = await sent_survey(fern.context, brand, fern.shop)
         link = f"/s/{context.tokens.link('survey', brand.id, survey.id)}"
         async with serve(app_of(fern.context, router), browser, link) as site:

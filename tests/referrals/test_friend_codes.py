@@ -93,6 +93,7 @@ async def test_button_gives_each_visitor_one_code_a_day_which_leads_to_the_shop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = await client.get(path)
+    assert "For 2 more orders by this link" in seen.text
     assert f'<form method="post" action="{path}">' in seen.text
     assert share.display not in seen.text
     assert "discount=" not in seen.text
@@ -291,3 +292,34 @@ async def test_connected_shop_gives_codes_of_its_pool_which_work_once_and_leave_
         await disable_code(session, fern.brand, share.code, actor=cli_actor(fern.brand.id), now=NOW)
     await fern.publish_all()
     assert not {late.code, *ready} & set(fern.codes_there())
+
+
+async def test_codes_that_nobody_used_leave_the_shop_once_their_link_is_used_up(fern: ConnectedShop) -> None:
+    await set_terms(fern.context, fern.brand, {"offer": {"code_per": "friend", "max_uses_per_code": 2}})
+    share = await fern.issue()
+    async with fern.context.sessions() as session:
+        slug = await session.scalar(select(Referrer.slug).where(Referrer.id == share.referrer_id))
+    assert slug is not None
+    first, second, third = [await press(fern, slug, who) for who in "abc"]
+    await fern.publish()
+    await friend_orders(fern.context, fern.brand, fern.shop, first.code, plan=True)
+    await fern.publish_all()
+    assert {first.code, second.code, third.code} <= set(fern.codes_there()), "one use is left"
+    won = await friend_orders(fern.context, fern.brand, fern.shop, second.code, plan=True)
+    await fern.publish_all()
+    assert third.code not in fern.codes_there()
+    async with fern.context.sessions() as session:
+        assert await find_offer(session, slug, now=NOW) is None, "the page of a link that is used up"
+        assert not await check(session, fern.context.tokens)
+
+    await change_order(fern.context, fern.brand, won.order_id, cancelled_at=NOW)
+    async with fern.context.sessions() as session:
+        offer = await find_offer(session, slug, now=NOW)
+    assert offer is not None
+    assert offer.uses_left == 1
+    another = await press(fern, slug, "c")
+    await fern.publish()
+    assert another.code != third.code
+    assert another.code in fern.codes_there()
+    again = await friend_orders(fern.context, fern.brand, fern.shop, third.code, plan=True)
+    assert again.status is RedemptionStatus.pending, "who entered it in time is not refused"

@@ -190,7 +190,7 @@ async def test_unknown_used_and_expired_codes_get_the_same_page(
     await set_publication(context, code, PublicationState.sending)
     pending = await client.get(f"/r/{slug}")
     assert pending.status_code == 200
-    assert "reload this page in a moment" in pending.text
+    assert "which takes a moment" in pending.text
     assert code.display not in pending.text
     await set_publication(context, code, PublicationState.live)
     await set_terms(context, brand, {"redemptions_enabled": False})
@@ -246,7 +246,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
         "mailto:?subject=",
         "sms:?&amp;body=",
         "Your message, which you can change before it goes:",
-        '<p class="bubble more" dir="auto">Ad: I get €10 if you order. 10% off at Acme Goods',
+        '<p class="bubble more" dir="auto" data-now="message">Ad: I get €10 if you order. 10% off at Acme Goods',
         '<svg role="img"',
         "Your link was visited once.",
         "€15",

@@ -9,6 +9,7 @@ from app.base.config import Settings
 from app.base.db import Sessions, make_reading_sessions
 from app.base.journal import Journal
 from app.base.precedence import Precedence
+from app.base.reading import Reading
 from app.base.tokens import Tokens
 
 
@@ -40,8 +41,12 @@ class AppContext:
 
     @cached_property
     def reading_sessions(self) -> Sessions:
-        """For pages: each statement is a transaction of its own."""
+        """For what reads a little: each statement is a transaction of its own."""
         return make_reading_sessions(self.engine)
+
+    def reading(self) -> Reading:
+        """For a page that is only shown: as `reading_sessions`, for prepared statements alone."""
+        return Reading(self.engine)
 
     @cached_property
     def precedence(self) -> Precedence:

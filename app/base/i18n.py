@@ -11,7 +11,7 @@ Texts carry values by name, `%(name)s`; a literal per cent sign is written `%%`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
@@ -67,8 +67,14 @@ def language_tag(language: str) -> str:
     return language.partition("@")[0]
 
 
+@cache
+def _by_lower_case() -> Mapping[str, str]:
+    return {tag.lower(): tag for tag in languages()}
+
+
+@lru_cache(maxsize=1024)
 def _language_of(*locales: str | None) -> str:
-    known = {tag.lower(): tag for tag in languages()}
+    known = _by_lower_case()
     for locale in locales:
         parts = (locale or "").replace("_", "-").lower().split("-")
         while parts:
@@ -124,6 +130,7 @@ def translate_plural(language: str, one: str, many: str, count: int, /, **values
     return translations(language).ngettext(one, many, count) % {"num": count, **values}
 
 
+@lru_cache(maxsize=4096)
 def shown_amount(minor: int, currency: str, language: str, *locales: str | None) -> str:
     """An amount in minor units as the reader's language and region write it.
 
@@ -132,13 +139,13 @@ def shown_amount(minor: int, currency: str, language: str, *locales: str | None)
     return shown_decimal(money.to_decimal(minor, currency), currency, language, *locales)
 
 
+@lru_cache(maxsize=4096)
 def shown_decimal(amount: Decimal, currency: str, language: str, *locales: str | None) -> str:
     """As `shown_amount`, of major units, rounded half up to the currency's decimals."""
     rounded = amount.quantize(Decimal(1).scaleb(-money.exponent(currency)), ROUND_HALF_UP)
     return _shown_amount(rounded, currency, _number_locale(language, *locales))
 
 
-@lru_cache(maxsize=4096)
 def _shown_amount(amount: Decimal, currency: str, locale: Locale) -> str:
     places = 0 if amount == amount.to_integral_value() else money.exponent(currency)
     decimals = f"0.{'0' * places}" if places else "0"
@@ -149,13 +156,10 @@ def _shown_amount(amount: Decimal, currency: str, locale: Locale) -> str:
     return re.sub(r"([A-Z])(?=\d)", "\\1\u00a0", text)
 
 
+@lru_cache(maxsize=1024)
 def shown_percent(percent: Decimal, language: str, *locales: str | None) -> str:
     """A percentage as the reader's language writes it: `12.5%`, in German `12,5 %`."""
-    return _shown_percent(percent, _number_locale(language, *locales))
-
-
-@lru_cache(maxsize=1024)
-def _shown_percent(percent: Decimal, locale: Locale) -> str:
+    locale = _number_locale(language, *locales)
     pattern = re.sub(r"0(?![0#,])", "0.###", locale.percent_formats[None].pattern)
     return format_percent(percent / 100, format=pattern, locale=locale)
 
@@ -190,33 +194,26 @@ def parse_locale(locale: str | None) -> Locale | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def likely_territory(language: str) -> str | None:
     """The country where most people speak the language, by CLDR: `DE` of `de`, `US` of `en`."""
     tag = language_tag(language).replace("-", "_")
     return Locale.parse(get_global("likely_subtags").get(tag, tag)).territory
 
 
+@lru_cache(maxsize=4096)
 def long_date(day: date, language: str, *locales: str | None) -> str:
     """The day in words, `31 December 2026`, in the conventions of `regional_locale`."""
-    return _long_date(day, regional_locale(language, *locales))
+    return format_date(day, format="long", locale=regional_locale(language, *locales))
 
 
 @lru_cache(maxsize=4096)
-def _long_date(day: date, locale: Locale) -> str:
-    return format_date(day, format="long", locale=locale)
-
-
 def short_date(day: date, language: str, *locales: str | None) -> str:
     """The day of a near date, `31 Dec`, in the conventions of `regional_locale`."""
-    return _short_date(day, regional_locale(language, *locales))
-
-
-@lru_cache(maxsize=4096)
-def _short_date(day: date, locale: Locale) -> str:
-    return format_skeleton("MMMd", day, locale=locale)
+    return format_skeleton("MMMd", day, locale=regional_locale(language, *locales))
 
 
 def reload_catalogs() -> None:
     """Read the folder again on the next use; for tests with a catalog of their own."""
-    _catalogs.cache_clear()
-    translations.cache_clear()
+    for cached in (_catalogs, _by_lower_case, _language_of, translations):
+        cached.cache_clear()

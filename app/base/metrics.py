@@ -1,5 +1,7 @@
 """The metrics at `/metrics` for Prometheus: requests by route, and how far the work lags behind."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
@@ -40,6 +42,19 @@ FENCED = Gauge(
 CIRCUIT_OPEN = Gauge(
     "tenfold_circuit_open", "1 for a provider that nothing is sent by.", ["provider"], registry=REGISTRY
 )
+
+
+@lru_cache(maxsize=4096)
+def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The two of one route; finding them by their labels takes longer than counting."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that has ended."""
+    requests, durations = _of_route(method, route, status)
+    requests.inc()
+    durations.observe(seconds)
 
 
 def rendered() -> bytes:

@@ -1,6 +1,7 @@
 """Statements of the paths that run most: compiled once a process, executed by the driver itself.
 
-They are executed in the session's own transaction, on its own connection. SQLAlchemy executes the
+They are executed in the session's own transaction, on its own connection, or each in one of its own
+where a page reads (`app.base.reading`). SQLAlchemy executes the
 same statement in four to six times the processor time: most of it is spent on building the
 statement, finding its compiled form and wrapping its result (docs/decisions/0014). What listens for
 statements of the engine hears of these too, and errors are the ones that SQLAlchemy raises. As with
@@ -8,7 +9,7 @@ SQLAlchemy, a connection whose statement was cancelled is closed, whatever it wa
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -21,8 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from app.base.db import to_json
+from app.base.reading import Reading
 
 Row = TypeVar("Row")
+Session = AsyncSession | Reading
+"""Where a prepared statement is executed."""
 _Process = Callable[[Any], Any]
 _DIALECT: Any = PGDialect_asyncpg(json_serializer=to_json, json_deserializer=orjson.loads)  # type: ignore[no-untyped-call]
 _HELD = "prepared.connection"
@@ -39,7 +43,7 @@ class Prepared(Generic[Row]):
         self._statement = statement
         self._into = into
 
-    async def all(self, session: AsyncSession, /, **given: object) -> list[Row]:
+    async def all(self, session: Session, /, **given: object) -> list[Row]:
         """The rows. Raises `TypeError` where a value is missing or not one of the statement's."""
         into, processors = self._into, self._processors
         rows = await fetch(session, self._sql, self._arguments(given))
@@ -53,12 +57,12 @@ class Prepared(Generic[Row]):
             made.append(into(*values))
         return made
 
-    async def first(self, session: AsyncSession, /, **given: object) -> Row | None:
+    async def first(self, session: Session, /, **given: object) -> Row | None:
         """The first row; None where there is none. Raises as `all`."""
         rows = await self.all(session, **given)
         return rows[0] if rows else None
 
-    async def run(self, session: AsyncSession, /, **given: object) -> int:
+    async def run(self, session: Session, /, **given: object) -> int:
         """Write; returns how many rows the statement inserted, changed or deleted."""
         return await execute(session, self._sql, self._arguments(given))
 
@@ -132,7 +136,7 @@ def _result_processor(of: TypeEngine[Any]) -> _Process | None:
     return of.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
 
 
-async def fetch(session: AsyncSession, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+async def fetch(session: Session, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
     """The rows of a statement in the driver's own form, `$1`, in the session's transaction."""
     held = await _hold(session)
     _report(held, sql, arguments)
@@ -141,11 +145,11 @@ async def fetch(session: AsyncSession, sql: str, arguments: Sequence[object]) ->
     except _ERRORS as error:
         raise _translated(held, sql, error) from error
     except asyncio.CancelledError as error:
-        held.connection.invalidate(error)
+        held.invalidate(error)
         raise
 
 
-async def execute(session: AsyncSession, sql: str, arguments: Sequence[object]) -> int:
+async def execute(session: Session, sql: str, arguments: Sequence[object]) -> int:
     """As `fetch`, of a statement that writes; returns how many rows."""
     held = await _hold(session)
     _report(held, sql, arguments)
@@ -154,46 +158,58 @@ async def execute(session: AsyncSession, sql: str, arguments: Sequence[object]) 
     except _ERRORS as error:
         raise _translated(held, sql, error) from error
     except asyncio.CancelledError as error:
-        held.connection.invalidate(error)
+        held.invalidate(error)
         raise
     return int(status.rpartition(" ")[2])
 
 
 class _Held:
-    """The connection of a session's transaction."""
+    """A connection on which statements are executed."""
 
-    __slots__ = ("adapter", "connection", "driver", "transaction")
+    __slots__ = ("adapter", "driver", "invalidate", "listeners", "transaction")
 
-    def __init__(self, connection: Any, transaction: object) -> None:
-        self.connection = connection
+    def __init__(
+        self,
+        connection: Any,
+        invalidate: Callable[[BaseException], None],
+        listeners: Iterable[Any],
+        transaction: object,
+    ) -> None:
+        self.adapter = connection.dbapi_connection
+        self.driver = connection.driver_connection
+        self.invalidate = invalidate
+        self.listeners = listeners
         self.transaction = transaction
-        self.adapter = connection.connection.dbapi_connection
-        self.driver = connection.connection.driver_connection
 
 
-async def _hold(session: AsyncSession) -> _Held:
+async def _hold(session: Session) -> _Held:
     """The connection, in the session's transaction, with what the session has not written yet."""
+    if isinstance(session, Reading):
+        return _Held(await session.connection(), session.invalidate, session.listeners, None)
     sync = session.sync_session
     if sync.new or sync.dirty or sync.deleted:
         await session.flush()
     held = sync.info.get(_HELD)
     if not isinstance(held, _Held) or held.transaction is not sync.get_transaction():
-        connection = await session.connection()
-        held = sync.info[_HELD] = _Held(connection.sync_connection, sync.get_transaction())
+        connection: Any = (await session.connection()).sync_connection
+        listeners = connection.dispatch.before_cursor_execute
+        transaction = sync.get_transaction()
+        held = _Held(connection.connection, connection.invalidate, listeners, transaction)
+        sync.info[_HELD] = held
     if held.adapter._transaction is None:  # noqa: SLF001  # SQLAlchemy has no public way to begin
         try:
             await held.adapter._start_transaction()  # noqa: SLF001
         except asyncio.CancelledError as error:
             # It may have begun: the next one to use the connection would commit nothing.
-            held.connection.invalidate(error)
+            held.invalidate(error)
             raise
     return held
 
 
 def _report(held: _Held, sql: str, arguments: Sequence[object]) -> None:
     """Inform those who listen for statements: tests, and who counts."""
-    for listener in held.connection.dispatch.before_cursor_execute:
-        listener(held.connection, None, sql, arguments, None, False)  # noqa: FBT003  # its signature
+    for listener in held.listeners:
+        listener(None, None, sql, arguments, None, False)  # noqa: FBT003  # its signature
 
 
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)

@@ -3,8 +3,12 @@
 Every value is optional; a text that a brand has not set is the neutral one of the page.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
+
+import orjson
 
 from app.base.colour import DEFAULT_ACCENT, contrast
 from app.base.colour_palette import palettes_of
@@ -50,14 +54,22 @@ class Logo:
 
 def image_of(brand: Brand, kind: ImageKind) -> Image | None:
     """An image of the brand; None where it has none of this kind."""
-    stored: ImageJson | None = brand.branding.get(kind.value)  # type: ignore[assignment]  # by its name
-    return Image.of(brand.id, stored) if stored else None
+    return _image(brand.id, brand.branding, kind)
+
+
+def _image(brand_id: int, branding: BrandingJson, kind: ImageKind) -> Image | None:
+    stored: ImageJson | None = branding.get(kind.value)  # type: ignore[assignment]  # by its name
+    return Image.of(brand_id, stored) if stored else None
 
 
 def logo_of(brand: Brand) -> Logo | None:
     """The brand's logo; None where it has none."""
-    day = image_of(brand, ImageKind.logo)
-    return None if day is None else Logo(day, image_of(brand, ImageKind.logo_dark))
+    return _logo(brand.id, brand.branding)
+
+
+def _logo(brand_id: int, branding: BrandingJson) -> Logo | None:
+    day = _image(brand_id, branding, ImageKind.logo)
+    return None if day is None else Logo(day, _image(brand_id, branding, ImageKind.logo_dark))
 
 
 def card_of(brand: Brand) -> Image | None:
@@ -70,10 +82,14 @@ def own_text(brand: Brand, kind: TextKind, language: str) -> str | None:
 
     A text without a language is in the brand's own.
     """
+    return _own_text(brand.branding, brand.locale, kind, language)
+
+
+def _own_text(branding: BrandingJson, locale: str, kind: TextKind, language: str) -> str | None:
     wanted = language_tag(language)
-    stored: str | dict[str, str] | None = brand.branding.get(kind.value)  # type: ignore[assignment]  # by its name
+    stored: str | dict[str, str] | None = branding.get(kind.value)  # type: ignore[assignment]  # by its name
     if isinstance(stored, str):
-        return stored if wanted == language_of(brand.locale) else None
+        return stored if wanted == language_of(locale) else None
     return next((text for tag, text in (stored or {}).items() if language_of(tag) == wanted), None)
 
 
@@ -85,14 +101,24 @@ def is_band_dark(branding: BrandingJson) -> bool:
 
 def page_values(brand: Brand, language: str) -> dict[str, object]:
     """The values of `templates/web/customer.html` and its parts, on every page of a brand."""
+    look = _look(brand.id, brand.locale, language, orjson.dumps(brand.branding))
     return {
         "brand_name": brand.name,
         "postal_address": brand.postal_address,
         **brand.legal_urls,
-        "accent": accent_of(brand.branding),
-        "face": brand.branding.get("heading"),
-        "logo": logo_of(brand),
-        "is_band_dark": is_band_dark(brand.branding),
-        "picture": image_of(brand, ImageKind.picture),
-        "own": {kind.value: own_text(brand, kind, language) for kind in TextKind},
+        **look,
+    }
+
+
+@lru_cache(maxsize=1024)
+def _look(brand_id: int, locale: str, language: str, stored: bytes) -> Mapping[str, object]:
+    """What follows from the `branding` of a brand, which most pages of it have the same."""
+    branding: BrandingJson = orjson.loads(stored)
+    return {
+        "accent": accent_of(branding),
+        "face": branding.get("heading"),
+        "logo": _logo(brand_id, branding),
+        "is_band_dark": is_band_dark(branding),
+        "picture": _image(brand_id, branding, ImageKind.picture),
+        "own": {kind.value: _own_text(branding, locale, kind, language) for kind in TextKind},
     }

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
+from app.base.prepared import Prepared, Session
 from app.brands.image_files import ImageFile
 from app.brands.models import Brand, BrandImage
 from app.brands.rules import BrandingJson, ImageJson, ImageKind
@@ -66,10 +67,17 @@ async def remove_image(session: AsyncSession, brand_id: int, kind: ImageKind, *,
     return brand
 
 
-async def find_image(session: AsyncSession, brand_id: int, file: str) -> bytes | None:
+async def find_image(session: Session, brand_id: int, file: str) -> bytes | None:
     """The content of a file; None for one that there is not."""
-    wanted = select(BrandImage.body).where(BrandImage.brand_id == brand_id, BrandImage.file == file)
-    return await session.scalar(wanted)
+    return await _BODY.first(session, of_brand=brand_id, file=file)
+
+
+_BODY = Prepared(
+    select(BrandImage.body).where(
+        BrandImage.brand_id == bindparam("of_brand"), BrandImage.file == bindparam("file")
+    ),
+    bytes,
+)
 
 
 async def _locked(session: AsyncSession, brand_id: int) -> Brand:

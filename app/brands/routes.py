@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from app.base.errors import NotFound
-from app.base.web.context import ReadingSessionDep
+from app.base.web.context import ReadingDep
 from app.base.web.openapi import problems
 from app.brands.images import find_image
 
@@ -23,9 +23,9 @@ FilePath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}\.(png|jpg)$")]
     response_class=Response,
     responses=problems(404, 422) | {200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)}},
 )
-async def show_image(brand: BrandPath, file: FilePath, session: ReadingSessionDep) -> Response:
+async def show_image(brand: BrandPath, file: FilePath, reading: ReadingDep) -> Response:
     """An image of a brand, which never changes under its address."""
-    body = await find_image(session, brand, file)
+    body = await find_image(reading, brand, file)
     if body is None:
         raise NotFound
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}

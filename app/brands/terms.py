@@ -11,11 +11,12 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_bound_ids
+from app.base.prepared import Prepared, Session
 from app.brands.models import TermsVersion
 from app.brands.programme import OfferTerms, Programme, RewardTerms
 
@@ -58,20 +59,26 @@ _known: OrderedDict[tuple[int, UUID], Terms] = OrderedDict()
 their content, so what was read once stays true."""
 
 
-async def load_terms(session: AsyncSession, brand_id: int, ids: Collection[UUID]) -> dict[UUID, Terms]:
+async def load_terms(session: Session, brand_id: int, ids: Collection[UUID]) -> dict[UUID, Terms]:
     """Several terms of a brand, by id; no query for those that this process has read before."""
     found = {each: _known[brand_id, each] for each in ids if (brand_id, each) in _known}
     missing = [each for each in ids if each not in found]
     if not missing:
         return found
-    rows = await session.execute(
-        select(TermsVersion.id, TermsVersion.offer, TermsVersion.reward).where(
-            TermsVersion.brand_id == brand_id, in_ids(TermsVersion.id, missing)
-        )
-    )
-    for row in rows:
-        found[row.id] = Terms.model_validate({"offer": row.offer, "reward": row.reward})
-        _known[brand_id, row.id] = found[row.id]
+    for terms_id, terms in await _TERMS.all(session, of_brand=brand_id, ids=missing):
+        found[terms_id] = _known[brand_id, terms_id] = terms
         if len(_known) > _KNOWN_AT_MOST:
             _known.popitem(last=False)
     return found
+
+
+def _stored(terms_id: UUID, offer: object, reward: object) -> tuple[UUID, Terms]:
+    return terms_id, Terms.model_validate({"offer": offer, "reward": reward})
+
+
+_TERMS = Prepared(
+    select(TermsVersion.id, TermsVersion.offer, TermsVersion.reward).where(
+        TermsVersion.brand_id == bindparam("of_brand"), in_bound_ids(TermsVersion.id, "ids")
+    ),
+    _stored,
+)

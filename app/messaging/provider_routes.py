@@ -1,13 +1,12 @@
 """Every provider's webhook endpoints, in one router."""
 
-from fastapi import APIRouter
-
+from app.base.web.prefix_router import PrefixRouter
 from app.messaging.providers.sendgrid import routes as sendgrid
 from app.messaging.providers.twilio import routes as twilio
 
 PROVIDER_ROUTERS = (sendgrid.router, twilio.router)
 """One per provider that reports to us; a new provider's router is added here."""
 
-router = APIRouter()
+router = PrefixRouter("/hooks/")
 for _each in PROVIDER_ROUTERS:
     router.include_router(_each)

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.ids import new_id
+from app.base.prepared import Prepared, Session
 from app.base.tokens import plain_code, random_code
 from app.brands.models import Shop
 from app.referrals.models import Code, Visit
@@ -20,7 +22,7 @@ from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
 from app.referrals.share import status_of
 from app.referrals.shop_terms import ShopTerms
-from app.referrals.shown import ShownCode
+from app.referrals.shown import ShownCode, columns_of
 from app.referrals.visit import FriendOffer, Visitor, record_visit
 
 MOST_PER_DAY = 100
@@ -38,33 +40,49 @@ class FriendCode:
 
 
 async def find_friend_code(
-    session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime
+    session: Session, offer: FriendOffer, visitor: Visitor, *, now: datetime
 ) -> FriendCode | None:
     """The code that this visitor was given today and can still use; None where there is none.
 
     One that left the shop, since the link was used up for a while, is none.
     """
-    found = await session.execute(
-        select(Code, CodePublication.state)
-        .join(Visit, (Visit.brand_id == Code.brand_id) & (Visit.code_id == Code.id))
-        .join(
-            CodePublication,
-            (CodePublication.brand_id == Code.brand_id)
-            & (CodePublication.code_id == Code.id)
-            & (CodePublication.shop_id == offer.shop.id),
-        )
-        .where(
-            Visit.brand_id == offer.brand.id,
-            Visit.referrer_id == offer.referrer_id,
-            Visit.visitor == visitor.key,
-            Code.parent_id == offer.share.id,
-            CodePublication.state.not_in([PublicationState.revoking, PublicationState.revoked]),
-        )
+    row = await _GIVEN.first(
+        session,
+        of_brand=offer.brand.id,
+        shop_id=offer.shop.id,
+        referrer_id=offer.referrer_id,
+        visitor=visitor.key,
+        parent_id=offer.share.id,
     )
-    row = found.first()
-    if row is None or status_of(row.Code, now=now) is not CodeStatus.active:
+    if row is None or status_of(row.code, now=now) is not CodeStatus.active:
         return None
-    return FriendCode(row.Code.display, row.state is PublicationState.live)
+    return FriendCode(row.code.display, row.state is PublicationState.live)
+
+
+class _GivenRow(NamedTuple):
+    state: PublicationState
+    code: ShownCode
+
+
+_GIVEN = Prepared(
+    select(CodePublication.state, *columns_of(Code, ShownCode))
+    .select_from(Code)
+    .join(Visit, (Visit.brand_id == Code.brand_id) & (Visit.code_id == Code.id))
+    .join(
+        CodePublication,
+        (CodePublication.brand_id == Code.brand_id)
+        & (CodePublication.code_id == Code.id)
+        & (CodePublication.shop_id == bindparam("shop_id")),
+    )
+    .where(
+        Visit.brand_id == bindparam("of_brand"),
+        Visit.referrer_id == bindparam("referrer_id"),
+        Visit.visitor == bindparam("visitor"),
+        Code.parent_id == bindparam("parent_id"),
+        CodePublication.state.not_in([PublicationState.revoking, PublicationState.revoked]),
+    ),
+    lambda state, *code: _GivenRow(state, ShownCode(*code)),
+)
 
 
 async def give_friend_code(

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Select, Uuid, bindparam, cast, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.i18n import translate
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, Session
 from app.base.tokens import Subject
 from app.brands.models import Brand
 from app.brands.setup import as_text, read_brand
@@ -112,7 +111,7 @@ class Progress:
 
 
 async def find_progress(
-    session: AsyncSession, public_url: str, subject: Subject, *, now: datetime
+    session: Session, public_url: str, subject: Subject, *, now: datetime
 ) -> Progress | None:
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
     given: dict[str, object] = {"brand_id": subject.brand_id, "referrer_id": subject.row_id}

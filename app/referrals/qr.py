@@ -1,7 +1,8 @@
 """QR codes of links that differ in their last characters, as inline SVG."""
 
 import re
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from functools import cache
 
 import segno
 
@@ -9,29 +10,27 @@ _MASK = 3
 """With it given the library does not try all eight, which takes ten times as long. Every mask is
 readable; which one it is matters for data that are regular, and a slug is random."""
 _BORDER = 2
-_RUN = re.compile("1+")
+_RUN = re.compile("(0*)(1*)")
+_PIECE = 11
+"""Modules of a row that are drawn by one look-up."""
 _BITS = 7
 """Of an ASCII character."""
 
 
-@lru_cache(maxsize=4096)
 def link_path(prefix: str, rest: str) -> tuple[int, str]:
     """The width in modules of the QR code of `prefix + rest`, and an SVG path of its dark modules.
 
     The width includes the border; the path is to be stroked. `rest` is ASCII.
     """
-    size, plain, changed = _tables(prefix, len(rest))
-    modules = plain
-    for place, letter in enumerate(rest.encode("ascii")):
-        for bit in range(_BITS):
-            if letter >> bit & 1:
-                modules ^= changed[place * _BITS + bit]
+    size, modules, changed = _tables(prefix, len(rest))
+    for letter, of_place in zip(rest.encode("ascii"), changed, strict=True):
+        modules ^= of_place[letter]
     return size + 2 * _BORDER, _path(modules, size)
 
 
 @cache
-def _tables(prefix: str, length: int) -> tuple[int, int, tuple[int, ...]]:
-    """The size, the modules where all characters of the rest are zero, and what each bit changes.
+def _tables(prefix: str, length: int) -> tuple[int, int, Sequence[Sequence[int]]]:
+    """The size, the modules where the rest is all zero, and what each letter changes by place.
 
     Data, error correction and mask are added by exclusive or alone. So the modules of every text of
     a length follow from those of texts with one bit set, and the library is asked for these once a
@@ -41,10 +40,13 @@ def _tables(prefix: str, length: int) -> tuple[int, int, tuple[int, ...]]:
     size, plain = _modules(prefix, zeros)
     changed = []
     for place in range(length):
+        of_letters = [0]
         for bit in range(_BITS):
             one = zeros[:place] + bytes([1 << bit]) + zeros[place + 1 :]
-            changed.append(_modules(prefix, one)[1] ^ plain)
-    return size, plain, tuple(changed)
+            of_bit = _modules(prefix, one)[1] ^ plain
+            of_letters += [each ^ of_bit for each in of_letters]
+        changed.append(of_letters)
+    return size, plain, changed
 
 
 def _modules(prefix: str, rest: bytes) -> tuple[int, int]:
@@ -58,7 +60,14 @@ def _path(modules: int, size: int) -> str:
     bits = f"{modules:0{size * size}b}"
     parts = []
     for row in range(size):
-        for run in _RUN.finditer(bits, row * size, (row + 1) * size):
-            left = run.start() - row * size + _BORDER
-            parts.append(f"M{left} {row + _BORDER}.5h{run.end() - run.start()}")
+        parts.append(f"M{_BORDER} {row + _BORDER}.5")
+        last = (row + 1) * size
+        parts += [_moves(bits[at : min(at + _PIECE, last)]) for at in range(row * size, last, _PIECE)]
     return "".join(parts)
+
+
+@cache
+def _moves(piece: str) -> str:
+    """The path over a piece of a row: `m2 0` over two light modules, `h3` along three dark ones."""
+    runs = ((len(light), len(dark)) for light, dark in _RUN.findall(piece))
+    return "".join((f"m{light} 0" if light else "") + (f"h{dark}" if dark else "") for light, dark in runs)

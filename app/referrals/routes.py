@@ -4,16 +4,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
 from app.base.context import AppContext
-from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
+from app.base.web.context import ContextDep, ReadingDep, SessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
 from app.base.web.page_route import PageRoute
 from app.base.web.pages import not_found_page, page
+from app.base.web.prefix_router import PrefixRouter
 from app.brands.appearance import card_of, page_values
 from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
 from app.referrals.offer_texts import reader_of
@@ -21,14 +22,14 @@ from app.referrals.progress import find_progress
 from app.referrals.share import share_url
 from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, record_visit, visitor_of
 
-router = APIRouter(tags=["customers"], route_class=PageRoute)
+router = PrefixRouter("/p/", "/r/", tags=["customers"], route_class=PageRoute)
 TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]
 SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 
 
 @router.get("/p/{token}", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_referrer(
-    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
+    request: Request, token: TokenPath, context: ContextDep, reading: ReadingDep
 ) -> Response:
     """A referrer's own page: code, share buttons, and the results of friends' orders.
 
@@ -40,7 +41,7 @@ async def show_referrer(
     subject = context.tokens.read_link("referrer", token)
     progress = None
     if subject is not None:
-        progress = await find_progress(session, context.settings.public_url, subject, now=clock.now())
+        progress = await find_progress(reading, context.settings.public_url, subject, now=clock.now())
     if subject is None or progress is None:
         lookup_limit.record_failure(request)
         return not_found_page(request)
@@ -58,16 +59,14 @@ async def show_referrer(
 
 @router.head("/p/{token}", include_in_schema=False)
 async def probe_referrer(
-    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
+    request: Request, token: TokenPath, context: ContextDep, reading: ReadingDep
 ) -> Response:
     """As GET, without the page; mail scanners send HEAD."""
-    return await show_referrer(request, token, context, session)
+    return await show_referrer(request, token, context, reading)
 
 
 @router.get("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))
-async def show_offer(
-    request: Request, slug: SlugPath, context: ContextDep, session: ReadingSessionDep
-) -> Response:
+async def show_offer(request: Request, slug: SlugPath, context: ContextDep, reading: ReadingDep) -> Response:
     """A friend's landing page; a person who opens it is counted, once a day.
 
     An unknown, a used up and an expired code get the same page.
@@ -76,23 +75,21 @@ async def show_offer(
     if lookup_limit.is_limited(request):
         return rate_limited_page(request)
     now = clock.now()
-    offer = await find_offer(session, slug.lower(), now=now)
+    offer = await find_offer(reading, slug.lower(), now=now)
     if offer is None:
         lookup_limit.record_failure(request)
         return not_found_page(request)
     visitor = _visitor(request, context, offer, now=now)
     if is_visit(request.method, request.headers):
-        await record_visit(session, offer, visitor, now=now)
-    given = await find_friend_code(session, offer, visitor, now=now) if offer.per_friend else None
+        await record_visit(reading, offer, visitor, now=now)
+    given = await find_friend_code(reading, offer, visitor, now=now) if offer.per_friend else None
     return _offer_page(context, offer, given)
 
 
 @router.head("/r/{slug}", include_in_schema=False)
-async def probe_offer(
-    request: Request, slug: SlugPath, context: ContextDep, session: ReadingSessionDep
-) -> Response:
+async def probe_offer(request: Request, slug: SlugPath, context: ContextDep, reading: ReadingDep) -> Response:
     """As GET, without the page and without a visit."""
-    return await show_offer(request, slug, context, session)
+    return await show_offer(request, slug, context, reading)
 
 
 @router.post("/r/{slug}", response_class=HTMLResponse, responses=error_pages(404, 429))

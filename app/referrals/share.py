@@ -8,10 +8,9 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 from sqlalchemy import ColumnElement, and_, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import N_, SOURCE, translate
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, Session
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.customers.models import Customer
@@ -58,7 +57,7 @@ class Share:
 
 
 async def find_share(
-    session: AsyncSession,
+    session: Session,
     public_url: str,
     brand: Brand,
     customer_id: UUID,

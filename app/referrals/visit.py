@@ -9,10 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Text, bindparam, cast, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, Session
 from app.base.tokens import Tokens, slug_brand
 from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
@@ -92,9 +91,7 @@ class Visitor:
     day_began: datetime
 
 
-async def find_offer(
-    session: AsyncSession, slug: str, *, now: datetime, lock: bool = False
-) -> FriendOffer | None:
+async def find_offer(session: Session, slug: str, *, now: datetime, lock: bool = False) -> FriendOffer | None:
     """The offer behind a share slug; with `lock` its share code is locked until the commit.
 
     None for an unknown slug and for a code that cannot be used now.
@@ -202,7 +199,7 @@ def visitor_of(tokens: Tokens, offer: FriendOffer, network: str, browser: str, *
     )
 
 
-async def record_visit(session: AsyncSession, offer: FriendOffer, visitor: Visitor, *, now: datetime) -> None:
+async def record_visit(session: Session, offer: FriendOffer, visitor: Visitor, *, now: datetime) -> None:
     """Count a person who opened the link, once on each day of the brand's zone."""
     await _VISIT.run(
         session,

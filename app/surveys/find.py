@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Text, bindparam, cast, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, Session
 from app.base.tokens import Subject
 from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion
@@ -71,7 +70,7 @@ class OpenSurvey:
         return max(0, -int((now - ends_at).total_seconds() // 60))
 
 
-async def open_survey(session: AsyncSession, subject: Subject) -> OpenSurvey | None:
+async def open_survey(session: Session, subject: Subject) -> OpenSurvey | None:
     """The survey of a link; None for one that is unknown, over or not sent.
 
     Whether it is over is the row's status, which a sweep sets: the row's times may be

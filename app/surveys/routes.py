@@ -4,8 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Path, Query, Request
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import Path, Query, Request
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,13 +12,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app.base import clock
 from app.base.context import AppContext
 from app.base.i18n import long_date
+from app.base.reading import Reading
 from app.base.tokens import Subject
-from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep
+from app.base.web.context import ContextDep, ReadingDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
 from app.base.web.page_route import PageRoute
 from app.base.web.pages import not_found_page, page
+from app.base.web.prefix_router import PrefixRouter
 from app.base.web.problems import refuse_unstorable
 from app.brands.appearance import page_values
 from app.brands.rules import zone_or
@@ -31,7 +32,7 @@ from app.surveys.gather import item_title
 from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.rules import Band, band_of
 
-router = APIRouter(tags=["customers"], route_class=PageRoute)
+router = PrefixRouter("/s/", tags=["customers"], route_class=PageRoute)
 TokenPath = Annotated[str, Path(description="The token of a survey's link, as it stands in the message.")]
 
 _FORM_LIMIT = 64 * 1024
@@ -44,13 +45,13 @@ async def show_survey(
     request: Request,
     token: TokenPath,
     context: ContextDep,
-    session: ReadingSessionDep,
+    reading: ReadingDep,
     score: Annotated[
         str | None, Query(description="0-10, chosen beforehand; anything else is ignored.")
     ] = None,
 ) -> Response:
     """The survey's page; changes nothing. Unknown links get the one 404 page."""
-    opened = await _open(request, context, session, token)
+    opened = await _open(request, context, reading, token)
     if isinstance(opened, Response):
         return opened
     return _survey_page(context, opened, token, chosen=read_score(score))
@@ -58,10 +59,10 @@ async def show_survey(
 
 @router.head("/s/{token}", include_in_schema=False)
 async def probe_survey(
-    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
+    request: Request, token: TokenPath, context: ContextDep, reading: ReadingDep
 ) -> Response:
     """As GET, without the page; mail scanners send HEAD."""
-    return await show_survey(request, token, context, session)
+    return await show_survey(request, token, context, reading)
 
 
 @router.post(
@@ -119,10 +120,10 @@ async def answer_survey(
 
 @router.get("/s/{token}/thanks", response_class=HTMLResponse, responses=error_pages(404, 429))
 async def show_thanks(
-    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
+    request: Request, token: TokenPath, context: ContextDep, reading: ReadingDep
 ) -> Response:
     """Thanks to everybody; a promoter finds what to hand on to friends."""
-    opened = await _open(request, context, session, token)
+    opened = await _open(request, context, reading, token)
     if isinstance(opened, Response):
         return opened
     if opened.response is None:
@@ -131,13 +132,8 @@ async def show_thanks(
     band = band_of(opened.response.score)
     share = None
     if band is Band.promoter:
-        share = await find_share(
-            session,
-            context.settings.public_url,
-            opened.brand,
-            opened.customer.id,
-            now=now,
-        )
+        public_url, customer_id = context.settings.public_url, opened.customer.id
+        share = await find_share(reading, public_url, opened.brand, customer_id, now=now)
     values = _frame(context, opened) | {
         "token": token,
         "band": band,
@@ -153,20 +149,18 @@ async def show_thanks(
 
 @router.head("/s/{token}/thanks", include_in_schema=False)
 async def probe_thanks(
-    request: Request, token: TokenPath, context: ContextDep, session: ReadingSessionDep
+    request: Request, token: TokenPath, context: ContextDep, reading: ReadingDep
 ) -> Response:
     """As GET, without the page."""
-    return await show_thanks(request, token, context, session)
+    return await show_thanks(request, token, context, reading)
 
 
-async def _open(
-    request: Request, context: AppContext, session: AsyncSession, token: str
-) -> OpenSurvey | Response:
+async def _open(request: Request, context: AppContext, reading: Reading, token: str) -> OpenSurvey | Response:
     """The survey, or the response for a link without one."""
     subject = _subject(request, context, token)
     if isinstance(subject, Response):
         return subject
-    return await open_survey(session, subject) or not_found_page(request)
+    return await open_survey(reading, subject) or not_found_page(request)
 
 
 def _subject(request: Request, context: AppContext, token: str) -> Subject | Response:

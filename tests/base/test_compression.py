@@ -1,12 +1,16 @@
 """Compressed responses: for whom, and of what."""
 
 import gzip
+from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx2
 import pytest
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from app.base.paths import ROOT
-from app.base.web.compression import MINIMUM_SIZE
+from app.base.web.compression import MINIMUM_SIZE, CompressionMiddleware
 from tests.support.apps import whole_app
 
 
@@ -32,6 +36,52 @@ async def test_a_response_is_compressed_for_who_accepts_it(client):
     assert gzip.decompress(smaller) == body
     assert len(smaller) < len(body) / 3
     assert "accept-encoding" in packed.headers["vary"].lower()
+
+
+TEXT = b"<p>much the same, again and again</p>" * 100
+
+
+async def parts() -> AsyncIterator[bytes]:
+    yield TEXT
+    yield TEXT
+
+
+@pytest.mark.parametrize(
+    ("response", "encoding"),
+    [
+        (lambda: HTMLResponse(TEXT), "gzip"),
+        (lambda: HTMLResponse(TEXT, 404, {"Cache-Control": "no-store"}), "gzip"),
+        (lambda: Response(TEXT, media_type="application/json", headers={"Vary": "Cookie"}), "gzip"),
+        (lambda: HTMLResponse(TEXT * 100), "gzip"),
+        (lambda: StreamingResponse(parts(), media_type="text/csv"), "gzip"),
+        (lambda: HTMLResponse(TEXT[:MINIMUM_SIZE]), "gzip"),
+        (lambda: HTMLResponse(TEXT[: MINIMUM_SIZE - 1]), None),
+        (lambda: HTMLResponse(TEXT, 206), None),
+        (lambda: Response(TEXT, media_type="image/png"), None),
+        (lambda: HTMLResponse(TEXT, headers={"Content-Encoding": "br"}), "br"),
+        (lambda: Response(status_code=204), None),
+    ],
+)
+async def test_a_response_is_that_of_the_framework(response, encoding):
+    """A text that comes whole is compressed without the framework's own responder."""
+
+    async def app(scope, receive, send):
+        await response()(scope, receive, send)
+
+    made = {}
+    for name, middleware in (
+        ("ours", CompressionMiddleware),
+        ("theirs", partial(GZipMiddleware, minimum_size=MINIMUM_SIZE)),
+    ):
+        transport = httpx2.ASGITransport(app=middleware(app))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            got, body = await raw(client, "/", **{"Accept-Encoding": "gzip"})
+        plain = gzip.decompress(body) if got.headers.get("content-encoding") == "gzip" else body
+        length = got.headers.pop("content-length", None)
+        assert length is None or int(length) == len(body)
+        made[name] = (got.status_code, plain, length is None, sorted(got.headers.items()))
+    assert made["ours"] == made["theirs"]
+    assert dict(made["ours"][3]).get("content-encoding") == encoding
 
 
 async def test_a_small_response_is_sent_as_it_is(client):

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
+from app.base.reading import Reading
 
 
 def get_context(request: Request) -> AppContext:
@@ -42,10 +43,10 @@ SessionDep = Annotated[AsyncSession, Depends(open_session, scope="function")]
 and a failing commit would still return 200."""
 
 
-async def open_reading_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
-    """Yield a session whose statements are committed one by one, for a page that is only shown."""
-    async with context.reading_sessions() as session:
-        yield session
+async def open_reading(context: ContextDep) -> AsyncIterator[Reading]:
+    """Yield what executes prepared statements one by one, for a page that is only shown."""
+    async with context.reading() as reading:
+        yield reading
 
 
-ReadingSessionDep = Annotated[AsyncSession, Depends(open_reading_session, scope="function")]
+ReadingDep = Annotated[Reading, Depends(open_reading, scope="function")]

@@ -4,6 +4,7 @@ A regular visitor has no failed lookup.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from fastapi import Request
@@ -66,8 +67,13 @@ def address_of(request: Request) -> str:
 
     Empty where the server does not know it.
     """
+    return _network_of(request.client.host if request.client else "")
+
+
+@lru_cache(maxsize=4096)
+def _network_of(host: str) -> str:
     try:
-        address = ip_address(request.client.host if request.client else "")
+        address = ip_address(host)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address):

@@ -1,6 +1,7 @@
 """Middleware of every request: request ids, safe headers, one log line, body limits."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
@@ -32,6 +33,12 @@ _HEADERS = [
 ]
 _HTTPS_HEADERS = [(b"strict-transport-security", b"max-age=31536000")]
 _NO_STORE = [(b"cache-control", b"no-store")]
+_SAFE = {
+    (is_https, is_file): [*_HEADERS, *(_HTTPS_HEADERS if is_https else []), *([] if is_file else _NO_STORE)]
+    for is_https in (False, True)
+    for is_file in (False, True)
+}
+"""By whether browsers come by https alone, and whether a file is asked for."""
 _FILES = ("/static/", "/favicon.ico")
 _REQUEST_ID = re.compile(r"[\w.-]{8,64}")
 
@@ -52,7 +59,6 @@ class RequestMiddleware:
             return
         PEERS.note(scope)
         response = _Response(scope, send)
-        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=response.request_id)
         began = clock.monotonic()
         try:
@@ -96,30 +102,34 @@ class _Response:
         """Send a part; the first one gets the headers that the application did not set."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            present = {name for name, _ in message["headers"]}
+            given = message["headers"]
+            present = {name for name, _ in given}
             extra = [pair for pair in _headers(self._scope) if pair[0] not in present]
-            own_id = (b"x-request-id", self.request_id.encode())
-            message["headers"] = [*message["headers"], *extra, own_id]
+            message["headers"] = [*given, *extra, (b"x-request-id", self.request_id.encode())]
         await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
     """The id that the caller gave, if it may stand in a log; else a new one."""
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return given if _REQUEST_ID.fullmatch(given) else new_id().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else new_id().hex
+    return new_id().hex
 
 
-def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """The headers that keep a response safe, where the application sets none of their name."""
-    secure = _HTTPS_HEADERS if _is_https(scope) else ()
-    return [*_HEADERS, *secure, *_cache_headers(scope)]
+def _headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
+    """The headers that keep a response safe, where the application sets none of their name.
+
+    Nothing but files may be stored by a browser or a proxy, unless a route allows it.
+    """
+    return _SAFE[_is_https(scope), scope["path"].startswith(_FILES)]
 
 
 def _measure(scope: Scope, status: int, seconds: float) -> None:
     """Count and log a request that has ended, by its route."""
     path = getattr(scope.get("route"), "path", "-")
-    metrics.REQUESTS.labels(scope["method"], path, status).inc()
-    metrics.SECONDS.labels(path).observe(seconds)
+    metrics.count_request(scope["method"], path, status, seconds)
     log.debug("request", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
 
 
@@ -129,9 +139,8 @@ def _is_https(scope: Scope) -> bool:
     return context is not None and context.settings.public_url.startswith("https://")
 
 
-def _cache_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Nothing but files may be stored by a browser or a proxy, unless a route allows it."""
-    return [] if scope["path"].startswith(_FILES) else _NO_STORE
+_WITHOUT_BODY = ("GET", "HEAD")
+_ANNOUNCE_A_BODY = {b"content-length", b"transfer-encoding"}
 
 
 class BodyLimitMiddleware:
@@ -154,6 +163,9 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        if scope["method"] in _WITHOUT_BODY and not headers.keys() & _ANNOUNCE_A_BODY:
+            await self.app(scope, receive, send)
+            return
         size = 0
 
         async def counted() -> Message:

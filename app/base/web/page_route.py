@@ -6,26 +6,40 @@ that the API's description has all they take.
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property
 from typing import Any, get_args
 
 from fastapi import Request
 from fastapi.params import Path, Query
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from app.base.web.context import ContextDep, ReadingSessionDep, SessionDep, get_context
+from app.base.web.context import ContextDep, ReadingDep, SessionDep, get_context
 
 _Endpoint = Callable[..., Awaitable[Response]]
 _Value = Callable[[Request], object]
 
 
 class PageRoute(APIRoute):
-    """A route of an endpoint that takes the request, the context, a session, and texts.
+    """A route of an endpoint that takes request, context, a session or what reads, and texts.
 
     Texts are of the path and the query. A session is closed, and its transaction committed, before
     the response is sent. Raises `TypeError` at its creation for an endpoint that takes anything
     else.
     """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to a request, without what the framework prepares for dependencies."""
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        response = await self._respond(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    @cached_property
+    def _respond(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return self.get_route_handler()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what handles a request."""
@@ -33,7 +47,7 @@ class PageRoute(APIRoute):
         session: str | None = None
         writes = False
         for name, parameter in inspect.signature(self.endpoint, eval_str=True).parameters.items():
-            if parameter.annotation in (SessionDep, ReadingSessionDep):
+            if parameter.annotation in (SessionDep, ReadingDep):
                 session, writes = name, parameter.annotation == SessionDep
             else:
                 values.append((name, _value(parameter)))
@@ -62,7 +76,7 @@ def _handler(
         if session is None:
             return await endpoint(**given)
         context = get_context(request)
-        opened = context.sessions.begin() if writes else context.reading_sessions()
+        opened = context.sessions.begin() if writes else context.reading()
         async with opened as given[session]:
             return await endpoint(**given)
 

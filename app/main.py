@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.admin import outbox_pages, pages, sign_in_pages
+from app.admin import sign_in_pages
 from app.admin.api import router as api_router
+from app.admin.dashboard import screens
 from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
 from app.base.db import WEB
@@ -87,8 +88,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         stylesheets.router,
         brand_routes.router,
         sign_in_pages.router,
-        pages.router,
-        outbox_pages.router,
+        screens.router,
     ):
         app.include_router(router)
     _add_operations(app)

@@ -10,12 +10,11 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.admin.known_keys import KnownKeys
-from app.admin.rules import Scope, allows, sees_people
+from app.admin.rules import Scope, allows
 from app.admin.staff import SignedIn, find_signed_in
 from app.base import clock
 from app.base.actor import Actor, ActorKind
-from app.base.config import EmailProvider, Environment, SmsProvider
-from app.base.errors import AppError, NotFound
+from app.base.errors import AppError
 from app.base.web.context import ContextDep, SessionDep, get_context
 
 _BEARER = HTTPBearer(
@@ -113,32 +112,6 @@ async def _signed_in(request: Request, context: ContextDep, session: SessionDep)
 
 
 StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
-
-
-async def _outbox_brand(request: Request, context: ContextDep, staff: StaffDep) -> int | None:
-    """The brand whose outbox this caller may read; None for all brands.
-
-    In development a browser on this machine reads all. Everybody else signs in, as somebody who may
-    see people. Raises `AppError` for others, and `NotFound` in production with a real provider,
-    where there is no outbox.
-    """
-    settings = context.settings
-    production = settings.env is Environment.production
-    sends = (
-        settings.email_provider is not EmailProvider.outbox or settings.sms_provider is not SmsProvider.outbox
-    )
-    if production and sends:
-        raise NotFound
-    if not production and is_local(request):
-        return None
-    if staff is None:
-        raise AppError("unauthorized", "Sign in at /admin first; then open this page again.", status=401)
-    if not sees_people(staff.role):
-        raise AppError("missing_scope", "Messages are shown to who may see people's data.", status=403)
-    return staff.brand_id
-
-
-OutboxReader = Annotated[int | None, Depends(_outbox_brand, scope="function")]
 
 
 def is_local(request: Request) -> bool:

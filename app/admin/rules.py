@@ -33,6 +33,12 @@ def allows(scopes: Collection[str], wanted: Scope) -> bool:
     return wanted in scopes or (wanted is not Scope.pii and Scope.admin in scopes)
 
 
+def includes(role: Role, wanted: Role) -> bool:
+    """Whether this role may do what `wanted` may."""
+    order = list(Role)
+    return order.index(role) >= order.index(wanted)
+
+
 def sees_people(role: Role) -> bool:
     """Whether this role sees names and addresses."""
     return role is not Role.viewer
@@ -44,6 +50,15 @@ def may_grant(scopes: Collection[str], *, sees_people: bool) -> bool:
     The scope `admin` includes all others but `pii`, which only those may give who have it.
     """
     return sees_people or Scope.pii not in scopes
+
+
+def own_path(path: str) -> str:
+    """The path where it is one of the dashboard, else empty; never leads to another host."""
+    parts = urlsplit(path)
+    inside = any(parts.path == each or parts.path.startswith(f"{each}/") for each in ("/admin", "/outbox"))
+    if parts.scheme or parts.netloc or not inside or not path.isprintable() or "\\" in path:
+        return ""
+    return path[:2000]
 
 
 def is_own_form(site: str | None, origin: str | None, own: Collection[str], *, strict: bool) -> bool:

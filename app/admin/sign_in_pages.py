@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.auth import StaffDep, cookie_name
 from app.admin.csrf import require_own_form, require_same_site
+from app.admin.rules import own_path
 from app.admin.staff import (
     SESSION_LASTS,
     is_login_link,
@@ -28,9 +29,13 @@ WRONG_PASSWORDS = 20
 """Wrong passwords allowed for one person in ten minutes, from whatever address."""
 
 
-def sign_in_page(*, email: str = "", is_wrong: bool = False) -> Response:
-    """The page to sign in on, also for who opens another page without a session."""
-    return page("admin/sign_in.html", {"email": email, "is_wrong": is_wrong}, status=401)
+def sign_in_page(*, email: str = "", is_wrong: bool = False, back_to: str = "") -> Response:
+    """The page to sign in on, also for who opens another page without a session.
+
+    It then leads to `back_to`, a path of the dashboard; else to the overview.
+    """
+    values = {"email": email, "is_wrong": is_wrong, "back_to": own_path(back_to)}
+    return page("admin/sign_in.html", values, status=401)
 
 
 def _password_limit(request: Request) -> FailureLimit:
@@ -44,7 +49,7 @@ def _password_limit(request: Request) -> FailureLimit:
 @router.post("/login")
 async def use_password(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """Sign this browser in by a password; a wrong one and an unknown address look alike."""
-    email, password = await _credentials(request)
+    email, password, back_to = await _credentials(request)
     entered, limit = email.strip().casefold(), _password_limit(request)
     if get_lookup_limit(request).is_limited(request) or limit.is_limited(entered):
         return rate_limited_page()
@@ -52,19 +57,19 @@ async def use_password(request: Request, context: ContextDep, session: SessionDe
     if cookie is None:
         get_lookup_limit(request).record_failure(request)
         limit.record_failure(entered)
-        return sign_in_page(email=email, is_wrong=True)
-    return _signed_in(cookie, context.settings)
+        return sign_in_page(email=email, is_wrong=True, back_to=back_to)
+    return _signed_in(cookie, context.settings, own_path(back_to))
 
 
-async def _credentials(request: Request) -> tuple[str, str]:
-    """Address and password of the sign-in form; empty where the body is no such form."""
+async def _credentials(request: Request) -> tuple[str, str, str]:
+    """Address, password and the page to return to; empty where the body is no such form."""
     try:
         fields = parse_qs((await request.body()).decode(), max_num_fields=10)
     except ValueError:
-        return "", ""
-    email, password = fields.get("email", [""])[0], fields.get("password", [""])[0]
-    refuse_unstorable(email, password)
-    return email[:320], password
+        return "", "", ""
+    email, password, back_to = (fields.get(name, [""])[0] for name in ("email", "password", "back_to"))
+    refuse_unstorable(email, password, back_to)
+    return email[:320], password, back_to
 
 
 @router.get("/login/{token}")
@@ -90,9 +95,9 @@ async def use_login(request: Request, token: str, context: ContextDep, session: 
     return _signed_in(cookie, context.settings)
 
 
-def _signed_in(cookie: str, settings: Settings) -> Response:
-    """A redirect to the overview that stores the session's cookie."""
-    response = RedirectResponse("/admin", 303)
+def _signed_in(cookie: str, settings: Settings, path: str = "") -> Response:
+    """A redirect to the page, else the overview, that stores the session's cookie."""
+    response = RedirectResponse(path or "/admin", 303)
     response.set_cookie(
         cookie_name(settings.public_url),
         cookie,

@@ -111,6 +111,12 @@ async def _end_sessions(session: AsyncSession, brand_id: int, staff_id: UUID) ->
     )
 
 
+async def load_administrators(session: AsyncSession, brand_id: int) -> list[str]:
+    """The addresses of a brand's administrators, in their order."""
+    chosen = select(Staff.email).where(Staff.brand_id == brand_id, Staff.role == Role.admin)
+    return list(await session.scalars(chosen.order_by(Staff.email)))
+
+
 async def find_staff(session: AsyncSession, email: str, *, brand_id: int | None = None) -> Staff:
     """The person with this address, of the given brand or of the only one they work for.
 

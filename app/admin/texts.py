@@ -5,10 +5,17 @@ from decimal import Decimal
 
 from babel.dates import format_skeleton
 
+from app.admin.rules import Role
 from app.base import money
-from app.base.i18n import regional_locale, shown_decimal, shown_percent, translate
+from app.base.i18n import N_, regional_locale, shown_decimal, shown_percent, translate
 from app.insight.nps import ENOUGH, Counts, interval
 
+ROLE_NAMES = {
+    Role.viewer: N_("viewer"),
+    Role.support: N_("support"),
+    Role.marketer: N_("marketer"),
+    Role.admin: N_("administrator"),
+}
 UNKNOWN = "–"
 """The text of a missing value."""
 

@@ -13,7 +13,7 @@ from app.admin.export import ExportName, cell
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
 from app.admin.rules import Scope
-from app.admin.view import overview_values
+from app.admin.views.overview import overview_values
 from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
 from app.brands.add import add_brand, add_shop

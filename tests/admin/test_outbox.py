@@ -6,7 +6,8 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 
-from app.admin import outbox_pages, pages
+from app.admin import sign_in_pages
+from app.admin.dashboard import outbox, person
 from app.admin.rules import Role
 from app.admin.staff import add_staff, make_login_link
 from app.base import clock
@@ -36,8 +37,9 @@ async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
     app.state.context = context
     app.add_middleware(RequestMiddleware)
     install_problems(app)
-    app.include_router(pages.router)
-    app.include_router(outbox_pages.router)
+    app.include_router(sign_in_pages.router)
+    app.include_router(outbox.router)
+    app.include_router(person.router)
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://127.0.0.1") as client:
         yield client
 
@@ -95,7 +97,7 @@ async def test_a_hostile_name_stays_text_in_the_outbox(
     )
     await send_all(context)
     listed = await client.get("/outbox")
-    path = listed.text.split('<td><a href="/outbox/')[1].split('"')[0]
+    path = listed.text.split('data-label="What"><a href="/outbox/')[1].split('"')[0]
     for page in (f"/outbox/{path}", f"/outbox/{path}/html"):
         assert "<script" not in (await client.get(page)).text
 
@@ -116,8 +118,8 @@ async def test_older_ones_follow_page_by_page(
     first = await client.get("/outbox")
     older = first.text.split("before=")[1].split('"')[0]
     second = await client.get("/outbox", params={"before": older})
-    assert first.text.count("<tr>") == 101
-    assert second.text.count("<tr>") == 4
+    assert first.text.count("<tr") == 101
+    assert second.text.count("<tr") == 4
     assert "Older ones" not in second.text
 
 
@@ -188,5 +190,5 @@ async def test_the_empty_outbox_is_accessible_and_fits_every_width(context, sess
     await rows.survey(await rows.order(lea), SurveyStatus.planned, due_at=NOW)
     await session.commit()
     site: Site
-    async with serve(app_of(context, outbox_pages.router), browser, "/outbox") as site:
+    async with serve(app_of(context, outbox.router), browser, "/outbox") as site:
         await check_page(site, "outbox_empty", "/outbox", views)

@@ -100,9 +100,9 @@ async def test_a_page_that_a_cookie_opens_is_never_compressed(client):
 
 
 async def test_a_static_file_is_compressed_and_asked_for_again_by_its_tag(client):
-    source = (ROOT / "static" / "admin.css").read_bytes()
-    plain, body = await raw(client, "/static/admin.css", **{"Accept-Encoding": "identity"})
-    packed, smaller = await raw(client, "/static/admin.css", **{"Accept-Encoding": "gzip"})
+    source = (ROOT / "static" / "dashboard.css").read_bytes()
+    plain, body = await raw(client, "/static/dashboard.css", **{"Accept-Encoding": "identity"})
+    packed, smaller = await raw(client, "/static/dashboard.css", **{"Accept-Encoding": "gzip"})
 
     assert body == source
     assert packed.headers["content-encoding"] == "gzip"
@@ -112,5 +112,5 @@ async def test_a_static_file_is_compressed_and_asked_for_again_by_its_tag(client
     assert packed.headers["etag"] == plain.headers["etag"]
     for encoding in ("gzip", "identity"):
         again = {"Accept-Encoding": encoding, "If-None-Match": packed.headers["etag"]}
-        unchanged, nothing = await raw(client, "/static/admin.css", **again)
+        unchanged, nothing = await raw(client, "/static/dashboard.css", **again)
         assert (unchanged.status_code, nothing) == (304, b"")

@@ -10,8 +10,8 @@ from app.base.paths import ROOT
 from app.base.templates import EXTENSIONS
 
 PAGES = ROOT / "templates" / "web"
-SAME_EVERYWHERE = {"docs.html"}
-"""The API's own page: English, as the API is."""
+SAME_EVERYWHERE = {"docs.html", "gallery.html"}
+"""The API's own page: English, as the API is. Samples of components, shown in development alone."""
 NAMES = {"WhatsApp", "Tenfold", "UTC"}
 _BODY_CLASS = re.compile(r"{% block body_class %}\w*{% endblock %}")
 _READ_ALOUD = re.compile(r"""\b(?:aria-label|title|alt|placeholder|data-copied|data-failed)="([^"]*)""")

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 
 from app.base.web.problems import install_problems
-from app.base.web.stylesheets import SHEETS, router, stylesheet_url
+from app.base.web.stylesheets import SHEETS, dashboard_stylesheet_url, router, stylesheet_url
 
 
 @pytest.fixture
@@ -59,3 +59,15 @@ async def test_stylesheets_are_light(client, sheet, most):
     assert len(gzip.compress(text.encode(), 9)) <= most
     assert "/*" not in text
     assert "\n" not in text
+
+
+async def test_the_dashboards_stylesheet_is_one_for_all_and_kept_for_ever(client):
+    sheet = await client.get(dashboard_stylesheet_url(), headers={"Accept-Encoding": "gzip"})
+    assert (sheet.status_code, sheet.headers["content-encoding"]) == (200, "gzip")
+    assert "immutable" in sheet.headers["cache-control"]
+    assert ".side{" in sheet.text
+    assert ".stat" in sheet.text
+    assert len(gzip.compress(sheet.text.encode(), 9)) <= 8_000
+    other = await client.get("/look/dashboard-0123456789.css")
+    assert other.headers["cache-control"] == "public, max-age=60"
+    assert (await client.get("/look/letter-0123456789.css")).status_code == 404

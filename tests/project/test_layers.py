@@ -38,6 +38,7 @@ IMPURE = {
 WEB_MODULES = {
     "app.main",  # the web process
     "app.admin.auth",  # who makes a request: cookies, headers and the permissions of routes
+    "app.admin.csrf",  # forms of the dashboard: where they come from, and their token
     "app.admin.idempotency",  # stored responses of requests
     "app.admin.listing",  # cursors and filters of list endpoints
 }
@@ -76,7 +77,12 @@ def level_of(module: str) -> Level:
     level."""
     _, *parts = module.split(".")
     last = parts[-1] if parts else ""
-    if module in WEB_MODULES or parts[:2] == ["base", "web"] or "api" in parts or last in ("routes", "pages"):
+    if (
+        module in WEB_MODULES
+        or parts[:2] == ["base", "web"]
+        or {"api", "dashboard"} & {*parts}
+        or last in ("routes", "pages")
+    ):
         return Level.routes
     if last.endswith(("_routes", "_pages")):
         return Level.routes

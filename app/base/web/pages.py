@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse
 
 from app.base.i18n import SOURCE, language_of, language_tag
 from app.base.templates import make_environment
-from app.base.web.stylesheets import stylesheet_url
+from app.base.web.stylesheets import dashboard_stylesheet_url, stylesheet_url
 
 
 def page(
@@ -23,7 +23,12 @@ def page(
     `language` is one of `app.base.i18n.languages()` or `variants()`.
     """
     made = make_environment("web", language=language).get_template(template)
-    body = made.render({"lang": language_tag(language), "stylesheet_url": stylesheet_url, **values})
+    shared = {
+        "lang": language_tag(language),
+        "stylesheet_url": stylesheet_url,
+        "dashboard_stylesheet_url": dashboard_stylesheet_url,
+    }
+    body = made.render({**shared, **values})
     return HTMLResponse(body, status, {"Cache-Control": "no-store", **(headers or {})})
 
 

@@ -8,18 +8,23 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Depends, Query, Request
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
-from app.admin.auth import OutboxReader, StaffDep
-from app.admin.staff import SignedIn
+from app.admin.auth import StaffDep, is_local
+from app.admin.dashboard.access import RoleRequired, SignInRequired, screen_router
+from app.admin.dashboard.frame import Frame, load_frame
+from app.admin.icons import icon
+from app.admin.rules import Role, includes
+from app.admin.staff import SignedIn, load_administrators
 from app.admin.texts import moment_text
+from app.base.config import EmailProvider, Environment, SmsProvider
 from app.base.errors import NotFound
 from app.base.i18n import SOURCE
 from app.base.ids import parse_public_id, public_id
-from app.base.web.context import SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import CSP
 from app.base.web.pages import page
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
@@ -38,7 +43,50 @@ _MAIL = {
 }
 
 
-router = APIRouter(prefix="/outbox", include_in_schema=False)
+router = screen_router("/outbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the outbox: of one brand, or of all for a developer on this machine."""
+
+    brand_id: int | None
+    frame: Frame | None
+    """None for a developer who is not signed in."""
+    staff: SignedIn | None
+
+    def page(
+        self, template: str, values: dict[str, object], headers: dict[str, str] | None = None
+    ) -> Response:
+        """The page in the frame of who is signed in, else alone."""
+        if self.frame is None:
+            return page(template, {"framed": False, "icon": icon, **values}, headers=headers)
+        return self.frame.page(template, "outbox", {"framed": True, **values}, headers=headers or {})
+
+
+async def _reader(request: Request, context: ContextDep, session: SessionDep, staff: StaffDep) -> Reader:
+    """Who may read: in development a browser on this machine all brands', else staff their own.
+
+    Raises SignInRequired and RoleRequired, and NotFound in production with real providers, where
+    there is no outbox.
+    """
+    settings = context.settings
+    production = settings.env is Environment.production
+    sends = (
+        settings.email_provider is not EmailProvider.outbox or settings.sms_provider is not SmsProvider.outbox
+    )
+    if production and sends:
+        raise NotFound
+    is_developer = not production and is_local(request)
+    if staff is None and not is_developer:
+        raise SignInRequired
+    if staff is not None and not is_developer and not includes(staff.role, Role.support):
+        raise RoleRequired(Role.support, staff.role, await load_administrators(session, staff.brand_id))
+    frame = await load_frame(request, context, session, staff) if staff is not None else None
+    return Reader(None if is_developer or staff is None else staff.brand_id, frame, staff)
+
+
+ReaderDep = Annotated[Reader, Depends(_reader, scope="function")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +104,7 @@ class SkippedRow:
 @router.get("")
 async def list_outbox(
     session: SessionDep,
-    brand_id: OutboxReader,
-    staff: StaffDep,
+    reader: ReaderDep,
     to: Annotated[str, Query(max_length=320)] = "",
     before: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
@@ -66,19 +113,23 @@ async def list_outbox(
     Where there are none, the latest surveys that are not sent, and why.
     """
     # Attempt ids carry their time, so they sort as they were made.
-    query = _items(brand_id).order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc()).limit(AT_ONCE + 1)
+    query = (
+        _items(reader.brand_id)
+        .order_by(OutboxItem.created_at.desc(), OutboxItem.id.desc())
+        .limit(AT_ONCE + 1)
+    )
     if to:
         query = query.where(OutboxItem.to == to.strip())
     if before:
-        mark, _ = await _find(session, brand_id, before)
+        mark, _ = await _find(session, reader.brand_id, before)
         query = query.where(OutboxItem.created_at <= mark.created_at, OutboxItem.id < mark.id)
     items = (await session.execute(query)).all()
     rows = [{"id": public_id(_ID, item.id), "item": item, "at": at} for item, at in items[:AT_ONCE]]
     older = rows[-1]["id"] if len(items) > AT_ONCE else None
-    values = {"rows": rows, "to": to, "older": older}
+    values: dict[str, object] = {"rows": rows, "to": to, "older": older}
     if not rows:
-        values |= _empty_values(await unsent(session, brand_id, to=to.strip()), staff)
-    return page("admin/outbox.html", values)
+        values |= _empty_values(await unsent(session, reader.brand_id, to=to.strip()), reader.staff)
+    return reader.page("admin/outbox.html", values)
 
 
 def _empty_values(found: Unsent, staff: SignedIn | None) -> dict[str, object]:
@@ -102,16 +153,16 @@ def _skipped_row(it: SkippedSurvey, staff: SignedIn | None) -> SkippedRow:
 
 
 @router.get("/{shown_id}")
-async def show_item(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
+async def show_item(session: SessionDep, reader: ReaderDep, shown_id: str) -> Response:
     """One message with all its parts."""
-    item, at = await _find(session, brand_id, shown_id)
-    return page("admin/outbox_item.html", {"item": item, "id": shown_id, "at": at}, headers=_PAGE)
+    item, at = await _find(session, reader.brand_id, shown_id)
+    return reader.page("admin/outbox_item.html", {"item": item, "id": shown_id, "at": at}, headers=_PAGE)
 
 
 @router.get("/{shown_id}/html")
-async def show_html(session: SessionDep, brand_id: OutboxReader, shown_id: str) -> Response:
+async def show_html(session: SessionDep, reader: ReaderDep, shown_id: str) -> Response:
     """A mail's HTML as it would have been sent; links open in a new window."""
-    item, _ = await _find(session, brand_id, shown_id)
+    item, _ = await _find(session, reader.brand_id, shown_id)
     if item.html is None:
         raise NotFound
     return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_MAIL)

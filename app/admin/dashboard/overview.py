@@ -1,0 +1,58 @@
+"""The overview: whether it works, and what waits for somebody today."""
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.admin.dashboard.access import ForViewer, screen_router
+from app.admin.dashboard.frame import Frame
+from app.admin.views.overview import overview_values
+from app.admin.views.period import SPANS, Chosen, chosen_period
+from app.base import clock
+from app.base.i18n import SOURCE, translate
+from app.insight.overview import Overview, overview
+from app.insight.ttl_cache import TtlCache
+
+router = screen_router()
+
+
+@router.get("")
+async def show_overview(frame: ForViewer) -> Response:
+    """The period's numbers, compared with those of the period before."""
+    query, brand = frame.request.query_params, frame.brand
+    chosen = chosen_period(
+        query.get("days"), query.get("from"), query.get("to"), brand.time_zone, now=clock.now()
+    )
+    if chosen is None:
+        return RedirectResponse(frame.url("/admin"), 303)
+    found = await _overviews(frame.request).get(
+        (brand.id, brand.time_zone, chosen.period), lambda: overview(frame.session, brand, chosen.period)
+    )
+    compared = query.get("compare") != "off" and found.activity_before is not None
+    values = {
+        **overview_values(found, brand, pii=frame.sees_people, compared=compared),
+        "spans": _span_choices(frame, chosen),
+        "period": chosen.text,
+        "compared": compared,
+        "can_compare": found.activity_before is not None,
+    }
+    return frame.page("admin/overview.html", "overview", values)
+
+
+def _span_choices(frame: Frame, chosen: Chosen) -> list[dict[str, object]]:
+    return [
+        {
+            "href": frame.here(days=span.days, **{"from": None, "to": None}),
+            "name": translate(SOURCE, span.name),
+            "is_current": span.days == chosen.days,
+            "key": span.key,
+        }
+        for span in SPANS
+    ]
+
+
+def _overviews(request: Request) -> TtlCache[Overview]:
+    """The application's cache of overviews: that of a large brand takes seconds to compute."""
+    state = request.app.state
+    if not hasattr(state, "overviews"):
+        state.overviews = TtlCache[Overview]()
+    return state.overviews  # type: ignore[no-any-return]  # starlette's state is untyped

@@ -1,0 +1,20 @@
+"""Every screen, by its module; the menu shows the entry of a screen that is added here."""
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
+
+from app.admin.dashboard import gallery, outbox, overview, person
+
+SCREENS = (overview, person, outbox, gallery)
+ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
+_PATHS = frozenset(route.path for route in ROUTES)
+
+
+async def _name_served_paths(request: Request) -> None:
+    """For `Frame.serves`: whether a screen exists, so that nothing leads to one that does not."""
+    request.state.served_paths = _PATHS
+
+
+router = APIRouter(dependencies=[Depends(_name_served_paths)])
+for screen in SCREENS:
+    router.include_router(screen.router)

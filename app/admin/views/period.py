@@ -1,0 +1,82 @@
+"""The period of a screen, as its address has it: some last days, all time, or two dates."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.base.errors import AppError
+from app.base.i18n import N_, SOURCE, long_date, translate
+from app.insight.periods import Period, last_days, read_period
+
+DEFAULT_DAYS = "90"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length that can be chosen: the text of the choice and the key that chooses it."""
+
+    days: str
+    name: str
+    key: str
+
+
+_ALL_TIME = N_("All time")
+SPANS = (
+    Span("1", N_("Today"), "d"),
+    Span("7", N_("7 days"), "w"),
+    Span("30", N_("30 days"), "m"),
+    Span("90", N_("90 days"), "q"),
+    Span("365", N_("1 year"), "y"),
+    Span("all", _ALL_TIME, "a"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The period in force; `days` is empty for one that two dates say."""
+
+    days: str
+    period: Period
+    text: str
+    """`28 August to 25 November 2026`."""
+
+
+def chosen_period(
+    days: str | None, start: str | None, end: str | None, zone: str, *, now: datetime
+) -> Chosen | None:
+    """The period of an address; None for one that cannot be read.
+
+    Dates are in the zone and include the last day. Without any it is the last 90 days.
+    """
+    if start or end:
+        try:
+            period = read_period(start, _day_after(end), zone)
+        except AppError:
+            return None
+        return Chosen("", period, _text(period, zone))
+    known = days if days in {span.days for span in SPANS} else DEFAULT_DAYS
+    period = Period() if known == "all" else last_days(int(known), zone, now=now)
+    return Chosen(known, period, _text(period, zone))
+
+
+def _day_after(end: str | None) -> str | None:
+    """A date as the end that is excluded; anything else is left to its reader."""
+    try:
+        return (date.fromisoformat(end or "") + timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return end
+
+
+def _text(period: Period, zone: str) -> str:
+    def day(at: datetime) -> str:
+        return long_date(at.astimezone(ZoneInfo(zone)).date(), SOURCE)
+
+    last = period.end - timedelta(seconds=1) if period.end else None
+    if period.start and last:
+        start, end = day(period.start), day(last)
+        return start if start == end else translate(SOURCE, "%(start)s to %(end)s", start=start, end=end)
+    if period.start:
+        return translate(SOURCE, "since %(day)s", day=day(period.start))
+    if last:
+        return translate(SOURCE, "until %(day)s", day=day(last))
+    return translate(SOURCE, _ALL_TIME)

@@ -50,13 +50,13 @@ INVARIANTS = (
     ),
     Invariant(
         "erased_has_no_order_details",
-        "an order of an erased customer has no hash of an address or of a payment, and no tags",
+        "an order of an erased customer has no hash of an address, a payment or a confirmation, and no tags",
         "ord",
         f"""
         SELECT orders.brand_id, orders.id AS row FROM customers
         JOIN orders ON orders.brand_id = customers.brand_id AND orders.customer_id = customers.id
         WHERE {_ERASED} AND (orders.address_key IS NOT NULL OR orders.payment_key IS NOT NULL
-            OR jsonb_array_length(orders.tags) > 0)
+            OR orders.confirmation_key IS NOT NULL OR jsonb_array_length(orders.tags) > 0)
         """,
     ),
     Invariant(

@@ -11,11 +11,11 @@ from app.base.batch import in_ids, recordset
 from app.base.tokens import plain_code
 from app.orders.models import Order
 
-_ERASED = ("address_key", "payment_key", "buyer_key", "tags")
+_ERASED = ("address_key", "payment_key", "buyer_key", "confirmation_key", "tags")
 
 
 async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
-    """Delete the keyed hashes of their addresses, ids and means of payment, and the tags.
+    """Delete the keyed hashes of their addresses, ids, payments and confirmations, and the tags.
 
     Idempotent.
     """
@@ -25,6 +25,7 @@ async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Colle
             address_key=None,
             payment_key=None,
             buyer_key=None,
+            confirmation_key=None,
             tags=[],
             # Stated as nothing: an old version of the order that comes again brings none back.
             stated_at=func.coalesce(Order.stated_at, literal({}, JSONB)).concat(
@@ -40,6 +41,7 @@ async def erase_orders(session: AsyncSession, brand_id: int, customer_ids: Colle
                 Order.address_key.is_not(None),
                 Order.payment_key.is_not(None),
                 Order.buyer_key.is_not(None),
+                Order.confirmation_key.is_not(None),
                 func.jsonb_array_length(Order.tags) > 0,
             ),
         )

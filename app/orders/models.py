@@ -75,6 +75,10 @@ class Order(Base):
     """Keyed hash of the shipping address, for fraud."""
     payment_key: Mapped[bytes | None]
     """Keyed hash of the payment fingerprint, for fraud."""
+    confirmation_key: Mapped[bytes | None]
+    """Keyed hash of what the shop gave the buyer as a proof of the order."""
+    ordered_before: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the shop knows earlier orders of the buyer that it does not show us."""
     relayed: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether the buyer's address is a marketplace's relay or a no-reply address."""
     test: Mapped[bool] = mapped_column(Boolean)

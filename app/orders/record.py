@@ -131,6 +131,8 @@ def _version(
         "country": country_code(paid.shipping_country) or country_code(paid.person.country),
         "address_key": tokens.address_key(f"shipping:{address}") if address else None,
         "payment_key": tokens.address_key(f"payment:{payment}") if payment else None,
+        "confirmation_key": confirmation_key(tokens, shop_id, paid.confirmation),
+        "ordered_before": paid.ordered_before or None,
         "relayed": is_relay(email) if (email := email_identity(paid.person.email)) else None,
         "test": paid.test,
         "placed_at": paid.placed_at if paid.placed_at_stated else None,
@@ -143,6 +145,12 @@ def buyer_key(tokens: Tokens, shop_id: UUID, external_id: str | None) -> bytes |
     """A keyed hash of a shop's own id of a person; None for none, and for the `0` of guests."""
     plain = one_line_or_none(external_id, limit=256)
     return None if plain in (None, "0") else tokens.address_key(f"buyer:{shop_id}:{plain}")
+
+
+def confirmation_key(tokens: Tokens, shop_id: UUID, confirmation: str | None) -> bytes | None:
+    """A keyed hash of what proves an order to its buyer, in any case; None for none."""
+    plain = one_line_or_none(confirmation, limit=64)
+    return None if plain is None else tokens.address_key(f"confirmation:{shop_id}:{plain.casefold()}")
 
 
 def discount_key(tokens: Tokens, brand_id: int, code: str) -> str:

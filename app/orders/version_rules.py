@@ -29,6 +29,8 @@ FIELDS = (
     "country",
     "address_key",
     "payment_key",
+    "confirmation_key",
+    "ordered_before",
     "test",
 )
 """Everything that a version may state, named as the columns of an order."""
@@ -116,7 +118,7 @@ def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     row["discount_total"], row["shipping_total"] = row["discount_total"] or 0, row["shipping_total"] or 0
     row["placed_at"] = row["placed_at"] or version.reported_at
     row["paid_at"] = row["paid_at"] or row["placed_at"]
-    for name in ("test", "refunded_wholly", "relayed"):
+    for name in ("test", "refunded_wholly", "relayed", "ordered_before"):
         row[name] = bool(row[name])
     row["version_at"], row["stated_at"] = version.at, _stated_at(version) or None
     return row

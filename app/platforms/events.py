@@ -81,6 +81,11 @@ class OrderPaid:
     only."""
     shipping_country: str | None = None
     payment_fingerprint: str | None = None
+    confirmation: str | None = None
+    """What the shop gave the buyer as a proof of the order, such as a random number that stands on
+    its confirmation."""
+    ordered_before: bool = False
+    """Whether the shop knows earlier orders of the buyer that it does not show us."""
 
 
 @dataclass(frozen=True, slots=True)

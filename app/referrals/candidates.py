@@ -46,6 +46,8 @@ class RedemptionCandidate:
     """What the shop states that codes took off, by the code made comparable."""
     buyer_key: bytes | None = None
     """As in the order's row."""
+    ordered_before: bool = False
+    """Whether the shop knows earlier orders of the buyer, whatever we know."""
     payment_key: bytes | None = None
     address_key: bytes | None = None
     money: OrderMoney | None = None
@@ -103,6 +105,7 @@ class RedemptionContext:
             own_order=owner.is_same(candidate) or self._is_owners_account(owner, candidate),
             used_before=candidate.email_key in self.emails or candidate.phone in self.phones,
             existing_customer=candidate.key in self.existing,
+            ordered_before=candidate.ordered_before,
             subtotal=candidate.subtotal,
             currency=candidate.currency,
             discount_kind=code.discount_kind,

@@ -30,6 +30,8 @@ class EligibilityInput:
     minimum_subtotal: Decimal | None
     new_customers_only: bool
     one_per_friend: bool
+    ordered_before: bool = False
+    """Whether the shop states that the buyer is no new customer, whatever we know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,10 @@ def may_redeem(given: EligibilityInput) -> RefusalReason | None:
         (given.uses_left <= 0, RefusalReason.exhausted),
         (given.own_order, RefusalReason.own_order),
         (given.one_per_friend and given.used_before, RefusalReason.already_used_by_friend),
-        (given.new_customers_only and given.existing_customer, RefusalReason.existing_customer),
+        (
+            given.new_customers_only and (given.existing_customer or given.ordered_before),
+            RefusalReason.existing_customer,
+        ),
         (_currencies_differ(given), RefusalReason.currency_mismatch),
         (_below_minimum(given), RefusalReason.minimum_not_met),
     )
@@ -80,7 +85,8 @@ def may_redeem(given: EligibilityInput) -> RefusalReason | None:
 def may_keep(given: EligibilityInput, *, is_other_buyer: bool) -> RefusalReason | None:
     """Why an order that won a use loses it once more is known about its buyer, or None.
 
-    What limits codes and uses was decided on arrival.
+    What limits codes and uses was decided on arrival, and so were our own records of a buyer who is
+    the same; that the shop knows earlier orders of theirs may be stated later.
     """
     checks = (
         (given.own_order, RefusalReason.own_order),
@@ -89,7 +95,8 @@ def may_keep(given: EligibilityInput, *, is_other_buyer: bool) -> RefusalReason 
             RefusalReason.already_used_by_friend,
         ),
         (
-            is_other_buyer and given.new_customers_only and given.existing_customer,
+            given.new_customers_only
+            and (given.ordered_before or (is_other_buyer and given.existing_customer)),
             RefusalReason.existing_customer,
         ),
     )

@@ -800,6 +800,8 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=True),
         sa.Column("address_key", sa.LargeBinary(), nullable=True),
         sa.Column("payment_key", sa.LargeBinary(), nullable=True),
+        sa.Column("confirmation_key", sa.LargeBinary(), nullable=True),
+        sa.Column("ordered_before", sa.Boolean(), nullable=False),
         sa.Column("relayed", sa.Boolean(), nullable=False),
         sa.Column("test", sa.Boolean(), nullable=False),
         sa.Column("history", sa.Boolean(), nullable=False),

@@ -19,7 +19,7 @@ from app.demo.fakes.shopify.buying import (
     send_parcel,
 )
 from app.demo.fakes.shopify.carts import CartRefusal
-from app.demo.fakes.shopify.orders import order_node
+from app.demo.fakes.shopify.execute import run_document
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount, FakeShop
 from app.demo.look.draw import HERE
 from app.platforms.events import (
@@ -33,6 +33,7 @@ from app.platforms.events import (
 )
 from app.platforms.protocol import RawDelivery
 from app.platforms.registry import PLATFORMS
+from app.platforms.shopify.documents import ONE_ORDER
 from app.platforms.shopify.order_body import order_body
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -68,12 +69,13 @@ def test_an_order_is_read_as_it_was_made_by_webhook_and_by_api():
     assert (paid.order_id, paid.subtotal, paid.total, paid.discount_total) == ("1", 8000, 7690, 800)
     assert (paid.discount_codes, paid.shipping_total, paid.discounts[0].amount) == (("ANA",), 490, 800)
     assert (paid.person.email, paid.person.email_consent.given) == ("uma@example.com", True)
-    resolved = {
-        name: value(None, first=50) if callable(value) else value for name, value in order_node(order).items()
-    }
-    (by_api,) = read("orders/updated", order_body(resolved))
+    asked = {"id": "gid://shopify/Order/1", "lines": 10, "refunds": 5, "few": 5}
+    node = run_document(shop, ONE_ORDER.text, asked)["data"]["order"]
+    (by_api,) = read("orders/updated", order_body(node))
     assert isinstance(by_api, OrderPaid)
     same = ("total", "subtotal", "discount_total", "shipping_total", "discount_codes", "items", "placed_at")
+    same += ("confirmation", "ordered_before")
+    assert paid.confirmation
     assert [getattr(by_api, name) for name in same] == [getattr(paid, name) for name in same]
 
 

@@ -32,8 +32,11 @@ from app.insight.invariants import check
 from app.orders.models import Order
 from app.platforms.connections import save_connection
 from app.platforms.models import ShopConnection
+from app.referrals.models import Redemption
+from app.referrals.rules import RedemptionStatus, RefusalReason
 from app.surveys.models import Survey
 from tests.support.constants import NOW
+from tests.support.factories.referrals import make_referrer
 from tests.support.fake_shopify import client_credentials, page
 from tests.support.fake_woocommerce import connection_of
 from tests.support.samples import sample
@@ -238,3 +241,33 @@ async def test_a_shop_that_uninstalled_the_app_waits_for_the_next_night(remote):
     async with context.sessions() as session:
         assert await find_sync_problems(session) == [("fern", row.problem)]
     assert row.due_at > NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "reason"), [(set(), RefusalReason.existing_customer), ({"read_all_orders"}, None)]
+)
+async def test_who_ordered_before_what_shopify_shows_is_no_new_customer(remote, brand, scopes, reason):
+    context, shop, fake_shop, _ = remote
+    fake_shop.scopes = (fake_shop.scopes - {"read_all_orders"}) | scopes
+    fake_shop.withholds_before = NOW - timedelta(days=60)
+    code = await make_referrer(context, brand, shop, now=NOW - timedelta(days=5), email="ana@example.com")
+    friend = body(2, discount_codes=[{"code": code.display, "amount": "6.00", "type": "percentage"}])
+    # One more that waits for its payment: the shop shows it, and it is no earlier order.
+    unpaid = body(3, financial_status="pending", customer=friend["customer"])
+    await deliver(context, shop, "orders/paid", friend)
+
+    async def redemption() -> tuple[RedemptionStatus, RefusalReason | None]:
+        async with context.sessions() as session:
+            found = (await session.scalars(select(Redemption))).one()
+        return found.status, found.reason
+
+    fake_shop.orders += [friend, unpaid]
+    await run(context, shop, NOW - timedelta(days=2))
+    assert await redemption() == (RedemptionStatus.pending, None)
+    fake_shop.orders[:0] = [body(1, NOW - timedelta(days=200), customer=friend["customer"])]
+    await run(context, shop, NOW - timedelta(days=2))
+    status = RedemptionStatus.refused if reason else RedemptionStatus.pending
+    assert await redemption() == (status, reason)
+    # The next webhook does not say it, and does not take it back.
+    await deliver(context, shop, "orders/updated", friend | {"updated_at": NOW.isoformat(), "tags": "x"})
+    assert await redemption() == (status, reason)

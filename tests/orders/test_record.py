@@ -54,6 +54,8 @@ PAID = OrderPaid(
     shipping_address=("1 Main St", "Flat 3", "10115", "Berlin", "DE"),
     shipping_country="DE",
     payment_fingerprint="card_1",
+    confirmation="P0HNKQN95",
+    ordered_before=True,
 )
 _ROW = [
     Order.number,
@@ -66,6 +68,8 @@ _ROW = [
     Order.country,
     Order.address_key,
     Order.payment_key,
+    Order.confirmation_key,
+    Order.ordered_before,
     Order.placed_at,
     Order.paid_at,
     Order.version_at,

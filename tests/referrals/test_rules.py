@@ -47,6 +47,8 @@ FINE = EligibilityInput(
         ({"used_before": True, "one_per_friend": False}, None),
         ({"existing_customer": True}, RefusalReason.existing_customer),
         ({"existing_customer": True, "new_customers_only": False}, None),
+        ({"ordered_before": True}, RefusalReason.existing_customer),
+        ({"ordered_before": True, "new_customers_only": False}, None),
         ({"currency": "USD"}, None),
         ({"currency": "USD", "discount_kind": DiscountKind.amount}, RefusalReason.currency_mismatch),
         ({"currency": "USD", "minimum_subtotal": Decimal(1)}, RefusalReason.currency_mismatch),
@@ -56,6 +58,22 @@ FINE = EligibilityInput(
 )
 def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None) -> None:
     assert eligibility_rules.may_redeem(replace(FINE, **changed)) == reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_other_buyer", "reason"),
+    [
+        ({"existing_customer": True}, False, None),
+        ({"existing_customer": True}, True, RefusalReason.existing_customer),
+        ({"ordered_before": True}, False, RefusalReason.existing_customer),
+        ({"ordered_before": True, "new_customers_only": False}, True, None),
+    ],
+)
+def test_a_use_is_lost_by_what_the_shop_states_of_earlier_orders(
+    changed: dict, is_other_buyer: bool, reason: RefusalReason | None
+) -> None:
+    given = replace(FINE, **changed)
+    assert eligibility_rules.may_keep(given, is_other_buyer=is_other_buyer) == reason
 
 
 @pytest.mark.parametrize(

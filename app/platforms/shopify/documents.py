@@ -221,7 +221,7 @@ JOB_DONE = Document(
 _MONEY = "{ shopMoney { amount } }"
 _ADDRESS = "{ firstName lastName address1 address2 zip city countryCodeV2 phone }"
 _ORDER = f"""
-        legacyResourceId name createdAt updatedAt processedAt cancelledAt currencyCode taxesIncluded
+        legacyResourceId name confirmationNumber createdAt updatedAt processedAt cancelledAt currencyCode taxesIncluded
         displayFinancialStatus displayFulfillmentStatus test tags sourceName email phone customerLocale
         customerAcceptsMarketing discountCodes
         totalPriceSet {{ shopMoney {{ amount }} presentmentMoney {{ amount }} }}
@@ -230,7 +230,8 @@ _ORDER = f"""
         customAttributes {{ key value }}
         customerJourneySummary {{ lastVisit {{ landingPage }} }}
         customer {{
-          legacyResourceId firstName lastName locale
+          legacyResourceId firstName lastName locale numberOfOrders
+          orders(first: 3) {{ nodes {{ id }} }}
           defaultEmailAddress {{ emailAddress marketingState marketingOptInLevel marketingUpdatedAt }}
           defaultPhoneNumber {{ phoneNumber }}
           defaultAddress {{ countryCodeV2 }}

@@ -82,6 +82,9 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
         items=tuple(_item(line, currency) for line in lines),
         shipping_address=_address(address),
         shipping_country=address.country("country_code"),
+        confirmation=known.text("confirmation_number", limit=64),
+        # No webhook has it: `order_body` writes it of what the API counts and does not show.
+        ordered_before=known.object_or_empty("customer").values.get("orders_withheld") is True,
     )
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 Node = Mapping[str, Any]
+SHOWN_ORDERS = 3
+"""Orders of a customer that our documents ask for."""
 _FULFILLED = {"FULFILLED": "fulfilled", "PARTIALLY_FULFILLED": "partial"}
 
 
@@ -23,6 +25,7 @@ def order_body(node: Node) -> dict[str, Any]:
     return {
         "id": _number(node),
         "name": node.get("name"),
+        "confirmation_number": node.get("confirmationNumber"),
         "created_at": node.get("createdAt"),
         "updated_at": node.get("updatedAt"),
         "processed_at": node.get("processedAt"),
@@ -195,7 +198,18 @@ def _customer(customer: Node | None) -> dict[str, Any] | None:
         "locale": customer.get("locale"),
         "default_address": {"country_code": country},
         "email_marketing_consent": consent if email else None,
+        "orders_withheld": _are_withheld(customer),
     }
+
+
+def _are_withheld(customer: Node) -> bool:
+    """Whether Shopify counts orders of the customer that it does not show: those of before 60 days.
+
+    An app without the access scope `read_all_orders` is not shown them. Who has as many others as
+    are asked for may have none, and is known by those.
+    """
+    shown = nodes(customer, "orders")
+    return len(shown) < SHOWN_ORDERS and int(customer.get("numberOfOrders") or 0) > len(shown)
 
 
 def _address(address: Node | None) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Orders as people make them, and what becomes of them: bodies as the shop's webhooks have them."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -158,6 +159,7 @@ def _order(shop: FakeShop, buyer: FakeBuyer, number: int, at: str) -> dict[str, 
         "id": number,
         "admin_graphql_api_id": f"gid://shopify/Order/{number}",
         "name": f"#{1000 + len(shop.orders) + 1}",
+        "confirmation_number": secrets.token_hex(5).upper()[:9],
         "order_number": 1000 + len(shop.orders) + 1,
         "created_at": at,
         "updated_at": at,

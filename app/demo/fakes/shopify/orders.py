@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo
@@ -23,7 +24,8 @@ def _orders(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any]:
     shop: FakeShop = info.context
     if given.get("query"):
         return _changed(shop, given)
-    rows = [order_node(each) for each in shop.orders]
+    buyers = Buyers(shop)
+    rows = [order_node(each, buyers) for each in shop.orders if shop.shows(each)]
     return page(rows[::-1] if given["reverse"] else rows, given)
 
 
@@ -38,13 +40,15 @@ def _changed(shop: FakeShop, asked: Mapping[str, Any]) -> dict[str, Any]:
     if not 0 < asked["first"] <= MOST:
         raise GraphQLError(f"first must be between 1 and {MOST}", extensions={"code": "BAD_REQUEST"})
     after = json.loads(base64.b64decode(asked["after"])) if asked.get("after") else ["", 0]
-    dated = [(place, each) for place, each in enumerate(shop.orders) if "updated_at" in each]
+    dated = [
+        (place, each) for place, each in enumerate(shop.orders) if "updated_at" in each and shop.shows(each)
+    ]
     rows = sorted((_utc(each["updated_at"]), each["id"], place) for place, each in dated)
     rows = [row for row in rows if str(row[0]) >= since[1] and [row[0], row[1]] > after]
-    taken = rows[: asked["first"]]
+    taken, buyers = rows[: asked["first"]], Buyers(shop)
     cursor = base64.b64encode(json.dumps(taken[-1][:2]).encode()).decode() if taken else None
     return {
-        "nodes": [order_node(shop.orders[place]) for _, _, place in taken],
+        "nodes": [order_node(shop.orders[place], buyers) for _, _, place in taken],
         "pageInfo": {"hasNextPage": len(taken) < len(rows), "endCursor": cursor},
     }
 
@@ -54,14 +58,39 @@ def _order(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str, Any] | N
     shop: FakeShop = info.context
     found = (each for each in shop.orders if given["id"] == f"gid://shopify/Order/{each.get('id')}")
     order = next(found, None)
-    return None if order is None else order_node(order)
+    return None if order is None or not shop.shows(order) else order_node(order, Buyers(shop))
 
 
 RESOLVERS: dict[str, Callable[..., Any]] = {"QueryRoot.orders": _orders, "QueryRoot.order": _order}
 """By type and field."""
 
 
-def order_node(body: Body) -> dict[str, Any]:
+class Buyers:
+    """Whose orders are whose, read once for all nodes of a response."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self._shop = shop
+
+    @cached_property
+    def _orders(self) -> Mapping[int, Sequence[Body]]:
+        found: dict[int, list[Body]] = {}
+        for each in self._shop.orders:
+            if each.get("customer"):
+                found.setdefault(each["customer"]["id"], []).append(each)
+        return found
+
+    def fields_of(self, customer: Body) -> dict[str, Any]:
+        """A customer's orders as the API shows them, and how many there are."""
+
+        def shown(_info: Any, **given: Any) -> dict[str, Any]:
+            theirs = self._orders[customer["id"]]
+            ids = [{"id": f"gid://shopify/Order/{each['id']}"} for each in theirs if self._shop.shows(each)]
+            return page(ids, given)
+
+        return {"numberOfOrders": lambda _info: str(len(self._orders[customer["id"]])), "orders": shown}
+
+
+def order_node(body: Body, buyers: Buyers) -> dict[str, Any]:
     """An order of the API, made of the body that its webhooks have; what that lacks is null."""
     customer = body.get("customer")
     if "total_price" not in body:  # an order of which only its buyer matters
@@ -72,6 +101,7 @@ def order_node(body: Body) -> dict[str, Any]:
         "id": f"gid://shopify/Order/{body['id']}",
         "legacyResourceId": str(body["id"]),
         "name": body["name"],
+        "confirmationNumber": body.get("confirmation_number"),
         "createdAt": _utc(body["created_at"]),
         "updatedAt": _utc(body["updated_at"]),
         "processedAt": _utc(body.get("processed_at") or body["created_at"]),
@@ -97,7 +127,7 @@ def order_node(body: Body) -> dict[str, Any]:
             {"key": each["name"], "value": each["value"]} for each in body.get("note_attributes", [])
         ],
         "customerJourneySummary": {"lastVisit": _visit(body.get("landing_site"))},
-        "customer": _customer(customer),
+        "customer": _customer(customer, buyers),
         "billingAddress": _address(body.get("billing_address")),
         "shippingAddress": _address(body.get("shipping_address")),
         "discountApplications": _pages(
@@ -212,7 +242,7 @@ def _parcel(parcel: Body) -> dict[str, Any]:
     }
 
 
-def _customer(customer: Body | None) -> dict[str, Any] | None:
+def _customer(customer: Body | None, buyers: Buyers) -> dict[str, Any] | None:
     if customer is None:
         return None
     consent = customer.get("email_marketing_consent") or {}
@@ -229,6 +259,7 @@ def _customer(customer: Body | None) -> dict[str, Any] | None:
         "firstName": customer.get("first_name"),
         "lastName": customer.get("last_name"),
         "locale": customer.get("locale") or "en",
+        **buyers.fields_of(customer),
         "defaultEmailAddress": email if customer.get("email") else None,
         "defaultPhoneNumber": {"phoneNumber": customer["phone"]} if customer.get("phone") else None,
         "defaultAddress": {"countryCodeV2": country} if country else None,

@@ -6,9 +6,9 @@ Its time is that of `app.base.clock`, which the demo simulates; only access toke
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.base import clock
@@ -167,6 +167,9 @@ class FakeShop:
     jobs: dict[str, FakeJob] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
     """The newest last; `id`, `email`, `phone` and `customer` are read."""
+    withholds_before: datetime | None = None
+    """Orders that were placed before it are shown with the scope `read_all_orders` alone; None: 60
+    days before now."""
     codes_deleted: int = 0
     """How many codes were taken out of the shop."""
     bucket: FakeBucket = field(default_factory=FakeBucket)
@@ -194,6 +197,13 @@ class FakeShop:
         """Whether the app has one of these scopes; writing includes reading."""
         wider = {scope.replace("write_", "read_", 1) for scope in self.scopes}
         return not (self.scopes | wider).isdisjoint(any_of)
+
+    def shows(self, order: Mapping[str, Any]) -> bool:
+        """Whether the app may read an order, by its age."""
+        if "created_at" not in order or self.grants({"read_all_orders"}):
+            return True
+        oldest = self.withholds_before or clock.now() - timedelta(days=60)
+        return datetime.fromisoformat(order["created_at"]) >= oldest
 
     def find_code(self, code: str) -> tuple[FakeDiscount, FakeCode] | None:
         """The code, in any case, with its discount."""

@@ -17,6 +17,7 @@ from app.platforms import models as platforms
 from app.referrals import models as referrals
 from app.referrals import placement_models as placements
 from app.referrals import publication_models as publications
+from app.referrals import shop_credit_models as shop_credits
 from app.referrals import templates as referral_templates
 from app.surveys import models as surveys
 from app.surveys import templates as survey_templates
@@ -68,6 +69,9 @@ DISTRIBUTED = frozenset(
         "reward_placements",
         "rewards",
         "shop_connections",
+        "shop_credit_moves",
+        "shop_credit_uses",
+        "shop_credits",
         "shop_syncs",
         "shop_discounts",
         "shop_publishing",
@@ -108,6 +112,7 @@ __all__ = [
     "publications",
     "referral_templates",
     "referrals",
+    "shop_credits",
     "survey_templates",
     "surveys",
 ]

@@ -25,7 +25,7 @@ from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain, sync_sweep
 from app.messaging import deliver
 from app.platforms import check_sweep
-from app.referrals import code_check, place_rewards, publish, settle, upkeep
+from app.referrals import code_check, hold_sweep, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
@@ -50,6 +50,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         credit_reservations.sweep(context),
         rewards.sweep(context),
         place_rewards.sweep(context),
+        hold_sweep.sweep(context),
         publish.urgent_sweep(context),
         publish.sweep(context),
         upkeep.sweep(context),

@@ -17,6 +17,7 @@ from app.ledger.models import CreditAccount, CreditReservation
 from app.ledger.rules import ReservationStatus
 from app.referrals.models import Referrer
 from app.referrals.reward_rules import Balance, balance_of
+from app.referrals.shop_credits import find_holding_shop
 from app.referrals.spend import load_shares
 
 NOTHING = Balance(0, 0, 0, 0)
@@ -109,13 +110,22 @@ async def reserve_credit(
     """Claim an amount of somebody's credit for an order, for that many seconds.
 
     What is claimed cannot be claimed again, whatever happens at the same time. Raises 409
-    `insufficient_balance` where less is there.
+    `insufficient_balance` where less is there, and 409 `credit_in_shop` where a connected shop
+    holds it.
     """
     account = None
     if owner is not None and owner.referrer_id is not None:
         account = await _lock_account(session, brand.id, owner.referrer_id, amount.currency)
     if account is None:
         raise _insufficient(NOTHING, amount)
+    # The account is locked, and whatever lets a shop hold it locks it too.
+    shop = await find_holding_shop(session, brand.id, account.referrer_id, account.currency)
+    if shop is not None:
+        raise AppError(
+            "credit_in_shop",
+            f"This credit is spent in the cart of {shop.name}, which holds it, and nowhere else.",
+            status=409,
+        )
     balance = await _balance(session, account, await _open(session, account, now=now), now=now)
     if amount.minor > balance.available:
         raise _insufficient(balance, amount)

@@ -92,7 +92,8 @@ INVARIANTS = (
         """
         WITH posted AS (
             SELECT ledger_entries.brand_id, ledger_entries.referrer_id, ledger_entries.currency, amount
-            FROM ledger_entries WHERE account = 'referrers' AND cause_kind = 'credit'
+            FROM ledger_entries WHERE account = 'referrers'
+                AND cause_kind IN ('credit', 'shop_credit')
             UNION ALL
             SELECT e.brand_id, e.referrer_id, e.currency, e.amount FROM ledger_entries AS e
             JOIN rewards ON rewards.brand_id = e.brand_id AND rewards.redemption_id = e.cause_id
@@ -125,15 +126,17 @@ INVARIANTS = (
     ),
     Invariant(
         "spent_credit_was_captured",
-        "what was spent of rewards of credit is what was captured and not refunded",
+        "what was spent of rewards of credit is what was captured and not refunded, or spent in a shop",
         "ref",
         """
         WITH used AS (
             SELECT brand_id, referrer_id, currency, sum(used_amount) AS amount
             FROM rewards WHERE kind = 'credit' GROUP BY 1, 2, 3
         ), taken AS (
-            SELECT brand_id, referrer_id, currency, sum(captured - refunded) AS amount
-            FROM credit_reservations GROUP BY 1, 2, 3
+            SELECT brand_id, referrer_id, currency, sum(amount) AS amount FROM (
+                SELECT brand_id, referrer_id, currency, captured - refunded AS amount FROM credit_reservations
+                UNION ALL SELECT brand_id, referrer_id, currency, spent FROM shop_credits
+            ) AS parts GROUP BY 1, 2, 3
         )
         SELECT brand_id, referrer_id AS row FROM used FULL JOIN taken USING (brand_id, referrer_id, currency)
         WHERE coalesce(used.amount, 0) <> coalesce(taken.amount, 0)
@@ -160,6 +163,31 @@ INVARIANTS = (
             AND rewards.id = reward_placements.reward_id
         WHERE reward_placements.due_at IS NULL AND rewards.status = 'granted' AND NOT rewards.frozen
             AND reward_placements.placed <> rewards.net_amount
+        """,
+    ),
+    Invariant(
+        "nothing_is_spent_that_was_not_moved",
+        "what an account in a shop holds of ours and what was spent of it was moved there",
+        "ref",
+        """
+        SELECT credits.brand_id, credits.referrer_id AS row FROM shop_credits AS credits
+        WHERE credits.code IS NULL AND credits.held + credits.spent - credits.spent_elsewhere > (
+            SELECT coalesce(sum(CASE kind WHEN 'credit' THEN amount WHEN 'debit' THEN foreign_amount - amount
+                ELSE 0 END), 0)
+            FROM shop_credit_moves AS moves
+            WHERE moves.brand_id = credits.brand_id AND moves.shop_credit_id = credits.id
+                AND moves.state = 'done')
+        """,
+    ),
+    Invariant(
+        "spent_by_coupon_is_by_orders",
+        "what was spent by a coupon of credit is what orders took off by it",
+        "ref",
+        """
+        SELECT credits.brand_id, credits.referrer_id AS row FROM shop_credits AS credits
+        WHERE credits.code IS NOT NULL AND credits.spent <> (
+            SELECT coalesce(sum(amount), 0) FROM shop_credit_uses AS uses
+            WHERE uses.brand_id = credits.brand_id AND uses.shop_credit_id = credits.id)
         """,
     ),
     Invariant(

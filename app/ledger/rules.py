@@ -30,6 +30,8 @@ class CauseKind(StrEnum):
     """A reward was used or expired."""
     credit = "credit"
     """A reservation of credit was captured or refunded."""
+    shop_credit = "shop_credit"
+    """Credit that a connected shop holds was spent there, or given back."""
     payable = "payable"
     adjustment = "adjustment"
 

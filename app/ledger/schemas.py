@@ -16,6 +16,7 @@ _PREFIXES: Mapping[str, str] = {
     CauseKind.redemption: "red",
     CauseKind.reward: "rwd",
     CauseKind.credit: "crd",
+    CauseKind.shop_credit: "scr",
     CauseKind.payable: "pay",
     CauseKind.adjustment: "adj",
 }

@@ -157,9 +157,15 @@ async def write_results(session: AsyncSession, results: Sequence[CheckResult], *
                 checked_at=now,
                 check_due_at=min(now + RETRY, night) if each.is_late else night,
                 problems=list(report.problems),
-                **({} if each.is_late else {"notes": [*report.notes], "webhooks": [*report.webhooks]}),
+                **({} if each.is_late else _found(report)),
             )
         )
+
+
+def _found(report: ConnectionReport) -> dict[str, object]:
+    """What a check says that the platform responded to."""
+    found: dict[str, object] = {"notes": [*report.notes], "webhooks": [*report.webhooks]}
+    return found if report.holds_credit is None else found | {"holds_credit": report.holds_credit}
 
 
 async def check_shop(context: AppContext, brand_id: int, shop_id: UUID, *, now: datetime) -> ConnectionReport:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment
@@ -34,4 +34,6 @@ class ShopConnection(Base):
     notes: Mapped[list[str]] = mapped_column(default=list)
     webhooks: Mapped[list[str]] = mapped_column(default=list)
     """The topics that the platform delivered to us at the last check."""
+    holds_credit: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the shop lets customers spend credit that we put there, as of the last check."""
     created_at: Mapped[Created]

@@ -13,6 +13,7 @@ from app.platforms.documentation import WebhookDocumentation
 from app.platforms.events import PlatformEvent
 from app.platforms.reward_codes import RewardCode
 from app.platforms.settings import PlatformSettings
+from app.platforms.shop_credit import CreditHolder, CreditKind, CreditMove, CreditReport, MovedCredit
 
 NO_TOPIC = "unreadable"
 """The topic of a delivery whose headers name none; parsing gives the reason."""
@@ -103,6 +104,8 @@ class ConnectionReport:
     """What to know or to set by hand; the connection works without it."""
     webhooks: tuple[str, ...] = ()
     """The topics that the platform delivers to us now."""
+    holds_credit: bool | None = None
+    """Whether the shop lets its customers spend credit that we put there; None: as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,9 @@ class PlatformAdapter(Protocol):
     """The most codes of one call."""
     shares_discount: ClassVar[bool] = False
     """Whether the codes under the same terms share a discount, which must be made first."""
+    credit: ClassVar[CreditKind | None] = None
+    """In what form a shop can hold a customer's credit; a check says whether this one does
+    (`ConnectionReport.holds_credit`). None: in none."""
 
     def verify(
         self, headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], *, now: datetime
@@ -312,6 +318,34 @@ class PlatformAdapter(Protocol):
         It may be repeated. Raises `OutsideError`.
         """
         raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
+
+    async def read_credit(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002  # for platforms with accounts
+        connection: Connection,  # noqa: ARG002
+        holder: CreditHolder,  # noqa: ARG002
+        oldest: str | None,  # noqa: ARG002
+    ) -> CreditReport:
+        """A customer's account, with its entries back to the one with the id `oldest`, or all.
+
+        Raises `OutsideError`, permanent for a customer whom the shop does not know.
+        """
+        raise OutsideError(Outcome.refused, "The platform holds no credit.", permanent=True)
+
+    async def move_credit(
+        self,
+        http: aiohttp.ClientSession,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        holder: CreditHolder,  # noqa: ARG002
+        move: CreditMove,  # noqa: ARG002
+    ) -> MovedCredit:
+        """Credit or debit a customer's account; a first credit makes it.
+
+        A second call moves it a second time: whoever calls looks first (`read_credit`). Raises
+        `OutsideError`: `refused` where nothing was moved, and not permanent where the account holds
+        less than what is to be debited.
+        """
+        raise OutsideError(Outcome.refused, "The platform holds no credit.", permanent=True)
 
     async def repair_codes(
         self,

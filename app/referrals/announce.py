@@ -35,6 +35,8 @@ class GrantedReward:
     reward: Reward
     code: Code | None
     shop: Shop
+    coupon: str | None = None
+    """The code of a coupon that holds the owner's credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _reward_params(person: ContactOptions, granted: GrantedReward, reader: Reade
         first_name=person.first_name,
         amount=reader.amount(reward.net_amount, reward.currency),
         kind=reward.kind.value,
-        code=None if code is None else code.display,
+        code=granted.coupon if code is None else code.display,
         expires_on=None if last_day is None else last_day.isoformat(),
         referrer_id=str(reward.referrer_id),
     )

@@ -15,6 +15,7 @@ from app.referrals.placements import place_again_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import REASON_WORDS, PublicationState
+from app.referrals.shop_credits import erase_credit
 
 
 async def erase_referrals(
@@ -37,6 +38,7 @@ async def erase_referrals(
     referrer_ids = revoked.all()
     await _replace_codes(session, tokens, brand_id, referrer_ids, now=now)
     await place_again_of(session, brand_id, referrer_ids=referrer_ids, now=now)
+    await erase_credit(session, brand_id, referrer_ids, now=now)
     await _erase_reasons(session, brand_id, ids, referrer_ids)
     await _erase_friends(session, tokens, brand_id, ids)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
@@ -17,15 +17,20 @@ from app.ledger.models import CreditAccount
 from app.referrals.models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import RewardStatus
+from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit_rules import AFTER_THE_END, HOUR
 
 BATCH = 500
 """Rewards per transaction."""
+LONGEST_UNREAD = timedelta(days=7)
+"""How long credit in a shop that cannot be read waits."""
 
 
 def sweep(context: AppContext) -> Sweep:
     """Sets granted rewards to expired once their time is over.
 
-    One that is frozen by a dispute waits for its end, and credit for the end of reservations of it.
+    One that is frozen by a dispute waits for its end, and credit for the end of reservations of it,
+    or until what was spent of it in a shop is known.
     """
 
     async def brands(now: datetime) -> Sequence[int]:
@@ -45,11 +50,22 @@ def _due(now: datetime) -> list[ColumnElement[bool]]:
         CreditAccount.currency == Reward.currency,
         CreditAccount.reserved > 0,
     )
+    # A shop's credit ends there before: what was spent of it to the last is read first.
+    is_unread = exists().where(
+        ShopCredit.brand_id == Reward.brand_id,
+        ShopCredit.referrer_id == Reward.referrer_id,
+        ShopCredit.currency == Reward.currency,
+        ShopCredit.code.is_(None),
+        ShopCredit.due_at.is_not(None),
+        func.coalesce(ShopCredit.read_at, ShopCredit.created_at)
+        < func.date_trunc("hour", Reward.expires_at, "UTC") - HOUR + AFTER_THE_END,
+        Reward.expires_at > now - LONGEST_UNREAD,
+    )
     return [
         Reward.status == RewardStatus.granted,
         Reward.expires_at <= now,
         Reward.frozen.is_(False),
-        (Reward.kind != RewardKind.credit) | ~is_reserved,
+        (Reward.kind != RewardKind.credit) | ~(is_reserved | is_unread),
     ]
 
 

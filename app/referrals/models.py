@@ -24,6 +24,7 @@ from app.brands.programme import Channel, DiscountKind, RewardKind
 from app.referrals.rules import (
     REASON_WORDS,
     CodeKind,
+    KindReason,
     RedemptionStatus,
     RefusalReason,
     RewardStatus,
@@ -326,6 +327,8 @@ class Reward(Base):
     """None for a reward that no redemption earned, such as goodwill."""
     referrer_id: Mapped[UUID]
     kind: Mapped[RewardKind] = mapped_column(enum_text(RewardKind))
+    kind_reason: Mapped[KindReason | None] = mapped_column(enum_text(KindReason))
+    """Why it is not of the kind that its terms name."""
     amount: Mapped[Minor]
     """What is granted, or is to be granted after the holding period; at most the order's worth."""
     reason: Mapped[RefusalReason | None] = mapped_column(enum_text(RefusalReason))

@@ -32,7 +32,8 @@ class OwnCodes:
 
     codes: Mapping[UUID, Code]
     placed: frozenset[UUID]
-    """The rewards whose codes are to be put into a connected shop: their owners are told then."""
+    """The rewards whose codes or credit are to be put into a connected shop: their owners are told
+    then."""
 
 
 async def make_reward_codes(

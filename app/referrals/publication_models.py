@@ -159,5 +159,7 @@ class ShopPublishing(Base):
     """The account at the platform into which the codes were put."""
     connected_at: Mapped[Moment | None]
     """The last change of its connection that was heeded here."""
+    holds_credit: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the balances of credit there are were taken up to be put into it."""
     upkeep_due_at: Mapped[Moment | None]
     """When its pool and its expired codes are seen to next."""

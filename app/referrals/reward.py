@@ -15,6 +15,7 @@ from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
+from app.referrals.hold_rewards import add_held, hold_rewards
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.own_codes import OwnCodes, make_reward_codes
 from app.referrals.reverse import RedemptionState, lock_redemption_states
@@ -65,15 +66,14 @@ async def _grant(
     session: AsyncSession, brand: Brand, granted: Sequence[tuple[RedemptionState, Reward]], *, now: datetime
 ) -> OwnCodes:
     """Grant these rewards; returns the codes made for them."""
+    shops = await load_shops(session, brand.id) if granted else {}
+    worth = [(state, reward) for state, reward in granted if state.amount_of(reward) > 0]
+    by_credit = [each for each in worth if each[1].kind is RewardKind.credit]
+    held = await hold_rewards(session, brand, by_credit, shops, now=now)
     expires = {reward.id: now + timedelta(days=state.terms.reward.valid_days) for state, reward in granted}
-    paid_by_code = [
-        (state, reward)
-        for state, reward in granted
-        if reward.kind is RewardKind.code and state.amount_of(reward) > 0
-    ]
+    paid_by_code = [each for each in worth if each[1].kind is RewardKind.code]
     made = OwnCodes({}, frozenset())
     if paid_by_code:
-        shops = await load_shops(session, brand.id)
         made = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)
     changes = []
     for state, reward in granted:
@@ -86,7 +86,8 @@ async def _grant(
         )
         changes.append(state.change_of(reward, values))
     await store_rewards(session, brand, changes, now=now)
-    return made
+    await add_held(session, held)
+    return OwnCodes(made.codes, made.placed | held.ids)
 
 
 def _approve(state: RedemptionState, *, now: datetime) -> None:

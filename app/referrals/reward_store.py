@@ -21,6 +21,7 @@ from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.models import Reward
 from app.referrals.placements import place_again
 from app.referrals.reward_rules import RewardFacts, lapsed_amount, reward_status
+from app.referrals.shop_credits import credit_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ async def store_rewards(
     own = [change.reward.id for change in changes if change.reward.id in written and change.values.code_id]
     await place_again(session, brand.id, own, now=now)
     await change_balances(session, brand.id, balances)
+    # After the balances, which a reservation locks first.
+    await credit_again(session, brand.id, set(balances), now=now)
 
 
 @dataclass(frozen=True, slots=True)

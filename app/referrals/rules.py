@@ -15,6 +15,15 @@ class CodeKind(StrEnum):
     """The referrer's own, which a reward is paid with."""
 
 
+class KindReason(StrEnum):
+    """Why a reward is paid with a code where its terms say credit."""
+
+    no_account = "no_account"
+    """The shop knows its owner under no customer's number or address."""
+    shop_left = "shop_left"
+    """Their credit is in a shop that is connected no more."""
+
+
 class PublicationState(StrEnum):
     """Whether a shop knows a code. A code works in a shop where it is `live`."""
 

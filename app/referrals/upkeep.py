@@ -29,6 +29,7 @@ from app.referrals.publication_models import (
 )
 from app.referrals.revoke import IS_IN_SHOP, revoke_publications
 from app.referrals.rules import CodeKind, PublicationState
+from app.referrals.shop_credits import hold_existing, leave_account
 from app.referrals.shop_terms import ShopTerms
 
 EVERY = timedelta(seconds=30)
@@ -98,6 +99,11 @@ async def keep_up(session: AsyncSession, brand_id: int, *, now: datetime) -> int
     if adapter_of(shop.platform).publishes_codes:
         if state.connected_at != connection.updated_at:
             moved += await _take_over(session, shop, is_other=state.account != connection.account, now=now)
+        if connection.holds_credit and not (
+            state.holds_credit and state.connected_at == connection.updated_at
+        ):
+            moved += await hold_existing(session, shop, now=now)
+        state.holds_credit = connection.holds_credit
         moved += await _expire(session, brand_id, shop.id, now=now)
         moved += await _keep_pool(session, shop, now=now)
     state.account, state.connected_at = connection.account, connection.updated_at
@@ -117,6 +123,7 @@ async def _take_over(session: AsyncSession, shop: Shop, *, is_other: bool, now: 
             .where(ShopDiscount.brand_id == shop.brand_id, ShopDiscount.shop_id == shop.id)
         )
         is_missing = CodePublication.state == PublicationState.live
+        await leave_account(session, shop.brand_id, shop.id, now=now)
     await session.execute(
         update(ShopPublishing)
         .values(paused_until=None)

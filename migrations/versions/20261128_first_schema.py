@@ -880,6 +880,7 @@ def upgrade() -> None:
         sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("webhooks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("holds_credit", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -934,6 +935,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("account", sa.Text(), nullable=True),
         sa.Column("connected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("holds_credit", sa.Boolean(), nullable=False),
         sa.Column("upkeep_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["brand_id", "shop_id"],
@@ -1489,6 +1491,56 @@ def upgrade() -> None:
     )
     op.create_index("ix_ledger_entries_cause", "ledger_entries", ["brand_id", "cause_id"], unique=False)
     op.create_table(
+        "shop_credits",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("shop_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("spent_elsewhere", sa.BigInteger(), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("announced_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "referrer_id"],
+            ["referrers.brand_id", "referrers.id"],
+            name=op.f("fk_shop_credits_referrers_brand_id_referrer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_id"],
+            ["shops.brand_id", "shops.id"],
+            name=op.f("fk_shop_credits_shops_brand_id_shop_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_shop_credits")),
+        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_shop_credits_brand_id_code")),
+        sa.UniqueConstraint(
+            "brand_id", "referrer_id", "currency", name=op.f("uq_shop_credits_brand_id_referrer_id_currency")
+        ),
+    )
+    op.create_index(
+        "ix_shop_credits_due",
+        "shop_credits",
+        ["brand_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index("ix_shop_credits_shop", "shop_credits", ["brand_id", "shop_id"], unique=False)
+    op.create_table(
         "visit_counts",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
@@ -1701,6 +1753,34 @@ def upgrade() -> None:
         postgresql_where=sa.text("holds_use AND one_per_friend"),
     )
     op.create_table(
+        "shop_credit_uses",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("shop_credit_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("amount >= 0", name=op.f("ck_shop_credit_uses_amount_is_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "order_id"],
+            ["orders.brand_id", "orders.id"],
+            name=op.f("fk_shop_credit_uses_orders_brand_id_order_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_credit_id"],
+            ["shop_credits.brand_id", "shop_credits.id"],
+            name="fk_shop_credit_uses_credit",
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "order_id", name=op.f("pk_shop_credit_uses")),
+    )
+    op.create_index(
+        "ix_shop_credit_uses_credit", "shop_credit_uses", ["brand_id", "shop_credit_id"], unique=False
+    )
+    op.create_table(
         "visits",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1739,6 +1819,7 @@ def upgrade() -> None:
         sa.Column("redemption_id", sa.Uuid(), nullable=True),
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind_reason", sa.Text(), nullable=True),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("net_amount", sa.BigInteger(), nullable=False),
@@ -1840,6 +1921,50 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
+    op.create_table(
+        "shop_credit_moves",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("shop_credit_id", sa.Uuid(), nullable=False),
+        sa.Column("reward_id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("foreign_amount", sa.BigInteger(), nullable=False),
+        sa.Column("left", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("after_id", sa.Text(), nullable=True),
+        sa.Column("balance_before", sa.BigInteger(), nullable=True),
+        sa.Column("held_before", sa.BigInteger(), nullable=True),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_shop_credit_moves_amount_is_positive")),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "reward_id"],
+            ["rewards.brand_id", "rewards.id"],
+            name=op.f("fk_shop_credit_moves_rewards_brand_id_reward_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "shop_credit_id"],
+            ["shop_credits.brand_id", "shop_credits.id"],
+            name="fk_shop_credit_moves_credit",
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_shop_credit_moves")),
+        sa.UniqueConstraint("brand_id", "shop_credit_id", "expires_at", name="uq_shop_credit_moves_key"),
+    )
+    op.create_index(
+        "uq_shop_credit_moves_open",
+        "shop_credit_moves",
+        ["brand_id", "shop_credit_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.execute(
         """
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1859,6 +1984,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '1s'")
     op.drop_index(
+        "uq_shop_credit_moves_open",
+        table_name="shop_credit_moves",
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.drop_table("shop_credit_moves")
+    op.drop_index(
         "ix_reward_placements_due",
         table_name="reward_placements",
         postgresql_where=sa.text("due_at IS NOT NULL"),
@@ -1873,6 +2004,8 @@ def downgrade() -> None:
     op.drop_table("rewards")
     op.drop_index("ix_visits_at", table_name="visits")
     op.drop_table("visits")
+    op.drop_index("ix_shop_credit_uses_credit", table_name="shop_credit_uses")
+    op.drop_table("shop_credit_uses")
     op.drop_index(
         "uq_redemptions_friend_phone",
         table_name="redemptions",
@@ -1918,6 +2051,11 @@ def downgrade() -> None:
     )
     op.drop_table("code_publications")
     op.drop_table("visit_counts")
+    op.drop_index("ix_shop_credits_shop", table_name="shop_credits")
+    op.drop_index(
+        "ix_shop_credits_due", table_name="shop_credits", postgresql_where=sa.text("due_at IS NOT NULL")
+    )
+    op.drop_table("shop_credits")
     op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
     op.drop_table("ledger_entries")
     op.drop_table("credit_accounts")

@@ -38,6 +38,7 @@ from graphql import (
     visit,
 )
 
+from app.platforms.shopify.credit_documents import CREDIT_DOCUMENTS
 from app.platforms.shopify.documents import API_VERSION, DOCUMENTS
 
 FAKE = Path(__file__).resolve().parents[2] / "app" / "demo" / "fakes" / "shopify"
@@ -60,7 +61,7 @@ HEADER = f"""\
 # PERFORMANCE OF THIS SOFTWARE.
 
 \"\"\"What an app needs one of to use this.\"\"\"
-directive @access(anyOf: [String!]!) on OBJECT | FIELD_DEFINITION | ENUM_VALUE
+directive @access(anyOf: [String!]!) on OBJECT | INTERFACE | FIELD_DEFINITION | ENUM_VALUE
 """
 
 
@@ -179,7 +180,7 @@ def main(path: str) -> None:
     given = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
     schema = build_client_schema(given["data"])
     covered = (FAKE / "covered.graphql").read_text(encoding="utf-8")
-    fields = selected_fields(schema, [covered, *(each.text for each in DOCUMENTS)])
+    fields = selected_fields(schema, [covered, *(each.text for each in (*DOCUMENTS, *CREDIT_DOCUMENTS))])
     text = Cut(schema, fields, required_access(given["offline_scopes"]["items"])).run()
     (FAKE / "schema.graphql").write_text(text, encoding="utf-8")
     sys.stdout.write(f"schema.graphql: {len(text)} characters\n")

@@ -20,9 +20,11 @@ from app.platforms.protocol import (
     VerifiedDelivery,
 )
 from app.platforms.reward_codes import RewardCode
+from app.platforms.shop_credit import CreditHolder, CreditKind, CreditMove, CreditReport, MovedCredit
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
 from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
 from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
+from app.platforms.shopify.credit import move_credit, read_credit
 from app.platforms.shopify.orders import fetch_order, fetch_orders
 from app.platforms.shopify.parse import parse
 from app.platforms.shopify.revoke import revoke_codes
@@ -42,6 +44,7 @@ class ShopifyAdapter(PlatformAdapter):
     publishes_codes: ClassVar = True
     codes_at_once: ClassVar = CODES_AT_ONCE
     shares_discount: ClassVar = True
+    credit: ClassVar = CreditKind.account
 
     def verify(
         self,
@@ -147,3 +150,15 @@ class ShopifyAdapter(PlatformAdapter):
     ) -> None:
         """Delete it."""
         await remove_reward(http, connection, reward, remote_id)
+
+    async def read_credit(
+        self, http: aiohttp.ClientSession, connection: Connection, holder: CreditHolder, oldest: str | None
+    ) -> CreditReport:
+        """The customer's store credit in one currency."""
+        return await read_credit(http, connection, holder, oldest)
+
+    async def move_credit(
+        self, http: aiohttp.ClientSession, connection: Connection, holder: CreditHolder, move: CreditMove
+    ) -> MovedCredit:
+        """Credit or debit it."""
+        return await move_credit(http, connection, holder, move)

@@ -10,9 +10,12 @@ from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.shopify.access_tokens import ACCESS_TOKENS
 from app.platforms.shopify.accounts import domain_of_account, parse_account
 from app.platforms.shopify.client import ShopifyClient
+from app.platforms.shopify.credit_documents import CREDIT_IS_ON
 from app.platforms.shopify.documents import PERSONAL_DATA, SHOP_FACTS
 from app.platforms.shopify.findings import (
+    CREDIT_SCOPES,
     ShopFacts,
+    credit_notes,
     currency_problems,
     difference_notes,
     personal_data_findings,
@@ -59,9 +62,11 @@ async def check(
             f"The credentials belong to the shop {facts.domain}, not to {domain}. {CONNECT_AGAIN}",
             fault=Fault.access,
         )
-    problems = scope_problems(facts, is_custom_app="access_token" in connection.credentials)
+    is_custom_app = "access_token" in connection.credentials
+    problems = scope_problems(facts, is_custom_app=is_custom_app)
     problems += currency_problems(facts, shop)
-    notes = scope_notes(facts) + difference_notes(facts, shop)
+    credit = credit_notes(facts, is_on=await _credit_is_on(client, facts), is_custom_app=is_custom_app)
+    notes = scope_notes(facts) + credit + difference_notes(facts, shop)
     if facts.grants("read_orders") and facts.grants("read_customers"):
         reply = await client.run_with_errors(PERSONAL_DATA)
         found = personal_data_findings(reply.data, reply.errors)
@@ -72,7 +77,16 @@ async def check(
         (*problems, *hooks.problems),
         (*notes, *hooks.notes, privacy_note(shop.webhook_url), *_secret_notes(connection)),
         hooks.webhooks,
+        holds_credit=not credit,
     )
+
+
+async def _credit_is_on(client: ShopifyClient, facts: ShopFacts) -> bool | None:
+    """Whether the checkout takes store credit; None where our app could not put any there."""
+    if not all(facts.grants(scope) for scope in CREDIT_SCOPES):
+        return None
+    found = (await client.run(CREDIT_IS_ON)).get("storeCreditConfiguration")
+    return isinstance(found, Mapping) and found.get("storeCreditEnabled") is True
 
 
 async def disconnect(http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop) -> None:

@@ -23,6 +23,12 @@ OPTIONAL_SCOPES: Mapping[str, str] = {
         " regular customers do not count as new)"
     ),
 }
+CREDIT_SCOPES = (
+    "write_store_credit_account_transactions",
+    "read_store_credit_account_transactions",
+    "read_store_credit_accounts",
+)
+"""Those without which rewards cannot be store credit."""
 _SCOPES_OF_APP = (
     "In the Dev Dashboard (dev.shopify.com) open the app > Versions, add the scopes in a new version and"
     " release it; then approve it in the shop under Settings > Apps."
@@ -86,6 +92,26 @@ def scope_notes(facts: ShopFacts) -> list[str]:
         for scope, loss in OPTIONAL_SCOPES.items()
         if not facts.grants(scope)
     ]
+
+
+def credit_notes(facts: ShopFacts, *, is_on: bool | None, is_custom_app: bool) -> list[str]:
+    """Why customers cannot spend credit of ours in the shop; none where they can.
+
+    `is_on` is whether the shop's checkout takes store credit, None where that was not asked.
+    """
+    missing = [scope for scope in CREDIT_SCOPES if not facts.grants(scope)]
+    if missing:
+        where = _SCOPES_OF_CUSTOM_APP if is_custom_app else _SCOPES_OF_APP
+        scopes = ", ".join(missing)
+        return [f"Rewards cannot be store credit: the app lacks the access scopes {scopes}. {where}"]
+    if not is_on:
+        return [
+            (
+                "Rewards cannot be store credit: the shop's checkout takes none. In the shop's admin open Settings"
+                " > Customer accounts and switch store credit on."
+            )
+        ]
+    return []
 
 
 def currency_problems(facts: ShopFacts, shop: ConnectedShop) -> list[str]:

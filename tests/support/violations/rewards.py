@@ -102,3 +102,29 @@ async def a_code_in_the_shop_that_is_worth_more_than_its_reward(sound: Sound) ->
 async def a_message_about_a_code_that_the_shop_does_not_know(sound: Sound) -> str:
     await sound.rows.message(REWARD, sound.response.customer_id, await sound.reward_id())
     return await _placement(sound, placed=None, live=False)
+
+
+async def _shop_credit(sound: Sound, *, code: str | None, held: int, spent: int) -> str:
+    await sound.sql(
+        "INSERT INTO shop_credits (brand_id, id, referrer_id, currency, shop_id, code, uses, held, spent, "
+        "spent_elsewhere, revision, attempt) "
+        "VALUES (:brand, :id, :referrer, 'EUR', :shop, :code, 1, :held, :spent, 0, 0, 0)",
+        brand=sound.rows.brand.id,
+        id=new_id(),
+        referrer=sound.approved.referrer_id,
+        shop=sound.rows.shop.id,
+        code=code,
+        held=held,
+        spent=spent,
+    )
+    return public_id("ref", sound.approved.referrer_id)
+
+
+@breaks("nothing_is_spent_that_was_not_moved")
+async def credit_in_a_shop_that_was_never_put_there(sound: Sound) -> str:
+    return await _shop_credit(sound, code=None, held=5, spent=0)
+
+
+@breaks("spent_by_coupon_is_by_orders", "spent_credit_was_captured")
+async def a_coupon_that_no_order_has_used(sound: Sound) -> str:
+    return await _shop_credit(sound, code="CREDIT", held=0, spent=5)

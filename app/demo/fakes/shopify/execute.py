@@ -16,7 +16,7 @@ from graphql import (
     validate,
 )
 
-from app.demo.fakes.shopify import discounts, orders, webhooks
+from app.demo.fakes.shopify import credit, discounts, orders, webhooks
 from app.demo.fakes.shopify.access import check_access
 from app.demo.fakes.shopify.cost import MOST, query_cost
 from app.demo.fakes.shopify.schema import load_schema
@@ -45,6 +45,7 @@ RESOLVERS: Mapping[str, Callable[..., Any]] = {
     **webhooks.RESOLVERS,
     **discounts.RESOLVERS,
     **orders.RESOLVERS,
+    **credit.RESOLVERS,
 }
 
 

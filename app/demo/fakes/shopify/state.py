@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.base import clock
+from app.demo.fakes.shopify.credit_state import FakeCredit
 
 ALL_SCOPES = frozenset(
     {
@@ -21,6 +22,8 @@ ALL_SCOPES = frozenset(
         "read_fulfillments",
         "read_shopify_payments_disputes",
         "write_discounts",
+        "read_store_credit_accounts",
+        "write_store_credit_account_transactions",
     }
 )
 _numbers = itertools.count(7_000_000_000_000_000_001)
@@ -172,6 +175,13 @@ class FakeShop:
     days before now."""
     codes_deleted: int = 0
     """How many codes were taken out of the shop."""
+    credit: FakeCredit = field(default_factory=FakeCredit)
+    credit_is_on: bool = True
+    """Whether its checkout takes store credit."""
+    lost_customers: set[str] = field(default_factory=set)
+    """Global ids of customers that it has no more."""
+    clock: Callable[[], datetime] = clock.now
+    """The time by which credit expires."""
     bucket: FakeBucket = field(default_factory=FakeBucket)
     polls_until_done: int = 2
     search_lags: bool = False

@@ -1,0 +1,93 @@
+"""Credit that a shop holds as a coupon: set to what is left, as often as that changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import money
+from app.base.context import AppContext
+from app.brands.models import Brand
+from app.ledger.models import CreditAccount
+from app.platforms.reward_codes import RewardCode
+from app.referrals.hold_book import Superseded, lock_credit
+from app.referrals.hold_claim import ClaimedCredit
+from app.referrals.hold_settle import settle
+from app.referrals.reward_rules import CreditShare, balance_of
+from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.spend import load_shares
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCoupon:
+    """The coupon as it must be; worth nothing where it must not be there."""
+
+    coupon: RewardCode
+    amount: int
+    remote_id: str | None
+    revision: int
+
+
+async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: datetime) -> WantedCoupon:
+    """What the shop must have of the credit. Raises `Superseded`."""
+    brand_id = claimed.shop.brand_id
+    row = await session.scalar(
+        select(ShopCredit).where(
+            ShopCredit.brand_id == brand_id,
+            ShopCredit.id == claimed.id,
+            ShopCredit.attempt == claimed.attempt,
+        )
+    )
+    if row is None or row.code is None:
+        raise Superseded
+    shares = await load_shares(session, brand_id, claimed.referrer_id, claimed.currency)
+    reserved = await session.scalar(
+        select(CreditAccount.reserved).where(
+            CreditAccount.brand_id == brand_id,
+            CreditAccount.referrer_id == claimed.referrer_id,
+            CreditAccount.currency == claimed.currency,
+        )
+    )
+    is_nobodys = claimed.ended or claimed.email is None
+    amount = 0 if is_nobodys else balance_of(shares, reserved or 0, now=now).available
+    return WantedCoupon(
+        coupon=RewardCode(
+            reward_id=claimed.id,
+            code=row.code,
+            amount=money.to_decimal(amount, claimed.currency),
+            currency=claimed.currency,
+            uses=row.uses,
+            expires_at=_end(shares, now=now),
+            email=claimed.email,
+            customer_id=None,
+        ),
+        amount=amount,
+        remote_id=row.remote_id,
+        revision=row.revision,
+    )
+
+
+def _end(shares: list[CreditShare], *, now: datetime) -> datetime:
+    """The last end of what can be spent: before that, what has expired lowers the amount."""
+    ends = [share.expires_at for share in shares if share.unspent > 0 and not share.frozen]
+    return max(ends, default=now)
+
+
+async def record_coupon(
+    session: AsyncSession,
+    context: AppContext,
+    brand: Brand,
+    claimed: ClaimedCredit,
+    wanted: WantedCoupon,
+    remote_id: str | None,
+    *,
+    now: datetime,
+) -> None:
+    """The shop has the coupon so now. Raises `Superseded`."""
+    row = await lock_credit(session, claimed)
+    row.held, row.remote_id = wanted.amount, remote_id
+    if row.revision == wanted.revision:
+        await settle(session, context, brand, claimed, row, (), now=now)
+    else:
+        row.due_at, row.leased_until, row.reason = now, None, None

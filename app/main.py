@@ -35,6 +35,7 @@ from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.peers import PEERS
 from app.base.web.problems import install_problems, problem
 from app.brands import routes as brand_routes
+from app.checkout import routes as checkout_routes
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
 from app.insight.health import load_health, publish_health
@@ -84,6 +85,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         survey_routes.router,
         referral_routes.router,
         customer_routes.router,
+        checkout_routes.router,
         api_router,
         stylesheets.router,
         brand_routes.router,

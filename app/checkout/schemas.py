@@ -172,13 +172,12 @@ class CreditBalance(ApiModel):
     by_currency: Sequence[BalanceShape]
 
 
-class CustomerLinks(ApiModel):
+class OwnLinks(ApiModel):
     """What a customer may share, and where they can answer the survey of an order.
 
     All but the names is null where there is nothing.
     """
 
-    customer: str | None = None
     share_url: str | None = Field(default=None, description="The share link of a referrer.")
     code: str | None = Field(
         default=None, description="Once the shop knows it; null where each friend gets one."
@@ -200,6 +199,12 @@ class CustomerLinks(ApiModel):
             reward=share.offer.reward,
             disclosure=share.disclosure,
         )
+
+
+class CustomerLinks(OwnLinks):
+    """The links of a customer, and who that is."""
+
+    customer: str | None = None
 
 
 class ReservationShape(ApiModel):

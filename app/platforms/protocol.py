@@ -121,6 +121,14 @@ class OrderPage:
     """When the last of the orders was changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShopperSession:
+    """Somebody to whom a page of the shop is shown, which asks us in their browser."""
+
+    customer_id: str | None
+    """The shop's own id of who is signed in; None: nobody is, or the platform does not say."""
+
+
 class PlatformAdapter(Protocol):
     """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
 
@@ -190,6 +198,21 @@ class PlatformAdapter(Protocol):
 
     def webhook_secret(self, connection: Connection) -> str | None:  # noqa: ARG002
         """The secret that signs the webhooks of this connection; None where it does not name it."""
+        return None
+
+    def read_session(
+        self,
+        token: str,  # noqa: ARG002
+        connection: Connection,  # noqa: ARG002
+        secrets: Sequence[str],  # noqa: ARG002
+        *,
+        now: datetime,  # noqa: ARG002
+    ) -> ShopperSession | None:
+        """Who is shown a page of the connected shop, by the token that the page asks with.
+
+        `secrets` are those of the shop's webhooks. None for a token that is not genuine, has ended
+        or is another shop's. Default: the platform has no such tokens.
+        """
         return None
 
     async def connect(

@@ -1,13 +1,41 @@
 """The fake of Shopify in a test, and how its responses are made to fail."""
 
 import asyncio
+import base64
+import hmac
+import json
 from collections.abc import Callable
+from datetime import datetime
 
 from aiohttp import web
 
 from app.demo.fakes.shopify.server import FakeShopify, Intercept
 from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.protocol import Connection
+
+
+def session_token(secret: str, *, at: datetime, alg: str = "HS256", **claims: object) -> str:
+    """A token as extensions of the shop `acme` have it, with these claims changed or left out."""
+    now = int(at.timestamp())
+    given = {
+        "dest": "acme.myshopify.com",
+        "aud": "client",
+        "exp": now + 300,
+        "nbf": now,
+        "iat": now,
+        "jti": "6c992878",
+    }
+    parts = [
+        {"alg": alg, "typ": "JWT"},
+        {name: each for name, each in (given | claims).items() if each is not None},
+    ]
+    signed = ".".join(_base64(json.dumps(each).encode()) for each in parts)
+    return f"{signed}.{_base64(hmac.digest(secret.encode(), signed.encode(), 'sha256'))}"
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
 
 PAGE = "<!DOCTYPE html><html><body>Something else</body></html>"
 

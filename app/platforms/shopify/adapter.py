@@ -17,6 +17,7 @@ from app.platforms.protocol import (
     PlatformAdapter,
     RawDelivery,
     RefusedDelivery,
+    ShopperSession,
     VerifiedDelivery,
 )
 from app.platforms.reward_codes import RewardCode
@@ -30,6 +31,7 @@ from app.platforms.shopify.parse import parse
 from app.platforms.shopify.revoke import revoke_codes
 from app.platforms.shopify.reward_codes import put_reward, remove_reward
 from app.platforms.shopify.schemas import DOCUMENTATION
+from app.platforms.shopify.session_tokens import read_session
 from app.platforms.shopify.verify import verify
 
 
@@ -84,6 +86,12 @@ class ShopifyAdapter(PlatformAdapter):
     def webhook_secret(self, connection: Connection) -> str | None:
         """Shopify signs with the app's client secret."""
         return connection.credentials.get("client_secret")
+
+    def read_session(
+        self, token: str, connection: Connection, secrets: Sequence[str], *, now: datetime
+    ) -> ShopperSession | None:
+        """Who is shown a page with an extension of the app, by Shopify's session token."""
+        return read_session(token, connection, secrets, now=now)
 
     async def connect(
         self, http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop

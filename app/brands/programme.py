@@ -174,6 +174,11 @@ class Discount(_Terms):
         return self
 
 
+Combination = Literal["shipping", "order", "product"]
+"""Discounts of the shop's own: on shipping, on the whole order, on single products."""
+COMBINATIONS: tuple[Combination, ...] = ("shipping", "order", "product")
+
+
 class OfferTerms(_Terms):
     """What a promoter may offer to friends."""
 
@@ -186,20 +191,15 @@ class OfferTerms(_Terms):
     one_per_friend: bool = True
     code_style: CodeStyle = CodeStyle.random
     code_per: CodePer = CodePer.referrer
-    combines_with: list[Literal["shipping", "order", "product"]] = ["shipping"]
-    """What a code may stand beside. Orders do not tell of what kind their other discounts are, so
-    nothing but the default is accepted."""
+    combines_with: list[Combination] = ["shipping"]
+    """What a code may stand beside in a cart. A connected shop's platform keeps it."""
     holdout_percent: int = Field(default=0, ge=0, le=100)
 
     @field_validator("combines_with")
     @classmethod
-    def _enforceable(cls, value: list[str]) -> list[str]:
-        if value != ["shipping"]:
-            raise ValueError(
-                'can only be ["shipping"]: orders do not tell of what kind their other discounts are, '
-                "so nothing else could be kept; set it up in the shop and leave this out"
-            )
-        return value
+    def _in_one_order(cls, value: list[Combination]) -> list[Combination]:
+        """Each once and in one order: the same terms have the same content."""
+        return [each for each in COMBINATIONS if each in value]
 
 
 class Budget(_Terms):

@@ -72,9 +72,17 @@ def test_money_is_one_amount_or_one_for_each_currency():
         Programme.model_validate({"offer": {"friend_discount": {"value": {"EUR": "10"}}}})
 
 
-def test_combinations_that_cannot_be_kept_are_refused_in_a_sentence():
-    with pytest.raises(ValidationError, match="orders do not tell of what kind"):
-        Programme.model_validate({"offer": {"combines_with": ["shipping", "order"]}})
+def test_the_same_combinations_are_the_same_terms_however_they_are_written():
+    def stored(*given: str) -> object:
+        terms = Programme.model_validate({"offer": {"combines_with": given}}).as_json()
+        return terms["offer"]["combines_with"]
+
+    assert (
+        stored("product", "shipping", "product") == stored("shipping", "product") == ["shipping", "product"]
+    )
+    assert stored() == []
+    with pytest.raises(ValidationError, match="combines_with"):
+        stored("everything")
 
 
 async def test_amounts_that_a_currency_cannot_hold_are_refused(context, brand, shop):

@@ -114,6 +114,16 @@ def test_a_cart_refuses_a_code_that_does_not_apply(shop, codes, reason):
     assert shop.orders == []
 
 
+def test_codes_stand_beside_each_other_where_both_combine():
+    shop = shop_with("ANA", combinesWith={"orderDiscounts": True})
+    ben = shop_with("BEN", **TEN_EUROS, combinesWith={"orderDiscounts": True})
+    shop.discounts["e"] = ben.discounts["d"]
+    assert bought(shop, "ANA", "BEN")["total_discounts"] == "18.00"
+    shop.discounts["e"].given["combinesWith"] = {"shippingDiscounts": True}
+    with pytest.raises(CartRefusal, match="combined"):
+        bought(shop, "ANA", "BEN", number=2)
+
+
 def test_a_code_is_used_up_and_counts_once_per_customer():
     shop = shop_with(usageLimit=1)
     assert bought(shop, "ANA")["discount_codes"] == [{"code": "ANA", "amount": "8.00", "type": "percentage"}]

@@ -18,6 +18,7 @@ class RewardCode:
     """Major units of `currency`, more than 0."""
     currency: str
     uses: int
+    """How often it may be used in all: once more than it was, as far as we know."""
     expires_at: datetime
     email: str | None
     customer_id: str | None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
@@ -15,7 +15,7 @@ from app.referrals.hold_book import Superseded, lock_credit
 from app.referrals.hold_claim import ClaimedCredit
 from app.referrals.hold_settle import settle
 from app.referrals.reward_rules import CreditShare, balance_of
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit_models import ShopCredit, ShopCreditUse
 from app.referrals.spend import load_shares
 
 
@@ -49,6 +49,11 @@ async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: dat
             CreditAccount.currency == claimed.currency,
         )
     )
+    used = await session.scalar(
+        select(func.count()).where(
+            ShopCreditUse.brand_id == brand_id, ShopCreditUse.shop_credit_id == claimed.id
+        )
+    )
     is_nobodys = claimed.ended or claimed.email is None
     amount = 0 if is_nobodys else balance_of(shares, reserved or 0, now=now).available
     return WantedCoupon(
@@ -57,7 +62,7 @@ async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: dat
             code=row.code,
             amount=money.to_decimal(amount, claimed.currency),
             currency=claimed.currency,
-            uses=row.uses,
+            uses=1 + (used or 0),
             expires_at=_end(shares, now=now),
             email=claimed.email,
             customer_id=None,

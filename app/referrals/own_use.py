@@ -15,6 +15,7 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.orders.models import Order
+from app.referrals.coupon_use import use_shop_credit
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
@@ -102,8 +103,9 @@ async def use_own_codes(
     """Set the rewards whose codes these orders carry to used, and give cancelled orders' back.
 
     Each reward is used once, by an order of its owner, for what the code took off; the order
-    makes no redemption by it and may carry a friend's code too. Idempotent. Test orders and
-    imported history use nothing. To be called after anything that locks redemptions.
+    makes no redemption by it and may carry a friend's code too. So are coupons of credit, in parts
+    (`use_shop_credit`). Idempotent. Test orders and imported history use nothing. To be called
+    after anything that locks redemptions.
     """
     if not order_ids:
         return
@@ -127,6 +129,8 @@ async def use_own_codes(
                 stated = stated_discounts(tokens, brand.id, order.discount_amounts, [code]).get(code)
                 used[own.reward.id] = _used(own.reward, order, stated, now=now)
     await _store(session, brand, list(used.values()), uses=1, now=now)
+    others = {each: [code for code in codes if code not in known] for each, codes in entered.items()}
+    await use_shop_credit(session, tokens, brand, order_ids, others, now=now)
     events = [Event("reward.used", reward_id, now) for reward_id in used]
     await record_events(session, brand.id, events)
 

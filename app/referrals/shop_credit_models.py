@@ -36,8 +36,6 @@ class ShopCredit(Base):
     shop_id: Mapped[UUID]
     code: Mapped[str | None]
     """Of the coupon, as entered; None where the shop keeps an account."""
-    uses: Mapped[int] = mapped_column(Integer, default=1)
-    """How often the coupon may be used in all: once more after each use."""
     held: Mapped[Minor] = mapped_column(default=0)
     """What the shop has of it that can be spent, as far as we know."""
     spent: Mapped[Minor] = mapped_column(default=0)

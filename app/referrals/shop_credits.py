@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids, recordset
 from app.base.ids import new_id
-from app.base.tokens import random_code
+from app.base.tokens import plain_code, random_code
 from app.brands.models import Shop
 from app.ledger.credit import BalanceKey
 from app.platforms.models import ShopConnection
@@ -51,7 +51,7 @@ def new_row(
         "referrer_id": referrer_id,
         "currency": currency,
         "shop_id": shop_id,
-        "code": random_code() if kind is CreditKind.coupon else None,
+        "code": plain_code(random_code()) if kind is CreditKind.coupon else None,
         "due_at": now,
         "announced_until": now,
     }

@@ -1498,7 +1498,6 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
         sa.Column("code", sa.Text(), nullable=True),
-        sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.Column("spent", sa.BigInteger(), nullable=False),
         sa.Column("spent_elsewhere", sa.BigInteger(), nullable=False),

@@ -199,7 +199,7 @@ async def test_what_is_missing_is_told_with_where_to_correct_it(context, fern, f
     remote.keys[1].permissions, remote.shows_index = "read_write", False
     remote.has_coupons, remote.currency = True, "EUR"
     assert await check(context, fern) == ConnectionReport(
-        (), ("Registered now: " + ", ".join(TOPICS) + ".",), TOPICS
+        (), ("Registered now: " + ", ".join(TOPICS) + ".",), TOPICS, holds_credit=True
     )
 
 

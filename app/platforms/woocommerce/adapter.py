@@ -19,6 +19,7 @@ from app.platforms.protocol import (
     Verification,
 )
 from app.platforms.reward_codes import RewardCode
+from app.platforms.shop_credit import CreditKind
 from app.platforms.woocommerce.codes import (
     CODES_AT_ONCE,
     list_codes,
@@ -47,6 +48,7 @@ class WooCommerceAdapter(PlatformAdapter):
     lists_orders: ClassVar = True
     publishes_codes: ClassVar = True
     codes_at_once: ClassVar = CODES_AT_ONCE
+    credit: ClassVar = CreditKind.coupon
 
     def verify(
         self,

@@ -68,7 +68,12 @@ async def check(
     if not may_write:
         problems.append(READ_ONLY)
     hooks = await _check_webhooks(client, connection, shop, register=register and may_write)
-    return ConnectionReport((*problems, *hooks.problems), (*notes, *hooks.notes), hooks.webhooks)
+    return ConnectionReport(
+        (*problems, *hooks.problems),
+        (*notes, *hooks.notes),
+        hooks.webhooks,
+        holds_credit=may_write and facts.has_coupons,
+    )
 
 
 async def disconnect(http: aiohttp.ClientSession, connection: Connection, shop: ConnectedShop) -> None:

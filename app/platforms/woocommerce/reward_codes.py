@@ -29,11 +29,11 @@ async def put_reward(
     client = WooCommerceClient(http, connection)
     if remote_id is not None and await _update(client, remote_id, reward):
         return remote_id
-    response = await client.try_send("POST", "coupons", _body(reward))
+    response = await client.try_send("POST", "coupons", _body(reward, uses=0))
     if response.code == _EXISTS:
         found = await _find(client, reward)
-        if found is not None and await _update(client, found, reward):
-            return found
+        if found is not None and await _update(client, str(found.id), reward):
+            return str(found.id)
         raise OutsideError(Outcome.refused, "The shop has another coupon with this code.", permanent=True)
     error = error_of(response, is_write=True)
     if error is not None:
@@ -48,10 +48,10 @@ async def remove_reward(http: aiohttp.ClientSession, connection: Connection, rew
     """See `PlatformAdapter.remove_reward`. It is deleted for good, not put into the trash."""
     client = WooCommerceClient(http, connection)
     # By the code: once the shop is another WordPress, the number is another coupon's.
-    number = await _find(client, reward)
-    if number is None:
+    coupon = await _find(client, reward)
+    if coupon is None:
         return
-    response = await client.try_send("DELETE", f"coupons/{number}?force=true", {})
+    response = await client.try_send("DELETE", f"coupons/{coupon.id}?force=true", {})
     error = None if response.code == _GONE else error_of(response, is_write=True)
     if error is not None:
         raise error
@@ -59,9 +59,10 @@ async def remove_reward(http: aiohttp.ClientSession, connection: Connection, rew
 
 async def _update(client: WooCommerceClient, number: str, reward: RewardCode) -> bool:
     """Set a coupon to what it must be; False where the shop has no such coupon of ours."""
-    if number != await _find(client, reward):
+    coupon = await _find(client, reward)
+    if coupon is None or number != str(coupon.id):
         return False
-    response = await client.try_send("PUT", f"coupons/{number}", _body(reward))
+    response = await client.try_send("PUT", f"coupons/{number}", _body(reward, uses=coupon.uses))
     if response.code == _GONE:
         return False
     error = error_of(response, is_write=True)
@@ -70,8 +71,8 @@ async def _update(client: WooCommerceClient, number: str, reward: RewardCode) ->
     return True
 
 
-async def _find(client: WooCommerceClient, reward: RewardCode) -> str | None:
-    """The number of the coupon with this code, where it is this reward's."""
+async def _find(client: WooCommerceClient, reward: RewardCode) -> Coupon | None:
+    """The coupon with this code, where it is this reward's."""
     rows, _ = await client.get_page("coupons", {"code": reward.code.lower()}, 1)
     for row in rows:
         coupon = Coupon.of(row)
@@ -80,7 +81,7 @@ async def _find(client: WooCommerceClient, reward: RewardCode) -> str | None:
             and coupon.code == reward.code.lower()
             and _reward_of(row) == reward.reward_id.hex
         ):
-            return str(coupon.id)
+            return coupon
     return None
 
 
@@ -93,14 +94,20 @@ def _reward_of(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _body(reward: RewardCode) -> dict[str, object]:
+def _body(reward: RewardCode, *, uses: int) -> dict[str, object]:
+    """The coupon that has been used so often, as it must be.
+
+    It may be used once more than was used of it, as long as we know of all these uses: WooCommerce
+    takes a use back when its order is cancelled, and counts one of which we do not know yet.
+    """
+    limit = min(uses, reward.uses - 1) + 1
     return {
         "code": reward.code.lower(),
         "description": f"{reward.title} [{reward.reward_id.hex}]",
         "amount": f"{reward.amount.normalize():f}",
         "discount_type": "fixed_cart",
-        "usage_limit": reward.uses,
-        "usage_limit_per_user": reward.uses,
+        "usage_limit": limit,
+        "usage_limit_per_user": limit,
         "individual_use": False,
         "email_restrictions": [reward.email] if reward.email else [],
         "date_expires": reward.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

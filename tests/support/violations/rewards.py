@@ -106,9 +106,9 @@ async def a_message_about_a_code_that_the_shop_does_not_know(sound: Sound) -> st
 
 async def _shop_credit(sound: Sound, *, code: str | None, held: int, spent: int) -> str:
     await sound.sql(
-        "INSERT INTO shop_credits (brand_id, id, referrer_id, currency, shop_id, code, uses, held, spent, "
+        "INSERT INTO shop_credits (brand_id, id, referrer_id, currency, shop_id, code, held, spent, "
         "spent_elsewhere, revision, attempt) "
-        "VALUES (:brand, :id, :referrer, 'EUR', :shop, :code, 1, :held, :spent, 0, 0, 0)",
+        "VALUES (:brand, :id, :referrer, 'EUR', :shop, :code, :held, :spent, 0, 0, 0)",
         brand=sound.rows.brand.id,
         id=new_id(),
         referrer=sound.approved.referrer_id,

@@ -102,10 +102,19 @@ def _line(shop: FakeShop, line: FakeLine, paid: Decimal) -> dict[str, Any]:
     }
 
 
+_VOID = ("cancelled", "failed", "trash")
+
+
 def change_order(shop: FakeShop, number: int, status: str, *, at: datetime | None = None) -> dict[str, Any]:
     """Give an order another status; `completed` has its time."""
     now = at or clock.now()
     order = shop.orders[number]
+    if status in _VOID and order["status"] not in _VOID:
+        # WooCommerce takes the uses of its coupons back.
+        for line in order["coupon_lines"]:
+            coupon = shop.find_coupon(line["code"])
+            if coupon is not None and order["billing"]["email"] in coupon.used_by:
+                coupon.used_by.remove(order["billing"]["email"])
     order |= {"status": status, **_dates(shop, date_modified=now)}
     if status == "completed":
         order |= _dates(shop, date_completed=now)

@@ -1,7 +1,9 @@
 """A person as a shop describes them, before anything is compared or normalised. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from app.base.replace import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ def stated_at(person: Person, at: datetime, *, received_at: datetime) -> Person:
     """
     at = min(person.at or at, received_at)
     dated = {
-        name: replace(consent, at=min(consent.at or at, received_at))
+        name: replaced(consent, at=min(consent.at or at, received_at))
         for name in ("email_consent", "sms_consent")
         if (consent := getattr(person, name)).given is not None
     }
-    return replace(person, at=at, **dated)
+    return replaced(person, at=at, **dated)

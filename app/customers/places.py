@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -25,6 +25,7 @@ def shop_regions(locale: str, time_zone: str, currency: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(hint for hint in hints if hint in phonenumbers.SUPPORTED_REGIONS))
 
 
+@lru_cache(maxsize=1024)
 def country_code(text: str | None) -> str | None:
     """The ISO 3166 code in capitals, or None; `UK` and `EL` are read as `GB` and `GR`."""
     code = (text or "").strip()

@@ -6,7 +6,7 @@ back.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -73,12 +73,13 @@ async def record_backfill(
     """
     await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
     brand, shops = await load_brand(session, brand_id), await load_shops(session, brand_id)
-    is_history = await _known_orders(session, brand_id, shop_id, items)
+    named = {item.id: _orders_of(item) for item in items}
+    is_history = await _known_orders(session, brand_id, shop_id, named.values())
     place_of = await _places(session, brand_id)
     kept = [
         item
         for item in items
-        if not history or not any(is_history.get(each) is False for each in _orders_of(item))
+        if not history or not any(is_history.get(each) is False for each in named[item.id])
     ]
     deliveries = [
         [_parsed(item.id, shop_id, event, place_of, now) for event in item.events]
@@ -109,10 +110,10 @@ def _orders_of(item: BackfillItem) -> set[str]:
 
 
 async def _known_orders(
-    session: AsyncSession, brand_id: int, shop_id: UUID, items: Sequence[BackfillItem]
+    session: AsyncSession, brand_id: int, shop_id: UUID, orders: Iterable[set[str]]
 ) -> dict[str, bool]:
-    """Of the shop's known orders among these: whether each is history."""
-    named = sorted({each for item in items for each in _orders_of(item)})
+    """Of these orders of a shop those that are known: whether each is history."""
+    named = sorted(set().union(*orders))
     found = await session.execute(
         select(Order.external_id, Order.history).where(
             Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, named)

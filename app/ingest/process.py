@@ -46,7 +46,7 @@ from app.referrals.own_use import use_own_codes
 from app.referrals.redecide import redecide_orders
 from app.referrals.redeem import redeem_orders
 from app.referrals.reverse import reverse_orders
-from app.surveys.schedule import reconsider, schedule_surveys
+from app.surveys.schedule import reconsider, schedule_surveys, skip_history
 
 BATCH = 500
 """Deliveries that are processed in one transaction."""
@@ -100,9 +100,13 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
         if stripped.deliveries:
             await empty_in_process(session, brand.id, stripped.deliveries)
         await record_data_requests(session, brand.id, batch.shops, events)
-    await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
     if batch.history:
+        known_before = set(known)
+        await skip_history(session, brand.id, [each for each in orders if each not in known_before])
+        # No fact about an order of history changes why its survey is skipped; its customer may.
+        await schedule_surveys(session, tokens, brand, _unique(edited), now=now)
         return
+    await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.

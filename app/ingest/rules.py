@@ -1,12 +1,13 @@
 """Pure decisions of ingest: a delivery's states, grouping of events, when a fetch is retried."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
+from app.base.replace import replaced
 from app.customers.person import Person, stated_at
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
@@ -62,7 +63,7 @@ def with_person_dated(event: PlatformEvent, *, received_at: datetime) -> Platfor
     """The event, and its person's statements with the time of the order or of the event."""
     match event:
         case OrderPaid(placed_at=at) | CustomerUpdated(at=at):
-            return replace(event, person=stated_at(event.person, at, received_at=received_at))
+            return replaced(event, person=stated_at(event.person, at, received_at=received_at))
         case _:
             return event
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 
 from app.platforms.events import PlatformEvent, Unparseable
 from app.platforms.settings import PlatformSettings
@@ -58,7 +59,8 @@ class TableFormat:
 
 
 _NO_WORD = re.compile(r"[\W_]+")
-_FORMULA_GUARD = re.compile(r"'(?=[0-9+\-=@])")
+_GUARDED = frozenset("0123456789+-=@")
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]{1,2})?")
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b,?")
 _SYMBOLS = re.compile(r"[^0-9,.\-]+")
@@ -71,9 +73,11 @@ def column_name(header: str) -> str:
 
 def plain_cell(cell: str) -> str:
     """A cell without the apostrophe by which exports keep spreadsheets from calculating."""
-    return _FORMULA_GUARD.sub("", cell.strip(), count=1)
+    plain = cell.strip()
+    return plain[1:] if plain[:1] == "'" and plain[1:2] in _GUARDED else plain
 
 
+@lru_cache(maxsize=256)
 def iso_time(text: str) -> str:
     """A time as ISO 8601: `2026-03-10 12:00:00 +0100` and `10.03.2026 12:00` are made one."""
     text = _OFFSET.sub(r"\1:\2", text.strip()) if ":" in text else text.strip()
@@ -88,6 +92,8 @@ def decimal_text(text: str, column: str) -> str:
 
     `1,234` alone could be either number, so it is refused.
     """
+    if _DECIMAL.fullmatch(text):
+        return text
     plain = _SYMBOLS.sub("", text)
     comma, point = plain.rfind(","), plain.rfind(".")
     if comma >= 0 and point < 0 and re.fullmatch(r"-?\d{1,3},\d{3}", plain):

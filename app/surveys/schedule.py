@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
 from app.messaging.queue import cancel_messages
+from app.orders.models import Order
 from app.surveys.gather import Gathered, Occasion, gather_occasions, gather_orders, occasion_of
 from app.surveys.models import Survey
 from app.surveys.rules import (
@@ -76,6 +77,43 @@ async def schedule_surveys(
     gathered = await gather_orders(session, tokens, brand, set(order_ids))
     await _plan(session, brand, list(gathered.values()), now=now)
     await _stop_reminders(session, brand.id, gathered.values())
+
+
+async def skip_history(session: AsyncSession, brand_id: int, order_ids: Sequence[UUID]) -> None:
+    """Skip the surveys of these orders from before the start, as `schedule_surveys` would.
+
+    Nothing about them need be read, since nothing about them matters.
+    """
+    if not order_ids:
+        return
+    terms = await load_programme(session, brand_id)
+    given = recordset(
+        [{"id": new_id(), "order_id": each} for each in order_ids], [Survey.id, Survey.order_id]
+    )
+    fixed = {
+        "cause_kind": constant(SurveyCause.order, Survey.cause_kind.type),
+        "programme_version": literal(terms.version),
+        "status": constant(SurveyStatus.skipped, Survey.status.type),
+        "reason": constant(SkipReason.excluded, Survey.reason.type),
+        "reminders_sent": constant(0),
+        "trial": Order.trial,
+    }
+    of_order = {"order_id": Order.id, "shop_id": Order.shop_id, "customer_id": Order.customer_id}
+    rows = (
+        select(
+            literal(brand_id),
+            given.c.id,
+            given.c.order_id.label("cause_id"),
+            *of_order.values(),
+            *fixed.values(),
+        )
+        .join_from(given, Order, (Order.brand_id == brand_id) & (Order.id == given.c.order_id))
+        .order_by(given.c.order_id)
+    )
+    names = ["brand_id", "id", "cause_id", *of_order, *fixed]
+    await session.execute(
+        insert(Survey).from_select(names, rows, include_defaults=False).on_conflict_do_nothing()
+    )
 
 
 async def plan_survey(

@@ -6,11 +6,11 @@ last, so what it shows counts as of the time it was placed: a webhook's word is 
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from app.base.replace import replaced
 from app.platforms.events import OrderFulfilled, OrderPaid, OrderRefunded, PlatformEvent, Unparseable
 from app.platforms.fields import Fields
 from app.platforms.order_files import (
@@ -79,7 +79,7 @@ def _events(rows: Sequence[TableRow], shop: FileShop) -> list[PlatformEvent]:
     paid, *others = read_order(RawDelivery("orders/updated", b"", shop.received_at), body)
     events: list[PlatformEvent] = [*others]
     if isinstance(paid, OrderPaid):
-        events.insert(0, replace(paid, paid_at=times["paid_at"]))
+        events.insert(0, replaced(paid, paid_at=times["paid_at"]))
     fulfilled_at = times["fulfilled_at"]
     if fulfilled_at and first.get("fulfillment_status") == "fulfilled":
         events.append(OrderFulfilled(order_id, fulfilled_at))

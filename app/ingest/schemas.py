@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from pydantic import Field, JsonValue
 from sqlalchemy import Row
 
 from app.base.ids import public_id
@@ -42,6 +43,13 @@ class DeliveryRow(RowModel):
             received_at=delivery.received_at,
             processed_at=delivery.processed_at,
         )
+
+
+class DeliveryDetail(DeliveryRow):
+    """A delivery with what it holds, as JSON or as text; null once it is deleted."""
+
+    content: JsonValue
+    fetched: JsonValue = Field(description="What was fetched from the platform for it.")
 
 
 class DataRequestRow(RowModel):

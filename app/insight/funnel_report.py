@@ -14,7 +14,7 @@ def funnel_report(found: Funnel) -> FunnelReport:
     Amounts of several currencies are never added up: then the single fields are null and
     `by_currency` has them all.
     """
-    figures = [_currency_figures(totals) for totals in found.totals]
+    figures = [currency_figures(totals) for totals in found.totals]
     single = figures[0].__dict__ if len(figures) == 1 else dict.fromkeys(CurrencyFigures.model_fields)
     stages = asdict(found.stages)
     return FunnelReport(
@@ -25,7 +25,9 @@ def funnel_report(found: Funnel) -> FunnelReport:
     )
 
 
-def _currency_figures(totals: CurrencyTotals) -> CurrencyFigures:
+def currency_figures(totals: CurrencyTotals) -> CurrencyFigures:
+    """Revenue and cost in one currency, as decimal strings."""
+
     def amount(minor: int) -> str:
         return money.to_text(minor, totals.currency)
 

@@ -206,14 +206,14 @@ async def deliveries(session: AsyncSession, brand_id: int, customer_id: UUID) ->
             source=delivery.source,
             topic=delivery.topic,
             received_at=delivery.received_at,
-            content=_content(delivery.body),
-            fetched=_content(fetched),
+            content=content_of(delivery.body),
+            fetched=content_of(fetched),
         )
         for delivery, shop, fetched in rows
     ]
 
 
-def _content(body: bytes | None) -> JsonValue:
+def content_of(body: bytes | None) -> JsonValue:
     """A body as JSON, or as text where it is none; None where nothing is kept."""
     if not body:
         return None

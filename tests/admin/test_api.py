@@ -2,6 +2,7 @@ import asyncio
 import csv
 import io
 import json
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
 from app.admin.rules import Scope
 from app.admin.views.overview import overview_values
+from app.base import clock
 from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
 from app.brands.add import add_brand, add_shop
@@ -614,6 +616,38 @@ async def test_a_message_is_shown_as_sent_with_its_attempts(session, rows, clien
     assert "Mug" in letter["text"] + letter["html"]
     assert [attempt["status"] for attempt in letter["attempts"]] == ["accepted"]
     assert letter["provider_events"] == []
+
+
+async def test_what_the_dashboards_screens_show_is_in_the_api(session, rows, brand, client, open_client):
+    happy = await rows.answer(10, answered_at=clock.now(), order={"placed_at": clock.now()})
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    await rows.redemption(code, RedemptionStatus.in_review, placed_at=clock.now())
+    await session.commit()
+    today = clock.now().date()
+    period = {"from": str(today - timedelta(days=6)), "to": str(today + timedelta(days=1))}
+    shown = (await client.get("/overview", params=period)).json()
+    assert (shown["score"]["responses"], shown["score_before"]["responses"]) == (1, 0)
+    assert shown["events"]["redemptions"] == 1
+    assert shown["chances"]["promoters"] == 1
+    assert (await client.get("/overview")).json()["events_before"] is None
+    waiting = (await client.get("/waiting")).json()
+    assert waiting["redemptions_in_review"]["count"] == 1
+    assert waiting["first_steps"] == {
+        "shop_added": True,
+        "delivery_received": False,
+        "provider_set": False,
+        "programme_saved": False,
+        "trial_sent": False,
+        "survey_sent": True,
+    }
+    person = (await client.get(f"/customers/{public_id('cus', happy.customer_id)}/summary")).json()
+    assert [each["code"] for each in person["codes"]] == [code.display]
+    assert person["friends"] == [{"currency": "EUR", "orders": 1, "amount": "72.00"}]
+    assert {each["channel"]: each["allowed"] for each in person["reach"]} == {"email": True, "sms": False}
+    assert (await client.get("/system")).status_code == 403
+    admin = await open_client(brand, Scope.admin)
+    system = (await admin.get("/system")).json()
+    assert (system["deliveries_waiting"], system["shops"][0]["last_delivery_at"]) == (0, None)
 
 
 async def test_a_person_comes_with_their_time_line(session, rows, client):

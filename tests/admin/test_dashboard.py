@@ -363,6 +363,8 @@ async def test_screens_are_accessible_and_fit_every_width(context, brand, sessio
             await check_screen(page, person, "person", views)
             await check_screen(page, site.url + "/admin/gallery", "gallery", views)
             await check_screen(page, site.url + "/outbox", "outbox", views)
+            await check_screen(page, site.url + "/admin/system", "system", views)
+            await check_screen(page, person + "/erase", "erase", views)
             first_load = await (await page.context.request.get(site.url + "/admin")).body()
             sheet = await (await page.context.request.get(site.url + dashboard_stylesheet_url())).body()
             script = await (await page.context.request.get(site.url + "/static/dashboard.js")).body()

@@ -6,15 +6,22 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from app.admin.api.route import ApiRoute
-from app.admin.auth import Reader
+from app.admin.auth import Administrator, Reader
 from app.admin.export import EXPORTS, ExportName, csv_lines
+from app.base import clock
+from app.base.config import EmailProvider
 from app.base.web.context import ContextDep, SessionDep
 from app.brands.find import load_brand
+from app.insight.first_steps import first_steps
 from app.insight.funnel import funnel
 from app.insight.funnel_report import funnel_report
+from app.insight.overview import overview
+from app.insight.overview_report import OverviewReport, WaitingReport
 from app.insight.periods import read_period
 from app.insight.schemas import FunnelReport, NpsReport
 from app.insight.scores import By, nps_report
+from app.insight.system import SystemReport, system_report
+from app.insight.waiting import redemptions_in_review
 
 router = APIRouter(tags=["numbers"], route_class=ApiRoute)
 
@@ -55,6 +62,32 @@ async def show_funnel(
     """How far the orders placed in the period came, with revenue and cost."""
     brand = await load_brand(session, caller.brand_id)
     return funnel_report(await funnel(session, caller.brand_id, read_period(start, end, brand.time_zone)))
+
+
+@router.get("/overview")
+async def show_overview(
+    caller: Reader, session: SessionDep, start: From = None, end: To = None
+) -> OverviewReport:
+    """The figures of a period beside those of the period before, with the chances of changes."""
+    brand = await load_brand(session, caller.brand_id)
+    period = read_period(start, end, brand.time_zone)
+    return OverviewReport.of(await overview(session, brand, period), period)
+
+
+@router.get("/waiting")
+async def show_waiting(caller: Reader, context: ContextDep, session: SessionDep) -> WaitingReport:
+    """What waits for somebody, and which of the first steps were taken."""
+    sends = context.settings.email_provider is not EmailProvider.outbox
+    return WaitingReport(
+        redemptions_in_review=await redemptions_in_review(session, caller.brand_id),
+        first_steps=await first_steps(session, caller.brand_id, sends=sends),
+    )
+
+
+@router.get("/system")
+async def show_system(caller: Administrator, session: SessionDep) -> SystemReport:
+    """What waits, what fails, and what each shop delivered last."""
+    return await system_report(session, caller.brand_id, now=clock.now())
 
 
 @router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)

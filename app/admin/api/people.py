@@ -1,27 +1,24 @@
 """Customers, everything that happened to one of them, and their rights over their data."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
+from app.admin.erase_person import erase_person
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches
+from app.admin.person import PersonSummary, person_summary
 from app.admin.rows import CUSTOMERS, DATA_REQUESTS
 from app.base import clock
 from app.base.actor import Actor
-from app.base.context import AppContext
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id, public_id
-from app.base.retry import retry_conflicts
 from app.base.schemas import ApiModel, Page
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
@@ -31,7 +28,6 @@ from app.customers.former import with_former
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
 from app.ingest.data_requests import find_request_customers, finish_request
-from app.ingest.erase_named import erase_named
 from app.ingest.models import DataRequest
 from app.ingest.schemas import DataRequestRow, ErasedPeople
 from app.insight.person import export_people
@@ -69,6 +65,20 @@ async def show_customer(
     return CustomerDetail.of(customer, happened)
 
 
+@router.get("/customers/{id}/summary", responses=problems(404))
+async def show_customer_summary(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    context: ContextDep,
+    session: SessionDep,
+) -> PersonSummary:
+    """Whether they may be written to, and their latest orders, answers, codes and rewards."""
+    customer_id = parse_public_id("cus", id)
+    await get_row(session, caller, CUSTOMERS, customer_id)
+    brand = await load_brand(session, caller.brand_id)
+    return await person_summary(session, context, brand, customer_id, pii=caller.sees_people)
+
+
 @router.get("/customers/{id}/export", response_model_exclude_unset=True, responses=problems(404))
 async def export_customer(
     id: Plain,  # noqa: A002  # the path's own word
@@ -95,8 +105,10 @@ class ErasureBody(ApiModel, extra="forbid"):
     )
 
 
-@router.post("/customers/erase", response_model=ErasedPeople, responses=problems(404, 409))
-async def erase_person(
+@router.post(
+    "/customers/erase", name="erase_person", response_model=ErasedPeople, responses=problems(404, 409)
+)
+async def erase_by_name(
     body: ErasureBody, caller: Writer, context: ContextDep, once: IdempotentWriteDep
 ) -> JSONResponse:
     """Erase a person, found by an address, a number or an id; amounts stay without a name.
@@ -108,7 +120,7 @@ async def erase_person(
     async def act() -> WriteResult:
         now = clock.now()
         names = {"email": body.email, "phone": body.phone, "reference": body.id, "shop": body.shop}
-        found = await _erase(once.session, context, caller, names, now=now)
+        found = await erase_person(once.session, context, caller, names, now=now)
         if found is None:
             raise NotFound("The brand holds nothing of this person.")
         return WriteResult(ErasedPeople(erased_at=now, customers=_public(sorted(found))))
@@ -128,28 +140,11 @@ async def erase_customer(
     async def act() -> WriteResult:
         customer_id = parse_public_id("cus", id)
         await get_row(once.session, caller, CUSTOMERS, customer_id)
-        await _erase(once.session, context, caller, {"reference": id}, now=clock.now())
+        await erase_person(once.session, context, caller, {"reference": id}, now=clock.now())
         once.session.expire_all()
         return WriteResult(await get_row(once.session, caller, CUSTOMERS, customer_id))
 
     return await once.run(caller, act)
-
-
-async def _erase(
-    session: AsyncSession,
-    context: AppContext,
-    caller: Actor,
-    names: Mapping[str, str | None],
-    *,
-    now: datetime,
-) -> set[UUID] | None:
-    """As `erase_named`; repeated after a deadlock with a batch that names the same people."""
-
-    async def erase() -> set[UUID] | None:
-        async with session.begin_nested():
-            return await erase_named(session, context, actor=caller, now=now, **names)
-
-    return await retry_conflicts(erase, name="erase")
 
 
 @router.get("/data-requests")

@@ -30,7 +30,7 @@ from app.brands.appearance import logo_of
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.insight.waiting import count_in_review
+from app.insight.waiting import redemptions_in_review
 from app.messaging.accounts import load_account_rows
 
 LANGUAGE = SOURCE
@@ -168,7 +168,9 @@ async def load_frame(request: Request, context: AppContext, session: AsyncSessio
     shops = list((await load_shops(session, brand.id)).values())
     slug = request.query_params.get(SHOP)
     badges = badges_of(_served(request))
-    counts = {Badge.in_review: await count_in_review(session, brand.id)} if Badge.in_review in badges else {}
+    counts = {}
+    if Badge.in_review in badges:
+        counts[Badge.in_review] = (await redemptions_in_review(session, brand.id)).count
     return Frame(
         request=request,
         context=context,

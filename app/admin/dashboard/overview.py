@@ -7,10 +7,14 @@ from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
 from app.admin.views.overview import overview_values
 from app.admin.views.period import SPANS, Chosen, chosen_period
+from app.admin.views.waiting import ORDERS, Todo, in_review_todo, step_rows
 from app.base import clock
 from app.base.i18n import SOURCE, translate
+from app.brands.programme import Channel
+from app.insight.first_steps import first_steps
 from app.insight.overview import Overview, overview
 from app.insight.ttl_cache import TtlCache
+from app.insight.waiting import redemptions_in_review
 
 router = screen_router()
 
@@ -28,14 +32,27 @@ async def show_overview(frame: ForViewer) -> Response:
         (brand.id, brand.time_zone, chosen.period), lambda: overview(frame.session, brand, chosen.period)
     )
     compared = query.get("compare") != "off" and found.activity_before is not None
+    steps = await first_steps(frame.session, brand.id, sends=Channel.email not in frame.sends_nothing)
     values = {
         **overview_values(found, brand, pii=frame.sees_people, compared=compared),
         "spans": _span_choices(frame, chosen),
         "period": chosen.text,
         "compared": compared,
         "can_compare": found.activity_before is not None,
+        "todos": await _todos(frame),
+        "steps": step_rows(steps, frame.serves),
+        "is_new": not steps.survey_sent,
+        "steps_done": steps.are_done,
     }
     return frame.page("admin/overview.html", "overview", values)
+
+
+async def _todos(frame: Frame) -> list[Todo]:
+    """What waits for somebody, where a screen exists to do it."""
+    found = []
+    if frame.serves(ORDERS):
+        found.append(in_review_todo(await redemptions_in_review(frame.session, frame.brand.id), frame.moment))
+    return [each for each in found if each is not None]
 
 
 def _span_choices(frame: Frame, chosen: Chosen) -> list[dict[str, object]]:

@@ -1,0 +1,53 @@
+"""The first steps of a brand, as far as its data shows that they were taken."""
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.schemas import ApiModel
+from app.brands.models import ProgrammeVersion, Shop
+from app.ingest.models import Delivery
+from app.messaging.models import ProviderAccount
+from app.surveys.models import Survey
+
+
+class FirstSteps(ApiModel):
+    """Which of the first steps were taken."""
+
+    shop_added: bool
+    delivery_received: bool
+    """A shop delivered something; an imported file does not count."""
+    provider_set: bool
+    """The brand has an account of its own, or the installation sends e-mails."""
+    programme_saved: bool
+    trial_sent: bool
+    survey_sent: bool
+    """To a real customer."""
+
+    @property
+    def are_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(self.__dict__.values())
+
+
+async def first_steps(session: AsyncSession, brand_id: int, *, sends: bool) -> FirstSteps:
+    """Six look-ups in one query; `sends` is whether the installation sends e-mails."""
+    sent = exists().where(Survey.brand_id == brand_id, Survey.sent_at.is_not(None), Survey.trial.is_(False))
+    found = await session.execute(
+        select(
+            exists().where(Shop.brand_id == brand_id),
+            exists().where(Delivery.brand_id == brand_id, Delivery.source != "import"),
+            exists().where(ProviderAccount.brand_id == brand_id),
+            exists().where(ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version > 1),
+            exists().where(Survey.brand_id == brand_id, Survey.trial),
+            sent,
+        )
+    )
+    shop, delivery, own, programme, trial, survey = found.one()
+    return FirstSteps(
+        shop_added=shop,
+        delivery_received=delivery,
+        provider_set=own or sends,
+        programme_saved=programme,
+        trial_sent=trial,
+        survey_sent=survey,
+    )

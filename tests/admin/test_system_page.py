@@ -1,0 +1,77 @@
+"""The system's page, and the same by the API."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.admin.rules import Role
+from app.base import clock
+from app.base.actor import cli_actor
+from app.base.ids import public_id
+from app.brands.add import add_brand, add_shop
+from app.ingest.models import Delivery
+from app.ingest.rules import DeliveryStatus
+from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.forms import send_form
+
+
+@pytest.fixture
+async def client(context):
+    async with browser_of(dashboard_app(context)) as client:
+        yield client
+
+
+async def add_delivery(session, brand, shop, number, **said):
+    values = {
+        "brand_id": brand.id,
+        "shop_id": shop.id,
+        "source": "checkout",
+        "topic": "order.paid",
+        "external_id": f"d{number}",
+        "body": b'{"order": {"name": "<Ana>"}}',
+        "body_hash": str(number).encode(),
+        "received_at": clock.now() - timedelta(minutes=number),
+    }
+    row = Delivery(**(values | said))
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def test_what_waits_and_fails_is_shown_and_a_failed_delivery_is_processed_again(
+    context, brand, shop, session, client
+):
+    await add_shop(session, context.tokens, brand, "quiet", name="Quiet shop", actor=cli_actor(brand.id))
+    await add_delivery(session, brand, shop, 1)
+    failed = await add_delivery(
+        session, brand, shop, 2, status=DeliveryStatus.failed, reason="no amount", processed_at=clock.now()
+    )
+    rival = await add_brand(session, "rival", name="Rival")
+    others, _ = await add_shop(session, context.tokens, rival, "rival", name="R", actor=cli_actor(rival.id))
+    foreign = await add_delivery(session, rival, others, 3, status=DeliveryStatus.failed, reason="theirs")
+    await session.commit()
+    await sign_in_as(client, context, brand, Role.marketer)
+    assert (await client.get("/admin/system")).status_code == 403
+    await sign_in_as(client, context, brand)
+    text = (await client.get("/admin/system")).text
+    assert "no amount" in text
+    assert "theirs" not in text
+    assert "none, or long ago" in text
+    path = f"/admin/system/deliveries/{public_id('dlv', failed.id)}"
+    shown = (await client.get(path)).text
+    assert "&lt;Ana&gt;" in shown
+    assert (await client.get(f"/admin/system/deliveries/{public_id('dlv', foreign.id)}")).status_code == 404
+    replayed = await send_form(client, path, f"{path}/replay")
+    assert replayed.headers["location"] == "/admin/system"
+    after = (await client.get("/admin/system")).text
+    assert "The delivery is processed again." in after
+    assert "no amount" not in after
+    again = await send_form(client, "/admin/system", f"{path}/replay")
+    assert again.status_code == 303
+    assert "only a failed or ignored one" in (await client.get("/admin/system")).text
+
+
+async def test_violated_invariants_are_looked_for_on_request(context, brand, shop, session, client):
+    await sign_in_as(client, context, brand)
+    assert "may take a minute" in (await client.get("/admin/system")).text
+    assert "Every statement about the data holds." in (await client.get("/admin/system?check=1")).text

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.admin import sign_in_pages
+from app.admin import account_pages, sign_in_pages
 from app.admin.api import router as api_router
 from app.admin.dashboard import screens
 from app.base import clock, due, metrics, schema
@@ -90,6 +90,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         stylesheets.router,
         brand_routes.router,
         sign_in_pages.router,
+        account_pages.router,
         screens.router,
     ):
         app.include_router(router)

@@ -2,6 +2,7 @@
 
 from app.admin import erase as admin_erase
 from app.admin import models as admin
+from app.admin import templates as admin_templates
 from app.base import audit
 from app.base import models as base
 from app.base.distribute import Place
@@ -98,6 +99,7 @@ __all__ = [
     "PLACES",
     "REFERENCE",
     "admin",
+    "admin_templates",
     "audit",
     "backfill",
     "base",

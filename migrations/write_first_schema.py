@@ -87,6 +87,7 @@ async def compare_with_nothing() -> tuple[str, str]:
 def _code(rendered: str) -> str:
     rendered = rendered.replace("astext_type=Text()", "astext_type=sa.Text()")
     rendered = rendered.replace("app.base.db.EnumText()", "sa.Text()")
+    rendered = rendered.replace("postgresql.ARRAY(", "postgresql.ARRAY(sa.")
     lines = [line for line in rendered.splitlines() if not line.lstrip().startswith("#")]
     return "".join(f"    {line}\n" if not line.startswith("    ") else f"{line}\n" for line in lines)
 

@@ -4,18 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.admin.known_keys import KnownKeys
-from app.admin.rules import Scope, allows
-from app.admin.staff import SignedIn, find_signed_in
+from app.admin.rules import Scope, allows, is_confirmed, needs_second_factor
+from app.admin.sessions import NOTED_EVERY, find_signed_in, note_seen
+from app.admin.staff import SignedIn
 from app.base import clock
 from app.base.actor import Actor, ActorKind
+from app.base.config import Environment, Settings
 from app.base.errors import AppError
-from app.base.web.context import ContextDep, SessionDep, get_context
+from app.base.web.context import ContextDep, get_context
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -106,9 +108,62 @@ def cookie_name(public_url: str) -> str:
     return "__Host-tenfold_session" if public_url.startswith("https://") else "tenfold_session"
 
 
-async def _signed_in(request: Request, context: ContextDep, session: SessionDep) -> SignedIn | None:
-    cookie = request.cookies.get(cookie_name(context.settings.public_url), "")
-    return await find_signed_in(session, context.tokens, cookie, now=clock.now())
+ACCOUNT = "/admin/account"
+"""A person's own settings: password, second factor, sessions."""
+_WITHOUT_SECOND_FACTOR = (ACCOUNT, "/admin/login", "/admin/logout", "/admin/brands")
+"""What an administrator may open who must set up an authenticator first."""
+
+
+async def _signed_in(request: Request, context: ContextDep) -> SignedIn | None:
+    """Who has signed in with this browser; None for nobody.
+
+    Raises AppError (303) for an administrator who must set up a second factor before they open this
+    page. The session is read before the request's own transaction, so that none waits for it.
+    """
+    cookie = request.cookies.get(cookie_name(context.settings.public_url))
+    if not cookie:
+        return None
+    now = clock.now()
+    async with context.reading_sessions() as session:
+        person = await find_signed_in(session, context.tokens, cookie, now=now)
+        if person is not None and now - person.times.last_seen_at >= NOTED_EVERY:
+            await note_seen(session, person, now=now)
+    if person is not None and not request.url.path.startswith(_WITHOUT_SECOND_FACTOR):
+        refuse_without_second_factor(person, context.settings)
+    return person
+
+
+def refuse_without_second_factor(person: SignedIn, settings: Settings) -> None:
+    """Raise AppError (303) where this person must set up a second factor first."""
+    needed = needs_second_factor(person.role, production=settings.env is Environment.production)
+    if needed and not person.has_second_factor:
+        raise AppError(
+            "second_factor_required",
+            "Administrators set up an authenticator first.",
+            status=303,
+            headers={"Location": f"{ACCOUNT}/authenticator"},
+        )
+
+
+def require_confirmed(page: str) -> Callable[..., Awaitable[SignedIn]]:
+    """A dependency that returns a person who has just shown who they are.
+
+    Raises AppError (303), which leads others to a page to do so and then to `page`; and who is not
+    signed in to the page for that.
+    """
+
+    async def checked(staff: StaffDep) -> SignedIn:
+        if staff is None:
+            raise AppError("unauthorized", "Sign in first.", status=303, headers={"Location": "/admin"})
+        if not is_confirmed(staff.times, now=clock.now()):
+            address = f"{ACCOUNT}/confirm?{urlencode({'next': page})}"
+            raise AppError(
+                "unconfirmed", "Confirm that it is you.", status=303, headers={"Location": address}
+            )
+        return staff
+
+    checked.confirms = True  # type: ignore[attr-defined]  # read by the test of who may open what
+    return checked
 
 
 StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.admin.resources import Resource
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
+from app.base.actor import Actor
 from app.base.context import AppContext
 from app.base.db import allow_long_reading
 from app.base.schemas import RowModel
@@ -159,14 +160,16 @@ def cell(value: object) -> str:
     return f"'{inert}" if _BROKEN_START.match(inert) else inert
 
 
-async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
-    """The whole list, oldest first, 1,000 lines at a time; any number of rows fits in memory.
+async def csv_lines(context: AppContext, caller: Actor, export: Export) -> AsyncIterator[str]:
+    """What the caller may see of the list, oldest first, 1,000 lines at a time.
+
+    Any number of rows fits in memory.
 
     Each part is read when it is asked for, in a transaction of its own: a client that reads slowly
     holds no connection. The first part is read at once, so that a database that is away is an error
     rather than an empty list.
     """
-    parts = _parts(context, brand_id, export, pii=pii)
+    parts = _parts(context, caller, export)
     first = await anext(parts)
 
     async def lines() -> AsyncIterator[str]:
@@ -177,11 +180,11 @@ async def csv_lines(context: AppContext, brand_id: int, export: Export, *, pii: 
     return lines()
 
 
-async def _parts(context: AppContext, brand_id: int, export: Export, *, pii: bool) -> AsyncIterator[str]:
+async def _parts(context: AppContext, caller: Actor, export: Export) -> AsyncIterator[str]:
     resource = export.resource
     fields = attrgetter(*export.columns)
     lines = [[column.replace(".", "_") for column in export.columns]]
-    query = resource.rows(brand_id).order_by(resource.key).limit(_CHUNK)
+    query = resource.visible(caller).order_by(resource.key).limit(_CHUNK)
     after: UUID | None = None
     mark = BYTE_ORDER_MARK
     while True:
@@ -189,7 +192,9 @@ async def _parts(context: AppContext, brand_id: int, export: Export, *, pii: boo
             await allow_long_reading(session)
             page = query if after is None else query.where(resource.key > after)
             rows = (await session.execute(page)).all()
-        lines += [[cell(value) for value in fields(resource.shape(row, pii=pii))] for row in rows]
+        lines += [
+            [cell(value) for value in fields(resource.shape(row, pii=caller.sees_people))] for row in rows
+        ]
         yield mark + _csv(lines)
         if len(rows) < _CHUNK:
             return

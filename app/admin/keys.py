@@ -10,13 +10,13 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import ApiKey
 from app.admin.rules import Scope, may_grant
-from app.base.actor import Actor
-from app.base.audit import AuditAction, record_action
+from app.base.actor import Actor, ActorKind
+from app.base.audit import AuditAction, record_action, record_actions
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
 from app.base.tokens import new_secret, secret_hash
@@ -48,12 +48,14 @@ async def create_key(
             status=403,
         )
     secret = new_secret()
+    made_by = await _maker(session, actor)
     key = ApiKey(
         brand_id=brand_id,
         id=new_id(),
         secret_hash=secret_hash(secret),
         scopes=sorted(set(scopes)),
         label=label,
+        made_by=made_by,
         expires_at=expires_at,
     )
     session.add(key)
@@ -90,6 +92,38 @@ async def revoke_key(
         await session.flush()
         await record_action(session, actor, AuditAction.key_revoked, ("key", key.id))
     return key
+
+
+async def _maker(session: AsyncSession, actor: Actor) -> UUID | None:
+    """The staff member behind the actor: themselves, or who made the key that acts."""
+    if actor.kind is ActorKind.staff:
+        return actor.id
+    if actor.kind is not ActorKind.api_key:
+        return None
+    return await session.scalar(
+        select(ApiKey.made_by).where(ApiKey.brand_id == actor.brand_id, ApiKey.id == actor.id)
+    )
+
+
+async def end_keys_of(
+    session: AsyncSession, brand_id: int, staff_id: UUID, *, actor: Actor, keep: bool = False
+) -> int:
+    """Revoke the keys that a person made, and those made by them; returns how many.
+
+    With `keep` they stay good and count as made by the actor.
+    """
+    values = {"made_by": actor.id if actor.kind is ActorKind.staff else None}
+    ended = (
+        update(ApiKey)
+        .where(ApiKey.brand_id == brand_id, ApiKey.made_by == staff_id, ApiKey.revoked_at.is_(None))
+        .values(**(values if keep else {"revoked_at": func.now()}))
+        .returning(ApiKey.id)
+        .execution_options(synchronize_session=False)
+    )
+    ids = (await session.scalars(ended)).all()
+    action = AuditAction.key_kept if keep else AuditAction.key_revoked
+    await record_actions(session, actor, action, "key", {key_id: {} for key_id in ids})
+    return 0 if keep else len(ids)
 
 
 async def brand_of_key(session: AsyncSession, key_id: UUID) -> int:

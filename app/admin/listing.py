@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.admin.reads import record_reading
 from app.admin.resources import Resource
 from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
@@ -63,12 +64,13 @@ async def list_page(
     resource: Resource[M],
     *conditions: ColumnElement[bool],
 ) -> Page[M]:
-    """One page of the rows of the caller's brand that meet the conditions, newest first; one query.
+    """One page of the rows that the caller may see and that meet the conditions, newest first.
 
-    Raises AppError (`bad_cursor`) for a cursor that is not of this brand.
+    One query, and an entry of the audit log where staff see people's data. Raises AppError
+    (`bad_cursor`) for a cursor that is not of this brand.
     """
     after = wanted.after(caller.brand_id)
-    query = resource.rows(caller.brand_id).where(*conditions)
+    query = resource.visible(caller).where(*conditions)
     if after is not None:
         query = query.where(resource.key < after)
     result = await session.execute(query.order_by(resource.key.desc()).limit(wanted.limit + 1))
@@ -76,12 +78,14 @@ async def list_page(
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
     cursor = wanted.tokens.link("cursor", caller.brand_id, shown[-1].id) if more else None
+    if resource.people and shown:
+        await record_reading(session, caller, resource.people, len(shown))
     return Page(data=[resource.shape(row, pii=caller.sees_people) for row in shown], next_cursor=cursor)
 
 
 async def get_row(session: AsyncSession, caller: Actor, resource: Resource[M], row_id: UUID) -> M:
-    """One row of the caller's brand; raises NotFound for a missing one and for another brand's."""
-    row = (await session.execute(resource.rows(caller.brand_id).where(resource.key == row_id))).first()
+    """One row; raises NotFound for a missing one and for one that the caller may not see."""
+    row = (await session.execute(resource.visible(caller).where(resource.key == row_id))).first()
     if row is None:
         raise NotFound
     return resource.shape(row, pii=caller.sees_people)

@@ -3,10 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.admin.rules import Role
+from app.admin.rules import LinkKind, Role, SessionStage
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 
 
@@ -22,6 +32,8 @@ class ApiKey(Base):
     scopes: Mapped[list[str]]
     label: Mapped[str] = mapped_column(default="")
     """What the key is for, in its maker's words."""
+    made_by: Mapped[UUID | None]
+    """The staff member who made it, or who made the key that made it; it ends with them."""
     expires_at: Mapped[Moment | None]
     revoked_at: Mapped[Moment | None]
     last_used_at: Mapped[Moment | None]
@@ -36,14 +48,30 @@ class Staff(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id"], ["brands.id"]),
         UniqueConstraint("brand_id", "email"),
+        # Who signs in says no brand.
+        Index("ix_staff_email", "email"),
     )
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     email: Mapped[str]
     role: Mapped[Role] = mapped_column(enum_text(Role))
-    password_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    shop_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    """The shops that they may see; null for every shop of the brand."""
+    invited_at: Mapped[Moment | None]
+    """When the latest invitation was sent; null for who was added by command or API."""
+    joined_at: Mapped[Moment | None]
+    """When they signed in first."""
+    password_hash: Mapped[str | None]
     """See `app.admin.passwords`; null for a person who signs in by one-time links alone."""
+    password_proven: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether it was set in a proven session; see `StaffSession.proven`."""
+    sealed_totp: Mapped[str | None]
+    """The secret that their authenticator shares with us, sealed; null without a second factor."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The time step of the latest code that was used: no code counts twice."""
+    recovery_hashes: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), default=list)
+    """Keyed hashes of the recovery codes that are left."""
     created_at: Mapped[Created]
 
 
@@ -56,13 +84,16 @@ class LoginLink(Base):
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     staff_id: Mapped[UUID]
+    kind: Mapped[LinkKind] = mapped_column(enum_text(LinkKind), default=LinkKind.login)
+    mailed: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether it went to the person's address and was shown to nobody else."""
     expires_at: Mapped[Moment]
     used_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 
 class StaffSession(Base):
-    """A signed-in browser; only a hash of the cookie's secret is stored."""
+    """A browser's session; only a hash of the cookie's secret is stored."""
 
     __tablename__ = "staff_sessions"
     __table_args__ = (ForeignKeyConstraint(["brand_id", "staff_id"], ["staff.brand_id", "staff.id"]),)
@@ -71,7 +102,19 @@ class StaffSession(Base):
     id: Mapped[RowKey]
     staff_id: Mapped[UUID]
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    stage: Mapped[SessionStage] = mapped_column(enum_text(SessionStage))
+    proven: Mapped[bool] = mapped_column(Boolean)
+    """Whether they have shown that the address is theirs: by a mailed link, or by a password that
+    was set after one. Only such a session may go on to another brand of this address."""
+    device: Mapped[str]
+    """In words, such as `Firefox on Windows`."""
+    began_at: Mapped[Moment]
+    last_seen_at: Mapped[Moment]
+    """Behind by up to a minute."""
+    confirmed_at: Mapped[Moment]
+    """When they last showed who they are: by signing in, or by a password or code since."""
     expires_at: Mapped[Moment]
+    """However busy it is."""
     created_at: Mapped[Created]
 
 

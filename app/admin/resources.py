@@ -1,13 +1,14 @@
 """What a list of the API and an export share: the query of its rows and their shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, Select
+from sqlalchemy import ColumnElement, Row, Select, false
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.base.actor import Actor
 from app.base.schemas import RowModel
 
 M_co = TypeVar("M_co", bound=RowModel, covariant=True)
@@ -32,3 +33,15 @@ class Resource(Generic[M_co]):
     rows: Callable[[int], Select[Any]]
     key: InstrumentedAttribute[UUID]
     shape: Shape[M_co]
+    in_shops: Callable[[Collection[UUID]], ColumnElement[bool]] | None = None
+    """The condition that a row belongs to one of these shops; None for what is of the whole brand,
+    of which somebody limited to some shops sees nothing."""
+    people: str = ""
+    """The name of a list that shows people's data; empty for one that shows none."""
+
+    def visible(self, caller: Actor) -> Select[Any]:
+        """The rows of the caller's brand, of their shops alone where they are limited to some."""
+        query = self.rows(caller.brand_id)
+        if caller.shops is None:
+            return query
+        return query.where(false() if self.in_shops is None else self.in_shops(caller.shops))

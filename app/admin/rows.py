@@ -1,14 +1,18 @@
 """The lists of the API: one query and one shape for each resource."""
 
+from collections.abc import Callable, Collection
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.admin.models import ApiKey, Staff
+from app.admin.models import ApiKey, Staff, StaffSession
 from app.admin.resources import Resource
 from app.admin.schemas import AuditRow, KeyRow, StaffRow
 from app.base.audit import AuditEntry, AuditValue
+from app.base.batch import in_ids
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
@@ -28,6 +32,9 @@ from app.referrals.share import in_home_shop
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
 
+InShops = Callable[[Collection[UUID]], ColumnElement[bool]]
+"""See `Resource.in_shops`."""
+
 
 def _select(key: InstrumentedAttribute[Any], *columns: Any) -> Select[Any]:
     return select(key.label("id"), *columns)
@@ -42,7 +49,7 @@ def _in_shop(
 
 
 def _of_referrer(
-    table: type[Code | Visit | VisitCount | Redemption],
+    table: type[Code | Visit | VisitCount | Redemption | Reward],
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The conditions of a table's rows of one referrer."""
     return table.brand_id == Referrer.brand_id, table.referrer_id == Referrer.id
@@ -176,22 +183,67 @@ def keys(brand_id: int) -> Select[Any]:
 
 
 def staff(brand_id: int) -> Select[Any]:
-    """The marketing team."""
-    return _select(Staff.id, Staff).where(Staff.brand_id == brand_id)
+    """The marketing team, with the slugs of their shops and when they were seen last."""
+    shops = select(func.jsonb_agg(aggregate_order_by(Shop.slug, Shop.slug))).where(
+        Shop.brand_id == Staff.brand_id, Shop.id == func.any(Staff.shop_ids)
+    )
+    seen = select(func.max(StaffSession.last_seen_at)).where(
+        StaffSession.brand_id == Staff.brand_id, StaffSession.staff_id == Staff.id
+    )
+    return (
+        _select(Staff.id, Staff)
+        .add_columns(shops.scalar_subquery().label("shops"), seen.scalar_subquery().label("last_seen_at"))
+        .where(Staff.brand_id == brand_id)
+    )
 
 
-DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row)
-DATA_REQUESTS = Resource(data_requests, DataRequest.id, DataRequestRow.from_row)
-CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row)
-ORDERS = Resource(orders, Order.id, OrderRow.from_row)
-SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row)
-RESPONSES = Resource(responses, Response.id, ResponseRow.from_row)
-MESSAGES = Resource(messages, Message.id, MessageRow.from_row)
-CODES = Resource(codes, Code.id, CodeRow.from_row)
-REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row)
-REWARDS = Resource(rewards, Reward.id, RewardRow.from_row)
+def _of_surveys(column: InstrumentedAttribute[Any]) -> InShops:
+    """Rows with the id of a survey of these shops."""
+    return lambda shops: exists().where(
+        Survey.brand_id == column.class_.brand_id, Survey.id == column, in_ids(Survey.shop_id, sorted(shops))
+    )
+
+
+def _of_referrers(table: type[Reward]) -> InShops:
+    """Rows of the referrers of these shops."""
+    return lambda shops: exists().where(*_of_referrer(table), in_ids(Referrer.shop_id, sorted(shops)))
+
+
+def _customers_of(shops: Collection[UUID]) -> ColumnElement[bool]:
+    """People with an order or a survey in one of these shops."""
+    ordered = exists().where(
+        Order.brand_id == Customer.brand_id,
+        Order.customer_id == Customer.id,
+        in_ids(Order.shop_id, sorted(shops)),
+    )
+    asked = exists().where(
+        Survey.brand_id == Customer.brand_id,
+        Survey.customer_id == Customer.id,
+        in_ids(Survey.shop_id, sorted(shops)),
+    )
+    return ordered | asked
+
+
+def _directly(column: InstrumentedAttribute[UUID]) -> InShops:
+    return lambda shops: in_ids(column, sorted(shops))
+
+
+DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row, _directly(Delivery.shop_id))
+DATA_REQUESTS = Resource(
+    data_requests, DataRequest.id, DataRequestRow.from_row, _directly(DataRequest.shop_id)
+)
+CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row, _customers_of, "customers")
+ORDERS = Resource(orders, Order.id, OrderRow.from_row, _directly(Order.shop_id))
+SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, _directly(Survey.shop_id))
+RESPONSES = Resource(
+    responses, Response.id, ResponseRow.from_row, _of_surveys(Response.survey_id), "responses"
+)
+MESSAGES = Resource(messages, Message.id, MessageRow.from_row, _directly(Message.shop_id))
+CODES = Resource(codes, Code.id, CodeRow.from_row, _directly(Referrer.shop_id))
+REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, _directly(Order.shop_id))
+REWARDS = Resource(rewards, Reward.id, RewardRow.from_row, _of_referrers(Reward))
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
-REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row)
+REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row, _directly(Referrer.shop_id), "referrers")
 KEYS = Resource(keys, ApiKey.id, KeyRow.from_row)
 STAFF = Resource(staff, Staff.id, StaffRow.from_row)
 AUDIT = Resource(audit, AuditEntry.id, AuditRow.from_row)

@@ -1,8 +1,22 @@
-"""Who may do what: scopes of API keys, roles of staff. Pure."""
+"""Who may do what: scopes of API keys, roles and shops of staff, their links and sessions. Pure."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
+from uuid import UUID
+
+SESSION_LASTS = timedelta(days=14)
+"""However busy it is; then the person signs in again."""
+SESSION_IDLE = timedelta(hours=12)
+"""Without a request a session ends after this long: a day's work is one session."""
+CODE_WAITS = timedelta(minutes=10)
+"""How long a browser may take to enter the code after the password."""
+CONFIRMED_FOR = timedelta(minutes=10)
+"""How long a sign-in, password or code counts before keys, staff or exports of people."""
+LINK_LASTS = timedelta(hours=1)
+INVITATION_LASTS = timedelta(days=7)
 
 
 class Scope(StrEnum):
@@ -59,6 +73,83 @@ def own_path(path: str) -> str:
     if parts.scheme or parts.netloc or not inside or not path.isprintable() or "\\" in path:
         return ""
     return path[:2000]
+
+
+class LinkKind(StrEnum):
+    """What a one-time link is for."""
+
+    login = "login"
+    invitation = "invitation"
+
+
+class LinkState(StrEnum):
+    """Whether a one-time link works."""
+
+    usable = "usable"
+    used = "used"
+    expired = "expired"
+
+
+class SessionStage(StrEnum):
+    """How far a sign-in has come."""
+
+    code = "code"
+    """The password or link was right; the code of the authenticator is missing."""
+    open = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """The times of a session, on one clock."""
+
+    last_seen_at: datetime
+    confirmed_at: datetime
+    expires_at: datetime
+
+
+def may_grant_role(role: Role, *, sees_people: bool) -> bool:
+    """Whether an administrator may give somebody this role: nobody gives more than they have."""
+    return sees_people or role is Role.viewer
+
+
+def may_have_shops(role: Role, shops: Collection[UUID] | None) -> bool:
+    """Whether somebody of this role may be limited to these shops; None is every shop.
+
+    An administrator sees all: whoever adds staff and keys could give themselves the rest.
+    """
+    return shops is None or (len(shops) > 0 and role is not Role.admin)
+
+
+def may_see_shop(shops: Collection[UUID] | None, shop_id: UUID) -> bool:
+    """Whether somebody with access to these shops may see what belongs to this one."""
+    return shops is None or shop_id in shops
+
+
+def needs_second_factor(role: Role, *, production: bool) -> bool:
+    """Whether somebody of this role must have an authenticator before anything else."""
+    return production and role is Role.admin
+
+
+def ends_keys(before: Role, after: Role | None) -> bool:
+    """Whether the keys that a person made end with a change of their role; None: they leave."""
+    return before is Role.admin and after is not Role.admin
+
+
+def link_state(used_at: datetime | None, expires_at: datetime, *, now: datetime) -> LinkState:
+    """Whether a one-time link works at `now`."""
+    if used_at is not None:
+        return LinkState.used
+    return LinkState.usable if now < expires_at else LinkState.expired
+
+
+def is_live(times: SessionTimes, *, now: datetime) -> bool:
+    """Whether a session has not ended by itself: by its age, or without a request for too long."""
+    return now < times.expires_at and now < times.last_seen_at + SESSION_IDLE
+
+
+def is_confirmed(times: SessionTimes, *, now: datetime) -> bool:
+    """Whether the person has shown lately enough who they are."""
+    return now < times.confirmed_at + CONFIRMED_FOR
 
 
 def is_own_form(site: str | None, origin: str | None, own: Collection[str], *, strict: bool) -> bool:

@@ -1,12 +1,13 @@
 """The shapes of keys, staff and the audit log in the API."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import Field, JsonValue
 from sqlalchemy import Row
 
-from app.admin.models import ApiKey, Staff
+from app.admin.models import ApiKey, Staff, StaffSession
 from app.admin.rules import Role, Scope
 from app.base.actor import Actor, ActorKind
 from app.base.audit import AuditAction, AuditEntry
@@ -22,6 +23,7 @@ class KeyRow(RowModel):
     label: str
     scopes: list[Scope | str]
     last_used_at: datetime | None = Field(description="Behind by up to a minute.")
+    made_by: str | None = Field(description="`stf_…` of who made it; it ends with them.")
     expires_at: datetime | None
     revoked_at: datetime | None
 
@@ -39,6 +41,7 @@ class KeyRow(RowModel):
             label=key.label,
             scopes=list(key.scopes),
             last_used_at=key.last_used_at,
+            made_by=public_id_or_none("stf", key.made_by),
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,
         )
@@ -52,26 +55,43 @@ class CreatedKey(KeyRow):
     )
 
 
+class StaffStatus(StrEnum):
+    """Whether a person has signed in yet."""
+
+    invited = "invited"
+    joined = "joined"
+
+
 class StaffRow(RowModel):
     """A person of the marketing team."""
 
     created_at: datetime
     email: str = Field(description="Masked without the scope `pii`.")
     role: Role | str
+    shops: list[str] | None = Field(description="Slugs of the shops that they may see; null for every one.")
+    status: StaffStatus
+    invited_at: datetime | None = Field(description="When the latest invitation was mailed.")
+    joined_at: datetime | None = Field(description="When they signed in first.")
+    last_seen_at: datetime | None = Field(description="Of their sessions; behind by up to a minute.")
+    has_password: bool
+    has_second_factor: bool
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Staff`."""
-        return cls.of(row.Staff, pii=pii)
-
-    @classmethod
-    def of(cls, person: Staff, *, pii: bool) -> Self:
-        """The schema of a person; the address is masked unless `pii`."""
+        """From a row of `Staff`, `shops` and `last_seen_at`; the address is masked unless `pii`."""
+        person: Staff = row.Staff
         return cls(
             id=public_id("stf", person.id),
             created_at=person.created_at,
             email=person.email if pii else mask_email(person.email) or "",
             role=person.role,
+            shops=None if person.shop_ids is None else row.shops or [],
+            status=StaffStatus.invited if person.joined_at is None else StaffStatus.joined,
+            invited_at=person.invited_at,
+            joined_at=person.joined_at,
+            last_seen_at=row.last_seen_at,
+            has_password=person.password_hash is not None,
+            has_second_factor=person.sealed_totp is not None,
         )
 
 
@@ -79,10 +99,40 @@ class AddedStaff(StaffRow):
     """A person just added, with a link that signs them in once."""
 
     login_url: str | None = Field(
-        default=None,
-        description="Good for one hour; null where the person may see more than the key, and where an "
-        "Idempotency-Key repeats the request.",
+        default=None, description="Good for one hour; null where an Idempotency-Key repeats the request."
     )
+
+
+class ChangedStaffRow(StaffRow):
+    """A person whose access was changed or ended."""
+
+    keys_ended: int = Field(description="Keys that they had made, which are revoked now.")
+
+
+class SessionRow(RowModel):
+    """A browser in which a person is signed in."""
+
+    device: str = Field(description="Such as `Firefox on Windows`.")
+    began_at: datetime
+    last_seen_at: datetime = Field(description="Behind by up to a minute.")
+    expires_at: datetime = Field(description="However busy it is; unused, it ends after 12 hours.")
+
+    @classmethod
+    def of(cls, session: StaffSession) -> Self:
+        """The schema of a session."""
+        return cls(
+            id=public_id("ses", session.id),
+            device=session.device,
+            began_at=session.began_at,
+            last_seen_at=session.last_seen_at,
+            expires_at=session.expires_at,
+        )
+
+
+class EndedSessions(ApiModel):
+    """How many sessions ended."""
+
+    sessions: int
 
 
 class AuditChange(ApiModel):
@@ -99,7 +149,7 @@ class AuditRow(RowModel):
     actor_kind: ActorKind | str
     actor: str = Field(description="`key_…`, `stf_…`, or `cli`.")
     action: AuditAction | str
-    subject_kind: str
+    subject_kind: str = Field(description="Prefix of its id, or `brand`, `programme`, the name of a list.")
     subject: str | None
     fields_changed: list[str]
     changes: dict[str, AuditChange] | None = Field(

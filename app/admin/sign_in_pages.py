@@ -1,112 +1,222 @@
-"""Pages to sign in and out."""
+"""Pages to sign in and out: by a password, by a one-time link, with a code after either."""
 
-from urllib.parse import parse_qs
+from typing import Annotated
+from urllib.parse import parse_qs, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
-from app.admin.auth import StaffDep, cookie_name
-from app.admin.csrf import require_own_form, require_same_site
-from app.admin.rules import own_path
-from app.admin.staff import (
-    SESSION_LASTS,
-    is_login_link,
-    sign_in,
-    sign_in_by_password,
-    sign_out,
-)
+from app.admin.auth import ACCOUNT, StaffDep, cookie_name
+from app.admin.csrf import FIELD, csrf_field, require_own_form, require_same_site
+from app.admin.devices import device_of
+from app.admin.links import FoundLink, find_link
+from app.admin.rules import CODE_WAITS, SESSION_LASTS, LinkKind, LinkState, SessionStage, own_path
+from app.admin.second_factor import is_code
+from app.admin.sessions import NewSession, end_session_of, find_waiting, finish_code, sign_out
+from app.admin.sign_in import other_brands, sign_in, sign_in_by_password, staff_to_mail, switch_brand
+from app.admin.sign_in_limits import SignInLimits, get_sign_in_limits, guesser
+from app.admin.staff import SignedIn
+from app.admin.staff_mail import mail_login_link
 from app.base import clock
 from app.base.config import Settings
-from app.base.failure_limit import FailureLimit
-from app.base.web.context import ContextDep, SessionDep
-from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.context import AppContext
+from app.base.errors import AppError
+from app.base.log import logger
+from app.base.web.context import ContextDep, SessionDep, get_context
+from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.pages import not_found_page, page
 from app.base.web.problems import refuse_unstorable
+from app.brands.find import load_brand
+
+log = logger(__name__)
 
 router = APIRouter(prefix="/admin", include_in_schema=False, dependencies=[Depends(require_same_site)])
+_BROWSER_LASTS = 365 * 24 * 3600
+_Fields = dict[str, str]
 
-WRONG_PASSWORDS = 20
-"""Wrong passwords allowed for one person in ten minutes, from whatever address."""
 
-
-def sign_in_page(*, email: str = "", is_wrong: bool = False, back_to: str = "") -> Response:
+def sign_in_page(
+    *, email: str = "", is_wrong: bool = False, too_many: bool = False, back_to: str = ""
+) -> Response:
     """The page to sign in on, also for who opens another page without a session.
 
-    It then leads to `back_to`, a path of the dashboard; else to the overview.
+    It then leads to `back_to`, a path of the dashboard.
     """
-    values = {"email": email, "is_wrong": is_wrong, "back_to": own_path(back_to)}
-    return page("admin/sign_in.html", values, status=401)
+    values = {
+        "email": email,
+        "is_wrong": is_wrong,
+        "too_many": too_many,
+        "back_to": own_path(back_to),
+    }
+    headers = {"Retry-After": "60"} if too_many else None
+    return page("admin/sign_in.html", values, status=429 if too_many else 401, headers=headers)
 
 
-def _password_limit(request: Request) -> FailureLimit:
-    """The application's counter of wrong passwords, by the address that was entered."""
-    state = request.app.state
-    if not hasattr(state, "password_limit"):
-        state.password_limit = FailureLimit(WRONG_PASSWORDS, in_all=1_000)
-    return state.password_limit  # type: ignore[no-any-return]  # starlette's state is untyped
+@router.get("/login")
+async def show_sign_in(
+    staff: StaffDep, back_to: Annotated[str, Query(max_length=2_000, alias="next")] = ""
+) -> Response:
+    """The page to sign in on; the overview for who has."""
+    return sign_in_page(back_to=back_to) if staff is None else RedirectResponse("/admin", 303)
 
 
 @router.post("/login")
 async def use_password(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """Sign this browser in by a password; a wrong one and an unknown address look alike."""
-    email, password, back_to = await _credentials(request)
-    entered, limit = email.strip().casefold(), _password_limit(request)
-    if get_lookup_limit(request).is_limited(request) or limit.is_limited(entered):
+    fields, limits = await _fields(request), get_sign_in_limits(request)
+    email, back_to = fields.get("email", "")[:320], fields.get("back_to", "")
+    entered = email.strip().casefold()
+    if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
-    cookie = await sign_in_by_password(session, context.tokens, email, password, now=clock.now())
-    if cookie is None:
+    known = request.cookies.get(browser_cookie(context.settings), "")
+    who = await guesser(session, context.tokens, entered, known)
+    if limits.passwords.is_limited(who):
+        return sign_in_page(email=email, too_many=True, back_to=back_to)
+    made = await sign_in_by_password(
+        session, context.tokens, email, fields.get("password", ""), device=_device(request), now=clock.now()
+    )
+    if made is None:
         get_lookup_limit(request).record_failure(request)
-        limit.record_failure(entered)
+        limits.passwords.record_failure(who)
         return sign_in_page(email=email, is_wrong=True, back_to=back_to)
-    return _signed_in(cookie, context.settings, own_path(back_to))
+    return await enter(request, session, made, back_to)
 
 
-async def _credentials(request: Request) -> tuple[str, str, str]:
-    """Address, password and the page to return to; empty where the body is no such form."""
+@router.post("/login/link")
+async def ask_for_link(request: Request) -> Response:
+    """Mail a one-time link; the response is the same, and as fast, for an unknown address."""
+    fields, limits = await _fields(request), get_sign_in_limits(request)
+    email = fields.get("email", "").strip()[:320]
+    if get_lookup_limit(request).is_limited(request) or limits.askers.is_limited(address_of(request)):
+        return rate_limited_page()
+    limits.askers.record_failure(address_of(request))
+    context, device = get_context(request), _device(request)
+    shown = page("admin/link_sent.html", {"email": email})
+    shown.background = BackgroundTask(_mail_link, context, limits, email, device)
+    return shown
+
+
+async def _mail_link(context: AppContext, limits: SignInLimits, email: str, device: str) -> None:
+    address = email.casefold()
     try:
-        fields = parse_qs((await request.body()).decode(), max_num_fields=10)
-    except ValueError:
-        return "", "", ""
-    email, password, back_to = (fields.get(name, [""])[0] for name in ("email", "password", "back_to"))
-    refuse_unstorable(email, password, back_to)
-    return email[:320], password, back_to
+        async with context.sessions.begin() as session:
+            person = await staff_to_mail(session, address)
+            if person is not None and limits.may_mail(address):
+                await mail_login_link(session, *person, device=device, now=clock.now())
+    except AppError as error:
+        log.warning("a link to sign in was not mailed", why=error.code)
+
+
+@router.get("/login/code")
+async def show_code(request: Request, context: ContextDep, session: SessionDep) -> Response:
+    """The page that asks for the code of the authenticator."""
+    waiting = await find_waiting(session, context.tokens, _cookie(request), now=clock.now())
+    if waiting is None:
+        return RedirectResponse("/admin", 303)
+    return page(
+        "admin/code.html", {"csrf": waiting.form_token, "back_to": request.query_params.get("next", "")}
+    )
+
+
+@router.post("/login/code")
+async def use_code(request: Request, context: ContextDep, session: SessionDep) -> Response:
+    """Sign this browser in by a code of the authenticator, or a recovery code."""
+    now, fields, limits = clock.now(), await _fields(request), get_sign_in_limits(request)
+    waiting = await find_waiting(session, context.tokens, _cookie(request), now=now)
+    if waiting is None:
+        return RedirectResponse("/admin", 303)
+    if not context.tokens.is_form_token(fields.get(FIELD, ""), waiting.session_id):
+        raise AppError("stale_form", "This form is of an earlier session; sign in again.", status=403)
+    if limits.codes.is_limited(str(waiting.staff_id)):
+        return rate_limited_page()
+    back_to = fields.get("back_to", "")
+    if not await is_code(session, context.tokens, waiting, fields.get("code", ""), now=now):
+        limits.codes.record_failure(str(waiting.staff_id))
+        values = {"csrf": waiting.form_token, "is_wrong": True, "back_to": back_to}
+        return page("admin/code.html", values, status=401)
+    made = await finish_code(session, context.tokens, waiting, device=_device(request), now=now)
+    return await enter(request, session, made, back_to)
 
 
 @router.get("/login/{token}")
-async def show_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
+async def show_link(
+    request: Request, token: str, context: ContextDep, session: SessionDep, staff: StaffDep
+) -> Response:
     """A page with a button: opening a link does not use it up, since mail scanners open links."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
-    if not await is_login_link(session, context.tokens, token, now=clock.now()):
-        get_lookup_limit(request).record_failure(request)
-        return not_found_page()
-    return page("admin/login.html", {"token": token})
+    link = await find_link(session, context.tokens, token, now=clock.now())
+    if link is None or link.state is not LinkState.usable:
+        return _dead_link(request, link, staff)
+    brand = await load_brand(session, link.brand_id)
+    values = {"token": token, "brand": brand.name, "is_invitation": link.kind is LinkKind.invitation}
+    return page("admin/login.html", values)
 
 
 @router.post("/login/{token}")
-async def use_login(request: Request, token: str, context: ContextDep, session: SessionDep) -> Response:
-    """Use the link up, sign this browser in and redirect to the overview."""
+async def use_login(
+    request: Request, token: str, context: ContextDep, session: SessionDep, staff: StaffDep
+) -> Response:
+    """Use the link up and sign this browser in."""
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
-    cookie = await sign_in(session, context.tokens, token, now=clock.now())
-    if cookie is None:
+    now = clock.now()
+    link = await find_link(session, context.tokens, token, now=now)
+    made = await sign_in(session, context.tokens, token, device=_device(request), now=now)
+    if made is None:
+        spent = await find_link(session, context.tokens, token, now=now)
+        return _dead_link(request, spent, staff)
+    joins = link is not None and link.kind is LinkKind.invitation
+    return await enter(request, session, made, ACCOUNT if joins else "")
+
+
+def _dead_link(request: Request, link: FoundLink | None, staff: SignedIn | None) -> Response:
+    """Who is signed in needs no link; who knows one of ours learns why it does not work."""
+    if link is None:
         get_lookup_limit(request).record_failure(request)
         return not_found_page()
-    return _signed_in(cookie, context.settings)
+    if staff is not None:
+        return RedirectResponse("/admin", 303)
+    return page("admin/link_over.html", {"state": link.state, "kind": link.kind}, status=410)
 
 
-def _signed_in(cookie: str, settings: Settings, path: str = "") -> Response:
-    """A redirect to the page, else the overview, that stores the session's cookie."""
-    response = RedirectResponse(path or "/admin", 303)
-    response.set_cookie(
-        cookie_name(settings.public_url),
-        cookie,
-        max_age=int(SESSION_LASTS.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=settings.public_url.startswith("https://"),
-    )
+async def enter(request: Request, session: AsyncSession, made: NewSession, back_to: str = "") -> Response:
+    """A redirect that gives the browser its new session; the one that it had ends.
+
+    It leads to the page for the code where one is missing, else to `back_to`.
+    """
+    target = own_path(back_to) or "/admin"
+    if made.stage is SessionStage.code:
+        target = "/admin/login/code" + (f"?{urlencode({'next': target})}" if back_to else "")
+    await end_session_of(session, get_context(request).tokens, _cookie(request))
+    return give_session(RedirectResponse(target, 303), get_context(request), made)
+
+
+def give_session(response: Response, context: AppContext, made: NewSession) -> Response:
+    """The response with the cookie of a new session."""
+    settings = context.settings
+    lasts = SESSION_LASTS if made.stage is SessionStage.open else CODE_WAITS
+    name = cookie_name(settings.public_url)
+    _set_cookie(response, settings, name, made.cookie, int(lasts.total_seconds()))
+    if made.stage is SessionStage.open:
+        browser = context.tokens.link("browser", made.brand_id, made.staff_id)
+        _set_cookie(response, settings, browser_cookie(settings), browser, _BROWSER_LASTS)
     return response
+
+
+def browser_cookie(settings: Settings) -> str:
+    """The name of the cookie by which a browser is known in which somebody has signed in.
+
+    It opens nothing: wrong passwords elsewhere do not count against such a browser.
+    """
+    return cookie_name(settings.public_url).replace("session", "browser")
+
+
+def _set_cookie(response: Response, settings: Settings, name: str, value: str, seconds: int) -> None:
+    secure = settings.public_url.startswith("https://")
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure)
 
 
 @router.post("/logout", dependencies=[Depends(require_own_form)])
@@ -120,3 +230,44 @@ async def log_out(staff: StaffDep, context: ContextDep, session: SessionDep) -> 
         cookie_name(public_url), httponly=True, samesite="lax", secure=public_url.startswith("https://")
     )
     return response
+
+
+@router.get("/brands")
+async def show_brands(staff: StaffDep, session: SessionDep) -> Response:
+    """The brands that a person may go on to."""
+    if staff is None:
+        return sign_in_page(back_to="/admin/brands")
+    brand = await load_brand(session, staff.brand_id)
+    others = await other_brands(session, staff)
+    values = {"brand": brand.name, "others": others, "proven": staff.proven, "email": staff.email}
+    return page("admin/brands.html", {**values, "csrf_field": csrf_field(staff)})
+
+
+@router.post("/brands", dependencies=[Depends(require_own_form)])
+async def change_brand(
+    request: Request, staff: StaffDep, context: ContextDep, session: SessionDep
+) -> Response:
+    """Go on to another brand, in a session of its own."""
+    assert staff is not None  # noqa: S101  # `require_own_form` leads others away
+    slug = (await _fields(request)).get("brand", "")
+    made = await switch_brand(session, context.tokens, staff, slug, device=_device(request), now=clock.now())
+    return await enter(request, session, made)
+
+
+def _device(request: Request) -> str:
+    return device_of(request.headers.get("user-agent", ""))
+
+
+def _cookie(request: Request) -> str:
+    return request.cookies.get(cookie_name(get_context(request).settings.public_url), "")
+
+
+async def _fields(request: Request) -> _Fields:
+    """The form's fields; empty where the body is no form. Raises AppError (422) for a zero byte."""
+    try:
+        fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        return {}
+    texts = {name: values[-1] for name, values in fields.items()}
+    refuse_unstorable(*texts.values())
+    return texts

@@ -1,27 +1,26 @@
-"""Staff: add and remove one, sign them in by a link or a password, recognise their browser."""
+"""Staff: add, change and remove a person of the marketing team."""
 
-import hmac
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.keys import end_keys_of
 from app.admin.models import LoginLink, Staff, StaffSession
-from app.admin.passwords import MINIMUM_LENGTH, hash_password, is_password, is_usable
-from app.admin.rules import Role, sees_people
-from app.base.actor import Actor, ActorKind, cli_actor
+from app.admin.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH, hash_password, is_usable
+from app.admin.rules import Role, SessionTimes, ends_keys, may_have_shops, sees_people
+from app.admin.templates import INVITATION, SIGN_IN_LINK
+from app.base.actor import Actor, ActorKind
 from app.base.audit import AuditAction, record_action
-from app.base.context import AppContext
 from app.base.errors import AppError, NotFound
-from app.base.ids import new_id
-from app.base.tokens import Tokens, new_secret, secret_hash
+from app.base.ids import new_id, public_id
+from app.brands.find import load_shops
+from app.messaging.erase import erase_messages_about
 
-LINK_LASTS = timedelta(hours=1)
-SESSION_LASTS = timedelta(days=14)
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -36,73 +35,213 @@ class SignedIn:
     role: Role
     form_token: str
     """For the forms of one page; see `app.admin.csrf`."""
+    shops: frozenset[UUID] | None
+    """The shops that they may see; None for every one."""
+    times: SessionTimes
+    proven: bool
+    """Whether the address was shown to be theirs."""
+    has_second_factor: bool
+    has_password: bool
 
     @property
     def actor(self) -> Actor:
         """The staff member as an actor."""
-        return Actor(ActorKind.staff, self.brand_id, self.staff_id, sees_people(self.role))
+        return Actor(ActorKind.staff, self.brand_id, self.staff_id, sees_people(self.role), self.shops)
 
 
-async def add_staff(session: AsyncSession, brand_id: int, email: str, role: Role, *, actor: Actor) -> UUID:
+@dataclass(frozen=True, slots=True)
+class ChangedStaff:
+    """A person as they are now, or were, and how many of their keys ended."""
+
+    person: Staff
+    keys_ended: int
+
+
+def checked_address(email: str) -> str:
+    """The address in comparable form. Raises AppError (`bad_email`) for an unusable one."""
+    address = email.strip().casefold()
+    if not _ADDRESS.fullmatch(address) or len(address) > 320:
+        raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
+    return address
+
+
+async def checked_shops(
+    session: AsyncSession, brand_id: int, role: Role, shops: Collection[str] | None
+) -> list[UUID] | None:
+    """The ids of shops by their slugs; None for every shop.
+
+    Raises AppError: `bad_shops` for none at all and for an administrator, `unknown_shop`.
+    """
+    if not may_have_shops(role, [new_id() for _ in shops] if shops is not None else None):
+        raise AppError(
+            "bad_shops", "Name at least one shop, or none at all for every shop; an admin has all."
+        )
+    if shops is None:
+        return None
+    known = {shop.slug: shop.id for shop in (await load_shops(session, brand_id)).values()}
+    unknown = sorted(set(shops) - known.keys())
+    if unknown:
+        raise AppError(
+            "unknown_shop", f"The brand has no shop {unknown[0][:60]!r}; its shops: {', '.join(known)}."
+        )
+    return sorted(known[slug] for slug in set(shops))
+
+
+async def add_staff(
+    session: AsyncSession,
+    brand_id: int,
+    email: str,
+    role: Role,
+    *,
+    actor: Actor,
+    shops: Collection[str] | None = None,
+) -> UUID:
     """Add a person to a brand's staff, or give them another role; returns their id.
 
-    Raises AppError (`bad_email`) for an unusable address.
+    `shops` are the slugs of those that they may see. Who is there already gets both, and loses the
+    keys that they made with being an administrator. Raises AppError as `checked_address` and
+    `checked_shops`.
     """
-    address = email.strip().casefold()
-    if not _ADDRESS.fullmatch(address):
-        raise AppError("bad_email", "That is no e-mail address; write it as name@example.com.")
+    address = checked_address(email)
+    shop_ids = await checked_shops(session, brand_id, role, shops)
     before = await session.scalar(
-        select(Staff.role).where(Staff.brand_id == brand_id, Staff.email == address).with_for_update()
+        select(Staff).where(Staff.brand_id == brand_id, Staff.email == address).with_for_update()
     )
-    wanted = insert(Staff).values(brand_id=brand_id, id=new_id(), email=address, role=role)
+    if before is not None:
+        await _change(session, before, role, shop_ids, actor=actor)
+        return before.id
+    wanted = insert(Staff).values(brand_id=brand_id, id=new_id(), email=address, role=role, shop_ids=shop_ids)
     made = await session.execute(
-        wanted.on_conflict_do_update(index_elements=["brand_id", "email"], set_={"role": role}).returning(
-            Staff.id
-        )
+        wanted.on_conflict_do_update(
+            index_elements=["brand_id", "email"], set_={"role": role, "shop_ids": shop_ids}
+        ).returning(Staff.id)
     )
     staff_id = made.scalar_one()
-    if before is not role:
-        changes = {"role": (before, role)}
-        await record_action(session, actor, AuditAction.staff_added, ("stf", staff_id), changes)
+    changes: dict[str, tuple[object, object]] = {"role": (None, role)}
+    if shops is not None:
+        changes["shops"] = (None, sorted(set(shops)))
+    await record_action(session, actor, AuditAction.staff_added, ("stf", staff_id), changes)
     return staff_id
 
 
+async def lock_staff(session: AsyncSession, brand_id: int, staff_id: UUID) -> Staff:
+    """The person, locked until the commit. Raises `NotFound`."""
+    chosen = select(Staff).where(Staff.brand_id == brand_id, Staff.id == staff_id).with_for_update()
+    person = await session.scalar(chosen.execution_options(populate_existing=True))
+    if person is None:
+        raise NotFound
+    return person
+
+
+async def change_staff(
+    session: AsyncSession,
+    brand_id: int,
+    staff_id: UUID,
+    role: Role,
+    shops: Collection[str] | None,
+    *,
+    actor: Actor,
+) -> ChangedStaff:
+    """Give a person another role and other shops; both hold from their next request on.
+
+    Who is no administrator any more loses the keys that they made. Raises `NotFound`, and AppError:
+    `own_access` (409) where somebody changes themselves, others as `checked_shops`.
+    """
+    person = await lock_staff(session, brand_id, staff_id)
+    _refuse_self(person, actor)
+    shop_ids = await checked_shops(session, brand_id, role, shops)
+    return await _change(session, person, role, shop_ids, actor=actor)
+
+
+async def _change(
+    session: AsyncSession,
+    person: Staff,
+    role: Role,
+    shop_ids: list[UUID] | None,
+    *,
+    actor: Actor,
+) -> ChangedStaff:
+    changes: dict[str, tuple[object, object]] = {}
+    if person.role is not role:
+        changes["role"] = (person.role, role)
+    if person.shop_ids != shop_ids:
+        changes["shops"] = (_shown_shops(person.shop_ids), _shown_shops(shop_ids))
+    ended = 0
+    if ends_keys(person.role, role):
+        ended = await end_keys_of(session, person.brand_id, person.id, actor=actor)
+    person.role, person.shop_ids = role, shop_ids
+    await session.flush()
+    if changes:
+        await record_action(session, actor, AuditAction.staff_changed, ("stf", person.id), changes)
+    return ChangedStaff(person, ended)
+
+
+def _shown_shops(shop_ids: Collection[UUID] | None) -> list[str] | None:
+    return None if shop_ids is None else [public_id("shp", each) for each in shop_ids]
+
+
+def _refuse_self(person: Staff, actor: Actor) -> None:
+    """So at least one administrator is left, and nobody locks themselves out by a slip."""
+    if actor.kind is ActorKind.staff and actor.id == person.id:
+        raise AppError(
+            "own_access", "You cannot change or remove yourself; ask another administrator.", status=409
+        )
+
+
 async def set_password(
-    session: AsyncSession, brand_id: int, staff_id: UUID, password: str, *, actor: Actor
+    session: AsyncSession,
+    brand_id: int,
+    staff_id: UUID,
+    password: str,
+    *,
+    actor: Actor,
+    proven: bool = False,
 ) -> None:
     """Let a person sign in by this password too; ends the sessions of their browsers.
 
-    Raises AppError (`bad_password`) for one that is too short or too long.
+    `proven`: the person who sets it has shown that the address is theirs. Raises AppError
+    (`bad_password`) for one that is too short or too long.
     """
     if not is_usable(password):
         raise AppError(
-            "bad_password", f"A password has at least {MINIMUM_LENGTH} characters, and at most 200."
+            "bad_password",
+            f"A password has at least {MINIMUM_LENGTH} characters, and at most {MAXIMUM_LENGTH}.",
         )
     chosen = Staff.brand_id == brand_id, Staff.id == staff_id
-    await session.execute(update(Staff).where(*chosen).values(password_hash=await hash_password(password)))
+    values = {"password_hash": await hash_password(password), "password_proven": proven}
+    await session.execute(update(Staff).where(*chosen).values(**values))
     await _end_sessions(session, brand_id, staff_id)
     await record_action(session, actor, AuditAction.password_set, ("stf", staff_id))
 
 
-async def remove_staff(session: AsyncSession, brand_id: int, staff_id: UUID, *, actor: Actor) -> Staff:
+async def remove_staff(
+    session: AsyncSession,
+    brand_id: int,
+    staff_id: UUID,
+    *,
+    actor: Actor,
+    keep_keys: bool = False,
+) -> ChangedStaff:
     """Remove a person from a brand's staff; ends their sessions and links at once.
 
-    Returns the row as it was. Raises `NotFound`.
+    The keys that they made end too, and those that were made by one of them; with `keep_keys` they
+    stay, and belong to the actor. Returns the row as it was. Raises `NotFound`, and AppError
+    `own_access` (409) where somebody removes themselves.
     """
-    chosen = Staff.brand_id == brand_id, Staff.id == staff_id
     # Whoever signs in locks this row first too, so no session is made beside the removal.
-    person = await session.scalar(select(Staff).where(*chosen).with_for_update())
-    if person is None:
-        raise NotFound
+    person = await lock_staff(session, brand_id, staff_id)
+    _refuse_self(person, actor)
     await _end_sessions(session, brand_id, staff_id)
-    await session.execute(
-        delete(LoginLink).where(LoginLink.brand_id == brand_id, LoginLink.staff_id == staff_id)
-    )
-    await session.execute(delete(Staff).where(*chosen))
+    ended = await end_keys_of(session, brand_id, staff_id, actor=actor, keep=keep_keys)
+    links = LoginLink.brand_id == brand_id, LoginLink.staff_id == staff_id
+    about = (await session.scalars(select(LoginLink.id).where(*links))).all()
+    await erase_messages_about(session, brand_id, about, [INVITATION, SIGN_IN_LINK])
+    await session.execute(delete(LoginLink).where(*links))
+    await session.execute(delete(Staff).where(Staff.brand_id == brand_id, Staff.id == staff_id))
     await record_action(
         session, actor, AuditAction.staff_removed, ("stf", staff_id), {"role": (person.role, None)}
     )
-    return person
+    return ChangedStaff(person, ended)
 
 
 async def _end_sessions(session: AsyncSession, brand_id: int, staff_id: UUID) -> None:
@@ -137,158 +276,3 @@ async def find_staff(session: AsyncSession, email: str, *, brand_id: int | None 
     if len(people) > 1:
         raise AppError("several_brands", "This person works for several brands; say which one with --brand.")
     return people[0]
-
-
-async def make_login_link(
-    session: AsyncSession,
-    context: AppContext,
-    email: str,
-    *,
-    now: datetime,
-    brand_id: int | None = None,
-    lasts: timedelta = LINK_LASTS,
-) -> str:
-    """As `login_link_of`, for commands: of a person by their address. Raises as `find_staff`."""
-    person = await find_staff(session, email, brand_id=brand_id)
-    maker = cli_actor(person.brand_id)
-    return await login_link_of(session, context, person.id, actor=maker, now=now, lasts=lasts)
-
-
-async def login_link_of(
-    session: AsyncSession,
-    context: AppContext,
-    staff_id: UUID,
-    *,
-    actor: Actor,
-    now: datetime,
-    lasts: timedelta = LINK_LASTS,
-) -> str:
-    """The URL of a page that signs this person of the actor's brand in, once."""
-    link = LoginLink(brand_id=actor.brand_id, id=new_id(), staff_id=staff_id, expires_at=now + lasts)
-    session.add(link)
-    await session.flush()
-    await record_action(session, actor, AuditAction.login_link_made, ("stf", staff_id))
-    return f"{context.settings.public_url}/admin/login/{context.tokens.link('login', link.brand_id, link.id)}"
-
-
-async def is_login_link(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> bool:
-    """Whether the link would sign somebody in; does not use it up."""
-    subject = tokens.read_link("login", token)
-    if subject is None:
-        return False
-    found = select(LoginLink.id).where(
-        LoginLink.brand_id == subject.brand_id,
-        LoginLink.id == subject.row_id,
-        LoginLink.used_at.is_(None),
-        LoginLink.expires_at > now,
-    )
-    return await session.scalar(found) is not None
-
-
-async def sign_in(session: AsyncSession, tokens: Tokens, token: str, *, now: datetime) -> str | None:
-    """Use a login link up and return the cookie of a new session.
-
-    None for a link that is unknown, used or expired. Of two browsers that use it at the same time,
-    one is signed in.
-    """
-    subject = tokens.read_link("login", token)
-    if subject is None:
-        return None
-    usable = (
-        LoginLink.brand_id == subject.brand_id,
-        LoginLink.id == subject.row_id,
-        LoginLink.used_at.is_(None),
-        LoginLink.expires_at > now,
-    )
-    # The person's row is locked before the link's, as `remove_staff` does.
-    person = (
-        select(Staff.id)
-        .join(LoginLink, (LoginLink.brand_id == Staff.brand_id) & (LoginLink.staff_id == Staff.id))
-        .where(*usable)
-        .with_for_update(of=Staff, read=True, key_share=True)
-    )
-    if await session.scalar(person) is None:
-        return None
-    staff_id = await session.scalar(
-        update(LoginLink).where(*usable).values(used_at=now).returning(LoginLink.staff_id)
-    )
-    if staff_id is None:
-        return None
-    return await _open_session(session, tokens, subject.brand_id, staff_id, now=now)
-
-
-async def sign_in_by_password(
-    session: AsyncSession, tokens: Tokens, email: str, password: str, *, now: datetime
-) -> str | None:
-    """Return the cookie of a new session; None for an unknown address or a wrong password.
-
-    Both take as long. Who works for several brands has a password for each.
-    """
-    wanted = select(Staff.brand_id, Staff.id, Staff.password_hash).where(
-        Staff.email == email.strip().casefold(), Staff.password_hash.is_not(None)
-    )
-    people = (await session.execute(wanted)).all()
-    if not people:
-        await is_password(password, None)
-    for person in people:
-        if await is_password(password, person.password_hash):
-            # Hashing takes long: meanwhile the password may be another, or the person removed.
-            same = select(Staff.id).where(
-                Staff.brand_id == person.brand_id,
-                Staff.id == person.id,
-                Staff.password_hash == person.password_hash,
-            )
-            if await session.scalar(same.with_for_update(read=True)) is not None:
-                return await _open_session(session, tokens, person.brand_id, person.id, now=now)
-    return None
-
-
-async def _open_session(
-    session: AsyncSession, tokens: Tokens, brand_id: int, staff_id: UUID, *, now: datetime
-) -> str:
-    """The cookie of a new session of this person."""
-    secret = new_secret()
-    made = StaffSession(
-        brand_id=brand_id,
-        id=new_id(),
-        staff_id=staff_id,
-        secret_hash=secret_hash(secret),
-        expires_at=now + SESSION_LASTS,
-    )
-    session.add(made)
-    await session.flush()
-    return f"{tokens.link('session', brand_id, made.id)}.{secret}"
-
-
-async def find_signed_in(
-    session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime
-) -> SignedIn | None:
-    """The staff member whose session cookie this is; None for an unknown or expired one."""
-    link, _, secret = cookie.partition(".")
-    subject = tokens.read_link("session", link)
-    if subject is None:
-        return None
-    found = await session.execute(
-        select(StaffSession, Staff)
-        .join(Staff, (Staff.brand_id == StaffSession.brand_id) & (Staff.id == StaffSession.staff_id))
-        .where(
-            StaffSession.brand_id == subject.brand_id,
-            StaffSession.id == subject.row_id,
-            StaffSession.expires_at > now,
-        )
-    )
-    row = found.first()
-    if row is None or not hmac.compare_digest(row[0].secret_hash, secret_hash(secret)):
-        return None
-    return SignedIn(
-        subject.brand_id, row[0].id, row[1].id, row[1].email, row[1].role, tokens.form_token(row[0].id)
-    )
-
-
-async def sign_out(session: AsyncSession, person: SignedIn) -> None:
-    """End this browser's session."""
-    await session.execute(
-        delete(StaffSession).where(
-            StaffSession.brand_id == person.brand_id, StaffSession.id == person.session_id
-        )
-    )

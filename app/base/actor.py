@@ -31,12 +31,14 @@ class Actor:
     """Who acts, for one brand only; `sees_people` is whether personal fields are shown unmasked.
 
     `id` is the row of the key, staff member, customer or shop; the CLI and the worker have none.
+    `shops` are those that they may see, None for every one.
     """
 
     kind: ActorKind
     brand_id: int
     id: UUID | None = None
     sees_people: bool = False
+    shops: frozenset[UUID] | None = None
 
     @property
     def name(self) -> str:

@@ -51,10 +51,24 @@ class AuditAction(StrEnum):
     key_added = "key_added"
     key_revoked = "key_revoked"
     staff_added = "staff_added"
-    """Also where they had another role before."""
+    staff_invited = "staff_invited"
+    """Also where the invitation is sent once more."""
+    staff_changed = "staff_changed"
+    """Their role or their shops."""
     staff_removed = "staff_removed"
     password_set = "password_set"  # the word of an action
     login_link_made = "login_link_made"
+    signed_in = "signed_in"
+    sessions_ended = "sessions_ended"
+    second_factor_set = "second_factor_set"
+    second_factor_removed = "second_factor_removed"
+    recovery_code_used = "recovery_code_used"
+    key_kept = "key_kept"
+    """Its maker left; it belongs to the actor now."""
+    people_listed = "people_listed"
+    """A list that shows people's data; the subject is the list."""
+    exported = "exported"
+    """A whole list; the subject is the list."""
 
 
 class AuditEntry(Base):
@@ -64,6 +78,9 @@ class AuditEntry(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id"], ["brands.id"]),
         Index("ix_audit_entries_subject", "brand_id", "subject_id"),
+        # For the list of one actor or action, newest first.
+        Index("ix_audit_entries_actor", "brand_id", "actor_id", "id"),
+        Index("ix_audit_entries_action", "brand_id", "action", "id"),
     )
 
     brand_id: Mapped[BrandKey]

@@ -170,6 +170,10 @@ class Tokens:
         about = row_id.bytes + day.isoformat().encode() + visitor.encode("utf-8", "surrogatepass")
         return self._hashes.mac("visitor", about)[:16]
 
+    def recovery_key(self, row_id: UUID, code: str) -> bytes:
+        """A keyed hash of a recovery code: the stored ones cannot be searched without the key."""
+        return self._hashes.mac("recovery", row_id.bytes + code.encode("utf-8", "surrogatepass"))
+
     def share(self, purpose: str, row_id: UUID) -> float:
         """A number in [0, 1) that is always the same for one row; chooses samples and holdouts."""
         return int.from_bytes(self._hashes.mac(f"share/{purpose}", row_id.bytes)[:7]) / (1 << 56)

@@ -13,6 +13,7 @@ from app.cli import console
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from app.admin.rules import Role
     from app.admin.schemas import KeyRow, StaffRow
     from app.base.context import AppContext
 
@@ -110,32 +111,36 @@ def revoke_key(
     console.print_note("Revoked.")
 
 
+Shop = Annotated[
+    list[str] | None,
+    typer.Option(help="Slug of a shop that they may see; may be repeated. Without it every shop."),
+]
+
+
 @console.staff.command("add")
 def add_staff(
     email: Email,
     brand: Annotated[str, typer.Option(help="Slug of the brand they work for.")],
     role: Annotated[str, typer.Option(help="viewer, support, marketer or admin.")],
+    shop: Shop = None,
     password_stdin: Annotated[
         bool,
         typer.Option("--password-stdin", help="Read a password to sign in by, of 12 characters or more."),
     ] = False,
 ) -> None:
-    """Add a staff member, or change their role; they sign in by a one-time link or a password."""
+    """Add a staff member, or change their access; they sign in by a one-time link or a password."""
     from app.admin import staff
-    from app.admin.rules import Role
     from app.base.actor import cli_actor
-    from app.base.text import quoted
     from app.brands import find
 
-    if role not in set(Role):
-        raise AppError("bad_role", f"{quoted(role)} is no role; use {', '.join(Role)}.")
+    chosen = _role(role)
     password = console.read_secret("password") if password_stdin else None
 
     async def work(context: AppContext) -> None:
         async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
             actor = cli_actor(owner.id)
-            staff_id = await staff.add_staff(session, owner.id, email, Role(role), actor=actor)
+            staff_id = await staff.add_staff(session, owner.id, email, chosen, actor=actor, shops=shop)
             if password is not None:
                 await staff.set_password(session, owner.id, staff_id, password, actor=actor)
 
@@ -146,20 +151,54 @@ def add_staff(
         console.print_note("Added. They sign in at /admin by this password.")
 
 
+def _role(word: str) -> Role:
+    from app.admin.rules import Role
+    from app.base.text import quoted
+
+    if word not in set(Role):
+        raise AppError("bad_role", f"{quoted(word)} is no role; use {', '.join(Role)}.")
+    return Role(word)
+
+
+@console.staff.command("invite")
+def invite_staff(
+    email: Email,
+    brand: Annotated[str, typer.Option(help="Slug of the brand they will work for.")],
+    role: Annotated[str, typer.Option(help="viewer, support, marketer or admin.")],
+    shop: Shop = None,
+) -> None:
+    """Mail a person an invitation with a link, good for seven days; again: another one."""
+    from app.admin import staff_mail
+    from app.base import clock
+    from app.base.actor import cli_actor
+    from app.brands import find
+
+    chosen = _role(role)
+
+    async def work(context: AppContext) -> None:
+        async with context.sessions.begin() as session:
+            owner = await find.find_brand(session, brand)
+            actor = cli_actor(owner.id)
+            await staff_mail.invite(
+                session, owner.id, email, chosen, shops=shop, actor=actor, now=clock.now()
+            )
+
+    console.with_context(work)
+    console.print_note("Invited. The mail leaves with the next run of the worker.")
+
+
 @console.staff.command("list")
 def list_staff(brand: OfBrand) -> None:
     """Print the brand's staff as JSON, newest first."""
-    from sqlalchemy import select
-
-    from app.admin.models import Staff
+    from app.admin.rows import STAFF
     from app.admin.schemas import StaffRow
     from app.brands import find
 
     async def work(context: AppContext) -> list[StaffRow]:
         async with context.sessions() as session:
             owner = await find.find_brand(session, brand)
-            rows = select(Staff).where(Staff.brand_id == owner.id).order_by(Staff.id.desc())
-            return [StaffRow.of(person, pii=True) for person in await session.scalars(rows)]
+            rows = await session.execute(STAFF.rows(owner.id).order_by(STAFF.key.desc()))
+            return [StaffRow.from_row(row, pii=True) for row in rows]
 
     _print_rows(console.with_context(work))
 
@@ -169,9 +208,35 @@ def _print_rows(rows: Iterable[KeyRow | StaffRow]) -> None:
 
 
 @console.staff.command("remove")
-def remove_staff(email: Email, brand: OfBrand) -> None:
-    """Remove a staff member; their sessions and links end at once."""
+def remove_staff(
+    email: Email,
+    brand: OfBrand,
+    keep_keys: Annotated[
+        bool, typer.Option("--keep-keys", help="API keys that they made stay good.")
+    ] = False,
+) -> None:
+    """Remove a staff member; their sessions, links and the API keys that they made end at once."""
     from app.admin import staff
+    from app.base.actor import cli_actor
+    from app.brands import find
+
+    async def work(context: AppContext) -> int:
+        async with context.sessions.begin() as session:
+            owner = await find.find_brand(session, brand)
+            person = await staff.find_staff(session, email, brand_id=owner.id)
+            removed = await staff.remove_staff(
+                session, owner.id, person.id, actor=cli_actor(owner.id), keep_keys=keep_keys
+            )
+            return removed.keys_ended
+
+    ended = console.with_context(work)
+    console.print_note(f"Removed. API keys that ended with them: {ended}." if ended else "Removed.")
+
+
+@console.staff.command("remove-authenticator")
+def remove_authenticator(email: Email, brand: OfBrand) -> None:
+    """Ask a person for no codes any more, as when their phone and recovery codes are lost."""
+    from app.admin import second_factor, staff
     from app.base.actor import cli_actor
     from app.brands import find
 
@@ -179,10 +244,10 @@ def remove_staff(email: Email, brand: OfBrand) -> None:
         async with context.sessions.begin() as session:
             owner = await find.find_brand(session, brand)
             person = await staff.find_staff(session, email, brand_id=owner.id)
-            await staff.remove_staff(session, owner.id, person.id, actor=cli_actor(owner.id))
+            await second_factor.remove_totp(session, person, actor=cli_actor(owner.id))
 
     console.with_context(work)
-    console.print_note("Removed.")
+    console.print_note("Removed. An administrator sets up another one when they sign in.")
 
 
 @console.staff.command("login-link")
@@ -193,13 +258,13 @@ def login_link(
     ] = None,
 ) -> None:
     """Print a link that signs this person in once."""
-    from app.admin import staff
+    from app.admin import links
     from app.base import clock
     from app.brands import find
 
     async def work(context: AppContext) -> str:
         async with context.sessions.begin() as session:
             chosen = (await find.find_brand(session, brand)).id if brand else None
-            return await staff.make_login_link(session, context, email, now=clock.now(), brand_id=chosen)
+            return await links.make_login_link(session, context, email, now=clock.now(), brand_id=chosen)
 
     print(console.with_context(work))

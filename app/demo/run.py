@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.admin import keys, staff
+from app.admin import keys, links, staff
 from app.admin.rules import Role, Scope
 from app.base import clock, schema
 from app.base.actor import cli_actor
@@ -239,7 +239,7 @@ async def _links(context: AppContext, brand: Brand) -> dict[str, str | None]:
                 .order_by(Code.uses.desc())
             )
         ).first()
-        login = await staff.make_login_link(session, context, STAFF, now=clock.now())
+        login = await links.make_login_link(session, context, STAFF, now=clock.now())
     return {
         "dashboard": login,
         "outbox": f"{base}/outbox",

@@ -122,7 +122,8 @@ async def claim(
         return None
     setup = await load_setup(session, brand_id)
     brand, quiet_hours = setup.brand, setup.in_force.programme.survey.quiet_hours
-    people = await load_contact_options(session, context.tokens, brand, {row.customer_id for row in rows})
+    customers = {row.customer_id for row in rows if row.customer_id is not None}
+    people = await load_contact_options(session, context.tokens, brand, customers)
     texts = await load_own_texts(session, brand)
     decisions = Decisions(brand, setup.shops, quiet_hours, people, now, texts, context.settings.public_url)
     for start in range(0, len(rows), PIECE):

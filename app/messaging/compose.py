@@ -82,7 +82,12 @@ def _text_recipient(message: ClaimedMessage, tags: Tags, links: Links) -> Recipi
 
 
 def _mail_recipient(message: ClaimedMessage, tags: Tags, links: Links) -> Recipient:
-    """With the headers of RFC 8058, by which a mailbox offers one-click unsubscription."""
+    """With the headers of RFC 8058, by which a mailbox offers one-click unsubscription.
+
+    A mail to staff has none.
+    """
+    if UNSUBSCRIBE not in message.version.links:
+        return _text_recipient(message, tags, links)
     link = links.url(message.version.links[UNSUBSCRIBE], message)
     values = recipient_values(tags, message.version, message, links, {UNSUBSCRIBE: link})
     headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

@@ -22,7 +22,7 @@ class DueMessage(NamedTuple):
     """What is read of a due message; its fields are columns."""
 
     id: UUID
-    customer_id: UUID
+    customer_id: UUID | None
     shop_id: UUID
     template: str
     subject_id: UUID
@@ -36,6 +36,8 @@ class DueMessage(NamedTuple):
     unknowns: int
     refusals: int
     trial: bool
+    address: str | None
+    """As queued, or as the latest attempt had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class ClaimedMessage:
     """Earlier attempts of unknown outcome."""
     refusals: int
     """Earlier refusals that count against the message."""
-    customer_id: UUID
+    customer_id: UUID | None
     shop_id: UUID
     subject_id: UUID
     step: int
@@ -92,10 +94,15 @@ class Decisions:
         if template is None:
             self.dropped.append((row.id, MessageStatus.failed, "unknown_template"))
             return
-        params, person = read_params(template, row.template_params), self._people.get(row.customer_id)
+        params = read_params(template, row.template_params)
         if params is None:
             self.dropped.append((row.id, MessageStatus.cancelled, "erased"))
-        elif person is None or (address := person.addresses.get(channel)) is None:
+            return
+        if row.customer_id is None:
+            self._add_for_staff(row, template, channel, params)
+            return
+        person = self._people.get(row.customer_id)
+        if person is None or (address := person.addresses.get(channel)) is None:
             refusal = person.refusals.get(channel) if person else None
             reason = (refusal or NoContactReason.no_address).value
             self.dropped.append((row.id, MessageStatus.suppressed, reason))
@@ -103,6 +110,15 @@ class Decisions:
             self.deferred.append((row.id, earliest))
         else:
             self.claimed.append(self._claimed(row, template, channel, params, address))
+
+    def _add_for_staff(
+        self, row: DueMessage, template: TemplateSpec, channel: Channel, params: Params
+    ) -> None:
+        """Staff need no consent and have no quiet hours."""
+        if row.address is None:
+            self.dropped.append((row.id, MessageStatus.cancelled, "erased"))
+        else:
+            self.claimed.append(self._claimed(row, template, channel, params, row.address))
 
     def _earliest(
         self, row: DueMessage, person: ContactOptions, template: TemplateSpec, channel: Channel

@@ -6,23 +6,32 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_LOCK = text("""
-    SELECT FROM messages WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
-    ORDER BY id FOR UPDATE
-""")
-_OUTBOX = text("""
+from app.messaging.templates import TemplateSpec
+
+_OF_CUSTOMERS = "messages.customer_id = ANY(CAST(:ids AS uuid[]))"
+_ABOUT = (
+    "messages.subject_id = ANY(CAST(:ids AS uuid[])) AND messages.template = ANY(CAST(:templates AS text[]))"
+)
+_LOCK = """
+    SELECT FROM messages WHERE brand_id = :brand_id AND {condition} ORDER BY id FOR UPDATE
+"""
+_OUTBOX = """
     DELETE FROM outbox USING attempts, messages
     WHERE outbox.brand_id = :brand_id AND attempts.brand_id = :brand_id AND messages.brand_id = :brand_id
       AND attempts.id = outbox.id AND messages.id = attempts.message_id
-      AND messages.customer_id = ANY(CAST(:customer_ids AS uuid[]))
-""")
-_MESSAGES = text("""
-    UPDATE messages SET address = NULL, template_params = '{}',
+      AND {condition}
+"""
+_MESSAGES = """
+    UPDATE messages SET address = NULL, template_params = '{{}}',
         status = CASE status WHEN 'planned' THEN 'cancelled' WHEN 'review' THEN 'unknown' ELSE status END,
         reason = CASE WHEN status IN ('planned', 'sending', 'unknown', 'review')
                  THEN coalesce(reason, 'erased') ELSE reason END
-    WHERE brand_id = :brand_id AND customer_id = ANY(CAST(:customer_ids AS uuid[]))
-""")
+    WHERE brand_id = :brand_id AND {condition}
+"""
+_ERASE_OF_CUSTOMERS, _ERASE_ABOUT = (
+    [text(each.format(condition=condition)) for each in (_LOCK, _OUTBOX, _MESSAGES)]
+    for condition in (_OF_CUSTOMERS, _ABOUT)
+)
 
 
 async def erase_messages(session: AsyncSession, brand_id: int, customer_ids: Collection[UUID]) -> None:
@@ -30,7 +39,16 @@ async def erase_messages(session: AsyncSession, brand_id: int, customer_ids: Col
 
     A message that is being sent at this moment is still sent.
     """
-    given = {"brand_id": brand_id, "customer_ids": list(customer_ids)}
-    await session.execute(_LOCK, given)
-    await session.execute(_OUTBOX, given)
-    await session.execute(_MESSAGES, given)
+    for statement in _ERASE_OF_CUSTOMERS:
+        await session.execute(statement, {"brand_id": brand_id, "ids": list(customer_ids)})
+
+
+async def erase_messages_about(
+    session: AsyncSession, brand_id: int, subject_ids: Collection[UUID], templates: Collection[TemplateSpec]
+) -> None:
+    """As `erase_messages`, for messages of these templates about these rows."""
+    if not subject_ids:
+        return
+    names = [template.name for template in templates]
+    for statement in _ERASE_ABOUT:
+        await session.execute(statement, {"brand_id": brand_id, "ids": list(subject_ids), "templates": names})

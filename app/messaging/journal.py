@@ -35,7 +35,7 @@ class JournaledSend:
     provider: str
     at: datetime
     message_id: UUID
-    customer_id: UUID
+    customer_id: UUID | None
     shop_id: UUID
     template: str
     subject_id: UUID
@@ -47,14 +47,14 @@ class JournaledSend:
     @classmethod
     def read(cls, row: Sequence[object]) -> "JournaledSend":
         """From a row as it was written."""
-        texts = [str(value) for value in row]
+        texts = ["" if value is None else str(value) for value in row]
         return cls(
             attempt_id=UUID(texts[0]),
             number=int(texts[1]),
             provider=texts[2],
             at=datetime.fromisoformat(texts[3]),
             message_id=UUID(texts[4]),
-            customer_id=UUID(texts[5]),
+            customer_id=UUID(texts[5]) if texts[5] else None,
             shop_id=UUID(texts[6]),
             template=texts[7],
             subject_id=UUID(texts[8]),

@@ -95,7 +95,8 @@ class Message(Base):
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
-    customer_id: Mapped[UUID]
+    customer_id: Mapped[UUID | None]
+    """Null for a message to staff."""
     shop_id: Mapped[UUID]
     template: Mapped[str]
     """The name of a registered template."""

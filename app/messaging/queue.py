@@ -31,7 +31,8 @@ class NewMessage:
     template: TemplateSpec
     subject_id: UUID
     """The row it is about; the template's `subject_prefix` names its kind."""
-    customer_id: UUID
+    customer_id: UUID | None
+    """None for a template to staff."""
     shop_id: UUID
     channel: Channel
     address: str

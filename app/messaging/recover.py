@@ -29,9 +29,9 @@ _MESSAGES = text(f"""
            given.template, given.subject_id, given.step, given.channel, given.priority, 'planned',
            given.locale, '{{}}'::jsonb, false, given.at, 0, 0, 0, false, false
     FROM given
-    JOIN customers ON customers.brand_id = :brand_id AND customers.id = given.customer_id
+    LEFT JOIN customers ON customers.brand_id = :brand_id AND customers.id = given.customer_id
     JOIN shops ON shops.brand_id = :brand_id AND shops.id = given.shop_id
-    WHERE given.status <> 'planned'
+    WHERE given.status <> 'planned' AND (given.customer_id IS NULL OR customers.id IS NOT NULL)
     ORDER BY given.message_id
     ON CONFLICT DO NOTHING
 """)

@@ -40,7 +40,7 @@ class Renderable(Protocol):
     """What rendering reads of one message; a `ClaimedMessage` and a row both have it."""
 
     @property
-    def customer_id(self) -> UUID: ...  # noqa: D102
+    def customer_id(self) -> UUID | None: ...  # noqa: D102
     @property
     def subject_id(self) -> UUID: ...  # noqa: D102
     @property
@@ -73,8 +73,12 @@ class Links:
 
 
 def _row_id(link: TokenLink, message: Renderable) -> UUID:
+    if link.row is LinkRow.subject:
+        return message.subject_id
     if isinstance(link.row, LinkRow):
-        return message.subject_id if link.row is LinkRow.subject else message.customer_id
+        if message.customer_id is None:
+            raise ValueError("a message to staff has no customer to link to")
+        return message.customer_id
     return UUID(message.template_params[link.row])
 
 

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any, Self
 
+from pydantic import Field
 from sqlalchemy import Row
 
-from app.base.ids import public_id
+from app.base.ids import public_id, public_id_or_none
 from app.base.masking import without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import Channel
@@ -17,7 +18,7 @@ from app.messaging.templates import find_template
 class _MessageFields(RowModel):
     created_at: datetime
     shop: str
-    customer: str
+    customer: str | None = Field(description="Null for a message to staff.")
     template: str
     subject_id: str | None
     step: int
@@ -38,7 +39,7 @@ def _fields(row: Row[Any], *, pii: bool) -> dict[str, Any]:
         "id": public_id("msg", message.id),
         "created_at": message.created_at,
         "shop": row.shop,
-        "customer": public_id("cus", message.customer_id),
+        "customer": public_id_or_none("cus", message.customer_id),
         "template": message.template,
         "subject_id": None if template is None else public_id(template.subject_prefix, message.subject_id),
         "step": message.step,

@@ -88,7 +88,7 @@ class ParamLink:
 
 Link = TokenLink | ParamLink
 UNSUBSCRIBE = "unsubscribe_link"
-"""The link that every template has, and every mail's List-Unsubscribe header."""
+"""The link that every template to customers has, and their mails' List-Unsubscribe header."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +111,9 @@ class TemplateSpec:
     """Channels on which a message waits for the end of the quiet hours."""
     blocks: tuple[TextBlock, ...] = ()
     """The texts that a brand may write itself."""
+    to_staff: bool = False
+    """Its messages go to the address that they were queued with, have no customer and nothing to
+    unsubscribe from."""
 
     @cached_property
     def param_list(self) -> tuple[Param, ...]:
@@ -120,7 +123,9 @@ class TemplateSpec:
 
     @cached_property
     def all_links(self) -> Mapping[str, Link]:
-        """The template's links and the unsubscribe link."""
+        """The template's links, and the unsubscribe link of one to customers."""
+        if self.to_staff:
+            return MappingProxyType(dict(self.links))
         unsubscribe = TokenLink("/u/", "unsubscribe", LinkRow.customer)
         return MappingProxyType({**self.links, UNSUBSCRIBE: unsubscribe})
 
@@ -151,6 +156,11 @@ def register(spec: TemplateSpec) -> TemplateSpec:
 def registered() -> list[TemplateSpec]:
     """All registered templates by name."""
     return [_REGISTRY[name] for name in sorted(_REGISTRY)]
+
+
+def customer_templates() -> list[TemplateSpec]:
+    """Those of messages to customers."""
+    return [spec for spec in registered() if not spec.to_staff]
 
 
 def find_template(name: str) -> TemplateSpec | None:

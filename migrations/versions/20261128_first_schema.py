@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("scopes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.Uuid(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
@@ -141,6 +142,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_audit_entries_brands_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_audit_entries")),
     )
+    op.create_index("ix_audit_entries_action", "audit_entries", ["brand_id", "action", "id"], unique=False)
+    op.create_index("ix_audit_entries_actor", "audit_entries", ["brand_id", "actor_id", "id"], unique=False)
     op.create_index("ix_audit_entries_subject", "audit_entries", ["brand_id", "subject_id"], unique=False)
     op.create_table(
         "brand_images",
@@ -301,7 +304,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("password_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("shop_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("invited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("password_proven", sa.Boolean(), nullable=False),
+        sa.Column("sealed_totp", sa.Text(), nullable=True),
+        sa.Column("totp_step", sa.BigInteger(), nullable=True),
+        sa.Column("recovery_hashes", postgresql.ARRAY(sa.LargeBinary()), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -312,6 +322,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_staff")),
         sa.UniqueConstraint("brand_id", "email", name=op.f("uq_staff_brand_id_email")),
     )
+    op.create_index("ix_staff_email", "staff", ["email"], unique=False)
     op.create_table(
         "suppressions",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -609,6 +620,8 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("mailed", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -628,7 +641,7 @@ def upgrade() -> None:
         "messages",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("shop_id", sa.Uuid(), nullable=False),
         sa.Column("template", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
@@ -981,6 +994,12 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("staff_id", sa.Uuid(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("proven", sa.Boolean(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "created_at",
@@ -2170,6 +2189,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_suppressions_address", table_name="suppressions")
     op.drop_table("suppressions")
+    op.drop_index("ix_staff_email", table_name="staff")
     op.drop_table("staff")
     op.drop_table("shops")
     op.drop_table("shop_slugs")
@@ -2191,6 +2211,8 @@ def downgrade() -> None:
     op.drop_table("customers")
     op.drop_table("brand_images")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
+    op.drop_index("ix_audit_entries_actor", table_name="audit_entries")
+    op.drop_index("ix_audit_entries_action", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.drop_table("api_keys")
     op.drop_table("template_versions")

@@ -13,18 +13,19 @@ from pathlib import Path
 from mjml import mjml2html
 
 HERE = Path(__file__).resolve().parent
+_TO_STAFF = "<!-- to staff -->"
+_UNSUBSCRIBE = re.compile(r"\n[^\n]*\{\{ unsubscribe_link \}\}[^\n]*")
 _BETWEEN_TAGS = re.compile(r">\s+<")
 
 
 def compile_template(source: Path) -> str:
     """The HTML of one `body.mjml` inside the common `_base.mjml`, its Jinja2 left as it is."""
     content, _, why = source.read_text().partition("<!-- why you get this -->")
-    whole = (
-        (HERE / "_base.mjml")
-        .read_text()
-        .replace("<!-- content -->", content)
-        .replace("<!-- why -->", why.strip())
-    )
+    frame = (HERE / "_base.mjml").read_text()
+    if _TO_STAFF in content:
+        # Staff get no newsletter: there is nothing to unsubscribe from.
+        content, frame = content.replace(_TO_STAFF, ""), _UNSUBSCRIBE.sub("", frame)
+    whole = frame.replace("<!-- content -->", content).replace("<!-- why -->", why.strip())
     # Without `fonts={}` the compiler adds a web font, which mailboxes would load from another host.
     html = mjml2html(whole, fonts={})
     return _BETWEEN_TAGS.sub(">\n<", html).strip() + "\n"

@@ -10,8 +10,9 @@ from fastapi.routing import APIRoute
 from app.admin.api import PARTS
 from app.admin.api.route import ApiRoute
 from app.admin.keys import add_key
+from app.admin.links import make_login_link
 from app.admin.rules import Role, Scope
-from app.admin.staff import add_staff, make_login_link
+from app.admin.staff import add_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.config import EmailProvider, Environment
@@ -240,7 +241,11 @@ async def test_staff_reads_its_own_brands_outbox_alone_and_only_who_may_see_peop
     production = {"env": Environment.production, "public_url": "https://nps.example", "host": "nps.example"}
     async with browser(context) as client:
         item = await item_of(client)
-    wanted = ((brand, Role.support, 200, 200), (other, Role.admin, 200, 404), (brand, Role.viewer, 403, 403))
+    wanted = (
+        (brand, Role.support, 200, 200),
+        (other, Role.marketer, 200, 404),
+        (brand, Role.viewer, 403, 403),
+    )
     for owner, role, listed, shown in wanted:
         async with browser(context, peer=FAR, **production) as client:
             assert (await client.get("/outbox")).status_code == 401
@@ -261,7 +266,7 @@ async def test_production_with_a_real_provider_has_no_outbox(context, brand, wri
     async with browser(context) as client:
         item = await item_of(client)
     async with browser(context, **settings) as client:
-        await sign_in(client, context, brand, Role.admin)
+        await sign_in(client, context, brand, Role.marketer)
         assert (await client.get("/admin")).status_code == 200
         for path in ("/outbox", item, f"{item}/html"):
             assert (await client.get(path)).status_code == 404

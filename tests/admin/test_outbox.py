@@ -8,8 +8,9 @@ from httpx2 import ASGITransport, AsyncClient
 
 from app.admin import sign_in_pages
 from app.admin.dashboard import outbox, person
+from app.admin.links import make_login_link
 from app.admin.rules import Role
-from app.admin.staff import add_staff, make_login_link
+from app.admin.staff import add_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.context import AppContext

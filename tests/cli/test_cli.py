@@ -202,7 +202,13 @@ def test_a_foreign_key_is_refused_and_a_new_one_takes_over_and_seals_anew(comman
     both = {"TENFOLD_SECRET_KEY": present, "TENFOLD_SECRET_KEYS_OLD": f"{'x' * 40}, {former}"}
     assert "key-rotate" in command("doctor", code=1, **both)
     rotated = json.loads(command("key-rotate", **both))
-    assert rotated == {"shops": 1, "connections": 0, "provider_accounts": 0, "old_links_until": None}
+    assert rotated == {
+        "shops": 1,
+        "connections": 0,
+        "provider_accounts": 0,
+        "authenticators": 0,
+        "old_links_until": None,
+    }
     assert "Remove TENFOLD_SECRET_KEYS_OLD" in command("doctor", code=1, **both)
     assert "belongs to another" in refused("run-due", TENFOLD_SECRET_KEY=former)
 

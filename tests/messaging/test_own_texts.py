@@ -11,7 +11,7 @@ from app.messaging.gsm import Segments, count_segments
 from app.messaging.own_texts import replaced_texts
 from app.messaging.render import render, render_skeleton
 from app.messaging.sources import translatable
-from app.messaging.templates import TemplateSpec, registered
+from app.messaging.templates import TemplateSpec, customer_templates
 from app.messaging.text_rules import TextBlock, as_block, find_problem
 from app.messaging.versions import VersionContent, template_parts
 from app.referrals.templates import OFFER
@@ -19,7 +19,7 @@ from app.surveys.templates import SURVEY
 from tests.support.rendering import LINKS, LOOK, Item, item
 
 BLOCK = TextBlock("sms", Channel.sms, ("x",), ("brand", "survey_link"), ("shop",), limit=70)
-SPECS = pytest.mark.parametrize("spec", registered(), ids=lambda spec: spec.name)
+SPECS = pytest.mark.parametrize("spec", customer_templates(), ids=lambda spec: spec.name)
 
 
 @pytest.mark.parametrize(

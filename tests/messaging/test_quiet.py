@@ -17,7 +17,7 @@ from app.brands.programme import Channel, Programme, QuietHours, SurveyTerms
 from app.customers.models import ConsentFact, Customer
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus
-from app.messaging.templates import TemplateSpec, registered
+from app.messaging.templates import TemplateSpec, customer_templates
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 from tests.support.constants import REFERRER_ID
 from tests.support.factories.messages import messages, queue, the_message
@@ -215,10 +215,10 @@ async def test_suppressed_recipients_are_dropped_in_quiet_hours_too(
     assert (message.status, message.reason) == (MessageStatus.suppressed, "no_consent")
 
 
-def test_only_offers_and_rewards_by_mail_go_at_any_hour() -> None:
+def test_only_offers_and_rewards_by_mail_go_to_customers_at_any_hour() -> None:
     any_hour = {
         (template.name, channel)
-        for template in registered()
+        for template in customer_templates()
         for channel in template.channels - template.quiet_hours
     }
     assert any_hour == {("offer", Channel.email), ("reward", Channel.email)}

@@ -41,6 +41,7 @@ WEB_MODULES = {
     "app.admin.csrf",  # forms of the dashboard: where they come from, and their token
     "app.admin.idempotency",  # stored responses of requests
     "app.admin.listing",  # cursors and filters of list endpoints
+    "app.admin.sign_in_limits",  # counters of the process, which its application holds
 }
 """Modules that know the web framework beside the routes, each with its reason."""
 ARRAYS = {

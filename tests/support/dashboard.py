@@ -8,10 +8,11 @@ import httpx2
 from fastapi import FastAPI
 from playwright.async_api import Page
 
-from app.admin import sign_in_pages
+from app.admin import account_pages, sign_in_pages
 from app.admin.dashboard import screens
+from app.admin.links import make_login_link
 from app.admin.rules import Role
-from app.admin.staff import add_staff, make_login_link
+from app.admin.staff import add_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.context import AppContext
@@ -22,6 +23,7 @@ from tests.support.browser import SCREENSHOTS, Site, View, app_of, overflow, vio
 def dashboard_app(context: AppContext) -> FastAPI:
     """An application of all screens and of signing in."""
     app = app_of(context, sign_in_pages.router)
+    app.include_router(account_pages.router)
     app.include_router(screens.router)
     return app
 

@@ -3,7 +3,6 @@
 from fastapi import APIRouter
 
 from app.admin.api import (
-    access,
     audit,
     brand,
     brand_images,
@@ -11,6 +10,7 @@ from app.admin.api import (
     codes,
     connections,
     deliveries,
+    keys,
     links,
     messages,
     numbers,
@@ -18,6 +18,7 @@ from app.admin.api import (
     programme,
     providers,
     spending,
+    staff,
     surveys,
     templates,
 )
@@ -39,7 +40,8 @@ PARTS = (
     spending,
     links,
     numbers,
-    access,
+    keys,
+    staff,
     audit,
 )
 router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))

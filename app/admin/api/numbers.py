@@ -8,6 +8,7 @@ from starlette.responses import StreamingResponse
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Administrator, Reader
 from app.admin.export import EXPORTS, ExportName, csv_lines
+from app.admin.reads import record_export
 from app.base import clock
 from app.base.config import EmailProvider
 from app.base.web.context import ContextDep, SessionDep
@@ -92,7 +93,9 @@ async def show_system(caller: Administrator, session: SessionDep) -> SystemRepor
 
 @router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)
 async def export(what: ExportName, caller: Reader, context: ContextDep) -> StreamingResponse:
-    """A whole list as CSV; personal fields need the scope `pii`."""
-    lines = await csv_lines(context, caller.brand_id, EXPORTS[what], pii=caller.sees_people)
+    """A whole list as CSV; personal fields need the scope `pii`. It is in the audit log."""
+    async with context.sessions.begin() as session:
+        await record_export(session, caller, what)
+    lines = await csv_lines(context, caller, EXPORTS[what])
     headers = {"Content-Disposition": f'attachment; filename="{what}.csv"', "Cache-Control": "no-store"}
     return CsvResponse(lines, headers=headers)

@@ -31,7 +31,7 @@ from app.messaging.own_texts import (
     load_present,
 )
 from app.messaging.preview import preview
-from app.messaging.templates import TemplateSpec, find_template, registered
+from app.messaging.templates import TemplateSpec, customer_templates, find_template
 from app.messaging.text_schemas import (
     PreviewShape,
     TemplateShape,
@@ -69,7 +69,7 @@ class PreviewOrder(BaseModel):
 
 @router.get("")
 async def list_templates(caller: Reader, session: SessionDep) -> Page[TemplateSummary]:
-    """All message templates."""
+    """All templates of messages to customers."""
     own = (await load_own_texts(session, await load_brand(session, caller.brand_id))).by_locale
     data = [
         TemplateSummary(
@@ -78,7 +78,7 @@ async def list_templates(caller: Reader, session: SessionDep) -> Page[TemplateSu
             blocks=[block.name for block in spec.blocks],
             own=sorted(locale for name, locale in own if name == spec.name),
         )
-        for spec in registered()
+        for spec in customer_templates()
     ]
     return Page(data=data, next_cursor=None)
 
@@ -175,6 +175,6 @@ async def preview_texts(  # FastAPI passes each part of a request by name
 
 def _find(name: str) -> TemplateSpec:
     spec = find_template(name)
-    if spec is None:
+    if spec is None or spec.to_staff:
         raise NotFound
     return spec

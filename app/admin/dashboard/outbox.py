@@ -28,7 +28,7 @@ from app.base.web.context import ContextDep, SessionDep
 from app.base.web.middleware import CSP
 from app.base.web.pages import page
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
-from app.messaging.models import Attempt, OutboxItem
+from app.messaging.models import Attempt, Message, OutboxItem
 
 AT_ONCE = 100
 _ID = "att"
@@ -177,7 +177,12 @@ def _items(brand_id: int | None) -> Select[OutboxItem, datetime]:
     query = select(OutboxItem, Attempt.started_at).join(
         Attempt, (Attempt.brand_id == OutboxItem.brand_id) & (Attempt.id == OutboxItem.id)
     )
-    return query if brand_id is None else query.where(OutboxItem.brand_id == brand_id)
+    if brand_id is None:
+        return query
+    # A colleague's link to sign in is nobody else's.
+    to_customers = (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id)
+    query = query.join(Message, to_customers & Message.customer_id.is_not(None))
+    return query.where(OutboxItem.brand_id == brand_id)
 
 
 async def _find(session: AsyncSession, brand_id: int | None, shown_id: str) -> tuple[OutboxItem, datetime]:

@@ -1,0 +1,21 @@
+"""What of people's data is read in bulk, written into the audit log."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.actor import Actor, ActorKind
+from app.base.audit import AuditAction, record_action
+
+
+async def record_reading(session: AsyncSession, caller: Actor, what: str, rows: int) -> None:
+    """Write that a member of staff was shown people's data: `rows` of a list.
+
+    Nothing for a key, whose scopes were decided when it was made, and for who sees masked fields.
+    """
+    if caller.kind is ActorKind.staff and caller.sees_people:
+        await record_action(session, caller, AuditAction.people_listed, (what, None), {"rows": (None, rows)})
+
+
+async def record_export(session: AsyncSession, caller: Actor, what: str) -> None:
+    """Write that somebody takes a whole list, with or without people's data."""
+    changes = {"people": (None, caller.sees_people)}
+    await record_action(session, caller, AuditAction.exported, (what, None), changes)

@@ -17,17 +17,17 @@ from sqlalchemy import (
     JSON,
     BindParameter,
     ColumnElement,
+    Subquery,
     Text,
     Uuid,
     any_,
     bindparam,
     cast,
-    column,
     func,
     literal,
+    select,
 )
 from sqlalchemy.orm import QueryableAttribute
-from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from app.base.db import to_json
@@ -41,52 +41,80 @@ _CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\[^\"\\]")
 
 def recordset(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[QueryableAttribute[Any]], name: str = "given"
-) -> TableValuedAlias:
+) -> Subquery:
     """Rows to select from, with the names and types of table columns; what a row lacks is null.
 
-    One text a column is bound, an array as PostgreSQL writes it: at most 32,767 values may be bound
-    in a statement, and a statement of one shape is prepared once. Values are what the engine writes
-    as JSON (aware times, UUIDs and bytes included); a Decimal is passed as a string.
+    One array a column is bound: at most 32,767 values may be bound in a statement, and a statement
+    of one shape is prepared once. Values are what the engine writes as JSON (aware times, UUIDs and
+    bytes included); a Decimal is passed as a string.
 
-    Reading 500 rows so takes PostgreSQL a third of the time that `jsonb_to_recordset` takes, and
-    writing the text takes Python a tenth of the time that the driver's own arrays take.
+    An array is one text, as PostgreSQL writes it: Python takes a tenth of the time that the
+    driver's own arrays take. Texts in JSON are the exception, since they would be escaped twice.
     """
     # An attribute of a table's column is computed anew each time it is asked for.
     typed = [(each.key, each.type) for each in columns]
-    return _unnested(typed, [literal(_array(rows, *each), Text) for each in typed], name)
+    bound = zip(_arrays(rows, typed), typed, strict=True)
+    return _unnested(typed, [literal(array, _array_type(of)) for array, (_, of) in bound], name)
 
 
-def bound_recordset(columns: Sequence[QueryableAttribute[Any]], name: str = "given") -> TableValuedAlias:
+def bound_recordset(columns: Sequence[QueryableAttribute[Any]], name: str = "given") -> Subquery:
     """As `recordset`, for a prepared statement, which takes the rows as `arrays_of` has them."""
     typed = [(each.key, each.type) for each in columns]
-    return _unnested(typed, [bindparam(f"{_GIVEN}{key}", type_=Text) for key, _ in typed], name)
+    arrays: list[BindParameter[Any]] = [
+        bindparam(f"{_GIVEN}{key}", type_=_array_type(of)) for key, of in typed
+    ]
+    return _unnested(typed, arrays, name)
 
 
 def arrays_of(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[QueryableAttribute[Any]]
 ) -> dict[str, object]:
     """The values of a statement with a `bound_recordset` of these columns."""
-    return {f"{_GIVEN}{each.key}": _array(rows, each.key, each.type) for each in columns}
+    typed = [(each.key, each.type) for each in columns]
+    return {f"{_GIVEN}{key}": array for (key, _), array in zip(typed, _arrays(rows, typed), strict=True)}
 
 
 _GIVEN = "array_of_"
 
 
 def _unnested(
-    typed: Sequence[tuple[str, TypeEngine[Any]]], arrays: Sequence[BindParameter[str]], name: str
-) -> TableValuedAlias:
-    parsed = [cast(array, ARRAY(of)) for array, (_, of) in zip(arrays, typed, strict=True)]
-    return func.unnest(*parsed).table_valued(*(column(*each) for each in typed)).render_derived(name=name)
+    typed: Sequence[tuple[str, TypeEngine[Any]]], arrays: Sequence[BindParameter[Any]], name: str
+) -> Subquery:
+    """The arrays side by side; one that ends early goes on with nulls.
+
+    In the list of columns PostgreSQL reads them in half the time that it takes in FROM, where each
+    is stored as a table of its own first.
+    """
+    read = zip(arrays, typed, strict=True)
+    return select(
+        *(func.unnest(cast(array, ARRAY(of)), type_=of).label(key) for array, (key, of) in read)
+    ).subquery(name)
 
 
-def _array(rows: Sequence[Mapping[str, Any]], key: str, of: TypeEngine[Any]) -> str:
-    """The column's values as a PostgreSQL array.
+def _array_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
+    return ARRAY(Text) if isinstance(of, JSON) else Text()
+
+
+def _arrays(
+    rows: Sequence[Mapping[str, Any]], typed: Sequence[tuple[str, TypeEngine[Any]]]
+) -> list[str | list[str | None]]:
+    """Each column's values as they are bound; without any element where all of them are null."""
+    columns = [([row.get(key) for row in rows], of) for key, of in typed]
+    absent = [values.count(None) == len(rows) for values, _ in columns]
+    if all(absent):
+        absent[0] = False  # it has as many elements as there are rows
+    return [
+        _array([] if no_value else values, of) for (values, of), no_value in zip(columns, absent, strict=True)
+    ]
+
+
+def _array(values: Sequence[Any], of: TypeEngine[Any]) -> str | list[str | None]:
+    """The values as a PostgreSQL array; texts in JSON as a list of them.
 
     It is JSON but for the braces: quotes and backslashes are escaped alike, and `null` is the same.
     """
-    values = [row.get(key) for row in rows]
     if isinstance(of, JSON):
-        values = [None if value is None else to_json(value) for value in values]
+        return [None if value is None else to_json(value) for value in values]
     array = to_json(values)
     if "\\" in array and _CONTROL.search(array):
         array = f"[{','.join(map(_element, values))}]"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import literal, select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset
+from app.base.prepared import Prepared
 from app.customers.models import ConsentFact
 from app.customers.rules import StatedConsent
 
@@ -24,15 +25,20 @@ async def record_consents(session: AsyncSession, brand_id: int, stated: Sequence
     """Add what was stated; what is known already changes nothing."""
     if not stated:
         return
-    given = recordset([as_row(consent) for consent in stated], _CONSENT)
-    await session.execute(
-        insert(ConsentFact)
-        .from_select(
-            ["brand_id", *given.c.keys()],
-            select(literal(brand_id), *given.c).order_by(
-                given.c.customer_id, given.c.channel, given.c.at, given.c.given
-            ),
-            include_defaults=False,
-        )
-        .on_conflict_do_nothing()
+    rows = [as_row(consent) for consent in stated]
+    await _INSERT.run(session, of_brand=brand_id, **arrays_of(rows, _CONSENT))
+
+
+_given = bound_recordset(_CONSENT)
+_INSERT = Prepared(
+    insert(ConsentFact)
+    .from_select(
+        ["brand_id", *_given.c.keys()],
+        select(bindparam("of_brand", type_=Integer), *_given.c).order_by(
+            _given.c.customer_id, _given.c.channel, _given.c.at, _given.c.given
+        ),
+        include_defaults=False,
     )
+    .on_conflict_do_nothing(),
+    tuple,
+)

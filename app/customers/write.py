@@ -6,8 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
+    Subquery,
     Uuid,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -21,14 +24,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import in_ids, recordset
+from app.base.batch import arrays_of, bound_recordset, in_ids, recordset
+from app.base.prepared import Prepared
 from app.customers.contact import email_key
 from app.customers.index import OWN
 from app.customers.match import DETAILS, RANKED, CustomerIndex, KnownCustomer
 from app.customers.models import Customer, CustomerReference, FormerReference
 
+_OWN = [column.key for column in OWN]
 _WRITTEN = [*OWN, Customer.email_key]
 _REFERENCE = [CustomerReference.external_id, CustomerReference.customer_id]
 
@@ -64,23 +69,50 @@ async def write_customers(
 async def _insert(session: AsyncSession, brand_id: int, new: Sequence[KnownCustomer]) -> bool:
     if not new:
         return True
-    given = recordset([_row(customer) for customer in new], _WRITTEN)
-    made = await session.execute(
-        insert(Customer)
-        .from_select(
-            ["brand_id", *given.c.keys()],
-            select(literal(brand_id), *given.c).order_by(given.c.email, given.c.phone, given.c.id),
-            include_defaults=False,
-        )
-        .on_conflict_do_nothing()
-        .returning(Customer.id)
-    )
-    return len(made.all()) == len(new)
+    # Each statement looks for conflicts with one unique key alone.
+    by_email = [customer for customer in new if customer.email]
+    by_phone = [customer for customer in new if not customer.email]
+    for insertion, customers in ((_INSERT_BY_EMAIL, by_email), (_INSERT_BY_PHONE, by_phone)):
+        arrays = arrays_of([_row(customer) for customer in customers], _WRITTEN)
+        if customers and await insertion.run(session, of_brand=brand_id, **arrays) < len(customers):
+            return False
+    return True
+
+
+_MOSTLY_WITH_COUNTRY = ("phone", "first_name", "last_name", "locale")
+"""A time takes PostgreSQL longer to read than to write, so these details' times are passed where
+they are not the country's."""
 
 
 def _row(customer: KnownCustomer) -> dict[str, object]:
-    key = email_key(customer.email) if customer.email else None
-    return {**{column.key: getattr(customer, column.key) for column in OWN}, "email_key": key}
+    row: dict[str, object] = {name: getattr(customer, name) for name in _OWN}
+    row["email_key"] = email_key(customer.email) if customer.email else None
+    for name in _MOSTLY_WITH_COUNTRY:
+        if row[f"{name}_at"] == customer.country_at:
+            row[f"{name}_at"] = None
+    return row
+
+
+def _insertion(of: InstrumentedAttribute[str | None], unique: ColumnElement[bool]) -> Prepared[object]:
+    given = bound_recordset(_WRITTEN)
+    values: dict[str, ColumnElement[Any]] = {"brand_id": bindparam("of_brand", type_=Integer), **given.c}
+    for name in _MOSTLY_WITH_COUNTRY:
+        at = func.coalesce(given.c[f"{name}_at"], given.c.country_at)
+        values[f"{name}_at"] = case((given.c[name].is_not(None), at))
+    statement = (
+        insert(Customer)
+        .from_select(
+            [*values],
+            select(*values.values()).order_by(given.c.email, given.c.phone, given.c.id),
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing(index_elements=[Customer.brand_id, of], index_where=unique)
+    )
+    return Prepared(statement, tuple)
+
+
+_INSERT_BY_EMAIL = _insertion(Customer.email, Customer.email.is_not(None))
+_INSERT_BY_PHONE = _insertion(Customer.phone, and_(Customer.email.is_(None), Customer.phone.is_not(None)))
 
 
 class _OvertakenError(Exception):
@@ -128,7 +160,7 @@ def _key_of(changes: dict[str, object]) -> dict[str, str]:
     return {"email_key": email_key(str(changes["email"]))} if "email" in changes else {}
 
 
-def _newest(given: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
+def _newest(given: Subquery) -> dict[str, ColumnElement[Any]]:
     """The details' columns: the given values where they are newer than the row's.
 
     The conditions are those of `KnownCustomer` once more, since another batch may have written
@@ -148,7 +180,7 @@ def _newest(given: TableValuedAlias) -> dict[str, ColumnElement[Any]]:
     return values
 
 
-def _is_newer(name: str, given: TableValuedAlias) -> ColumnElement[bool]:
+def _is_newer(name: str, given: Subquery) -> ColumnElement[bool]:
     keys = [key for key in (RANKED.get(name), f"{name}_at") if key]
     value = getattr(Customer, name)
     before = tuple_(*(getattr(Customer, key) for key in keys), value.collate("C"))
@@ -162,24 +194,17 @@ async def _refer(
 ) -> bool:
     if not references:
         return True
-    made = await session.execute(
-        _references(brand_id, shop_id, references)
-        .on_conflict_do_nothing()
-        .returning(CustomerReference.external_id)
-    )
-    return len(made.all()) == len(references)
+    arrays = arrays_of(_reference_rows(references), _REFERENCE)
+    made = await _REFER.run(session, of_brand=brand_id, of_shop=shop_id, **arrays)
+    return made == len(references)
 
 
 async def _move(
     session: AsyncSession, brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]
 ) -> None:
     if references:
-        statement = _references(brand_id, shop_id, references)
-        moved = statement.on_conflict_do_update(
-            index_elements=["brand_id", "shop_id", "external_id"],
-            set_={"customer_id": statement.excluded.customer_id},
-        )
-        await session.execute(moved)
+        arrays = arrays_of(_reference_rows(references), _REFERENCE)
+        await _MOVE.run(session, of_brand=brand_id, of_shop=shop_id, **arrays)
 
 
 async def _keep_former(
@@ -204,16 +229,32 @@ async def _keep_former(
     )
 
 
-def _references(brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]) -> Insert:
-    rows = [
+def _reference_rows(references: dict[str, KnownCustomer]) -> list[dict[str, object]]:
+    return [
         {"external_id": external_id, "customer_id": customer.id}
         for external_id, customer in references.items()
     ]
-    given = recordset(rows, _REFERENCE)
-    values = select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(given.c.external_id)
+
+
+def _references() -> Insert:
+    given = bound_recordset(_REFERENCE)
+    of_shop = bindparam("of_brand", type_=Integer), bindparam("of_shop", type_=Uuid)
     return insert(CustomerReference).from_select(
-        ["brand_id", "shop_id", *given.c.keys()], values, include_defaults=False
+        ["brand_id", "shop_id", *given.c.keys()],
+        select(*of_shop, *given.c).order_by(given.c.external_id),
+        include_defaults=False,
     )
+
+
+def _moving(statement: Insert) -> Insert:
+    return statement.on_conflict_do_update(
+        index_elements=["brand_id", "shop_id", "external_id"],
+        set_={"customer_id": statement.excluded.customer_id},
+    )
+
+
+_REFER = Prepared(_references().on_conflict_do_nothing(), tuple)
+_MOVE = Prepared(_moving(_references()), tuple)
 
 
 async def _drop_unreachable(session: AsyncSession, brand_id: int, new: Sequence[KnownCustomer]) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, and_, func, select, update
+from sqlalchemy import BigInteger, DateTime, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import constant, recordset
+from app.base.batch import arrays_of, bound_recordset, constant
+from app.base.prepared import Prepared
 from app.ingest.models import Delivery, DeliveryFetch
 from app.ingest.rules import DeliveryStatus, ProcessingResult
 
@@ -76,18 +77,23 @@ async def write_results(
     `processed_at` becomes `now` unless it is `fetching`.
     """
     rows = [
-        {
-            "id": delivery_id,
-            "status": result.status,
-            "reason": result.reason,
-            "processed_at": None if result.status is DeliveryStatus.fetching else now,
-        }
+        {"id": delivery_id, "status": result.status, "reason": result.reason}
         for delivery_id, result in results.items()
     ]
-    given = recordset(rows, [Delivery.id, Delivery.status, Delivery.reason, Delivery.processed_at])
-    await session.execute(
-        update(Delivery)
-        .where(and_(Delivery.brand_id == brand_id, Delivery.id == given.c.id))
-        .values(status=given.c.status, reason=given.c.reason, processed_at=given.c.processed_at)
-        .execution_options(synchronize_session=False)
-    )
+    await _WRITE.run(session, of_brand=brand_id, now=now, **arrays_of(rows, _WRITTEN))
+
+
+_WRITTEN = (Delivery.id, Delivery.status, Delivery.reason)
+_given = bound_recordset(_WRITTEN)
+_WRITE = Prepared(
+    update(Delivery)
+    .where(Delivery.brand_id == bindparam("of_brand"), Delivery.id == _given.c.id)
+    .values(
+        status=_given.c.status,
+        reason=_given.c.reason,
+        processed_at=case(
+            (_given.c.status != DeliveryStatus.fetching, bindparam("now", type_=DateTime(timezone=True)))
+        ),
+    ),
+    tuple,
+)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset
+from app.base.prepared import Prepared
 from app.ingest.models import DeliveryCustomer
 from app.ingest.rules import CustomerLink
 from app.orders.models import Order
@@ -26,28 +27,33 @@ async def link_customers(session: AsyncSession, brand_id: int, links: Sequence[C
     """
     if not links:
         return
-    given = recordset([as_row(link) for link in links], _LINK)
-    # A subquery per row, not a join: it is only run for the links that name an order.
-    of_order = (
-        select(Order.customer_id)
-        .where(
-            Order.brand_id == brand_id,
-            Order.shop_id == given.c.shop_id,
-            Order.external_id == given.c.external_id,
-        )
-        .scalar_subquery()
+    await _INSERT.run(session, of_brand=brand_id, **arrays_of([as_row(link) for link in links], _LINK))
+
+
+_of_brand = bindparam("of_brand", type_=Integer)
+_given = bound_recordset(_LINK)
+# A subquery per row, not a join: it is only run for the links that name an order.
+_of_order = (
+    select(Order.customer_id)
+    .where(
+        Order.brand_id == _of_brand,
+        Order.shop_id == _given.c.shop_id,
+        Order.external_id == _given.c.external_id,
     )
-    named = select(
-        given.c.delivery_id, func.coalesce(given.c.customer_id, of_order).label("customer_id")
-    ).subquery()
-    await session.execute(
-        insert(DeliveryCustomer)
-        .from_select(
-            ["brand_id", "delivery_id", "customer_id"],
-            select(literal(brand_id), named.c.delivery_id, named.c.customer_id)
-            .where(named.c.customer_id.is_not(None))
-            .order_by(named.c.delivery_id, named.c.customer_id),
-            include_defaults=False,
-        )
-        .on_conflict_do_nothing()
+    .scalar_subquery()
+)
+_named = select(
+    _given.c.delivery_id, func.coalesce(_given.c.customer_id, _of_order).label("customer_id")
+).subquery()
+_INSERT = Prepared(
+    insert(DeliveryCustomer)
+    .from_select(
+        ["brand_id", "delivery_id", "customer_id"],
+        select(_of_brand, _named.c.delivery_id, _named.c.customer_id)
+        .where(_named.c.customer_id.is_not(None))
+        .order_by(_named.c.delivery_id, _named.c.customer_id),
+        include_defaults=False,
     )
+    .on_conflict_do_nothing(),
+    tuple,
+)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Integer, Uuid, bindparam, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, in_texts, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset, in_texts, recordset
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
@@ -178,18 +179,46 @@ async def _insert(
 
     Every batch inserts in the same order, so that two of them only wait for each other.
     """
-    given = recordset(rows, _ORDER)
-    made = await session.execute(
-        insert(Order)
-        .from_select(
-            ["brand_id", "shop_id", *given.c.keys()],
-            select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(given.c.external_id),
-            include_defaults=False,
-        )
-        .on_conflict_do_nothing()
-        .returning(Order.external_id, Order.id)
+    arrays = arrays_of([_shortened(row) for row in rows], _ORDER)
+    return dict(await _INSERT.all(session, of_brand=brand_id, of_shop=shop_id, **arrays))
+
+
+def _shortened(row: Mapping[str, object]) -> dict[str, object]:
+    """The row without what most orders have alike, which `_INSERT` puts back.
+
+    An array without elements costs nothing; a text to parse does, even that of an empty list.
+    """
+    shortened = dict(row)
+    for name in _EMPTY_LISTS:
+        shortened[name] = row[name] or None
+    for name in _AS_PLACED:
+        if row[name] == row["placed_at"]:
+            shortened[name] = None
+    return shortened
+
+
+_EMPTY_LISTS = ("discount_codes", "tags")
+_AS_PLACED = ("paid_at", "version_at")
+_EMPTY_LIST: ColumnElement[list[str]] = literal_column("'[]'::jsonb", JSONB)
+_given = bound_recordset(_ORDER)
+_values = {
+    **_given.c,
+    **{name: func.coalesce(_given.c[name], _EMPTY_LIST) for name in _EMPTY_LISTS},
+    **{name: func.coalesce(_given.c[name], _given.c.placed_at) for name in _AS_PLACED},
+}
+_INSERT = Prepared(
+    insert(Order)
+    .from_select(
+        ["brand_id", "shop_id", *_values],
+        select(
+            bindparam("of_brand", type_=Integer), bindparam("of_shop", type_=Uuid), *_values.values()
+        ).order_by(_given.c.external_id),
+        include_defaults=False,
     )
-    return {row.external_id: row.id for row in made}
+    .on_conflict_do_nothing(index_elements=[Order.brand_id, Order.shop_id, Order.external_id])
+    .returning(Order.external_id, Order.id),
+    lambda external_id, order_id: (external_id, order_id),
+)
 
 
 async def _merge_known(

@@ -40,7 +40,7 @@ class Survey(Base):
         ForeignKeyConstraint(
             ["brand_id", "programme_version"], ["programmes.brand_id", "programmes.version"]
         ),
-        UniqueConstraint("brand_id", "cause_kind", "cause_id"),
+        UniqueConstraint("brand_id", "cause_id", "cause_kind"),
         CheckConstraint("(status = 'skipped') = (reason IS NOT NULL)", name="skip_has_reason"),
         CheckConstraint(
             "cause_kind <> 'order' OR (order_id IS NOT NULL AND order_id = cause_id)", name="order_is_cause"

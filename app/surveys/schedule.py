@@ -1,17 +1,18 @@
 """Plan one survey per cause, and plan it again when a fact about it changes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import constant, in_ids, recordset
+from app.base.batch import arrays_of, bound_recordset, constant, in_ids, recordset
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.find import load_programme
 from app.brands.models import Brand
@@ -32,11 +33,9 @@ from app.surveys.schedule_rules import Planned, Skipped, plan
 from app.surveys.templates import REMINDER, SURVEY
 
 _WRITTEN = [
-    Survey.brand_id,
     Survey.id,
     Survey.cause_kind,
     Survey.cause_id,
-    Survey.order_id,
     Survey.shop_id,
     Survey.customer_id,
     Survey.programme_version,
@@ -46,7 +45,6 @@ _WRITTEN = [
     Survey.triggered_at,
     Survey.due_at,
     Survey.deferred_reason,
-    Survey.reminders_sent,
     Survey.trial,
 ]
 _REPLANNED = (
@@ -162,17 +160,26 @@ async def _plan(session: AsyncSession, brand: Brand, gathered: Sequence[Gathered
     """Write each cause's plan; wake the sweep where one is due already."""
     terms = await load_programme(session, brand.id)
     plans = [plan(it.fact, terms.programme, now=now) for it in gathered]
-    rows = [_row(brand.id, it, plan, terms.version) for it, plan in zip(gathered, plans, strict=True)]
-    await _write(session, rows)
+    rows = [_row(it, plan, terms.version) for it, plan in zip(gathered, plans, strict=True)]
+    await _WRITE.run(session, of_brand=brand.id, **arrays_of(rows, _WRITTEN))
     if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
         await due.wake(session, "surveys")
 
 
-async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    given = recordset(rows, _WRITTEN)
+def _writing() -> Insert:
+    """The statement that writes these plans."""
+    given = bound_recordset(_WRITTEN)
+    values = {
+        "brand_id": bindparam("of_brand", type_=Integer),
+        **given.c,
+        "order_id": case((given.c.cause_kind == SurveyCause.order, given.c.cause_id)),
+        "reminders_sent": literal(0, Integer),
+    }
     # In the order of the key, so that two transactions with the same causes do not deadlock.
     fresh = insert(Survey).from_select(
-        [each.key for each in _WRITTEN], select(given).order_by(given.c.cause_kind, given.c.cause_id)
+        [*values],
+        select(*values.values()).order_by(given.c.cause_kind, given.c.cause_id),
+        include_defaults=False,
     )
     planned = constant(SurveyStatus.planned, Survey.status.type)
     skipped = constant(SurveyStatus.skipped, Survey.status.type)
@@ -187,15 +194,13 @@ async def _write(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> No
     stands = and_(keeps, fresh.excluded.status == planned)
     for kept in (Survey.due_at, Survey.deferred_reason):
         changed[kept.key] = case((stands, kept), else_=fresh.excluded[kept.key])
-    await session.execute(
-        fresh.on_conflict_do_update(
-            index_elements=["brand_id", "cause_kind", "cause_id"],
-            set_=changed,
-            where=or_(
-                Survey.status == planned,
-                and_(Survey.status == skipped, _may_change(fresh.excluded)),
-            ),
-        )
+    return fresh.on_conflict_do_update(
+        index_elements=["brand_id", "cause_kind", "cause_id"],
+        set_=changed,
+        where=or_(
+            Survey.status == planned,
+            and_(Survey.status == skipped, _may_change(fresh.excluded)),
+        ),
     )
 
 
@@ -215,18 +220,18 @@ def _may_change(new: Any) -> ColumnElement[bool]:
     )
 
 
-def _row(brand_id: int, gathered: Gathered, plan: Planned | Skipped, version: int) -> dict[str, object]:
+_WRITE = Prepared(_writing(), tuple)
+
+
+def _row(gathered: Gathered, plan: Planned | Skipped, version: int) -> dict[str, object]:
     fact = gathered.fact
     row = {
-        "brand_id": brand_id,
         "id": new_id(),
         "cause_kind": fact.cause_kind,
         "cause_id": fact.cause_id,
-        "order_id": gathered.order.id if gathered.order else None,
         "shop_id": gathered.shop.id,
         "customer_id": gathered.customer_id,
         "programme_version": version,
-        "reminders_sent": 0,
         "trial": fact.trial,
     }
     match plan:

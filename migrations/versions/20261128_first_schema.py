@@ -480,10 +480,10 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "brand_id",
             "shop_id",
-            "source",
             "external_id",
+            "source",
             "body_hash",
-            name=op.f("uq_deliveries_brand_id_shop_id_source_external_id_body_hash"),
+            name=op.f("uq_deliveries_brand_id_shop_id_external_id_source_body_hash"),
         ),
     )
     op.create_index(
@@ -1166,7 +1166,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_surveys")),
         sa.UniqueConstraint(
-            "brand_id", "cause_kind", "cause_id", name=op.f("uq_surveys_brand_id_cause_kind_cause_id")
+            "brand_id", "cause_id", "cause_kind", name=op.f("uq_surveys_brand_id_cause_id_cause_kind")
         ),
     )
     op.create_index("ix_surveys_customer", "surveys", ["brand_id", "customer_id", "queued_at"], unique=False)

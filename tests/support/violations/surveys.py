@@ -19,7 +19,7 @@ async def an_order_without_a_survey(sound: Sound) -> str:
 async def two_surveys_about_one_order(sound: Sound) -> str:
     order = await sound.rows.order(await sound.rows.customer())
     survey = await sound.rows.survey(order, SurveyStatus.planned)
-    await sound.without("surveys", "uq_surveys_brand_id_cause_kind_cause_id")
+    await sound.without("surveys", "uq_surveys_brand_id_cause_id_cause_kind")
     await sound.copy("surveys", survey.id)
     return public_id("sur", survey.id)
 

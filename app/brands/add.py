@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,12 +18,12 @@ from app.base.tokens import Tokens, new_webhook_secret
 from app.brands import rules
 from app.brands.amounts import check_amounts
 from app.brands.entered import check_entered
-from app.brands.find import ProgrammeInForce, load_currencies, load_programme
-from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
+from app.brands.find import ProgrammeInForce, load_programme
+from app.brands.models import Brand, Shop, ShopSlug
 from app.brands.patch_rules import patched
 from app.brands.programme import Programme
+from app.brands.programme_versions import add_version, lock_programme, put_programme, state_reward
 from app.brands.rules import AddressForm, Platform
-from app.brands.terms import store_terms
 
 _AUDITED = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
 """The fields of a new shop that the audit log holds."""
@@ -66,7 +66,7 @@ async def add_brand(
         raise AppError(
             "slug_taken", f"There is a brand {quoted(slug)} already; choose another slug.", status=409
         )
-    await _add_version(session, brand.id, 1, Programme(), author="defaults")
+    await add_version(session, brand.id, 1, Programme(), author="defaults")
     values = {"slug": slug, "name": name, "time_zone": time_zone, "locale": locale}
     if address_form is not AddressForm.formal:
         values["address_form"] = address_form.value
@@ -191,15 +191,20 @@ async def change_programme(  # two ways to read what is left out, and a precondi
 ) -> ProgrammeInForce:
     """Store new terms as the next version, in force at once; unchanged terms make none.
 
-    With `keep_switches` the switches and dates that `programme` leaves out stay as they are.
+    A kind of reward that is left out is the brand's default (`Brand.default_reward`). With
+    `keep_switches` the switches and dates that `programme` leaves out stay as they are.
     Concurrent changes come one after the other. Raises `AppError` `precondition_failed` (412)
     where the version in force is none of `if_version`, and `bad_amount` for an amount that a
     currency cannot hold.
     """
-    present = await _lock_programme(session, brand_id, if_version)
+    present = await lock_programme(session, brand_id, if_version)
+    names_reward = "kind" in programme.reward.model_fields_set
     if keep_switches:
         programme = programme.keeping_switches(present.programme)
-    return await _put(session, brand_id, present, programme, actor=actor)
+    default = await state_reward(session, brand_id, is_given=names_reward)
+    if not names_reward:
+        programme = programme.rewarding_by(default)
+    return await put_programme(session, brand_id, present, programme, actor=actor)
 
 
 async def patch_programme(
@@ -214,48 +219,14 @@ async def patch_programme(
 
     Raises pydantic's ValidationError for terms that cannot be.
     """
-    present = await _lock_programme(session, brand_id, if_version)
-    return await _put(session, brand_id, present, patched(present.programme, patch), actor=actor)
-
-
-async def _lock_programme(
-    session: AsyncSession, brand_id: int, if_version: Collection[int] | None
-) -> ProgrammeInForce:
-    """The terms in force, which nobody else changes until the transaction ends."""
-    await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
-    present = await load_programme(session, brand_id)
-    if if_version is not None and present.version not in if_version:
-        raise AppError(
-            "precondition_failed",
-            "The programme was changed meanwhile; get it again and repeat your change on it.",
-            status=412,
-            headers={"ETag": f'"{present.version}"'},
-        )
-    return present
-
-
-async def _put(
-    session: AsyncSession, brand_id: int, present: ProgrammeInForce, programme: Programme, *, actor: Actor
-) -> ProgrammeInForce:
-    check_amounts(programme, await load_currencies(session, brand_id))
-    if present.programme == programme:
-        return present
-    changes = differing(present.programme.as_json(), programme.as_json())
-    await record_action(session, actor, AuditAction.programme_changed, ("programme", None), changes)
-    return await _add_version(session, brand_id, present.version + 1, programme, author=actor.name)
-
-
-async def _add_version(
-    session: AsyncSession, brand_id: int, version: int, programme: Programme, *, author: str
-) -> ProgrammeInForce:
-    terms_id = await store_terms(session, brand_id, programme)
-    session.add(
-        ProgrammeVersion(
-            brand_id=brand_id, version=version, terms_id=terms_id, terms=programme.as_json(), author=author
-        )
-    )
-    await session.flush()
-    return ProgrammeInForce(version, programme, terms_id)
+    present = await lock_programme(session, brand_id, if_version)
+    programme = patched(present.programme, patch)
+    reward = patch.get("reward", {})
+    if reward is None or (isinstance(reward, dict) and "kind" in reward):
+        is_given = reward is not None and reward["kind"] is not None
+        default = await state_reward(session, brand_id, is_given=is_given)
+        programme = programme if is_given else programme.rewarding_by(default)
+    return await put_programme(session, brand_id, present, programme, actor=actor)
 
 
 async def _check_currency(session: AsyncSession, brand_id: int, currency: str) -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, RowKey, enum_text
 from app.base.i18n import language_of
+from app.brands.programme import RewardKind
 from app.brands.rules import AddressForm, BrandingJson, CountryRulesJson, Platform
 
 
@@ -42,6 +43,10 @@ class Brand(Base):
     """How often its texts of templates were changed; 0 for a brand that has none of its own."""
     margin_percent: Mapped[int | None] = mapped_column(Integer)
     """What is left of revenue before the programme's costs; None where it is not known."""
+    default_reward: Mapped[RewardKind] = mapped_column(enum_text(RewardKind), default=RewardKind.code)
+    """What rewards are while nobody says it: credit where all shops let it be spent, else codes."""
+    names_reward: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the programme in force was given the kind of its rewards, and not the default."""
     created_at: Mapped[Created]
 
     def language_for(self, locale: str | None = None) -> str:

@@ -260,6 +260,11 @@ class Programme(_Terms):
         left_out = SWITCHES - self.model_fields_set
         return Programme.model_validate(self.as_json() | {name: kept[name] for name in left_out})
 
+    def rewarding_by(self, kind: RewardKind) -> "Programme":
+        """These terms with rewards of another kind."""
+        reward = self.reward.model_copy(update={"kind": kind})
+        return self.model_copy(update={"reward": reward})
+
     def amounts(self) -> list[tuple[str, Amounts]]:
         """Every amount of money with its place, such as `reward.value`; no percentage."""
         discount, budget = self.offer.friend_discount, self.reward.budget

@@ -85,6 +85,7 @@ def check(slug: Slug) -> None:
     from app.messaging.sender_check import check_senders, load_senders
     from app.platforms.check import check_shop
     from app.referrals.code_findings import check_codes_again, find_code_problems
+    from app.referrals.reward_notes import reward_notes
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
@@ -94,6 +95,7 @@ def check(slug: Slug) -> None:
         async with context.sessions.begin() as session:
             codes = await find_code_problems(session, brand.id, [shop.id])
             await check_codes_again(session, brand.id, shop.id, now=clock.now())
+            rewards = await reward_notes(session, [shop.id])
         senders = await check_senders(context.settings, domains)
         return replace(
             report,
@@ -102,7 +104,7 @@ def check(slug: Slug) -> None:
                 *codes.get(shop.id, ()),
                 *(text for each in senders for text in each.problems),
             ),
-            notes=(*report.notes, *(text for each in senders for text in each.notes)),
+            notes=(*report.notes, *(text for each in senders for text in each.notes), *rewards),
         )
 
     _print(slug, console.with_context(work))

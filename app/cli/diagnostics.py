@@ -146,13 +146,15 @@ async def _examine_fence(session: AsyncSession, context: AppContext) -> list[str
 
 
 async def _examine_rewards(context: AppContext) -> list[str]:
-    """Rewards that connected shops refuse, and those that such a shop lets nobody spend."""
-    from app.referrals.placements import credit_notes, placement_problems
+    """Rewards that connected shops refuse; what rewards are there, and why, is a note."""
+    from app.referrals.placements import placement_problems
+    from app.referrals.reward_notes import reward_notes
+    from app.referrals.shop_credits import holding_problems
 
     async with context.sessions() as session:
-        for note in await credit_notes(session):
+        for note in await reward_notes(session):
             console.print_note(note)
-        return await placement_problems(session)
+        return [*await placement_problems(session), *await holding_problems(session)]
 
 
 async def _examine_senders(context: AppContext) -> list[str]:

@@ -181,6 +181,7 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
     """Create the shop, and its brand where none is given; returns what the command prints."""
     from app.base.actor import cli_actor
     from app.brands import add, find
+    from app.platforms.default_reward import settle_default_reward
     from app.platforms.shop_settings import new_settings
 
     zone, locale = new.time_zone or "UTC", new.locale or "en"
@@ -204,6 +205,7 @@ async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
             url=new.url,
             platform_settings=new_settings(new.platform, new.settings),
         )
+        await settle_default_reward(session, owner.id)
     base = f"{context.settings.public_url}/hooks/{shop.slug}"
     hooks = {name: f"{base}/{name}" for name in dict.fromkeys(("checkout", new.platform.value))}
     result: dict[str, object] = {"brand": owner.slug, "shop": shop.slug, "hooks": hooks}

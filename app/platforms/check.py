@@ -26,6 +26,7 @@ from app.brands.rules import zone_or
 from app.customers.consent import countries_without_consent
 from app.platforms.calls import open_platform_session
 from app.platforms.connections import load_connections
+from app.platforms.default_reward import settle_default_reward
 from app.platforms.models import ShopConnection
 from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.registry import adapter_of
@@ -160,6 +161,8 @@ async def write_results(session: AsyncSession, results: Sequence[CheckResult], *
                 **({} if each.is_late else _found(report)),
             )
         )
+    for brand_id in sorted({each.target.brand_id for each in results}):
+        await settle_default_reward(session, brand_id)
 
 
 def _found(report: ConnectionReport) -> dict[str, object]:

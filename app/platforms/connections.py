@@ -16,6 +16,7 @@ from app.base.batch import in_ids
 from app.base.errors import AppError
 from app.base.text import quoted
 from app.base.tokens import Tokens
+from app.platforms.default_reward import settle_default_reward
 from app.platforms.models import ShopConnection
 from app.platforms.protocol import Connection
 
@@ -109,6 +110,7 @@ async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID,
     if removed.first() is None:
         return False
     await record_action(session, actor, AuditAction.connection_removed, ("shp", shop_id))
+    await settle_default_reward(session, brand_id)
     return True
 
 

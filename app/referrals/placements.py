@@ -10,10 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids
-from app.brands.find import is_in_force
-from app.brands.models import ProgrammeVersion, Shop
-from app.brands.programme import RewardKind
-from app.platforms.models import ShopConnection
+from app.brands.models import Shop
 from app.referrals.models import Code, Reward
 from app.referrals.placement_models import PLACING_SWEEP, RewardPlacement
 
@@ -134,23 +131,4 @@ async def placement_problems(session: AsyncSession) -> list[str]:
     return [
         f"Shop {row.slug}: {row.count} rewards wait for their codes to be set in the shop: {row.reason}"
         for row in rows
-    ]
-
-
-async def credit_notes(session: AsyncSession) -> list[str]:
-    """The connected shops of brands that reward by credit, which such shops let nobody spend."""
-    kind = ProgrammeVersion.terms["reward"]["kind"].astext
-    slugs = await session.scalars(
-        select(Shop.slug)
-        .join(
-            ShopConnection, (ShopConnection.brand_id == Shop.brand_id) & (ShopConnection.shop_id == Shop.id)
-        )
-        .join(ProgrammeVersion, is_in_force(ShopConnection.__table__.c.brand_id))
-        .where(kind == RewardKind.credit.value)
-        .order_by(Shop.slug)
-    )
-    return [
-        f"Shop {slug}: rewards are credit, which is spent by POST /credits/reserve of a checkout of your own"
-        ' and not in the shop. With the reward kind "code" its owner gets a code that the shop knows.'
-        for slug in slugs
     ]

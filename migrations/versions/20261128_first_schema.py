@@ -36,6 +36,8 @@ def upgrade() -> None:
         sa.Column("countries", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("text_changes", sa.Integer(), nullable=False),
         sa.Column("margin_percent", sa.Integer(), nullable=True),
+        sa.Column("default_reward", sa.Text(), nullable=False),
+        sa.Column("names_reward", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),

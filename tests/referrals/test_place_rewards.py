@@ -33,7 +33,7 @@ from app.referrals.place_record import record
 from app.referrals.place_rewards import sweep
 from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
-from app.referrals.placements import credit_notes, placement_problems
+from app.referrals.placements import placement_problems
 from app.referrals.progress import find_progress
 from app.referrals.rules import RewardStatus
 from app.referrals.templates import REWARD
@@ -41,7 +41,6 @@ from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import connected_shop
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order, make_order
-from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import (
     code_of,
     friend_orders,
@@ -301,12 +300,6 @@ async def test_shop_that_is_connected_later_or_anew_gets_the_codes_of_before(con
     await connected.place()
     assert code.display in connected.there()
     assert len(await connected.told()) == 1
-    async with context.sessions() as session:
-        assert await credit_notes(session) == []
-    await set_terms(context, brand, {"reward": {"kind": "credit"}})
-    async with context.sessions() as session:
-        [note] = await credit_notes(session)
-    assert note.startswith("Shop fern: rewards are credit")
 
 
 @pytest.mark.parametrize(

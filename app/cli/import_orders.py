@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -29,8 +30,14 @@ def group() -> None:
     """Bring in what a shop exported."""
 
 
+STDERR = Path("-")
+
+
 class RefusalReport:
-    """A table of what was refused, which is made once there is something: line and reason."""
+    """A table of what was refused, which is made once there is something: line and reason.
+
+    The path `-` is stderr.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,11 +45,14 @@ class RefusalReport:
 
     def begin(self, *, resumed: bool) -> None:
         """Remove what another import left there."""
-        if not resumed:
+        if not resumed and self.path != STDERR:
             self.path.unlink(missing_ok=True)
 
     def add(self, record: FileRecord) -> None:
         """Write one refusal."""
+        if self.path == STDERR:
+            csv.writer(sys.stderr, lineterminator="\n").writerow((record.line, record.refused))
+            return
         if self._file is None:
             is_new = not self.path.exists()
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -73,7 +83,10 @@ def orders(
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(help="Where to write what was refused, by line; FILE.refused.csv where it is left out."),
+        typer.Option(
+            help="Where to write what was refused, by line; `-` is stderr. Where it is left out, beside FILE as"
+            " FILE.refused.csv, or in TENFOLD_HOME where FILE's folder cannot be written."
+        ),
     ] = None,
 ) -> None:
     """Import orders from a file. The same file again changes nothing; after a crash it goes on.
@@ -83,9 +96,11 @@ def orders(
     from app.ingest.order_file import open_order_file
 
     opened = open_order_file(file, file_format)
-    refusals = RefusalReport(report or file.with_name(f"{file.name}.refused.csv"))
-    if not os.access(refusals.path.parent, os.W_OK):
-        raise AppError("bad_report", f"{refusals.path} cannot be written; choose another --report.")
+    refusals = RefusalReport(report or _beside(file))
+    if refusals.path != STDERR and not os.access(refusals.path.parent, os.W_OK):
+        raise AppError(
+            "bad_report", f"{refusals.path} cannot be written; choose another --report, or - for stderr."
+        )
     for note in opened.notes:
         console.print_note(note)
     began = time.monotonic()
@@ -113,6 +128,20 @@ def orders(
             "seconds": round(time.monotonic() - began, 1),
         }
     )
+
+
+def _beside(file: Path) -> Path:
+    """Where the report is by default: beside the file, else in the installation's home."""
+    from app.base.config import load_settings
+
+    path = file.with_name(f"{file.name}.refused.csv")
+    if os.access(path.parent, os.W_OK):
+        return path
+    home = load_settings().home
+    # What cannot be made there is told as what cannot be written.
+    with suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+    return home / path.name
 
 
 async def _import(

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.platforms.order_files import TableRow, known_amount
 
-_NAME = ("item_name", "product_name", "line_item_name", "item")
+_NAME = ("item_name", "product_name", "product_name_main", "line_item_name")
 _SKU = ("item_sku", "sku", "product_sku")
 _QUANTITY = ("item_quantity", "quantity", "quantity_refund", "qty")
 _SUBTOTAL = ("item_subtotal", "order_line_subtotal", "line_subtotal")
@@ -40,7 +40,7 @@ def line_items(rows: Sequence[TableRow]) -> list[dict[str, Any]]:
 
 
 def _of_row(row: TableRow) -> dict[str, Any] | None:
-    name = row.first(*_NAME) or row.first(*_SKU)
+    name = row.first(*_NAME) or _named_item(row) or row.first(*_SKU)
     if name is None:
         return None
     quantity, subtotal = row.first(*_QUANTITY), _amount(row.first(*_SUBTOTAL))
@@ -54,6 +54,15 @@ def _of_row(row: TableRow) -> dict[str, Any] | None:
         "subtotal": subtotal,
         "subtotal_tax": _amount(row.first(*_SUBTOTAL_TAX)),
     }
+
+
+def _named_item(row: TableRow) -> str | None:
+    """The name of a product beside its place in the order, which one plugin calls `Item #`.
+
+    `Name` alone could be the customer's.
+    """
+    item = row.first("item")
+    return row.first("name") if item is not None and item.isdigit() else item
 
 
 def _of_parts(parts: dict[str, str]) -> dict[str, Any]:

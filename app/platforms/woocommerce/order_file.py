@@ -38,7 +38,7 @@ COLUMNS = {
     "paid_gmt": ("date_paid_gmt",),
     "completed": ("completed_date", "date_completed", "order_completed_date"),
     "completed_gmt": ("date_completed_gmt",),
-    "total": ("order_total", "order_total_amount", "total", "order_total_incl_tax", "n_revenue"),
+    "total": ("order_total", "order_total_amount", "total", "order_total_incl_tax", "net_sales", "n_revenue"),
     "currency": ("order_currency", "currency", "currency_code"),
     "shipping_total": ("shipping_total", "order_shipping_amount", "order_shipping"),
     "shipping_tax": ("shipping_tax_total", "order_shipping_tax_amount", "order_shipping_tax", "shipping_tax"),

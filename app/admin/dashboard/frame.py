@@ -87,7 +87,9 @@ class Frame:
         """A page's address with this query; the chosen shop is kept. None leaves a name out."""
         kept = {SHOP: self.shop.slug if self.shop else None, **query}
         pairs = [(name, str(value)) for name, value in kept.items() if value is not None]
-        return f"{path}?{urlencode(pairs)}" if pairs else path
+        if not pairs:
+            return path
+        return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs)}"
 
     def here(self, **changes: object) -> str:
         """This page's address with changed parts of its query; None takes a name out.

@@ -36,7 +36,7 @@ _PAGE = {"Content-Security-Policy": CSP + "; frame-src 'self'"}
 # A mail's styles are inline; it is shown in a sandbox and may load nothing and run nothing.
 _MAIL = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data: %s; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
     ),
     "Cache-Control": "no-store",
@@ -160,12 +160,14 @@ async def show_item(session: SessionDep, reader: ReaderDep, shown_id: str) -> Re
 
 
 @router.get("/{shown_id}/html")
-async def show_html(session: SessionDep, reader: ReaderDep, shown_id: str) -> Response:
-    """A mail's HTML as it would have been sent; links open in a new window."""
+async def show_html(session: SessionDep, reader: ReaderDep, context: ContextDep, shown_id: str) -> Response:
+    """A mail as it would have been sent, with our own pictures; links open in a new window."""
     item, _ = await _find(session, reader.brand_id, shown_id)
     if item.html is None:
         raise NotFound
-    return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=_MAIL)
+    policy = _MAIL["Content-Security-Policy"] % context.settings.public_url
+    headers = {**_MAIL, "Content-Security-Policy": policy}
+    return HTMLResponse(item.html.replace("<head>", '<head><base target="_blank">', 1), headers=headers)
 
 
 def _items(brand_id: int | None) -> Select[OutboxItem, datetime]:

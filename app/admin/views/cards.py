@@ -160,10 +160,15 @@ def _orders_card(now: Activity, then: Activity | None) -> Card:
 def _count_card(name: str, value: int, before: int | None, detail: str, path: str) -> Card:
     change, direction = "", ""
     if before is not None:
-        text = _more_or_less(
-            value - before, f"{abs(value - before):,}", N_("%(amount)s more"), N_("%(amount)s fewer")
+        change = _more_or_less(
+            value - before,
+            f"{abs(value - before):,}",
+            N_("%(amount)s more"),
+            N_("%(amount)s fewer"),
+            before=before,
         )
-        change, direction = _weighed(text, value - before, count_p(before, value))
+        if before:
+            change, direction = _weighed(change, value - before, count_p(before, value))
     return Card(translate(SOURCE, name), f"{value:,}", change, detail, direction, path)
 
 
@@ -173,7 +178,9 @@ def _revenue_card(now: Activity, then: Activity | None) -> Card:
     if then is not None:
         before = next((each.revenue for each in then.totals if each.currency == first.currency), 0)
         amount = rounded_amount_text(abs(first.revenue - before), first.currency, SOURCE)
-        change = _more_or_less(first.revenue - before, amount, N_("%(amount)s more"), N_("%(amount)s less"))
+        change = _more_or_less(
+            first.revenue - before, amount, N_("%(amount)s more"), N_("%(amount)s less"), before=before
+        )
     detail = N_("after refunds")
     if len(now.totals) > 1:
         detail = N_("after refunds; other currencies below")
@@ -218,7 +225,10 @@ def return_text(totals: CurrencyTotals, margin_percent: int | None) -> str:
     )
 
 
-def _more_or_less(change: float, amount: str, more: str, less: str) -> str:
+def _more_or_less(change: float, amount: str, more: str, less: str, *, before: float = 1) -> str:
+    """The change in words; a number that was nothing before is not compared."""
+    if before == 0 and change:
+        return translate(SOURCE, "none before")
     if change == 0:
         return translate(SOURCE, "as before")
     return translate(SOURCE, more if change > 0 else less, amount=amount)

@@ -33,6 +33,13 @@ _STAGE_NAMES = {
     "redemptions": N_("Friends’ orders"),
     "approved": N_("Friends’ orders approved"),
 }
+_STAGE_PATHS = {
+    "answered": "/admin/answers",
+    "promoters": "/admin/answers?band=promoter",
+    "shared": "/admin/referrers",
+    "redemptions": "/admin/orders",
+    "approved": "/admin/orders?status=approved",
+}
 _UNCONFIRMED_NAMES = {
     "delivered": N_("Surveys handed to a provider"),
     "offers_delivered": N_("Offers handed to a provider"),
@@ -75,6 +82,8 @@ class StageRow:
     count: int
     width: float
     of_before: str
+    path: str
+    """The list of its rows, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +256,7 @@ def _stage_rows(funnel: Funnel) -> list[StageRow]:
             width=round(100 * count / most, 2),
             # Visits and redemptions may outnumber the people before them: then there is no share.
             of_before=percent_text(count / before, SOURCE) if count <= before and before else "",
+            path=_STAGE_PATHS.get(stage, ""),
         )
         for stage, count, before in zip(STAGES, counts, [0, *counts[:-1]], strict=True)
     ]

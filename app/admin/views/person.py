@@ -64,7 +64,6 @@ class Happening:
     title: str
     text: str = ""
     quote: str = ""
-    href: str = ""
     steps: list[TimelineEntry] = field(default_factory=list)
 
 

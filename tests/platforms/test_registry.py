@@ -65,12 +65,24 @@ async def test_an_adapter_either_takes_codes_in_every_way_or_refuses_them_for_go
             assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)
 
 
+def no_calls() -> aiohttp.ClientSession:
+    """A session by which nothing leaves the machine."""
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError("the platform was called")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(refuse)
+    return aiohttp.ClientSession(trace_configs=[trace])
+
+
 @pytest.mark.parametrize("name", sorted(PLATFORMS))
-async def test_fetch_is_refused_for_good_where_deliveries_are_complete(name):
-    async with aiohttp.ClientSession() as http:
-        with pytest.raises(OutsideError) as refusal:
-            await PLATFORMS[name].fetch(http, Connection("acme", {}), "orders/1")
-    assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)
+async def test_what_is_not_the_adapters_own_to_fetch_is_refused_for_good_without_a_call(name):
+    async with no_calls() as http:
+        for resource in ("", "orders/1/../2", "https://elsewhere.example/"):
+            with pytest.raises(OutsideError) as refusal:
+                await PLATFORMS[name].fetch(http, Connection("acme", {}), resource)
+            assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, each in PLATFORMS.items() if not each.credentials))

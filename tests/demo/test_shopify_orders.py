@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from app.base import clock
 from app.brands.image_files import make_images
 from app.brands.rules import ImageKind
 from app.demo.fakes.shopify.buying import (
@@ -21,6 +22,9 @@ from app.demo.fakes.shopify.buying import (
 from app.demo.fakes.shopify.carts import CartRefusal
 from app.demo.fakes.shopify.execute import run_document
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount, FakeShop
+from app.demo.fakes.woocommerce import state as woocommerce
+from app.demo.fakes.woocommerce.coupons import CartRefusal as CouponRefusal
+from app.demo.fakes.woocommerce.coupons import create_coupon, discount_of
 from app.demo.look.draw import HERE
 from app.platforms.events import (
     OrderCancelled,
@@ -138,6 +142,24 @@ def test_a_code_is_used_up_and_counts_once_per_customer():
 def test_a_reward_takes_an_amount_off_for_its_owner_alone():
     shop = shop_with(**{**TEN_EUROS, "context": {"customers": {"add": ["gid://shopify/Customer/8"]}}})
     assert bought(shop, "ANA")["total_price"] == "70.00"
+
+
+def test_codes_end_at_the_time_of_the_demos_clock():
+    ends = datetime.now(UTC) + timedelta(days=30)
+    shop = shop_with(endsAt=ends.isoformat())
+    wordpress = woocommerce.FakeShop()
+    coupon = {"code": "ana", "amount": "10", "discount_type": "percent", "date_expires": ends.isoformat()}
+    create_coupon(wordpress, coupon)
+    bought(shop, "ANA")
+    discount_of(wordpress, "ana", email="uma@example.com", goods=Decimal(80))
+    try:
+        clock.shift_to(ends + timedelta(hours=1))
+        with pytest.raises(CartRefusal, match="valid"):
+            bought(shop, "ANA", number=2)
+        with pytest.raises(CouponRefusal, match="expired"):
+            discount_of(wordpress, "ana", email="uma@example.com", goods=Decimal(80))
+    finally:
+        clock.shift_to(None)
 
 
 def test_the_images_of_the_demos_brand_are_small_and_fit_for_use():

@@ -107,7 +107,7 @@ DELIVERED: Mapping[str, tuple[Signer, DeliveryStatus, list[str]]] = {
     "woocommerce": (by_body("X-WC-Webhook-Signature"), DeliveryStatus.processed, ["1042"]),
 }
 """How the examples of a platform are signed, what becomes of them, and the numbers of their orders.
-Those of a platform whose deliveries only name what changed are `failed`: the shop is not connected."""
+Where deliveries only name what changed they are `failed`: the shop is not connected."""
 
 
 @pytest.mark.parametrize("platform", sorted(PLATFORMS.keys() - {"checkout"}))

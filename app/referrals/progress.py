@@ -20,6 +20,7 @@ from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.orders.models import Order
+from app.referrals.credit_lines import CreditLine, CreditRow, credit_lines, select_credit
 from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.placement_models import RewardPlacement, working_code
@@ -90,6 +91,7 @@ class Progress:
     orders: Sequence[FriendOrder]
     """The newest first, `SHOWN` at most."""
     rewards: Sequence[UsableReward]
+    credit: Sequence[CreditLine]
     reward: str | None
     per_friend: bool
     """Whether each friend gets a code of their own by the link."""
@@ -146,6 +148,7 @@ async def find_progress(
             for _, _, reward, own in orders
             if reward is not None and own is not None and _can_be_used(reward)
         ],
+        credit=credit_lines(row.credit, reader),
         reward=None if made is None else made.offer.reward,
         per_friend=per_friend,
     )
@@ -193,6 +196,7 @@ def _page() -> Select[Any]:
             (visits.scalar_subquery() + counted.scalar_subquery()).label("clicks"),
             uses.scalar_subquery().label("uses"),
             type_coerce(earned.scalar_subquery(), JSONB).label("earned"),
+            type_coerce(select_credit(brand_id, referrer_id), JSONB).label("credit"),
             *columns_of(Referrer, ShownReferrer),
             *columns_of(Code, ShownCode),
         )
@@ -219,6 +223,7 @@ class _PageRow(NamedTuple):
     clicks: int
     uses: int
     earned: dict[str, int]
+    credit: Sequence[CreditRow] | None
     referrer: ShownReferrer
     code: ShownCode | None
 
@@ -229,7 +234,7 @@ def _page_row(brand: str, *values: Any) -> _PageRow:
     return _PageRow._make([read_brand(brand), *plain, ShownReferrer(*referrer), read_code(code)])
 
 
-_REFERRER_AT = 7
+_REFERRER_AT = 8
 _CODE_AT = _REFERRER_AT + len(ShownReferrer._fields)
 _PAGE = Prepared(_page(), _page_row)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from app.base.i18n import N_, translate
 from app.referrals.offer_texts import Reader
-from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason, RewardStatus
+from app.referrals.rules import CodeStatus, KindReason, RedemptionStatus, RefusalReason, RewardStatus
 from app.referrals.shown import ShownRedemption, ShownReward
 
 _REFUSED: Mapping[str, str] = {
@@ -35,6 +35,10 @@ _REVERSED_OTHERWISE = N_("No reward: the order was taken back.")
 _CLOSED: Mapping[RedemptionStatus, str] = {
     RedemptionStatus.in_review: N_("We are checking this order. You do not have to do anything."),
     RedemptionStatus.rejected: N_("No reward: we checked this order and could not count it."),
+}
+_INSTEAD_OF_CREDIT: Mapping[KindReason, str] = {
+    KindReason.no_account: N_("It is a code, since the shop knows no customer account of yours for credit."),
+    KindReason.shop_left: N_("It is a code, since credit cannot be put into the shop at present."),
 }
 CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.active: "",
@@ -125,4 +129,12 @@ def _describe_use(reward: ShownReward, code: str | None, reader: Reader) -> str:
             if last_day
             else ""
         )
-    return translate(reader.language, "Your own code until %(day)s: %(code)s", code=code, day=last_day)
+    return _own_code(reward, code, last_day, reader)
+
+
+def _own_code(reward: ShownReward, code: str, last_day: str, reader: Reader) -> str:
+    """The referrer's own code, and why the reward is one where its terms say credit."""
+    use = translate(reader.language, "Your own code until %(day)s: %(code)s", code=code, day=last_day)
+    if reward.kind_reason is None:
+        return use
+    return f"{use}. {translate(reader.language, _INSTEAD_OF_CREDIT[reward.kind_reason])}"

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.base.db import Base
 from app.brands.programme import DiscountKind
 from app.referrals.models import Code, Referrer
-from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
+from app.referrals.rules import KindReason, RedemptionStatus, RefusalReason, RewardStatus
 
 
 class ShownCode(NamedTuple):
@@ -58,6 +58,7 @@ class ShownReward(NamedTuple):
     frozen: bool
     expires_at: datetime | None
     code_id: UUID | None
+    kind_reason: KindReason | None
 
 
 AnyCode = Code | ShownCode

@@ -13,6 +13,7 @@ from sqlalchemy import select, text, update
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
+from app.base.tokens import Subject
 from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.rules import Platform
@@ -31,6 +32,7 @@ from app.referrals.hold_claim import LEASE, claim
 from app.referrals.hold_sweep import sweep
 from app.referrals.models import Code, Reward
 from app.referrals.own_use import use_own_codes
+from app.referrals.progress import find_progress
 from app.referrals.templates import REWARD
 from tests.support.constants import NOW
 from tests.support.factories import orders
@@ -154,6 +156,12 @@ async def test_coupon_is_spent_in_parts_and_the_rest_stays_on_it(coupons):
     assert await coupons.used() == [400, 0]
     await coupons.hold()
     assert coupons.coupon[:2] == ("16.00", 1)
+    async with coupons.context.sessions() as session:
+        subject = Subject(coupons.brand.id, coupons.code.referrer_id)
+        page = await find_progress(session, "https://nps.example", subject, now=GRANTED)
+    assert page is not None
+    [line] = page.credit
+    assert (line.code, line.amount) == (there.code.upper(), "€16")
 
     change_order(coupons.remote, number, "cancelled")
     await orders.change_order(coupons.context, coupons.brand, order_id, cancelled_at=GRANTED, now=GRANTED)

@@ -15,6 +15,7 @@ from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.base.errors import AppError
 from app.base.money import Money
+from app.base.tokens import Subject
 from app.checkout.credit import find_owner, reserve_credit
 from app.customers.models import CustomerReference
 from app.demo.fakes.shopify.credit_state import FakeAccount
@@ -26,11 +27,12 @@ from app.platforms.calls import open_platform_session
 from app.platforms.connections import remove_connection
 from app.platforms.events import DisputeStatus, OrderDisputed
 from app.platforms.models import ShopConnection
-from app.referrals import expire
+from app.referrals import expire, place_rewards
 from app.referrals.erase import erase_referrals
 from app.referrals.hold_claim import LEASE, claim
 from app.referrals.hold_sweep import Attempt, sweep
 from app.referrals.models import Code, Reward
+from app.referrals.progress import Progress, find_progress
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import KindReason, RewardStatus
 from app.referrals.shop_credit_models import ShopCredit, ShopCreditMove
@@ -97,6 +99,13 @@ class Holding:
         async with self.shop.context.sessions() as session:
             return len((await session.scalars(select(Message).where(Message.template == REWARD.name))).all())
 
+    async def page(self) -> Progress:
+        async with self.shop.context.sessions() as session:
+            subject = Subject(self.shop.brand.id, self.code.referrer_id)
+            found = await find_progress(session, "https://nps.example", subject, now=self.at)
+        assert found is not None
+        return found
+
     async def is_sound(self) -> None:
         async with self.shop.context.sessions() as session:
             for each in INVARIANTS:
@@ -123,8 +132,11 @@ async def holding(context, brand) -> AsyncIterator[Holding]:
 async def test_credit_is_in_the_account_before_its_owner_is_told_and_follows_the_reward(holding):
     order_id = await holding.earn()
     assert await holding.told() == 0
+    assert (await holding.page()).credit == []
     assert await holding.hold() == 1
     assert (holding.balance, await holding.told()) == ("10.00", 1)
+    [line] = (await holding.page()).credit
+    assert line.text == "€10 is in your customer account at Fern. Sign in at the checkout to pay with it."
     [entry] = holding.account.entries
     [reward] = await holding.rewards()
     assert reward.expires_at - timedelta(hours=2) < entry.expires_at <= reward.expires_at - timedelta(hours=1)
@@ -163,6 +175,8 @@ async def test_spent_credit_is_booked_once_and_what_a_refund_takes_of_it_is_carr
     await holding.hold()
     assert holding.balance == "0.00", "what is unspent is taken back"
     assert (await holding.row()).reason is None
+    [line] = (await holding.page()).credit
+    assert line.text.startswith("€7 of what you spent was for orders that were returned later. It is set off")
     await holding.earn()
     await holding.hold()
     assert holding.balance == "3.00", "7.00 that were spent of the first are set off"
@@ -343,6 +357,11 @@ async def test_customer_whom_the_shop_does_not_know_gets_a_code(holding):
     assert (reward.kind, reward.kind_reason) == ("code", KindReason.no_account)
     assert reward.code_id is not None
     assert await holding.hold() == 0
+    await sweep_once(place_rewards.sweep(holding.shop.context), holding.at)
+    [order] = (await holding.page()).orders
+    assert order.result.endswith(
+        "It is a code, since the shop knows no customer account of yours for credit."
+    )
     await holding.is_sound()
 
 

@@ -70,6 +70,8 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         redoc_url=None,
         # A redirect to the path without its slash would lead to whatever host the caller named.
         redirect_slashes=False,
+        # It would report paths, which hold tokens.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_own_parts if parts is None else None,
     )
     if parts is not None:
@@ -79,11 +81,12 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     install_openapi(app)
+    for pages_of in (survey_routes.router, referral_routes.router):
+        # Not included: the framework looks the routes of an included router up twice.
+        app.router.routes.extend(pages_of.routes)
     for router in (
         ingest_routes.router,
         provider_routes.router,
-        survey_routes.router,
-        referral_routes.router,
         customer_routes.router,
         checkout_routes.router,
         api_router,

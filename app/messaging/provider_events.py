@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids, recordset
+from app.base.batch import arrays_of, bound_recordset, in_bound_ids
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
 from app.customers.consent import suppress
@@ -94,12 +95,15 @@ async def _record_of_brand(
 
 
 async def _known_attempts(session: AsyncSession, brand_id: int, attempt_ids: set[UUID]) -> dict[UUID, _Known]:
-    rows = await session.execute(
-        select(Attempt.id, Attempt.message_id, Message.channel, Message.address)
-        .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(Attempt.brand_id == brand_id, in_ids(Attempt.id, list(attempt_ids)))
-    )
-    return {row.id: _Known(row.message_id, row.channel, row.address) for row in rows}
+    return dict(await _KNOWN.all(session, of_brand=brand_id, ids=list(attempt_ids)))
+
+
+_KNOWN = Prepared(
+    select(Attempt.id, Attempt.message_id, Message.channel, Message.address)
+    .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
+    .where(Attempt.brand_id == bindparam("of_brand"), in_bound_ids(Attempt.id, "ids")),
+    lambda attempt_id, *known: (attempt_id, _Known(*known)),
+)
 
 
 async def _keep(
@@ -120,19 +124,24 @@ async def _keep(
         }
         for event in events
     ]
-    given = recordset(rows, _KEPT)
-    statement = (
-        insert(ProviderEvent)
-        .from_select(
-            ["brand_id", *given.c.keys()],
-            select(literal(brand_id), *given.c).order_by(given.c.provider, given.c.external_id),
-            include_defaults=False,
-        )
-        .on_conflict_do_nothing()
-        .returning(ProviderEvent.provider, ProviderEvent.external_id)
-    )
-    written = {tuple(row) for row in await session.execute(statement)}
+    written = set(await _KEEP.all(session, of_brand=brand_id, **arrays_of(rows, _KEPT)))
     return [event for event in events if (event.provider, event.external_id) in written]
+
+
+_kept = bound_recordset(_KEPT)
+_KEEP = Prepared(
+    insert(ProviderEvent)
+    .from_select(
+        ["brand_id", *_kept.c.keys()],
+        select(bindparam("of_brand", type_=Integer), *_kept.c).order_by(
+            _kept.c.provider, _kept.c.external_id
+        ),
+        include_defaults=False,
+    )
+    .on_conflict_do_nothing()
+    .returning(ProviderEvent.provider, ProviderEvent.external_id),
+    lambda *key: key,
+)
 
 
 async def _suppress(
@@ -161,27 +170,37 @@ async def _raise_messages(
     of_message: dict[UUID, list[ParsedProviderEvent]] = defaultdict(list)
     for event in fresh:
         of_message[known[event.attempt_id].message_id].append(event)
-    rows = await session.execute(
-        select(Message.id, Message.status, Message.reason)
-        .where(Message.brand_id == brand_id, in_ids(Message.id, list(of_message)))
-        .order_by(Message.id)
-        .with_for_update(key_share=True)
-    )
-    changes = [_change(row.id, row.status, row.reason, of_message[row.id]) for row in rows]
-    raised = recordset(
-        changes, [Message.id, Message.status, Message.reason, Message.sent_at, Message.delivered_at]
-    )
-    await session.execute(
-        update(Message)
-        .where(Message.brand_id == brand_id, Message.id == raised.c.id)
-        .values(
-            status=raised.c.status,
-            reason=raised.c.reason,
-            sent_at=func.coalesce(Message.sent_at, raised.c.sent_at),
-            delivered_at=func.least(Message.delivered_at, raised.c.delivered_at),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    rows = await _LOCK.all(session, of_brand=brand_id, ids=list(of_message))
+    changes = [_change(*row, of_message[row[0]]) for row in rows]
+    await _RAISE.run(session, of_brand=brand_id, **arrays_of(changes, _RAISED))
+
+
+def _as_it_is(
+    message_id: UUID, status: MessageStatus, reason: str | None
+) -> tuple[UUID, MessageStatus, str | None]:
+    return message_id, status, reason
+
+
+_LOCK = Prepared(
+    select(Message.id, Message.status, Message.reason)
+    .where(Message.brand_id == bindparam("of_brand"), in_bound_ids(Message.id, "ids"))
+    .order_by(Message.id)
+    .with_for_update(key_share=True),
+    _as_it_is,
+)
+_RAISED = (Message.id, Message.status, Message.reason, Message.sent_at, Message.delivered_at)
+_raised = bound_recordset(_RAISED)
+_RAISE = Prepared(
+    update(Message)
+    .where(Message.brand_id == bindparam("of_brand"), Message.id == _raised.c.id)
+    .values(
+        status=_raised.c.status,
+        reason=_raised.c.reason,
+        sent_at=func.coalesce(Message.sent_at, _raised.c.sent_at),
+        delivered_at=func.least(Message.delivered_at, _raised.c.delivered_at),
+    ),
+    tuple,
+)
 
 
 class _MessageChange(TypedDict):
@@ -224,14 +243,18 @@ async def _prove_attempts(session: AsyncSession, brand_id: int, fresh: Sequence[
         )
         proof["finished_at"] = min(proof["finished_at"], event.at)
         proof["provider_ref"] = proof["provider_ref"] or event.provider_ref
-    proved = recordset(list(first.values()), [Attempt.id, Attempt.finished_at, Attempt.provider_ref])
-    await session.execute(
-        update(Attempt)
-        .where(Attempt.brand_id == brand_id, Attempt.id == proved.c.id)
-        .values(
-            status=AttemptStatus.accepted,
-            provider_ref=func.coalesce(Attempt.provider_ref, proved.c.provider_ref),
-            finished_at=func.coalesce(Attempt.finished_at, proved.c.finished_at),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    await _PROVE.run(session, of_brand=brand_id, **arrays_of(list(first.values()), _PROVED))
+
+
+_PROVED = (Attempt.id, Attempt.finished_at, Attempt.provider_ref)
+_proved = bound_recordset(_PROVED)
+_PROVE = Prepared(
+    update(Attempt)
+    .where(Attempt.brand_id == bindparam("of_brand"), Attempt.id == _proved.c.id)
+    .values(
+        status=AttemptStatus.accepted,
+        provider_ref=func.coalesce(Attempt.provider_ref, _proved.c.provider_ref),
+        finished_at=func.coalesce(Attempt.finished_at, _proved.c.finished_at),
+    ),
+    tuple,
+)

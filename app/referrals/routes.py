@@ -12,9 +12,8 @@ from app.base.context import AppContext
 from app.base.web.context import ContextDep, ReadingDep, SessionDep
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.openapi import error_pages
-from app.base.web.page_route import PageRoute
+from app.base.web.page_route import make_page_router
 from app.base.web.pages import not_found_page, page
-from app.base.web.prefix_router import PrefixRouter
 from app.brands.appearance import card_of, page_values
 from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
 from app.referrals.offer_texts import reader_of
@@ -22,7 +21,7 @@ from app.referrals.progress import find_progress
 from app.referrals.share import share_url
 from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, record_visit, visitor_of
 
-router = PrefixRouter("/p/", "/r/", tags=["customers"], route_class=PageRoute)
+router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]
 SlugPath = Annotated[str, Path(description="The slug of a share link.")]
 

@@ -18,9 +18,8 @@ from app.base.web.context import ContextDep, ReadingDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
-from app.base.web.page_route import PageRoute
+from app.base.web.page_route import make_page_router
 from app.base.web.pages import not_found_page, page
-from app.base.web.prefix_router import PrefixRouter
 from app.base.web.problems import refuse_unstorable
 from app.brands.appearance import page_values
 from app.brands.rules import zone_or
@@ -32,7 +31,7 @@ from app.surveys.gather import item_title
 from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.rules import Band, band_of
 
-router = PrefixRouter("/s/", tags=["customers"], route_class=PageRoute)
+router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a survey's link, as it stands in the message.")]
 
 _FORM_LIMIT = 64 * 1024

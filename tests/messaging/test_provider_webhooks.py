@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlencode, urlparse
 from uuid import UUID, uuid4
 
 import orjson
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import select, text
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, add_port, remove_port
 
 from app.base.actor import cli_actor
 from app.base.config import Environment
@@ -328,6 +328,38 @@ def test_twilios_published_signatures_hold() -> None:
         }
         assert is_from_twilio(found["auth_token"], vector["url"], form, vector["signature"]), vector
         assert not is_from_twilio(found["auth_token"] + "6", vector["url"], form, vector["signature"])
+
+
+class _Form(dict[str, list[str]]):
+    """A form as Twilio's SDK reads it."""
+
+    def getlist(self, name: str) -> list[str]:
+        return self[name]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://nps.example/hooks/twilio/status/AQ-_x9",
+        "https://nps.example:8443/hooks/twilio/inbound",
+        "http://localhost:8000/a.b/",
+        "https://nps.example/a?b=c&b=%C3%BC",
+        "https://nps.example/%C3%BC",
+        "https://nps.example",
+        "HTTPS://nps.example/a",
+    ],
+)
+@pytest.mark.parametrize("form", [{}, {"To": ["+49"]}, {"b": ["", "x", "x", "A"], "B": ["ü+ &"], "a": [""]}])
+def test_the_check_of_a_form_is_that_of_twilios_sdk(url: str, form: dict[str, list[str]]) -> None:
+    sdk, signed = RequestValidator("token"), _Form(form)
+    addresses = {change(urlparse(url)) for change in (add_port, remove_port)}
+    signatures = [sdk.compute_signature(address, signed) for address in sorted(addresses)]
+    wrong = [sdk.compute_signature(f"{url}x", signed), signatures[0][:-2] + "=", "", "ü"]
+    wrong += [RequestValidator("other").compute_signature(url, signed)]
+    for signature in (*signatures, *wrong):
+        verdict = is_from_twilio("token", url, form, signature)
+        assert verdict is sdk.validate(url, signed, signature), signature
+        assert verdict is (signature not in wrong)
 
 
 def test_the_forms_of_the_vectors_hold_with_their_blank_values() -> None:

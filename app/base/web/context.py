@@ -31,13 +31,6 @@ async def open_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def open_provider_session(context: ContextDep) -> AsyncIterator[AsyncSession]:
-    """As `open_session`, of the pool for reports of providers: no page holds them up."""
-    async with context.sessions_for_providers.begin() as session:
-        yield session
-
-
-ProviderSessionDep = Annotated[AsyncSession, Depends(open_provider_session, scope="function")]
 SessionDep = Annotated[AsyncSession, Depends(open_session, scope="function")]
 """`scope="function"` makes the commit precede the response: by default FastAPI commits after it,
 and a failing commit would still return 200."""

@@ -1,7 +1,7 @@
-"""Routes of customers' pages, whose few kinds of parameters need no solver of dependencies.
+"""Routes of pages and callbacks, whose few kinds of parameters need no solver of dependencies.
 
-The framework's takes a tenth of a page's processor time. The routes are declared as any other, so
-that the API's description has all they take.
+The framework's takes a tenth of a page's processor time, and more of a callback's. The routes are
+declared as any other, so that the API's description has all they take.
 """
 
 import inspect
@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
 from typing import Any, get_args
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.params import Path, Query
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app.base.web.context import ContextDep, ReadingDep, SessionDep, get_context
+from app.base.web.openapi import operation_id
 
 _Endpoint = Callable[..., Awaitable[Response]]
 _Value = Callable[[Request], object]
@@ -28,6 +30,14 @@ class PageRoute(APIRoute):
     the response is sent. Raises `TypeError` at its creation for an endpoint that takes anything
     else.
     """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the route is meant; another page's path is refused by its first letters."""
+        return super().matches(scope) if scope["path"].startswith(self._prefix) else (Match.NONE, {})
+
+    @cached_property
+    def _prefix(self) -> str:
+        return self.path.partition("{")[0]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request, without what the framework prepares for dependencies."""
@@ -81,3 +91,8 @@ def _handler(
             return await endpoint(**given)
 
     return handle
+
+
+def make_page_router() -> APIRouter:
+    """A router of customers' pages, whose routes the application takes as its own."""
+    return APIRouter(tags=["customers"], route_class=PageRoute, generate_unique_id_function=operation_id)

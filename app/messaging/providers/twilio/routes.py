@@ -9,17 +9,18 @@ from starlette.responses import Response
 from app.base import clock
 from app.base.context import AppContext
 from app.base.errors import AppError
-from app.base.web.context import ContextDep, ProviderSessionDep
+from app.base.web.context import ContextDep
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
+from app.base.web.page_route import PageRoute
 from app.messaging.accounts import find_accounts
-from app.messaging.attribute import attribute
+from app.messaging.attribute import UnattributedEvent, attribute
 from app.messaging.opt_out import start_texts, stop_texts
 from app.messaging.providers.twilio import events, schemas
 from app.messaging.receipts import Receipts
 from app.messaging.replies import Reply, read_reply
 
-router = APIRouter(tags=["providers"])
+router = APIRouter(tags=["providers"], route_class=PageRoute)
 BODY_LIMIT = 64 * 1024
 _MOST_FIELDS = 200
 FORM = "application/x-www-form-urlencoded"
@@ -52,13 +53,12 @@ async def receive_twilio_status(
     """
     form, brands = await _signed_form(context, request)
     parsed = events.read_status(context.tokens, attempt, form, now=clock.now())
-    if parsed is not None:
+    if isinstance(parsed, UnattributedEvent):
         async with context.sessions_for_providers() as session:
-            # A query only where the text's own token was not ours.
-            attributed = await attribute(session, [parsed])
-        for event in attributed:
-            if brands is None or event.brand_id in brands:
-                await _get_receipts(request).record(event)
+            found = await attribute(session, [parsed])
+        parsed = found[0] if found else None
+    if parsed is not None and (brands is None or parsed.brand_id in brands):
+        await _get_receipts(request).record(parsed)
     return Response(status_code=204)
 
 
@@ -77,9 +77,7 @@ def _get_receipts(request: Request) -> Receipts:
     openapi_extra=request_headers(schemas.HEADERS)
     | request_body(schemas.TwilioReply, media_type=FORM, examples={"stop": schemas.REPLY_EXAMPLE}),
 )
-async def receive_twilio_reply(
-    request: Request, context: ContextDep, session: ProviderSessionDep
-) -> Response:
+async def receive_twilio_reply(request: Request, context: ContextDep) -> Response:
     """A person's text to us.
 
     STOP in any wording and many languages suppresses texts for every brand that sends by the
@@ -91,10 +89,12 @@ async def receive_twilio_reply(
         (events.value_of(form, name) or "").strip() for name in ("From", "Body", "OptOutType")
     )
     reply = _OPT_OUT_TYPES.get(opt_out.upper()) or read_reply(body)
-    if phone and reply is Reply.stop:
-        await stop_texts(session, context.tokens, phone, brands, now=clock.now())
-    elif phone and reply is Reply.start:
-        await start_texts(session, context.tokens, phone, brands, now=clock.now())
+    if phone and reply is not None:
+        async with context.sessions_for_providers.begin() as session:
+            if reply is Reply.stop:
+                await stop_texts(session, context.tokens, phone, brands, now=clock.now())
+            elif reply is Reply.start:
+                await start_texts(session, context.tokens, phone, brands, now=clock.now())
     return TwimlResponse(_EMPTY_TWIML)
 
 
@@ -106,8 +106,7 @@ async def _signed_form(context: AppContext, request: Request) -> tuple[events.Fo
     matter. Raises `AppError` `bad_signature` (401), `bad_form` (400).
     """
     body = await read_body(request, limit=BODY_LIMIT, drop_up_to=16 * BODY_LIMIT)
-    query = f"?{request.url.query}" if request.url.query else ""
-    url = context.settings.public_url + request.url.path + query
+    url = context.settings.public_url + _target(request)
     form = read_form(body)
     signature = request.headers.get(events.SIGNATURE_HEADER, "")
     token = context.settings.twilio_auth_token
@@ -124,6 +123,16 @@ async def _signed_form(context: AppContext, request: Request) -> tuple[events.Fo
     if not brands:
         raise AppError("bad_signature", "The request has no valid signature of Twilio.", status=401)
     return form, brands
+
+
+def _target(request: Request) -> str:
+    """The path and the query that the request was made to."""
+    path: str = request.scope["path"]
+    if not request.scope["query_string"] and events.is_plain_path(path):
+        # What the framework would make of it, by parsing its parts again.
+        return path
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
 
 
 def read_form(body: bytes) -> events.Form:

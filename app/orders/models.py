@@ -38,6 +38,8 @@ class Order(Base):
         UniqueConstraint("brand_id", "shop_id", "external_id"),
         Index("ix_orders_customer", "brand_id", "customer_id", "placed_at"),
         Index("ix_orders_placed_at", "brand_id", "placed_at"),
+        # For the search of people.
+        Index("ix_orders_number", "brand_id", "number"),
         Index("ix_orders_buyer", "brand_id", "buyer_key", postgresql_where=text("buyer_key IS NOT NULL")),
     )
 

@@ -861,6 +861,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("buyer_key IS NOT NULL"),
     )
     op.create_index("ix_orders_customer", "orders", ["brand_id", "customer_id", "placed_at"], unique=False)
+    op.create_index("ix_orders_number", "orders", ["brand_id", "number"], unique=False)
     op.create_index("ix_orders_placed_at", "orders", ["brand_id", "placed_at"], unique=False)
     op.create_table(
         "programmes",
@@ -2135,6 +2136,7 @@ def downgrade() -> None:
     op.drop_table("shop_connections")
     op.drop_table("programmes")
     op.drop_index("ix_orders_placed_at", table_name="orders")
+    op.drop_index("ix_orders_number", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_index("ix_orders_buyer", table_name="orders", postgresql_where=sa.text("buyer_key IS NOT NULL"))
     op.drop_table("orders")

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import JSONResponse
 
@@ -15,6 +15,7 @@ from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches
 from app.admin.person import PersonSummary, person_summary
 from app.admin.rows import CUSTOMERS, DATA_REQUESTS
+from app.admin.search import SearchHits, search
 from app.base import clock
 from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
@@ -46,6 +47,14 @@ async def list_customers(
         _check_sees_people(caller)
     wanted = None if email is None else email_identity(email) or ""
     return await list_page(session, page, caller, CUSTOMERS, matches(Customer.email, wanted))
+
+
+@router.get("/search")
+async def search_people(
+    caller: Reader, session: SessionDep, q: Annotated[Plain, Query(description="Exactly, as a whole.")]
+) -> SearchHits:
+    """People by an order number, a code or an id; with `pii` by e-mail address and phone number."""
+    return await search(session, caller, q)
 
 
 @router.get("/customers/{id}", response_model_exclude_unset=True, responses=problems(404))

@@ -1,0 +1,38 @@
+"""People who were searched for, as the API and the dashboard show them."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.rows import CUSTOMERS
+from app.base.actor import Actor
+from app.base.schemas import ApiModel
+from app.customers.schemas import CustomerRow
+from app.insight.search import FoundBy, find_people
+
+
+class SearchHit(ApiModel):
+    """A person, and what of them was searched for."""
+
+    customer: CustomerRow
+    found_by: FoundBy | str
+
+
+class SearchHits(ApiModel):
+    """The people who were found."""
+
+    data: list[SearchHit]
+
+
+async def search(session: AsyncSession, caller: Actor, text: str) -> SearchHits:
+    """The people whom `find_people` finds for this caller."""
+    found = await find_people(session, caller.brand_id, text, pii=caller.sees_people)
+    if not found:
+        return SearchHits(data=[])
+    query = CUSTOMERS.rows(caller.brand_id).where(CUSTOMERS.key.in_([each.customer_id for each in found]))
+    rows = {row.id: CUSTOMERS.shape(row, pii=caller.sees_people) for row in await session.execute(query)}
+    return SearchHits(
+        data=[
+            SearchHit(customer=rows[each.customer_id], found_by=each.by)
+            for each in found
+            if each.customer_id in rows
+        ]
+    )

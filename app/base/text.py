@@ -27,6 +27,10 @@ _REMOVED = re.compile(
     "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
 )
 _IDLE_JOINER = re.compile(r"(?<![^\x00-\x7f\s\u200c\u200d])[\u200c\u200d]+")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+"""The blocks of Hebrew, Arabic, Syriac, Thaana, N'Ko and their like."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -61,6 +65,15 @@ def several_lines(text: str, *, limit: int) -> str:
 def quoted(text: str) -> str:
     """What somebody entered, as an error repeats it: in quotes, at most 24 characters of it."""
     return repr(one_line(text, limit=24, ellipsis=True))
+
+
+def isolated(text: str) -> str:
+    """The text, which does not turn the sentence that it stands in, as a page shows it.
+
+    A name in a script that is written from right to left is put between isolates (Unicode TR9);
+    any other text is returned unchanged.
+    """
+    return f"\u2068{text}\u2069" if _RIGHT_TO_LEFT.search(text) else text
 
 
 def is_clean(text: str, *, lines: bool = False) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from app.base.colour import DEFAULT_ACCENT, contrast
 from app.base.colour_palette import palettes_of
 from app.base.i18n import language_of, language_tag
+from app.base.text import isolated
 from app.brands.models import Brand
 from app.brands.rules import BrandingJson, ImageJson, ImageKind, TextKind, accent_of
 
@@ -103,8 +104,8 @@ def page_values(brand: Brand, language: str) -> dict[str, object]:
     """The values of `templates/web/customer.html` and its parts, on every page of a brand."""
     look = _look(brand.id, brand.locale, language, orjson.dumps(brand.branding))
     return {
-        "brand_name": brand.name,
-        "postal_address": brand.postal_address,
+        "brand_name": isolated(brand.name),
+        "postal_address": isolated(brand.postal_address or ""),
         **brand.legal_urls,
         **look,
     }

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from app.base.i18n import translate
 from app.base.prepared import Prepared, Session
+from app.base.text import isolated
 from app.base.tokens import Subject
 from app.brands.models import Brand
 from app.brands.setup import as_text, read_brand
@@ -135,7 +136,7 @@ async def find_progress(
     return Progress(
         brand=brand,
         customer_id=row.referrer.customer_id,
-        first_name=shown_name(row.first_name),
+        first_name=isolated(shown_name(row.first_name) or "") or None,
         share=made if status is CodeStatus.active else None,
         code_problem=translate(reader.language, problem) if problem else "",
         language=reader.language,

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
+from app.base.text import isolated
 from app.base.tokens import Tokens, slug_brand
 from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
@@ -113,7 +114,7 @@ async def find_offer(session: Session, slug: str, *, now: datetime, lock: bool =
         shop=row.shop,
         share=code,
         slug=slug,
-        first_name=shown_name(row.first_name),
+        first_name=isolated(shown_name(row.first_name) or "") or None,
         # Nothing is known of the friend, so the page is in the brand's language.
         texts=offer_texts(code, terms, reader_of(row.brand)),
         code=code.display if code.redeemable and not is_pending else None,

@@ -13,6 +13,7 @@ from app.base import clock
 from app.base.context import AppContext
 from app.base.i18n import long_date
 from app.base.reading import Reading
+from app.base.text import isolated
 from app.base.tokens import Subject
 from app.base.web.context import ContextDep, ReadingDep, SessionDep
 from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
@@ -237,6 +238,6 @@ def _frame(context: AppContext, opened: OpenSurvey) -> dict[str, object]:
     """The values of brand and customer that every survey page shows."""
     brand, customer = opened.brand, opened.customer
     return page_values(brand, _language(opened)) | {
-        "first_name": shown_name(customer.first_name),
+        "first_name": isolated(shown_name(customer.first_name) or ""),
         "unsubscribe_url": f"/u/{context.tokens.link('unsubscribe', brand.id, customer.id)}",
     }

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.base.text import is_clean, one_line, one_line_or_none, several_lines
+from app.base.text import is_clean, isolated, one_line, one_line_or_none, several_lines
 
 FAMILY = "👨‍👩‍👧"
 PERSIAN = "می‌خواهم"
@@ -87,3 +87,10 @@ def test_cleaned_text_is_clean_fits_and_stays_as_it_is(text):
     assert "\n" not in line
     assert one_line(line, limit=50) == line
     assert several_lines(lines, limit=50) == lines
+
+
+def test_a_name_from_right_to_left_is_isolated_and_no_other_is_changed():
+    assert isolated("Ana") == "Ana"
+    assert isolated("Grün & Söhne 花") == "Grün & Söhne 花"
+    for name in ("\u05d0\u05d1", "Shop \u0645\u062a\u062c\u0631", "\u07ca"):
+        assert isolated(name) == f"\u2068{name}\u2069"

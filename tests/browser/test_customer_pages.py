@@ -14,11 +14,14 @@ from app.base.due import run_until_idle
 from app.base.web.lookup_limit import LookupRateLimit
 from app.brands.models import Brand
 from app.brands.rules import ImageKind
+from app.customers.models import Customer
+from app.customers.routes import router as customers_router
 from app.referrals.publish import urgent_sweep
 from app.surveys.routes import router
 from tests.support.browser import (
     SCREENSHOTS,
     Site,
+    View,
     app_of,
     check_page,
     needs_chromium,
@@ -64,6 +67,11 @@ BLUE = Look(
 )
 
 
+def diagonal(views: list[View]) -> list[View]:
+    """Each width once, each colour scheme twice."""
+    return [view for place, view in enumerate(views) if place in {0, 3, 4, 7}]
+
+
 @pytest.mark.parametrize("look", [YELLOW, BLUE], ids=["yellow", "blue"])
 async def test_pages_of_a_brand_with_a_look_of_its_own_are_accessible(context, brand, site, views, look):
     await dress(context, brand, look)
@@ -87,6 +95,24 @@ async def test_an_answered_survey_is_accessible(site, views):
     await check_page(site, "thanks_detractor", f"{site.link}/thanks", views)
 
 
+async def test_a_passives_thanks_page_is_accessible(site, views):
+    await answer(site, 7)
+    await check_page(site, "thanks_passive", f"{site.link}/thanks", diagonal(views))
+
+
+async def test_pages_about_unsubscribing_are_accessible(context, brand, shop, browser, views):
+    survey = await sent_survey(context, brand, shop)
+    link = f"/u/{context.tokens.link('unsubscribe', brand.id, survey.customer_id)}"
+    async with serve(app_of(context, customers_router), browser, link) as site:
+        await check_page(site, "unsubscribe", link, diagonal(views))
+        async with site.page() as page:
+            await page.goto(site.url + link)
+            await page.click("button")
+            assert await page.is_visible("text=You are unsubscribed")
+            assert await violations(page) == []
+        await check_page(site, "unsubscribed", link, diagonal(views))
+
+
 async def test_a_promoters_thanks_page_is_accessible(site, views):
     await answer(site, 10)
     await check_page(site, "thanks_promoter", f"{site.link}/thanks", views)
@@ -104,6 +130,72 @@ async def test_the_not_found_and_rate_limit_pages_are_accessible(site, views):
     async with site.page() as page:
         await page.goto(f"{site.url}/s/nothing")
     await check_page(site, "rate_limited", "/s/nothing", views, status=429)
+
+
+@pytest.mark.slow
+async def test_names_from_right_to_left_turn_no_sentence_around(context, brand, shop, site):
+    name, comment = (
+        "\u0645\u062a\u062c\u0631 \u0627\u0644\u0648\u0631\u062f",
+        "\u0627\u0644\u0642\u0645\u0627\u0634 \u062c\u0645\u064a\u0644",
+    )
+    async with context.sessions.begin() as session:
+        await session.execute(update(Brand).values(name=name))
+        await session.execute(update(Customer).values(first_name="\u0644\u064a\u0644\u0649"))
+    async with site.page(width=320) as page:
+        await page.goto(f"{site.url}{site.link}?score=10")
+        await page.fill("#comment", comment)
+        assert await direction(page, "#comment") == "rtl"
+        assert await direction(page, "h1") == "ltr"
+        # A name that begins the sentence stands at the left, though its own letters go to the left.
+        begin = await page.evaluate(
+            """() => {
+              const text = document.querySelector('.sign').firstChild, range = document.createRange();
+              const box = (from, to) => (range.setStart(text, from), range.setEnd(text, to), range.getBoundingClientRect());
+              return [box(1, 2).left, box(text.length - 1, text.length).left];
+            }"""
+        )
+        assert begin[0] < begin[1]
+        assert await overflow(page) <= 0
+        assert await violations(page) == []
+        if SCREENSHOTS:
+            await page.screenshot(path=f"{SCREENSHOTS}/survey_arabic_320.png", full_page=True)
+        await page.click("button")
+        await page.wait_for_url("**/thanks")
+        assert await direction(page, "h1") == "ltr"
+        assert await overflow(page) <= 0
+        assert await violations(page) == []
+        if SCREENSHOTS:
+            await page.screenshot(path=f"{SCREENSHOTS}/thanks_arabic_320.png", full_page=True)
+
+
+async def direction(page, selector):
+    return await page.evaluate("one => getComputedStyle(document.querySelector(one)).direction", selector)
+
+
+async def test_forced_colours_leave_borders_and_the_chosen_key(site):
+    styles = """() => [...document.querySelectorAll('.key span, textarea, .button, .ticket')]
+        .filter(one => one.checkVisibility()).map(one => {
+          const style = getComputedStyle(one);
+          return [one.className || one.tagName, style.borderTopStyle, parseFloat(style.borderTopWidth), style.backgroundColor];
+        })"""
+    async with site.page() as page:
+        await page.emulate_media(forced_colors="active")
+        await page.goto(f"{site.url}{site.link}?score=9")
+        found = await page.evaluate(styles)
+        assert len(found) == 13
+        assert [each for each in found if each[1] != "solid" or each[2] < 1] == []
+        fills = [each[3] for each in found[:11]]
+        assert fills.count(fills[9]) == 1, "the chosen key alone is filled"
+        assert await page.evaluate("getComputedStyle(document.querySelector('.key input')).opacity") == "0"
+        if SCREENSHOTS:
+            await page.screenshot(path=f"{SCREENSHOTS}/survey_forced.png", full_page=True)
+        await page.click("button")
+        await page.wait_for_url("**/thanks")
+        found = await page.evaluate(styles)
+        assert [each for each in found if each[1] != "solid" or each[2] < 1] == []
+        assert "ticket" in [each[0] for each in found]
+        if SCREENSHOTS:
+            await page.screenshot(path=f"{SCREENSHOTS}/thanks_forced.png", full_page=True)
 
 
 async def test_a_survey_weighs_little_and_needs_neither_script_nor_cookie(context, brand, site):

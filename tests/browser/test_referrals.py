@@ -11,7 +11,17 @@ from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.referrals.models import Code, Referrer
 from app.referrals.routes import router
-from tests.support.browser import Site, View, app_of, check_page, needs_chromium, serve, weights
+from tests.support.browser import (
+    Site,
+    View,
+    app_of,
+    check_page,
+    needs_chromium,
+    overflow,
+    serve,
+    violations,
+    weights,
+)
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order
 from tests.support.factories.programme import set_terms
@@ -58,6 +68,24 @@ async def test_the_friends_page_is_accessible(
     site: Site, context: AppContext, code: Code, views: list[View]
 ) -> None:
     await check_page(site, "friend", await friend_path(context, code), views)
+
+
+async def test_a_friends_page_that_gives_each_a_code_is_accessible(
+    site: Site, context: AppContext, brand: Brand, shop: Shop, views: list[View]
+) -> None:
+    await set_terms(context, brand, {"offer": {"code_per": "friend"}})
+    share = await make_referrer(context, brand, shop, first_name="Bea")
+    async with context.sessions.begin() as session:
+        await session.execute(update(Code).values(expires_at=NOW.replace(year=2126)))
+    path = await friend_path(context, share)
+    diagonal = [view for place, view in enumerate(views) if place in {0, 3, 4, 7}]
+    await check_page(site, "friend_own", path, diagonal)
+    async with site.page(width=320) as page:
+        await page.goto(site.url + path)
+        await page.click("text=Get my code")
+        assert await page.is_visible(".code")
+        assert await violations(page) == []
+        assert await overflow(page) <= 0
 
 
 async def test_the_page_of_an_expired_code_is_accessible(

@@ -109,12 +109,17 @@ def _arrays(
 
 
 def _array(values: Sequence[Any], of: TypeEngine[Any]) -> str | list[str | None]:
-    """The values as a PostgreSQL array; texts in JSON as a list of them.
+    """The values as a PostgreSQL array; texts in JSON as a list of them."""
+    if isinstance(of, JSON):
+        return [None if value is None else to_json(value) for value in values]
+    return array_text(values)
+
+
+def array_text(values: Sequence[Any]) -> str:
+    """The values as a PostgreSQL array, for a text `CAST(CAST(:name AS text) AS uuid[])`.
 
     It is JSON but for the braces: quotes and backslashes are escaped alike, and `null` is the same.
     """
-    if isinstance(of, JSON):
-        return [None if value is None else to_json(value) for value in values]
     array = to_json(values)
     if "\\" in array and _CONTROL.search(array):
         array = f"[{','.join(map(_element, values))}]"

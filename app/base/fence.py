@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from app.base.db import Sessions
 from app.base.journal import Journal, JournalWriter, Record, last_numbers
 from app.base.log import logger
 from app.base.models import Installation, JournalPosition
+from app.base.prepared import Prepared
 
 log = logger(__name__)
 
@@ -164,15 +165,23 @@ async def reserve(session: AsyncSession, journal: Journal) -> Reservation:
     # While the database is asked, other tasks reserve numbers of their own.
     number = writer.number
     journal.is_unmarked = True
-    reserved = await session.scalar(
-        update(JournalPosition)
-        .where(JournalPosition.writer == writer.name, JournalPosition.number >= writer.known)
-        .values(number=func.greatest(JournalPosition.number, number))
-        .returning(JournalPosition.number)
-    )
-    if reserved is None:
+    given = {"of_writer": writer.name, "reserved": number, "known": writer.known}
+    if not await _RESERVE.run(session, **given):
         raise JournalAheadError
     return Reservation(writer, number)
+
+
+_RESERVE = Prepared(
+    update(JournalPosition)
+    .where(
+        JournalPosition.writer == bindparam("of_writer"),
+        JournalPosition.number >= bindparam("known", type_=JournalPosition.number.type),
+    )
+    .values(
+        number=func.greatest(JournalPosition.number, bindparam("reserved", type_=JournalPosition.number.type))
+    ),
+    tuple,
+)
 
 
 async def mark(sessions: Sessions, journal: Journal) -> None:

@@ -66,6 +66,11 @@ async def begin_probe(session: AsyncSession, provider: str, *, now: datetime) ->
     )
 
 
+def says_nothing(results: Sequence[Result], provider: str, known: Mapping[str, Circuit]) -> bool:
+    """Whether `record_calls` would change nothing: a provider without a known failure works."""
+    return provider not in known and works(results)
+
+
 async def record_calls(
     session: AsyncSession,
     provider: str,

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import array_text
 from app.base.context import AppContext
 from app.base.fence import Reservation, reserve
 from app.base.precedence import PIECE
@@ -46,8 +47,9 @@ _BEGIN = Prepared(
     text("""
     WITH claimed AS (
         SELECT * FROM unnest(
-                CAST(:ids AS uuid[]), CAST(:attempt_ids AS uuid[]), CAST(:numbers AS smallint[]),
-                CAST(:providers AS text[]), CAST(:addresses AS text[]), CAST(:versions AS bytea[]))
+                CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:attempt_ids AS text) AS uuid[]),
+                CAST(CAST(:numbers AS text) AS smallint[]), CAST(CAST(:providers AS text) AS text[]),
+                CAST(CAST(:addresses AS text) AS text[]), CAST(CAST(:versions AS text) AS bytea[]))
             AS claimed (id, attempt_id, number, provider, address, version_id)
     ), marked AS (
         UPDATE messages SET status = 'sending', claimed_at = :now, attempts = claimed.number,
@@ -168,9 +170,7 @@ async def _begin(
     now: datetime,
 ) -> None:
     if claimed:
-        given = {
-            "brand_id": brand_id,
-            "now": now,
+        arrays: dict[str, list[object]] = {
             "ids": [message.message_id for message in claimed],
             "attempt_ids": [message.attempt_id for message in claimed],
             "numbers": [message.number for message in claimed],
@@ -178,7 +178,8 @@ async def _begin(
             "addresses": [message.address for message in claimed],
             "versions": [message.version.id for message in claimed],
         }
-        await _BEGIN.run(session, **given)
+        given = {name: array_text(values) for name, values in arrays.items()}
+        await _BEGIN.run(session, brand_id=brand_id, now=now, **given)
 
 
 async def _drop(

@@ -24,7 +24,7 @@ from app.base.turns import Sweep
 from app.brands.programme import Channel
 from app.messaging.accounts import channels_with_accounts
 from app.messaging.circuit_rules import Circuit
-from app.messaging.circuits import begin_probe, load_circuits, lock_probe, record_calls
+from app.messaging.circuits import begin_probe, load_circuits, lock_probe, record_calls, says_nothing
 from app.messaging.claim import AT_ONCE, Claim, ClaimTerms, claim
 from app.messaging.compose import outgoing_batches
 from app.messaging.due_messages import ClaimedMessage
@@ -142,9 +142,7 @@ class Sender:
             return shared.with_own((await self.own.load(session, [brand_id])).get(brand_id, {}))
 
     async def work(self, brand_id: int, now: datetime) -> int:
-        """Send claims of a brand's messages for about `TURN_SECONDS`, some beside each other.
-
-        Returns how many rows changed state.
+        """Send claims of a brand's messages for about `TURN_SECONDS`; returns how many rows changed.
 
         While claims are with the provider the next is made, as long as claims come back full and
         none has failed.
@@ -266,13 +264,8 @@ class Sender:
 
         await self._give_way()
         await retry_unavailable(record, name="outcomes", seconds=RECORD_SECONDS)
-        async with self.context.sessions() as session:
-            circuit = await record_calls(session, name, results, self.circuits, probe=sending.probe, now=now)
-            await session.commit()
-        if circuit is None:
-            self.circuits.pop(name, None)
-        else:
-            self.circuits[name] = circuit
+        if sending.probe is not None or not says_nothing(results, name, self.circuits):
+            await self._record_calls(name, results, sending)
         log.info(
             "sent",
             brand=batch.brand_id,
@@ -283,6 +276,15 @@ class Sender:
                 isinstance(result, OutsideError) and result.outcome is Outcome.unknown for result in results
             ),
         )
+
+    async def _record_calls(self, name: str, results: Sequence[Result], sending: "_Sending") -> None:
+        async with self.context.sessions.begin() as session:
+            circuit = await record_calls(
+                session, name, results, self.circuits, probe=sending.probe, now=sending.now
+            )
+        self.circuits.pop(name, None)
+        if circuit is not None:
+            self.circuits[name] = circuit
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Decisions:
         self._quiet_hours = quiet_hours
         self._people = people
         self._now = now
-        self._languages: dict[str, str] = {}
+        self._versions: dict[tuple[str, Channel, str, UUID], VersionContent] = {}
         self.claimed: list[ClaimedMessage] = []
         self.deferred: list[tuple[UUID, datetime]] = []
         self.dropped: list[tuple[UUID, MessageStatus, str]] = []
@@ -137,9 +137,11 @@ class Decisions:
     def _claimed(
         self, row: DueMessage, template: TemplateSpec, channel: Channel, params: Params, address: str
     ) -> ClaimedMessage:
-        language = self._languages.get(row.locale)
-        if language is None:
-            language = self._languages[row.locale] = self._brand.language_for(row.locale)
+        # One object for all that share it: comparing contents costs more than the rest.
+        key = row.template, channel, row.locale, row.shop_id
+        version = self._versions.get(key)
+        if version is None:
+            version = self._versions[key] = self._version_of(template, channel, row.locale, row.shop_id)
         return ClaimedMessage(
             message_id=row.id,
             attempt_id=new_id(),
@@ -154,11 +156,12 @@ class Decisions:
             locale=row.locale,
             template_params=params,
             address=address,
-            version=current_version(
-                template,
-                channel,
-                language,
-                self._brandings[row.shop_id],
-                self._texts.replaced(template, channel, language),
-            ),
+            version=version,
         )
+
+    def _version_of(
+        self, template: TemplateSpec, channel: Channel, locale: str, shop_id: UUID
+    ) -> VersionContent:
+        language = self._brand.language_for(locale)
+        texts = self._texts.replaced(template, channel, language)
+        return current_version(template, channel, language, self._brandings[shop_id], texts)

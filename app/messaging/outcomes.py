@@ -4,12 +4,14 @@ What a provider event has proved meanwhile is never undone.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import array_text
 from app.base.context import AppContext
 from app.base.errors import OutsideError
 from app.base.prepared import Prepared
@@ -20,13 +22,21 @@ from app.messaging.due_messages import ClaimedMessage
 from app.messaging.provider_event_rules import SUPPRESSIONS
 from app.messaging.providers.protocol import Accepted, Result
 from app.messaging.rules import AttemptDecision, RecipientRefused, decide_attempt
+from app.messaging.templates import find_template
 
-# Every writer locks messages before attempts, in the order of their ids.
+
+def _as_it_is(row_id: UUID | None) -> UUID | None:
+    return row_id
+
+
+# Every writer locks messages before attempts, in the order of their ids. By a statement of its own,
+# and with the driver's array: where a table's statistics are of when it was empty, one statement
+# compares each row with each, and a text is made into an array for each row.
 _LOCK = Prepared(
-    text(
-        "SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))"
-        " ORDER BY id FOR UPDATE"
-    ),
+    text("""
+        SELECT FROM messages WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))
+        ORDER BY id FOR UPDATE
+    """),
     tuple,
 )
 # A message that is being sent has a reason only by `cancel_messages`: it must not be sent again.
@@ -44,14 +54,16 @@ _MESSAGES = Prepared(
         due_at = coalesce(result.due_at, messages.due_at),
         at_once = messages.at_once AND result.status <> 'planned',
         sent_at = CASE WHEN result.status = 'accepted' THEN :now ELSE messages.sent_at END
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS smallint[]), CAST(:statuses AS text[]),
-                CAST(:reasons AS text[]), CAST(:due_at AS timestamptz[]), CAST(:counts AS boolean[]))
+    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:numbers AS text) AS smallint[]),
+                CAST(CAST(:statuses AS text) AS text[]), CAST(CAST(:reasons AS text) AS text[]),
+                CAST(CAST(:due_at AS text) AS timestamptz[]), CAST(CAST(:counts AS text) AS boolean[]))
         AS result (id, number, status, reason, due_at, counts)
     WHERE messages.brand_id = :brand_id AND messages.id = result.id AND messages.attempts = result.number
       AND (messages.status = 'sending'
            OR (messages.status IN ('unknown', 'review') AND result.status = 'accepted'))
+    RETURNING CASE messages.status WHEN 'accepted' THEN messages.id END
 """),
-    tuple,
+    _as_it_is,
 )
 _ATTEMPTS = Prepared(
     text("""
@@ -59,8 +71,8 @@ _ATTEMPTS = Prepared(
         status = CASE WHEN attempts.status = 'accepted' THEN attempts.status ELSE result.status END,
         provider_ref = coalesce(attempts.provider_ref, result.provider_ref), error = result.error,
         finished_at = coalesce(attempts.finished_at, :now)
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:refs AS text[]),
-                CAST(:errors AS text[]))
+    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:statuses AS text) AS text[]),
+                CAST(CAST(:refs AS text) AS text[]), CAST(CAST(:errors AS text) AS text[]))
         AS result (id, status, provider_ref, error)
     WHERE attempts.brand_id = :brand_id AND attempts.id = result.id
 """),
@@ -84,28 +96,46 @@ async def record_results(
     decisions = _decide(messages, results)
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
     await _suppress_refused(session, context, brand_id, messages, results, now)
-    ids = [message.message_id for message in messages]
-    await _LOCK.run(session, brand_id=brand_id, ids=ids)
-    await _MESSAGES.run(
-        session,
-        brand_id=brand_id,
-        now=now,
-        ids=ids,
-        numbers=[message.number for message in messages],
-        statuses=[decision.message.value for decision in decisions],
-        reasons=[decision.reason for decision in decisions],
-        due_at=[None if decision.wait is None else now + decision.wait for decision in decisions],
-        counts=[decision.counts for decision in decisions],
-    )
-    await _ATTEMPTS.run(
-        session,
-        brand_id=brand_id,
-        now=now,
-        ids=[message.attempt_id for message in messages],
-        statuses=[decision.attempt.value for decision in decisions],
-        refs=[result.provider_ref if isinstance(result, Accepted) else None for result in results],
-        errors=[result.reason if isinstance(result, OutsideError) else None for result in results],
-    )
+    of_messages: dict[str, list[object]] = {
+        "ids": [message.message_id for message in messages],
+        "numbers": [message.number for message in messages],
+        "statuses": [decision.message for decision in decisions],
+        "reasons": [decision.reason for decision in decisions],
+        "due_at": [None if decision.wait is None else now + decision.wait for decision in decisions],
+        "counts": [decision.counts for decision in decisions],
+    }
+    await _LOCK.run(session, brand_id=brand_id, ids=of_messages["ids"])
+    accepted = await _MESSAGES.all(session, brand_id=brand_id, now=now, **_bound(of_messages))
+    of_attempts: dict[str, list[object]] = {
+        "ids": [message.attempt_id for message in messages],
+        "statuses": [decision.attempt for decision in decisions],
+        "refs": [result.provider_ref if isinstance(result, Accepted) else None for result in results],
+        "errors": [result.reason if isinstance(result, OutsideError) else None for result in results],
+    }
+    await _ATTEMPTS.run(session, brand_id=brand_id, now=now, **_bound(of_attempts))
+    await _report_accepted(session, brand_id, messages, set(accepted), now)
+
+
+def _bound(arrays: Mapping[str, Sequence[object]]) -> dict[str, str]:
+    return {name: array_text(values) for name, values in arrays.items()}
+
+
+async def _report_accepted(
+    session: AsyncSession,
+    brand_id: int,
+    messages: Sequence[ClaimedMessage],
+    accepted: Collection[UUID | None],
+    now: datetime,
+) -> None:
+    """Tell the templates' packages which subjects' messages were accepted just now."""
+    subjects: dict[str, list[UUID]] = defaultdict(list)
+    for message in messages:
+        if message.message_id in accepted:
+            subjects[message.version.template].append(message.subject_id)
+    for name, subject_ids in sorted(subjects.items()):
+        template = find_template(name)
+        if template is not None and template.when_accepted is not None:
+            await template.when_accepted(session, brand_id, subject_ids, now)
 
 
 def _decide(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> list[AttemptDecision]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
+from app.base.batch import array_text
+from app.base.db import to_json
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.brands.programme import Channel
@@ -53,6 +54,7 @@ def _as_it_is(row_id: UUID) -> UUID:
 
 
 # Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
+# Each is bound as one text (`array_text`).
 _INSERT = Prepared(
     text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
@@ -60,11 +62,13 @@ _INSERT = Prepared(
                           attempts, unknowns, refusals, possible_duplicate, trial)
     SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
            'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, 0, false, trial
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:customer_ids AS uuid[]), CAST(:shop_ids AS uuid[]),
-                CAST(:templates AS text[]), CAST(:subject_ids AS uuid[]), CAST(:steps AS smallint[]),
-                CAST(:channels AS text[]), CAST(:priorities AS text[]), CAST(:addresses AS text[]),
-                CAST(:locales AS text[]), CAST(:template_params AS text[]), CAST(:at_once AS boolean[]),
-                CAST(:due_at AS timestamptz[]), CAST(:trials AS boolean[]))
+    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:customer_ids AS text) AS uuid[]),
+                CAST(CAST(:shop_ids AS text) AS uuid[]), CAST(CAST(:templates AS text) AS text[]),
+                CAST(CAST(:subject_ids AS text) AS uuid[]), CAST(CAST(:steps AS text) AS smallint[]),
+                CAST(CAST(:channels AS text) AS text[]), CAST(CAST(:priorities AS text) AS text[]),
+                CAST(CAST(:addresses AS text) AS text[]), CAST(CAST(:locales AS text) AS text[]),
+                CAST(CAST(:template_params AS text) AS text[]), CAST(CAST(:at_once AS text) AS boolean[]),
+                CAST(CAST(:due_at AS text) AS timestamptz[]), CAST(CAST(:trials AS text) AS boolean[]))
          AS new (id, customer_id, shop_id, template, subject_id, step, channel, priority, address,
                  locale, template_params, at_once, due_at, trial)
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
@@ -121,8 +125,7 @@ async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequenc
 
 def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:
     """The messages as arrays of `_INSERT`, with new ids."""
-    params = [stored_params(message.template, message.template_params) for message in messages]
-    return {
+    arrays: dict[str, list[object]] = {
         "ids": [new_id() for _ in messages],
         "customer_ids": [message.customer_id for message in messages],
         "shop_ids": [message.shop_id for message in messages],
@@ -133,11 +136,14 @@ def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:
         "priorities": [message.template.priority.value for message in messages],
         "addresses": [message.address for message in messages],
         "locales": [message.locale for message in messages],
-        "template_params": [orjson.dumps(values).decode() for values in params],
+        "template_params": [
+            to_json(stored_params(message.template, message.template_params)) for message in messages
+        ],
         "at_once": [message.at_once for message in messages],
         "due_at": [message.due_at for message in messages],
         "trials": [message.trial for message in messages],
     }
+    return {name: array_text(values) for name, values in arrays.items()}
 
 
 async def cancel_messages(

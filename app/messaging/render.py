@@ -98,11 +98,28 @@ def render_skeleton(version: VersionContent, params: Params) -> tuple[Content, T
 
     `params` are those of any message of the variant. Tags begin with a new random prefix.
     """
-    names = [name for name, value in params.items() if value is not None and name not in version.choices]
+    # No value is kept that is one person's.
+    decisive = tuple(
+        (name, value if value is None or name in version.choices else "") for name, value in params.items()
+    )
+    content, tags = _skeleton(version, decisive)
     prefix = tag_prefix()
+    parts = (part.replace(_PREFIX, prefix) for part in (content.text, content.subject, content.html))
+    return Content(*parts), {tag.replace(_PREFIX, prefix): value for tag, value in tags.items()}
+
+
+_PREFIX = tag_prefix()
+"""Of the tags in skeletons that are kept, in whose place each batch has a prefix of its own."""
+
+
+@lru_cache(maxsize=1024)
+def _skeleton(version: VersionContent, decisive: tuple[tuple[str, str | None], ...]) -> tuple[Content, Tags]:
+    """The skeleton with `_PREFIX`; a version is told from another by its object."""
+    params = dict(decisive)
+    names = [name for name, value in params.items() if value is not None and name not in version.choices]
     # Letters, digits and dashes alone: nothing that HTML escapes or a header folds.
-    plain = {name: f"-{prefix}{place:02}t-" for place, name in enumerate([*names, *version.links])}
-    escaped = {name: f"-{prefix}{place:02}h-" for place, name in enumerate([*names, *version.links])}
+    plain = {name: f"-{_PREFIX}{place:02}t-" for place, name in enumerate([*names, *version.links])}
+    escaped = {name: f"-{_PREFIX}{place:02}h-" for place, name in enumerate([*names, *version.links])}
     common: dict[str, str | None] = {**version.branding.values()}
     # Choices keep their words, absent parameters stay None: conditions are decided here.
     common |= {"language": language_tag(version.language), **params}

@@ -153,6 +153,9 @@ class AttemptDecision:
     """Whether this is a refusal that counts against the message."""
 
 
+_ACCEPTED = AttemptDecision(AttemptStatus.accepted, MessageStatus.accepted)
+
+
 def decide_attempt(outcome: OutsideError | None, *, refusals: int, unknowns: int) -> AttemptDecision:
     """Decide about one attempt; an `outcome` of None is acceptance.
 
@@ -160,7 +163,7 @@ def decide_attempt(outcome: OutsideError | None, *, refusals: int, unknowns: int
     message, such as an outage or a rejected key, never fails it.
     """
     if outcome is None:
-        return AttemptDecision(AttemptStatus.accepted, MessageStatus.accepted)
+        return _ACCEPTED
     if outcome.outcome is Outcome.unknown:
         last = unknowns + 1 >= MOST_UNKNOWNS
         return AttemptDecision(AttemptStatus.unknown, MessageStatus.review if last else MessageStatus.unknown)

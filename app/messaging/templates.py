@@ -6,14 +6,17 @@ Parameters have neither links nor tokens: these are derived when a message is re
 table opens nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from uuid import UUID
 
 from pydantic import AfterValidator
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.text import one_line
 from app.brands.programme import Channel
@@ -87,6 +90,10 @@ class ParamLink:
 
 
 Link = TokenLink | ParamLink
+WhenAccepted = Callable[[AsyncSession, int, Sequence[UUID], datetime], Awaitable[None]]
+"""Called in the transaction that records that a provider accepted messages of a template: with the
+brand's number, the subjects of these messages and the time. Their rows are locked: it must not wait
+for another lock. What a provider reports later by itself is not passed to it."""
 UNSUBSCRIBE = "unsubscribe_link"
 """The link that every template to customers has, and their mails' List-Unsubscribe header."""
 
@@ -114,6 +121,7 @@ class TemplateSpec:
     to_staff: bool = False
     """Its messages go to the address that they were queued with, have no customer and nothing to
     unsubscribe from."""
+    when_accepted: WhenAccepted | None = None
 
     @cached_property
     def param_list(self) -> tuple[Param, ...]:

@@ -134,7 +134,7 @@ def _link(stored: Mapping[str, str]) -> Link:
     return ParamLink(stored["path"], stored["param"])
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def current_version(
     spec: TemplateSpec,
     channel: Channel,
@@ -146,13 +146,13 @@ def current_version(
 
     `texts` are the brand's own, as `own_texts.OwnTexts.replaced` returns them.
     """
-    parts = template_parts(spec.name, channel)
+    parts, translations = shared_parts(spec.name, channel, language)
     return VersionContent(
         template=spec.name,
         channel=channel,
         language=language,
         parts=parts,
-        translations=translated(parts.values(), language),
+        translations=translations,
         params=tuple(param.name for param in spec.param_list),
         links=dict(spec.all_links),
         dates=spec.names_of(ParamKind.date),
@@ -160,6 +160,13 @@ def current_version(
         branding=branding,
         texts=dict(texts),
     )
+
+
+@lru_cache(maxsize=512)
+def shared_parts(name: str, channel: Channel, language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The parts and translations that the versions of all brands share."""
+    parts = template_parts(name, channel)
+    return parts, translated(parts.values(), language)
 
 
 def template_parts(name: str, channel: Channel) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """What sending, reminding and expiring share: batches of due surveys, locked and written back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +9,7 @@ from sqlalchemy import ColumnElement, DateTime, Integer, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import arrays_of, as_row, bound_recordset, in_bound_ids
+from app.base.batch import arrays_of, bound_recordset, in_bound_ids
 from app.base.prepared import Prepared
 from app.brands.programme import Channel, Programme
 from app.customers.models import Customer
@@ -21,8 +20,7 @@ BATCH = 500
 """Rows per transaction: few, so that a page that waits for one of their customers waits briefly."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyState:
+class SurveyState(NamedTuple):
     """The columns of a survey that a batch may change, by its `id`."""
 
     id: UUID
@@ -151,7 +149,7 @@ def _as_it_is(row_id: UUID) -> UUID:
 
 async def write_states(session: AsyncSession, brand_id: int, states: Sequence[SurveyState]) -> None:
     """Write the changed columns of these surveys, in one statement."""
-    rows = [as_row(state) for state in states]
+    rows = [state._asdict() for state in states]
     await _WRITE.run(session, of_brand=brand_id, **arrays_of(rows, _WRITTEN))
 
 

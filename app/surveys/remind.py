@@ -1,6 +1,5 @@
 """Remind customers who did not answer, a few times per survey at most."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import and_
@@ -46,15 +45,15 @@ async def remind_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, no
             expires_at=survey.expires_at,
             now=now,
         )
-        state = replace(
-            state_of(survey), reminder_due_at=decision.until if isinstance(decision, Deferred) else None
+        state = state_of(survey)._replace(
+            reminder_due_at=decision.until if isinstance(decision, Deferred) else None
         )
         if isinstance(decision, Send):
             messages.append(
                 survey_message(survey, gathered, REMINDER, decision.channel, step=number, now=now)
             )
             next_at = next_reminder_at(programme, number, now=now)
-            state = replace(state, reminders_sent=number, reminder_due_at=next_at)
+            state = state._replace(reminders_sent=number, reminder_due_at=next_at)
         states.append(state)
     await write_states(session, brand_id, states)
     await queue_messages(session, brand_id, messages)

@@ -1,7 +1,7 @@
 """Send due surveys: check each once more, then queue its message, defer it or skip it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from uuid import UUID
@@ -144,8 +144,7 @@ def _decided(
     state = state_of(survey)
     match decision:
         case Send():
-            return replace(
-                state,
+            return state._replace(
                 status=SurveyStatus.queued,
                 channel=decision.channel,
                 queued_at=now,
@@ -156,13 +155,12 @@ def _decided(
             deferral = StoredDeferral(
                 reason=decision.why.value, until=decision.until.isoformat(), at=now.isoformat()
             )
-            return replace(
-                state,
+            return state._replace(
                 due_at=decision.until,
                 deferred_reason=decision.why,
                 deferrals=[*deferrals_of(survey), deferral],
             )
         case Skipped():
-            return replace(state, status=SurveyStatus.skipped, reason=decision.reason)
+            return state._replace(status=SurveyStatus.skipped, reason=decision.reason)
         case _:
             assert_never(decision)

@@ -14,6 +14,7 @@ from app.messaging.templates import (
     register,
 )
 from app.messaging.text_rules import TextBlock
+from app.surveys.accepted import mark_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ SURVEY = register(
         _SAMPLE,
         subject_prefix="sur",
         links=_LINKS,
+        when_accepted=mark_sent,
         blocks=_blocks(
             ("One question about your order from %(shop)s", "One question from %(shop)s"),
             ("thank you for your order. One question:", "we have one question:"),

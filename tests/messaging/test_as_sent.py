@@ -20,7 +20,7 @@ from app.messaging.models import Message, TemplateVersion
 from app.messaging.providers.protocol import Content, OutgoingBatch
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.render import MASK, fill
-from app.messaging.versions import current_version
+from app.messaging.versions import current_version, shared_parts
 from tests.support.constants import NOW
 from tests.support.factories.messages import GRACE, queue, the_message
 from tests.support.fakes.scripted import Scripted, both, lose
@@ -50,12 +50,14 @@ def change_files(monkeypatch: pytest.MonkeyPatch, folder: Path, subject: str) ->
         (mail / name).write_text(source)
     monkeypatch.setattr(versions, "FOLDER", folder)
     current_version.cache_clear()
+    shared_parts.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _no_version_of_changed_files_is_left() -> object:
     yield
     current_version.cache_clear()
+    shared_parts.cache_clear()
 
 
 def received(batch: OutgoingBatch) -> Content:

@@ -19,7 +19,7 @@ from app.messaging.providers.protocol import Content
 from app.messaging.render import fill
 from app.messaging.sources import translatable
 from app.messaging.templates import TemplateSpec, registered
-from app.messaging.versions import current_version, template_parts
+from app.messaging.versions import current_version, shared_parts, template_parts
 from app.surveys.templates import SURVEY
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue, the_message
@@ -45,8 +45,10 @@ msgstr "Sie erhalten dies, weil Sie am %(ordered_on)s bei %(shop)s \\"%(item_tit
 @pytest.fixture(autouse=True)
 def _each_test_reads_its_own_catalogs() -> Iterator[None]:
     current_version.cache_clear()
+    shared_parts.cache_clear()
     yield
     current_version.cache_clear()
+    shared_parts.cache_clear()
 
 
 def entries(template: TemplateSpec) -> str:

@@ -3,9 +3,10 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from app.base.due import run_until_idle
+from app.base.due import run_until_idle, sweep_once
 from app.messaging.models import Message
 from app.surveys.confirm import confirm_sent
+from app.surveys.models import Survey
 from app.surveys.sweep import sweep
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
@@ -21,7 +22,8 @@ async def test_a_survey_is_sent_once_a_provider_has_accepted_it(context, brand, 
     await advance(context)
     queued = await survey_of(context, brand, order_id)
     assert (queued.status, queued.queued_at, queued.sent_at) == ("queued", NOW, None)
-    await deliver(context)
+    # Where the acceptance is recorded: no sweep of surveys has run since.
+    await sweep_once(both(context, Scripted()), NOW)
     sent = await survey_of(context, brand, order_id)
     assert (sent.status, sent.queued_at, sent.sent_at) == ("sent", NOW, NOW)
 
@@ -45,6 +47,29 @@ async def test_a_refused_survey_stays_queued_without_reminders_until_it_expires(
     await advance(context, NOW + 30 * DAY)
     expired = await survey_of(context, brand, order_id)
     assert (expired.status, expired.sent_at) == ("expired", None)
+
+
+async def test_a_survey_that_is_locked_when_its_message_is_accepted_is_marked_by_the_sweep(
+    context, brand, shop
+):
+    order_ids = [
+        await make_delivered_order(context, brand, shop, await make_customer(context, brand))
+        for _ in range(2)
+    ]
+    await advance(context)
+    provider = both(context, Scripted())
+    async with context.sessions.begin() as session:
+        locked = await session.get(
+            Survey, (brand.id, (await survey_of(context, brand, order_ids[0])).id), with_for_update=True
+        )
+        # Whoever has the survey may wait for its message: recording must not wait for the survey.
+        await asyncio.wait_for(sweep_once(provider, NOW), 20)
+        assert locked is not None
+        statuses = [(await survey_of(context, brand, order_id)).status for order_id in order_ids]
+        assert statuses == ["queued", "sent"]
+    await sweep_once(sweep(context), NOW)
+    found = await survey_of(context, brand, order_ids[0])
+    assert (found.status, found.sent_at) == ("sent", NOW)
 
 
 async def test_concurrent_sweeps_confirm_each_survey_once(context, brand, shop):

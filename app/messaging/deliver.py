@@ -142,7 +142,7 @@ class Sender:
             return shared.with_own((await self.own.load(session, [brand_id])).get(brand_id, {}))
 
     async def work(self, brand_id: int, now: datetime) -> int:
-        """Send claims of a brand's messages for about `TURN_SECONDS`; returns how many rows changed.
+        """Send claims of a brand's messages for some `TURN_SECONDS`; returns how many rows changed.
 
         While claims are with the provider the next is made, as long as claims come back full and
         none has failed.

@@ -105,6 +105,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
         await skip_history(session, brand.id, [each for each in orders if each not in known_before])
         # No fact about an order of history changes why its survey is skipped; its customer may.
         await schedule_surveys(session, tokens, brand, _unique(edited), now=now)
+        await _reconsider_surveys(batch, events, customers)
         return
     await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
     await _reconsider_surveys(batch, events, customers)

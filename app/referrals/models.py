@@ -60,7 +60,8 @@ class Referrer(Base):
     shop_id: Mapped[UUID]
     """The shop to which the share link leads."""
     survey_id: Mapped[UUID | None]
-    """The survey whose response made them a referrer; None for an imported one."""
+    """The survey whose response made them a referrer, a trial's only until they answered another;
+    None for an imported one."""
     revoked_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 

@@ -116,13 +116,21 @@ class _MadeReferrer(NamedTuple):
 
 # A code of the pool has its publication already, which is live.
 # A slug or a code that exists already leaves its row out; the next try draws another. Rows are
-# locked and inserted in the order of customers.
+# locked and inserted in the order of customers. Whom a trial made a referrer belongs to their first
+# response to a real survey: figures leave out the referrers of trials. Surveys belong to a package
+# above this one and are known by the table's name alone.
 _NEW_REFERRERS = Prepared(
     text(f"""
     WITH given AS MATERIALIZED ({_GIVEN}), present AS MATERIALIZED (
         SELECT id, customer_id, slug, shop_id, survey_id, revoked_at FROM referrers
         WHERE brand_id = :brand_id AND customer_id IN (SELECT customer_id FROM given)
         ORDER BY customer_id FOR NO KEY UPDATE
+    ), real AS (
+        UPDATE referrers SET survey_id = given.survey_id
+        FROM present JOIN given ON given.customer_id = present.customer_id
+        WHERE referrers.brand_id = :brand_id AND referrers.id = present.id
+          AND NOT given.trial AND given.survey_id IS NOT NULL
+          AND EXISTS (SELECT FROM surveys WHERE brand_id = :brand_id AND id = present.survey_id AND trial)
     ), made AS (
         INSERT INTO referrers (brand_id, id, customer_id, slug, shop_id, survey_id)
         SELECT :brand_id, referrer_id, customer_id, slug, shop_id, survey_id FROM given

@@ -129,6 +129,34 @@ async def test_a_tick_counts_only_where_no_confirmation_is_awaited(
     assert await reasons(context) == [("skipped", "no_consent") if skipped else ("planned", None)]
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_a_skip_does_not_depend_on_when_the_shop_reports_the_customer(
+    context: AppContext, brand: Brand, shop: Shop, is_first: bool
+) -> None:
+    german = {"billing_address": BILLING | {"country_code": "DE"}}
+    unasked = order(1, **german)
+    nameless = order(2, email=None, contact_email=None, customer={"id": 8})
+    told = [
+        ("customers/update", {"id": 8, "email": "ida@example.com"}),
+        (
+            "customers_email_marketing_consent/update",
+            {
+                "customer_id": 7,
+                "email_address": "uma@example.com",
+                "email_marketing_consent": consent_of("subscribed", 0),
+            },
+        ),
+    ]
+    ordered = [("orders/paid", unasked), ("orders/paid", nameless)]
+    if not is_first:
+        await arrive(context, shop, *ordered)
+        assert await reasons(context) == [("skipped", "no_consent"), ("skipped", "no_address")]
+    await arrive(context, shop, *told)
+    if is_first:
+        await arrive(context, shop, *ordered)
+    assert await reasons(context) == [("planned", None), ("planned", None)]
+
+
 async def test_the_topics_about_consent_are_read(context: AppContext, brand: Brand, shop: Shop) -> None:
     await arrive(context, shop, ("orders/paid", order(1)))
     assert await reasons(context) == [("planned", None)]

@@ -13,6 +13,7 @@ from app.insight.periods import Period
 from app.orders.models import Order
 from app.platforms.checkout.parse import read_order
 from app.platforms.fields import Fields
+from app.referrals.models import Code, Referrer
 from app.referrals.rules import RedemptionStatus
 from app.surveys.respond import NewResponse, record_response
 from app.surveys.rules import SkipReason, SurveyStatus
@@ -101,6 +102,21 @@ async def test_a_trial_is_in_no_figure(context, brand, shop):
     assert (found.counts.responses, found.rate.delivered, len(found.latest)) == (1, 1, 1)
     assert (found.funnel.stages.orders, found.funnel.stages.promoters) == (1, 1)
     assert (found.funnel.stages.offers_delivered, found.activity.offers) == (1, 1)
+
+
+async def test_an_insider_counts_once_they_answered_about_a_real_order(context, brand, shop):
+    lea = await make_customer(context, brand)
+    await answered(context, brand, shop, lea, trial=True)
+    async with context.sessions() as session:
+        code = (await session.scalars(select(Code))).one()
+    await friend_orders(context, brand, shop, code.code)
+    assert (await figures(context, brand)).funnel.stages.redemptions == 0
+    real = await answered(context, brand, shop, lea, trial=False)
+    await answered(context, brand, shop, lea, trial=True)
+    stages = (await figures(context, brand)).funnel.stages
+    assert (stages.orders, stages.promoters, stages.redemptions) == (2, 1, 1)
+    async with context.sessions() as session:
+        assert await session.scalar(select(Referrer.survey_id)) == real.id
 
 
 async def test_a_friends_trial_is_in_no_figure_and_no_budget(context, brand, shop):

@@ -1,6 +1,6 @@
 """Credit in a checkout: whose it is, how much there is, and its reservation for an order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from app.ledger.models import CreditAccount, CreditReservation
 from app.ledger.rules import ReservationStatus
 from app.referrals.models import Referrer
 from app.referrals.reward_rules import Balance, balance_of
-from app.referrals.shop_credits import find_holding_shop
+from app.referrals.shop_credits import find_holding_shop, find_holding_slugs
 from app.referrals.spend import load_shares
 
 NOTHING = Balance(0, 0, 0, 0)
@@ -66,9 +66,14 @@ async def find_balances(
         .where(CreditAccount.brand_id == brand_id, CreditAccount.referrer_id == referrer_id)
         .order_by(CreditAccount.currency)
     )
-    return {
+    found = {
         account.currency: await _balance(session, account, await _open(session, account, now=now), now=now)
         for account in accounts.all()
+    }
+    shops = await find_holding_slugs(session, brand_id, referrer_id) if found else {}
+    return {
+        currency: replace(balance, available=0, shop=shops[currency]) if currency in shops else balance
+        for currency, balance in found.items()
     }
 
 

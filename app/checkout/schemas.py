@@ -135,7 +135,8 @@ class BalanceShape(ApiModel):
     """Credit in one currency.
 
     `balance` is what is left, negative where more was spent than a refund left later; `frozen` and
-    `reserved` are parts of it, `available` is what can be reserved now.
+    `reserved` are parts of it, `available` is what can be reserved now: nothing where `shop` names
+    the connected shop that holds it.
     """
 
     currency: str
@@ -143,6 +144,9 @@ class BalanceShape(ApiModel):
     frozen: str
     reserved: str
     available: str
+    shop: str | None = Field(
+        default=None, description="The slug of the connected shop in whose cart alone it is spent."
+    )
 
     @classmethod
     def of(cls, balance: Balance, currency: str) -> Self:
@@ -153,6 +157,7 @@ class BalanceShape(ApiModel):
             frozen=to_text(balance.frozen, currency),
             reserved=to_text(balance.reserved, currency),
             available=to_text(balance.available, currency),
+            shop=balance.shop,
         )
 
 
@@ -169,6 +174,7 @@ class CreditBalance(ApiModel):
     frozen: str | None = None
     reserved: str | None = None
     available: str | None = None
+    shop: str | None = None
     by_currency: Sequence[BalanceShape]
 
 

@@ -87,13 +87,15 @@ class Balance:
     """A referrer's credit in one currency, in minor units.
 
     `total` is what is left of rewards, less what was spent beyond a reward that a refund reduced
-    later; `available` is what can be reserved now.
+    later; `available` is what can be reserved now: nothing where a connected shop holds it.
     """
 
     total: int
     frozen: int
     reserved: int
     available: int
+    shop: str | None = None
+    """The slug of the connected shop that holds it, in whose cart alone it is spent."""
 
 
 def balance_of(shares: Sequence[CreditShare], reserved: int, *, now: datetime) -> Balance:

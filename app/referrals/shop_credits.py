@@ -226,6 +226,16 @@ async def find_holding_shop(
     )
 
 
+async def find_holding_slugs(session: AsyncSession, brand_id: int, referrer_id: UUID) -> dict[str, str]:
+    """The slugs of the shops that hold a referrer's credit, by currency."""
+    rows = await session.execute(
+        select(ShopCredit.currency, Shop.slug)
+        .join(Shop, (Shop.brand_id == ShopCredit.brand_id) & (Shop.id == ShopCredit.shop_id))
+        .where(ShopCredit.brand_id == brand_id, ShopCredit.referrer_id == referrer_id)
+    )
+    return {row.currency: row.slug for row in rows}
+
+
 async def holding_problems(session: AsyncSession) -> list[str]:
     """The shops whose credit could not be brought to what it must be, with a reason each."""
     rows = await session.execute(

@@ -127,6 +127,7 @@ async def test_what_cannot_be_reserved_is_said(client, brand, shop):
         "frozen": "0.00",
         "reserved": "0.00",
         "available": "0.00",
+        "shop": None,
         "by_currency": [
             {
                 "currency": "EUR",
@@ -134,6 +135,7 @@ async def test_what_cannot_be_reserved_is_said(client, brand, shop):
                 "frozen": "0.00",
                 "reserved": "0.00",
                 "available": "0.00",
+                "shop": None,
             }
         ],
     }

@@ -16,15 +16,17 @@ from app.base.due import sweep_once
 from app.base.errors import AppError
 from app.base.money import Money
 from app.base.tokens import Subject
-from app.checkout.credit import find_owner, reserve_credit
+from app.checkout.credit import find_balances, find_owner, reserve_credit
 from app.customers.models import CustomerReference
+from app.demo.fakes.shopify.buying import FakeBuyer, FakeLine, pay_with_credit, place_order
 from app.demo.fakes.shopify.credit_state import FakeAccount
+from app.demo.fakes.shopify.state import FakeShop
 from app.insight.reward_invariants import INVARIANTS
 from app.messaging.models import Message
 from app.orders.facts import record_facts
 from app.orders.models import Order
 from app.platforms.calls import open_platform_session
-from app.platforms.connections import remove_connection
+from app.platforms.connections import remove_connection, save_connection
 from app.platforms.events import DisputeStatus, OrderDisputed
 from app.platforms.models import ShopConnection
 from app.referrals import expire, place_rewards
@@ -32,6 +34,7 @@ from app.referrals.erase import erase_referrals
 from app.referrals.hold_claim import LEASE, claim
 from app.referrals.hold_sweep import Attempt, sweep
 from app.referrals.models import Code, Reward
+from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import KindReason, RewardStatus
@@ -39,11 +42,13 @@ from app.referrals.shop_credit_models import ShopCredit, ShopCreditMove
 from app.referrals.shop_credit_rules import MoveKind
 from app.referrals.shop_credits import holding_problems
 from app.referrals.templates import REWARD
+from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop, connected_shop
 from tests.support.constants import NOW
-from tests.support.factories.orders import change_order
+from tests.support.factories.orders import change_order, make_order
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import balances, friend_orders, make_referrer, owner_of, settle
+from tests.support.fake_shopify import custom_token
 
 GRANTED = NOW + timedelta(days=45)
 OWNER = "gid://shopify/Customer/7"
@@ -165,9 +170,23 @@ async def test_credit_is_in_the_account_before_its_owner_is_told_and_follows_the
 async def test_spent_credit_is_booked_once_and_what_a_refund_takes_of_it_is_carried(holding):
     order_id = await holding.earn()
     await holding.hold()
-    payment = holding.account.pay(Decimal("7.00"), holding.at)
-    await holding.hold(timedelta(days=1))
-    assert await holding.hold() in (0, 1)
+    order = place_order(
+        holding.shop.remote,
+        FakeBuyer(7, "ana@example.com"),
+        [FakeLine("Linen shirt", Decimal("80.00"))],
+        number=8_001,
+        at=holding.at,
+    )
+    pay_with_credit(holding.shop.remote, order, Decimal("7.00"), at=holding.at)
+    assert "shopify_store_credit" in order["payment_gateway_names"]
+    payment = holding.account.entries[-1]
+    assert await holding.hold() == 0, "nothing tells of it yet"
+    context, brand = holding.shop.context, holding.shop.brand
+    own = await make_order(context, brand, holding.shop.shop, holding.owner)
+    async with context.sessions.begin() as session:
+        await use_own_codes(session, context.tokens, brand, [own], now=holding.at)
+    assert await holding.hold() == 1, "an order of the owner has the account read"
+    await holding.hold()
     assert (await holding.rewards())[0].used_amount == 700
     await change_order(
         holding.shop.context, holding.shop.brand, order_id, cancelled_at=holding.at, now=holding.at
@@ -346,7 +365,11 @@ async def test_credit_of_a_shop_is_not_spent_by_the_checkout_too(holding):
             await reserve_credit(
                 session, brand, owner, Money(100, "EUR"), order_id="o", seconds=60, now=holding.at
             )
+        assert owner is not None
+        assert owner.referrer_id is not None
+        balance = (await find_balances(session, brand.id, owner.referrer_id, now=holding.at))["EUR"]
     assert (refused.value.code, refused.value.status) == ("credit_in_shop", 409)
+    assert (balance.total, balance.available, balance.shop) == (1000, 0, "fern")
 
 
 async def test_customer_whom_the_shop_does_not_know_gets_a_code(holding):
@@ -398,3 +421,41 @@ async def test_erased_owner_keeps_the_account_and_a_shop_that_left_gets_no_more(
     assert holding.balance == "10.00"
     async with context.sessions() as session:
         assert {each.remote_id for each in await session.scalars(select(ShopCreditMove))} == {None}
+
+
+async def test_balance_of_before_is_put_into_the_shop_and_anew_into_another_account(holding):
+    context, brand, shop = holding.shop.context, holding.shop.brand, holding.shop.shop
+
+    async def keep_up_shop(**values: Any) -> None:
+        async with context.sessions.begin() as session:
+            if values:
+                await session.execute(update(ShopConnection).values(**values))
+        async with context.sessions.begin() as session:
+            await keep_up(session, brand.id, now=holding.at)
+
+    await keep_up_shop(holds_credit=False)
+    await holding.earn()
+    assert await holding.told() == 1, "until then it is spent by the checkout API"
+    holding.at += timedelta(minutes=1)
+    await keep_up_shop(holds_credit=True)
+    assert await holding.hold() == 1
+    assert (holding.balance, await holding.told()) == ("10.00", 1)
+    holding.account.pay(Decimal("4.00"), holding.at)
+    await holding.hold(timedelta(days=1))
+    await holding.hold()
+
+    other = FakeShop("other.myshopify.com", clock=holding.shop.remote.clock)
+    holding.shop.fake.shops[other.domain] = other
+    async with context.sessions.begin() as session:
+        given = custom_token(holding.shop.fake, other)
+        actor = cli_actor(brand.id)
+        await save_connection(session, context.tokens, brand.id, shop.id, given, actor=actor, now=holding.at)
+    await keep_up_shop()
+    await holding.hold()
+    [account] = other.credit.accounts.values()
+    assert str(account.balance) == "6.00"
+    await holding.hold(timedelta(days=1))
+    assert str(account.balance) == "6.00"
+    [reward] = await holding.rewards()
+    assert reward.used_amount == 400
+    await holding.is_sound()

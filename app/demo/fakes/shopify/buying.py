@@ -71,6 +71,18 @@ def place_order(
     return order
 
 
+def pay_with_credit(shop: FakeShop, order: dict[str, Any], amount: Decimal, *, at: datetime) -> None:
+    """Let so much of a new order be paid with its buyer's store credit.
+
+    An order names its means of payment and not what each paid; store credit's name is a guess.
+    Raises `ValueError` where the buyer has less.
+    """
+    account = shop.credit.account(f"gid://shopify/Customer/{order['customer']['id']}", shop.currency)
+    if account is None or account.pay(amount, at) is None:
+        raise ValueError("the customer has less store credit")
+    order["payment_gateway_names"] = ["shopify_store_credit", *order.get("payment_gateway_names", [])]
+
+
 def shop_time(shop: FakeShop, at: datetime) -> str:
     """A time as webhooks write it: in the shop's zone, to the second."""
     return at.astimezone(ZoneInfo(shop.time_zone)).isoformat(timespec="seconds")

@@ -31,10 +31,11 @@ _FILL = (
         FROM {_NUMBERS}""",
     f"""INSERT INTO orders (brand_id, id, shop_id, external_id, number, customer_id, currency, subtotal, total,
                discount_total, shipping_total, refunded_wholly, discount_codes, tags, items, relayed, test,
-               trial, history, placed_at, paid_at, version_at, delivered_at, refunded, refunded_shipping, status)
+               trial, history, ordered_before, placed_at, paid_at, version_at, delivered_at, refunded,
+               refunded_shipping, status)
         SELECT :brand, {_ID}, :shop, 'o' || n, CAST(n AS text), {_ID}, 'EUR', 8000, 8000, 0, 0, false, '[]',
                '[]', '[{{"sku": "A", "title": "Linen shirt", "quantity": 1, "unit_price": 8000}}]', false,
-               false, false, false, {_AT}, {_AT}, {_AT}, {_AT}, 0, 0, 'paid'
+               false, false, false, false, {_AT}, {_AT}, {_AT}, {_AT}, 0, 0, 'paid'
         FROM {_NUMBERS}""",
     f"""INSERT INTO surveys (brand_id, id, cause_kind, cause_id, order_id, shop_id, customer_id,
                programme_version, status, channel, triggered_at, due_at, queued_at, sent_at, expires_at,

@@ -173,8 +173,9 @@ async def test_who_may_not_open_a_screen_reads_whom_to_ask(context, brand, shop,
 
 
 async def test_the_shop_stays_in_the_address_and_nothing_really_sent_is_said(
-    context, brand, shop, session, client
+    context, brand, shop, session, rows, client
 ):
+    await rows.answer(10)
     await add_shop(session, context.tokens, brand, "second", name="Second", actor=cli_actor(brand.id))
     await session.commit()
     await sign_in_as(client, context, brand)
@@ -204,13 +205,30 @@ def test_a_change_that_chance_explains_is_told_from_one_that_it_does_not():
     assert rate_p(5, 5, 7, 7) == 1
 
 
-async def test_an_empty_overview_explains_what_will_appear(context, brand, shop, client):
+async def test_a_new_brand_is_shown_its_first_steps(context, brand, shop, session, rows, client):
     await sign_in_as(client, context, brand)
-    for query in ("", "?days=7", "?days=1", "?days=all", "?days=x", "?from=2026-03-01&to=2026-04-01"):
+    text = (await client.get("/admin")).text
+    assert "Nothing to count yet" in text
+    assert text.count('<li class="done"') == 1
+    assert "Add your shop<span" in text
+    assert "NPS" not in text
+    await rows.answer(10)
+    await session.commit()
+    text = (await client.get("/admin")).text
+    assert "Nothing to count yet" not in text
+    assert "First steps, 2 of 6 done" in text
+
+
+async def test_an_empty_period_explains_what_will_appear(context, brand, session, rows, client):
+    await rows.answer(10)
+    await session.commit()
+    await sign_in_as(client, context, brand)
+    for query in ("", "?days=7", "?days=1", "?days=x", "?from=2026-04-01&to=2026-05-01"):
         answer = await client.get(f"/admin{query}")
         assert answer.status_code == 200
         assert "No answers in this period" in answer.text
-    assert "1 March 2026 to 1 April 2026" in answer.text
+    assert "1 April 2026 to 1 May 2026" in answer.text
+    assert "No answers in this period" not in (await client.get("/admin?days=all")).text
     assert (await client.get("/admin?from=soon")).status_code == 303
 
 
@@ -347,24 +365,32 @@ async def test_handed_over_is_not_called_delivered(context, brand, session, rows
 async def test_screens_are_accessible_and_fit_every_width(context, brand, session, rows, app, browser, views):
     await fill(rows)
     happy = await rows.answer(10, answered_at=START, comment="Lovely")
-    await rows.code(happy.customer_id, happy.survey_id)
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    new = await add_brand(session, "new", name="Fresh Start")
     await session.commit()
+    person = f"/admin/customers/{public_id('cus', happy.customer_id)}"
+    screens = {
+        "overview": "/admin",
+        "person": person,
+        "erase": f"{person}/erase",
+        "search": "/admin/search?q=nobody",
+        "system": "/admin/system",
+        "outbox": "/outbox",
+        "gallery": "/admin/gallery",
+    }
     async with serve(app, browser) as site:
         async with site.page() as page:
             await check_screen(page, site.url + "/admin", "sign_in", views)
+        async with signed_in_page(site, context, new) as page:
+            await check_screen(page, site.url + "/admin", "overview_empty", views)
         async with signed_in_page(site, context, brand) as page:
             refused = []
             page.on(
                 "console",
                 lambda message: refused.append(message.text) if "Content Security" in message.text else None,
             )
-            await check_screen(page, site.url + "/admin", "overview", views)
-            person = f"{site.url}/admin/customers/{public_id('cus', happy.customer_id)}"
-            await check_screen(page, person, "person", views)
-            await check_screen(page, site.url + "/admin/gallery", "gallery", views)
-            await check_screen(page, site.url + "/outbox", "outbox", views)
-            await check_screen(page, site.url + "/admin/system", "system", views)
-            await check_screen(page, person + "/erase", "erase", views)
+            for name, path in screens.items():
+                await check_screen(page, site.url + path, name, views)
             first_load = await (await page.context.request.get(site.url + "/admin")).body()
             sheet = await (await page.context.request.get(site.url + dashboard_stylesheet_url())).body()
             script = await (await page.context.request.get(site.url + "/static/dashboard.js")).body()
@@ -376,8 +402,10 @@ async def test_screens_are_accessible_and_fit_every_width(context, brand, sessio
 @pytest.mark.browser
 @needs_chromium
 async def test_keys_and_questions_work_and_the_menu_opens_without_a_script(
-    context, brand, shop, app, browser
+    context, brand, session, rows, app, browser
 ):
+    await rows.answer(10)
+    await session.commit()
     async with serve(app, browser) as site, signed_in_page(site, context, brand) as page:
         await page.goto(site.url + "/admin")
         await page.keyboard.press("w")

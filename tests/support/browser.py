@@ -141,11 +141,16 @@ def app_of(context: AppContext, router: APIRouter) -> FastAPI:
     return app
 
 
-async def violations(page: Page) -> list[str]:
-    """What axe finds wrong. Its script is injected past the page's own content security policy."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Runtime.evaluate", {"expression": AXE})
-    found = await page.evaluate("rules => axe.run({runOnly: rules})", AXE_RULES)
+async def violations(page: Page, only: str | None = None) -> list[str]:
+    """What axe finds wrong, by all rules or by one.
+
+    Its script is injected past the page's own content security policy.
+    """
+    if not await page.evaluate("'axe' in window"):
+        session = await page.context.new_cdp_session(page)
+        await session.send("Runtime.evaluate", {"expression": AXE})
+    rules = {"type": "rule", "values": [only]} if only else AXE_RULES
+    found = await page.evaluate("rules => axe.run({runOnly: rules})", rules)
     return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
 
 

@@ -17,7 +17,7 @@ from app.base import clock
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.brands.models import Brand
-from tests.support.browser import SCREENSHOTS, Site, View, app_of, overflow, violations
+from tests.support.browser import MATRIX, SCREENSHOTS, Site, View, app_of, overflow, violations
 
 
 def dashboard_app(context: AppContext) -> FastAPI:
@@ -65,19 +65,26 @@ async def signed_in_page(
         yield page
 
 
-async def check_screen(page: Page, address: str, name: str, views: list[View]) -> None:
-    """Assert that a screen is accessible and fits every view, and that its targets can be hit."""
-    for width, scheme in views:
+_SMALL = """[...document.querySelectorAll('button, .button, .nav a, .seg a, .tabs a, .chip, .input, select, summary')]
+.filter(one => one.checkVisibility()).map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+.filter(([, box]) => box.height && box.height < 24).map(([html, box]) => `${html} ${box.height}`)"""
+
+
+async def check_screen(page: Page, address: str, name: str, views: list[View] = MATRIX) -> None:
+    """Assert that a screen fits every view, and is accessible at every width from 390 on.
+
+    Schemes differ in colours alone, so contrast is what the dark one is checked for.
+    """
+    await page.goto(address)
+    for width in dict.fromkeys(width for width, _ in views):
         await page.set_viewport_size({"width": width, "height": 844})
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        await page.goto(address)
-        if SCREENSHOTS:
-            await page.screenshot(path=f"{SCREENSHOTS}/{name}_{width}_{scheme}.png", full_page=True)
-        assert await violations(page) == [], (name, width, scheme)
-        assert await overflow(page) <= 0, (name, width, scheme)
-        small = await page.evaluate(
-            "[...document.querySelectorAll('button, .button, .nav a, .seg a, .tabs a, .chip, .input, select, summary')]"
-            ".filter(one => one.checkVisibility()).map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])"
-            ".filter(([, box]) => box.height && box.height < 24).map(([html, box]) => `${html} ${box.height}`)"
-        )
-        assert small == [], (name, width, scheme)
+        for scheme in [scheme for each, scheme in views if each == width]:
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            if SCREENSHOTS:
+                await page.screenshot(path=f"{SCREENSHOTS}/{name}_{width}_{scheme}.png", full_page=True)
+            where = (name, width, scheme)
+            assert await overflow(page) <= 0, where
+            if width >= 390:
+                only = None if scheme == "light" else "color-contrast"
+                assert await violations(page, only) == [], where
+        assert await page.evaluate(_SMALL) == [], (name, width)

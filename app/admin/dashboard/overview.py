@@ -42,6 +42,7 @@ async def show_overview(frame: ForViewer) -> Response:
         "todos": await _todos(frame),
         "steps": step_rows(steps, frame.serves),
         "is_new": not steps.survey_sent,
+        "is_empty": not steps.survey_sent and not found.funnel.stages.orders and not found.counts.responses,
         "steps_done": steps.are_done,
     }
     return frame.page("admin/overview.html", "overview", values)

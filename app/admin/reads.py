@@ -1,5 +1,7 @@
 """What of people's data is read in bulk, written into the audit log."""
 
+from uuid import UUID
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor, ActorKind
@@ -13,6 +15,11 @@ async def record_reading(session: AsyncSession, caller: Actor, what: str, rows: 
     """
     if caller.kind is ActorKind.staff and caller.sees_people:
         await record_action(session, caller, AuditAction.people_listed, (what, None), {"rows": (None, rows)})
+
+
+async def record_person_export(session: AsyncSession, caller: Actor, customer_id: UUID) -> None:
+    """Write that somebody takes all that is stored about one person."""
+    await record_action(session, caller, AuditAction.exported, ("cus", customer_id), {"people": (None, True)})
 
 
 async def record_export(session: AsyncSession, caller: Actor, what: str) -> None:

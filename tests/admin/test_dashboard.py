@@ -400,6 +400,7 @@ async def test_screens_are_accessible_and_fit_every_width(context, brand, sessio
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 @needs_chromium
 async def test_keys_and_questions_work_and_the_menu_opens_without_a_script(
     context, brand, session, rows, app, browser

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app.admin.rules import Role
 from app.admin.views.person import Show, happenings
+from app.base.audit import AuditEntry
 from app.base.ids import public_id
 from app.brands.programme import Channel
 from app.customers.models import ConsentFact, Customer
@@ -113,6 +115,8 @@ async def test_administrators_export_and_erase_a_person_after_a_question(
     await sign_in_as(client, context, brand, Role.admin)
     whole = await client.get(f"{path}/export")
     assert whole.headers["content-disposition"] == f'attachment; filename="{person}.json"'
+    entry = (await session.scalars(select(AuditEntry).where(AuditEntry.action == "exported"))).one()
+    assert entry.subject_id == happy.customer_id
     assert whole.json()["customers"][0]["responses"][0]["comment"] == "Lovely"
     assert "cannot be brought back" in (await client.get(f"{path}/erase")).text
     erased = await send_form(client, f"{path}/erase", f"{path}/erase")

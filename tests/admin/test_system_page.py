@@ -11,7 +11,10 @@ from app.base.ids import public_id
 from app.brands.add import add_brand, add_shop
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.messaging.rules import MessageStatus
+from app.surveys.templates import SURVEY
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 
 
@@ -69,6 +72,32 @@ async def test_what_waits_and_fails_is_shown_and_a_failed_delivery_is_processed_
     again = await send_form(client, "/admin/system", f"{path}/replay")
     assert again.status_code == 303
     assert "only a failed or ignored one" in (await client.get("/admin/system")).text
+
+
+async def test_a_message_that_may_have_been_sent_is_decided_about(context, brand, shop, session, client):
+    rows = Rows(session, brand, shop)
+    lea, messages = await rows.customer(), []
+    for days in (1, 1, -1):
+        survey = await rows.survey(await rows.order(lea), expires_at=clock.now() + timedelta(days=days))
+        messages.append(await rows.message(SURVEY, lea.id, survey.id, status=MessageStatus.review))
+    await session.commit()
+    await sign_in_as(client, context, brand)
+    text = (await client.get("/admin/system")).text
+    assert text.count("Send it once more") == 3
+    paths = [f"/admin/system/messages/{public_id('msg', message.id)}" for message in messages]
+    await send_form(client, "/admin/system", f"{paths[0]}/dismiss")
+    left = (await client.get("/admin/system")).text
+    assert "The message is not sent again." in left
+    assert left.count("Send it once more") == 2
+    await send_form(client, "/admin/system", f"{paths[1]}/resend")
+    sent = (await client.get("/admin/system")).text
+    assert "The message is sent once more." in sent
+    assert sent.count("Send it once more") == 1
+    await send_form(client, "/admin/system", f"{paths[2]}/resend")
+    refused = (await client.get("/admin/system")).text
+    assert 'class="flash failed"' in refused
+    assert refused.count("Send it once more") == 1
+    assert (await send_form(client, "/admin/system", f"{paths[0]}/forget")).status_code == 404
 
 
 async def test_violated_invariants_are_looked_for_on_request(context, brand, shop, session, client):

@@ -14,6 +14,7 @@ from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches
 from app.admin.person import PersonSummary, person_summary
+from app.admin.reads import record_person_export
 from app.admin.rows import CUSTOMERS, DATA_REQUESTS
 from app.admin.search import SearchHits, search
 from app.base import clock
@@ -99,6 +100,7 @@ async def export_customer(
     _check_sees_people(caller)
     customer_id = parse_public_id("cus", id)
     await get_row(session, caller, CUSTOMERS, customer_id)
+    await record_person_export(session, caller, customer_id)
     ids = await with_former(session, caller.brand_id, [customer_id])
     return await export_people(session, context, await load_brand(session, caller.brand_id), ids)
 

@@ -1,5 +1,7 @@
 """The overview: whether it works, and what waits for somebody today."""
 
+import re
+
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -37,6 +39,8 @@ async def show_overview(frame: ForViewer) -> Response:
         **overview_values(found, brand, pii=frame.sees_people, compared=compared),
         "spans": _span_choices(frame, chosen),
         "period": chosen.text,
+        "dates": {"start": _day(query.get("from")), "end": _day(query.get("to"))},
+        "kept": [(name, query[name]) for name in ("shop", "compare") if name in query],
         "compared": compared,
         "can_compare": found.activity_before is not None,
         "todos": await _todos(frame),
@@ -46,6 +50,11 @@ async def show_overview(frame: ForViewer) -> Response:
         "steps_done": steps.are_done,
     }
     return frame.page("admin/overview.html", "overview", values)
+
+
+def _day(text: str | None) -> str:
+    """A date as a field takes it; empty for anything else."""
+    return text if text and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else ""
 
 
 async def _todos(frame: Frame) -> list[Todo]:

@@ -8,6 +8,7 @@ from app.admin.dashboard.access import AdminWriter, ForAdmin, ForViewer, screen_
 from app.admin.dashboard.frame import Frame
 from app.admin.erase_person import erase_person
 from app.admin.person import person_summary
+from app.admin.reads import record_person_export
 from app.admin.rows import CUSTOMERS
 from app.admin.views import person as view
 from app.admin.views.person import SHOWN, Show
@@ -60,6 +61,7 @@ async def show_person(id: str, frame: ForViewer) -> Response:  # noqa: A002  # t
 async def export_person(id: str, frame: ForAdmin) -> Response:  # noqa: A002  # the path's own word
     """All that the brand holds of the person, as a file for them."""
     customer_id, _ = await _find(frame, id)
+    await record_person_export(frame.session, frame.staff.actor, customer_id)
     ids = await with_former(frame.session, frame.brand.id, [customer_id])
     found = await export_people(frame.session, frame.context, frame.brand, ids)
     headers = {"Content-Disposition": f'attachment; filename="{id}.json"', "Cache-Control": "no-store"}

@@ -1,7 +1,7 @@
 """Credit that a shop holds as a coupon: set to what is left, as often as that changes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,10 @@ from app.referrals.reward_rules import CreditShare, balance_of
 from app.referrals.shop_credit_models import ShopCredit, ShopCreditUse
 from app.referrals.spend import load_shares
 
+SET_EVERY = timedelta(days=7)
+"""How often a coupon is set to what it must be while nothing changes."""
+RESERVED_WAIT = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class WantedCoupon:
@@ -27,6 +31,8 @@ class WantedCoupon:
     amount: int
     remote_id: str | None
     revision: int
+    is_reserved: bool
+    """Whether a checkout has claimed some of the credit, from before the shop held it."""
 
 
 async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: datetime) -> WantedCoupon:
@@ -70,6 +76,7 @@ async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: dat
         amount=amount,
         remote_id=row.remote_id,
         revision=row.revision,
+        is_reserved=bool(reserved),
     )
 
 
@@ -94,5 +101,8 @@ async def record_coupon(
     row.held, row.remote_id = wanted.amount, remote_id
     if row.revision == wanted.revision:
         await settle(session, context, brand, claimed, row, (), now=now)
+        # Its owner's address may change, and somebody the coupon by hand.
+        again = now + (RESERVED_WAIT if wanted.is_reserved else SET_EVERY)
+        row.due_at = again if wanted.amount or wanted.is_reserved else None
     else:
         row.due_at, row.leased_until, row.reason = now, None, None

@@ -103,14 +103,15 @@ class Attempt:
         """Call the platform and record what it did; it raises for the database alone."""
         claimed = self._claimed
         try:
-            if claimed.connection is None or claimed.kind is None:
+            if claimed.ended and claimed.code is None:
+                # What is in an account is its owner's and the shop's.
+                await self._write(self._end)
+            elif claimed.connection is None or claimed.kind is None:
                 await self._fail(
                     OutsideError(Outcome.refused, "The shop is not connected any more.", permanent=True)
                 )
             elif claimed.kind is CreditKind.coupon:
                 await self._set_coupon(claimed.connection)
-            elif claimed.ended:
-                await self._write(self._end)
             else:
                 await self._move(claimed.connection)
         except Superseded:

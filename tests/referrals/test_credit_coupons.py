@@ -185,8 +185,12 @@ async def test_coupon_goes_with_the_balance_and_its_owner_and_is_made_once(coupo
     assert await coupons.hold() == 0, "another process has it"
     await coupons.hold(LEASE)
     assert coupons.coupon[0] == "10.00"
+    [there] = coupons.remote.coupons.values()
+    there.amount = Decimal(99)
+    await coupons.hold(timedelta(days=8))
+    assert coupons.coupon[0] == "10.00", "what somebody has changed is set back"
     await orders.change_order(coupons.context, coupons.brand, order_id, cancelled_at=GRANTED, now=GRANTED)
-    await coupons.hold(LEASE)
+    await coupons.hold(timedelta(days=8))
     assert coupons.remote.coupons == {}
     await coupons.earn()
     await coupons.hold(LEASE)

@@ -1,0 +1,167 @@
+"""Whatever happens to an account, the shop comes to have what the rewards leave."""
+
+import random
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from app.base.ids import new_id
+from app.demo.fakes.shopify.credit_state import FakeAccount, FakeEntry
+from app.platforms.shop_credit import EntryKind
+from app.referrals.reward_rules import CreditShare, balance_of, give_back, spend
+from app.referrals.shop_credit_rules import (
+    Entry,
+    Move,
+    MoveKind,
+    MoveState,
+    Standing,
+    foreign_part,
+    is_over,
+    next_move,
+    standing_of,
+    wanted_shares,
+)
+from tests.support.constants import NOW
+
+
+@dataclass
+class Life:
+    """A referrer, their rewards, and their account in the shop; others may credit it too."""
+
+    chance: random.Random
+    has_others: bool
+    now = NOW
+    account: FakeAccount = field(default_factory=lambda: FakeAccount("7", "EUR"))
+    shares: list[CreditShare] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    payments: list[FakeEntry] = field(default_factory=list)
+    paid: int = 0
+    spent: int = 0
+
+    def earn(self) -> None:
+        ends = self.now + timedelta(days=self.chance.randint(2, 40), minutes=self.chance.randint(0, 999))
+        self.shares.append(CreditShare(new_id(), 1000, 0, ends))
+
+    def refund(self) -> None:
+        if self.shares:
+            place = self.chance.randrange(len(self.shares))
+            share = self.shares[place]
+            self.shares[place] = replace(share, net=self.chance.randint(0, share.net))
+
+    def pay(self) -> None:
+        amount = self.chance.randint(0, int(self.account.balance))
+        if amount:
+            payment = self.account.pay(Decimal(amount), self.now)
+            assert payment is not None
+            self.payments.append(payment)
+            self.paid += amount
+
+    def revert(self) -> None:
+        if self.payments:
+            payment = self.payments.pop()
+            if all(each.expires_at is None or each.expires_at > self.now for each, _ in payment.took):
+                self.account.revert(payment, self.now)
+                self.paid -= int(payment.amount)
+
+    def others(self) -> None:
+        if self.has_others:
+            ends = self.chance.choice([None, self.now + timedelta(days=3)])
+            self.account.credit(Decimal(self.chance.randint(1, 2000)), self.now, ends)
+
+    def wait(self) -> None:
+        for _ in range(self.chance.randint(1, 72)):
+            self.now += timedelta(hours=1)
+            self.account.expire(self.now)
+            self.read()
+            self.shares = [
+                replace(each, expired=each.expired or each.expires_at <= self.now) for each in self.shares
+            ]
+
+    def read(self) -> Standing:
+        """As the sweep: what was spent is booked."""
+        standing = standing_of(self.moves, self.entries(), now=self.now)
+        more = standing.spent - self.spent
+        changed = []
+        if more > 0:
+            changed = spend(self.shares, more)
+        elif more < 0:
+            changed = give_back(self.shares, -more)
+        by_id = {each.id: each for each in changed}
+        self.shares = [by_id.get(each.id, each) for each in self.shares]
+        self.spent = standing.spent
+        self.moves = [replace(each, left=standing.left.get(each.id, each.left)) for each in self.moves]
+        return standing
+
+    def hold(self) -> Standing:
+        for _ in range(20):
+            standing = self.read()
+            found = next_move(self.shares, 0, self.moves, standing, now=self.now)
+            if found is None:
+                return standing
+            move = Move(
+                new_id(),
+                found.kind,
+                MoveState.done,
+                found.amount,
+                expires_at=found.expires_at,
+                balance_before=int(self.account.balance),
+                held_before=standing.held,
+                reward_id=found.reward_id,
+            )
+            if found.kind is not MoveKind.debit:
+                entry = self.account.credit(Decimal(found.amount), self.now, found.expires_at)
+            else:
+                if self.chance.random() < 0.3:
+                    self.pay()
+                debit = self.account.debit(Decimal(found.amount), self.now)
+                if debit is None:
+                    continue  # refused: too little is left
+                entry = debit
+                move = replace(move, foreign_amount=foreign_part(move, int(entry.balance)))
+            self.moves.append(replace(move, remote_id=entry.id))
+        raise AssertionError("it never ends")
+
+    def entries(self) -> list[Entry]:
+        return [
+            Entry(
+                EntryKind(each.kind),
+                int(each.amount),
+                each.id,
+                each.event == "ADJUSTMENT",
+                int(each.balance),
+                each.expires_at,
+                int(each.remaining),
+                None if each.of is None else each.of.id,
+            )
+            for each in reversed(self.account.entries)
+        ]
+
+
+@pytest.mark.parametrize("has_others", [False, True], ids=["alone", "with others' credit"])
+def test_account_is_brought_to_what_the_rewards_leave(has_others):
+    for seed in range(12):
+        life = Life(random.Random(seed), has_others)
+        steps = [life.earn, life.earn, life.refund, life.pay, life.pay, life.revert, life.others, life.wait]
+        for _ in range(25):
+            life.chance.choice(steps)()
+            standing = life.hold()
+            usable = wanted_shares(life.shares, now=life.now)
+            assert standing.held == balance_of(usable, 0, now=life.now).available, seed
+            assert standing.owed == 0, seed
+            assert standing.held <= life.account.balance, seed
+            # What was given back on suspicion counts as spent of ours: it can be spent for it.
+            restored = sum(each.amount for each in life.moves if each.kind is MoveKind.restore)
+            assert standing.spent - restored <= life.paid, seed
+            if not has_others:
+                ending = sum(
+                    int(each.remaining)
+                    for each in life.account.entries
+                    if each.expires_at is not None
+                    and is_over(each.expires_at + timedelta(hours=1), now=life.now)
+                )
+                assert standing.spent == life.paid, seed
+                assert life.account.balance == standing.held + ending, seed
+        keys = [each.expires_at for each in life.moves if each.expires_at is not None]
+        assert len(keys) == len(set(keys))

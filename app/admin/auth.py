@@ -155,15 +155,17 @@ def require_confirmed(page: str) -> Callable[..., Awaitable[SignedIn]]:
     async def checked(staff: StaffDep) -> SignedIn:
         if staff is None:
             raise AppError("unauthorized", "Sign in first.", status=303, headers={"Location": "/admin"})
-        if not is_confirmed(staff.times, now=clock.now()):
-            address = f"{ACCOUNT}/confirm?{urlencode({'next': page})}"
-            raise AppError(
-                "unconfirmed", "Confirm that it is you.", status=303, headers={"Location": address}
-            )
+        refuse_unconfirmed(staff, page)
         return staff
 
-    checked.confirms = True  # type: ignore[attr-defined]  # read by the test of who may open what
     return checked
+
+
+def refuse_unconfirmed(person: SignedIn, page: str) -> None:
+    """Raise AppError (303) where the person must show once more who they are, and then `page`."""
+    if not is_confirmed(person.times, now=clock.now()):
+        address = f"{ACCOUNT}/confirm?{urlencode({'next': page})}"
+        raise AppError("unconfirmed", "Confirm that it is you.", status=303, headers={"Location": address})
 
 
 StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]

@@ -15,7 +15,7 @@ from app.insight.person_rows import content_of
 async def delivery_detail(session: AsyncSession, caller: Actor, delivery_id: UUID) -> DeliveryDetail:
     """A delivery of the caller's brand, whole. Raises NotFound."""
     query = (
-        DELIVERIES.rows(caller.brand_id)
+        DELIVERIES.visible(caller)
         .add_columns(DeliveryFetch.body.label("fetched"))
         .outerjoin(
             DeliveryFetch,

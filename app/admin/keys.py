@@ -126,6 +126,16 @@ async def end_keys_of(
     return 0 if keep else len(ids)
 
 
+async def keys_of(session: AsyncSession, brand_id: int, staff_id: UUID) -> list[str]:
+    """What the keys are for that would end with this person, by name."""
+    found = await session.scalars(
+        select(ApiKey.label)
+        .where(ApiKey.brand_id == brand_id, ApiKey.made_by == staff_id, ApiKey.revoked_at.is_(None))
+        .order_by(ApiKey.label, ApiKey.id)
+    )
+    return list(found)
+
+
 async def brand_of_key(session: AsyncSession, key_id: UUID) -> int:
     """The brand of a key, for commands that are given its id alone. Raises `NotFound`."""
     brand_id = await session.scalar(select(ApiKey.brand_id).where(ApiKey.id == key_id))

@@ -27,7 +27,7 @@ async def search(session: AsyncSession, caller: Actor, text: str) -> SearchHits:
     found = await find_people(session, caller.brand_id, text, pii=caller.sees_people)
     if not found:
         return SearchHits(data=[])
-    query = CUSTOMERS.rows(caller.brand_id).where(CUSTOMERS.key.in_([each.customer_id for each in found]))
+    query = CUSTOMERS.visible(caller).where(CUSTOMERS.key.in_([each.customer_id for each in found]))
     rows = {row.id: CUSTOMERS.shape(row, pii=caller.sees_people) for row in await session.execute(query)}
     return SearchHits(
         data=[

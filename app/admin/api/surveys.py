@@ -146,7 +146,7 @@ async def show_message(
     Without the scope `pii` subject, html and text are null: they name the person.
     """
     message_id = parse_public_id("msg", id)
-    rows = await session.execute(MESSAGES.rows(caller.brand_id).where(MESSAGES.key == message_id))
+    rows = await session.execute(MESSAGES.visible(caller).where(MESSAGES.key == message_id))
     row = rows.first()
     if row is None:
         raise NotFound

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from app.admin.auth import StaffDep
+from app.admin.auth import StaffDep, refuse_unconfirmed
 from app.admin.csrf import require_own_form
 from app.admin.dashboard.form import Form, read_form
 from app.admin.dashboard.frame import Frame, load_frame
@@ -84,6 +84,21 @@ ForAdmin = Annotated[Frame, Depends(frame_for(Role.admin), scope="function")]
 SupportWriter = Annotated[tuple[Frame, Form], Depends(writer_for(Role.support), scope="function")]
 MarketerWriter = Annotated[tuple[Frame, Form], Depends(writer_for(Role.marketer), scope="function")]
 AdminWriter = Annotated[tuple[Frame, Form], Depends(writer_for(Role.admin), scope="function")]
+
+
+def confirmed_writer(page: str) -> Callable[..., Awaitable[tuple[Frame, Form]]]:
+    """As `AdminWriter`, of somebody who has just shown who they are.
+
+    Others are led to do so, and then to `page`, which may name parts of the route's path: `{id}`.
+    """
+
+    async def checked(request: Request, writer: AdminWriter) -> tuple[Frame, Form]:
+        refuse_unconfirmed(writer[0].staff, page.format(**request.path_params))
+        return writer
+
+    checked.wants = Role.admin  # type: ignore[attr-defined]  # as above
+    checked.writes = True  # type: ignore[attr-defined]  # as above
+    return checked
 
 
 class ScreenRoute(APIRoute):

@@ -19,7 +19,7 @@ from app.admin.dashboard import flash as flashes
 from app.admin.dashboard.flash import Flash, Tone, opened_flash, sealed_flash
 from app.admin.dashboard.menu import Badge, badges_of, shown_menu
 from app.admin.icons import icon
-from app.admin.rules import Role, includes, sees_people
+from app.admin.rules import Role, includes, may_see_shop, sees_people
 from app.admin.staff import SignedIn
 from app.admin.texts import ROLE_NAMES, moment_text
 from app.base.config import EmailProvider, SmsProvider
@@ -167,11 +167,12 @@ class Frame:
 async def load_frame(request: Request, context: AppContext, session: AsyncSession, staff: SignedIn) -> Frame:
     """The frame of this request; a few small queries."""
     brand = await load_brand(session, staff.brand_id)
-    shops = list((await load_shops(session, brand.id)).values())
+    known = (await load_shops(session, brand.id)).values()
+    shops = [shop for shop in known if may_see_shop(staff.shops, shop.id)]
     slug = request.query_params.get(SHOP)
     badges = badges_of(_served(request))
     counts = {}
-    if Badge.in_review in badges:
+    if Badge.in_review in badges and staff.shops is None:
         counts[Badge.in_review] = (await redemptions_in_review(session, brand.id)).count
     return Frame(
         request=request,

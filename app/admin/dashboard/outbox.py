@@ -68,7 +68,7 @@ async def _reader(request: Request, context: ContextDep, session: SessionDep, st
     """Who may read: in development a browser on this machine all brands', else staff their own.
 
     Raises SignInRequired and RoleRequired, and NotFound in production with real providers, where
-    there is no outbox.
+    there is no outbox, and for who is limited to some shops: it holds the messages of all.
     """
     settings = context.settings
     production = settings.env is Environment.production
@@ -82,6 +82,8 @@ async def _reader(request: Request, context: ContextDep, session: SessionDep, st
         raise SignInRequired
     if staff is not None and not is_developer and not includes(staff.role, Role.support):
         raise RoleRequired(Role.support, staff.role, await load_administrators(session, staff.brand_id))
+    if staff is not None and not is_developer and staff.shops is not None:
+        raise NotFound
     frame = await load_frame(request, context, session, staff) if staff is not None else None
     return Reader(None if is_developer or staff is None else staff.brand_id, frame, staff)
 

@@ -23,7 +23,12 @@ router = screen_router()
 
 @router.get("")
 async def show_overview(frame: ForViewer) -> Response:
-    """The period's numbers, compared with those of the period before."""
+    """The period's numbers, compared with those of the period before.
+
+    They are of the whole brand, so somebody limited to some shops does not see them.
+    """
+    if frame.staff.shops is not None:
+        return frame.page("admin/limited.html", "overview", {})
     query, brand = frame.request.query_params, frame.brand
     chosen = chosen_period(
         query.get("days"), query.get("from"), query.get("to"), brand.time_zone, now=clock.now()

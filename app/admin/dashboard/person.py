@@ -4,6 +4,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from app.admin.auth import refuse_unconfirmed
 from app.admin.dashboard.access import AdminWriter, ForAdmin, ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
 from app.admin.erase_person import erase_person
@@ -60,6 +61,7 @@ async def show_person(id: str, frame: ForViewer) -> Response:  # noqa: A002  # t
 @router.get("/{id}/export")
 async def export_person(id: str, frame: ForAdmin) -> Response:  # noqa: A002  # the path's own word
     """All that the brand holds of the person, as a file for them."""
+    refuse_unconfirmed(frame.staff, f"/admin/customers/{id}")
     customer_id, _ = await _find(frame, id)
     await record_person_export(frame.session, frame.staff.actor, customer_id)
     ids = await with_former(frame.session, frame.brand.id, [customer_id])
@@ -87,9 +89,9 @@ async def erase(id: str, writer: AdminWriter) -> Response:  # noqa: A002  # the 
 
 
 async def _find(frame: Frame, shown_id: str) -> tuple[UUID, CustomerRow]:
-    """The customer's id and row; raises NotFound for another brand's."""
+    """The customer's id and row; raises NotFound for one that the reader may not see."""
     customer_id = parse_public_id("cus", shown_id)
-    found = CUSTOMERS.rows(frame.brand.id).where(CUSTOMERS.key == customer_id)
+    found = CUSTOMERS.visible(frame.staff.actor).where(CUSTOMERS.key == customer_id)
     row = (await frame.session.execute(found)).first()
     if row is None or public_id("cus", customer_id) != shown_id:
         raise NotFound

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
-from app.admin.dashboard import gallery, outbox, overview, person, search, system
+from app.admin.dashboard import audit, gallery, keys, outbox, overview, person, search, system, team
 
-SCREENS = (overview, person, outbox, search, system, gallery)
+SCREENS = (overview, person, team, keys, audit, outbox, search, system, gallery)
 ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
 

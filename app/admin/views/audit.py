@@ -1,0 +1,131 @@
+"""The audit log in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.admin.schemas import AuditChange, AuditRow
+from app.base.actor import ActorKind
+from app.base.audit import AuditAction
+from app.base.i18n import N_, SOURCE, translate
+
+ACTION_NAMES = {
+    AuditAction.brand_added: N_("added the brand"),
+    AuditAction.brand_changed: N_("changed the brand"),
+    AuditAction.shop_added: N_("added a shop"),
+    AuditAction.shop_changed: N_("changed a shop"),
+    AuditAction.secret_exchanged: N_("exchanged a shop’s secret"),
+    AuditAction.connection_saved: N_("connected a shop"),
+    AuditAction.connection_removed: N_("disconnected a shop"),
+    AuditAction.orders_imported: N_("imported orders"),
+    AuditAction.provider_saved: N_("saved a provider’s account"),
+    AuditAction.provider_removed: N_("removed a provider’s account"),
+    AuditAction.texts_changed: N_("changed texts"),
+    AuditAction.programme_changed: N_("changed the programme"),
+    AuditAction.redemption_approved: N_("approved a friend’s order"),
+    AuditAction.redemption_rejected: N_("rejected a friend’s order"),
+    AuditAction.redemption_rolled_back: N_("rolled back a friend’s order"),
+    AuditAction.code_disabled: N_("disabled a code"),
+    AuditAction.delivery_replayed: N_("replayed a delivery"),
+    AuditAction.message_resent: N_("sent a message again"),
+    AuditAction.message_dismissed: N_("dismissed a message"),
+    AuditAction.customer_erased: N_("erased a person"),
+    AuditAction.data_request_done: N_("closed a request for data"),
+    AuditAction.key_added: N_("made a key"),
+    AuditAction.key_revoked: N_("revoked a key"),
+    AuditAction.key_kept: N_("took over a key"),
+    AuditAction.staff_added: N_("added to the team"),
+    AuditAction.staff_invited: N_("invited"),
+    AuditAction.staff_changed: N_("changed the access of"),
+    AuditAction.staff_removed: N_("removed from the team"),
+    AuditAction.password_set: N_("set a password"),
+    AuditAction.login_link_made: N_("made a link to sign in"),
+    AuditAction.signed_in: N_("signed in"),
+    AuditAction.sessions_ended: N_("ended sessions"),
+    AuditAction.second_factor_set: N_("set up an authenticator"),
+    AuditAction.second_factor_removed: N_("removed an authenticator"),
+    AuditAction.recovery_code_used: N_("used a recovery code"),
+    AuditAction.people_listed: N_("read a list of people"),
+    AuditAction.exported: N_("exported a list"),
+}
+_ONE_OF_A_BRAND = ("brand", "programme")
+"""Kinds of subjects that the action names already."""
+_PAGES = {"cus": "/admin/customers/", "stf": "/admin/settings/team/"}
+"""Where the page of a subject is, by the prefix of its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What ids of the log stand for."""
+
+    staff: Mapping[str, str]
+    keys: Mapping[str, str]
+    shops: Mapping[str, str]
+
+    def actor(self, shown: str) -> str:
+        """Who acted: an address, what a key is for, or the command line."""
+        if shown in self.staff:
+            return self.staff[shown]
+        if shown == ActorKind.cli.value:
+            return translate(SOURCE, "the operator, by command")
+        if shown.startswith("key_"):
+            return translate(SOURCE, "key “%(label)s”", label=self.keys.get(shown) or shown)
+        if shown.startswith("stf_"):
+            return translate(SOURCE, "a former colleague")
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """One entry as a line of the screen."""
+
+    at: datetime
+    who: str
+    actor: str
+    """As the filter takes it."""
+    what: str
+    subject: str
+    href: str
+    changes: Sequence[str]
+
+
+def audit_rows(found: Sequence[AuditRow], names: Names) -> list[ShownEntry]:
+    """The entries in words."""
+    return [_shown(row, names) for row in found]
+
+
+def _shown(row: AuditRow, names: Names) -> ShownEntry:
+    name = ACTION_NAMES.get(AuditAction(row.action)) if row.action in set(AuditAction) else None
+    # Somebody who did it to themselves is named once.
+    own = row.subject == row.actor
+    subject = row.subject or ("" if row.subject_kind in _ONE_OF_A_BRAND else row.subject_kind)
+    page = _PAGES.get(row.subject_kind)
+    known = row.subject_kind != "stf" or row.subject in names.staff
+    return ShownEntry(
+        at=row.created_at,
+        who=names.actor(row.actor),
+        actor=row.actor,
+        what=translate(SOURCE, name) if name else str(row.action),
+        subject="" if own else _subject(subject, names),
+        href=f"{page}{row.subject}" if page and row.subject and known and not own else "",
+        changes=[_change(field, change) for field, change in sorted((row.changes or {}).items())],
+    )
+
+
+def _subject(subject: str, names: Names) -> str:
+    if subject.startswith("key_"):
+        return f"“{names.keys.get(subject) or subject}”"
+    return names.actor(subject) if subject.startswith("stf_") else names.shops.get(subject, subject)
+
+
+def _change(field: str, change: AuditChange) -> str:
+    return f"{field.replace('_', ' ')}: {_value(change.before)} → {_value(change.after)}"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(_value(each) for each in value) or "–"
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -48,10 +48,11 @@ INSERT INTO deliveries (
     brand_id, id, shop_id, source, topic, external_id, body, body_hash, status, received_at
 )
 SELECT u.brand_id, u.id, u.shop_id, u.source, u.topic, u.external_id, u.body, u.body_hash, 'new', u.received_at
-FROM unnest(
-        $1::int[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[],
-        $9::timestamptz[]
-    ) AS u (brand_id, id, shop_id, source, topic, external_id, body, body_hash, received_at)
+FROM (
+    SELECT unnest($1::int[]) AS brand_id, unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS shop_id,
+        unnest($4::text[]) AS source, unnest($5::text[]) AS topic, unnest($6::text[]) AS external_id,
+        unnest($7::bytea[]) AS body, unnest($8::bytea[]) AS body_hash, unnest($9::timestamptz[]) AS received_at
+) AS u
 ON CONFLICT (brand_id, shop_id, source, external_id, body_hash) DO NOTHING
 """
 

@@ -46,11 +46,12 @@ _CLAIM_UNKNOWN = Prepared(
 _BEGIN = Prepared(
     text("""
     WITH claimed AS (
-        SELECT * FROM unnest(
-                CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:attempt_ids AS text) AS uuid[]),
-                CAST(CAST(:numbers AS text) AS smallint[]), CAST(CAST(:providers AS text) AS text[]),
-                CAST(CAST(:addresses AS text) AS text[]), CAST(CAST(:versions AS text) AS bytea[]))
-            AS claimed (id, attempt_id, number, provider, address, version_id)
+        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
+            unnest(CAST(CAST(:attempt_ids AS text) AS uuid[])) AS attempt_id,
+            unnest(CAST(CAST(:numbers AS text) AS smallint[])) AS number,
+            unnest(CAST(CAST(:providers AS text) AS text[])) AS provider,
+            unnest(CAST(CAST(:addresses AS text) AS text[])) AS address,
+            unnest(CAST(CAST(:versions AS text) AS bytea[])) AS version_id
     ), marked AS (
         UPDATE messages SET status = 'sending', claimed_at = :now, attempts = claimed.number,
             address = claimed.address, template_version_id = claimed.version_id,

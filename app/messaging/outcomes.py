@@ -54,10 +54,14 @@ _MESSAGES = Prepared(
         due_at = coalesce(result.due_at, messages.due_at),
         at_once = messages.at_once AND result.status <> 'planned',
         sent_at = CASE WHEN result.status = 'accepted' THEN :now ELSE messages.sent_at END
-    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:numbers AS text) AS smallint[]),
-                CAST(CAST(:statuses AS text) AS text[]), CAST(CAST(:reasons AS text) AS text[]),
-                CAST(CAST(:due_at AS text) AS timestamptz[]), CAST(CAST(:counts AS text) AS boolean[]))
-        AS result (id, number, status, reason, due_at, counts)
+    FROM (
+        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
+            unnest(CAST(CAST(:numbers AS text) AS smallint[])) AS number,
+            unnest(CAST(CAST(:statuses AS text) AS text[])) AS status,
+            unnest(CAST(CAST(:reasons AS text) AS text[])) AS reason,
+            unnest(CAST(CAST(:due_at AS text) AS timestamptz[])) AS due_at,
+            unnest(CAST(CAST(:counts AS text) AS boolean[])) AS counts
+    ) AS result
     WHERE messages.brand_id = :brand_id AND messages.id = result.id AND messages.attempts = result.number
       AND (messages.status = 'sending'
            OR (messages.status IN ('unknown', 'review') AND result.status = 'accepted'))
@@ -71,9 +75,12 @@ _ATTEMPTS = Prepared(
         status = CASE WHEN attempts.status = 'accepted' THEN attempts.status ELSE result.status END,
         provider_ref = coalesce(attempts.provider_ref, result.provider_ref), error = result.error,
         finished_at = coalesce(attempts.finished_at, :now)
-    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:statuses AS text) AS text[]),
-                CAST(CAST(:refs AS text) AS text[]), CAST(CAST(:errors AS text) AS text[]))
-        AS result (id, status, provider_ref, error)
+    FROM (
+        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
+            unnest(CAST(CAST(:statuses AS text) AS text[])) AS status,
+            unnest(CAST(CAST(:refs AS text) AS text[])) AS provider_ref,
+            unnest(CAST(CAST(:errors AS text) AS text[])) AS error
+    ) AS result
     WHERE attempts.brand_id = :brand_id AND attempts.id = result.id
 """),
     tuple,

@@ -60,3 +60,8 @@ async def test_every_kind_of_value_comes_back_and_what_is_absent_is_null(session
 async def test_no_rows_are_no_rows(session):
     given = recordset([], [Suppression.id, Suppression.reason])
     assert (await session.execute(select(*given.c))).all() == []
+
+
+async def test_rows_without_any_value_are_rows_of_nulls(session):
+    given = recordset([{}, {}], [Suppression.id, Suppression.reason])
+    assert (await session.execute(select(*given.c))).all() == [(None, None)] * 2

@@ -68,6 +68,12 @@ def test_every_setting_and_command_of_going_live_exists():
                 assert word in {name for each in command.params for name in each.opts}, call
 
 
+def test_every_decision_has_a_number_of_its_own():
+    files = sorted((PROJECT / "docs/decisions").glob("*.md"))
+    titles = [file.read_text().split(".", 1)[0] for file in files]
+    assert titles == [f"# {number}" for number in range(1, len(files) + 1)]
+
+
 def test_the_way_to_go_live_is_short():
     assert len(GO_LIVE.splitlines()) <= 170
 

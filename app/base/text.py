@@ -50,7 +50,12 @@ def one_line(text: str, *, limit: int = 200, ellipsis: bool = False) -> str:
 
 def one_line_or_none(text: str | None, *, limit: int = 200) -> str | None:
     """As `one_line`; None where nothing is left, and for None."""
-    return one_line(text, limit=limit) or None if text else None
+    if not text:
+        return None
+    # As there: a call less for each of the dozens of texts of an order.
+    if text.isprintable() and len(text) <= limit and "  " not in text and text[0] != " " != text[-1]:
+        return text
+    return one_line(text, limit=limit) or None
 
 
 def several_lines(text: str, *, limit: int) -> str:

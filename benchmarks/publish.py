@@ -55,7 +55,7 @@ PAUSE_SECONDS = 0.5
 serve."""
 WARM = 3
 """First answers of each kind; not counted."""
-# Like the newest, which is under the terms in force: what waits under others is deleted before it is published.
+# Like the newest, which is under the terms in force: what waits under others is deleted.
 _BULK = text("""
     INSERT INTO code_publications (brand_id, code_id, shop_id, code, terms_id, expires_at, state, urgent, due_at,
                                    attempt, trial)

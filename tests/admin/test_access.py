@@ -17,13 +17,14 @@ from app.admin.sessions import find_signed_in
 from app.admin.sign_in import sign_in
 from app.admin.staff import add_staff, remove_staff
 from app.base import clock
-from app.base.actor import cli_actor
+from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import NotFound
-from app.base.ids import new_id, public_id
+from app.base.ids import new_id, parse_public_id, public_id
 from app.brands.add import add_brand
 from tests.support.apps import api_app
 from tests.support.constants import NOW
+from tests.support.staff import mailed_link
 
 
 class Watch:
@@ -276,3 +277,63 @@ async def test_nobody_signs_in_beside_their_removal(context, brand):
     async with context.sessions() as session:
         with pytest.raises(NotFound):
             await remove_staff(session, brand.id, new_id(), actor=actor)
+
+
+async def test_a_person_is_invited_limited_changed_and_removed_by_the_api(
+    context, session, brand, shop, admin, client_of
+):
+    body = {"email": "zoe@acme.example", "role": "support", "shops": [shop.slug]}
+    invited = await admin.post("/staff/invitations", json=body)
+    assert invited.status_code == 201, invited.text
+    row = invited.json()
+    assert (row["status"], row["shops"], row["joined_at"]) == ("invited", [shop.slug], None)
+    assert "login_url" not in row
+    path, person = f"/staff/{row['id']}", parse_public_id("stf", row["id"])
+    first = await mailed_link(context, "zoe@acme.example")
+    assert (await admin.post(f"{path}/invitation")).status_code == 200
+    second = await mailed_link(context, "zoe@acme.example")
+    assert await sign_in(session, context.tokens, first.rsplit("/", 1)[1], now=clock.now()) is None
+    made = await sign_in(session, context.tokens, second.rsplit("/", 1)[1], device="x", now=clock.now())
+    await session.commit()
+    assert (await admin.post("/staff/invitations", json=body)).json()["code"] == "already_staff"
+    assert (await admin.post(f"{path}/invitation")).json()["code"] == "already_joined"
+    assert [each["id"] for each in (await admin.get("/staff?status=joined")).json()["data"]] == [row["id"]]
+    assert (await admin.get("/staff?status=invited")).json()["data"] == []
+    raised = await admin.patch(path, json={"role": "admin"})
+    assert raised.json()["code"] == "bad_shops", "an administrator cannot be limited"
+    raised = await admin.patch(path, json={"role": "admin", "shops": None})
+    assert (raised.json()["role"], raised.json()["shops"], raised.json()["keys_ended"]) == ("admin", None, 0)
+    own = Actor(ActorKind.staff, brand.id, person, sees_people=True)
+    async with context.sessions.begin() as other:
+        for _ in range(2):
+            await create_key(other, brand.id, [Scope.read], actor=own)
+    assert (await admin.get("/keys")).json()["data"][0]["made_by"] == row["id"]
+    lowered = await admin.patch(path, json={"role": "viewer"})
+    assert (lowered.json()["role"], lowered.json()["keys_ended"]) == ("viewer", 2)
+    (browser,) = (await admin.get(f"{path}/sessions")).json()["data"]
+    assert browser["device"] == "x"
+    assert (await admin.delete(f"{path}/sessions/ses_x")).status_code == 404
+    assert (await admin.delete(f"{path}/sessions/{browser['id']}")).json() == {"sessions": 1}
+    assert await find_signed_in(session, context.tokens, made.cookie, now=clock.now()) is None
+    assert (await admin.delete(f"{path}/sessions")).json() == {"sessions": 0}
+    assert (await admin.patch(path, json={"has_second_factor": True})).json()["code"] == "second_factor"
+    assert (await admin.patch(path, json={"has_second_factor": False})).json()["has_second_factor"] is False
+    log = await admin.get("/audit", params={"subject": row["id"], "to": "2020-01-01"})
+    assert log.json()["data"] == []
+    log = (await admin.get("/audit", params={"subject": row["id"], "action": "staff_changed"})).json()["data"]
+    assert [sorted(entry["fields_changed"]) for entry in log] == [["role"], ["role", "shops"]]
+    theirs = (await admin.get("/audit", params={"actor": row["id"]})).json()["data"]
+    assert {entry["action"] for entry in theirs} == {"signed_in", "key_added"}
+    for bad in ({"actor": "x"}, {"subject": "stf_x"}):
+        assert (await admin.get("/audit", params=bad)).status_code == 404
+    assert (await admin.delete(f"{path}?keep_keys=true")).json()["keys_ended"] == 0
+    assert (await admin.get("/staff")).json()["data"] == []
+
+
+async def test_an_export_is_in_the_audit_log(admin, session, brand):
+    assert (await admin.get("/exports/responses.csv")).status_code == 200
+    (entry,) = (await admin.get("/audit?action=exported")).json()["data"]
+    assert (entry["subject_kind"], entry["changes"]) == (
+        "responses",
+        {"people": {"before": None, "after": True}},
+    )

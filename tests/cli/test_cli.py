@@ -195,6 +195,20 @@ def test_a_person_with_a_password_is_listed_and_removed_by_commands(printed, ref
     assert "No staff member" in refused("staff", "login-link", "ana@acme.example")
 
 
+def test_a_person_is_invited_to_some_shops_by_a_command(printed, refused):
+    printed("brand", "add", "acme", "--name", "Acme")
+    words = ("zoe@acme.example", "--brand", "acme", "--role", "support")
+    assert "add one first" in refused("staff", "invite", *words)
+    printed("shop", "add", "acme", "--name", "Acme", "--brand", "acme")
+    assert "has no shop" in refused("staff", "invite", *words, "--shop", "nowhere")
+    for _ in range(2):
+        printed("staff", "invite", *words, "--shop", "acme")
+    (row,) = json.loads(printed("staff", "list", "--brand", "acme"))["data"]
+    assert (row["status"], row["shops"], row["role"]) == ("invited", ["acme"], "support")
+    printed("staff", "remove-authenticator", "zoe@acme.example", "--brand", "acme")
+    printed("staff", "remove", "zoe@acme.example", "--brand", "acme", "--keep-keys")
+
+
 def test_a_foreign_key_is_refused_and_a_new_one_takes_over_and_seals_anew(command, refused):
     former, present = "f" * 40, "p" * 40
     command("shop", "add", "acme", "--name", "Acme", TENFOLD_SECRET_KEY=former)

@@ -15,6 +15,7 @@ from app.base.ids import date_ids_by
 _DATED = (
     "brands",
     "shops",
+    "shop_connections",
     "programmes",
     "customers",
     "orders",
@@ -27,7 +28,7 @@ _DATED = (
     "visits",
     "ledger_entries",
 )
-"""Tables whose rows people see with the time they were written.
+"""Tables whose rows people see with the time they were written, or which decide by it.
 
 How long an offer took is measured by rows of the others, which keep the database's own time.
 """

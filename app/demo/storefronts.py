@@ -38,7 +38,7 @@ class Storefront(Protocol):
 
         A platform's: the codes that are there, those of rewards among them, how often codes were
         used in carts, how many were deleted, how many carts refused theirs, and how much did not
-        fit the platform's schema.
+        fit the platform's schema; where webhooks get lost, how many.
         """
 
 

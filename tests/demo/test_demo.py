@@ -34,6 +34,7 @@ from app.insight.overview import overview
 from app.insight.periods import last_days
 from app.insight.scores import By
 from app.insight.timeline import timeline
+from app.orders.models import Order
 from app.surveys.models import Response
 from app.wiring import open_context
 
@@ -108,11 +109,25 @@ def test_demo_sells_at_a_fake_whose_carts_know_the_codes(tmp_path: Path, platfor
     assert summary["shop_code_uses"] == friends + own
     assert min(friends, own, summary["reversals"], summary["shop_codes_deleted"]) > 0
     assert 0 < summary["shop_rewards"] < summary["rewards"], "those taken back are gone"
+    assert summary.get("webhooks_lost", 1) > 0
     looked = tenfold(tmp_path, "invariants", "--json", TENFOLD_HOME=".tenfold-demo")
+    home = tmp_path / ".tenfold-demo"
     try:
         assert json.loads(looked.stdout)["violations"] == []
+        assert asyncio.run(undelivered(home)) == [], "what no webhook said was read from the shop at night"
     finally:
-        stop_embedded(tmp_path / ".tenfold-demo")
+        stop_embedded(home)
+
+
+async def undelivered(home: Path) -> list[str]:
+    """Orders that were sent and of which it is not known that they arrived."""
+    settings = demo_settings(8000).model_copy(update={"home": home})
+    async with (
+        open_context(settings, pools=command_pools(settings.database_pool), limits=COMMAND) as context,
+        context.sessions() as session,
+    ):
+        sent = select(Order.number).where(Order.fulfilled_at.is_not(None), Order.delivered_at.is_(None))
+        return list(await session.scalars(sent))
 
 
 async def test_demo_refuses_a_platform_that_it_cannot_play():

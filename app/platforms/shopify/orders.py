@@ -16,7 +16,7 @@ from app.platforms.shopify.order_body import Node, is_whole, nodes, order_body
 from app.platforms.shopify.responses import incomplete, of_errors
 
 PAGE = 10
-"""Orders of a page. Shopify lets one query cost 1,000 points, and an order costs up to 90."""
+"""Orders of a page. Shopify lets one query cost 1,000 points, and an order costs up to 91."""
 TOPIC = "orders/updated"
 _OF_MANY = {"lines": 5, "refunds": 2, "few": 1}
 """Entries of each order's lists; an order that has more is read alone."""

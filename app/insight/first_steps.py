@@ -5,9 +5,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.schemas import ApiModel
 from app.brands.models import ProgrammeVersion, Shop
+from app.brands.rules import Platform
 from app.ingest.models import Delivery
 from app.messaging.models import ProviderAccount
 from app.surveys.models import Survey
+from app.surveys.rules import SurveyStatus
 
 
 class FirstSteps(ApiModel):
@@ -30,12 +32,22 @@ class FirstSteps(ApiModel):
 
 
 async def first_steps(session: AsyncSession, brand_id: int, *, sends: bool) -> FirstSteps:
-    """Six look-ups in one query; `sends` is whether the installation sends e-mails."""
-    sent = exists().where(Survey.brand_id == brand_id, Survey.sent_at.is_not(None), Survey.trial.is_(False))
+    """Six look-ups by indexes, in one query; `sends` is whether the installation sends e-mails."""
+    # By each shop's own sources: a brand may have a million rows of imported orders before them.
+    delivered = exists().where(
+        Delivery.brand_id == Shop.brand_id,
+        Delivery.shop_id == Shop.id,
+        Delivery.source.in_((*Platform, "api")),
+    )
+    sent = exists().where(
+        Survey.brand_id == brand_id,
+        Survey.status.in_((SurveyStatus.sent, SurveyStatus.answered, SurveyStatus.expired)),
+        Survey.trial.is_(False),
+    )
     found = await session.execute(
         select(
             exists().where(Shop.brand_id == brand_id),
-            exists().where(Delivery.brand_id == brand_id, Delivery.source != "import"),
+            exists().where(Shop.brand_id == brand_id, delivered),
             exists().where(ProviderAccount.brand_id == brand_id),
             exists().where(ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version > 1),
             exists().where(Survey.brand_id == brand_id, Survey.trial),

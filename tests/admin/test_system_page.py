@@ -11,6 +11,7 @@ from app.base.ids import public_id
 from app.brands.add import add_brand, add_shop
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.insight.first_steps import first_steps
 from app.messaging.rules import MessageStatus
 from app.surveys.templates import SURVEY
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
@@ -53,6 +54,11 @@ async def test_what_waits_and_fails_is_shown_and_a_failed_delivery_is_processed_
     others, _ = await add_shop(session, context.tokens, rival, "rival", name="R", actor=cli_actor(rival.id))
     foreign = await add_delivery(session, rival, others, 3, status=DeliveryStatus.failed, reason="theirs")
     await session.commit()
+    steps = [await first_steps(session, each.id, sends=True) for each in (brand, rival)]
+    assert [each.delivery_received for each in steps] == [True, True]
+    foreign.source = "import"
+    await session.commit()
+    assert not (await first_steps(session, rival.id, sends=True)).delivery_received
     await sign_in_as(client, context, brand, Role.marketer)
     assert (await client.get("/admin/system")).status_code == 403
     await sign_in_as(client, context, brand)

@@ -101,7 +101,14 @@ def serve(url: str, port: int, public_key: str) -> None:
         return Response(status_code=204)
 
     uvicorn.run(
-        app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False
+        app,
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=120,  # else connections end while the next round is filled
     )
 
 

@@ -4,7 +4,7 @@ from app.base.web.prefix_router import PrefixRouter
 from app.messaging.providers.sendgrid import routes as sendgrid
 from app.messaging.providers.twilio import routes as twilio
 
-PROVIDER_ROUTERS = (sendgrid.router, twilio.router)
+PROVIDER_ROUTERS = (twilio.router, sendgrid.router)
 """One per provider that reports to us; a new provider's router is added here."""
 
 router = PrefixRouter("/hooks/")

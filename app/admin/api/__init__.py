@@ -1,7 +1,5 @@
 """The API below `/api/v1`: one module for each group of resources. Every route names its scope."""
 
-from fastapi import APIRouter
-
 from app.admin.api import (
     audit,
     brand,
@@ -23,6 +21,7 @@ from app.admin.api import (
     templates,
 )
 from app.base.web.openapi import problems
+from app.base.web.prefix_router import PrefixRouter
 
 PARTS = (
     brand,
@@ -44,6 +43,6 @@ PARTS = (
     staff,
     audit,
 )
-router = APIRouter(prefix="/api/v1", responses=problems(401, 403, 503))
+router = PrefixRouter("/api/", prefix="/api/v1", responses=problems(401, 403, 503))
 for part in PARTS:
     router.include_router(part.router)

@@ -403,6 +403,7 @@ async def test_shop_that_refuses_is_asked_again_and_nobody_is_told_meanwhile(hol
     assert holding.balance == "20.00", "the account is known by its own id"
 
 
+@pytest.mark.slow
 async def test_erased_owner_keeps_the_account_and_a_shop_that_left_gets_no_more(holding):
     order_id = await holding.earn()
     await holding.hold()
@@ -423,6 +424,7 @@ async def test_erased_owner_keeps_the_account_and_a_shop_that_left_gets_no_more(
         assert {each.remote_id for each in await session.scalars(select(ShopCreditMove))} == {None}
 
 
+@pytest.mark.slow
 async def test_balance_of_before_is_put_into_the_shop_and_anew_into_another_account(holding):
     context, brand, shop = holding.shop.context, holding.shop.brand, holding.shop.shop
 

@@ -38,9 +38,10 @@ from app.ingest.rules import (
 )
 from app.ingest.store import SWEEP_NAME
 from app.ingest.strip_erased import without_erased
-from app.orders.facts import record_facts
+from app.orders.facts import record_facts, store_facts
 from app.orders.record import record_orders
-from app.platforms.events import CustomerErased, CustomerUpdated, ShopErased
+from app.orders.rules import external_order_id
+from app.platforms.events import CustomerErased, CustomerUpdated, FactEvent, OrderPaid, ShopErased
 from app.referrals.amend import amend_discounts
 from app.referrals.own_use import use_own_codes
 from app.referrals.redecide import redecide_orders
@@ -73,6 +74,8 @@ class Batch:
     """Whether the deliveries are rows; those of a file or of a synchronisation are none."""
     history: bool = False
     """Whether new orders are from before the start: they redeem nothing and cause no message."""
+    new_orders: frozenset[str] = frozenset()
+    """External ids of orders of its one shop that nobody knew before, if the caller has looked."""
 
 
 async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
@@ -93,15 +96,19 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     stripped = await without_erased(session, tokens, brand.id, batch.shops, events)
     events = stripped.events
     customers = await _identify(batch, events) | stripped.owners
-    orders, edited, known = await _record_orders(batch, events, customers)
-    changed = _unique([*edited, *await _record_facts(batch, events)])
+    early = await _store_early_facts(batch, events)
+    recorded, edited, known = await _record_orders(batch, events, customers)
+    orders, known_before = _unique(recorded[each] for each in events if each in recorded), set(known)
+    # What somebody else has recorded meanwhile was no new order.
+    raced = {_order_of(each) for each, order_id in recorded.items() if order_id in known_before}
+    late = [each for each in events if each not in early or _order_of(each) in raced]
+    changed = _unique([*edited, *await _record_facts(batch, late)])
     if batch.stored:
         await link_customers(session, brand.id, customer_links(events, customers))
         if stripped.deliveries:
             await empty_in_process(session, brand.id, stripped.deliveries)
         await record_data_requests(session, brand.id, batch.shops, events)
     if batch.history:
-        known_before = set(known)
         await skip_history(session, brand.id, [each for each in orders if each not in known_before])
         # No fact about an order of history changes why its survey is skipped; its customer may.
         await schedule_surveys(session, tokens, brand, _unique(edited), now=now)
@@ -130,8 +137,8 @@ async def _identify(batch: Batch, events: Sequence[ParsedEvent]) -> dict[ParsedE
 
 async def _record_orders(
     batch: Batch, events: Sequence[ParsedEvent], customers: Mapping[ParsedEvent, UUID | None]
-) -> tuple[list[UUID], list[UUID], list[UUID]]:
-    """The paid orders in the order of their arrival, those that changed, and those known before."""
+) -> tuple[dict[ParsedEvent, UUID], list[UUID], list[UUID]]:
+    """The paid order of each event that has one, those that changed, and those known before."""
     ids: dict[ParsedEvent, UUID] = {}
     changed: list[UUID] = []
     known: list[UUID] = []
@@ -143,7 +150,22 @@ async def _record_orders(
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed
         known += found.known
-    return _unique(ids[event] for event in events if event in ids), changed, known
+    return ids, changed, known
+
+
+async def _store_early_facts(batch: Batch, events: Sequence[ParsedEvent]) -> set[ParsedEvent]:
+    """Store facts about new orders before those, which so are written once; returns the events."""
+    brought = {_order_of(each) for each in events if isinstance(each.event, OrderPaid)} & batch.new_orders
+    early = [each for each in events if isinstance(each.event, FactEvent) and _order_of(each) in brought]
+    for shop_id, facts in facts_by_shop(early).items():
+        await store_facts(batch.session, batch.brand, batch.shops[shop_id], facts)
+    return set(early)
+
+
+def _order_of(event: ParsedEvent) -> str | None:
+    """The external id of the order that an event is about."""
+    about = event.event
+    return external_order_id(about.order_id) if isinstance(about, (OrderPaid, FactEvent)) else None
 
 
 async def _record_facts(batch: Batch, events: Sequence[ParsedEvent]) -> list[UUID]:

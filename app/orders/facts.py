@@ -80,6 +80,15 @@ async def record_facts(
     return [known[external_id] for external_id in orders if external_id in known]
 
 
+async def store_facts(session: AsyncSession, brand: Brand, shop: Shop, events: Sequence[FactEvent]) -> None:
+    """Store facts about orders that this transaction records next, and which then include them.
+
+    Of an order that somebody else recorded meanwhile they count by `record_facts` alone.
+    """
+    if events:
+        await _write(session, brand.id, shop.id, _merged(events))
+
+
 def _merged(events: Sequence[FactEvent]) -> _Facts:
     facts: _Facts = {}
     for event in events:

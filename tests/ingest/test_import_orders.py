@@ -98,6 +98,28 @@ async def rows_of(context) -> dict[str, list]:
     return found
 
 
+@pytest.mark.parametrize("is_raced", [False, True])
+async def test_facts_that_a_file_brings_with_their_order_count_once(
+    context, shop, tmp_path, monkeypatch, is_raced
+):
+    refund = {"order_id": "1", "refund_id": "r", "amount": "10.00", "at": NOW.isoformat()}
+    path = write(tmp_path, order(1), order(2), {"type": "order.refunded", "data": refund})
+    if is_raced:
+        # Somebody records the order after the import has looked which ones are known.
+        paid = {"type": "order.paid", "timestamp": NOW.isoformat(), "data": order(1)}
+        await deliver(context, shop, paid, "evt_1")
+
+        async def none_known(*_given):
+            return {}
+
+        monkeypatch.setattr(backfill, "_known_orders", none_known)
+    await run(context, shop, path)
+    async with context.sessions() as session:
+        refunded = {each.external_id: each.refunded for each in await session.scalars(select(Order))}
+        assert await check(session, context.tokens) == []
+    assert refunded == {"1": 1000, "2": 0}
+
+
 async def test_history_counts_and_causes_nothing_and_the_same_file_changes_nothing(context, shop):
     refusals = Refusals()
     done = await run(context, shop, SHOPIFY, history=True, refusals=refusals)

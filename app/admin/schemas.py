@@ -99,7 +99,9 @@ class AddedStaff(StaffRow):
     """A person just added, with a link that signs them in once."""
 
     login_url: str | None = Field(
-        default=None, description="Good for one hour; null where an Idempotency-Key repeats the request."
+        default=None,
+        description="Good for one hour; null for who has joined, and where an Idempotency-Key repeats the "
+        "request.",
     )
 
 

@@ -203,7 +203,11 @@ async def test_what_staff_read_of_people_is_in_the_log(context, brand, shop, ses
 @pytest.mark.browser
 @needs_chromium
 async def test_a_colleague_is_invited_joins_and_leaves_in_a_browser(context, brand, shop, app, browser):
-    async with serve(app, browser) as site, signed_in_page(site, context, brand) as page, site.page() as zoe:
+    async with (
+        serve(app, browser) as site,
+        signed_in_page(site, context, brand) as page,
+        site.page(width=1440) as zoe,
+    ):
         await page.goto(site.url + TEAM)
         await page.click("text=Invite somebody")
         await page.fill("#email", "zoe@example.com")

@@ -85,7 +85,11 @@ async def list_staff(
 async def add_staff_member(
     body: NewStaff, caller: Administrator, context: ContextDep, write: IdempotentWriteDep
 ) -> JSONResponse:
-    """Add a person, or give one other access; `login_url` signs them in, once, within an hour."""
+    """Add a person, or give one other access; `login_url` signs them in, once, within an hour.
+
+    It is null for who has signed in before: they ask for a link themselves, and nobody acts in
+    their name.
+    """
 
     async def act() -> WriteResult:
         session = write.session
@@ -94,7 +98,9 @@ async def add_staff_member(
             session, caller.brand_id, body.email, body.role, actor=caller, shops=body.shops
         )
         row = await get_row(session, caller, STAFF, staff_id)
-        url = await login_link_of(session, context, staff_id, actor=caller, now=clock.now())
+        url = None
+        if row.joined_at is None:
+            url = await login_link_of(session, context, staff_id, actor=caller, now=clock.now())
         return WriteResult(AddedStaff(**row.model_dump(), login_url=url), 201, shown_once=("login_url",))
 
     return await write.run(caller, act)

@@ -24,11 +24,12 @@ from app.messaging.models import Message
 from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow
 from app.referrals.share import in_home_shop
+from app.referrals.visit_models import Visit, VisitCount
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
 

@@ -96,11 +96,7 @@ def orders(
     from app.ingest.order_file import open_order_file
 
     opened = open_order_file(file, file_format)
-    refusals = RefusalReport(report or _beside(file))
-    if refusals.path != STDERR and not os.access(refusals.path.parent, os.W_OK):
-        raise AppError(
-            "bad_report", f"{refusals.path} cannot be written; choose another --report, or - for stderr."
-        )
+    refusals = RefusalReport(_writable(report or _beside(file)))
     for note in opened.notes:
         console.print_note(note)
     began = time.monotonic()
@@ -113,21 +109,28 @@ def orders(
         if done.refused:
             print(f"What was refused, and why: {refusals.path}")
         return
-    console.print_json(
-        {
-            "shop": shop,
-            "format": opened.format,
-            "history": history,
-            "records": done.records,
-            "new": done.new,
-            "known": done.known,
-            "unpaid": done.unpaid,
-            "refused": done.refused,
-            "resumed_after": done.resumed_after,
-            "report": str(refusals.path) if done.refused else None,
-            "seconds": round(time.monotonic() - began, 1),
-        }
-    )
+    of_run = {"shop": shop, "format": opened.format, "history": history}
+    console.print_json(of_run | _counts(done, refusals.path, time.monotonic() - began))
+
+
+def _counts(done: Progress, report: Path, seconds: float) -> dict[str, object]:
+    return {
+        "records": done.records,
+        "new": done.new,
+        "known": done.known,
+        "unpaid": done.unpaid,
+        "refused": done.refused,
+        "resumed_after": done.resumed_after,
+        "report": str(report) if done.refused else None,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _writable(report: Path) -> Path:
+    """The path. Raises `AppError` `bad_report` where nothing can be written there."""
+    if report != STDERR and not os.access(report.parent, os.W_OK):
+        raise AppError("bad_report", f"{report} cannot be written; choose another --report, or - for stderr.")
+    return report
 
 
 def _beside(file: Path) -> Path:

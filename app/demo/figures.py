@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import CodeKind, RedemptionStatus
 from app.referrals.templates import OFFER
+from app.referrals.visit_models import Visit
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SurveyStatus
 from app.surveys.templates import REMINDER

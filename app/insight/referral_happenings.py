@@ -13,8 +13,10 @@ from app.insight import referral_sentences as sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, WithheldOffer
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import REASON_WORDS, CodeKind
+from app.referrals.visit_models import Visit
+from app.referrals.withheld_models import WithheldOffer
 
 MOST_VISITS = 200
 """A link may have thousands of visits, and give as many codes; only the latest are listed."""

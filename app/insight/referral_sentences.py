@@ -11,8 +11,9 @@ from app.brands.programme import RewardKind
 from app.insight import words
 from app.insight.sentences import by, day
 from app.insight.words import word
-from app.referrals.models import Code, Redemption, Reward, StoredState, WithheldOffer
+from app.referrals.models import Code, Redemption, Reward, StoredState
 from app.referrals.rules import CodeKind
+from app.referrals.withheld_models import WithheldOffer
 
 
 def withheld(it: WithheldOffer, language: str) -> str:

@@ -19,6 +19,7 @@ from app.customers.contact import email_identity
 from app.customers.places import country_code
 from app.customers.relays import is_relay
 from app.orders.facts import fold_orders, load_facts
+from app.orders.facts_rules import ReportedFact
 from app.orders.locks import lock_shared
 from app.orders.models import Order, StoredItem
 from app.orders.parcel_rules import count_pieces
@@ -82,20 +83,11 @@ async def record_orders(
     trials = {external_order_id(paid.order_id) for paid, _ in incoming if paid.trial}
     await lock_shared(session, brand.id, shop.id)
     facts = await load_facts(session, brand.id, shop.id, versions)
-    rows = []
-    for external_id, version in versions.items():
-        row = to_row(version, external_id)
-        known = facts.get(external_id, [])
-        state = fold(
-            known,
-            total=row["total"],
-            currency=row["currency"],
-            shipping_total=row["shipping_total"],
-            refunded_wholly=row["refunded_wholly"],
-            pieces=count_pieces(row["items"]) if known else None,
-        )
-        kind = {"history": history, "trial": external_id in trials}
-        rows.append(row | {"id": new_id(), "external_id": external_id, **kind, **as_row(state)})
+    rows = [
+        _new_row(external_id, version, facts.get(external_id, []))
+        | {"history": history, "trial": external_id in trials}
+        for external_id, version in versions.items()
+    ]
     ids = await _insert(session, brand.id, shop.id, rows)
     others = {external_id: version for external_id, version in versions.items() if external_id not in ids}
     found, changed = await _merge_known(session, brand.id, shop.id, others)
@@ -103,6 +95,20 @@ async def record_orders(
     return RecordedOrders(
         [ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed, list(found.values())
     )
+
+
+def _new_row(external_id: str, version: OrderVersion, facts: Sequence[ReportedFact]) -> dict[str, object]:
+    """The row of an order, with what these facts add up to."""
+    row = to_row(version, external_id)
+    state = fold(
+        facts,
+        total=row["total"],
+        currency=row["currency"],
+        shipping_total=row["shipping_total"],
+        refunded_wholly=row["refunded_wholly"],
+        pieces=count_pieces(row["items"]) if facts else None,
+    )
+    return row | {"id": new_id(), "external_id": external_id, **as_row(state)}
 
 
 def _version(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
@@ -34,10 +35,44 @@ async def announce_live(
     Codes of the pool, and those that were disabled or replaced meanwhile, are left out. Who cannot
     be reached is stored with the reason.
     """
-    if not code_ids:
+    found = await _announceable(session, brand_id, code_ids) if code_ids else []
+    if not found:
         return
+    brand = await load_brand(session, brand_id)
+    referrers = {each.referrer.id: each.referrer for each in found}
+    customers = {each.customer_id: each.referrer for each in found}
+    people = await load_contact_options(session, context.tokens, brand, customers)
+    unreached = await announce_codes(
+        session,
+        brand,
+        {customer_id: person for customer_id, person in people.items() if not person.erased},
+        referrers,
+        [each.code for each in found],
+        {shop.id: shop},
+        await load_programme(session, brand_id),
+        trials={each.customer_id for each in found if each.trial},
+        now=now,
+    )
+    withheld = [
+        Withheld(customer_id, customers[customer_id].survey_id, WithheldReason(reason), channel)
+        for customer_id, channel, reason in unreached
+    ]
+    await record_withheld(session, brand_id, withheld, now=now)
+
+
+class _Announceable(NamedTuple):
+    code: Code
+    referrer: Referrer
+    customer_id: UUID
+    trial: bool
+
+
+async def _announceable(
+    session: AsyncSession, brand_id: int, code_ids: Sequence[UUID]
+) -> list[_Announceable]:
+    """Those of these codes that are their referrers' present ones, in the order of their ids."""
     rows = await session.execute(
-        select(Code, Referrer, CodePublication.trial)
+        select(Code, Referrer, Referrer.customer_id, CodePublication.trial)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
         .join(CodePublication, in_home_shop())
         .where(
@@ -50,26 +85,4 @@ async def announce_live(
         )
         .order_by(Code.id)
     )
-    found = rows.all()
-    if not found:
-        return
-    brand = await load_brand(session, brand_id)
-    referrers = {row.Referrer.id: row.Referrer for row in found}
-    customers = {each.customer_id: each for each in referrers.values()}
-    people = await load_contact_options(session, context.tokens, brand, customers)
-    unreached = await announce_codes(
-        session,
-        brand,
-        {customer_id: person for customer_id, person in people.items() if not person.erased},
-        referrers,
-        [row.Code for row in found],
-        {shop.id: shop},
-        await load_programme(session, brand_id),
-        trials={row.Referrer.customer_id for row in found if row.trial},
-        now=now,
-    )
-    withheld = [
-        Withheld(customer_id, customers[customer_id].survey_id, WithheldReason(reason), channel)
-        for customer_id, channel, reason in unreached
-    ]
-    await record_withheld(session, brand_id, withheld, now=now)
+    return [_Announceable._make(row) for row in rows]

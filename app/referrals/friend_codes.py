@@ -14,7 +14,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
 from app.base.tokens import plain_code, random_code
 from app.brands.models import Shop
-from app.referrals.models import Code, Visit
+from app.referrals.models import Code
 from app.referrals.new_codes import TRIES
 from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
@@ -24,6 +24,7 @@ from app.referrals.share import status_of
 from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode, columns_of
 from app.referrals.visit import FriendOffer, Visitor, record_visit
+from app.referrals.visit_models import Visit
 
 MOST_PER_DAY = 100
 """Codes that one link gives on a day of the brand's zone, so that nobody drains it."""

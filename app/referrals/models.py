@@ -1,6 +1,6 @@
-"""Tables of referrers, codes, visits, redemptions and rewards."""
+"""Tables of referrers, codes, redemptions and rewards."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
-from app.brands.programme import Channel, DiscountKind, RewardKind
+from app.brands.programme import DiscountKind, RewardKind
 from app.referrals.rules import (
     REASON_WORDS,
     CodeKind,
@@ -28,7 +28,6 @@ from app.referrals.rules import (
     RedemptionStatus,
     RefusalReason,
     RewardStatus,
-    WithheldReason,
 )
 
 _HOLDS_USE = "holds_use AND one_per_friend"
@@ -134,78 +133,6 @@ class Code(Base):
     erased_key: Mapped[bytes | None]
     """A keyed hash of the code that stood here until its referrer was erased."""
     created_at: Mapped[Created]
-
-
-class WithheldOffer(Base):
-    """A decision not to give a promoter an offer, or not to tell them; added, never changed."""
-
-    __tablename__ = "withheld_offers"
-    __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
-        # By the table's name alone: surveys belong to a package above this one.
-        ForeignKeyConstraint(["brand_id", "survey_id"], ["surveys.brand_id", "surveys.id"]),
-        UniqueConstraint(
-            "brand_id",
-            "customer_id",
-            "survey_id",
-            "reason",
-            "channel",
-            name="uq_withheld_offers",
-            postgresql_nulls_not_distinct=True,
-        ),
-    )
-
-    brand_id: Mapped[BrandKey]
-    id: Mapped[RowKey]
-    customer_id: Mapped[UUID]
-    survey_id: Mapped[UUID | None]
-    """The survey whose response would have earned it; None for an imported promoter."""
-    reason: Mapped[WithheldReason] = mapped_column(enum_text(WithheldReason))
-    channel: Mapped[Channel | None] = mapped_column(enum_text(Channel))
-    """Where the person could not be reached; None for an offer that was not made at all."""
-    at: Mapped[Moment]
-    created_at: Mapped[Created]
-
-
-class Visit(Base):
-    """A person who opened a share link, once a day, and the code they were given if they asked.
-
-    Nothing else about them is stored.
-    """
-
-    __tablename__ = "visits"
-    __table_args__ = (
-        ForeignKeyConstraint(*_REFERRER),
-        ForeignKeyConstraint(["brand_id", "code_id"], ["codes.brand_id", "codes.id"]),
-        UniqueConstraint("brand_id", "referrer_id", "visitor"),
-        UniqueConstraint("brand_id", "code_id"),
-        Index("ix_visits_at", "at", "brand_id"),
-    )
-
-    brand_id: Mapped[BrandKey]
-    id: Mapped[RowKey]
-    referrer_id: Mapped[UUID]
-    visitor: Mapped[bytes]
-    """`Tokens.visitor_key` of the link, the day, the network and the browser."""
-    code_id: Mapped[UUID | None]
-    """Their `friend` code; None for somebody who only looked."""
-    network: Mapped[bytes | None]
-    """`Tokens.visitor_key` of the link, the day and the network, for somebody who has a code."""
-    at: Mapped[Moment]
-    created_at: Mapped[Created]
-
-
-class VisitCount(Base):
-    """How many people opened a share link on a day whose visits are deleted."""
-
-    __tablename__ = "visit_counts"
-    __table_args__ = (ForeignKeyConstraint(*_REFERRER),)
-
-    brand_id: Mapped[BrandKey]
-    referrer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
-    """In the brand's time zone."""
-    visits: Mapped[int] = mapped_column(Integer)
 
 
 class StoredState(TypedDict):

@@ -1,6 +1,6 @@
 """Record the state of rewards' codes in their shops, and announce those that work now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -34,20 +34,33 @@ async def record(
     An outcome counts only where no later attempt was begun; a reward that changed meanwhile stays
     due.
     """
-    table = RewardPlacement
-    rows = [
-        {
-            "reward_id": each.code.reward_id,
-            "attempt": each.attempt,
-            "revision": each.revision,
-            "placed": outcome.placed,
-            "remote_id": outcome.remote_id,
-            "reason": outcome.reason,
-            "due_at": None if outcome.wait is None else now + outcome.wait,
-            "live_at": now if outcome.reason is None and each.wanted and not each.is_announced else None,
-        }
-        for each, outcome in zip(claimed, outcomes, strict=True)
+    rows = [_row(each, outcome, now) for each, outcome in zip(claimed, outcomes, strict=True)]
+    written = await _write(session, brand_id, rows, now=now)
+    live = [
+        each.code.reward_id for each, row in zip(claimed, rows, strict=True) if row["live_at"] is not None
     ]
+    await _announce(session, context, brand_id, [each for each in live if each in written], now=now)
+
+
+def _row(claimed: ClaimedReward, outcome: Placed, now: datetime) -> dict[str, object]:
+    is_first = outcome.reason is None and claimed.wanted and not claimed.is_announced
+    return {
+        "reward_id": claimed.code.reward_id,
+        "attempt": claimed.attempt,
+        "revision": claimed.revision,
+        "placed": outcome.placed,
+        "remote_id": outcome.remote_id,
+        "reason": outcome.reason,
+        "due_at": None if outcome.wait is None else now + outcome.wait,
+        "live_at": now if is_first else None,
+    }
+
+
+async def _write(
+    session: AsyncSession, brand_id: int, rows: Sequence[Mapping[str, object]], *, now: datetime
+) -> set[UUID]:
+    """Write the rows whose attempt is the latest; returns their rewards."""
+    table = RewardPlacement
     columns = (
         *(table.reward_id, table.attempt, table.revision, table.placed, table.remote_id, table.reason),
         *(table.due_at, table.live_at),
@@ -67,11 +80,7 @@ async def record(
         .returning(table.reward_id)
         .execution_options(synchronize_session=False)
     )
-    written = set(changed)
-    live = [
-        each.code.reward_id for each, row in zip(claimed, rows, strict=True) if row["live_at"] is not None
-    ]
-    await _announce(session, context, brand_id, [each for each in live if each in written], now=now)
+    return set(changed)
 
 
 async def _announce(

@@ -22,7 +22,7 @@ from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.orders.models import Order
 from app.referrals.credit_lines import CreditLine, CreditRow, credit_lines, select_credit
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit, VisitCount
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.placement_models import RewardPlacement, working_code
 from app.referrals.publication_models import CodePublication
@@ -37,6 +37,7 @@ from app.referrals.shown import (
     columns_of,
     read_code,
 )
+from app.referrals.visit_models import Visit, VisitCount
 
 SHOWN = 50
 """Friends' orders on the page, the newest first."""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import recordset
+from app.base.batch import as_row, recordset
 from app.base.context import AppContext
 from app.base.errors import Fault
 from app.referrals.announce_live import announce_live
@@ -48,28 +48,12 @@ async def _record_published(
 ) -> list[UUID]:
     """Write the states; returns the codes that are live for the first time."""
     rows = [
-        {
-            "code_id": each.code_id,
-            "attempt": each.attempt,
-            "state": state.state,
-            "due_at": state.due_at,
-            "remote_id": state.remote_id,
-            "job": state.job,
-            "reason": state.reason,
-        }
+        {"code_id": each.code_id, "attempt": each.attempt, **as_row(state)}
         for each, state in zip(claim.codes, states, strict=True)
     ]
     table = CodePublication
-    columns = (
-        table.code_id,
-        table.attempt,
-        table.state,
-        table.due_at,
-        table.remote_id,
-        table.job,
-        table.reason,
-    )
-    given = recordset(rows, columns).c
+    columns = (table.state, table.due_at, table.remote_id, table.job, table.reason)
+    given = recordset(rows, (table.code_id, table.attempt, *columns)).c
     is_sending = table.state == PublicationState.sending
     is_live = given.state == PublicationState.live
     # Without a connection a code counts without being in the shop.

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.referrals.models import Visit
+from app.referrals.visit_models import Visit
 
 # One statement, so that a visit is counted either as a row or in the number of its day.
 _ROLL_UP = text("""

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.brands.programme import Channel
-from app.referrals.models import WithheldOffer
 from app.referrals.rules import WithheldReason
+from app.referrals.withheld_models import WithheldOffer
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from app.ingest.rules import DeliveryStatus
 from app.ingest.store import replay
 from app.insight.funnel import funnel
 from app.insight.periods import Period
-from app.referrals.models import Visit, VisitCount
 from app.referrals.progress import find_progress
+from app.referrals.visit_models import Visit, VisitCount
 from app.surveys.models import Response
 from tests.support.factories.rows import START, Rows
 

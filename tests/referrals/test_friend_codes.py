@@ -24,12 +24,13 @@ from app.referrals import friend_codes, pool
 from app.referrals.decide import disable_code, undo_redemption
 from app.referrals.erase import erase_referrals
 from app.referrals.friend_codes import FriendCode, give_friend_code
-from app.referrals.models import Code, Redemption, Referrer, Visit
+from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.redecide import redecide_orders
 from app.referrals.routes import router
 from app.referrals.rules import CodeKind, RedemptionStatus, RefusalReason
 from app.referrals.visit import find_offer, visitor_of
+from app.referrals.visit_models import Visit
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer

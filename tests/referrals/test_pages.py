@@ -20,11 +20,12 @@ from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, Referrer, Visit
+from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.routes import router
 from app.referrals.rules import PublicationState
 from app.referrals.share import qr_svg
+from app.referrals.visit_models import Visit
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import change_order, make_order

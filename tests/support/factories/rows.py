@@ -21,10 +21,11 @@ from app.messaging.rules import AttemptStatus, MessageStatus, Priority
 from app.messaging.templates import TemplateSpec
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, Redemption, Referrer, Reward, Visit
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState, RedemptionStatus, RewardStatus
 from app.referrals.templates import OFFER
+from app.referrals.visit_models import Visit
 from app.surveys.models import Response, Survey
 from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
 from app.surveys.templates import SURVEY

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, tuple_, update
+from sqlalchemy import Row, bindparam, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids, in_texts
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
@@ -20,6 +21,10 @@ from app.referrals.find_candidates import stated_discounts
 from app.referrals.hold_book import book_difference
 from app.referrals.models import Reward
 from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
+
+
+_ANY = Prepared(select(ShopCredit.brand_id).where(ShopCredit.brand_id == bindparam("brand_id")).limit(1), int)
+"""Most brands have no credit in a shop, and every batch of orders asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ async def use_shop_credit(
     one's is what it is now; what is left stays on the coupon. Idempotent. To be called after
     anything that locks redemptions.
     """
+    if await _ANY.first(session, brand_id=brand.id) is None:
+        return
     uses = await _find_uses(session, brand.id, order_ids, entered)
     if uses:
         await _lock_rewards(session, brand.id, [use.credit for use in uses])

@@ -72,7 +72,7 @@ async def test_a_colleague_is_invited_changed_and_removed_on_the_screen(
     assert (await send_form(client, member, f"{member}/invitation")).status_code == 303
     async with browser_of(app) as zoe:
         await zoe.post(await mailed_link(context, "zoe@example.com"))
-        assert "figures are of the whole brand" in (await zoe.get("/admin")).text
+        assert "NPS of Second" in (await zoe.get("/admin")).text
         assert (await zoe.get(TEAM)).status_code == 403
         saved = await send_form(client, member, f"{member}/access", {"role": "admin", "access": "all"})
         assert saved.status_code == 303
@@ -171,11 +171,19 @@ async def test_who_is_limited_to_shops_sees_their_people_alone(context, brand, s
     people = [await ours.customer(), await theirs.customer()]
     await ours.order(people[0])
     await theirs.order(people[1])
+    await ours.answer(10, answered_at=clock.now(), comment="Lovely mug")
+    for _ in range(2):
+        await theirs.answer(3, answered_at=clock.now(), comment="A broken lamp")
     await session.commit()
     async with browser_of(app) as client:
         await client.post(await link_for(context, brand, Role.support, "zoe@example.com", shops=[shop.slug]))
         pages = [await client.get(f"/admin/customers/{public_id('cus', person.id)}") for person in people]
         assert [page.status_code for page in pages] == [200, 404]
+        shown = (await client.get("/admin")).text
+        assert "NPS of Acme" in shown
+        assert "1 answer<" in shown
+        assert "Second" not in shown
+        assert "broken lamp" not in shown
 
 
 async def test_what_staff_read_of_people_is_in_the_log(context, brand, shop, session):

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
 from app.admin.views.period import SPANS, Chosen, chosen_period
 from app.admin.views.waiting import ORDERS, Todo, in_review_todo, step_rows
@@ -15,6 +16,7 @@ from app.base.i18n import SOURCE, translate
 from app.brands.programme import Channel
 from app.insight.first_steps import first_steps
 from app.insight.overview import Overview, overview
+from app.insight.scores import By, count_groups
 from app.insight.ttl_cache import TtlCache
 from app.insight.waiting import redemptions_in_review
 
@@ -25,16 +27,16 @@ router = screen_router()
 async def show_overview(frame: ForViewer) -> Response:
     """The period's numbers, compared with those of the period before.
 
-    They are of the whole brand, so somebody limited to some shops does not see them.
+    They are of the whole brand; somebody limited to some shops sees the score of these.
     """
-    if frame.staff.shops is not None:
-        return frame.page("admin/limited.html", "overview", {})
     query, brand = frame.request.query_params, frame.brand
     chosen = chosen_period(
         query.get("days"), query.get("from"), query.get("to"), brand.time_zone, now=clock.now()
     )
     if chosen is None:
         return RedirectResponse(frame.url("/admin"), 303)
+    if frame.staff.shops is not None:
+        return await _limited(frame, chosen)
     found = await _overviews(frame.request).get(
         (brand.id, brand.time_zone, chosen.period), lambda: overview(frame.session, brand, chosen.period)
     )
@@ -60,6 +62,17 @@ async def show_overview(frame: ForViewer) -> Response:
 def _day(text: str | None) -> str:
     """A date as a field takes it; empty for anything else."""
     return text if text and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else ""
+
+
+async def _limited(frame: Frame, chosen: Chosen) -> Response:
+    """The score of each shop that the reader may see."""
+    groups = await count_groups(frame.session, frame.brand, chosen.period, By.shop)
+    values = {
+        "figures": shop_figures(frame.shops, {group.key: group.counts for group in groups}),
+        "spans": _span_choices(frame, chosen),
+        "period": chosen.text,
+    }
+    return frame.page("admin/limited.html", "overview", values)
 
 
 async def _todos(frame: Frame) -> list[Todo]:

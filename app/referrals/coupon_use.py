@@ -22,7 +22,6 @@ from app.referrals.hold_book import book_difference
 from app.referrals.models import Reward
 from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
 
-
 _ANY = Prepared(select(ShopCredit.brand_id).where(ShopCredit.brand_id == bindparam("brand_id")).limit(1), int)
 """Most brands have no credit in a shop, and every batch of orders asks."""
 

@@ -78,9 +78,9 @@ _FILL = text("""
         SELECT brand_id, customer_id, email, email, 'Ana', false, false FROM new RETURNING 1
     ), bought AS (
         INSERT INTO orders (brand_id, id, shop_id, external_id, number, customer_id, currency, subtotal, total,
-            discount_total, shipping_total, refunded_wholly, discount_codes, tags, items, relayed, test, history, trial,
+            discount_total, shipping_total, refunded_wholly, ordered_before, discount_codes, tags, items, relayed, test, history, trial,
             placed_at, paid_at, version_at, refunded, refunded_shipping, status)
-        SELECT brand_id, order_id, :shop_id, order_id::text, number::text, customer_id, 'EUR', 8000, 8490, 0, 490, false,
+        SELECT brand_id, order_id, :shop_id, order_id::text, number::text, customer_id, 'EUR', 8000, 8490, 0, 490, false, false,
             '[]', '[]', '[{"sku": "A", "title": "Linen shirt", "quantity": 1, "unit_price": 8000}]', false, false, false,
             false, CAST(:at AS timestamptz), CAST(:at AS timestamptz), CAST(:at AS timestamptz), 0, 0, 'paid'
         FROM new RETURNING 1

@@ -122,6 +122,8 @@ async def copy_brands(context: AppContext, brand: Brand, brands: int) -> list[in
 def _copy(table: Table, key: str, unique: str) -> str:
     values = {column.name: column.name for column in table.columns if column.computed is None}
     values[key] = "CAST(:of AS integer) + copy"
+    if table.name == "brands":
+        values["name"] = "name || ' ' || copy"  # or they would share the contents of their mails
     if unique in values:
         values[unique] = f"{unique} || copy"
     return (

@@ -15,7 +15,7 @@ from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import public_id
 from app.brands.add import add_shop
-from tests.support.browser import needs_chromium, serve
+from tests.support.browser import needs_chromium, serve, violations
 from tests.support.constants import NOW
 from tests.support.dashboard import (
     browser_of,
@@ -230,13 +230,17 @@ async def test_a_colleague_is_invited_joins_and_leaves_in_a_browser(context, bra
         await zoe.fill("#code", pyotp.TOTP(key).at(clock.now()))
         await zoe.click("text=Turn it on")
         codes = await zoe.locator(".codes code").all_text_contents()
+        assert await violations(zoe) == [], "recovery codes"
         await zoe.click("text=I have kept them")
         await zoe.wait_for_url("**/admin")
         await zoe.click("text=Sign out >> visible=true")
         await zoe.fill("#email", "zoe@example.com")
         await zoe.click("text=Send me a link")
+        assert await violations(zoe) == [], "a link is sent"
         await zoe.goto(site.url + await mailed_link(context, "zoe@example.com"))
         await zoe.click("button:has-text('Sign in')")
+        await zoe.wait_for_url("**/admin/login/code")
+        assert await violations(zoe) == [], "a code is asked for"
         await zoe.fill("#code", codes[0])
         await zoe.click("button:has-text('Sign in')")
         await zoe.wait_for_url("**/admin")

@@ -55,14 +55,15 @@ PAUSE_SECONDS = 0.5
 serve."""
 WARM = 3
 """First answers of each kind; not counted."""
-# Like the newest, which is under the terms in force: what waits under others is deleted.
+# Like the newest of the pool, under the terms in force: what waits under others is deleted.
 _BULK = text("""
     INSERT INTO code_publications (brand_id, code_id, shop_id, code, terms_id, expires_at, state, urgent, due_at,
                                    attempt, trial)
     SELECT brand_id, gen_random_uuid(), shop_id, upper(substr(md5(n::text), 1, 12)), terms_id, expires_at, 'wanted',
            false, now(), 0, false
     FROM generate_series(1, :count) AS n,
-         (SELECT * FROM code_publications WHERE state = 'live' ORDER BY live_at DESC LIMIT 1) AS like_this
+         (SELECT * FROM code_publications WHERE state = 'live' AND issued_id IS NULL
+          ORDER BY live_at DESC LIMIT 1) AS like_this
 """)
 
 

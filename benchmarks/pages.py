@@ -264,7 +264,8 @@ def report(costs: Mapping[tuple[str, str], Cost], plain: Cost, orders: int) -> b
         met = met and reached
         print(
             f"{page:8} web {filled.ms:5.2f} ms (wanted {target} at most), {filled.ms / plain.ms:4.1f} times the bare page; "
-            f"filled / small {growth:.2f} (wanted {GROWTH} at most); database {statistics.median(filled.database):.2f} ms"
+            f"filled / small {growth:.2f} (wanted {GROWTH} at most); "
+            f"database {statistics.median(filled.database):.2f} ms (small {statistics.median(small.database):.2f})"
             f"{'' if reached else '   MISSED'}"
         )
     return met

@@ -23,12 +23,12 @@ _SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """The browser and system of a User-Agent header, such as `Firefox on Windows`.
+    """The browser and system of a User-Agent header, such as `Firefox, Windows`; the same in every language.
 
     Nothing of the header itself is in it: that is the caller's own text.
     """
     browser = next((name for word, name in _BROWSERS if word in user_agent), None)
     system = next((name for word, name in _SYSTEMS if word in user_agent), None)
     if browser is None or system is None:
-        return browser or system or "another program"
-    return f"{browser} on {system}"
+        return browser or system or "?"
+    return f"{browser}, {system}"

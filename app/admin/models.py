@@ -107,7 +107,7 @@ class StaffSession(Base):
     """Whether they have shown that the address is theirs: by a mailed link, or by a password that
     was set after one. Only such a session may go on to another brand of this address."""
     device: Mapped[str]
-    """In words, such as `Firefox on Windows`."""
+    """In words, such as `Firefox, Windows`."""
     began_at: Mapped[Moment]
     last_seen_at: Mapped[Moment]
     """Behind by up to a minute."""

@@ -114,7 +114,7 @@ class ChangedStaffRow(StaffRow):
 class SessionRow(RowModel):
     """A browser in which a person is signed in."""
 
-    device: str = Field(description="Such as `Firefox on Windows`.")
+    device: str = Field(description="Such as `Firefox, Windows`.")
     began_at: datetime
     last_seen_at: datetime = Field(description="Behind by up to a minute.")
     expires_at: datetime = Field(description="However busy it is; unused, it ends after 12 hours.")

@@ -23,7 +23,7 @@ class SignInParams:
     """Parameters of `staff_link`, which is about a link."""
 
     device: str
-    """The browser in which it was asked for, such as `Firefox on Windows`."""
+    """The browser in which it was asked for, such as `Firefox, Windows`."""
 
 
 _LINK = TokenLink("/admin/login/", "login", LinkRow.subject)
@@ -45,7 +45,7 @@ SIGN_IN_LINK = register(
     TemplateSpec(
         "staff_link",
         SignInParams,
-        SignInParams(device="Firefox on Windows"),
+        SignInParams(device="Firefox, Windows"),
         subject_prefix="lnk",
         links={"sign_in_link": _LINK},
         channels=frozenset({Channel.email}),

@@ -99,26 +99,26 @@ def test_what_a_role_brings_and_takes():
     [
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
-            "Firefox on Windows",
+            "Firefox, Windows",
         ),
         (
             "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15",
-            "Safari on macOS",
+            "Safari, macOS",
         ),
         (
             "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 CriOS/130 Mobile Safari/604.1",
-            "Chrome on iPhone",
+            "Chrome, iPhone",
         ),
         (
             "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0",
-            "Edge on Windows",
+            "Edge, Windows",
         ),
         (
             "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
-            "Chrome on Android",
+            "Chrome, Android",
         ),
-        ("<script>", "another program"),
-        ("", "another program"),
+        ("<script>", "?"),
+        ("", "?"),
     ],
 )
 def test_a_browser_is_named_in_words_and_never_by_its_own(user_agent, words):

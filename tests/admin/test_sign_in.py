@@ -192,7 +192,7 @@ async def test_a_request_is_noted_once_a_minute_with_the_browser_in_words(
 ):
     await client.post(await link_for(context, brand))
     row = (await session.scalars(select(StaffSession))).one()
-    assert row.device == "Firefox on Windows"
+    assert row.device == "Firefox, Windows"
     early = clock.now() - timedelta(minutes=5)
     for wait in (0, 5):
         await session.execute(update(StaffSession).values(last_seen_at=early + timedelta(minutes=wait)))
@@ -276,7 +276,7 @@ async def test_a_mailed_link_is_the_same_page_for_every_address_and_limited(cont
     (invitation,) = await mails_to(context, "new@example.com")
     assert "invited" in invitation.text
     (mail, *_) = await mails_to(context, "mia@example.com")
-    assert "Firefox on Windows" in mail.text
+    assert "Firefox, Windows" in mail.text
     assert "List-Unsubscribe" not in mail.headers
     assert "/u/" not in mail.text + (mail.html or "")
 
@@ -545,7 +545,7 @@ async def test_a_person_sees_and_ends_their_own_sessions_alone(context, brand, s
         await enter(eve, "eve@example.com")
         shown = (await client.get(ACCOUNT)).text
         (theirs,) = re.findall(r"/sessions/(ses_\w+)/end", shown)
-        assert shown.count("Firefox on Windows") == 2
+        assert shown.count("Firefox, Windows") == 2
         assert (await send_form(eve, ACCOUNT, f"{ACCOUNT}/sessions/{theirs}/end")).status_code == 404
         assert (await second.get("/admin")).status_code == 200
         assert (await send_form(client, ACCOUNT, f"{ACCOUNT}/sessions/{theirs}/end")).status_code == 303

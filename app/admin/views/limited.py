@@ -16,7 +16,7 @@ class ShopFigure:
     name: str
     score: str
     certainty: str
-    answers: str
+    based_on: str
 
 
 def shop_figures(shops: Sequence[Shop], counts: Mapping[str | None, Counts]) -> list[ShopFigure]:
@@ -25,5 +25,5 @@ def shop_figures(shops: Sequence[Shop], counts: Mapping[str | None, Counts]) -> 
 
 
 def _figure(name: str, counts: Counts) -> ShopFigure:
-    answers = translate_plural(SOURCE, "%(num)s answer", "%(num)s answers", counts.responses)
-    return ShopFigure(name, points_text(nps(counts)), certainty_text(counts, SOURCE), answers)
+    based_on = translate_plural(SOURCE, "%(num)s answer", "%(num)s answers", counts.responses)
+    return ShopFigure(name, points_text(nps(counts)), certainty_text(counts, SOURCE), based_on)

@@ -23,7 +23,7 @@ _SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """The browser and system of a User-Agent header, such as `Firefox, Windows`; the same in every language.
+    """The browser and system of a User-Agent header: `Firefox, Windows` in every language.
 
     Nothing of the header itself is in it: that is the caller's own text.
     """

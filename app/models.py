@@ -68,6 +68,8 @@ DISTRIBUTED = frozenset(
         "provider_events",
         "redemptions",
         "referrers",
+        "response_events",
+        "response_tags",
         "responses",
         "reward_placements",
         "rewards",

@@ -60,6 +60,8 @@ EXPORTS = {
             "order",
             "survey",
             "changes",
+            "state",
+            "tags",
         ],
     ),
     ExportName.referrers: Export(

@@ -30,6 +30,7 @@ from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow
 from app.referrals.share import in_home_shop
 from app.referrals.visit_models import Visit, VisitCount
+from app.surveys.listed import select_responses
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
 
@@ -98,8 +99,8 @@ def surveys(brand_id: int) -> Select[Any]:
 
 
 def responses(brand_id: int) -> Select[Any]:
-    """Responses to surveys."""
-    return _select(Response.id, Response).where(Response.brand_id == brand_id)
+    """Responses to surveys, with what the team made of them."""
+    return select_responses(brand_id)
 
 
 def messages(brand_id: int) -> Select[Any]:
@@ -198,13 +199,6 @@ def staff(brand_id: int) -> Select[Any]:
     )
 
 
-def _of_surveys(column: InstrumentedAttribute[Any]) -> InShops:
-    """Rows with the id of a survey of these shops."""
-    return lambda shops: exists().where(
-        Survey.brand_id == column.class_.brand_id, Survey.id == column, in_ids(Survey.shop_id, sorted(shops))
-    )
-
-
 def _of_referrers(table: type[Reward]) -> InShops:
     """Rows of the referrers of these shops."""
     return lambda shops: exists().where(*_of_referrer(table), in_ids(Referrer.shop_id, sorted(shops)))
@@ -236,9 +230,7 @@ DATA_REQUESTS = Resource(
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row, _customers_of, "customers")
 ORDERS = Resource(orders, Order.id, OrderRow.from_row, _directly(Order.shop_id))
 SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, _directly(Survey.shop_id))
-RESPONSES = Resource(
-    responses, Response.id, ResponseRow.from_row, _of_surveys(Response.survey_id), "responses"
-)
+RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, _directly(Survey.shop_id), "responses")
 MESSAGES = Resource(messages, Message.id, MessageRow.from_row, _directly(Message.shop_id))
 CODES = Resource(codes, Code.id, CodeRow.from_row, _directly(Referrer.shop_id))
 REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, _directly(Order.shop_id))

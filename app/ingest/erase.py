@@ -41,6 +41,7 @@ from app.platforms.events import CustomerErased
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Redemption, Referrer
 from app.surveys.erase import erase_responses
+from app.surveys.models import Response
 
 SWEEP_NAME = "erasures"
 CUSTOMER_ERASED = "customer.erased"
@@ -202,6 +203,7 @@ def _subjects(brand_id: int, ids: Sequence[UUID]) -> list[Select[UUID]]:
         referrers,
         select(Code.id).where(Code.brand_id == brand_id, Code.referrer_id.in_(referrers)),
         select(Message.id).where(Message.brand_id == brand_id, in_ids(Message.customer_id, ids)),
+        select(Response.id).where(Response.brand_id == brand_id, in_ids(Response.customer_id, ids)),
         select(Redemption.id).where(
             Redemption.brand_id == brand_id,
             or_(Redemption.referrer_id.in_(referrers), in_ids(Redemption.friend_id, ids)),

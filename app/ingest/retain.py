@@ -1,7 +1,7 @@
 """Retention: what is kept for a time only, each kind for as long as its setting says.
 
-Raw bodies of deliveries, visits of share links (their numbers stay), comments (scores stay), and
-the keyed hashes of erased people.
+Raw bodies of deliveries, visits of share links (their numbers stay), comments and notes about
+them (scores stay), and the keyed hashes of erased people.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,12 @@ from app.base.months import months_before
 from app.base.turns import Sweep
 from app.customers.erased import KEPT_MONTHS, brands_with_old_identities, delete_old_identities
 from app.referrals.retain import brands_with_old_visits, roll_up_visits
-from app.surveys.retain import brands_with_old_comments, delete_old_comments
+from app.surveys.retain import (
+    brands_with_old_comments,
+    brands_with_old_notes,
+    delete_old_comments,
+    delete_old_notes,
+)
 
 SWEEP_NAME = "retention"
 BATCH = 500
@@ -78,6 +83,11 @@ KINDS = (
         lambda settings, now: months_before(now, settings.retain_comment_months),
         brands_with_old_comments,
         delete_old_comments,
+    ),
+    RetainedKind(
+        lambda settings, now: months_before(now, settings.retain_comment_months),
+        brands_with_old_notes,
+        delete_old_notes,
     ),
     RetainedKind(
         lambda _settings, now: months_before(now, KEPT_MONTHS),

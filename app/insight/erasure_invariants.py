@@ -5,6 +5,7 @@ written something that this pass deletes.
 """
 
 from app.insight.invariant_types import Invariant
+from app.surveys.models import IS_OPEN
 
 _ERASED = """
     customers.erased_at IS NOT NULL AND NOT EXISTS (
@@ -46,6 +47,22 @@ INVARIANTS = (
         SELECT responses.brand_id, responses.id AS row FROM customers
         JOIN responses ON responses.brand_id = customers.brand_id AND responses.customer_id = customers.id
         WHERE {_ERASED} AND responses.comment IS NOT NULL
+        """,
+    ),
+    Invariant(
+        "erased_has_no_notes",
+        "a response of an erased customer has no notes and no tags, and waits for nobody",
+        "rsp",
+        f"""
+        SELECT responses.brand_id, responses.id AS row FROM customers
+        JOIN responses ON responses.brand_id = customers.brand_id AND responses.customer_id = customers.id
+        WHERE {_ERASED} AND (
+            {IS_OPEN} OR responses.assignee_id IS NOT NULL
+            OR EXISTS (SELECT FROM response_tags AS tags
+                WHERE tags.brand_id = responses.brand_id AND tags.response_id = responses.id)
+            OR EXISTS (SELECT FROM response_events AS events
+                WHERE events.brand_id = responses.brand_id AND events.response_id = responses.id
+                AND events.kind IN ('noted', 'tagged', 'untagged') AND events.text IS NOT NULL))
         """,
     ),
     Invariant(

@@ -12,6 +12,7 @@ from app.insight.activity import Activity, activity
 from app.insight.funnel import Funnel, funnel
 from app.insight.nps import Change, Counts, change
 from app.insight.periods import Period, before, binds, within
+from app.insight.reasons import Reason, reasons
 from app.insight.scores import By, Group, Rate, count_bands, count_groups, response_rate
 
 LATEST = 20
@@ -57,6 +58,8 @@ class Overview:
     answer_to_offer: float | None
     """Seconds within which 95 % of the period's promoters had their offer handed to a provider."""
     latest: list[LatestResponse]
+    reasons: list[Reason]
+    """Why the period's detractors said so."""
 
 
 async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overview:
@@ -78,6 +81,7 @@ async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overv
         activity_before=await activity(session, brand.id, earlier) if earlier else None,
         answer_to_offer=await _answer_to_offer(session, brand.id, period),
         latest=await _latest(session, brand.id, period),
+        reasons=await reasons(session, brand.id, period),
     )
 
 

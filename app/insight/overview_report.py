@@ -59,6 +59,13 @@ class Chances(ApiModel):
     redemptions: float
 
 
+class ReasonCount(ApiModel):
+    """A tag and the number of detractors' answers that have it."""
+
+    tag: str
+    responses: int
+
+
 class OverviewReport(ApiModel):
     """A period beside the one of equal length before it; null where there is none."""
 
@@ -73,6 +80,7 @@ class OverviewReport(ApiModel):
     events_before: Events | None
     chances: Chances | None
     answer_to_offer_seconds: float | None = Field(description="95 % of the offers are handed over within it.")
+    reasons: list[ReasonCount] = Field(description="Tags of detractors' answers, the most frequent first.")
 
     @classmethod
     def of(cls, found: Overview, period: Period) -> Self:
@@ -90,6 +98,7 @@ class OverviewReport(ApiModel):
             events_before=None if before is None else _events(before, found.counts_before),
             chances=None if before is None or rate_before is None else _chances(found, before, rate_before),
             answer_to_offer_seconds=found.answer_to_offer,
+            reasons=[ReasonCount(tag=each.tag, responses=each.responses) for each in found.reasons],
         )
 
 
@@ -97,6 +106,7 @@ class WaitingReport(ApiModel):
     """What waits for somebody, and which of the first steps were taken."""
 
     redemptions_in_review: Waiting
+    open_responses: Waiting
     first_steps: FirstSteps
 
 

@@ -23,8 +23,9 @@ from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 from app.referrals.share import in_home_shop
+from app.surveys.listed import load_events, select_responses
 from app.surveys.models import Response, Survey
-from app.surveys.schemas import ResponseRow, SurveyRow
+from app.surveys.schemas import ResponseDetail, ResponseRow, SurveyRow
 
 
 def _referrers(brand_id: int, customer_id: UUID) -> Select[UUID]:
@@ -49,14 +50,17 @@ async def surveys(session: AsyncSession, brand_id: int, customer_id: UUID) -> li
     return [SurveyRow.from_row(row, pii=True) for row in rows]
 
 
-async def responses(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ResponseRow]:
-    """Their scores, comments, and whether a comment may be published."""
-    rows = await session.execute(
-        select(Response)
-        .where(Response.brand_id == brand_id, Response.customer_id == customer_id)
-        .order_by(Response.id)
+async def responses(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ResponseDetail]:
+    """Their scores, comments, whether a comment may be published, and the team's notes and tags."""
+    found = await session.execute(
+        select_responses(brand_id).where(Response.customer_id == customer_id).order_by(Response.id)
     )
-    return [ResponseRow.from_row(row, pii=True) for row in rows]
+    rows = found.all()
+    events = await load_events(session, brand_id, [row.id for row in rows])
+    return [
+        ResponseDetail.with_events(ResponseRow.from_row(row, pii=True), events[row.id], pii=True)
+        for row in rows
+    ]
 
 
 async def messages(

@@ -13,7 +13,7 @@ from app.ledger.schemas import LedgerEntryRow
 from app.messaging.schemas import MessageDetail
 from app.orders.schemas import OrderExport
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
-from app.surveys.schemas import ResponseRow, SurveyRow
+from app.surveys.schemas import ResponseDetail, SurveyRow
 
 
 class IntervalShape(ApiModel):
@@ -176,7 +176,7 @@ class PersonCustomer(CustomerExport):
 
     orders: list[OrderExport]
     surveys: list[SurveyRow]
-    responses: list[ResponseRow]
+    responses: list[ResponseDetail]
     messages: list[PersonMessage]
     codes: list[CodeRow]
     redemptions: list[RedemptionRow] = Field(

@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.surveys.models import Response, Survey
+from app.surveys.models import IS_OPEN, Response, ResponseEvent, ResponseTag, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus
+from app.surveys.work_rules import WorkEvent, WorkState
+
+_WORDS = (WorkEvent.noted, WorkEvent.tagged, WorkEvent.untagged)
 
 
 async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
-    """Erase these customers' comments and testimonial consents. Idempotent.
+    """Erase these customers' comments, testimonial consents, notes and tags. Idempotent.
 
-    Planned surveys are skipped (`no_address`), open ones expire.
+    What was open is closed, since nobody can be answered any more. Planned
+    surveys are skipped (`no_address`), open ones expire.
     """
     await session.execute(
         update(Survey)
@@ -37,5 +41,30 @@ async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Se
     await session.execute(
         update(Response)
         .where(Response.brand_id == brand_id, in_ids(Response.customer_id, customer_ids))
-        .values(comment=None, testimonial_consent=False)
+        .values(
+            comment=None,
+            testimonial_consent=False,
+            assignee_id=None,
+            state=case((IS_OPEN, WorkState.closed.value), else_=Response.state),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    # After the responses' rows are locked: what is noted at the same time is stored by now.
+    theirs = select(Response.id).where(
+        Response.brand_id == brand_id, in_ids(Response.customer_id, customer_ids)
+    )
+    await session.execute(
+        delete(ResponseTag)
+        .where(ResponseTag.brand_id == brand_id, ResponseTag.response_id.in_(theirs))
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(ResponseEvent)
+        .where(
+            ResponseEvent.brand_id == brand_id,
+            ResponseEvent.response_id.in_(theirs),
+            ResponseEvent.kind.in_(_WORDS),
+        )
+        .values(text=None)
+        .execution_options(synchronize_session=False)
     )

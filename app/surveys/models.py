@@ -6,19 +6,23 @@ from uuid import UUID
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
     SmallInteger,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.base.actor import ActorKind
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
+from app.surveys.work_rules import WorkEvent, WorkState
 
 
 class StoredDeferral(TypedDict):
@@ -100,6 +104,10 @@ class Survey(Base):
     created_at: Mapped[Created]
 
 
+_IS_OPEN = "({0}state = 'open' OR {0}state IS NULL AND {0}score <= 6 AND NOT {0}trial)"
+"""`work_rules.work_state` in SQL, with no parameters: so a query may use the index below."""
+
+
 class Response(Base):
     """What a customer answered; within `change_minutes` a further response replaces it."""
 
@@ -118,6 +126,21 @@ class Response(Base):
             postgresql_where=text("comment IS NOT NULL"),
         ),
         Index("ix_responses_customer", "brand_id", "customer_id", "answered_at"),
+        Index("ix_responses_open", "brand_id", "id", postgresql_where=text(_IS_OPEN.format(""))),
+        Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
+        Index(
+            "ix_responses_assignee",
+            "brand_id",
+            "assignee_id",
+            "id",
+            postgresql_where=text("assignee_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_responses_words",
+            text("to_tsvector('simple', comment)"),
+            postgresql_using="gin",
+            postgresql_where=text("comment IS NOT NULL"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -136,4 +159,56 @@ class Response(Base):
     changes: Mapped[int] = mapped_column(Integer, default=0)
     trial: Mapped[bool] = mapped_column(Boolean, default=False)
     """As its survey: left out of the score."""
+    state: Mapped[WorkState | None] = mapped_column(enum_text(WorkState))
+    """What the team made of it; None until they did: see `work_rules.work_state`."""
+    assignee_id: Mapped[UUID | None]
+    """Who of the team answers it; somebody who left since may still be named."""
+    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How often state, assignee or tags were changed."""
     created_at: Mapped[Created]
+
+
+IS_OPEN: ColumnElement[bool] = literal_column(_IS_OPEN.format("responses."), Boolean)
+"""Whether a response waits for the team."""
+
+
+class ResponseTag(Base):
+    """A reason that the team gave a response; spellings with the same `key` are one tag."""
+
+    __tablename__ = "response_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "response_id"], ["responses.brand_id", "responses.id"]),
+        Index("ix_response_tags_key", "brand_id", "key", "response_id"),
+    )
+
+    brand_id: Mapped[BrandKey]
+    response_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class ResponseEvent(Base):
+    """What somebody of the team did with a response; rows are added, only their text may go."""
+
+    __tablename__ = "response_events"
+    __table_args__ = (
+        ForeignKeyConstraint(["brand_id", "response_id"], ["responses.brand_id", "responses.id"]),
+        Index("ix_response_events_response", "brand_id", "response_id", "id"),
+        Index(
+            "ix_response_events_noted",
+            "at",
+            "brand_id",
+            postgresql_where=text("kind = 'noted' AND text IS NOT NULL"),
+        ),
+    )
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    response_id: Mapped[UUID]
+    kind: Mapped[WorkEvent] = mapped_column(enum_text(WorkEvent))
+    actor_kind: Mapped[ActorKind] = mapped_column(enum_text(ActorKind))
+    actor_id: Mapped[UUID | None]
+    text: Mapped[str | None]
+    """The note, the tag, the new state, or `stf_…` of the new assignee; None for nobody, and for
+    what was deleted."""
+    at: Mapped[Moment]

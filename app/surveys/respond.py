@@ -230,6 +230,10 @@ async def _change(
         present.score, present.comment = response.score, response.comment
         present.testimonial_consent = response.testimonial_consent
         present.answered_at = now
+        if present.state is not None:
+            # What the team decided was about other words.
+            present.state = None
+            present.version += 1
         present.changes += 1
         await session.flush()
     return ResponseOutcome.changed

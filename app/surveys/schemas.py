@@ -1,17 +1,21 @@
 """What the API shows of surveys and responses."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
+from pydantic import Field
 from sqlalchemy import Row
 
+from app.base.actor import Actor, ActorKind
 from app.base.ids import public_id, public_id_or_none
-from app.base.masking import without_addresses
+from app.base.masking import mask_name, without_addresses
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import Channel
 from app.surveys.claim import deferrals_of
-from app.surveys.models import Response, Survey
+from app.surveys.models import Response, ResponseEvent, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus, band_of
+from app.surveys.work_rules import WorkEvent, WorkState, work_state
 
 
 class SurveyDeferral(ApiModel):
@@ -68,9 +72,11 @@ class ResponseRow(RowModel):
     """A response as it stands; its comment is without addresses unless the scope is `pii`."""
 
     created_at: datetime
+    shop: str
     survey: str
     order: str | None
     customer: str
+    name: str | None = Field(description="The customer's; masked without the scope `pii`.")
     score: int
     band: Band | str
     comment: str | None
@@ -79,15 +85,26 @@ class ResponseRow(RowModel):
     answered_at: datetime
     changes: int
     trial: bool
+    state: WorkState | str | None = Field(description="With the team; null: it waits for nobody.")
+    assignee: str | None = Field(description="`stf_…` of who answers it.")
+    tags: list[str]
+    version: int = Field(description="How often state, assignee or tags were changed.")
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Response`."""
+        """From a row of `app.surveys.listed.select_responses`."""
         response: Response = row.Response
         comment = response.comment
+        name = " ".join(part for part in (row.first_name, row.last_name) if part) or None
         return cls(
             id=public_id("rsp", response.id),
             created_at=response.created_at,
+            shop=row.shop,
+            name=name if pii else mask_name(name),
+            state=work_state(response.state, response.score, trial=response.trial),
+            assignee=public_id_or_none("stf", response.assignee_id),
+            tags=row.tags or [],
+            version=response.version,
             survey=public_id("sur", response.survey_id),
             order=public_id_or_none("ord", response.order_id),
             customer=public_id("cus", response.customer_id),
@@ -100,3 +117,35 @@ class ResponseRow(RowModel):
             changes=response.changes,
             trial=response.trial,
         )
+
+
+class ResponseEventRow(ApiModel):
+    """What somebody of the team did with a response."""
+
+    at: datetime
+    actor: str = Field(description="`stf_…`, `key_…`, or `cli`.")
+    kind: WorkEvent | str
+    text: str | None = Field(
+        description="The note (null without the scope `pii`), the tag, the state, or the assignee's id."
+    )
+
+    @classmethod
+    def of(cls, event: ResponseEvent, *, pii: bool) -> Self:
+        """The shape of an event."""
+        return cls(
+            at=event.at,
+            actor=Actor(ActorKind(event.actor_kind), event.brand_id, event.actor_id).name,
+            kind=event.kind,
+            text=event.text if pii or event.kind is not WorkEvent.noted else None,
+        )
+
+
+class ResponseDetail(ResponseRow):
+    """A response with what the team did with it, oldest first."""
+
+    events: list[ResponseEventRow]
+
+    @classmethod
+    def with_events(cls, row: ResponseRow, events: Iterable[ResponseEvent], *, pii: bool) -> Self:
+        """A row and its events."""
+        return cls(**row.__dict__, events=[ResponseEventRow.of(each, pii=pii) for each in events])

@@ -1310,6 +1310,9 @@ def upgrade() -> None:
         sa.Column("first_answered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("trial", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("assignee_id", sa.Uuid(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -1337,6 +1340,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_responses_answered_at", "responses", ["brand_id", "answered_at"], unique=False)
     op.create_index(
+        "ix_responses_assignee",
+        "responses",
+        ["brand_id", "assignee_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("assignee_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_responses_commented",
         "responses",
         ["answered_at", "brand_id"],
@@ -1345,6 +1355,28 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_responses_customer", "responses", ["brand_id", "customer_id", "answered_at"], unique=False
+    )
+    op.create_index(
+        "ix_responses_open",
+        "responses",
+        ["brand_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("(state = 'open' OR state IS NULL AND score <= 6 AND NOT trial)"),
+    )
+    op.create_index(
+        "ix_responses_state",
+        "responses",
+        ["brand_id", "state", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_responses_words",
+        "responses",
+        [sa.literal_column("to_tsvector('simple', comment)")],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_where=sa.text("comment IS NOT NULL"),
     )
     op.create_table(
         "withheld_offers",
@@ -1512,6 +1544,47 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_ledger_entries_cause", "ledger_entries", ["brand_id", "cause_id"], unique=False)
+    op.create_table(
+        "response_events",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("response_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "response_id"],
+            ["responses.brand_id", "responses.id"],
+            name=op.f("fk_response_events_responses_brand_id_response_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "id", name=op.f("pk_response_events")),
+    )
+    op.create_index(
+        "ix_response_events_noted",
+        "response_events",
+        ["at", "brand_id"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'noted' AND text IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_response_events_response", "response_events", ["brand_id", "response_id", "id"], unique=False
+    )
+    op.create_table(
+        "response_tags",
+        sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("response_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id", "response_id"],
+            ["responses.brand_id", "responses.id"],
+            name=op.f("fk_response_tags_responses_brand_id_response_id"),
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "response_id", "key", name=op.f("pk_response_tags")),
+    )
+    op.create_index("ix_response_tags_key", "response_tags", ["brand_id", "key", "response_id"], unique=False)
     op.create_table(
         "shop_credits",
         sa.Column("brand_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -2077,6 +2150,15 @@ def downgrade() -> None:
         "ix_shop_credits_due", table_name="shop_credits", postgresql_where=sa.text("due_at IS NOT NULL")
     )
     op.drop_table("shop_credits")
+    op.drop_index("ix_response_tags_key", table_name="response_tags")
+    op.drop_table("response_tags")
+    op.drop_index("ix_response_events_response", table_name="response_events")
+    op.drop_index(
+        "ix_response_events_noted",
+        table_name="response_events",
+        postgresql_where=sa.text("kind = 'noted' AND text IS NOT NULL"),
+    )
+    op.drop_table("response_events")
     op.drop_index("ix_ledger_entries_cause", table_name="ledger_entries")
     op.drop_table("ledger_entries")
     op.drop_table("credit_accounts")
@@ -2090,9 +2172,24 @@ def downgrade() -> None:
     )
     op.drop_table("codes")
     op.drop_table("withheld_offers")
+    op.drop_index(
+        "ix_responses_words",
+        table_name="responses",
+        postgresql_using="gin",
+        postgresql_where=sa.text("comment IS NOT NULL"),
+    )
+    op.drop_index("ix_responses_state", table_name="responses", postgresql_where=sa.text("state IS NOT NULL"))
+    op.drop_index(
+        "ix_responses_open",
+        table_name="responses",
+        postgresql_where=sa.text("(state = 'open' OR state IS NULL AND score <= 6 AND NOT trial)"),
+    )
     op.drop_index("ix_responses_customer", table_name="responses")
     op.drop_index(
         "ix_responses_commented", table_name="responses", postgresql_where=sa.text("comment IS NOT NULL")
+    )
+    op.drop_index(
+        "ix_responses_assignee", table_name="responses", postgresql_where=sa.text("assignee_id IS NOT NULL")
     )
     op.drop_index("ix_responses_answered_at", table_name="responses")
     op.drop_table("responses")

@@ -49,6 +49,11 @@ PAGES = {
     "GET /admin/account/confirm": SIGNED_IN,
     "POST /admin/account/confirm": SIGNED_IN,
     "GET /admin": Role.viewer,
+    "GET /admin/answers": Role.viewer,
+    "POST /admin/answers/{id}/state": Role.support,
+    "POST /admin/answers/{id}/assignee": Role.support,
+    "POST /admin/answers/{id}/tags": Role.support,
+    "POST /admin/answers/{id}/notes": Role.support,
     "GET /admin/customers/{id}": Role.viewer,
     "GET /admin/customers/{id}/export": Role.admin,
     "GET /admin/customers/{id}/erase": Role.admin,
@@ -163,7 +168,7 @@ def _prefix(path: str) -> str:
     return next((word for word in path.split("/") if word in KINDS), "")
 
 
-KINDS = {"customers", "orders", "staff", "team", "keys", "codes", "redemptions"}
+KINDS = {"customers", "orders", "staff", "team", "keys", "codes", "redemptions", "answers", "responses"}
 
 
 @pytest.fixture
@@ -182,6 +187,8 @@ async def made(context, session, brand, shop):
     return Made(
         {
             "customers": public_id("cus", lone.id),
+            "answers": public_id("rsp", happy.id),
+            "responses": public_id("rsp", happy.id),
             "staff": staff,
             "team": staff,
             "keys": public_id("key", key.id),

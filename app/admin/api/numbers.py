@@ -22,7 +22,7 @@ from app.insight.periods import read_period
 from app.insight.schemas import FunnelReport, NpsReport
 from app.insight.scores import By, nps_report
 from app.insight.system import SystemReport, system_report
-from app.insight.waiting import redemptions_in_review
+from app.insight.waiting import open_responses, redemptions_in_review
 
 router = APIRouter(tags=["numbers"], route_class=ApiRoute)
 
@@ -81,6 +81,7 @@ async def show_waiting(caller: Reader, context: ContextDep, session: SessionDep)
     sends = context.settings.email_provider is not EmailProvider.outbox
     return WaitingReport(
         redemptions_in_review=await redemptions_in_review(session, caller.brand_id),
+        open_responses=await open_responses(session, caller.brand_id),
         first_steps=await first_steps(session, caller.brand_id, sends=sends),
     )
 

@@ -1,25 +1,22 @@
-"""Orders, the surveys about them, the responses, and the messages that were sent."""
+"""Orders, the surveys about them, and the messages that were sent."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from sqlalchemy import ColumnElement, select, true
+from fastapi import APIRouter
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader
 from app.admin.fields import Plain
 from app.admin.listing import PageDep, list_page, matches, matches_id
-from app.admin.rows import MESSAGES, ORDERS, RESPONSES, SURVEYS
+from app.admin.rows import MESSAGES, ORDERS, SURVEYS
 from app.base.actor import Actor
-from app.base.errors import AppError, NotFound
+from app.base.errors import NotFound
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
-from app.brands.find import load_brand
-from app.insight.periods import Period, read_period
 from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.messaging.rules import MessageStatus
@@ -28,13 +25,11 @@ from app.messaging.templates import TemplateName
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.orders.schemas import OrderRow
-from app.surveys.models import Response, Survey
-from app.surveys.rules import Band, SkipReason, SurveyStatus
-from app.surveys.schemas import ResponseRow, SurveyRow
+from app.surveys.models import Survey
+from app.surveys.rules import SkipReason, SurveyStatus
+from app.surveys.schemas import SurveyRow
 
 router = APIRouter(tags=["surveys"], route_class=ApiRoute)
-
-_SCORES = {Band.promoter: (9, 10), Band.passive: (7, 8), Band.detractor: (0, 6)}
 
 
 @router.get("/orders", responses=problems(404))
@@ -72,48 +67,6 @@ async def list_surveys(
         matches_id(Survey.customer_id, "cus", customer),
     )
     return await list_page(session, page, caller, SURVEYS, *chosen)
-
-
-@router.get("/responses", responses=problems(404))
-async def list_responses(
-    caller: Reader,
-    page: PageDep,
-    session: SessionDep,
-    band: Band | None = None,
-    start: Annotated[
-        str | None,
-        Query(alias="from", description="Start of the period: a date or time, in the brand's zone."),
-    ] = None,
-    end: Annotated[
-        str | None, Query(alias="to", description="End of the period, excluded; a date or time.")
-    ] = None,
-    q: Annotated[Plain | None, Query(description="Words in the comment.")] = None,
-    customer: Plain | None = None,
-) -> Page[ResponseRow]:
-    """Responses, newest first.
-
-    `q` needs the scope `pii`, since an address could be guessed letter by letter.
-    """
-    if q and not caller.sees_people:
-        raise AppError("missing_scope", "Finding words in comments needs the scope 'pii'.", status=403)
-    brand = await load_brand(session, caller.brand_id)
-    low, high = _SCORES[band] if band else (0, 10)
-    with_words = true() if not q else Response.comment.icontains(q, autoescape=True)
-    return await list_page(
-        session,
-        page,
-        caller,
-        RESPONSES,
-        Response.score.between(low, high),
-        _answered_in(read_period(start, end, brand.time_zone)),
-        with_words,
-        matches_id(Response.customer_id, "cus", customer),
-    )
-
-
-def _answered_in(period: Period) -> ColumnElement[bool]:
-    since = true() if period.start is None else Response.answered_at >= period.start
-    return since & (true() if period.end is None else Response.answered_at < period.end)
 
 
 @router.get("/messages", responses=problems(404))

@@ -30,7 +30,7 @@ from app.brands.appearance import logo_of
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.insight.waiting import redemptions_in_review
+from app.insight.waiting import open_responses, redemptions_in_review
 from app.messaging.accounts import load_account_rows
 
 LANGUAGE = SOURCE
@@ -174,6 +174,8 @@ async def load_frame(request: Request, context: AppContext, session: AsyncSessio
     counts = {}
     if Badge.in_review in badges and staff.shops is None:
         counts[Badge.in_review] = (await redemptions_in_review(session, brand.id)).count
+    if Badge.open_responses in badges:
+        counts[Badge.open_responses] = (await open_responses(session, brand.id, staff.shops)).count
     return Frame(
         request=request,
         context=context,

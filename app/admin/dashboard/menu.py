@@ -17,6 +17,8 @@ class Badge(StrEnum):
 
     in_review = "in_review"
     """Friends' orders that wait for a decision."""
+    open_responses = "open_responses"
+    """Answers that wait for the team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ShownEntry:
 
 MENU = (
     Entry("overview", N_("Overview"), "/admin", "overview"),
-    Entry("answers", N_("Answers"), "/admin/answers", "answers"),
+    Entry("answers", N_("Answers"), "/admin/answers", "answers", badge=Badge.open_responses),
     Entry(
         "referrers",
         N_("Referrers"),

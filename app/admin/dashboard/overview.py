@@ -1,6 +1,8 @@
 """The overview: whether it works, and what waits for somebody today."""
 
 import re
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,7 +12,14 @@ from app.admin.dashboard.frame import Frame
 from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
 from app.admin.views.period import SPANS, Chosen, chosen_period
-from app.admin.views.waiting import ORDERS, Todo, in_review_todo, step_rows
+from app.admin.views.waiting import (
+    ORDERS,
+    RESPONSES,
+    Todo,
+    in_review_todo,
+    open_responses_todo,
+    step_rows,
+)
 from app.base import clock
 from app.base.i18n import SOURCE, translate
 from app.brands.programme import Channel
@@ -18,7 +27,8 @@ from app.insight.first_steps import first_steps
 from app.insight.overview import Overview, overview
 from app.insight.scores import By, count_groups
 from app.insight.ttl_cache import TtlCache
-from app.insight.waiting import redemptions_in_review
+from app.insight.waiting import open_responses, redemptions_in_review
+from app.surveys.rules import Band
 
 router = screen_router()
 
@@ -51,12 +61,20 @@ async def show_overview(frame: ForViewer) -> Response:
         "compared": compared,
         "can_compare": found.activity_before is not None,
         "todos": await _todos(frame),
+        "reasons": [(each, _reason_path(query, each.tag)) for each in found.reasons],
         "steps": step_rows(steps, frame.serves),
         "is_new": not steps.survey_sent,
         "is_empty": not steps.survey_sent and not found.funnel.stages.orders and not found.counts.responses,
         "steps_done": steps.are_done,
     }
     return frame.page("admin/overview.html", "overview", values)
+
+
+def _reason_path(query: Mapping[str, str], tag: str) -> str:
+    """The detractors' answers with this tag, of the same two dates where there are some."""
+    dates = {name: _day(query.get(name)) for name in ("from", "to")}
+    wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, **dates}
+    return f"{RESPONSES}?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
 def _day(text: str | None) -> str:
@@ -78,6 +96,8 @@ async def _limited(frame: Frame, chosen: Chosen) -> Response:
 async def _todos(frame: Frame) -> list[Todo]:
     """What waits for somebody, where a screen exists to do it."""
     found = []
+    if frame.serves(RESPONSES):
+        found.append(open_responses_todo(await open_responses(frame.session, frame.brand.id), frame.moment))
     if frame.serves(ORDERS):
         found.append(in_review_todo(await redemptions_in_review(frame.session, frame.brand.id), frame.moment))
     return [each for each in found if each is not None]

@@ -3,9 +3,20 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
-from app.admin.dashboard import audit, gallery, keys, outbox, overview, person, search, system, team
+from app.admin.dashboard import (
+    audit,
+    gallery,
+    keys,
+    outbox,
+    overview,
+    person,
+    responses,
+    search,
+    system,
+    team,
+)
 
-SCREENS = (overview, person, team, keys, audit, outbox, search, system, gallery)
+SCREENS = (overview, responses, person, team, keys, audit, outbox, search, system, gallery)
 ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
 

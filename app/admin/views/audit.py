@@ -29,6 +29,8 @@ ACTION_NAMES = {
     AuditAction.delivery_replayed: N_("replayed a delivery"),
     AuditAction.message_resent: N_("sent a message again"),
     AuditAction.message_dismissed: N_("dismissed a message"),
+    AuditAction.response_changed: N_("worked on an answer"),
+    AuditAction.response_noted: N_("noted something about an answer"),
     AuditAction.customer_erased: N_("erased a person"),
     AuditAction.data_request_done: N_("closed a request for data"),
     AuditAction.key_added: N_("made a key"),
@@ -50,7 +52,7 @@ ACTION_NAMES = {
 }
 _ONE_OF_A_BRAND = ("brand", "programme")
 """Kinds of subjects that the action names already."""
-_PAGES = {"cus": "/admin/customers/", "stf": "/admin/settings/team/"}
+_PAGES = {"cus": "/admin/customers/", "stf": "/admin/settings/team/", "rsp": "/admin/answers?answer="}
 """Where the page of a subject is, by the prefix of its id."""
 
 

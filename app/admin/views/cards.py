@@ -130,7 +130,7 @@ def _rate_card(rate: Rate, before: Rate | None) -> Card:
         p = rate_p(before.answered, before.delivered, rate.answered, rate.delivered)
         change, direction = _weighed(change, points, p)
     name = translate(SOURCE, "Response rate")
-    return Card(name, percent_text(now, SOURCE), change, detail, direction, "/admin/answers")
+    return Card(name, percent_text(now, SOURCE), change, detail, direction, "/admin/answers?state=all")
 
 
 def _promoters_card(counts: Counts, before: int | None) -> Card:

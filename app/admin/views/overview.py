@@ -34,7 +34,7 @@ _STAGE_NAMES = {
     "approved": N_("Friends’ orders approved"),
 }
 _STAGE_PATHS = {
-    "answered": "/admin/answers",
+    "answered": "/admin/answers?state=all",
     "promoters": "/admin/answers?band=promoter",
     "shared": "/admin/referrers",
     "redemptions": "/admin/orders",

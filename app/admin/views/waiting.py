@@ -9,6 +9,7 @@ from app.insight.first_steps import FirstSteps
 from app.insight.waiting import Waiting
 
 ORDERS = "/admin/orders"
+RESPONSES = "/admin/answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,20 @@ def in_review_todo(waiting: Waiting, moment: Callable[[datetime], str]) -> Todo 
         since=moment(waiting.since),
     )
     return Todo(text, f"{ORDERS}?status=in_review", translate(SOURCE, "Look at them"))
+
+
+def open_responses_todo(waiting: Waiting, moment: Callable[[datetime], str]) -> Todo | None:
+    """Unhappy customers whom nobody has replied to; None where there are none."""
+    if not waiting.count or waiting.since is None:
+        return None
+    text = translate_plural(
+        SOURCE,
+        "One unhappy customer waits for a reply, since %(since)s.",
+        "%(num)s unhappy customers wait for a reply, the first since %(since)s.",
+        waiting.count,
+        since=moment(waiting.since),
+    )
+    return Todo(text, f"{RESPONSES}?state=open", translate(SOURCE, "Read them"))
 
 
 _STEPS = (

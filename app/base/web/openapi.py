@@ -21,6 +21,7 @@ _WHEN = {
     403: "The API key lacks the scope.",
     404: "Nothing is there, or not for this caller.",
     409: "The present state does not allow it.",
+    410: "The person was erased.",
     412: "It was changed meanwhile: the `If-Match` given is not its `ETag`.",
     413: "The body is too large.",
     422: "The request cannot be used; `detail` says why.",

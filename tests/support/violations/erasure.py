@@ -102,6 +102,17 @@ async def a_comment_of_an_erased_person(sound: Sound) -> str:
     return public_id("rsp", response.id)
 
 
+@breaks("erased_has_no_notes")
+async def a_tag_of_an_erased_persons_response(sound: Sound) -> str:
+    response = await erased_promoter(sound)
+    await sound.sql(
+        "INSERT INTO response_tags (brand_id, response_id, key, name) VALUES (:brand_id, :id, 'x', 'x')",
+        brand_id=response.brand_id,
+        id=response.id,
+    )
+    return public_id("rsp", response.id)
+
+
 @breaks("erased_has_no_order_details")
 async def a_tag_of_an_erased_persons_order(sound: Sound) -> str:
     response = await erased_promoter(sound)

@@ -1,0 +1,256 @@
+"""Answers: who is unhappy, and who has replied; two panes, with the selection in the address."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
+from app.admin.dashboard.answer_filters import Filters, chips, read_filters
+from app.admin.dashboard.flash import Tone
+from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.menu import Badge
+from app.admin.listing import PageRequest, list_page
+from app.admin.response_work import change_answer, note_answer, show_answer
+from app.admin.rows import ORDERS, RESPONSES
+from app.admin.rules import Role
+from app.admin.texts import moment_text
+from app.admin.views import responses as view
+from app.admin.views.audit import Names
+from app.admin.views.names import key_names, staff_names
+from app.base import clock
+from app.base.errors import AppError, NotFound
+from app.base.i18n import SOURCE, translate
+from app.base.ids import parse_public_id
+from app.base.masking import mask_email
+from app.insight.waiting import MOST_OPEN
+from app.orders.models import Order
+from app.surveys.listed import tag_list
+from app.surveys.models import Response as Answer
+from app.surveys.schemas import ResponseDetail, ResponseRow
+from app.surveys.work_rules import WorkState
+
+PATH = "/admin/answers"
+_AT_ONCE = 25
+_BEFORE = 3
+"""Earlier answers of the same person that are shown."""
+router = screen_router(PATH)
+
+
+@router.get("")
+async def show_responses(frame: ForViewer) -> Response:
+    """The list and the chosen answer; on a phone one of them."""
+    query = frame.request.query_params
+    try:
+        filters = read_filters(frame)
+    except AppError:
+        return RedirectResponse(frame.url(PATH), 303)
+    wanted = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
+    found = await list_page(frame.session, wanted, frame.staff.actor, RESPONSES, *filters.conditions)
+    chosen = query.get("answer") or (found.data[0].id if found.data else "")
+    names = await _names(frame)
+    values = {
+        **await _list_values(frame, filters, found.data, chosen, names),
+        "older": frame.here(cursor=found.next_cursor, answer=None) if found.next_cursor else "",
+        "is_chosen": "answer" in query,
+        "detail": None,
+        **(await _detail_values(frame, chosen, found.data, names) if chosen else {}),
+    }
+    return frame.page("admin/answers.html", "answers", values, by_shop=True)
+
+
+async def _names(frame: Frame) -> Names:
+    staff = await staff_names(frame.session, frame.brand.id)
+    if not frame.sees_people:
+        staff = {shown_id: mask_email(email) or "" for shown_id, email in staff.items()}
+    return Names(staff, await key_names(frame.session, frame.brand.id), {})
+
+
+async def _list_values(
+    frame: Frame, filters: Filters, rows: Sequence[ResponseRow], chosen: str, names: Names
+) -> dict[str, object]:
+    waiting = frame.counts.get(Badge.open_responses, 0)
+    tags = await tag_list(frame.session, frame.brand.id)
+    counts = {WorkState.open.value: min(waiting, MOST_OPEN) if not frame.shop else None}
+    every = {**{each.value: name for each, name in view.STATES.items()}, "all": view.ALL}
+    return {
+        "items": [_item(frame, row, chosen) for row in rows],
+        "tabs": [
+            {
+                "href": frame.here(state=value, answer=None),
+                "name": translate(SOURCE, name),
+                "is_current": value == filters.state,
+                "count": counts.get(value),
+            }
+            for value, name in every.items()
+        ],
+        "filters": filters.entered,
+        "is_filtered": filters.is_narrowed,
+        "more_filters": any(filters.entered[name] for name in ("assignee", "tag", "commented", "from", "to")),
+        "kept": [("state", filters.state), *((("shop", frame.shop.slug),) if frame.shop else ())],
+        "bands": view.choices(view.BANDS, translate(SOURCE, "All scores")),
+        "tag_choices": [("", translate(SOURCE, "Any reason")), *((name, name) for name, _ in tags)],
+        "people": list(names.staff.items()),
+        "known_tags": [name for name, _ in tags],
+        "chips": chips(frame, filters, names.actor),
+        "clear": frame.url(PATH, state=filters.state),
+    }
+
+
+def _item(frame: Frame, row: ResponseRow, chosen: str) -> view.Item:
+    return view.Item(
+        row=row,
+        name=view.name_of(row),
+        href=frame.here(answer=row.id, cursor=frame.request.query_params.get("cursor")),
+        is_current=row.id == chosen,
+        when=moment_text(row.answered_at.astimezone(frame.zone), SOURCE, "MMMd"),
+        words=row.comment or "",
+    )
+
+
+async def _detail_values(
+    frame: Frame, shown_id: str, rows: Sequence[ResponseRow], names: Names
+) -> dict[str, object]:
+    """The chosen answer. Raises NotFound for one that the reader may not see."""
+    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", shown_id))
+    order, earlier = await _around(frame, detail)
+    kind, state = view.state_pill(detail, now=clock.now())
+    ids = [row.id for row in rows]
+    place = ids.index(detail.id) + 1 if detail.id in ids else 0
+    query = [(name, value) for name, value in frame.request.query_params.items() if name != "answer"]
+    return {
+        "detail": detail,
+        "name": view.name_of(detail),
+        "pill": (kind, state),
+        "band_word": translate(SOURCE, view.BAND_WORDS[detail.band]),  # type: ignore[index]  # one of three
+        "order": order,
+        "earlier": earlier,
+        "assignee": names.actor(detail.assignee) if detail.assignee else "",
+        "done": view.done_rows(detail.events, names.actor),
+        "next": ids[place] if 0 < place < len(ids) else "",
+        "back": frame.here(answer=None),
+        "act": f"{PATH}/{detail.id}",
+        "query": f"?{urlencode(query)}" if query else "",
+        "may_work": frame.may(Role.support),
+        "customer_href": frame.url(f"/admin/customers/{detail.customer}"),
+    }
+
+
+async def _around(frame: Frame, detail: ResponseDetail) -> tuple[str, str]:
+    """The order that it is about, and what the same person answered before."""
+    actor = frame.staff.actor
+    order = ""
+    if detail.order:
+        order_id = parse_public_id("ord", detail.order)
+        row = (await frame.session.execute(ORDERS.visible(actor).where(Order.id == order_id))).first()
+        order = view.order_text(ORDERS.shape(row, pii=actor.sees_people)) if row else ""
+    about = parse_public_id("cus", detail.customer), parse_public_id("rsp", detail.id)
+    query = RESPONSES.visible(actor).where(Answer.customer_id == about[0], Answer.id < about[1])
+    found = await frame.session.execute(query.order_by(Answer.id.desc()).limit(_BEFORE))
+    earlier = [RESPONSES.shape(row, pii=actor.sees_people) for row in found]
+    return order, view.earlier_text(earlier, frame.day)
+
+
+@router.post("/{id}/state")
+async def save_state(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # the path's own word
+    """Mark it as answered, close it, or open it again; then the next one is shown."""
+    form = writer[1]
+    wanted, following = form.text("state"), form.text("next", limit=40)
+    if wanted not in set(WorkState):
+        raise AppError("bad_state", translate(SOURCE, "Choose what it shall be."))
+    done = {
+        WorkState.open: translate(SOURCE, "It is open again."),
+        WorkState.answered: translate(SOURCE, "Marked as answered."),
+        WorkState.closed: translate(SOURCE, "Closed."),
+    }[WorkState(wanted)]
+    shown = following if following and wanted != WorkState.open else id
+    return await _change(writer, id, done, shown, state=WorkState(wanted))
+
+
+@router.post("/{id}/assignee")
+async def save_assignee(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # as above
+    """Give it to somebody."""
+    form = writer[1]
+    return await _change(
+        writer, id, translate(SOURCE, "Saved."), id, assignee=form.text("assignee", limit=40)
+    )
+
+
+@router.post("/{id}/tags")
+async def save_tags(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # as above
+    """Add a reason, or take one away."""
+    frame, form = writer
+    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", id))
+    removed, added = form.text("remove", limit=100), form.text("tag", limit=100)
+    tags = [each for each in detail.tags if each != removed] + ([added] if added else [])
+    return await _change(writer, id, translate(SOURCE, "Saved."), id, tags=tags)
+
+
+@router.post("/{id}/notes")
+async def save_note(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # as above
+    """Add a note for the team."""
+    frame, form = writer
+    try:
+        await note_answer(
+            frame.session, frame.staff.actor, parse_public_id("rsp", id), form.text("note"), now=clock.now()
+        )
+    except AppError as error:
+        return _back(frame, id, error)
+    return frame.redirect(_address(frame, id), translate(SOURCE, "Noted."))
+
+
+async def _change(
+    writer: SupportWriter,
+    shown_id: str,
+    done: str,
+    following: str,
+    *,
+    state: WorkState | None = None,
+    assignee: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Response:
+    frame, form = writer
+    version = form.text("version", limit=9)
+    try:
+        await change_answer(
+            frame.session,
+            frame.staff.actor,
+            parse_public_id("rsp", shown_id),
+            state=state,
+            assignee=assignee,
+            tags=tags,
+            version=int(version) if version.isdecimal() else None,
+            now=clock.now(),
+        )
+    except AppError as error:
+        if error.code == "changed_meanwhile":
+            return frame.redirect(_address(frame, shown_id), await _meanwhile(frame, shown_id), Tone.failed)
+        return _back(frame, shown_id, error)
+    return frame.redirect(_address(frame, following), done)
+
+
+async def _meanwhile(frame: Frame, shown_id: str) -> str:
+    """Who changed it last, and how."""
+    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", shown_id))
+    done = view.done_rows(detail.events, (await _names(frame)).actor)
+    if not done:
+        return translate(SOURCE, "The customer changed this answer meanwhile; nothing of yours was saved.")
+    return translate(
+        SOURCE,
+        "Meanwhile %(who)s %(what)s; nothing of yours was saved.",
+        who=done[0].who,
+        what=done[0].what,
+    )
+
+
+def _back(frame: Frame, shown_id: str, error: AppError) -> Response:
+    """The answer again, with what was refused. Raises NotFound again."""
+    if isinstance(error, NotFound):
+        raise error
+    return frame.redirect(_address(frame, shown_id), error.detail, Tone.failed)
+
+
+def _address(frame: Frame, shown_id: str) -> str:
+    """The screen as it was, with this answer chosen."""
+    query = {**frame.request.query_params, "answer": shown_id}
+    return f"{PATH}?{urlencode(query)}"

@@ -1,0 +1,36 @@
+"""Why detractors said so: the tags that the team gave their answers."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.insight.periods import Period, binds, within
+
+MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A tag and the number of detractors' answers of a period that have it."""
+
+    tag: str
+    responses: int
+
+
+async def reasons(session: AsyncSession, brand_id: int, period: Period) -> list[Reason]:
+    """The most frequent tags of detractors' answers in the period, trials left out.
+
+    An answer with several tags counts at each. It reads what was tagged, not every answer.
+    """
+    rows = await session.execute(
+        text(f"""
+            SELECT min(tags.name) AS tag, count(*) AS responses FROM response_tags AS tags
+            JOIN responses ON responses.brand_id = tags.brand_id AND responses.id = tags.response_id
+            WHERE tags.brand_id = :brand AND responses.score <= 6 AND NOT responses.trial
+                AND {within("responses.answered_at", period)}
+            GROUP BY tags.key ORDER BY count(*) DESC, tags.key LIMIT {MOST}
+        """),
+        binds(brand_id, period),
+    )
+    return [Reason(**row) for row in rows.mappings()]

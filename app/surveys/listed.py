@@ -1,0 +1,83 @@
+"""Responses as they are listed, with what the team made of them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, Text, exists, func, literal_column, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.brands.models import Shop
+from app.customers.models import Customer
+from app.surveys.models import IS_OPEN, Response, ResponseEvent, ResponseTag, Survey
+from app.surveys.work_rules import WorkState, prefix_query
+
+_SIMPLE: ColumnElement[str] = literal_column("'simple'", Text)
+MOST_NAMES = 200
+"""Names of tags that are offered."""
+
+
+def select_responses(brand_id: int) -> Select[Any]:
+    """The responses of a brand with shops, customers and tags, as `ResponseRow` reads them."""
+    tags = (
+        select(func.jsonb_agg(aggregate_order_by(ResponseTag.name, ResponseTag.key)))
+        .where(ResponseTag.brand_id == Response.brand_id, ResponseTag.response_id == Response.id)
+        .scalar_subquery()
+    )
+    return (
+        select(Response.id.label("id"), Response, Shop.slug.label("shop"), tags.label("tags"))
+        .add_columns(Customer.first_name, Customer.last_name)
+        .join(Survey, (Survey.brand_id == Response.brand_id) & (Survey.id == Response.survey_id))
+        .join(Shop, (Shop.brand_id == Survey.brand_id) & (Shop.id == Survey.shop_id))
+        .join(Customer, (Customer.brand_id == Response.brand_id) & (Customer.id == Response.customer_id))
+        .where(Response.brand_id == brand_id)
+    )
+
+
+def in_state(state: WorkState) -> ColumnElement[bool]:
+    """The condition that a response is in this state."""
+    return IS_OPEN if state is WorkState.open else Response.state == state
+
+
+def with_words(text: str) -> ColumnElement[bool]:
+    """The condition that the comment has words with each of these beginnings."""
+    words = func.to_tsvector(_SIMPLE, Response.comment)
+    return words.op("@@")(func.to_tsquery(_SIMPLE, prefix_query(text)))
+
+
+def with_tag(name: str) -> ColumnElement[bool]:
+    """The condition that a response has this tag, in whatever case."""
+    return exists().where(
+        ResponseTag.brand_id == Response.brand_id,
+        ResponseTag.response_id == Response.id,
+        ResponseTag.key == name.strip().casefold(),
+    )
+
+
+async def tag_list(session: AsyncSession, brand_id: int) -> list[tuple[str, int]]:
+    """The tags that a brand uses, the most used first, each with its number of responses."""
+    count = func.count()
+    found = await session.execute(
+        select(func.min(ResponseTag.name), count)
+        .where(ResponseTag.brand_id == brand_id)
+        .group_by(ResponseTag.key)
+        .order_by(count.desc(), ResponseTag.key)
+        .limit(MOST_NAMES)
+    )
+    return [(name, number) for name, number in found]
+
+
+async def load_events(
+    session: AsyncSession, brand_id: int, response_ids: Sequence[UUID]
+) -> dict[UUID, list[ResponseEvent]]:
+    """What the team did with these responses, oldest first."""
+    found: dict[UUID, list[ResponseEvent]] = {each: [] for each in response_ids}
+    for event in await session.scalars(
+        select(ResponseEvent)
+        .where(ResponseEvent.brand_id == brand_id, in_ids(ResponseEvent.response_id, list(response_ids)))
+        .order_by(ResponseEvent.id)
+    ):
+        found[event.response_id].append(event)
+    return found

@@ -1,0 +1,58 @@
+"""What the team makes of a response: its states, what may happen to it, its tags. Pure."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from app.base.text import one_line
+from app.surveys.rules import Band, band_of
+
+TAG_LIMIT = 40
+"""Characters of a tag."""
+MOST_TAGS = 20
+"""Tags of one response."""
+NOTE_LIMIT = 4_000
+
+
+class WorkState(StrEnum):
+    """Where a response stands with the team."""
+
+    open = "open"
+    answered = "answered"
+    closed = "closed"
+
+
+class WorkEvent(StrEnum):
+    """What somebody of the team did with a response."""
+
+    noted = "noted"
+    stated = "stated"
+    """It has another state."""
+    assigned = "assigned"
+    tagged = "tagged"
+    untagged = "untagged"
+
+
+def work_state(stored: WorkState | None, score: int, *, trial: bool) -> WorkState | None:
+    """The state of a response; None for one that waits for nobody.
+
+    Detractors' responses are open until the team says otherwise, those of trials are not.
+    """
+    if stored is not None:
+        return stored
+    return WorkState.open if band_of(score) is Band.detractor and not trial else None
+
+
+def tag_names(entered: Iterable[str]) -> dict[str, str]:
+    """Clean names of tags by their keys, in their order; case makes no difference to a key."""
+    names: dict[str, str] = {}
+    for each in entered:
+        name = one_line(each, limit=TAG_LIMIT)
+        if name:
+            names.setdefault(name.casefold(), name)
+    return names
+
+
+def prefix_query(text: str) -> str:
+    """The words of a text as a query of PostgreSQL: each is the beginning of a word."""
+    words = (word.replace("\\", "").replace("'", "''") for word in text.split())
+    return " & ".join(f"'{word}':*" for word in words if word)

@@ -110,7 +110,7 @@ async def list_responses(
         RESPONSES,
         in_band(wanted.band),
         answered_in(read_period(wanted.start, wanted.end, brand.time_zone)),
-        with_words(wanted.q) if wanted.q else true(),
+        await with_words(session, brand.id, wanted.q) if wanted.q else true(),
         matches_id(Response.customer_id, "cus", wanted.customer),
         in_state(wanted.state) if wanted.state else true(),
         matches_id(Response.assignee_id, "stf", wanted.assignee),

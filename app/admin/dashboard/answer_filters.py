@@ -43,7 +43,7 @@ class Filters:
         return any(self.entered.values())
 
 
-def read_filters(frame: Frame) -> Filters:
+async def read_filters(frame: Frame) -> Filters:
     """The filters of a page's address; without any the open answers.
 
     Raises AppError for a value that is none.
@@ -60,7 +60,7 @@ def read_filters(frame: Frame) -> Filters:
     conditions = [
         true() if state == "all" else in_state(_known(WorkState, state)),
         in_band(_known(Band, entered["band"]) if entered["band"] else None),
-        with_words(entered["q"]) if entered["q"] else true(),
+        await with_words(frame.session, frame.brand.id, entered["q"]) if entered["q"] else true(),
         matches_id(Response.assignee_id, "stf", entered["assignee"] or None),
         with_tag(entered["tag"]) if entered["tag"] else true(),
         Response.channel == _known(Channel, entered["channel"]) if entered["channel"] else true(),

@@ -42,7 +42,7 @@ async def show_responses(frame: ForViewer) -> Response:
     """The list and the chosen answer; on a phone one of them."""
     query = frame.request.query_params
     try:
-        filters = read_filters(frame)
+        filters = await read_filters(frame)
     except AppError:
         return RedirectResponse(frame.url(PATH), 303)
     wanted = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))

@@ -27,7 +27,7 @@ from app.orders.schemas import OrderRow
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import RedemptionStatus
-from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow
+from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow, shown_order
 from app.referrals.share import in_home_shop
 from app.referrals.visit_models import Visit, VisitCount
 from app.surveys.listed import select_responses
@@ -124,7 +124,7 @@ def codes(brand_id: int) -> Select[Any]:
 def redemptions(brand_id: int) -> Select[Any]:
     """Friends' orders with a code of ours, the refused ones too."""
     return (
-        _select(Redemption.id, Redemption, Code.display.label("code"), Order.number.label("order_number"))
+        _select(Redemption.id, Redemption, Code.display.label("code"), *shown_order())
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
         .where(Redemption.brand_id == brand_id)

@@ -75,13 +75,13 @@ def id_binds(period: Period) -> dict[str, UUID]:
     """The values that `id_within` binds."""
     ids = {}
     if period.start is not None:
-        ids["first"] = _id_at(period.start - timedelta(days=1))
+        ids["first"] = id_at(period.start - timedelta(days=1))
     if period.end is not None:
-        ids["last"] = _id_at(period.end + timedelta(days=1))
+        ids["last"] = id_at(period.end + timedelta(days=1))
     return ids
 
 
-def _id_at(at: datetime) -> UUID:
+def id_at(at: datetime) -> UUID:
     """The least UUIDv7 of a moment; that of 1970 for a time before."""
     return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 

@@ -21,7 +21,7 @@ from app.messaging.schemas import AttemptRow, MessageDetail, ProviderEventRow
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
-from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
+from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow, shown_order
 from app.referrals.share import in_home_shop
 from app.surveys.listed import load_events, select_responses
 from app.surveys.models import Response, Survey
@@ -150,7 +150,7 @@ async def codes(session: AsyncSession, brand_id: int, customer_id: UUID) -> list
 async def redemptions(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[RedemptionRow]:
     """Friends' orders with their codes, and their own orders with somebody's code."""
     rows: Result[Any] = await session.execute(
-        select(Redemption, Code.display.label("code"), Order.number.label("order_number"))
+        select(Redemption, Code.display.label("code"), *shown_order())
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
         .where(Redemption.brand_id == brand_id, _redeemed(brand_id, customer_id))

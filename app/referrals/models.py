@@ -174,6 +174,13 @@ class Redemption(Base):
         Index("ix_redemptions_friend", "brand_id", "friend_id"),
         Index("ix_redemptions_code", "brand_id", "code_id"),
         Index("ix_redemptions_status", "brand_id", "status", "id"),
+        Index(
+            "ix_redemptions_reason",
+            "brand_id",
+            "reason",
+            "id",
+            postgresql_where=text("reason IS NOT NULL"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]

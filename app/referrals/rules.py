@@ -113,7 +113,29 @@ class RewardStatus(StrEnum):
     """Never granted: its redemption was reversed or rejected before."""
 
 
-REASON_WORDS = frozenset({*RefusalReason, "cancelled", "refunded", "rolled_back"})
+class RedemptionReason(StrEnum):
+    """Why a redemption is what it is, where no person said it in their own words."""
+
+    unknown_code = RefusalReason.unknown_code
+    expired = RefusalReason.expired
+    disabled = RefusalReason.disabled
+    exhausted = RefusalReason.exhausted
+    own_order = RefusalReason.own_order
+    existing_customer = RefusalReason.existing_customer
+    already_used_by_friend = RefusalReason.already_used_by_friend
+    minimum_not_met = RefusalReason.minimum_not_met
+    budget_spent = RefusalReason.budget_spent
+    cap_reached = RefusalReason.cap_reached
+    currency_mismatch = RefusalReason.currency_mismatch
+    not_active = RefusalReason.not_active
+    suspected_fraud = RefusalReason.suspected_fraud
+    disputed = RefusalReason.disputed
+    cancelled = "cancelled"
+    refunded = "refunded"
+    rolled_back = "rolled_back"
+
+
+REASON_WORDS = frozenset(RedemptionReason)
 """The reasons of redemptions that are no person's own words."""
 COUNTED = (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)
 """Redemptions that are rewarded or may yet be; their rewards count for the budget."""

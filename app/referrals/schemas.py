@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row
 
 from app.base import clock, money
 from app.base.ids import public_id, public_id_or_none
@@ -12,6 +12,7 @@ from app.base.masking import mask_code, mask_reason
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
+from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import (
     REASON_WORDS,
@@ -96,6 +97,15 @@ class CodeRow(RowModel):
         )
 
 
+def shown_order() -> tuple[ColumnElement[Any], ...]:
+    """The columns of an order that `RedemptionRow.from_row` reads."""
+    return (
+        Order.number.label("order_number"),
+        Order.placed_at.label("placed_at"),
+        Order.total.label("order_total"),
+    )
+
+
 class EarlierState(ApiModel):
     """What a redemption was until a time, and why; `reason` is null where a person wrote it."""
 
@@ -116,6 +126,9 @@ class RedemptionRow(RowModel):
     friend: str | None
     order: str
     order_number: str
+    placed_at: datetime
+    order_total: str
+    """What was paid for the order, before refunds; in `currency`."""
     amount_off: str
     currency: str
     status: RedemptionStatus | str
@@ -128,7 +141,7 @@ class RedemptionRow(RowModel):
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Redemption`, `code` (as shown) and `order_number`."""
+        """From a row of `Redemption`, `code` (as shown), `order_number placed_at order_total`."""
         redemption: Redemption = row.Redemption
         return cls(
             id=public_id("red", redemption.id),
@@ -138,6 +151,8 @@ class RedemptionRow(RowModel):
             friend=public_id_or_none("cus", redemption.friend_id),
             order=public_id("ord", redemption.order_id),
             order_number=row.order_number,
+            placed_at=row.placed_at,
+            order_total=money.to_text(row.order_total, redemption.currency),
             amount_off=money.to_text(redemption.amount_off, redemption.currency),
             currency=redemption.currency,
             status=redemption.status,

@@ -1830,6 +1830,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index(
+        "ix_redemptions_reason",
+        "redemptions",
+        ["brand_id", "reason", "id"],
+        unique=False,
+        postgresql_where=sa.text("reason IS NOT NULL"),
+    )
     op.create_index("ix_redemptions_referrer", "redemptions", ["brand_id", "referrer_id"], unique=False)
     op.create_index("ix_redemptions_status", "redemptions", ["brand_id", "status", "id"], unique=False)
     op.create_index(
@@ -2112,6 +2119,9 @@ def downgrade() -> None:
     )
     op.drop_index("ix_redemptions_status", table_name="redemptions")
     op.drop_index("ix_redemptions_referrer", table_name="redemptions")
+    op.drop_index(
+        "ix_redemptions_reason", table_name="redemptions", postgresql_where=sa.text("reason IS NOT NULL")
+    )
     op.drop_index(
         "ix_redemptions_hold", table_name="redemptions", postgresql_where=sa.text("status = 'pending'")
     )

@@ -365,12 +365,16 @@ async def test_handed_over_is_not_called_delivered(context, brand, session, rows
 async def test_screens_are_accessible_and_fit_every_width(context, brand, session, rows, app, browser, views):
     await fill(rows)
     happy = await rows.answer(10, answered_at=START, comment="Lovely")
-    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    held = await rows.redemption(
+        await rows.code(happy.customer_id, happy.survey_id), RedemptionStatus.in_review
+    )
     new = await add_brand(session, "new", name="Fresh Start")
     await session.commit()
     person = f"/admin/customers/{public_id('cus', happy.customer_id)}"
     screens = {
         "overview": "/admin",
+        "orders": "/admin/orders",
+        "order": f"/admin/orders/{public_id('red', held.id)}",
         "person": person,
         "erase": f"{person}/erase",
         "search": "/admin/search?q=nobody",

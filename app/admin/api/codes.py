@@ -1,16 +1,25 @@
 """Codes, their redemptions by friends, rewards, and the ledger."""
 
+from dataclasses import replace
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
+from app.admin.api.numbers import From, To
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
+from app.admin.redemptions import (
+    RedemptionDetail,
+    RedemptionFilter,
+    redemption_conditions,
+    redemption_detail,
+)
 from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
 from app.base import clock
 from app.base.actor import Actor
@@ -20,12 +29,13 @@ from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
+from app.insight.periods import read_period
 from app.ledger.models import LedgerEntry
 from app.ledger.rules import LedgerAccount
 from app.ledger.schemas import LedgerEntryRow
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
-from app.referrals.models import Code, Redemption, Reward
-from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.models import Code, Reward
+from app.referrals.rules import RedemptionReason, RedemptionStatus, RewardStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 
 router = APIRouter(tags=["codes"], route_class=ApiRoute)
@@ -40,7 +50,7 @@ class Remark(BaseModel):
 
 
 class Objection(BaseModel):
-    """Why a redemption is rejected; the referrer's page shows it."""
+    """Why a redemption is rejected, for the team: the referrer's page does not say it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,17 +90,44 @@ async def disable(code: Plain, caller: Writer, write: IdempotentWriteDep) -> JSO
     return await write.run(caller, act)
 
 
+async def _wanted(
+    status: RedemptionStatus | None = None,
+    referrer: Plain | None = None,
+    code: Plain | None = None,
+    shop: Plain | None = None,
+    reason: RedemptionReason | None = None,
+) -> RedemptionFilter:
+    return RedemptionFilter(status, referrer, code, shop, reason)
+
+
 @router.get("/redemptions", responses=problems(404))
 async def list_redemptions(
     caller: Reader,
     page: PageDep,
     session: SessionDep,
-    status: RedemptionStatus | None = None,
-    referrer: Plain | None = None,
+    wanted: Annotated[RedemptionFilter, Depends(_wanted)],
+    start: From = None,
+    end: To = None,
 ) -> Page[RedemptionRow]:
-    """Friends' orders with a code of ours, also those that do not count and why."""
-    chosen = (matches(Redemption.status, status), matches_id(Redemption.referrer_id, "ref", referrer))
+    """Friends' orders with a code of ours, also those that do not count and why.
+
+    A period is that in which they were recorded.
+    """
+    brand = await load_brand(session, caller.brand_id)
+    within = replace(wanted, period=read_period(start, end, brand.time_zone))
+    chosen = redemption_conditions(caller.brand_id, within)
     return await list_page(session, page, caller, REDEMPTIONS, *chosen)
+
+
+@router.get("/redemptions/{id}", responses=problems(404))
+async def show_redemption(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    session: SessionDep,
+) -> RedemptionDetail:
+    """A friend's order with the evidence that decides whether it counts."""
+    brand = await load_brand(session, caller.brand_id)
+    return await redemption_detail(session, caller, brand, parse_public_id("red", id))
 
 
 @router.post(

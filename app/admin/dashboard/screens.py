@@ -7,6 +7,7 @@ from app.admin.dashboard import (
     audit,
     gallery,
     keys,
+    orders,
     outbox,
     overview,
     person,
@@ -16,7 +17,7 @@ from app.admin.dashboard import (
     team,
 )
 
-SCREENS = (overview, responses, person, team, keys, audit, outbox, search, system, gallery)
+SCREENS = (overview, responses, orders, person, team, keys, audit, outbox, search, system, gallery)
 ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
 

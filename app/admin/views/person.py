@@ -137,6 +137,8 @@ class Row:
     state: str
     mark: str
     at: datetime | None = None
+    path: str = ""
+    """Its own page, where it has one."""
 
 
 def headline(summary: PersonSummary) -> str:
@@ -189,7 +191,8 @@ def redemption_rows(summary: PersonSummary) -> list[Row]:
             each.code,
             word(SOURCE, words.REDEMPTIONS, each.status),
             _mark(each.status),
-            each.created_at,
+            each.placed_at,
+            f"/admin/orders/{each.id}",
         )
         for each in summary.redemptions
     ]

@@ -43,15 +43,15 @@ _CLAIM_UNKNOWN = Prepared(
     """),
     DueMessage,
 )
+# Ids are bound as the driver's arrays, which the database reads for less than texts of them.
 _BEGIN = Prepared(
     text("""
     WITH claimed AS (
-        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
-            unnest(CAST(CAST(:attempt_ids AS text) AS uuid[])) AS attempt_id,
+        SELECT unnest(CAST(:ids AS uuid[])) AS id, unnest(CAST(:attempt_ids AS uuid[])) AS attempt_id,
             unnest(CAST(CAST(:numbers AS text) AS smallint[])) AS number,
             unnest(CAST(CAST(:providers AS text) AS text[])) AS provider,
             unnest(CAST(CAST(:addresses AS text) AS text[])) AS address,
-            unnest(CAST(CAST(:versions AS text) AS bytea[])) AS version_id
+            unnest(CAST(:versions AS bytea[])) AS version_id
     ), marked AS (
         UPDATE messages SET status = 'sending', claimed_at = :now, attempts = claimed.number,
             address = claimed.address, template_version_id = claimed.version_id,
@@ -171,16 +171,17 @@ async def _begin(
     now: datetime,
 ) -> None:
     if claimed:
-        arrays: dict[str, list[object]] = {
-            "ids": [message.message_id for message in claimed],
-            "attempt_ids": [message.attempt_id for message in claimed],
-            "numbers": [message.number for message in claimed],
-            "providers": [providers[message.version.channel] for message in claimed],
-            "addresses": [message.address for message in claimed],
-            "versions": [message.version.id for message in claimed],
-        }
-        given = {name: array_text(values) for name, values in arrays.items()}
-        await _BEGIN.run(session, brand_id=brand_id, now=now, **given)
+        await _BEGIN.run(
+            session,
+            brand_id=brand_id,
+            now=now,
+            ids=[message.message_id for message in claimed],
+            attempt_ids=[message.attempt_id for message in claimed],
+            numbers=array_text([message.number for message in claimed]),
+            providers=array_text([providers[message.version.channel] for message in claimed]),
+            addresses=array_text([message.address for message in claimed]),
+            versions=[message.version.id for message in claimed],
+        )
 
 
 async def _drop(

@@ -55,7 +55,7 @@ _MESSAGES = Prepared(
         at_once = messages.at_once AND result.status <> 'planned',
         sent_at = CASE WHEN result.status = 'accepted' THEN :now ELSE messages.sent_at END
     FROM (
-        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
+        SELECT unnest(CAST(:ids AS uuid[])) AS id,
             unnest(CAST(CAST(:numbers AS text) AS smallint[])) AS number,
             unnest(CAST(CAST(:statuses AS text) AS text[])) AS status,
             unnest(CAST(CAST(:reasons AS text) AS text[])) AS reason,
@@ -76,7 +76,7 @@ _ATTEMPTS = Prepared(
         provider_ref = coalesce(attempts.provider_ref, result.provider_ref), error = result.error,
         finished_at = coalesce(attempts.finished_at, :now)
     FROM (
-        SELECT unnest(CAST(CAST(:ids AS text) AS uuid[])) AS id,
+        SELECT unnest(CAST(:ids AS uuid[])) AS id,
             unnest(CAST(CAST(:statuses AS text) AS text[])) AS status,
             unnest(CAST(CAST(:refs AS text) AS text[])) AS provider_ref,
             unnest(CAST(CAST(:errors AS text) AS text[])) AS error
@@ -103,23 +103,23 @@ async def record_results(
     decisions = _decide(messages, results)
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
     await _suppress_refused(session, context, brand_id, messages, results, now)
+    ids = [message.message_id for message in messages]
     of_messages: dict[str, list[object]] = {
-        "ids": [message.message_id for message in messages],
         "numbers": [message.number for message in messages],
         "statuses": [decision.message for decision in decisions],
         "reasons": [decision.reason for decision in decisions],
         "due_at": [None if decision.wait is None else now + decision.wait for decision in decisions],
         "counts": [decision.counts for decision in decisions],
     }
-    await _LOCK.run(session, brand_id=brand_id, ids=of_messages["ids"])
-    accepted = await _MESSAGES.all(session, brand_id=brand_id, now=now, **_bound(of_messages))
+    await _LOCK.run(session, brand_id=brand_id, ids=ids)
+    accepted = await _MESSAGES.all(session, brand_id=brand_id, now=now, ids=ids, **_bound(of_messages))
     of_attempts: dict[str, list[object]] = {
-        "ids": [message.attempt_id for message in messages],
         "statuses": [decision.attempt for decision in decisions],
         "refs": [result.provider_ref if isinstance(result, Accepted) else None for result in results],
         "errors": [result.reason if isinstance(result, OutsideError) else None for result in results],
     }
-    await _ATTEMPTS.run(session, brand_id=brand_id, now=now, **_bound(of_attempts))
+    attempt_ids = [message.attempt_id for message in messages]
+    await _ATTEMPTS.run(session, brand_id=brand_id, now=now, ids=attempt_ids, **_bound(of_attempts))
     await _report_accepted(session, brand_id, messages, set(accepted), now)
 
 

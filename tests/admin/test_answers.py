@@ -11,10 +11,12 @@ from app.base import clock
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import new_id, public_id
+from app.base.tokens import Subject
 from app.ingest.erase import erase_rows
 from app.insight.periods import Period
 from app.insight.reasons import reasons
 from app.surveys.models import ResponseEvent, ResponseTag
+from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.retain import brands_with_old_notes, delete_old_notes
 from app.surveys.work_rules import WorkState, prefix_query, tag_names, work_state
 from tests.support.apps import api_app
@@ -136,6 +138,21 @@ async def test_the_later_of_two_is_told_and_nothing_is_lost(context, session, ro
         AuditAction.response_changed,
         AuditAction.response_noted,
     ]
+
+
+async def test_what_the_customer_changes_is_open_again(context, session, rows, api):
+    low = await rows.answer(2, answered_at=clock.now())
+    await session.commit()
+    path = f"/responses/{shown(low)}"
+    assert (await api.patch(path, json={"state": "closed"})).json()["state"] == "closed"
+    subject = Subject(rows.brand.id, low.survey_id)
+    async with context.sessions.begin() as writing:
+        changed = NewResponse(3, "And it came late")
+        outcome = await record_response(writing, context.tokens, subject, changed, now=clock.now())
+    assert outcome is ResponseOutcome.changed
+    detail = (await api.get(path)).json()
+    assert (detail["state"], detail["version"]) == ("open", 2)
+    assert (await api.patch(path, json={"state": "answered", "version": 1})).status_code == 409
 
 
 async def test_notes_and_tags_go_with_an_erasure_and_notes_with_time(context, session, rows, api):

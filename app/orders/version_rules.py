@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "relayed", "placed_at", "paid_at")
 """Fields that a row has a value of even where no version states them."""
+TRUE_ALONE = "ordered_before"
+"""A field that a version states where it is true, and no later one takes back."""
 FIELDS = (
     *DEFAULTED,
     "customer_id",
@@ -30,7 +32,7 @@ FIELDS = (
     "address_key",
     "payment_key",
     "confirmation_key",
-    "ordered_before",
+    TRUE_ALONE,
     "test",
 )
 """Everything that a version may state, named as the columns of an order."""
@@ -118,7 +120,7 @@ def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     row["discount_total"], row["shipping_total"] = row["discount_total"] or 0, row["shipping_total"] or 0
     row["placed_at"] = row["placed_at"] or version.reported_at
     row["paid_at"] = row["paid_at"] or row["placed_at"]
-    for name in ("test", "refunded_wholly", "relayed", "ordered_before"):
+    for name in ("test", "refunded_wholly", "relayed", TRUE_ALONE):
         row[name] = bool(row[name])
     row["version_at"], row["stated_at"] = version.at, _stated_at(version) or None
     return row
@@ -142,7 +144,7 @@ def from_row(row: Mapping[str, Any]) -> OrderVersion:
         if name in stated_at:
             if stated_at[name] is not None:
                 values[name], times[name] = value, datetime.fromisoformat(stated_at[name])
-        elif not _is_empty(value):
+        elif not _is_empty(value) and (value or name != TRUE_ALONE):
             values[name] = value
     return OrderVersion(at, row["placed_at"], values, times)
 

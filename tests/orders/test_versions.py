@@ -34,6 +34,7 @@ versions = st.builds(
             "placed_at": st.none() | hours,
             "paid_at": st.none() | hours,
             "refunded_wholly": st.booleans(),
+            "ordered_before": st.sampled_from([None, True]),
             "test": st.sampled_from([False]),
         }
     ),

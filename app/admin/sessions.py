@@ -45,15 +45,24 @@ class Waiting:
 
 
 async def open_session(
-    session: AsyncSession, tokens: Tokens, person: Staff, *, proven: bool, device: str, now: datetime
+    session: AsyncSession,
+    tokens: Tokens,
+    person: Staff,
+    *,
+    proven: bool,
+    device: str,
+    now: datetime,
+    since: SessionTimes | None = None,
 ) -> NewSession:
     """Begin a session after a password or link was right.
 
     Who has a second factor is signed in only once `finish_code` has ended this first session.
+    `since` are the times of a session that this one goes on from: it proves nothing anew, so the
+    new one lasts no longer and is confirmed no later.
     """
     if person.sealed_totp is not None:
         return await _begin(session, tokens, person, SessionStage.code, proven=proven, device=device, now=now)
-    return await _begin_open(session, tokens, person, proven=proven, device=device, now=now)
+    return await _begin_open(session, tokens, person, proven=proven, device=device, now=now, since=since)
 
 
 async def finish_code(
@@ -80,14 +89,22 @@ async def renew_session(
 
 
 async def _begin_open(
-    session: AsyncSession, tokens: Tokens, person: Staff, *, proven: bool, device: str, now: datetime
+    session: AsyncSession,
+    tokens: Tokens,
+    person: Staff,
+    *,
+    proven: bool,
+    device: str,
+    now: datetime,
+    since: SessionTimes | None = None,
 ) -> NewSession:
     """The session of somebody who has just signed in."""
     joined = update(Staff).where(Staff.brand_id == person.brand_id, Staff.id == person.id)
     await session.execute(joined.where(Staff.joined_at.is_(None)).values(joined_at=now))
     actor = Actor(ActorKind.staff, person.brand_id, person.id)
     await record_action(session, actor, AuditAction.signed_in, ("stf", person.id))
-    return await _begin(session, tokens, person, SessionStage.open, proven=proven, device=device, now=now)
+    stage = SessionStage.open
+    return await _begin(session, tokens, person, stage, proven=proven, device=device, now=now, since=since)
 
 
 async def _begin(
@@ -99,7 +116,9 @@ async def _begin(
     proven: bool,
     device: str,
     now: datetime,
+    since: SessionTimes | None = None,
 ) -> NewSession:
+    expires_at = now + (SESSION_LASTS if stage is SessionStage.open else CODE_WAITS)
     brand_id, staff_id = person.brand_id, person.id
     await _delete(session, brand_id, StaffSession.staff_id == staff_id, StaffSession.expires_at <= now)
     secret = new_secret()
@@ -113,8 +132,8 @@ async def _begin(
         device=device,
         began_at=now,
         last_seen_at=now,
-        confirmed_at=now,
-        expires_at=now + (SESSION_LASTS if stage is SessionStage.open else CODE_WAITS),
+        confirmed_at=since.confirmed_at if since else now,
+        expires_at=min(expires_at, since.expires_at) if since else expires_at,
     )
     session.add(made)
     await session.flush()

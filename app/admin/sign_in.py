@@ -104,7 +104,7 @@ async def switch_brand(
     if found is None:
         raise NotFound
     await sign_out(session, person)
-    return await open_session(session, tokens, found, proven=True, device=device, now=now)
+    return await open_session(session, tokens, found, proven=True, device=device, now=now, since=person.times)
 
 
 async def staff_to_mail(session: AsyncSession, email: str) -> tuple[int, UUID] | None:

@@ -524,11 +524,14 @@ async def test_only_who_has_proven_their_address_goes_on_to_another_brand(
     assert stolen.status_code == 404
     await client.post("/admin/login/link", data={"email": "mia@example.com"})
     await client.post(await mailed_link(context, "mia@example.com"))
+    before = await find_signed_in(session, context.tokens, client.cookies[COOKIE], now=clock.now())
     assert "Go on to Rival" in (await client.get("/admin/brands")).text
     gone = await client.post("/admin/brands", data={"csrf": await _token(client), "brand": "rival"})
     assert (gone.status_code, gone.headers["location"]) == (303, "/admin")
     person = await find_signed_in(session, context.tokens, client.cookies[COOKIE], now=clock.now())
     assert (person.brand_id, person.role) == (rival.id, Role.viewer)
+    times = person.times.confirmed_at, person.times.expires_at
+    assert times == (before.times.confirmed_at, before.times.expires_at), "going on proves nothing anew"
     assert len(await list_sessions(session, brand.id, person.staff_id, now=clock.now())) == 0
 
 

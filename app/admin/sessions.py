@@ -4,10 +4,9 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Update, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import Staff, StaffSession
@@ -215,7 +214,7 @@ async def note_confirmed(session: AsyncSession, person: SignedIn, *, now: dateti
     await session.execute(_of(person).values(confirmed_at=now))
 
 
-def _of(person: SignedIn) -> Any:
+def _of(person: SignedIn) -> Update:
     return (
         update(StaffSession)
         .where(StaffSession.brand_id == person.brand_id, StaffSession.id == person.session_id)

@@ -1,4 +1,4 @@
-"""Record what became of a move between us and a customer's account in a shop."""
+"""Record the outcome of a move between us and a customer's account in a shop."""
 
 from dataclasses import replace
 from datetime import datetime

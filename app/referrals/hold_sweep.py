@@ -81,7 +81,7 @@ async def hold_batch(context: AppContext, brand_id: int, *, now: datetime) -> in
         tasks = [asyncio.create_task(one(each)) for each in claimed]
         _, late = await asyncio.wait(tasks, timeout=CLAIM_SECONDS)
         for task in late:
-            # Its lease ends; then the account tells what became of it.
+            # Its lease ends; then the entries of the account show its outcome.
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
     for task in tasks:

@@ -105,7 +105,7 @@ def key_of(expires_at: datetime, count: int) -> datetime:
 
 
 class Ambiguous(Exception):  # named as what it says
-    """It cannot be known what became of a move: only a person can tell. The text is for them."""
+    """The outcome of a move cannot be known: only a person can tell. The text is for them."""
 
 
 def find_entry(

@@ -312,7 +312,7 @@ async def test_idle_connections_are_closed_in_time(
     provider = make()
     await provider.send(batch(recipient()))
     async with asyncio.timeout(5):
-        await server.none_open.wait()
+        assert await server.none_open.wait(), "waits until the server has no connection"
 
 
 async def test_a_cancelled_send_leaves_no_connection_in_the_middle_of_a_mail(

@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.reads import record_reading
 from app.admin.rows import CUSTOMERS
 from app.base.actor import Actor
 from app.base.schemas import ApiModel
@@ -23,12 +24,14 @@ class SearchHits(ApiModel):
 
 
 async def search(session: AsyncSession, caller: Actor, text: str) -> SearchHits:
-    """The people whom `find_people` finds for this caller."""
+    """The people whom `find_people` finds for this caller; audited as a list of people is."""
     found = await find_people(session, caller.brand_id, text, pii=caller.sees_people)
     if not found:
         return SearchHits(data=[])
     query = CUSTOMERS.visible(caller).where(CUSTOMERS.key.in_([each.customer_id for each in found]))
     rows = {row.id: CUSTOMERS.shape(row, pii=caller.sees_people) for row in await session.execute(query)}
+    if rows:
+        await record_reading(session, caller, CUSTOMERS.people, len(rows))
     return SearchHits(
         data=[
             SearchHit(customer=rows[each.customer_id], found_by=each.by)

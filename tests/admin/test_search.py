@@ -1,8 +1,10 @@
 """People are found by what somebody has before them, in the dashboard and by the API."""
 
 import pytest
+from sqlalchemy import select
 
 from app.admin.rules import Role
+from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import public_id
 from app.brands.add import add_brand
 from app.insight.search import FoundBy, find_people
@@ -62,6 +64,12 @@ async def test_the_only_person_is_opened_and_other_brands_are_not_found(
     assert "Lea Ito1" in listed
     assert "Max Ito2" in listed
     assert "Nobody was found" in (await client.get("/admin/search?q=<b>")).text
+    read = select(AuditEntry.subject_kind).where(AuditEntry.action == AuditAction.people_listed)
+    assert (await session.scalars(read)).all() == ["customers", "customers"], "what was found, and no more"
+    await rows.answer(9)
+    await session.commit()
+    assert "Latest answers" in (await client.get("/admin?days=all")).text
+    assert (await session.scalars(read.order_by(AuditEntry.id.desc()))).first() == "responses"
     assert 'name="q" placeholder="Search"' in (await client.get("/admin")).text
     await sign_in_as(client, context, rival, Role.viewer)
     assert "Nobody was found" in (await client.get("/admin/search?q=%237")).text

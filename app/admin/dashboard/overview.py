@@ -9,6 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.reads import record_reading
+from app.admin.rows import RESPONSES as ANSWERS
 from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
 from app.admin.views.period import SPANS, Chosen, chosen_period
@@ -52,8 +54,11 @@ async def show_overview(frame: ForViewer) -> Response:
     )
     compared = query.get("compare") != "off" and found.activity_before is not None
     steps = await first_steps(frame.session, brand.id, sends=Channel.email not in frame.sends_nothing)
+    shown = overview_values(found, brand, pii=frame.sees_people, compared=compared)
+    if shown["latest"]:
+        await record_reading(frame.session, frame.staff.actor, ANSWERS.people, len(shown["latest"]))
     values = {
-        **overview_values(found, brand, pii=frame.sees_people, compared=compared),
+        **shown,
         "spans": _span_choices(frame, chosen),
         "period": chosen.text,
         "dates": {"start": _day(query.get("from")), "end": _day(query.get("to"))},

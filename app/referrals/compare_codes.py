@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
@@ -13,6 +13,7 @@ from app.base.batch import in_ids, recordset
 from app.base.text import one_line
 from app.platforms.discounts import CodePage, FoundCode, PublishedCode
 from app.referrals.models import Redemption
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import (
     PUBLISHING_SWEEPS,
     CheckProgress,
@@ -51,12 +52,7 @@ class KnownPage:
 async def find_known(session: AsyncSession, place: ShopTerms, page: CodePage) -> KnownPage:
     """The page with our publications: by the code, or by the platform's id of it."""
     by_code = {each.code.upper(): each for each in page.codes}
-    ours = (
-        CodePublication.brand_id == place.brand_id,
-        CodePublication.shop_id == place.shop_id,
-        CodePublication.terms_id == place.terms_id,
-        CodePublication.attempt > 0,
-    )
+    ours = (*_in(place), CodePublication.terms_id == place.terms_id, CodePublication.attempt > 0)
     given = recordset([{"code": code} for code in by_code], [CodePublication.code]).c
     rows = await session.scalars(select(CodePublication).where(*ours, CodePublication.code == given.code))
     known = {by_code[each.code].code: each for each in rows}
@@ -78,6 +74,9 @@ async def record_page(
     """Note what is there, revoke what must not be; returns what was found so far."""
     page, known = found.page, found.known
     began_at = datetime.fromisoformat(progress["began_at"])
+    await lock_publications(
+        session, *_in(place), in_ids(CodePublication.code_id, [each.code_id for each in known.values()])
+    )
     await _note_seen(session, place, found, began_at)
     left = [each.code_id for each in known.values() if each.state in _OUT]
     await _revoke_again(session, place, left, now=now)
@@ -97,6 +96,10 @@ async def record_page(
     )
 
 
+def _in(place: ShopTerms) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return CodePublication.brand_id == place.brand_id, CodePublication.shop_id == place.shop_id
+
+
 def _first(known: Sequence[str], more: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*known, *(one_line(each, limit=100) or "" for each in more)]))[:SHOWN]
 
@@ -112,11 +115,7 @@ async def _note_seen(session: AsyncSession, place: ShopTerms, found: KnownPage, 
     await session.execute(
         update(CodePublication)
         .values(seen_at=began_at, remote_id=given.remote_id)
-        .where(
-            CodePublication.brand_id == place.brand_id,
-            CodePublication.shop_id == place.shop_id,
-            CodePublication.code_id == given.code_id,
-        )
+        .where(*_in(place), CodePublication.code_id == given.code_id)
         .execution_options(synchronize_session=False)
     )
 
@@ -131,8 +130,7 @@ async def _revoke_again(
         update(CodePublication)
         .values(state=PublicationState.revoking, due_at=now, urgent=False)
         .where(
-            CodePublication.brand_id == place.brand_id,
-            CodePublication.shop_id == place.shop_id,
+            *_in(place),
             in_ids(CodePublication.code_id, sorted(code_ids)),
             CodePublication.state.in_(_OUT),
         )
@@ -167,26 +165,25 @@ async def publish_missing(
     session: AsyncSession, place: ShopTerms, *, began_at: datetime, now: datetime
 ) -> int:
     """Let live codes that no page had be put into the shop again; returns how many."""
-    missing = await session.scalars(
-        update(CodePublication)
-        .values(state=PublicationState.wanted, due_at=now, urgent=False, remote_id=None, job=None)
-        .where(
-            CodePublication.brand_id == place.brand_id,
-            CodePublication.shop_id == place.shop_id,
-            CodePublication.terms_id == place.terms_id,
-            CodePublication.state == PublicationState.live,
-            CodePublication.attempt > 0,
-            CodePublication.expires_at > now,
-            CodePublication.live_at < began_at,
-            or_(CodePublication.seen_at.is_(None), CodePublication.seen_at < began_at),
-        )
-        .returning(CodePublication.code_id)
-        .execution_options(synchronize_session=False)
+    missing = await lock_publications(
+        session,
+        *_in(place),
+        CodePublication.terms_id == place.terms_id,
+        CodePublication.state == PublicationState.live,
+        CodePublication.attempt > 0,
+        CodePublication.expires_at > now,
+        CodePublication.live_at < began_at,
+        or_(CodePublication.seen_at.is_(None), CodePublication.seen_at < began_at),
     )
-    count = len(missing.all())
-    if count:
+    if missing:
+        await session.execute(
+            update(CodePublication)
+            .values(state=PublicationState.wanted, due_at=now, urgent=False, remote_id=None, job=None)
+            .where(*_in(place), in_ids(CodePublication.code_id, missing))
+            .execution_options(synchronize_session=False)
+        )
         await due.wake(session, PUBLISHING_SWEEPS[False])
-    return count
+    return len(missing)
 
 
 def sentences_of(progress: CheckProgress, missing: int) -> list[str]:

@@ -12,6 +12,7 @@ from app.base.tokens import Tokens
 from app.orders.erase import replace_codes
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.placements import place_again_of
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import REASON_WORDS, PublicationState
@@ -71,14 +72,15 @@ async def _replace_codes(
         .execution_options(synchronize_session=False)
     )
     ids = [each["id"] for each in hashes]
+    publications = (CodePublication.brand_id == brand_id, in_ids(CodePublication.code_id, ids))
+    await lock_publications(session, *publications)
     await revoke_publications(session, brand_id, ids, now=now)
     # What is in a shop under no id that we know is found there by the code: it goes with it.
     await session.execute(
         update(CodePublication)
         .values(code=func.upper(func.replace(cast(CodePublication.code_id, Text), "-", "")))
         .where(
-            CodePublication.brand_id == brand_id,
-            in_ids(CodePublication.code_id, ids),
+            *publications,
             (CodePublication.state != PublicationState.revoking) | CodePublication.remote_id.is_not(None),
         )
         .execution_options(synchronize_session=False)

@@ -16,6 +16,7 @@ from app.referrals.models import Code, Reward
 from app.referrals.place_call import Placed
 from app.referrals.place_claim import ClaimedReward
 from app.referrals.placement_models import RewardPlacement
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState, RewardStatus
 
@@ -101,13 +102,15 @@ async def _announce(
         .order_by(Reward.id)
     )
     found = rows.all()
+    publications = (
+        CodePublication.brand_id == brand_id,
+        in_ids(CodePublication.code_id, [row.Code.id for row in found]),
+    )
+    await lock_publications(session, *publications)
     await session.execute(
         update(CodePublication)
         .values(state=PublicationState.live, live_at=now)
-        .where(
-            CodePublication.brand_id == brand_id,
-            in_ids(CodePublication.code_id, [row.Code.id for row in found]),
-        )
+        .where(*publications)
         .execution_options(synchronize_session=False)
     )
     announced = [

@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import recordset
+from app.base.batch import in_ids, recordset
 from app.base.ids import new_id
 from app.base.tokens import random_code
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import PublicationState
@@ -127,10 +128,11 @@ async def drain_pools(session: AsyncSession, pool: ShopTerms, *, valid: timedelt
     is_useless = (CodePublication.terms_id != pool.terms_id) | (CodePublication.expires_at <= now + valid)
     is_outside = CodePublication.state.in_([PublicationState.revoked, PublicationState.failed])
     is_unsent = CodePublication.state == PublicationState.wanted
-    gone = await session.scalars(
+    gone = await lock_publications(session, *pooled, is_outside | (is_useless & is_unsent))
+    await session.execute(
         delete(CodePublication)
-        .where(*pooled, is_outside | (is_useless & is_unsent))
-        .returning(CodePublication.code_id)
+        .where(*pooled, in_ids(CodePublication.code_id, gone))
+        .execution_options(synchronize_session=False)
     )
     # Somebody may be issuing one of them just now: that one stays.
     live = (
@@ -141,7 +143,7 @@ async def drain_pools(session: AsyncSession, pool: ShopTerms, *, valid: timedelt
     )
     useless = (await session.scalars(live)).all()
     await revoke_publications(session, pool.brand_id, useless, now=now)
-    return len(gone.all()) + len(useless)
+    return len(gone) + len(useless)
 
 
 def _of(pool: ShopTerms) -> tuple[ColumnElement[bool], ...]:

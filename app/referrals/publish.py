@@ -25,6 +25,8 @@ URGENT_OF_BRAND = 4
 """Urgent calls side by side, and those of one brand: they mostly wait for the platform."""
 BULK_AT_ONCE = 8
 BULK_OF_BRAND = 2
+CLAIM_TRIES = 3
+"""How often codes are looked for where others have just claimed those that were found."""
 RECORD_SECONDS = 45.0
 """How long an outcome is recorded again where the database is unavailable."""
 
@@ -79,9 +81,14 @@ class _Publisher:
 
 async def publish_batch(context: AppContext, brand_id: int, *, urgent: bool, now: datetime) -> int:
     """Call one shop's platform once about codes that are due; returns how many."""
-    async with context.sessions.begin() as session:
-        claimed = await claim(session, context, brand_id, urgent=urgent, now=now)
-    if claimed is None or not claimed.codes:
+    for _ in range(CLAIM_TRIES):
+        async with context.sessions.begin() as session:
+            claimed = await claim(session, context, brand_id, urgent=urgent, now=now)
+        if claimed is None:
+            return 0
+        if claimed.codes:
+            break
+    else:
         return 0
     outcome = await call_platform(context.settings, claimed)
 

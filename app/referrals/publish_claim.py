@@ -115,7 +115,8 @@ async def claim(
 ) -> Claim | None:
     """Begin an attempt for the codes of one shop that wait longest; None where none is due.
 
-    Nothing is claimed in a fenced copy of the database: the shops are the original's.
+    The claim is without codes where others have just claimed these. Nothing is claimed in a fenced
+    copy of the database: the shops are the original's.
     """
     work = await _find_work(session, brand_id, urgent=urgent, now=now)
     if work is None or await load_fence(session) is not None:
@@ -170,7 +171,11 @@ def discount_of(shop: Shop, terms_id: UUID, terms: Terms, remote_id: str | None)
 
 
 async def _find_work(session: AsyncSession, brand_id: int, *, urgent: bool, now: datetime) -> _Work | None:
-    """What waits longest, and that no other process is just claiming."""
+    """What waits longest, and that no other process is just claiming.
+
+    It is not locked when this returns: a discount is locked before its codes.
+    """
+    found = await session.begin_nested()
     oldest = (
         await session.execute(
             select(CodePublication.shop_id, CodePublication.terms_id, CodePublication.state)
@@ -180,6 +185,7 @@ async def _find_work(session: AsyncSession, brand_id: int, *, urgent: bool, now:
             .with_for_update(skip_locked=True, of=CodePublication)
         )
     ).first()
+    await found.rollback()
     if oldest is None:
         return None
     return _Work(oldest.shop_id, oldest.terms_id, oldest.state is PublicationState.revoking)

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import as_row, recordset
+from app.base.batch import as_row, in_ids, recordset
 from app.base.context import AppContext
 from app.base.errors import Fault
 from app.referrals.announce_live import announce_live
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication, ShopDiscount, ShopPublishing
 from app.referrals.publish_call import CallOutcome
 from app.referrals.publish_claim import Claim
@@ -30,17 +31,30 @@ async def record(
     to be revoked. Codes of one offer message are live before it exists, in the same commit.
     """
     await _record_shop(session, claim, outcome, now=now)
+    changes_discount = claim.makes_discount or (
+        claim.discount is not None and outcome.discount_id != claim.discount.remote_id
+    )
+    if changes_discount and not claim.revoking:
+        await _record_discount(session, claim, outcome)
+    await _lock_codes(session, claim)
     if claim.revoking:
         await _record_revoked(session, claim, outcome, now=now)
         return
-    if claim.makes_discount or (claim.discount and outcome.discount_id != claim.discount.remote_id):
-        await _record_discount(session, claim, outcome)
     states = [
         next_state(result, attempt=each.attempt, is_shown=each.is_shown, now=now)
         for each, result in zip(claim.codes, outcome.results, strict=True)
     ]
     live = await _record_published(session, claim, states, now=now)
     await announce_live(session, context, claim.brand_id, claim.shop, live, now=now)
+
+
+async def _lock_codes(session: AsyncSession, claim: Claim) -> None:
+    await lock_publications(
+        session,
+        CodePublication.brand_id == claim.brand_id,
+        CodePublication.shop_id == claim.shop.id,
+        in_ids(CodePublication.code_id, [each.code_id for each in claim.codes]),
+    )
 
 
 async def _record_published(

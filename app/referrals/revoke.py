@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.referrals.models import Code
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.rules import PublicationState
 
@@ -49,6 +50,13 @@ async def revoke_publications(
     wanted = CodePublication.state == PublicationState.wanted
     sending = CodePublication.state == PublicationState.sending
     failed = CodePublication.state == PublicationState.failed
+    concerned = (
+        CodePublication.brand_id == brand_id,
+        in_ids(CodePublication.code_id, sorted(code_ids)),
+        or_(wanted, sending, failed, IS_IN_SHOP),
+    )
+    if not await lock_publications(session, *concerned):
+        return
     states = await session.scalars(
         update(CodePublication)
         .values(
@@ -59,11 +67,7 @@ async def revoke_publications(
             ),
             due_at=case((or_(wanted, failed), None), (sending, CodePublication.due_at), else_=now),
         )
-        .where(
-            CodePublication.brand_id == brand_id,
-            in_ids(CodePublication.code_id, sorted(code_ids)),
-            or_(wanted, sending, failed, IS_IN_SHOP),
-        )
+        .where(*concerned)
         .returning(CodePublication.state)
         .execution_options(synchronize_session=False)
     )

@@ -21,6 +21,7 @@ from app.referrals.amount_rules import has_amounts
 from app.referrals.models import Code
 from app.referrals.placements import place_existing
 from app.referrals.pool import drain_pools, refill_pool
+from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import (
     PUBLISHING_SWEEPS,
     CodePublication,
@@ -129,25 +130,24 @@ async def _take_over(session: AsyncSession, shop: Shop, *, is_other: bool, now: 
         .values(paused_until=None)
         .where(ShopPublishing.brand_id == shop.brand_id, ShopPublishing.shop_id == shop.id)
     )
-    codes = await session.scalars(
-        update(CodePublication)
-        .values(
-            state=PublicationState.wanted, due_at=now, urgent=False, remote_id=None, job=None, reason=None
-        )
-        .where(
-            CodePublication.brand_id == shop.brand_id,
-            CodePublication.shop_id == shop.id,
-            CodePublication.expires_at > now,
-            is_missing | (CodePublication.state == PublicationState.failed),
-            _may_be_shared(),
-        )
-        .returning(CodePublication.code_id)
-        .execution_options(synchronize_session=False)
+    here = (CodePublication.brand_id == shop.brand_id, CodePublication.shop_id == shop.id)
+    codes = await lock_publications(
+        session,
+        *here,
+        CodePublication.expires_at > now,
+        is_missing | (CodePublication.state == PublicationState.failed),
+        _may_be_shared(),
     )
-    count = len(codes.all())
-    if count:
+    if codes:
+        wanted = {"state": PublicationState.wanted, "due_at": now, "urgent": False}
+        await session.execute(
+            update(CodePublication)
+            .values(**wanted, remote_id=None, job=None, reason=None)
+            .where(*here, in_ids(CodePublication.code_id, codes))
+            .execution_options(synchronize_session=False)
+        )
         await due.wake(session, PUBLISHING_SWEEPS[False])
-    return count + await place_existing(session, shop.brand_id, shop.id, is_other=is_other, now=now)
+    return len(codes) + await place_existing(session, shop.brand_id, shop.id, is_other=is_other, now=now)
 
 
 def _may_be_shared() -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Each night a shop's codes are compared with ours: repaired, or told."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,15 +8,20 @@ from sqlalchemy import func, select, update
 
 from app.base.due import sweep_once
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount
+from app.platforms.discounts import CodePage, FoundCode
 from app.platforms.shopify import code_lookup
 from app.referrals import pool
-from app.referrals.code_check import sweep
+from app.referrals.code_check import new_progress, sweep
 from app.referrals.code_findings import check_codes_again, find_code_problems
+from app.referrals.compare_codes import KnownPage, record_page
 from app.referrals.publication_models import CodePublication, ShopDiscount
+from app.referrals.publish_claim import claim
 from app.referrals.rules import PublicationState
+from app.referrals.shop_terms import ShopTerms
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.fake_shopify import page
+from tests.support.locks import somebody_waits
 
 NIGHT = NOW + timedelta(days=1)
 
@@ -124,3 +130,31 @@ async def test_a_check_that_breaks_off_goes_on_where_it_was(fern):
         await check_codes_again(session, fern.brand.id, fern.shop.id, now=NIGHT)
     assert await problems(fern, NIGHT + timedelta(hours=3)) == []
     assert len(fern.fake.requests) == calls + 2
+
+
+async def found_in(fern: ConnectedShop) -> tuple[ShopTerms, KnownPage]:
+    """What a check finds where every code is due to leave the shop."""
+    async with fern.context.sessions.begin() as session:
+        await session.execute(update(CodePublication).values(state=PublicationState.revoking, due_at=NIGHT))
+    known = {each.code: each for each in await fern.publications()}
+    codes = [FoundCode(each.code, each.remote_id or "", uses=0) for each in known.values()]
+    (terms_id,) = {each.terms_id for each in known.values()}
+    return ShopTerms(fern.brand.id, fern.shop.id, terms_id), KnownPage(CodePage(codes), known)
+
+
+async def test_a_check_and_a_claim_of_the_same_codes_do_not_deadlock(fern):
+    await filled(fern)
+    place, found = await found_in(fern)
+    claimed = []
+
+    async def call() -> None:
+        async with fern.context.sessions.begin() as session:
+            claimed.append(await claim(session, fern.context, fern.brand.id, urgent=False, now=NIGHT))
+
+    async with fern.context.sessions.begin() as session:
+        await session.execute(select(ShopDiscount).with_for_update())
+        waiting = asyncio.create_task(call())
+        await somebody_waits(fern.context)
+        await record_page(session, place, new_progress(NIGHT), found, now=NIGHT)
+    await waiting
+    assert [len(each.codes) for each in claimed] == [5]

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from app.base.actor import cli_actor
 from app.base.context import AppContext
@@ -41,6 +41,7 @@ from tests.support.factories.referrals import (
     reward_of,
     settle,
 )
+from tests.support.locks import somebody_waits
 
 
 async def reward_messages(context: AppContext, brand: Brand) -> list[Message]:
@@ -380,17 +381,6 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
     reward = await reward_of(context, brand, redemption.id)
     assert reward is not None
     assert (reward.amount, reward.net_amount) == (1000, 250)
-
-
-async def somebody_waits(context: AppContext) -> None:
-    """Return once a transaction of this database waits for another one's lock."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(10), context.sessions() as session:
-        while not await session.scalar(waiting):
-            await session.rollback()
-            await asyncio.sleep(0.02)
 
 
 async def test_no_message_goes_to_an_erased_customer(context: AppContext, brand: Brand, shop: Shop) -> None:

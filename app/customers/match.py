@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from app.base.frozen import quick
 from app.base.text import one_line_or_none
 from app.brands.rules import is_zone
 from app.customers.contact import personal_email, phone_e164
@@ -28,6 +29,7 @@ RANKED = {"phone": "phone_agreed", "country": "country_own"}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ComparablePerson:
     """A person with normalised addresses; every field but the time may be absent."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.base.frozen import quick
 from app.base.replace import replaced
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ConsentStatement:
     """What a delivery states about the consent for one channel.
@@ -20,6 +22,7 @@ class ConsentStatement:
     at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Person:
     """A customer as a shop describes them; every field may be absent."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_texts
 from app.base.context import AppContext
+from app.base.frozen import quick
 from app.base.tokens import Tokens
 from app.base.turns import Busy
 from app.brands.find import load_brand, load_shops
@@ -34,6 +35,7 @@ _LAST = 2**62
 """A place in the order of arrival after every other."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BackfillItem:
     """One order's events, or none; `id` names it in the results and is stored nowhere."""

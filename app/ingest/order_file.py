@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.base.errors import AppError
+from app.base.frozen import quick
 from app.base.log import scrub
 from app.base.money import MoneyError
 from app.platforms.checkout.order_file import read_line
@@ -41,6 +42,7 @@ _NOT_TEXT = re.compile("[\udc80-\udcff]")
 NO_UTF8 = "It is not UTF-8; save the file as UTF-8."
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """One order of a file; without events and reason it was not paid, or is nothing we use."""
@@ -225,11 +227,13 @@ def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> TableRow | 
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
         return FileRecord(line, refused="The row has more cells than the first row has columns.")
     values: dict[str, str] = {}
+    is_ascii = True
     for name, cell in zip(columns, cells, strict=False):
-        if cell and name and (plain := plain_cell(cell)):
-            values.setdefault(name, plain)
+        if cell and name and (plain := plain_cell(cell)) and name not in values:
+            values[name] = plain
+            is_ascii = is_ascii and plain.isascii()
     if not values:
         return None
-    if any(_NOT_TEXT.search(value) for value in values.values() if not value.isascii()):
+    if not is_ascii and any(_NOT_TEXT.search(value) for value in values.values()):
         return FileRecord(line, refused=NO_UTF8)
     return TableRow(line, values)

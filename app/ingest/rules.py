@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
+from app.base.frozen import quick
 from app.base.replace import replaced
 from app.customers.person import Person, stated_at
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
@@ -39,6 +40,7 @@ class ProcessingResult:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedEvent:
     """One event of a delivery. `sequence` is the delivery's place in the order of arrival."""

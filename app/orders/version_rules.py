@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, NamedTuple
 
+from app.base.frozen import quick
+
 DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "relayed", "placed_at", "paid_at")
 """Fields that a row has a value of even where no version states them."""
 TRUE_ALONE = "ordered_before"
@@ -45,6 +47,7 @@ class Statement(NamedTuple):
     value: object
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderVersion:
     """What is stated of an order; `at` is the time of its newest version.

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.base.frozen import quick
 from app.customers.person import Person
 
 
@@ -16,6 +17,7 @@ class Unparseable(Exception):
     """
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Item:
     """One line of an order; `unit_price` in minor units, below zero for a discount line."""
@@ -27,6 +29,7 @@ class Item:
     unit_price: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CodeDiscount:
     """What a code took off an order, in minor units of its currency, as the shop states it."""
@@ -40,6 +43,7 @@ def address_parts(parts: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(part or "" for part in parts) if any(parts) else ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderPaid:
     """An order was paid, or a paid order was changed: the order as it was at `version_at`.
@@ -88,6 +92,7 @@ class OrderPaid:
     """Whether the shop knows earlier orders of the buyer that it does not show us."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderFulfilled:
     """All of the order was sent; with `partial` some of it, which is known and triggers nothing."""
@@ -100,6 +105,7 @@ class OrderFulfilled:
     cancelled, the order is not fulfilled by this event any more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderDelivered:
     """All of the order arrived; with `partial` some of it, which is known and triggers nothing."""
@@ -109,6 +115,7 @@ class OrderDelivered:
     partial: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ParcelSent:
     """One parcel of an order was sent, with this many pieces (None: unknown)."""
@@ -119,6 +126,7 @@ class ParcelSent:
     quantity: float | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ParcelDelivered:
     """One parcel of an order arrived."""
@@ -145,6 +153,7 @@ class OrderCancelled:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderRefunded:
     """Money was refunded: `amount`, of which `shipping` for shipping.
@@ -185,6 +194,7 @@ class OrderDisputed:
     amount: Decimal | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CustomerUpdated:
     """A customer's data or consent changed."""

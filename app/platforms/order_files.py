@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
 
+from app.base.frozen import quick
 from app.platforms.events import PlatformEvent, Unparseable
 from app.platforms.settings import PlatformSettings
 
@@ -32,6 +33,7 @@ class FileShop:
     """Of the shop's platform."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """One row: its line in the file, and its cells by `column_name`, without the empty ones."""
@@ -41,7 +43,10 @@ class TableRow:
 
     def first(self, *names: str) -> str | None:
         """The first of these columns that has something."""
-        return next((self.values[name] for name in names if name in self.values), None)
+        for name in names:
+            if name in self.values:
+                return self.values[name]
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def column_name(header: str) -> str:
 def plain_cell(cell: str) -> str:
     """A cell without the apostrophe by which exports keep spreadsheets from calculating."""
     plain = cell.strip()
-    return plain[1:] if plain[:1] == "'" and plain[1:2] in _GUARDED else plain
+    return plain[1:] if plain.startswith("'") and plain[1:2] in _GUARDED else plain
 
 
 @lru_cache(maxsize=256)

@@ -6,8 +6,10 @@ from app.platforms.fields import Fields
 def is_buyers(shipping: Fields, *buyer: Fields) -> bool:
     """Whether nothing says that the parcel goes to somebody else than these objects name."""
     recipient = _full_name(shipping)
+    if not recipient:
+        return True
     names = {name for each in buyer if (name := _full_name(each))}
-    return not recipient or not names or recipient in names
+    return not names or recipient in names
 
 
 def _full_name(of: Fields) -> str:

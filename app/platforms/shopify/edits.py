@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.base import money
+from app.base.frozen import quick
 from app.platforms.fields import LIST_LIMIT, Fields
 from app.platforms.shopify.refunds import ShopMoney, has_money, money_back
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class KeptLine:
     """A line of an order and how much of it was not removed; None where that is unknown."""

@@ -57,11 +57,11 @@ def _first(field: str, addresses: Sequence[Fields]) -> str | None:
 
 def _email_consent(body: Fields, customer: Fields, known: Person) -> ConsentStatement:
     """What the customer stated; else a tick at the checkout, unless a confirmation is awaited."""
-    statement = customer.object_or_empty("email_marketing_consent")
-    unfinished = (
-        statement.text("state") in _UNFINISHED or statement.text("opt_in_level", limit=64) == _CONFIRMED
-    )
     if known.email_consent.given is None and body.values.get("buyer_accepts_marketing") is True:
+        statement = customer.object_or_empty("email_marketing_consent")
+        unfinished = (
+            statement.text("state") in _UNFINISHED or statement.text("opt_in_level", limit=64) == _CONFIRMED
+        )
         return known.email_consent if unfinished else ConsentStatement(given=True, source="checkout")
     return known.email_consent
 

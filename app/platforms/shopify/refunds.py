@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.base.frozen import quick
 from app.platforms.events import OrderRefunded
 from app.platforms.fields import Fields
 
@@ -16,6 +17,7 @@ _SMALLEST = Decimal("0.0001")
 _NOTHING = Decimal(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ShopMoney:
     """What an order shows of its currencies; None and False where there is only a refund."""
@@ -35,6 +37,7 @@ class ShopMoney:
         return cls(body.text("currency"), rate, body.values.get("taxes_included") is True)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MoneyBack:
     """What a refund paid back, and what of it for shipping: major units of the shop's currency."""

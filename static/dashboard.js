@@ -2,6 +2,7 @@
 
    form[data-guard]          asks before unsaved changes are left behind
    a[data-dialog="id"]       opens that <dialog>; [data-close] inside closes it
+   form[data-live="a b"]     sends itself with act=preview as it is filled in, and renews the parts #a and #b of the page
    [data-key="d"]            the key activates the element (focuses it, if it is a field)
    [data-list] [data-item]   `j` and `k` move through the items
    dialog[data-keys]         `?` opens it; it lists the page's keys, its checkbox switches them off
@@ -13,6 +14,25 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   form.addEventListener("input", () => { changed = true; });
   form.addEventListener("submit", () => { changed = false; });
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+}
+
+for (const form of document.querySelectorAll("form[data-live]")) {
+  let waiting = 0, turn = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const mine = ++turn;
+      const body = new FormData(form);
+      body.set("act", "preview");
+      const response = await fetch(form.action, { method: "POST", body }).catch(() => null);
+      if (!response || mine !== turn || ![200, 422].includes(response.status)) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      for (const id of form.dataset.live.split(" ")) {
+        const [part, fresh] = [document.getElementById(id), page.getElementById(id)];
+        if (part && fresh) part.replaceWith(fresh);
+      }
+    }, 400);
+  });
 }
 
 for (const link of document.querySelectorAll("a[data-dialog]")) {

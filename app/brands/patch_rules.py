@@ -37,6 +37,47 @@ def merged(
     return result
 
 
+def patch_between(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The merge patch that makes `after` of `before`; empty where they are equal.
+
+    A name that `after` lacks is null.
+    """
+    patch: dict[str, JsonValue] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if name in before and old == value:
+            continue
+        patch[name] = (
+            patch_between(old if isinstance(old, dict) else {}, value) if isinstance(value, dict) else value
+        )
+    return patch
+
+
+def differences(before: Programme, after: Programme) -> dict[str, tuple[JsonValue, JsonValue]]:
+    """The terms that differ, by their place such as `survey.delay_hours`, with both values.
+
+    An amount by currency is one value, and so is a part that one of them lacks.
+    """
+    found: dict[str, tuple[JsonValue, JsonValue]] = {}
+    _collect(before.as_json(), after.as_json(), Programme, "", found)
+    return found
+
+
+def _collect(
+    before: Mapping[str, JsonValue],
+    after: Mapping[str, JsonValue],
+    model: type[BaseModel],
+    place: str,
+    found: dict[str, tuple[JsonValue, JsonValue]],
+) -> None:
+    for name, field in _by_alias(model).items():
+        old, new, inner = before[name], after[name], _inner(field)
+        if inner is not None and isinstance(old, dict) and isinstance(new, dict):
+            _collect(old, new, inner, f"{place}{name}.", found)
+        elif old != new:
+            found[f"{place}{name}"] = old, new
+
+
 def _by_alias(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 

@@ -2,14 +2,13 @@
 
 import re
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
-from sqlalchemy import select
 from starlette.responses import JSONResponse
 
+from app.admin import version_pages
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
@@ -20,7 +19,6 @@ from app.base.web.context import SessionDep
 from app.base.web.openapi import problems, request_body, response_header
 from app.brands.add import change_programme, patch_programme
 from app.brands.find import ProgrammeInForce, load_programme
-from app.brands.models import ProgrammeVersion
 from app.brands.patch_rules import patch_model
 from app.brands.programme import Programme
 from app.brands.schemas import ProgrammeVersionShape
@@ -76,7 +74,7 @@ async def put_programme(
                 if_version=if_version,
             )
         except ValidationError as error:
-            raise _invalid(error) from None
+            raise invalid_programme(error) from None
         return WriteResult(terms.programme, headers=_etag(terms))
 
     return await write.run(caller, act)
@@ -107,7 +105,7 @@ async def change_some_terms(
                 if_version=if_version,
             )
         except ValidationError as error:
-            raise _invalid(error) from None
+            raise invalid_programme(error) from None
         return WriteResult(terms.programme, headers=_etag(terms))
 
     return await write.run(caller, act)
@@ -118,17 +116,7 @@ async def list_programme_versions(
     caller: Reader, page: PageDep, session: SessionDep
 ) -> Page[ProgrammeVersionShape]:
     """Every version of the programme, newest first: the first one is in force."""
-    query = select(ProgrammeVersion).where(ProgrammeVersion.brand_id == caller.brand_id)
-    after = page.after(caller.brand_id)
-    if after is not None:
-        query = query.where(ProgrammeVersion.version < after.int)
-    rows = await session.scalars(query.order_by(ProgrammeVersion.version.desc()).limit(page.limit + 1))
-    found = rows.all()
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit:
-        cursor = page.tokens.link("cursor", caller.brand_id, UUID(int=shown[-1].version))
-    return Page(data=[ProgrammeVersionShape.of(version) for version in shown], next_cursor=cursor)
+    return await version_pages.list_programme_versions(session, page, caller.brand_id)
 
 
 def _etag(terms: ProgrammeInForce) -> dict[str, str]:
@@ -145,7 +133,7 @@ async def _patch_of(request: Request) -> dict[str, JsonValue]:
     return patch
 
 
-def _invalid(error: ValidationError) -> RequestValidationError:
+def invalid_programme(error: ValidationError) -> RequestValidationError:
     """The 422 that FastAPI returns for a faulty body."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     return RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in errors])

@@ -1,13 +1,12 @@
 """Message templates: the texts that a brand may write itself, block by block."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
 from starlette.responses import JSONResponse
 
+from app.admin import version_pages
 from app.admin.api.programme import IfVersion
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
@@ -21,7 +20,6 @@ from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems, response_header
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Shop
-from app.messaging.models import TemplateTexts
 from app.messaging.own_texts import (
     Blocks,
     change_texts,
@@ -139,21 +137,8 @@ async def list_texts_versions(
 ) -> Page[TextsVersionShape]:
     """Every version of the own texts in this language, newest first: the first one is in force."""
     check_language(locale)
-    query = select(TemplateTexts).where(
-        TemplateTexts.brand_id == caller.brand_id,
-        TemplateTexts.template == _find(name).name,
-        TemplateTexts.locale == locale,
-    )
-    after = page.after(caller.brand_id)
-    if after is not None:
-        query = query.where(TemplateTexts.version < after.int)
-    rows = await session.scalars(query.order_by(TemplateTexts.version.desc()).limit(page.limit + 1))
-    found = rows.all()
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit:
-        cursor = page.tokens.link("cursor", caller.brand_id, UUID(int=shown[-1].version))
-    return Page(data=[TextsVersionShape.of(row) for row in shown], next_cursor=cursor)
+    spec = _find(name)
+    return await version_pages.list_texts_versions(session, page, caller.brand_id, spec.name, locale)
 
 
 @router.post("/{name}/{locale}/preview", responses=problems(404, 413))

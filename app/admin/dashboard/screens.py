@@ -15,9 +15,10 @@ from app.admin.dashboard import (
     search,
     system,
     team,
+    terms,
 )
 
-SCREENS = (overview, responses, orders, person, team, keys, audit, outbox, search, system, gallery)
+SCREENS = (overview, responses, orders, person, terms, team, keys, audit, outbox, search, system, gallery)
 ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
 

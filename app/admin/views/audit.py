@@ -70,6 +70,8 @@ class Names:
             return self.staff[shown]
         if shown == ActorKind.cli.value:
             return translate(SOURCE, "the operator, by command")
+        if shown == "defaults":
+            return translate(SOURCE, "the defaults")
         if shown.startswith("key_"):
             return translate(SOURCE, "key “%(label)s”", label=self.keys.get(shown) or shown)
         if shown.startswith("stf_"):

@@ -24,7 +24,9 @@ FACES = ("sans", "serif")
 """The faces of headings; both are the reader's system's, the first is the default."""
 SHEETS = {"letter": ("customer.css",), "offer": ("customer.css", "offer.css")}
 """The files of `static/` that each stylesheet has: questions, and what is handed on."""
-PLAIN_SHEETS = {"dashboard": ("dashboard.css", "dashboard_parts.css", "dashboard_answers.css")}
+PLAIN_SHEETS = {
+    "dashboard": ("dashboard.css", "dashboard_parts.css", "dashboard_answers.css", "dashboard_programme.css")
+}
 """As `SHEETS`, of those that have no colour of a brand; a screen's own file is added here."""
 _NAME = re.compile(r"([a-z]+)-([0-9a-f]{6})-([a-z]+)-([0-9a-f]{10})")
 _PLAIN_NAME = re.compile(r"([a-z]+)-([0-9a-f]{10})")

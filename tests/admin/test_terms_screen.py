@@ -1,0 +1,196 @@
+"""Programme, Terms: filled in, previewed, saved, taken back and switched off."""
+
+from html.parser import HTMLParser
+
+import httpx2
+import pytest
+
+from app.admin.keys import add_key
+from app.admin.rules import Role, Scope
+from app.base import clock
+from app.base.actor import cli_actor
+from app.brands.find import load_brand, load_programme
+from tests.support.apps import api_app
+from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.factories.rows import Rows
+from tests.support.forms import form_token
+
+TERMS = "/admin/programme/terms"
+
+
+@pytest.fixture
+async def client(context):
+    async with browser_of(dashboard_app(context)) as client:
+        yield client
+
+
+def fields_of(text: str) -> dict[str, list[str]]:
+    """The terms' form as a browser would send it back."""
+    found: dict[str, list[str]] = {}
+
+    class Reader(HTMLParser):
+        inside = False
+        select = textarea = ""
+
+        def handle_starttag(self, tag, attrs):
+            it = dict(attrs)
+            if tag == "form":
+                self.inside = it.get("id") == "terms"
+            if not self.inside:
+                return
+            if tag == "input" and (it.get("type") != "checkbox" or "checked" in it):
+                found.setdefault(it["name"], []).append(it.get("value") or "")
+            if tag == "select":
+                self.select = it["name"]
+            if tag == "option" and "selected" in it:
+                found.setdefault(self.select, []).append(it.get("value") or "")
+            if tag == "textarea":
+                self.textarea = it["name"]
+                found[self.textarea] = [""]
+
+        def handle_data(self, data):
+            if self.inside and self.textarea:
+                found[self.textarea] = [data.removeprefix("\n")]
+
+        def handle_endtag(self, tag):
+            if tag == "textarea":
+                self.textarea = ""
+            if tag == "form":
+                self.inside = False
+
+    Reader().feed(text)
+    return found
+
+
+async def filled(client, **changes):
+    text = (await client.get(TERMS)).text
+    fields = fields_of(text)
+    return {**fields, **{name.replace("__", "."): value for name, value in changes.items()}}
+
+
+async def test_terms_are_previewed_saved_and_refused(context, brand, shop, session, client):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10)
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    await session.commit()
+    await sign_in_as(client, context, brand, Role.marketer)
+    sent = await filled(client)
+    same = await client.post(TERMS, data=sent)
+    assert same.status_code == 303
+    assert (await load_programme(session, brand.id)).version == 1, "what nobody changed makes no version"
+
+    sent |= {"offer.friend_discount.percent": "12,5", "offer.minimum_subtotal.EUR": "50"}
+    shown = await client.post(TERMS, data=sent | {"act": "preview"})
+    assert shown.status_code == 200
+    for text in (
+        "2 changes, not saved.",
+        "<del>10%</del> <ins>12.5%</ins>",
+        "<del>any order</del> <ins>€50</ins>",
+        "Give a friend 12.5% off, get €10",
+        "Ana’s friend pays €70 instead of €80. Ana gets €10 14 days after the delivery, if the order is kept.",
+        "Was 10%",
+    ):
+        assert text in shown.text, text
+    assert (await load_programme(session, brand.id)).version == 1
+
+    assert (await client.post(TERMS, data=sent)).status_code == 303
+    saved = await load_programme(session, brand.id)
+    assert (saved.version, str(saved.programme.offer.friend_discount.value)) == (2, "12.5")
+    assert not (await load_brand(session, brand.id)).names_reward, (
+        "a kind of reward that nobody chose stays the default"
+    )
+
+    late = await client.post(TERMS, data=sent | {"reward.hold_days": "30"})
+    assert late.status_code == 422
+    assert "Somebody saved version 2 meanwhile." in late.text
+    assert (await load_programme(session, brand.id)).version == 2
+
+    bad = await client.post(
+        TERMS,
+        data=await filled(
+            client, reward__hold_days="soon", reward__value__EUR="9.999", offer__valid_days="0"
+        ),
+    )
+    assert bad.status_code == 422
+    assert '<a href="#reward.hold_days">Write a whole number.</a>' in bad.text
+    assert '<a href="#offer.valid_days">It is at least 1.</a>' in bad.text
+    money = await client.post(TERMS, data=await filled(client, reward__value__EUR="9.999"))
+    assert money.status_code == 422
+    assert '<a href="#reward.value.EUR">9.999 has more decimals' in money.text
+
+
+async def test_versions_say_what_changed_and_are_taken_again(context, brand, shop, session, client):
+    await sign_in_as(client, context, brand, Role.marketer)
+    changed = await filled(
+        client, survey__delay_hours="24", survey__quiet_hours__from="", survey__quiet_hours__to=""
+    )
+    assert (await client.post(TERMS, data=changed)).status_code == 303
+    listed = (await client.get(f"{TERMS}/versions")).text
+    assert "<dt>Asked after</dt><dd><del>72 hours</del> <ins>24 hours</ins></dd>" in listed
+    assert "marketer@example.com" in listed
+    assert "the defaults" in listed
+    earlier = (await client.get(f"{TERMS}?from=1")).text
+    assert "3 changes, not saved." in earlier
+    sent = fields_of(earlier)
+    assert sent["survey.delay_hours"] == ["72"]
+    assert (await client.post(TERMS, data=sent)).status_code == 303
+    back = await load_programme(session, brand.id)
+    assert (back.version, back.programme.survey.delay_hours) == (3, 72)
+    assert back.programme.survey.quiet_hours is not None
+
+
+async def test_a_switch_is_changed_after_a_question(context, brand, shop, session, client):
+    await sign_in_as(client, context, brand, Role.marketer)
+    asked = await client.get(f"{TERMS}/switches/offers_enabled")
+    assert "Codes and links that are out keep their terms and keep working." in asked.text
+    sent = {"csrf": form_token(asked.text), "version": "1", "to": "off"}
+    assert (await client.post(f"{TERMS}/switches/offers_enabled", data=sent)).headers["location"] == TERMS
+    assert not (await load_programme(session, brand.id)).programme.offers_enabled
+    assert "Nobody gets a code." in (await client.get(TERMS)).text
+    again = await client.post(f"{TERMS}/switches/offers_enabled", data=sent | {"to": "on"})
+    assert again.headers["location"].endswith("offers_enabled"), "the version is another one"
+    await sign_in_as(client, context, brand, Role.viewer)
+    assert '<fieldset class="form" disabled>' in (await client.get(TERMS)).text
+
+
+async def test_the_api_previews_terms_with_orders_that_came(context, brand, shop, session):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    for _ in range(2):
+        await rows.redemption(code, placed_at=clock.now())
+    await session.commit()
+    async with context.sessions.begin() as other:
+        key = await add_key(other, brand.id, [Scope.write], actor=cli_actor(brand.id))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=api_app(context)),
+        base_url="http://test/api/v1",
+        headers={"Authorization": f"Bearer {key}"},
+    ) as api:
+        answer = await api.post(
+            "/programme/preview",
+            json={
+                "offer": {"friend_discount": {"kind": "amount", "value": "5.00"}, "max_uses_per_code": 1},
+                "reward": {"value": "8.00"},
+            },
+        )
+        shown = answer.json()
+        assert answer.status_code == 200, shown
+        assert shown["version"] == 1
+        assert shown["changes"]["offer.max_uses_per_code"] == {"before": 10, "after": 1}
+        assert shown["examples"] == [
+            {
+                "currency": "EUR",
+                "subtotal": "80.00",
+                "before": {"counts": True, "pays": "72.00", "off": "8.00", "reward": "10.00"},
+                "after": {"counts": True, "pays": "75.00", "off": "5.00", "reward": "8.00"},
+            }
+        ]
+        (past,) = shown["past"]
+        assert past["orders"] == 2
+        assert (past["before"]["discounts"], past["before"]["rewards"]) == ("16.00", "20.00")
+        assert (past["after"]["discounts"], past["after"]["rewards"]) == ("5.00", "8.00")
+        assert past["after"]["beyond_uses"] == 1
+        assert shown["words"]["headline"] == "Give a friend €5 off, get €8"
+        refused = await api.post("/programme/preview", json={"reward": {"value": "8.001"}})
+        assert (refused.status_code, refused.json()["code"]) == (422, "bad_amount")

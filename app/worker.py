@@ -3,7 +3,11 @@
 import asyncio
 import multiprocessing
 import signal
+import sys
+import threading
 import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
@@ -18,12 +22,14 @@ from app.base.errors import AppError
 from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
 from app.base.parent import when_parent_dies
-from app.base.pools import worker_pools
+from app.base.pools import Pools, worker_pools
 from app.base.turns import Sweep
 from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, process, retain, sync_sweep
 from app.messaging import deliver
+from app.messaging.queue import URGENT_SWEEP_NAME
+from app.messaging.rules import Priority
 from app.platforms import check_sweep
 from app.referrals import code_check, hold_sweep, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
@@ -34,6 +40,8 @@ log = logger(__name__)
 
 RESTART_SECONDS = 2.0
 """A worker process that died is restarted after this long."""
+SWITCH_SECONDS = 0.001
+"""The longest that a thread of a worker computes while another one wants to, steps in C aside."""
 
 
 def sweeps_of(parts: Parts) -> list[Sweep]:
@@ -56,23 +64,25 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         upkeep.sweep(context),
         code_check.sweep(context),
         deliver.urgent_sweep(context, parts.providers, parts.own_providers),
-        deliver.sweep(context, parts.providers, parts.own_providers),
+        deliver.sweep(context, parts.providers, parts.own_providers, priorities=(Priority.normal,)),
         retain.sweep(context),
         outbox.sweep(context.sessions, outbox.CONSUMERS),
         journal_sweep.sweep(context),
     ]
 
 
-async def work(parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
+async def work(
+    parts: Parts, stop: asyncio.Event, *, ready: asyncio.Event | None = None, without: Collection[str] = ()
+) -> None:
     """Work until `stop` is set; after losing the database it waits and connects again.
 
-    The embedded one is started again where it died.
+    The embedded one is started again where it died. The sweeps named in `without` run elsewhere.
     """
     while not stop.is_set():
         try:
             await due.run_worker(
                 parts.context.database_url,
-                sweeps_of(parts),
+                [sweep for sweep in sweeps_of(parts) if sweep.name not in without],
                 stop,
                 ready=ready,
                 connections=parts.queue_connections,
@@ -93,6 +103,44 @@ async def _restart_embedded(settings: Settings) -> None:
             log.warning("the embedded database cannot be started", error=error.detail)
 
 
+@asynccontextmanager
+async def urgent_thread(settings: Settings, connections: int) -> AsyncIterator[None]:
+    """Send urgent messages for the time of the block, by a thread of their own.
+
+    It has a loop, `connections` and clients of providers of its own, so a promoter's code waits for
+    no step, connection, lock or call of bulk work. Python lets it run within `SWITCH_SECONDS`.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    stop = asyncio.Event()
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    loop = runner.get_loop()
+
+    def run() -> None:
+        with runner:
+            runner.run(_send_urgent(settings, connections, stop))
+
+    thread = threading.Thread(target=run, name="urgent")
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        await asyncio.to_thread(thread.join)
+
+
+async def _send_urgent(settings: Settings, connections: int, stop: asyncio.Event) -> None:
+    """Until `stop` is set; after losing the database it waits and connects again."""
+    while not stop.is_set():
+        try:
+            async with open_parts(settings, pools=Pools(connections - 1), limits=WORKER) as parts:
+                sweep = deliver.urgent_sweep(parts.context, parts.providers, parts.own_providers)
+                await due.run_by_brand(parts.context.database_url, sweep, stop)
+        except Exception:
+            log.exception("urgent messages lost their database; trying again")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+
+
 async def _process(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -100,8 +148,12 @@ async def _process(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     when_parent_dies(stop.set)
     tune_garbage_collector()
-    async with open_parts(settings, pools=worker_pools(settings.database_pool), limits=WORKER) as parts:
-        await work(parts, stop)
+    pools = worker_pools(settings.database_pool)
+    async with (
+        open_parts(settings, pools=pools, limits=WORKER) as parts,
+        urgent_thread(settings, pools.urgent),
+    ):
+        await work(parts, stop, without=(URGENT_SWEEP_NAME,))
 
 
 def run_process() -> None:

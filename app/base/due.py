@@ -1,7 +1,8 @@
 """Due work: the rows with a due time are the truth, PGQueuer wakes the workers that process them.
 
 A package offers a `Sweep`. A wake-up is a job "run this sweep", written through the session's own
-connection, so it exists if and only if the rows do. It carries no deduplication key: two
+connection, so it exists if and only if the rows do. What somebody waits for is woken by a
+notification of its own, which names the brand. A wake-up carries no deduplication key: two
 transactions with the same key would wait for each other, and two sweeps in opposite order would
 deadlock. A sweep that finds nothing ends at once, so an unneeded wake-up costs little. Every
 worker also sweeps regularly, which finds what became due by time alone, and what a lost wake-up
@@ -11,7 +12,8 @@ Only this file and `app/worker.py` know the queue engine.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import cycle
 
@@ -41,6 +43,21 @@ async def wake(session: AsyncSession, *names: str) -> None:
 
 
 _ENQUEUE = QueryQueueBuilder().build_enqueue_query()
+
+
+async def wake_for(session: AsyncSession, name: str, brand_id: int) -> None:
+    """Ask for a sweep `by_brand` to work on this brand as soon as the transaction is committed.
+
+    The database tells each worker, without the queue and its rounds of questions.
+    """
+    await fetch(session, _NOTIFY, (_channel(name), str(brand_id)))
+
+
+_NOTIFY = "SELECT pg_notify($1, $2)"
+
+
+def _channel(name: str) -> str:
+    return f"tenfold_{name}"
 
 
 async def brands_of(
@@ -127,37 +144,84 @@ async def run_worker(
     when the database is lost; the caller restarts it.
     """
     async with _queue_pool(url, connections) as pool:
-        queue = PatientQueue(Queries(AsyncpgPoolDriver(pool)))
-        turns = [Turns(sweep, clock.now, lasting=True) for sweep in sweeps]
-        for sweep, each in zip(sweeps, turns, strict=True):
-            _register(queue, sweep.name, each)
-        tasks = [asyncio.create_task(each.run()) for each in turns]
-        for task in tasks:
-            task.add_done_callback(lambda _: queue.shutdown.set())
-        timers = [asyncio.create_task(_ask_regularly(*pair)) for pair in zip(turns, sweeps, strict=True)]
-        stopper = asyncio.create_task(_stop_with(stop, queue))
-        if ready is not None:
-            ready.set()
-        try:
-            await queue.run(
-                batch_size=20, dequeue_timeout=timedelta(seconds=5), shutdown_on_listener_failure=True
-            )
-        finally:
-            for other in (*timers, stopper):
-                other.cancel()
-            for each in turns:
-                each.stop()
-            await asyncio.gather(*tasks)
+        driver = AsyncpgPoolDriver(pool)
+        queue = PatientQueue(Queries(driver))
+        async with _sweeping(sweeps, queue.shutdown) as turns:
+            for sweep, each in zip(sweeps, turns, strict=True):
+                if sweep.by_brand:
+                    await driver.add_listener(_channel(sweep.name), _asking_for(each))
+                else:
+                    _register(queue, sweep.name, each)
+            stopper = asyncio.create_task(_stop_with(stop, queue))
+            if ready is not None:
+                ready.set()
+            try:
+                await queue.run(
+                    batch_size=20, dequeue_timeout=timedelta(seconds=5), shutdown_on_listener_failure=True
+                )
+            finally:
+                stopper.cancel()
+
+
+async def run_by_brand(url: str, sweep: Sweep, stop: asyncio.Event) -> None:
+    """As `run_worker` for one sweep `by_brand`, which needs no queue; it uses one connection.
+
+    Raises `ConnectionError` when that is lost.
+    """
+    connection = await _connect(url)
+    ended = asyncio.Event()
+    try:
+        connection.add_termination_listener(lambda _connection: ended.set())
+        async with _sweeping([sweep], ended) as [turns]:
+            ask = _asking_for(turns)
+            await connection.add_listener(_channel(sweep.name), lambda *given: ask(given[-1]))
+            waits = [asyncio.create_task(event.wait()) for event in (stop, ended)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for each in waits:
+                each.cancel()
+    finally:
+        if not connection.is_closed():
+            await connection.close(timeout=CONNECT_SECONDS)
+    if not stop.is_set():
+        raise ConnectionError("the connection that listens for wake-ups was lost")
+
+
+@asynccontextmanager
+async def _sweeping(sweeps: Sequence[Sweep], ended: asyncio.Event) -> AsyncIterator[list[Turns]]:
+    """Give turns and ask regularly for the time of the block; sets `ended` where turns end."""
+    turns = [Turns(sweep, clock.now, lasting=True) for sweep in sweeps]
+    tasks = [asyncio.create_task(each.run()) for each in turns]
+    for task in tasks:
+        task.add_done_callback(lambda _: ended.set())
+    timers = [asyncio.create_task(_ask_regularly(*pair)) for pair in zip(turns, sweeps, strict=True)]
+    try:
+        yield turns
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for each in turns:
+            each.stop()
+        await asyncio.gather(*tasks)
+
+
+def _asking_for(turns: Turns) -> Callable[[str | bytes | bytearray], None]:
+    def on_wake_up(payload: str | bytes | bytearray) -> None:
+        turns.ask_for(int(payload))
+
+    return on_wake_up
 
 
 def _queue_pool(url: str, connections: int) -> asyncpg.Pool:
     return asyncpg.create_pool(
-        url,
-        min_size=2,
-        max_size=connections,
-        timeout=CONNECT_SECONDS,
-        server_settings={"application_name": "tenfold queue", **WORKER.server_settings},
+        url, min_size=2, max_size=connections, timeout=CONNECT_SECONDS, server_settings=_SERVER_SETTINGS
     )
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=_SERVER_SETTINGS)
+
+
+_SERVER_SETTINGS = {"application_name": "tenfold queue", **WORKER.server_settings}
 
 
 def _register(queue: QueueManager, name: str, turns: Turns) -> None:

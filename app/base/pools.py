@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.base.errors import AppError
 
-QUEUE_CONNECTIONS = 3
-"""Of a worker's queue engine: one listens, the others ask and report."""
+QUEUE_CONNECTIONS = 2
+"""Of a worker's queue engine: one listens, the other asks and reports."""
+_URGENT = 3
+"""Of a worker's thread for urgent messages: one listens, the others claim and record."""
 _HOOKS = 3
 """One stores, one stores for brands that are held up, one reads shops."""
 _PROVIDERS = 2
@@ -30,6 +32,8 @@ class Pools:
     queue: int = 0
     providers: int = 0
     """0: reports of providers share those of `hooks`."""
+    urgent: int = 0
+    """0: urgent messages are sent by the same loop and connections as all others."""
 
 
 def web_pools(total: int) -> Pools:
@@ -40,14 +44,14 @@ def web_pools(total: int) -> Pools:
 
 def worker_pools(total: int) -> Pools:
     """Of a worker process."""
-    queue = QUEUE_CONNECTIONS if total >= 10 else 2
-    return Pools(total - queue, queue=queue)
+    urgent = _URGENT if total >= 8 else 2
+    return Pools(total - QUEUE_CONNECTIONS - urgent, queue=QUEUE_CONNECTIONS, urgent=urgent)
 
 
 def serve_pools(total: int) -> tuple[Pools, Pools]:
     """Of the web and the worker part of one process."""
     left = total - 4
-    return Pools(left - left // 2, hooks=2), Pools(left // 2, queue=2)
+    return Pools(left - left // 2, hooks=2), Pools(left // 2, queue=QUEUE_CONNECTIONS)
 
 
 def command_pools(total: int) -> Pools:

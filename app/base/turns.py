@@ -36,6 +36,9 @@ class Sweep:
     """Batches side by side."""
     of_brand: int = 1
     """Those of one brand among them; where it is more, `work` leaves what another one claimed."""
+    by_brand: bool = False
+    """Whether a wake-up names the brand (`app.base.due.wake_for`). Its batch is then begun at once,
+    without a search."""
 
 
 class Busy(AppError):
@@ -59,7 +62,8 @@ class Turns:
 
     So a batch that hangs, as at a locked row, holds up its own brand and no other. Which brands
     have something due is read again when all had their turn and one of them moved, and when `asked`
-    is set. A brand is left out for a while where another process works on it, or its batch failed.
+    is set; a brand that `ask_for` names does not wait for that. A brand is left out for a while
+    where another process works on it, or its batch failed.
     With `lasting` the turns go on until `stop`; else until nothing moves, without the brands that
     failed.
     """
@@ -72,6 +76,8 @@ class Turns:
         self._time = time
         self._lasting = lasting
         self._stopped = False
+        self._begun = asyncio.Event()
+        self._asked_for: set[int] = set()
         self._queue: deque[int] = deque()
         self._running: dict[asyncio.Task[int], int] = {}
         self._left_out: dict[int, asyncio.TimerHandle | None] = {}
@@ -82,7 +88,28 @@ class Turns:
         """Start no more batches; `run` returns once those in progress have finished."""
         self._stopped = True
         self._queue.clear()
+        self._asked_for.clear()
         self.asked.set()
+
+    def ask_for(self, brand_id: int) -> None:
+        """Begin a batch of this brand now, while `run` runs.
+
+        Where as many are in progress as there may be, it follows one of them.
+        """
+        if self._stopped or brand_id in self._left_out:
+            return
+        if self._may_begin(brand_id):
+            self._begin(brand_id)
+            self._begun.set()
+        else:
+            self._asked_for.add(brand_id)
+
+    def _may_begin(self, brand_id: int) -> bool:
+        of_brand = sum(each == brand_id for each in self._running.values())
+        return len(self._running) < self._sweep.at_once and of_brand < self._sweep.of_brand
+
+    def _begin(self, brand_id: int) -> None:
+        self._running[asyncio.ensure_future(self._sweep.work(brand_id, self._time()))] = brand_id
 
     async def run(self) -> None:
         """Give turns; raises only what reading the brands raises, and not where it is lasting."""
@@ -92,10 +119,11 @@ class Turns:
                 if self.asked.is_set() and not self._queue:
                     self.asked.clear()
                     await self._read()
+                for brand_id in [each for each in self._asked_for if self._may_begin(each)]:
+                    self._asked_for.discard(brand_id)
+                    self._begin(brand_id)
                 while self._queue and len(self._running) < self._sweep.at_once:
-                    brand_id = self._queue.popleft()
-                    work = asyncio.ensure_future(self._sweep.work(brand_id, self._time()))
-                    self._running[work] = brand_id
+                    self._begin(self._queue.popleft())
                 if self._running or self._may_wait():
                     await self._wait()
         except asyncio.CancelledError:
@@ -135,13 +163,18 @@ class Turns:
         )
 
     async def _wait(self) -> None:
-        """Return when a batch has ended, or where no brand waits for its turn, when asked to."""
-        asked = [] if self._queue else [asyncio.ensure_future(self.asked.wait())]
+        """Return when a batch has ended or one was begun by `ask_for`.
+
+        Where no brand waits for its turn, also when asked to.
+        """
+        self._begun.clear()
+        events = ([] if self._queue else [self.asked]) + ([self._begun] if self._sweep.by_brand else [])
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
         try:
-            if self._running or asked:
-                await asyncio.wait({*self._running, *asked}, return_when=asyncio.FIRST_COMPLETED)
+            if self._running or waits:
+                await asyncio.wait({*self._running, *waits}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in asked:
+            for each in waits:
                 each.cancel()
         for task in [task for task in self._running if task.done()]:
             self._finish(self._running.pop(task), task)

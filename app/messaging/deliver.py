@@ -33,6 +33,7 @@ from app.messaging.journal import UNWRITABLE, journal_claim, journal_results
 from app.messaging.outcomes import record_results
 from app.messaging.own_providers import ChannelProviders, OwnProviders
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
+from app.messaging.queue import SWEEP_NAME, URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.messaging.send_apart import send_apart
 from app.messaging.side_by_side import may_send_more, raise_first
@@ -56,13 +57,16 @@ def sweep(
     own: OwnProviders | None = None,
     *,
     claim_size: int = AT_ONCE,
+    priorities: Sequence[Priority] = (Priority.urgent, Priority.normal),
 ) -> Sweep:
     """Send what is due, the urgent priority first, in claims of at most `claim_size` messages.
 
-    A brand with an account in `own` is sent for by that, the others by the installation's.
+    A brand with an account in `own` is sent for by that, the others by the installation's. Where
+    `urgent_sweep` runs beside it, it is given the normal priority alone: claimed by it, an offer
+    would wait for what it does with surveys.
     """
-    sender = Sender(context, providers, (Priority.urgent, Priority.normal), claim_size, own)
-    return Sweep("messages", sender.brands, sender.work, 5)
+    sender = Sender(context, providers, priorities, claim_size, own)
+    return Sweep(SWEEP_NAME, sender.brands, sender.work, 5)
 
 
 def urgent_sweep(
@@ -74,7 +78,15 @@ def urgent_sweep(
     surveys.
     """
     sender = Sender(context, providers, (Priority.urgent,), own=own)
-    return Sweep("urgent", sender.brands, sender.work, 1, at_once=URGENT_AT_ONCE, of_brand=URGENT_OF_BRAND)
+    return Sweep(
+        URGENT_SWEEP_NAME,
+        sender.brands,
+        sender.work,
+        1,
+        at_once=URGENT_AT_ONCE,
+        of_brand=URGENT_OF_BRAND,
+        by_brand=True,
+    )
 
 
 @dataclass
@@ -97,6 +109,8 @@ class Sender:
     """What the brands have that were just searched: nothing else is looked for in their turn."""
     own_channels: set[Channel] = field(default_factory=set)
     """The channels on which any brand has an account of its own."""
+    may_send: bool = False
+    """Whether the database may send, as the last search found."""
 
     @property
     def grace(self) -> Grace:
@@ -106,7 +120,8 @@ class Sender:
     async def brands(self, now: datetime) -> list[int]:
         """Brands with something to do at `now`; none while the database may not send."""
         with self._precedence():
-            if not await may_send(self.context.sessions, self.context.journal):
+            self.may_send = await may_send(self.context.sessions, self.context.journal)
+            if not self.may_send:
                 return []
             async with self.context.reading_sessions() as session:
                 self.circuits = await load_circuits(session)
@@ -145,9 +160,12 @@ class Sender:
         """Send claims of a brand's messages for some `TURN_SECONDS`; returns how many rows changed.
 
         While claims are with the provider the next is made, as long as claims come back full and
-        none has failed.
+        none has failed. A brand that no search found was named by a wake-up: it has messages due,
+        and whether any send of it stopped is left to the next search.
         """
-        found = self.found.pop(brand_id, FoundWork(tuple(self.priorities), stuck=True))
+        if not self.may_send:
+            return 0
+        found = self.found.pop(brand_id, FoundWork(tuple(self.priorities), stuck=False))
         moved = await self._give_up_stuck(brand_id, now) if found.stuck else 0
         providers = await self._providers_of(brand_id)
         for circuit, channels in providers.to_probe(self.circuits, now):

@@ -21,8 +21,8 @@ from app.messaging.templates import TemplateSpec, stored_params
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SWEEPS = {Priority.urgent: "urgent", Priority.normal: "messages"}
-"""The sweep that sends each priority."""
+SWEEP_NAME = "messages"
+URGENT_SWEEP_NAME = "urgent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,19 @@ async def queue_messages(session: AsyncSession, brand_id: int, messages: Sequenc
     )
     ids = await _INSERT.all(session, brand_id=brand_id, **_arrays(ordered))
     if ids:
-        # Each priority has a sweep of its own, so an offer does not wait for a batch of surveys.
-        priorities = {message.template.priority for message in ordered}
-        await due.wake(session, *(name for priority, name in SWEEPS.items() if priority in priorities))
+        await wake_senders(session, brand_id, {message.template.priority for message in ordered})
     return ids
+
+
+async def wake_senders(session: AsyncSession, brand_id: int, priorities: Collection[Priority]) -> None:
+    """Wake who sends a brand's messages of these priorities, once the caller commits.
+
+    Each priority has a sweep of its own, so an offer does not wait for a batch of surveys.
+    """
+    if Priority.normal in priorities:
+        await due.wake(session, SWEEP_NAME)
+    if Priority.urgent in priorities:
+        await due.wake_for(session, URGENT_SWEEP_NAME, brand_id)
 
 
 def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:

@@ -8,14 +8,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, false, func, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base import due
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_actions
 from app.base.batch import in_ids
 from app.base.errors import AppError, NotFound
 from app.brands.programme import Channel
 from app.messaging.models import Attempt, Message
-from app.messaging.queue import SWEEPS
+from app.messaging.queue import wake_senders
 from app.messaging.rules import (
     DISMISSABLE_STATUSES,
     RESENDABLE_STATUSES,
@@ -198,7 +197,7 @@ async def _resend(session: AsyncSession, found: Sequence[_Found], actor: Actor, 
     )
     await _record(session, AuditAction.message_resent, found, MessageStatus.planned, actor)
     priorities: Collection[Priority] = {row.priority for row in found}
-    await due.wake(session, *sorted(SWEEPS[priority] for priority in priorities))
+    await wake_senders(session, actor.brand_id, priorities)
 
 
 async def _dismiss(session: AsyncSession, found: Sequence[_Found], actor: Actor) -> None:

@@ -6,7 +6,7 @@ from pgqueuer.db import AsyncpgPoolDriver
 from sqlalchemy import text
 
 from app.base import clock, due
-from app.base.due import run_until_idle, run_worker, sweep_once, wake
+from app.base.due import run_by_brand, run_until_idle, run_worker, sweep_once, wake, wake_for
 from app.base.turns import Sweep
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -127,6 +127,46 @@ async def test_a_wake_up_exists_if_and_only_if_its_transaction_is_committed(cont
     finally:
         stop.set()
         await worker
+
+
+@pytest.mark.parametrize("with_queue", [True, False])
+async def test_a_wake_up_for_a_brand_reaches_its_sweep_without_a_job_or_a_search(context, with_queue):
+    worked: list[int] = []
+    searched, called = asyncio.Event(), asyncio.Event()
+
+    async def brands(_now: datetime) -> list[int]:
+        searched.set()
+        return []
+
+    async def work(brand: int, _now: datetime) -> int:
+        worked.append(brand)
+        called.set()
+        return 0
+
+    sweep, stop = Sweep("room", brands, work, every_seconds=59, by_brand=True), asyncio.Event()
+    url, listens = (
+        context.database_url,
+        text("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%room%'"),
+    )
+    worker = asyncio.create_task(
+        run_worker(url, [sweep], stop) if with_queue else run_by_brand(url, sweep, stop)
+    )
+    try:
+        await asyncio.wait_for(searched.wait(), 20)
+        async with context.sessions() as session, asyncio.timeout(20):
+            while not await session.scalar(listens):
+                await session.rollback()
+                await asyncio.sleep(0.01)
+            await wake_for(session, "room", 6)
+            await session.rollback()
+            await wake_for(session, "room", 7)
+            await session.commit()
+            assert await session.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+        await asyncio.wait_for(called.wait(), 20)
+    finally:
+        stop.set()
+        await worker
+    assert worked == [7]
 
 
 async def test_a_worker_whose_clock_was_set_back_goes_on_sweeping(context, monkeypatch):

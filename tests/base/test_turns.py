@@ -169,3 +169,49 @@ async def test_who_is_cancelled_leaves_nothing_running():
     with pytest.raises(asyncio.CancelledError):
         await sweeping
     assert work.beside == 0
+
+
+async def test_a_brand_that_a_wake_up_names_waits_neither_for_a_search_nor_for_other_brands():
+    work, searching = Work({1: 1}), asyncio.Event()
+    work.gates[1] = asyncio.Event()
+    ends = asyncio.Event()
+
+    async def brands(_now: datetime) -> list[int]:
+        if work.beside:
+            searching.set()
+            await ends.wait()
+        return [1] if work.left[1] and not work.beside else []
+
+    work.sweep = replace(work.sweep, brands=brands, at_once=3, of_brand=2, by_brand=True)
+    made, running = await lasting(work)
+    await until(lambda: work.beside == 1)
+    made.asked.set()
+    await searching.wait()
+    work.left[2] = 1
+    made.ask_for(2)
+    await until(lambda: work.done[2] == 1)
+    ends.set()
+    work.gates[1].set()
+    made.stop()
+    await running
+    assert work.done == {1: 1, 2: 1}
+
+
+async def test_a_brand_named_while_as_many_batches_run_as_may_has_its_turn_after_one_of_them():
+    work = Work({1: 1})
+    work.gates[1] = asyncio.Event()
+
+    async def brands(_now: datetime) -> list[int]:
+        return [1] if not work.beside and not work.done else []
+
+    work.sweep = replace(work.sweep, brands=brands, at_once=2, by_brand=True)
+    made, running = await lasting(work)
+    await until(lambda: work.beside == 1)
+    work.left[1] += 1
+    made.ask_for(1)
+    await asyncio.sleep(0.01)
+    assert work.beside == 1
+    work.gates[1].set()
+    await until(lambda: work.done[1] == 2)
+    made.stop()
+    await running

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -90,16 +91,21 @@ async def test_queueing_wakes_the_sender_only_with_the_commit(
         assert await session.scalar(wake_ups) == 1
 
 
-async def test_an_urgent_message_wakes_the_sweep_of_its_priority(
+async def test_an_urgent_message_calls_its_sender_to_the_brand_and_no_other(
     context: AppContext, brand: Brand, shop: Shop, customer_id: UUID
 ) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    listener = await asyncpg.connect(context.database_url)
+    await listener.add_listener("tenfold_urgent", lambda *given: heard.put_nowait(given[-1]))
     async with context.sessions.begin() as session:
         await queue_messages(
             session,
             brand.id,
             [replace(wanted_survey(shop, customer_id), template=OFFER, template_params=OFFER.sample)],
         )
-        assert (await session.scalars(text("SELECT entrypoint FROM pgqueuer"))).all() == ["urgent"]
+        assert await session.scalar(text("SELECT count(*) FROM pgqueuer")) == 0
+    assert await asyncio.wait_for(heard.get(), 20) == str(brand.id)
+    await listener.close()
 
 
 async def test_the_same_messages_queued_at_once_in_any_order_are_made_once(

@@ -9,7 +9,7 @@ Of each detail the newest statement counts, by the time of the order or event th
 by its arrival; of two at one time, the one that sorts last.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -75,8 +75,8 @@ class KnownCustomer:
     new: bool = False
     changes: dict[str, object] = field(default_factory=dict)
 
-    def set(self, **values: object) -> None:
-        """Set columns."""
+    def set(self, values: Mapping[str, object]) -> None:
+        """Set columns, by their names."""
         for name, value in values.items():
             setattr(self, name, value)
         self.changes |= values
@@ -85,7 +85,7 @@ class KnownCustomer:
         """Take a detail that is newer than the known one; returns whether it was. None is never."""
         if value is None or (at, value) <= self._known(name):
             return False
-        self.set(**{name: value, f"{name}_at": at})
+        self.set({name: value, f"{name}_at": at})
         return True
 
     def learn_ranked(self, name: str, value: str | None, at: datetime, *, rank: bool) -> bool:
@@ -93,7 +93,7 @@ class KnownCustomer:
         flag = RANKED[name]
         if value is None or (rank, at, value) <= (getattr(self, flag), *self._known(name)):
             return False
-        self.set(**{name: value, f"{name}_at": at, flag: rank})
+        self.set({name: value, f"{name}_at": at, flag: rank})
         return True
 
     def _known(self, name: str) -> tuple[datetime, str]:
@@ -195,13 +195,14 @@ def update_details(known: KnownCustomer, person: ComparablePerson) -> None:
     time zone is taken from a country that has only one, unless it was stated.
     """
     if known.email is None and person.email is not None:
-        known.set(email=person.email)
+        known.set({"email": person.email})
     if known.phone is None or known.email is not None:
         known.learn_ranked("phone", person.phone, person.at, rank=person.phone_agreed)
     if person.phone is None and person.phone_agreed and known.phone and not known.phone_agreed:
-        known.set(phone_agreed=True)
+        known.set({"phone_agreed": True})
     for name in DETAILS:
-        known.learn(name, getattr(person, name), person.at)
+        if (value := getattr(person, name)) is not None:
+            known.learn(name, value, person.at)
     learnt = known.learn_ranked("country", person.country, person.at, rank=person.country_own)
     if learnt and known.time_zone_at is None:
-        known.set(time_zone=zone_of_country(known.country))
+        known.set({"time_zone": zone_of_country(known.country)})

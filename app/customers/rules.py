@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from app.base.frozen import quick
 from app.base.text import one_line_or_none
 from app.brands.programme import Channel
 from app.brands.rules import CountryRulesJson
@@ -105,6 +106,7 @@ def refusal(
             assert_never(channel)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StatedConsent:
     """A customer's consent or refusal for a channel, at a time."""

@@ -89,7 +89,17 @@ async def record_backfill(
         if item.events
     ]
     new_orders = frozenset().union(*named.values()) - is_history.keys()
-    batch = Batch(session, tokens, brand, shops, now, stored=False, history=history, new_orders=new_orders)
+    batch = Batch(
+        session,
+        tokens,
+        brand,
+        shops,
+        now,
+        stored=False,
+        history=history,
+        new_orders=new_orders,
+        known_orders=frozenset(is_history),
+    )
     results = await process_isolated(session, deliveries, lambda events: process_events(batch, events))
     failed = {each: result.reason or "" for each, result in results.items() if not _is_done(result)}
     left_alone = {item.id for item in items} - {item.id for item in kept if item.events}

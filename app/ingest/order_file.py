@@ -229,8 +229,8 @@ def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> TableRow | 
     values: dict[str, str] = {}
     is_ascii = True
     for name, cell in zip(columns, cells, strict=False):
-        if cell and name and (plain := plain_cell(cell)) and name not in values:
-            values[name] = plain
+        if cell and name and name not in values and (plain := cell.strip()):
+            values[name] = plain if plain[0] != "'" else plain_cell(plain)
             is_ascii = is_ascii and plain.isascii()
     if not values:
         return None

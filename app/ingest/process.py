@@ -76,6 +76,8 @@ class Batch:
     """Whether new orders are from before the start: they redeem nothing and cause no message."""
     new_orders: frozenset[str] = frozenset()
     """External ids of orders of its one shop that nobody knew before, if the caller has looked."""
+    known_orders: frozenset[str] = frozenset()
+    """Those that it found."""
 
 
 async def process_events(batch: Batch, events: Sequence[ParsedEvent]) -> None:
@@ -145,7 +147,13 @@ async def _record_orders(
     for shop_id, orders in orders_by_shop(events).items():
         incoming = [(order, customers[event]) for event, order in orders]
         found = await record_orders(
-            batch.session, batch.tokens, batch.brand, batch.shops[shop_id], incoming, history=batch.history
+            batch.session,
+            batch.tokens,
+            batch.brand,
+            batch.shops[shop_id],
+            incoming,
+            history=batch.history,
+            known=batch.known_orders,
         )
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed

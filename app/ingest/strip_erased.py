@@ -51,6 +51,8 @@ async def without_erased(
     """
     erased = await _erased_people(session, tokens, brand_id, shops, events)
     codes = await _erased_codes(session, tokens, brand_id, events)
+    if not erased and not codes:
+        return StrippedEvents(events, {}, frozenset())
     kept: list[ParsedEvent] = []
     owners: dict[ParsedEvent, UUID | None] = {}
     deliveries = {each.delivery_id for each in erased}

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.base.frozen import quick
 from app.platforms.events import DisputeStatus
 
 
@@ -23,6 +24,7 @@ class FactKind(StrEnum):
     disputed = "disputed"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
     """One thing that was reported about an order.

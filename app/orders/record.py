@@ -1,6 +1,6 @@
 """Record paid orders and their versions, whatever else was reported about them before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -64,12 +64,14 @@ async def record_orders(
     incoming: Sequence[tuple[OrderPaid, UUID | None]],
     *,
     history: bool = False,
+    known: Collection[str] = frozenset(),
 ) -> RecordedOrders:
     """Record these orders of a shop with their customers.
 
     Of a known order, and of several alike in one batch, the newest version counts, field by field
     (`version_rules`). Facts that were reported before are included. `history` marks new orders as
-    from before the start; such never cause a message.
+    from before the start; such never cause a message. `known` are external ids of orders that the
+    caller has found in this transaction, which need not be tried as new ones: orders stay.
     """
     if not incoming:
         return RecordedOrders([], [], [])
@@ -77,18 +79,18 @@ async def record_orders(
     for paid, customer_id in incoming:
         external_id = external_order_id(paid.order_id)
         version = _version(tokens, brand.id, shop.id, paid, customer_id)
-        versions[external_id] = (
-            merged([versions[external_id], version]) if external_id in versions else version
-        )
+        former = versions.get(external_id)
+        versions[external_id] = merged([former, version]) if former else version
     trials = {external_order_id(paid.order_id) for paid, _ in incoming if paid.trial}
     await lock_shared(session, brand.id, shop.id)
-    facts = await load_facts(session, brand.id, shop.id, versions)
+    new = {external_id: version for external_id, version in versions.items() if external_id not in known}
+    facts = await load_facts(session, brand.id, shop.id, new) if new else {}
     rows = [
         _new_row(external_id, version, facts.get(external_id, []))
         | {"history": history, "trial": external_id in trials}
-        for external_id, version in versions.items()
+        for external_id, version in new.items()
     ]
-    ids = await _insert(session, brand.id, shop.id, rows)
+    ids = await _insert(session, brand.id, shop.id, rows) if rows else {}
     others = {external_id: version for external_id, version in versions.items() if external_id not in ids}
     found, changed = await _merge_known(session, brand.id, shop.id, others)
     ids |= found
@@ -265,13 +267,10 @@ async def _merge_known(
 
 async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str) -> bool:
     """Lock the order with this external id until the commit; returns False where there is none."""
+    order_id = external_order_id(external_id)
     found = await session.execute(
         select(Order.id)
-        .where(
-            Order.brand_id == brand_id,
-            Order.shop_id == shop_id,
-            Order.external_id == external_order_id(external_id),
-        )
+        .where(Order.brand_id == brand_id, Order.shop_id == shop_id, Order.external_id == order_id)
         .with_for_update(key_share=True)
     )
     return found.first() is not None
@@ -291,11 +290,8 @@ async def add_discount_code(
     session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str, code: str
 ) -> None:
     """Put a code first among those of a recorded order, unless the order has it."""
-    key = (
-        Order.brand_id == brand_id,
-        Order.shop_id == shop_id,
-        Order.external_id == external_order_id(external_id),
-    )
+    order_id = external_order_id(external_id)
+    key = (Order.brand_id == brand_id, Order.shop_id == shop_id, Order.external_id == order_id)
     codes = await session.scalar(select(Order.discount_codes).where(*key))
     if codes is None or plain_code(code) in {plain_code(each) for each in codes}:
         return

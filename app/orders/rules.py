@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.base.frozen import quick
 from app.base.money import MAX_MINOR, exponent, round_half_up
 from app.base.text import one_line
 from app.orders.facts_rules import FactKind, ReportedFact, dispute_status, each_once, refunded_amount
@@ -27,6 +28,7 @@ class OrderStatus(StrEnum):
     cancelled = "cancelled"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderMoney:
     """What an order is worth and what went back, in minor units.
@@ -70,6 +72,7 @@ class OrderMoney:
         return self.cancelled or self.is_refunded
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """The state of an order, as its row stores it.

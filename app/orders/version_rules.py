@@ -69,7 +69,7 @@ class OrderVersion:
 
 def version_of(at: datetime, reported_at: datetime, values: Mapping[str, object]) -> OrderVersion:
     """A version that states these values; what is None or empty it does not state."""
-    stated = {name: value for name, value in values.items() if not _is_empty(value)}
+    stated = {name: value for name, value in values.items() if value or not _is_empty(value)}
     return OrderVersion(at, reported_at, stated, {})
 
 
@@ -147,7 +147,7 @@ def from_row(row: Mapping[str, Any]) -> OrderVersion:
         if name in stated_at:
             if stated_at[name] is not None:
                 values[name], times[name] = value, datetime.fromisoformat(stated_at[name])
-        elif not _is_empty(value) and (value or name != TRUE_ALONE):
+        elif value or not (_is_empty(value) or name == TRUE_ALONE):
             values[name] = value
     return OrderVersion(at, row["placed_at"], values, times)
 

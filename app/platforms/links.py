@@ -18,6 +18,8 @@ def with_query(url: str, **added: str) -> str:
 
 def query_of(address: str) -> Mapping[str, list[str]]:
     """The parameters in the query of an address, which may be relative; of a broken one none."""
+    if "?" not in address:
+        return {}
     try:
         return parse_qs(urlsplit(address).query, max_num_fields=50)
     except ValueError:

@@ -66,6 +66,7 @@ class TableFormat:
 _NO_WORD = re.compile(r"[\W_]+")
 _GUARDED = frozenset("0123456789+-=@")
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]{1,2})?")
+_SPACED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b,?")
 _SYMBOLS = re.compile(r"[^0-9,.\-]+")
@@ -85,6 +86,8 @@ def plain_cell(cell: str) -> str:
 @lru_cache(maxsize=256)
 def iso_time(text: str) -> str:
     """A time as ISO 8601: `2026-03-10 12:00:00 +0100` and `10.03.2026 12:00` are made one."""
+    if _SPACED.fullmatch(text):
+        return f"{text[:19]}{text[20:23]}:{text[23:]}"
     text = _OFFSET.sub(r"\1:\2", text.strip()) if ":" in text else text.strip()
     if german := _GERMAN_DATE.match(text):
         day, month, year = german.groups()

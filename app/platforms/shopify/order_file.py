@@ -75,7 +75,8 @@ def _events(rows: Sequence[TableRow], shop: FileShop) -> list[PlatformEvent]:
     body = Fields(_body(rows, order_id))
     if body.moment("created_at") is None:
         raise body.wrong("created_at", "is missing")
-    times = {name: body.informational.moment(name) for name in _TIMES}
+    known = body.informational
+    times = {name: known.moment(name) for name in _TIMES}
     paid, *others = read_order(RawDelivery("orders/updated", b"", shop.received_at), body)
     events: list[PlatformEvent] = [*others]
     if isinstance(paid, OrderPaid):
@@ -85,8 +86,8 @@ def _events(rows: Sequence[TableRow], shop: FileShop) -> list[PlatformEvent]:
         events.append(OrderFulfilled(order_id, fulfilled_at))
     refunded = amount_of(first.get("refunded_amount"), "Refunded Amount")
     if refunded is not None and refunded > 0:
-        known: list[datetime] = [at for at in times.values() if at is not None]
-        events.append(OrderRefunded(order_id, "", refunded, max(known)))
+        shown: list[datetime] = [at for at in times.values() if at is not None]
+        events.append(OrderRefunded(order_id, "", refunded, max(shown)))
     return events
 
 

@@ -22,7 +22,7 @@ def read_buyer(body: Fields) -> Person:
     customer = body.object_or_empty("customer")
     shipping = body.object_or_empty("shipping_address")
     billing = body.object_or_empty("billing_address")
-    known = read_customer(customer)
+    known = read_customer(customer) if customer.values else Person()
     country = billing.country("country_code") or known.country
     own = (billing, shipping) if is_buyers(shipping, customer, billing) else (billing,)
     emails = (body.text("email", limit=320), body.text("contact_email", limit=320), known.email)
@@ -46,9 +46,14 @@ def _phone(
     known: Person, body: Fields, country: str | None, own: Sequence[Fields]
 ) -> tuple[str | None, str | None]:
     """The first phone number, and the country that a national one belongs to."""
-    numbers = [(known.phone, known.country or country), (body.text("phone", limit=64), country)]
-    numbers += [(place.text("phone", limit=64), place.country("country_code") or country) for place in own]
-    return next(((phone, home) for phone, home in numbers if phone), (None, None))
+    if known.phone:
+        return known.phone, known.country or country
+    if phone := body.text("phone", limit=64):
+        return phone, country
+    for place in own:
+        if phone := place.text("phone", limit=64):
+            return phone, place.country("country_code") or country
+    return None, None
 
 
 def _first(field: str, addresses: Sequence[Fields]) -> str | None:

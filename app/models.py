@@ -15,6 +15,7 @@ from app.ledger import models as ledger
 from app.messaging import models as messaging
 from app.orders import models as orders
 from app.platforms import models as platforms
+from app.referrals import figure_models as figures
 from app.referrals import models as referrals
 from app.referrals import placement_models as placements
 from app.referrals import publication_models as publications
@@ -67,6 +68,9 @@ DISTRIBUTED = frozenset(
         "provider_accounts",
         "provider_events",
         "redemptions",
+        "referrer_changes",
+        "referrer_figure_bases",
+        "referrer_figures",
         "referrers",
         "response_events",
         "response_tags",
@@ -109,6 +113,7 @@ __all__ = [
     "base",
     "brands",
     "customers",
+    "figures",
     "ingest",
     "ledger",
     "messaging",

@@ -31,7 +31,7 @@ from app.messaging import deliver
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.platforms import check_sweep
-from app.referrals import code_check, hold_sweep, place_rewards, publish, settle, upkeep
+from app.referrals import code_check, figures, hold_sweep, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
@@ -63,6 +63,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         publish.sweep(context),
         upkeep.sweep(context),
         code_check.sweep(context),
+        figures.sweep(context),
         deliver.urgent_sweep(context, parts.providers, parts.own_providers),
         deliver.sweep(context, parts.providers, parts.own_providers, priorities=(Priority.normal,)),
         retain.sweep(context),

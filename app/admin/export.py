@@ -80,6 +80,13 @@ EXPORTS = {
             "redemptions",
             "approved",
             "revoked_at",
+            "friends",
+            "orders",
+            "revenue",
+            "cost",
+            "profit",
+            "currency",
+            "last_order_at",
         ],
     ),
     ExportName.codes: Export(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, literal, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -19,6 +19,7 @@ from app.base.tokens import Tokens
 from app.base.web.context import ContextDep
 
 M = TypeVar("M", bound=RowModel)
+_BAD_CURSOR = "The cursor is not one that this list returned; start again without it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,7 @@ class PageRequest:
             return None
         subject = self.tokens.read_link("cursor", self.cursor)
         if subject is None or subject.brand_id != brand_id:
-            raise AppError(
-                "bad_cursor", "The cursor is not one that this list returned; start again without it."
-            )
+            raise AppError("bad_cursor", _BAD_CURSOR)
         return subject.row_id
 
 
@@ -63,17 +62,25 @@ async def list_page(
     caller: Actor,
     resource: Resource[M],
     *conditions: ColumnElement[bool],
+    by: InstrumentedAttribute[Any] | None = None,
 ) -> Page[M]:
     """One page of the rows that the caller may see and that meet the conditions, newest first.
 
-    One query, and an entry of the audit log where staff see people's data. Raises AppError
-    (`bad_cursor`) for a cursor that is not of this brand.
+    With `by` those with the most of this column are first, which is null in none of them. One
+    query, and an entry of the audit log where staff see people's data. Raises AppError
+    (`bad_cursor`) for a cursor that is not of this brand, or whose row is not in the list any more.
     """
     after = wanted.after(caller.brand_id)
     query = resource.visible(caller).where(*conditions)
-    if after is not None:
+    order = (resource.key.desc(),) if by is None else (by.desc(), resource.key.desc())
+    if after is not None and by is None:
         query = query.where(resource.key < after)
-    result = await session.execute(query.order_by(resource.key.desc()).limit(wanted.limit + 1))
+    elif after is not None and by is not None:
+        reached = await session.scalar(query.where(resource.key == after).with_only_columns(by))
+        if reached is None:
+            raise AppError("bad_cursor", _BAD_CURSOR)
+        query = query.where(tuple_(by, resource.key) < tuple_(literal(reached), literal(after)))
+    result = await session.execute(query.order_by(*order).limit(wanted.limit + 1))
     rows = result.all()
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit

@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.admin.models import ApiKey, Staff, StaffSession
 from app.admin.resources import Resource
 from app.admin.schemas import AuditRow, KeyRow, StaffRow
 from app.base.audit import AuditEntry, AuditValue
 from app.base.batch import in_ids
-from app.brands.models import Shop
+from app.brands.models import Brand, Shop
 from app.customers.models import Customer
 from app.customers.schemas import CustomerRow
 from app.ingest.models import DataRequest, Delivery, DeliveryCustomer
@@ -24,6 +24,7 @@ from app.messaging.models import Message
 from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
+from app.referrals.figure_models import ALL_TIME, ReferrerFigure
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import RedemptionStatus
@@ -50,8 +51,8 @@ def _in_shop(
     )
 
 
-def _of_referrer(
-    table: type[Code | Visit | VisitCount | Redemption | Reward],
+def of_referrer(
+    table: type[Code | Visit | VisitCount | Redemption | Reward | ReferrerFigure],
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The conditions of a table's rows of one referrer."""
     return table.brand_id == Referrer.brand_id, table.referrer_id == Referrer.id
@@ -146,26 +147,53 @@ def ledger(brand_id: int) -> Select[Any]:
 
 
 def referrers(brand_id: int) -> Select[Any]:
-    """Referrers with their numbers of codes, visits and redemptions."""
-    codes = select(func.count()).where(*_of_referrer(Code)).scalar_subquery()
-    kept = select(func.count()).where(*_of_referrer(Visit))
-    older = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(*_of_referrer(VisitCount))
+    """Referrers with what friends brought at any time, in the currency of the most revenue."""
+    figures = aliased(ReferrerFigure)
+    best = (
+        select(figures.referrer_id, figures.currency)
+        .where(*of_referrer(figures), figures.span == ALL_TIME)
+        .order_by(figures.revenue.desc(), figures.currency)
+        .limit(1)
+        .lateral("best")
+    )
+    figure = (
+        of_referrer(ReferrerFigure)[0]
+        & (ReferrerFigure.referrer_id == best.c.referrer_id)
+        & (ReferrerFigure.span == ALL_TIME)
+        & (ReferrerFigure.currency == best.c.currency)
+    )
+    return with_counts(
+        _select(Referrer.id, Referrer, Customer, ReferrerFigure)
+        .select_from(Referrer)
+        .outerjoin(best, true())
+        .outerjoin(ReferrerFigure, figure)
+        .where(Referrer.brand_id == brand_id)
+    )
+
+
+def with_counts(query: Select[Any]) -> Select[Any]:
+    """Add to a query of `Referrer` what `ReferrerRow.from_row` reads beside it and the figure."""
+    codes = select(func.count()).where(*of_referrer(Code)).scalar_subquery()
+    kept = select(func.count()).where(*of_referrer(Visit))
+    older = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(*of_referrer(VisitCount))
     visits = kept.scalar_subquery() + older.scalar_subquery()
-    redemptions = select(func.count()).where(*_of_referrer(Redemption))
+    redemptions = select(func.count()).where(*of_referrer(Redemption))
     counted = redemptions.where(Redemption.status != RedemptionStatus.refused).scalar_subquery()
     approved = redemptions.where(Redemption.status == RedemptionStatus.approved).scalar_subquery()
-    query = (
-        _select(Referrer.id, Referrer, Customer)
-        .add_columns(codes.label("codes"), visits.label("visits"))
+    counts = (
+        query.add_columns(codes.label("codes"), visits.label("visits"))
         .add_columns(counted.label("redemptions"), approved.label("approved"))
+        .add_columns(
+            Shop.currency.label("shop_currency"), Brand.margin_percent.is_not(None).label("has_margin")
+        )
+        .join(Brand, Brand.id == Referrer.brand_id)
         .join(
             Customer,
             (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
             isouter=True,
         )
-        .where(Referrer.brand_id == brand_id)
     )
-    return _in_shop(query, Referrer.shop_id, Referrer.brand_id)
+    return _in_shop(counts, Referrer.shop_id, Referrer.brand_id)
 
 
 def audit(brand_id: int) -> Select[Any]:
@@ -201,7 +229,7 @@ def staff(brand_id: int) -> Select[Any]:
 
 def _of_referrers(table: type[Reward]) -> InShops:
     """Rows of the referrers of these shops."""
-    return lambda shops: exists().where(*_of_referrer(table), in_ids(Referrer.shop_id, sorted(shops)))
+    return lambda shops: exists().where(*of_referrer(table), in_ids(Referrer.shop_id, sorted(shops)))
 
 
 def _customers_of(shops: Collection[UUID]) -> ColumnElement[bool]:
@@ -219,24 +247,25 @@ def _customers_of(shops: Collection[UUID]) -> ColumnElement[bool]:
     return ordered | asked
 
 
-def _directly(column: InstrumentedAttribute[UUID]) -> InShops:
+def directly(column: InstrumentedAttribute[UUID]) -> InShops:
+    """Rows of which this column names the shop."""
     return lambda shops: in_ids(column, sorted(shops))
 
 
-DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row, _directly(Delivery.shop_id))
+DELIVERIES = Resource(deliveries, Delivery.id, DeliveryRow.from_row, directly(Delivery.shop_id))
 DATA_REQUESTS = Resource(
-    data_requests, DataRequest.id, DataRequestRow.from_row, _directly(DataRequest.shop_id)
+    data_requests, DataRequest.id, DataRequestRow.from_row, directly(DataRequest.shop_id)
 )
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row, _customers_of, "customers")
-ORDERS = Resource(orders, Order.id, OrderRow.from_row, _directly(Order.shop_id))
-SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, _directly(Survey.shop_id))
-RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, _directly(Survey.shop_id), "responses")
-MESSAGES = Resource(messages, Message.id, MessageRow.from_row, _directly(Message.shop_id))
-CODES = Resource(codes, Code.id, CodeRow.from_row, _directly(Referrer.shop_id))
-REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, _directly(Order.shop_id))
+ORDERS = Resource(orders, Order.id, OrderRow.from_row, directly(Order.shop_id))
+SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, directly(Survey.shop_id))
+RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, directly(Survey.shop_id), "responses")
+MESSAGES = Resource(messages, Message.id, MessageRow.from_row, directly(Message.shop_id))
+CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id))
+REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Order.shop_id))
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row, _of_referrers(Reward))
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
-REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row, _directly(Referrer.shop_id), "referrers")
+REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row, directly(Referrer.shop_id), "referrers")
 KEYS = Resource(keys, ApiKey.id, KeyRow.from_row)
 STAFF = Resource(staff, Staff.id, StaffRow.from_row)
 AUDIT = Resource(audit, AuditEntry.id, AuditRow.from_row)

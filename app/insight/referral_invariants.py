@@ -1,9 +1,13 @@
 """The invariants of codes, redemptions, rewards and the ledger that one query each can check."""
 
 from app.insight.invariant_types import IS_REFUNDED, Invariant
+from app.referrals.figures import figure_lines, figure_sums
 from app.referrals.rules import RefusalReason
 
 _REFUSALS = ", ".join(f"'{reason}'" for reason in RefusalReason)
+_COMPUTED = "SELECT brand_id FROM referrer_figure_bases"
+_FIGURES = "friends, orders, revenue, cost, profit, last_order_at"
+_WITH_BASIS = "lines JOIN referrer_figure_bases AS basis ON basis.brand_id = lines.brand_id"
 
 INVARIANTS = (
     Invariant(
@@ -250,6 +254,28 @@ INVARIANTS = (
         JOIN code_publications ON code_publications.brand_id = codes.brand_id
             AND code_publications.code_id = codes.id
         WHERE code_publications.issued_id IS NULL
+        """,
+    ),
+    Invariant(
+        "referrer_figures_are_sums",
+        "what a referrer brought is what their friends' orders add up to, unless a change is not counted yet",
+        "ref",
+        f"""
+        WITH lines AS ({figure_lines(f"{{table}}.brand_id IN ({_COMPUTED})")}),
+        sums AS (
+            SELECT lines.brand_id, lines.referrer_id, spans.span, lines.currency,
+                {figure_sums("basis.time_zone", "basis.margin_percent", _WITH_BASIS)}
+            GROUP BY lines.brand_id, lines.referrer_id, spans.span, lines.currency, basis.margin_percent
+        )
+        SELECT DISTINCT differing.brand_id, differing.referrer_id AS row FROM (
+            (SELECT brand_id, referrer_id, span, currency, {_FIGURES} FROM sums
+             EXCEPT SELECT brand_id, referrer_id, span, currency, {_FIGURES} FROM referrer_figures)
+            UNION ALL (SELECT brand_id, referrer_id, span, currency, {_FIGURES} FROM referrer_figures
+             EXCEPT SELECT brand_id, referrer_id, span, currency, {_FIGURES} FROM sums)
+        ) AS differing
+        WHERE NOT EXISTS (SELECT FROM referrer_changes AS changes
+            WHERE changes.brand_id = differing.brand_id
+                AND (differing.referrer_id = ANY(changes.referrer_ids) OR changes.referrer_ids = '{{}}'))
         """,
     ),
 )

@@ -24,6 +24,7 @@ from app.referrals.candidates import (
     counts_at,
 )
 from app.referrals.eligibility_rules import may_keep, may_redeem
+from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_codes, find_decided
 from app.referrals.gather import gather
 from app.referrals.models import Redemption, Reward
@@ -242,6 +243,9 @@ async def _write(
     await take_uses(session, brand.id, {code_id: count for code_id, count in uses.items() if count}, now=now)
     await write_rewards(session, brand.id, context, [each.decision for each in won if not each.had_reward])
     await record_events(session, brand.id, [Event("redemption.reversed", each.id, now) for each in lost])
+    # Of those that another code brought before; the others are noted with their order's facts.
+    before = {each.before.referrer_id for each in moved if each.before.referrer_id is not None}
+    await note_changes(session, brand.id, before)
     posted = [one for each in moved for one in (_back(each.before), _discount(each.redemption, now=now))]
     await post_entries(session, brand, posted, now=now)
 

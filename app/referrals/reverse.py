@@ -18,6 +18,7 @@ from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
 from app.platforms.events import DisputeStatus
 from app.referrals.amount_rules import reward_for, reward_left, reward_value
+from app.referrals.figures import note_changes
 from app.referrals.fold_rules import folded_status
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import hold_end
@@ -257,3 +258,5 @@ async def adjust_rewards(
     """
     changes = [state.change_of(state.reward) for state in states if state.reward is not None]
     await store_rewards(session, brand, changes, now=now)
+    # Also without a reward: what is left of the order may be another amount.
+    await note_changes(session, brand.id, {state.redemption.referrer_id for state in states})

@@ -15,6 +15,7 @@ from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
+from app.referrals.figures import note_changes
 from app.referrals.hold_rewards import add_held, hold_rewards
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.own_codes import OwnCodes, make_reward_codes
@@ -58,6 +59,7 @@ async def reward_redemptions(
     events = [Event("redemption.approved", redemption_id, now) for redemption_id in approved]
     events += [Event("reward.granted", reward.id, now) for _, reward in granted if reward.amount > 0]
     await record_events(session, brand.id, events)
+    await note_changes(session, brand.id, {state.redemption.referrer_id for state in states})
     announced_now = [(state, reward) for state, reward in granted if reward.id not in made.placed]
     await _announce(session, tokens, brand, announced_now, made.codes, now=now)
 

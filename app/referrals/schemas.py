@@ -13,6 +13,7 @@ from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
 from app.orders.models import Order
+from app.referrals.figure_models import ReferrerFigure
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import (
     REASON_WORDS,
@@ -208,9 +209,10 @@ class RewardRow(RowModel):
 
 
 class ReferrerRow(RowModel):
-    """A referrer with the numbers of codes, visits and redemptions.
+    """A referrer: numbers of codes, visits and redemptions of all time, and what friends brought.
 
-    `customer` is null for one who is none.
+    `friends` to `last_order_at` are those of a span of time in one currency, each with what
+    `ReferrerFigure` says. `customer` is null for one who is none; `profit` without a margin.
     """
 
     created_at: datetime
@@ -226,12 +228,26 @@ class ReferrerRow(RowModel):
     visits: int
     redemptions: int
     approved: int
+    friends: int
+    orders: int
+    revenue: str
+    cost: str
+    profit: str | None
+    currency: str
+    last_order_at: datetime | None
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Customer` (or None), `Referrer`, `shop` and the four counts."""
+        """From a row of `Referrer`, `Customer` and `ReferrerFigure` (or None), `shop`, the counts.
+
+        Without a figure `shop_currency` and `has_margin` say what nothing is written as.
+        """
         referrer: Referrer = row.Referrer
         customer = None if row.Customer is None else CustomerRow.from_row(row, pii=pii)
+        figure: ReferrerFigure | None = row.ReferrerFigure
+        currency = row.shop_currency if figure is None else figure.currency
+        nothing = 0 if row.has_margin else None
+        profit = nothing if figure is None else figure.profit
         return cls(
             id=public_id("ref", referrer.id),
             created_at=referrer.created_at,
@@ -247,6 +263,13 @@ class ReferrerRow(RowModel):
             visits=row.visits,
             redemptions=row.redemptions,
             approved=row.approved,
+            friends=figure.friends if figure else 0,
+            orders=figure.orders if figure else 0,
+            revenue=money.to_text(figure.revenue if figure else 0, currency),
+            cost=money.to_text(figure.cost if figure else 0, currency),
+            profit=None if profit is None else money.to_text(profit, currency),
+            currency=currency,
+            last_order_at=figure.last_order_at if figure else None,
         )
 
 

@@ -21,6 +21,7 @@ from app.brands.programme import QuietHours
 from app.brands.rules import AddressForm
 from app.brands.schemas import BrandShape, ShopShape
 from app.platforms.shop_settings import merge_settings
+from app.referrals.figures import note_brand_change
 
 router = APIRouter(tags=["brand"], route_class=ApiRoute)
 
@@ -124,6 +125,8 @@ async def change_brand(
     async def act() -> WriteResult:
         fields = cast("BrandFields", change.model_dump(mode="json", by_alias=True, exclude_unset=True))
         brand = await change_fields.change_brand(write.session, caller.brand_id, fields, actor=caller)
+        if {"time_zone", "margin_percent"} & fields.keys():
+            await note_brand_change(write.session, caller.brand_id)
         return WriteResult(BrandShape.of(brand), only_set=True)
 
     return await write.run(caller, act)

@@ -11,6 +11,7 @@ from app.admin.dashboard import (
     outbox,
     overview,
     person,
+    referrers,
     responses,
     search,
     system,
@@ -18,7 +19,21 @@ from app.admin.dashboard import (
     terms,
 )
 
-SCREENS = (overview, responses, orders, person, terms, team, keys, audit, outbox, search, system, gallery)
+SCREENS = (
+    overview,
+    responses,
+    referrers,
+    orders,
+    person,
+    terms,
+    team,
+    keys,
+    audit,
+    outbox,
+    search,
+    system,
+    gallery,
+)
 ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
 

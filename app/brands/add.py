@@ -22,7 +22,13 @@ from app.brands.find import ProgrammeInForce, load_programme
 from app.brands.models import Brand, Shop, ShopSlug
 from app.brands.patch_rules import patched
 from app.brands.programme import Programme
-from app.brands.programme_versions import add_version, lock_programme, put_programme, state_reward
+from app.brands.programme_versions import (
+    add_version,
+    lock_programme,
+    put_programme,
+    require_version,
+    state_reward,
+)
 from app.brands.rules import AddressForm, Platform
 
 _AUDITED = ("slug", "name", "platform", "currency", "time_zone", "locale", "url")
@@ -219,8 +225,10 @@ async def patch_programme(
 
     Raises pydantic's ValidationError for terms that cannot be.
     """
-    present = await lock_programme(session, brand_id, if_version)
+    present = await lock_programme(session, brand_id, None)
+    # What cannot be is refused as such, whatever it was based on.
     programme = patched(present.programme, patch)
+    require_version(present, if_version)
     reward = patch.get("reward", {})
     if reward is None or (isinstance(reward, dict) and "kind" in reward):
         is_given = reward is not None and reward["kind"] is not None

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -80,7 +81,11 @@ class PartialRefund(StrEnum):
     threshold = "threshold"
 
 
-ClockTime = Annotated[time, PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str)]
+ClockTime = Annotated[
+    time,
+    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$"}),
+]
 """A local time of day, `20:00` in JSON."""
 
 
@@ -101,8 +106,8 @@ class FallbackDays(_Terms):
 class QuietHours(_Terms):
     """Local times between which nobody is surveyed; may span midnight."""
 
-    from_: ClockTime = Field(default=time(20), alias="from")
-    to: ClockTime = time(9)
+    from_: ClockTime = Field(default=time(20), alias="from", json_schema_extra={"default": "20:00"})
+    to: ClockTime = Field(default=time(9), json_schema_extra={"default": "09:00"})
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

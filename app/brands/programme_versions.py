@@ -33,9 +33,18 @@ async def state_reward(session: AsyncSession, brand_id: int, *, is_given: bool) 
 async def lock_programme(
     session: AsyncSession, brand_id: int, if_version: Collection[int] | None
 ) -> ProgrammeInForce:
-    """The terms in force, which nobody else changes until the transaction ends."""
+    """The terms in force, which nobody else changes until the transaction ends.
+
+    Raises as `require_version`.
+    """
     await session.execute(select(func.pg_advisory_xact_lock(0x7E4F, brand_id)))
     present = await load_programme(session, brand_id)
+    require_version(present, if_version)
+    return present
+
+
+def require_version(present: ProgrammeInForce, if_version: Collection[int] | None) -> None:
+    """Raise `AppError` `precondition_failed` (412) where the version is none of `if_version`."""
     if if_version is not None and present.version not in if_version:
         raise AppError(
             "precondition_failed",
@@ -43,7 +52,6 @@ async def lock_programme(
             status=412,
             headers={"ETag": f'"{present.version}"'},
         )
-    return present
 
 
 async def put_programme(

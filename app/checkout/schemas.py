@@ -82,7 +82,7 @@ class BasketOrderBody(_Body):
 class BasketBody(_Body):
     """Would this code count for this person's basket?"""
 
-    code: str
+    code: str | int
     customer: CustomerBody | None = None
     order: BasketOrderBody
     shop: str | None = Field(default=None, description="A shop's slug.")
@@ -91,7 +91,7 @@ class BasketBody(_Body):
 class PurchaseBody(_Body):
     """An order that was paid with this code."""
 
-    code: str
+    code: str | int
     shop: str | None = Field(
         default=None, description="A shop's slug; may be left out where the brand has one."
     )

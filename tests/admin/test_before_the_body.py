@@ -270,3 +270,23 @@ async def test_production_with_a_real_provider_has_no_outbox(context, brand, wri
         assert (await client.get("/admin")).status_code == 200
         for path in ("/outbox", item, f"{item}/html"):
             assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe{", b"[" * 100_000], ids=["no UTF-8", "too deep"])
+async def test_a_body_that_is_no_json_is_told_so(api: httpx2.AsyncClient, body: bytes) -> None:
+    response = await api.post("/api/v1/keys", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")
+    assert "as JSON" in response.json()["detail"]
+
+
+async def test_what_is_allowed_is_told_of_the_path_and_no_other(api: httpx2.AsyncClient) -> None:
+    allowed = {
+        path: (await api.options(f"/api/v1{path}")).headers["Allow"]
+        for path in ("/keys", "/brand", "/messages/resend", "/staff/invitations")
+    }
+    assert allowed == {
+        "/keys": "GET, POST",
+        "/brand": "GET, PATCH",
+        "/messages/resend": "POST",
+        "/staff/invitations": "POST",
+    }

@@ -6,12 +6,15 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.admin.auth import authenticate
 from app.base.errors import AppError
 from app.base.text import one_line
 from app.base.web.problems import UNSTORABLE
+
+_UNREADABLE = "The body cannot be read as JSON: send text in UTF-8, and nest it less deeply."
 
 
 class ApiRoute(APIRoute):
@@ -24,7 +27,13 @@ class ApiRoute(APIRoute):
         async def checked(request: Request) -> Response:
             await authenticate(request)
             await _refuse_unstorable(request)
-            return await handle(request)
+            try:
+                return await handle(request)
+            except HTTPException as error:
+                # FastAPI's own, for bytes that are no UTF-8 and for thousands of brackets.
+                if error.status_code == 400 and error.__cause__ is not None:
+                    raise AppError("invalid", _UNREADABLE) from error
+                raise
 
         return checked
 

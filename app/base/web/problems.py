@@ -67,14 +67,17 @@ def install_problems(app: FastAPI) -> None:
         return _invalid(error)
 
     @app.exception_handler(HTTPException)
-    async def on_http(_request: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         words = {
             404: ("not_found", "Nothing is here under that address."),
             405: ("method_not_allowed", "Use another method here."),
             413: ("too_large", str(error.detail)),
         }
         code, detail = words.get(error.status_code, ("refused", str(error.detail)))
-        return problem(error.status_code, code, detail, headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and (allowed := _allowed(app, request.url.path)):
+            headers["Allow"] = allowed
+        return problem(error.status_code, code, detail, headers=headers)
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(asyncpg.PostgresError)
@@ -87,6 +90,24 @@ def install_problems(app: FastAPI) -> None:
             raise error
         log.error("the database is unavailable", error=type(error).__name__, state=sqlstate_of(error))
         return unavailable()
+
+
+def _allowed(app: FastAPI, path: str) -> str:
+    """The documented methods of a path: Starlette itself names those of one route alone.
+
+    A path that is documented as it is, as `/messages/resend`, is not one with an id. Empty where
+    the document does not have it.
+    """
+    paths = app.openapi()["paths"]
+    own = [path] if path in paths else [each for each in paths if _is_of(path, each)]
+    return ", ".join(method.upper() for each in own for method in paths[each])
+
+
+def _is_of(path: str, template: str) -> bool:
+    parts, wanted = path.split("/"), template.split("/")
+    return len(parts) == len(wanted) and all(
+        one == other or other.startswith("{") for one, other in zip(parts, wanted, strict=True)
+    )
 
 
 def _cannot_be_encoded(error: BaseException | None) -> bool:

@@ -20,7 +20,9 @@ At = Annotated[
 class ConsentState(BaseModel):
     """A consent with its circumstances."""
 
-    state: str | bool = Field(description="Such as `subscribed` or `unsubscribed`.")
+    state: str | bool | None = Field(
+        default=None, description="Such as `subscribed` or `unsubscribed`; without it nothing is said."
+    )
     opt_in_level: str | None = None
     source: str | None = None
     at: AwareDatetime | None = None

@@ -1,5 +1,6 @@
 """Every table and every message template: importing this module registers them all."""
 
+from app.admin import alarm_models as alarms
 from app.admin import erase as admin_erase
 from app.admin import models as admin
 from app.admin import templates as admin_templates
@@ -35,6 +36,10 @@ LOCAL = frozenset({"installations", "journal_positions", "provider_circuits", "s
 reads them together with a brand's tables. The queue engine's tables are there too."""
 DISTRIBUTED = frozenset(
     {
+        "alarm_calls",
+        "alarm_notices",
+        "alarm_settings",
+        "alarms",
         "api_keys",
         "attempts",
         "audit_entries",
@@ -108,6 +113,7 @@ __all__ = [
     "REFERENCE",
     "admin",
     "admin_templates",
+    "alarms",
     "audit",
     "backfill",
     "base",

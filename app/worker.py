@@ -14,6 +14,7 @@ from types import FrameType
 import uvloop
 
 import app.models  # noqa: F401  # registers every table and message template
+from app.admin import alarm_sweep
 from app.base import due, outbox
 from app.base.config import Settings, load_settings
 from app.base.db import WORKER
@@ -69,6 +70,8 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         retain.sweep(context),
         outbox.sweep(context.sessions, outbox.CONSUMERS),
         journal_sweep.sweep(context),
+        alarm_sweep.sweep(context),
+        alarm_sweep.calls_sweep(context),
     ]
 
 

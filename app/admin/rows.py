@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Select, exists, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from app.admin.alarm_models import Alarm
+from app.admin.alarm_schemas import AlarmRow
 from app.admin.models import ApiKey, Staff, StaffSession
 from app.admin.resources import Resource
 from app.admin.schemas import AuditRow, KeyRow, StaffRow
@@ -207,6 +209,11 @@ def audit(brand_id: int) -> Select[Any]:
     return _select(AuditEntry.id, AuditEntry, changes.label("changes")).where(AuditEntry.brand_id == brand_id)
 
 
+def alarms(brand_id: int) -> Select[Any]:
+    """Alarms, the solved ones too."""
+    return _select(Alarm.id, Alarm).where(Alarm.brand_id == brand_id)
+
+
 def keys(brand_id: int) -> Select[Any]:
     """API keys, the revoked and expired ones too."""
     return _select(ApiKey.id, ApiKey).where(ApiKey.brand_id == brand_id)
@@ -269,3 +276,4 @@ REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row, directly(Refe
 KEYS = Resource(keys, ApiKey.id, KeyRow.from_row)
 STAFF = Resource(staff, Staff.id, StaffRow.from_row)
 AUDIT = Resource(audit, AuditEntry.id, AuditRow.from_row)
+ALARMS = Resource(alarms, Alarm.id, AlarmRow.from_row, lambda shops: in_ids(Alarm.shop_id, sorted(shops)))

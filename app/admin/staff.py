@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.alarm_mail import erase_notices
 from app.admin.keys import end_keys_of
 from app.admin.models import LoginLink, Staff, StaffSession
 from app.admin.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH, hash_password, is_usable
@@ -237,6 +238,7 @@ async def remove_staff(
     about = (await session.scalars(select(LoginLink.id).where(*links))).all()
     await erase_messages_about(session, brand_id, about, [INVITATION, SIGN_IN_LINK])
     await session.execute(delete(LoginLink).where(*links))
+    await erase_notices(session, brand_id, staff_id)
     await session.execute(delete(Staff).where(Staff.brand_id == brand_id, Staff.id == staff_id))
     await record_action(
         session, actor, AuditAction.staff_removed, ("stf", staff_id), {"role": (person.role, None)}

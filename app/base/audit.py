@@ -37,6 +37,8 @@ class AuditAction(StrEnum):
     orders_imported = "orders_imported"
     provider_saved = "provider_saved"
     provider_removed = "provider_removed"
+    alarms_changed = "alarms_changed"
+    """When there is an alarm, or which webhook is called."""
     texts_changed = "texts_changed"
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"

@@ -32,6 +32,7 @@ def rotate_key() -> None:
 async def _rotate(context: AppContext) -> dict[str, object]:
     from sqlalchemy import select
 
+    from app.admin.alarm_settings import reseal_webhook
     from app.admin.second_factor import reseal_totp
     from app.base import clock
     from app.base.secret_key import finish_rotation, load_key_state
@@ -41,7 +42,7 @@ async def _rotate(context: AppContext) -> dict[str, object]:
     from app.messaging.accounts import reseal_accounts
     from app.platforms.connections import reseal_connections
 
-    shops = connections = accounts = authenticators = 0
+    shops = connections = accounts = authenticators = webhooks = 0
     async with context.sessions() as session:
         brands = (await session.scalars(select(Brand.id).order_by(Brand.id))).all()
     for brand_id in brands:
@@ -50,6 +51,7 @@ async def _rotate(context: AppContext) -> dict[str, object]:
             connections += await reseal_connections(session, context.tokens, brand_id)
             accounts += await reseal_accounts(session, context.tokens, brand_id)
             authenticators += await reseal_totp(session, context.tokens, brand_id)
+            webhooks += await reseal_webhook(session, context.tokens, brand_id)
     async with context.sessions.begin() as session:
         await finish_rotation(session, context.tokens)
         state = await load_key_state(session)
@@ -62,6 +64,7 @@ async def _rotate(context: AppContext) -> dict[str, object]:
         "connections": connections,
         "provider_accounts": accounts,
         "authenticators": authenticators,
+        "alarm_webhooks": webhooks,
         "old_links_until": until if replaced else None,
     }
 

@@ -221,6 +221,7 @@ def test_a_foreign_key_is_refused_and_a_new_one_takes_over_and_seals_anew(comman
         "connections": 0,
         "provider_accounts": 0,
         "authenticators": 0,
+        "alarm_webhooks": 0,
         "old_links_until": None,
     }
     assert "Remove TENFOLD_SECRET_KEYS_OLD" in command("doctor", code=1, **both)

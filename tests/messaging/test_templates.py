@@ -128,7 +128,8 @@ def test_a_versions_id_changes_with_any_of_its_content() -> None:
     assert len({each.id for each in [version, *others]}) == len(others) + 1
 
 
-def test_only_the_reward_has_a_choice() -> None:
-    assert {spec.name for spec in registered() if spec.names_of(ParamKind.choice)} == {REWARD.name}
+def test_only_the_reward_and_the_alarm_have_a_choice() -> None:
+    chosen = {spec.name for spec in registered() if spec.names_of(ParamKind.choice)}
+    assert chosen == {REWARD.name, "alarm"}
     assert SURVEY.names_of(ParamKind.date) == ("ordered_on",)
     assert isinstance(SURVEY.sample, SurveyParams)

@@ -1,6 +1,7 @@
 """The API below `/api/v1`: one module for each group of resources. Every route names its scope."""
 
 from app.admin.api import (
+    alarms,
     audit,
     brand,
     brand_images,
@@ -45,6 +46,7 @@ PARTS = (
     spending,
     links,
     numbers,
+    alarms,
     keys,
     staff,
     audit,

@@ -92,6 +92,7 @@ MENU = (
             Entry("keys", N_("Keys"), "/admin/settings/keys", needs=Role.admin),
             Entry("import", N_("Import"), "/admin/settings/import", needs=Role.admin),
             Entry("exports", N_("Exports"), "/admin/settings/exports", needs=Role.support),
+            Entry("alarms", N_("Alarms"), "/admin/settings/alarms", needs=Role.admin),
             Entry("audit", N_("Audit"), "/admin/settings/audit", needs=Role.admin),
         ),
     ),

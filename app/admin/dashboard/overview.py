@@ -7,10 +7,15 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.admin.alarm_models import Alarm
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.listing import PageRequest, list_page
 from app.admin.reads import record_reading
-from app.admin.rows import RESPONSES as ANSWERS
+from app.admin.rows import ALARMS
+from app.admin.rows import RESPONSES as RESPONSE_LIST
+from app.admin.rules import Role
+from app.admin.views.alarms import alarm_todos
 from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
 from app.admin.views.period import SPANS, Chosen, chosen_period
@@ -33,6 +38,7 @@ from app.insight.waiting import open_responses, redemptions_in_review
 from app.surveys.rules import Band
 
 router = screen_router()
+_MOST_ALARMS = 20
 
 
 @router.get("")
@@ -56,7 +62,7 @@ async def show_overview(frame: ForViewer) -> Response:
     steps = await first_steps(frame.session, brand.id, sends=Channel.email not in frame.sends_nothing)
     shown = overview_values(found, brand, pii=frame.sees_people, compared=compared)
     if shown["latest"]:
-        await record_reading(frame.session, frame.staff.actor, ANSWERS.people, len(shown["latest"]))
+        await record_reading(frame.session, frame.staff.actor, RESPONSE_LIST.people, len(shown["latest"]))
     values = {
         **shown,
         "spans": _span_choices(frame, chosen),
@@ -100,7 +106,12 @@ async def _limited(frame: Frame, chosen: Chosen) -> Response:
 
 async def _todos(frame: Frame) -> list[Todo]:
     """What waits for somebody, where a screen exists to do it."""
-    found = []
+    found: list[Todo | None] = []
+    if frame.may(Role.admin):
+        newest = PageRequest(frame.context.tokens, _MOST_ALARMS, None)
+        unsolved = Alarm.solved_at.is_(None)
+        alarms = await list_page(frame.session, newest, frame.staff.actor, ALARMS, unsolved)
+        found += alarm_todos(alarms.data)
     if frame.serves(RESPONSES):
         found.append(open_responses_todo(await open_responses(frame.session, frame.brand.id), frame.moment))
     if frame.serves(ORDERS):

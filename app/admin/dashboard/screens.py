@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from app.admin.dashboard import (
+    alarms,
     audit,
     gallery,
     keys,
@@ -28,6 +29,7 @@ SCREENS = (
     terms,
     team,
     keys,
+    alarms,
     audit,
     outbox,
     search,

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from app.admin.alarm_models import Alarm
 from app.admin.dashboard.access import AdminWriter, ForAdmin, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.deliveries import delivery_detail
 from app.admin.listing import PageRequest, list_page, matches
-from app.admin.rows import DELIVERIES, MESSAGES
+from app.admin.rows import ALARMS, DELIVERIES, MESSAGES
+from app.admin.views.alarms import alarm_rows
 from app.base import clock
 from app.base.errors import AppError
 from app.base.i18n import SOURCE, translate
@@ -45,10 +47,13 @@ async def show_system(frame: ForAdmin) -> Response:
     newest = PageRequest(tokens, AT_ONCE, None)
     undecided = matches(Message.status, MessageStatus.review)
     checked = frame.request.query_params.get("check") == "1"
+    unsolved = Alarm.solved_at.is_(None)
+    alarms = await list_page(session, newest, frame.staff.actor, ALARMS, unsolved)
     violations = await check(session, tokens) if checked else []
     values = {
         "report": await system_report(session, frame.brand.id, now=clock.now()),
         "failed": await list_page(session, wanted, frame.staff.actor, DELIVERIES, failed),
+        "alarms": alarm_rows(alarms.data),
         "checked": checked,
         "in_review": await list_page(session, newest, frame.staff.actor, MESSAGES, undecided),
         "violations": [each for each in violations if each.brand_id == frame.brand.id],

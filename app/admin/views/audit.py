@@ -20,6 +20,7 @@ ACTION_NAMES = {
     AuditAction.orders_imported: N_("imported orders"),
     AuditAction.provider_saved: N_("saved a provider’s account"),
     AuditAction.provider_removed: N_("removed a provider’s account"),
+    AuditAction.alarms_changed: N_("changed the alarms"),
     AuditAction.texts_changed: N_("changed texts"),
     AuditAction.programme_changed: N_("changed the programme"),
     AuditAction.redemption_approved: N_("approved a friend’s order"),

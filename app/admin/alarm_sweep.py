@@ -1,0 +1,56 @@
+"""The sweeps that check brands for alarms, and that call their webhooks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from app.admin.alarm_calls import SWEEP_NAME, make_due_calls
+from app.admin.alarm_models import AlarmCall, AlarmSettings
+from app.admin.alarms import check_brand
+from app.base import clock
+from app.base.context import AppContext
+from app.base.due import brands_of
+from app.base.fence import load_fence
+from app.base.turns import Sweep
+from app.brands.models import Brand
+
+_PRESENT = timedelta(hours=1)
+"""Alarms are about the present: a run as if it were another time raises none."""
+
+
+def sweep(context: AppContext) -> Sweep:
+    """Check each brand every quarter of an hour; nothing in a fenced copy of the database."""
+
+    async def brands(now: datetime) -> Sequence[int]:
+        if abs(now - clock.now()) > _PRESENT:
+            return []
+        async with context.sessions() as session:
+            if await load_fence(session) is not None:
+                return []
+            # Two queries: the first reads a table that is on every machine.
+            known = await session.scalars(select(Brand.id).order_by(Brand.id))
+            later = select(AlarmSettings.brand_id).where(AlarmSettings.check_due_at > now)
+            waiting = set(await session.scalars(later))
+            return [brand_id for brand_id in known if brand_id not in waiting]
+
+    async def work(brand_id: int, now: datetime) -> int:
+        async with context.sessions.begin() as session:
+            return await check_brand(session, brand_id, now=now)
+
+    return Sweep("alarms", brands, work, every_seconds=60)
+
+
+def calls_sweep(context: AppContext) -> Sweep:
+    """Call webhooks about alarms; nothing in a fenced copy of the database."""
+
+    async def brands(now: datetime) -> Sequence[int]:
+        async with context.sessions() as session:
+            if await load_fence(session) is not None:
+                return []
+        return await brands_of(context.sessions, AlarmCall.brand_id, AlarmCall.due_at <= now)
+
+    async def work(brand_id: int, now: datetime) -> int:
+        return await make_due_calls(context, brand_id, now=now)
+
+    return Sweep(SWEEP_NAME, brands, work, every_seconds=30)

@@ -34,6 +34,7 @@ from app.messaging.rules import Priority
 from app.platforms import check_sweep
 from app.referrals import code_check, figures, hold_sweep, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
+from app.surveys import replied
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
 
@@ -55,6 +56,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         sync_sweep.sweep(context),
         erase_sweep.sweep(context),
         surveys.sweep(context),
+        replied.sweep(context),
         settle.sweep(context),
         credit_reservations.sweep(context),
         rewards.sweep(context),

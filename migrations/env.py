@@ -22,7 +22,8 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def run(connection: Connection) -> None:
-    """Upgrade with one transaction per migration."""
+    """Upgrade with one transaction per migration, which one that builds an index ends itself."""
+    connection.commit()
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from app.base.text import is_clean
 from app.brands.entered import BRAND_TEXT_LIMIT, LOCALE, NAME_LIMIT, POSTAL_ADDRESS_LIMIT
 from app.brands.rules import is_web_address, is_zone
-from app.surveys.work_rules import NOTE_LIMIT, TAG_LIMIT
+from app.surveys.work_rules import NOTE_LIMIT, REPLY_LIMITS, TAG_LIMIT
 
 
 def _plain(text: str) -> str:
@@ -41,6 +41,7 @@ BrandText = Annotated[str, Field(min_length=1, max_length=BRAND_TEXT_LIMIT), Aft
 """A sentence or two that a brand says on its pages, in one line."""
 Lines = Annotated[str, Field(max_length=POSTAL_ADDRESS_LIMIT), AfterValidator(_lines)]
 Tag = Annotated[str, Field(min_length=1, max_length=TAG_LIMIT), AfterValidator(_plain)]
+ReplyText = Annotated[str, Field(min_length=1, max_length=max(REPLY_LIMITS.values())), AfterValidator(_lines)]
 NoteText = Annotated[str, Field(min_length=1, max_length=NOTE_LIMIT), AfterValidator(_lines)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, Field(pattern=LOCALE)]

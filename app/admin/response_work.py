@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,16 +13,23 @@ from app.admin.models import Staff
 from app.admin.rows import RESPONSES
 from app.admin.rules import may_see_shop
 from app.base.actor import Actor
+from app.base.context import AppContext
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
+from app.base.masking import mask_email, mask_phone
+from app.base.schemas import ApiModel
 from app.brands.models import Shop
+from app.brands.programme import Channel
+from app.customers.rules import ContactOptions
 from app.insight.periods import Period
-from app.surveys.listed import load_events
+from app.messaging.providers.protocol import Content
+from app.surveys.listed import load_work
 from app.surveys.models import Response
+from app.surveys.reply import NewReply, load_answerer, preview_reply, send_reply
 from app.surveys.rules import Band
 from app.surveys.schemas import ResponseDetail, ResponseRow
 from app.surveys.work import Assignee, WorkChange, add_note, change_work
-from app.surveys.work_rules import WorkState
+from app.surveys.work_rules import ReplyRefusal, WorkState, reply_refusal
 
 _SCORES = {Band.promoter: (9, 10), Band.passive: (7, 8), Band.detractor: (0, 6)}
 
@@ -43,11 +52,73 @@ def has_comment(wanted: bool | None) -> ColumnElement[bool]:
     return Response.comment.is_not(None) if wanted else Response.comment.is_(None)
 
 
-async def show_answer(session: AsyncSession, caller: Actor, response_id: UUID) -> ResponseDetail:
+class ReplyWay(ApiModel):
+    """Whether a reply may be sent by a channel, else why not."""
+
+    channel: Channel
+    allowed: bool
+    reason: ReplyRefusal | None
+    address: str | None = Field(description="Where it would go; masked without the scope `pii`.")
+
+    @classmethod
+    def of(cls, channel: Channel, options: ContactOptions, *, pii: bool) -> Self:
+        """How they may be replied to by this channel."""
+        reason, address = reply_refusal(options, channel), options.reply_address(channel)
+        mask = mask_email if channel is Channel.email else mask_phone
+        return cls(
+            channel=channel,
+            allowed=reason is None,
+            reason=reason,
+            address=None if reason is not None else address if pii else mask(address),
+        )
+
+
+class AnswerDetail(ResponseDetail):
+    """A response with what the team did with it, and how its customer may be replied to."""
+
+    reply_by: list[ReplyWay]
+
+
+async def show_answer(
+    session: AsyncSession, context: AppContext, caller: Actor, response_id: UUID
+) -> AnswerDetail:
     """One answer with what the team did. Raises NotFound for what the caller may not see."""
     row = await _find(session, caller, response_id)
-    events = await load_events(session, caller.brand_id, [response_id])
-    return ResponseDetail.with_events(row, events[response_id], pii=caller.sees_people)
+    worked = await load_work(session, caller.brand_id, [response_id])
+    answerer = await load_answerer(session, context, caller.brand_id, response_id)
+    ways = [ReplyWay.of(channel, answerer.options, pii=caller.sees_people) for channel in Channel]
+    detail = ResponseDetail.of(row, worked[response_id], pii=caller.sees_people)
+    return AnswerDetail(**detail.__dict__, reply_by=ways)
+
+
+async def reply_to_answer(
+    session: AsyncSession,
+    context: AppContext,
+    caller: Actor,
+    response_id: UUID,
+    reply: NewReply,
+    *,
+    version: int | None,
+    now: datetime,
+) -> None:
+    """Send a reply to an answer that the caller may see. Raises as `send_reply`, and as below."""
+    await _check_may_reply(session, caller, response_id)
+    await send_reply(session, context, response_id, reply, version=version, actor=caller, now=now)
+
+
+async def preview_reply_to_answer(
+    session: AsyncSession, context: AppContext, caller: Actor, response_id: UUID, reply: NewReply
+) -> Content:
+    """The reply as it would be sent now. Raises as `preview_reply`, and as below."""
+    await _check_may_reply(session, caller, response_id)
+    return await preview_reply(session, context, caller.brand_id, response_id, reply)
+
+
+async def _check_may_reply(session: AsyncSession, caller: Actor, response_id: UUID) -> None:
+    """Raise NotFound for what the caller may not see, `missing_scope` without the scope `pii`."""
+    if not caller.sees_people:
+        raise AppError("missing_scope", "Replying to customers needs the scope 'pii'.", status=403)
+    await _find(session, caller, response_id)
 
 
 async def change_answer(

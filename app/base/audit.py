@@ -51,6 +51,7 @@ class AuditAction(StrEnum):
     response_changed = "response_changed"
     """Its state, its assignee or its tags."""
     response_noted = "response_noted"
+    response_replied = "response_replied"
     customer_erased = "customer_erased"
     data_request_done = "data_request_done"
     key_added = "key_added"

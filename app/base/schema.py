@@ -26,6 +26,8 @@ MIGRATION_LOCK = 0x7E4F01D
 LOCK_MILLISECONDS = 1_000
 """How long a migration waits for a table's lock; meanwhile everybody else waits behind it."""
 TRIES = 20
+ASK_SECONDS = 0.2
+"""Between two questions whether another process still migrates."""
 PAUSE_SECONDS = 2.0
 """Between two tries; what waited goes on meanwhile."""
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -73,7 +75,7 @@ async def _migrate(url: str) -> None:
     engine = make_engine(url, pool_size=2, name="tenfold migrate", limits=MIGRATION)
     try:
         async with engine.connect() as guard:
-            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            await _lock(guard)
             try:
                 async with engine.connect() as connection:
                     if await is_newer(connection):
@@ -91,6 +93,18 @@ async def _migrate(url: str) -> None:
                 await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
     finally:
         await engine.dispose()
+
+
+async def _lock(guard: AsyncConnection) -> None:
+    """Wait until no other process migrates.
+
+    By asking again: a statement that waits would keep an index from being built beside it
+    (`app.base.indexes`), and the other process is waited for until that is built.
+    """
+    while not await guard.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
+        await guard.rollback()
+        await asyncio.sleep(ASK_SECONDS)
+    await guard.rollback()
 
 
 async def _check_known(connection: AsyncConnection) -> None:

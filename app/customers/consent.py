@@ -97,6 +97,9 @@ _PEOPLE = Prepared(
 )
 
 
+_NONE: Mapping[Channel, str] = {}
+
+
 def _contact_options(
     person: _Person,
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
@@ -105,6 +108,7 @@ def _contact_options(
     # A row is unpacked at once: reading its values one by one costs more than the decision.
     customer_id, email, phone, first_name, last_name, locale, time_zone, country, erased, *consents = person
     addresses: dict[Channel, str] = {}
+    without_consent: Mapping[Channel, str] = _NONE
     refusals: dict[Channel, NoContactReason] = {}
     basis = rules.email_basis(brand.countries, country)
     reachable = zip((Channel.email, Channel.sms), (email, phone), consents, strict=True)
@@ -113,10 +117,21 @@ def _contact_options(
         refusal = rules.refusal(channel, address, reason, consent, basis)
         if refusal is not None:
             refusals[channel] = refusal
+            if refusal is NoContactReason.no_consent and address is not None:
+                without_consent = {**without_consent, channel: address}
         elif address is not None:
             addresses[channel] = address
     return ContactOptions(
-        customer_id, addresses, refusals, first_name, last_name, locale, time_zone, country, erased
+        customer_id,
+        addresses,
+        refusals,
+        first_name,
+        last_name,
+        locale,
+        time_zone,
+        country,
+        erased,
+        without_consent,
     )
 
 

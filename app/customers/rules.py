@@ -1,7 +1,7 @@
 """Pure decisions about consent, suppression and how a customer may be contacted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -50,7 +50,11 @@ CONSENT_COUNTRIES = frozenset({"DE"})
 
 @dataclass(frozen=True, slots=True)
 class ContactOptions:
-    """How a customer may be contacted: every channel is in `addresses` or in `refusals`."""
+    """How a customer may be contacted: every channel is in `addresses` or in `refusals`.
+
+    `without_consent` are the addresses that nothing but consent is missing for: they may be used to
+    reply to the customer.
+    """
 
     customer_id: UUID
     addresses: Mapping[Channel, str]
@@ -61,6 +65,11 @@ class ContactOptions:
     time_zone: str | None = None
     country: str | None = None
     erased: bool = False
+    without_consent: Mapping[Channel, str] = field(default_factory=dict)
+
+    def reply_address(self, channel: Channel) -> str | None:
+        """Where a reply to the customer may be sent; None where nothing may be."""
+        return self.addresses.get(channel) or self.without_consent.get(channel)
 
 
 def email_basis(countries: Mapping[str, CountryRulesJson], country: str | None) -> EmailBasis:

@@ -1,7 +1,7 @@
 """Retention: what is kept for a time only, each kind for as long as its setting says.
 
-Raw bodies of deliveries, visits of share links (their numbers stay), comments and notes about
-them (scores stay), and the keyed hashes of erased people.
+Raw bodies of deliveries, visits of share links (their numbers stay), comments with the notes
+about them and the replies (scores stay), and the keyed hashes of erased people.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,8 +20,10 @@ from app.referrals.retain import brands_with_old_visits, roll_up_visits
 from app.surveys.retain import (
     brands_with_old_comments,
     brands_with_old_notes,
+    brands_with_old_replies,
     delete_old_comments,
     delete_old_notes,
+    delete_old_replies,
 )
 
 SWEEP_NAME = "retention"
@@ -88,6 +90,11 @@ KINDS = (
         lambda settings, now: months_before(now, settings.retain_comment_months),
         brands_with_old_notes,
         delete_old_notes,
+    ),
+    RetainedKind(
+        lambda settings, now: months_before(now, settings.retain_comment_months),
+        brands_with_old_replies,
+        delete_old_replies,
     ),
     RetainedKind(
         lambda _settings, now: months_before(now, KEPT_MONTHS),

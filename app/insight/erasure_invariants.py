@@ -51,7 +51,7 @@ INVARIANTS = (
     ),
     Invariant(
         "erased_has_no_notes",
-        "a response of an erased customer has no notes and no tags, and waits for nobody",
+        "a response of an erased customer has no notes, replies or tags, and waits for nobody",
         "rsp",
         f"""
         SELECT responses.brand_id, responses.id AS row FROM customers
@@ -62,7 +62,7 @@ INVARIANTS = (
                 WHERE tags.brand_id = responses.brand_id AND tags.response_id = responses.id)
             OR EXISTS (SELECT FROM response_events AS events
                 WHERE events.brand_id = responses.brand_id AND events.response_id = responses.id
-                AND events.kind IN ('noted', 'tagged', 'untagged') AND events.text IS NOT NULL))
+                AND events.kind IN ('noted', 'replied', 'tagged', 'untagged') AND events.text IS NOT NULL))
         """,
     ),
     Invariant(

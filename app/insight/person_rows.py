@@ -23,7 +23,7 @@ from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.publication_models import CodePublication
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow, shown_order
 from app.referrals.share import in_home_shop
-from app.surveys.listed import load_events, select_responses
+from app.surveys.listed import load_work, select_responses
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseDetail, ResponseRow, SurveyRow
 
@@ -51,16 +51,13 @@ async def surveys(session: AsyncSession, brand_id: int, customer_id: UUID) -> li
 
 
 async def responses(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[ResponseDetail]:
-    """Their scores, comments, whether a comment may be published, and the team's notes and tags."""
+    """Their scores and comments, whether these may be published, and what the team did."""
     found = await session.execute(
         select_responses(brand_id).where(Response.customer_id == customer_id).order_by(Response.id)
     )
     rows = found.all()
-    events = await load_events(session, brand_id, [row.id for row in rows])
-    return [
-        ResponseDetail.with_events(ResponseRow.from_row(row, pii=True), events[row.id], pii=True)
-        for row in rows
-    ]
+    worked = await load_work(session, brand_id, [row.id for row in rows])
+    return [ResponseDetail.of(ResponseRow.from_row(row, pii=True), worked[row.id], pii=True) for row in rows]
 
 
 async def messages(

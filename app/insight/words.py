@@ -200,6 +200,7 @@ TEMPLATES: Words = {
     "reminder": N_("reminder"),
     "offer": N_("offer"),
     "reward": N_("reward"),
+    "reply": N_("reply"),
 }
 
 

@@ -102,7 +102,10 @@ class Decisions:
             self._add_for_staff(row, template, channel, params)
             return
         person = self._people.get(row.customer_id)
-        if person is None or (address := person.addresses.get(channel)) is None:
+        address = None if person is None else person.addresses.get(channel)
+        if address is None and person is not None and not template.needs_consent:
+            address = person.reply_address(channel)
+        if person is None or address is None:
             refusal = person.refusals.get(channel) if person else None
             reason = (refusal or NoContactReason.no_address).value
             self.dropped.append((row.id, MessageStatus.suppressed, reason))

@@ -1,6 +1,7 @@
-"""How a template would look with some texts: rendered with its sample, links that open nothing."""
+"""How a message would look that nobody gets yet, with links that open nothing."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.base.context import AppContext
@@ -8,11 +9,14 @@ from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.gsm import Segments, count_segments
-from app.messaging.own_texts import Blocks, replaced_texts
+from app.messaging.own_texts import Blocks, OwnTexts, replaced_texts
 from app.messaging.providers.protocol import Content
 from app.messaging.render import Links, Params, render
 from app.messaging.templates import TemplateSpec, read_params, stored_params
 from app.messaging.versions import branding_of, current_version
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,24 @@ def preview(  # what a message is made of
     }
     sms = contents[Channel.sms].text if Channel.sms in contents else None
     return Preview(contents.get(Channel.email), sms, None if sms is None else count_segments(sms))
+
+
+def preview_message(  # what a message is made of
+    context: AppContext,
+    brand: Brand,
+    shop: Shop,
+    texts: OwnTexts,
+    spec: TemplateSpec,
+    channel: Channel,
+    locale: str,
+    values: "DataclassInstance",
+) -> Content:
+    """One message as it would be sent now with these parameters; its links lead to nothing."""
+    params = read_params(spec, stored_params(spec, values))
+    if params is None:
+        raise ValueError(f"the template {spec.name!r} needs more than these parameters")
+    language = brand.language_for(locale)
+    branding = branding_of(brand, shop, context.settings.public_url)
+    version = current_version(spec, channel, language, branding, texts.replaced(spec, channel, language))
+    links = Links(context.tokens, context.settings.public_url, brand.id, masked=True)
+    return render(version, Sample(new_id(), new_id(), locale, params), links)

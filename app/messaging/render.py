@@ -190,8 +190,8 @@ def recipient_values(
         value = plain.get(name)
         if value is None:
             value = plain[name] = _value(name, version, message, links)
-        # `markupsafe` takes twice as long for a short text.
-        values[tag] = html.escape(value) if escaped else value
+        # `markupsafe` takes twice as long for a short text. Only values of lines have line breaks.
+        values[tag] = html.escape(value).replace("\n", "<br />\n") if escaped else value
     return values
 
 

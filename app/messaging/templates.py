@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import AfterValidator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.text import one_line
+from app.base.text import one_line, several_lines
 from app.brands.programme import Channel
 from app.customers.names import shown_name
 from app.messaging.rules import Priority
@@ -38,6 +38,8 @@ class ParamKind(StrEnum):
     """Stored as an ISO date, shown in the reader's language."""
     choice = "choice"
     """One of a few words that the template compares; never shown itself."""
+    lines = "lines"
+    """Somebody's own words with their line breaks, which HTML shows too; never in a subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class ParamType:
 
     kind: ParamKind = ParamKind.text
     max_length: int = 120
-    """Characters; longer values are cut, so a message's values stay far below 10,000 bytes."""
+    """Characters; longer values are cut. Without lines a message's values stay far below the 10,000
+    bytes that a provider puts into one of many mails."""
 
 
 PERSON_NAME = ParamType(ParamKind.person_name, 40)
@@ -118,6 +121,9 @@ class TemplateSpec:
     """Channels on which a message waits for the end of the quiet hours."""
     blocks: tuple[TextBlock, ...] = ()
     """The texts that a brand may write itself."""
+    needs_consent: bool = True
+    """False for what a person waits for, as they wrote first: no consent to messages is needed, but
+    a suppressed address and an erased person get nothing."""
     to_staff: bool = False
     """Its messages go to the address that they were queued with, have no customer and nothing to
     unsubscribe from."""
@@ -187,7 +193,7 @@ TemplateName = Annotated[str, AfterValidator(_check_name)]
 
 
 def stored_params(spec: TemplateSpec, params: "DataclassInstance") -> dict[str, str | None]:
-    """The parameters as stored in a message's row: each one printable line, None for an empty one.
+    """The parameters as stored in a message's row: in one line but for `lines`, None if empty.
 
     Raises `TypeError` for parameters of another template.
     """
@@ -199,6 +205,8 @@ def stored_params(spec: TemplateSpec, params: "DataclassInstance") -> dict[str, 
 def _stored(declared: ParamType, value: str | None) -> str | None:
     if declared.kind is ParamKind.person_name:
         return shown_name(value)
+    if declared.kind is ParamKind.lines:
+        return several_lines(value, limit=declared.max_length) or None if value else None
     line = one_line(value, limit=declared.max_length, ellipsis=True) if value else None
     return line or None
 

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.surveys.models import IS_OPEN, Response, ResponseEvent, ResponseTag, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus
-from app.surveys.work_rules import WorkEvent, WorkState
+from app.surveys.work_rules import WRITTEN, WorkEvent, WorkState
 
-_WORDS = (WorkEvent.noted, WorkEvent.tagged, WorkEvent.untagged)
+_WORDS = (*WRITTEN, WorkEvent.tagged, WorkEvent.untagged)
 
 
 async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
-    """Erase these customers' comments, testimonial consents, notes and tags. Idempotent.
+    """Erase these customers' comments, testimonial consents, notes, replies and tags. Idempotent.
 
     What was open is closed, since nobody can be answered any more. Planned
     surveys are skipped (`no_address`), open ones expire.
@@ -45,6 +45,7 @@ async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Se
             comment=None,
             testimonial_consent=False,
             assignee_id=None,
+            replying=False,
             state=case((IS_OPEN, WorkState.closed.value), else_=Response.state),
         )
         .execution_options(synchronize_session=False)

@@ -1,6 +1,7 @@
 """Responses as they are listed, with what the team made of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.brands.models import Shop
 from app.customers.models import Customer
+from app.messaging.models import Message
 from app.surveys.models import IS_OPEN, Response, ResponseEvent, ResponseTag, Survey
+from app.surveys.templates import REPLY
 from app.surveys.work_rules import WorkState, prefix_query
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'", Text)
@@ -78,15 +81,34 @@ async def tag_list(session: AsyncSession, brand_id: int) -> list[tuple[str, int]
     return [(name, number) for name, number in found]
 
 
-async def load_events(
+@dataclass(slots=True)
+class ResponseWork:
+    """What the team did with a response, oldest first."""
+
+    events: list[ResponseEvent] = field(default_factory=list)
+    replies: list[Message] = field(default_factory=list)
+    """The messages of its events `replied`, in their order."""
+
+
+async def load_work(
     session: AsyncSession, brand_id: int, response_ids: Sequence[UUID]
-) -> dict[UUID, list[ResponseEvent]]:
-    """What the team did with these responses, oldest first."""
-    found: dict[UUID, list[ResponseEvent]] = {each: [] for each in response_ids}
+) -> dict[UUID, ResponseWork]:
+    """What the team did with each of these responses."""
+    found = {each: ResponseWork() for each in response_ids}
     for event in await session.scalars(
         select(ResponseEvent)
         .where(ResponseEvent.brand_id == brand_id, in_ids(ResponseEvent.response_id, list(response_ids)))
         .order_by(ResponseEvent.id)
     ):
-        found[event.response_id].append(event)
+        found[event.response_id].events.append(event)
+    for message in await session.scalars(
+        select(Message)
+        .where(
+            Message.brand_id == brand_id,
+            Message.template == REPLY.name,
+            in_ids(Message.subject_id, list(response_ids)),
+        )
+        .order_by(Message.step)
+    ):
+        found[message.subject_id].replies.append(message)
     return found

@@ -126,6 +126,8 @@ class Response(Base):
             postgresql_where=text("comment IS NOT NULL"),
         ),
         Index("ix_responses_customer", "brand_id", "customer_id", "answered_at"),
+        Index("ix_responses_channel", "brand_id", "channel", "id"),
+        Index("ix_responses_replying", "brand_id", "id", postgresql_where=text("replying")),
         Index("ix_responses_open", "brand_id", "id", postgresql_where=text(_IS_OPEN.format(""))),
         Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
         Index(
@@ -164,7 +166,9 @@ class Response(Base):
     assignee_id: Mapped[UUID | None]
     """Who of the team answers it; somebody who left since may still be named."""
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    """How often state, assignee or tags were changed."""
+    """How often state, assignee or tags were changed, or somebody replied."""
+    replying: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """A reply is queued; the response is answered once a provider has accepted it."""
     created_at: Mapped[Created]
 
 
@@ -200,6 +204,12 @@ class ResponseEvent(Base):
             "brand_id",
             postgresql_where=text("kind = 'noted' AND text IS NOT NULL"),
         ),
+        Index(
+            "ix_response_events_replied",
+            "at",
+            "brand_id",
+            postgresql_where=text("kind = 'replied' AND text IS NOT NULL"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -209,6 +219,6 @@ class ResponseEvent(Base):
     actor_kind: Mapped[ActorKind] = mapped_column(enum_text(ActorKind))
     actor_id: Mapped[UUID | None]
     text: Mapped[str | None]
-    """The note, the tag, the new state, or `stf_…` of the new assignee; None for nobody, and for
-    what was deleted."""
+    """The note, the reply, the tag, the new state, or `stf_…` of the new assignee; None for nobody,
+    and for what was deleted."""
     at: Mapped[Moment]

@@ -234,6 +234,7 @@ async def _change(
             # What the team decided was about other words.
             present.state = None
             present.version += 1
+        present.replying = False
         present.changes += 1
         await session.flush()
     return ResponseOutcome.changed

@@ -1,6 +1,5 @@
 """What the API shows of surveys and responses."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 
@@ -9,13 +8,16 @@ from sqlalchemy import Row
 
 from app.base.actor import Actor, ActorKind
 from app.base.ids import public_id, public_id_or_none
-from app.base.masking import mask_name, without_addresses
+from app.base.masking import mask_name, without_addresses, without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import Channel
+from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
 from app.surveys.claim import deferrals_of
+from app.surveys.listed import ResponseWork
 from app.surveys.models import Response, ResponseEvent, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus, band_of
-from app.surveys.work_rules import WorkEvent, WorkState, work_state
+from app.surveys.work_rules import WRITTEN, WorkEvent, WorkState, work_state
 
 
 class SurveyDeferral(ApiModel):
@@ -88,7 +90,8 @@ class ResponseRow(RowModel):
     state: WorkState | str | None = Field(description="With the team; null: it waits for nobody.")
     assignee: str | None = Field(description="`stf_…` of who answers it.")
     tags: list[str]
-    version: int = Field(description="How often state, assignee or tags were changed.")
+    version: int = Field(description="How often state, assignee or tags were changed, or somebody replied.")
+    replying: bool = Field(description="A reply is queued; it is answered once that is accepted.")
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
@@ -105,6 +108,7 @@ class ResponseRow(RowModel):
             assignee=public_id_or_none("stf", response.assignee_id),
             tags=row.tags or [],
             version=response.version,
+            replying=response.replying,
             survey=public_id("sur", response.survey_id),
             order=public_id_or_none("ord", response.order_id),
             customer=public_id("cus", response.customer_id),
@@ -126,7 +130,7 @@ class ResponseEventRow(ApiModel):
     actor: str = Field(description="`stf_…`, `key_…`, or `cli`.")
     kind: WorkEvent | str
     text: str | None = Field(
-        description="The note (null without the scope `pii`), the tag, the state, or the assignee's id."
+        description="The note or reply (null without `pii`), the tag, the state, or the assignee's id."
     )
 
     @classmethod
@@ -136,7 +140,30 @@ class ResponseEventRow(ApiModel):
             at=event.at,
             actor=Actor(ActorKind(event.actor_kind), event.brand_id, event.actor_id).name,
             kind=event.kind,
-            text=event.text if pii or event.kind is not WorkEvent.noted else None,
+            text=event.text if pii or event.kind not in WRITTEN else None,
+        )
+
+
+class ReplyRow(ApiModel):
+    """A reply that somebody sent, as far as it came; its text is that of the event."""
+
+    message: str
+    channel: Channel | str
+    status: MessageStatus | str
+    reason: str | None
+    due_at: datetime
+    sent_at: datetime | None
+
+    @classmethod
+    def of(cls, message: Message, *, pii: bool) -> Self:
+        """The shape of a reply's message."""
+        return cls(
+            message=public_id("msg", message.id),
+            channel=message.channel,
+            status=message.status,
+            reason=message.reason if pii else without_addresses_or_none(message.reason),
+            due_at=message.due_at,
+            sent_at=message.sent_at,
         )
 
 
@@ -144,8 +171,13 @@ class ResponseDetail(ResponseRow):
     """A response with what the team did with it, oldest first."""
 
     events: list[ResponseEventRow]
+    replies: list[ReplyRow] = Field(description="The messages of the events `replied`, in their order.")
 
     @classmethod
-    def with_events(cls, row: ResponseRow, events: Iterable[ResponseEvent], *, pii: bool) -> Self:
-        """A row and its events."""
-        return cls(**row.__dict__, events=[ResponseEventRow.of(each, pii=pii) for each in events])
+    def of(cls, row: ResponseRow, worked: ResponseWork, *, pii: bool) -> Self:
+        """A row with its events and replies."""
+        return cls(
+            **row.__dict__,
+            events=[ResponseEventRow.of(each, pii=pii) for each in worked.events],
+            replies=[ReplyRow.of(each, pii=pii) for each in worked.replies],
+        )

@@ -1,4 +1,4 @@
-"""The message templates that surveys send: the invitation and its reminder."""
+"""The message templates that surveys send: the invitation, its reminder, a reply to an answer."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,12 +9,16 @@ from app.messaging.templates import (
     PERSON_NAME,
     SHORT_TEXT,
     LinkRow,
+    ParamKind,
+    ParamType,
     TemplateSpec,
     TokenLink,
     register,
 )
 from app.messaging.text_rules import TextBlock
 from app.surveys.accepted import mark_sent
+from app.surveys.replied import mark_answered
+from app.surveys.work_rules import REPLY_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,43 @@ REMINDER = register(
             ("Still one question about your order from %(shop)s", "Still one question from %(shop)s"),
             ("we would still like to know:",),
             "%(brand)s: a reminder: how likely are you to recommend us to a friend, 0 to 10? Answer here: %(survey_link)s",
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyParams:
+    """Parameters of `reply`, which is about a response."""
+
+    first_name: Annotated[str | None, PERSON_NAME]
+    words: Annotated[str, ParamType(ParamKind.lines, REPLY_LIMITS[Channel.email])]
+    """What somebody of the team wrote."""
+    score: str
+    answered_on: Annotated[str, DATE]
+    """ISO date in the shop's zone."""
+    comment: Annotated[str | None, ParamType(ParamKind.lines, 500)]
+    """The beginning of what the customer wrote, so that they remember it."""
+
+
+REPLY = register(
+    TemplateSpec(
+        "reply",
+        ReplyParams,
+        ReplyParams(
+            first_name="Ana",
+            words="Thank you for telling us, and sorry for the open bag.\nAnother one left us today.",
+            score="3",
+            answered_on="2026-03-03",
+            comment="The bag arrived open.",
+        ),
+        subject_prefix="rsp",
+        quiet_hours=frozenset({Channel.sms}),
+        needs_consent=False,
+        when_accepted=mark_answered,
+        blocks=(
+            TextBlock("subject", Channel.email, ("Your answer to %(brand)s",), limit=150),
+            TextBlock("sms", Channel.sms, ("%(brand)s: %(words)s",), ("brand", "words"), ("shop",)),
         ),
     )
 )

@@ -55,7 +55,7 @@ async def change_work(
     `version` is the one that the caller saw. Raises NotFound, and AppError: `changed_meanwhile`
     (409) where somebody changed the response since then, `too_many_tags`.
     """
-    response = await _lock(session, actor.brand_id, response_id)
+    response = await lock_response(session, actor.brand_id, response_id)
     tags = await _tags(session, response)
     wanted = tags if change.tags is None else await _spelled(session, actor.brand_id, change.tags)
     if len(wanted) > MOST_TAGS:
@@ -73,6 +73,8 @@ async def change_work(
             status=409,
         )
     response.state, response.assignee_id = change.state or response.state, assignee_id
+    # What the team decides itself, no reply that is under way decides again.
+    response.replying = response.replying and change.state is None
     response.version += 1
     await session.flush()
     await _retag(session, response, tags, wanted)
@@ -83,7 +85,7 @@ async def change_work(
         happened.append((WorkEvent.assigned, public_id_or_none("stf", assignee_id)))
     happened += [(WorkEvent.tagged, name) for key, name in wanted.items() if key not in tags]
     happened += [(WorkEvent.untagged, name) for key, name in tags.items() if key not in wanted]
-    await _record(session, response_id, happened, actor=actor, now=now)
+    await record_work(session, response_id, happened, actor=actor, now=now)
     await record_action(
         session, actor, AuditAction.response_changed, ("rsp", response_id), differing(before, after)
     )
@@ -97,14 +99,18 @@ async def add_note(
     note = several_lines(text, limit=NOTE_LIMIT)
     if not note:
         raise AppError("empty_note", "Write something first.")
-    await _lock(session, actor.brand_id, response_id, of_somebody=True)
-    await _record(session, response_id, [(WorkEvent.noted, note)], actor=actor, now=now)
+    await lock_response(session, actor.brand_id, response_id, of_somebody=True)
+    await record_work(session, response_id, [(WorkEvent.noted, note)], actor=actor, now=now)
     await record_action(session, actor, AuditAction.response_noted, ("rsp", response_id))
 
 
-async def _lock(
+async def lock_response(
     session: AsyncSession, brand_id: int, response_id: UUID, *, of_somebody: bool = False
 ) -> Response:
+    """The response of this id, locked.
+
+    Raises NotFound, and with `of_somebody` AppError (`erased`, 410) for an erased person's.
+    """
     found = await session.execute(
         select(Response, Customer.erased_at)
         .join(Customer, (Customer.brand_id == Response.brand_id) & (Customer.id == Response.customer_id))
@@ -117,7 +123,9 @@ async def _lock(
         raise NotFound
     response, erased_at = row
     if of_somebody and erased_at is not None:
-        raise AppError("erased", "This person was erased; nothing can be noted about them.", status=410)
+        raise AppError(
+            "erased", "This person was erased; nothing can be noted about them or sent to them.", status=410
+        )
     return response
 
 
@@ -166,7 +174,7 @@ async def _retag(
         await session.execute(insert(ResponseTag), added)
 
 
-async def _record(
+async def record_work(
     session: AsyncSession,
     response_id: UUID,
     happened: Iterable[tuple[WorkEvent, str | None]],
@@ -174,6 +182,7 @@ async def _record(
     actor: Actor,
     now: datetime,
 ) -> None:
+    """Write what the actor did with a response: kinds and texts."""
     rows = [
         {
             "brand_id": actor.brand_id,

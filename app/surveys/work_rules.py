@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from app.base.text import one_line
+from app.brands.programme import Channel
+from app.customers.rules import ContactOptions, NoContactReason
 from app.surveys.rules import Band, band_of
 
 TAG_LIMIT = 40
@@ -11,6 +13,8 @@ TAG_LIMIT = 40
 MOST_TAGS = 20
 """Tags of one response."""
 NOTE_LIMIT = 4_000
+REPLY_LIMITS = {Channel.email: 2_000, Channel.sms: 600}
+"""Characters of a reply. A text of 600 is four or five parts, each of which is paid for."""
 
 
 class WorkState(StrEnum):
@@ -30,6 +34,21 @@ class WorkEvent(StrEnum):
     assigned = "assigned"
     tagged = "tagged"
     untagged = "untagged"
+    replied = "replied"
+    """They wrote to the customer; the n-th reply is the message `reply` of step n - 1."""
+
+
+WRITTEN = (WorkEvent.noted, WorkEvent.replied)
+"""Those whose text somebody wrote."""
+
+
+class ReplyRefusal(StrEnum):
+    """Why nobody can be replied to on a channel."""
+
+    erased = "erased"
+    no_address = "no_address"
+    unsubscribed = "unsubscribed"
+    """Or replied STOP, or reported a message."""
 
 
 def work_state(stored: WorkState | None, score: int, *, trial: bool) -> WorkState | None:
@@ -40,6 +59,19 @@ def work_state(stored: WorkState | None, score: int, *, trial: bool) -> WorkStat
     if stored is not None:
         return stored
     return WorkState.open if band_of(score) is Band.detractor and not trial else None
+
+
+def reply_refusal(options: ContactOptions, channel: Channel) -> ReplyRefusal | None:
+    """Why no reply may be sent on this channel; None where one may.
+
+    Who wrote to us may be answered without a consent to messages, but a suppressed address never.
+    """
+    if options.erased:
+        return ReplyRefusal.erased
+    if options.reply_address(channel) is not None:
+        return None
+    unsubscribed = options.refusals.get(channel) is NoContactReason.unsubscribed
+    return ReplyRefusal.unsubscribed if unsubscribed else ReplyRefusal.no_address
 
 
 def tag_names(entered: Iterable[str]) -> dict[str, str]:

@@ -55,6 +55,7 @@ PAGES = {
     "POST /admin/answers/{id}/tags": Role.support,
     "POST /admin/answers/{id}/notes": Role.support,
     "GET /admin/referrers": Role.viewer,
+    "POST /admin/answers/{id}/reply": Role.support,
     "GET /admin/orders": Role.viewer,
     "GET /admin/orders/{id}": Role.viewer,
     "POST /admin/orders/{id}/approve": Role.marketer,

@@ -215,10 +215,10 @@ async def test_suppressed_recipients_are_dropped_in_quiet_hours_too(
     assert (message.status, message.reason) == (MessageStatus.suppressed, "no_consent")
 
 
-def test_only_offers_and_rewards_by_mail_go_to_customers_at_any_hour() -> None:
+def test_only_offers_rewards_and_replies_by_mail_go_to_customers_at_any_hour() -> None:
     any_hour = {
         (template.name, channel)
         for template in customer_templates()
         for channel in template.channels - template.quiet_hours
     }
-    assert any_hour == {("offer", Channel.email), ("reward", Channel.email)}
+    assert any_hour == {(name, Channel.email) for name in ("offer", "reward", "reply")}

@@ -243,7 +243,8 @@ def test_masked_links_open_nothing() -> None:
         for channel in template.channels:
             filled = rendered(item(template, channel), masked)
             found = re.findall(r"/(?:[sup]|login)/([^\s\"?<]+)", filled.text + filled.html)
-            assert set(found) == {"•••"}
+            has_link = (template.name, channel) != ("reply", Channel.sms)
+            assert set(found) == ({"•••"} if has_link else set())
 
 
 def test_dates_are_written_as_the_reader_writes_them() -> None:

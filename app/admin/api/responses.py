@@ -1,6 +1,6 @@
 """Responses and what the team does with them: state, assignee, tags, notes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,25 +9,38 @@ from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
-from app.admin.fields import NoteText, Plain, Tag
+from app.admin.fields import NoteText, Plain, ReplyText, Tag
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, list_page, matches, matches_id
-from app.admin.response_work import answered_in, change_answer, has_comment, in_band, note_answer, show_answer
+from app.admin.response_work import (
+    AnswerDetail,
+    answered_in,
+    change_answer,
+    has_comment,
+    in_band,
+    note_answer,
+    preview_reply_to_answer,
+    reply_to_answer,
+    show_answer,
+)
 from app.admin.rows import RESPONSES
 from app.base import clock
 from app.base.errors import AppError
 from app.base.ids import parse_public_id
 from app.base.schemas import ApiModel, Page
-from app.base.web.context import SessionDep
+from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.insight.periods import read_period
+from app.messaging.gsm import count_segments
+from app.messaging.providers.protocol import Content
 from app.surveys.listed import in_state, tag_list, with_tag, with_words
 from app.surveys.models import Response
+from app.surveys.reply import NewReply
 from app.surveys.rules import Band
-from app.surveys.schemas import ResponseDetail, ResponseRow
+from app.surveys.schemas import ResponseRow
 from app.surveys.work_rules import MOST_TAGS, WorkState
 
 _LEFT_OUT: Any = None
@@ -54,6 +67,47 @@ class NewNote(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: NoteText
+
+
+class ReplyBody(BaseModel):
+    """What is written to the customer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Channel
+    text: ReplyText = Field(description="In lines; at most 600 characters by text message.")
+
+    def reply(self) -> NewReply:
+        """The reply to send."""
+        return NewReply(self.channel, self.text)
+
+
+class NewReplyBody(ReplyBody):
+    """What is sent to the customer."""
+
+    version: int = Field(
+        default=_LEFT_OUT, ge=0, lt=2**31, description="As it was read; else 409 where it was changed since."
+    )
+
+
+class ReplyPreview(ApiModel):
+    """A reply as the customer would get it; null for what the channel lacks."""
+
+    subject: str | None
+    html: str | None
+    text: str
+    sms_segments: int | None = Field(description="Parts that a provider counts.")
+
+    @classmethod
+    def of(cls, channel: Channel, content: Content) -> Self:
+        """The schema of a rendered reply."""
+        is_text = channel is Channel.sms
+        return cls(
+            subject=None if is_text else content.subject,
+            html=None if is_text else content.html,
+            text=content.text,
+            sms_segments=count_segments(content.text).count if is_text else None,
+        )
 
 
 class TagRow(ApiModel):
@@ -132,17 +186,19 @@ async def list_tags(caller: Reader, session: SessionDep) -> TagList:
 async def show_response(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Reader,
+    context: ContextDep,
     session: SessionDep,
-) -> ResponseDetail:
-    """One response with what the team did with it."""
-    return await show_answer(session, caller, parse_public_id("rsp", id))
+) -> AnswerDetail:
+    """One response with what the team did with it, and how its customer may be replied to."""
+    return await show_answer(session, context, caller, parse_public_id("rsp", id))
 
 
-@router.patch("/responses/{id}", response_model=ResponseDetail, responses=problems(404, 409))
+@router.patch("/responses/{id}", response_model=AnswerDetail, responses=problems(404, 409))
 async def change_response(
     id: Plain,  # noqa: A002  # the path's own word
     change: ResponseChange,
     caller: Writer,
+    context: ContextDep,
     write: IdempotentWriteDep,
 ) -> JSONResponse:
     """Change a response's state, assignee or tags."""
@@ -154,18 +210,19 @@ async def change_response(
             given["assignee"] = given["assignee"] or ""
         await change_answer(write.session, caller, response_id, **given, now=clock.now())
         write.session.expire_all()
-        return WriteResult(await show_answer(write.session, caller, response_id))
+        return WriteResult(await show_answer(write.session, context, caller, response_id))
 
     return await write.run(caller, act)
 
 
 @router.post(
-    "/responses/{id}/notes", status_code=201, response_model=ResponseDetail, responses=problems(404, 410)
+    "/responses/{id}/notes", status_code=201, response_model=AnswerDetail, responses=problems(404, 410)
 )
 async def add_response_note(
     id: Plain,  # noqa: A002  # the path's own word
     note: NewNote,
     caller: Writer,
+    context: ContextDep,
     write: IdempotentWriteDep,
 ) -> JSONResponse:
     """Add a note for the team; the customer never sees it, but an export of their data has it."""
@@ -173,6 +230,49 @@ async def add_response_note(
     async def act() -> WriteResult:
         response_id = parse_public_id("rsp", id)
         await note_answer(write.session, caller, response_id, note.text, now=clock.now())
-        return WriteResult(await show_answer(write.session, caller, response_id), 201)
+        return WriteResult(await show_answer(write.session, context, caller, response_id), 201)
 
     return await write.run(caller, act)
+
+
+@router.post(
+    "/responses/{id}/reply",
+    status_code=201,
+    response_model=AnswerDetail,
+    responses=problems(403, 404, 409, 410),
+)
+async def reply_to_response(
+    id: Plain,  # noqa: A002  # the path's own word
+    reply: NewReplyBody,
+    caller: Writer,
+    context: ContextDep,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
+    """Write to the customer; the response is answered once a provider has accepted it.
+
+    Needs no consent to messages, since the customer wrote first; needs the scope `pii`.
+    """
+
+    async def act() -> WriteResult:
+        response_id, now = parse_public_id("rsp", id), clock.now()
+        await reply_to_answer(
+            write.session, context, caller, response_id, reply.reply(), version=reply.version, now=now
+        )
+        write.session.expire_all()
+        return WriteResult(await show_answer(write.session, context, caller, response_id), 201)
+
+    return await write.run(caller, act)
+
+
+@router.post("/responses/{id}/reply/preview", responses=problems(403, 404, 409))
+async def preview_response_reply(
+    id: Plain,  # noqa: A002  # the path's own word
+    reply: ReplyBody,
+    caller: Writer,
+    context: ContextDep,
+    session: SessionDep,
+) -> ReplyPreview:
+    """The reply as the customer would get it; changes nothing. Needs the scope `pii`."""
+    response_id = parse_public_id("rsp", id)
+    content = await preview_reply_to_answer(session, context, caller, response_id, reply.reply())
+    return ReplyPreview.of(reply.channel, content)

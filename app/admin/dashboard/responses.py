@@ -48,7 +48,7 @@ async def show_responses(frame: ForViewer) -> Response:
     wanted = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
     found = await list_page(frame.session, wanted, frame.staff.actor, RESPONSES, *filters.conditions)
     chosen = query.get("answer") or (found.data[0].id if found.data else "")
-    names = await _names(frame)
+    names = await names_of(frame)
     values = {
         **await _list_values(frame, filters, found.data, chosen, names),
         "older": frame.here(cursor=found.next_cursor, answer=None) if found.next_cursor else "",
@@ -59,7 +59,8 @@ async def show_responses(frame: ForViewer) -> Response:
     return frame.page("admin/answers.html", "answers", values, by_shop=True)
 
 
-async def _names(frame: Frame) -> Names:
+async def names_of(frame: Frame) -> Names:
+    """The names of the brand's team and keys; addresses are masked where people are."""
     staff = await staff_names(frame.session, frame.brand.id)
     if not frame.sees_people:
         staff = {shown_id: mask_email(email) or "" for shown_id, email in staff.items()}
@@ -112,7 +113,9 @@ async def _detail_values(
     frame: Frame, shown_id: str, rows: Sequence[ResponseRow], names: Names
 ) -> dict[str, object]:
     """The chosen answer. Raises NotFound for one that the reader may not see."""
-    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", shown_id))
+    detail = await show_answer(
+        frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", shown_id)
+    )
     order, earlier = await _around(frame, detail)
     kind, state = view.state_pill(detail, now=clock.now())
     ids = [row.id for row in rows]
@@ -126,7 +129,9 @@ async def _detail_values(
         "order": order,
         "earlier": earlier,
         "assignee": names.actor(detail.assignee) if detail.assignee else "",
-        "done": view.done_rows(detail.events, names.actor),
+        "done": view.done_rows(detail, names.actor),
+        "ways": view.reply_ways(detail),
+        "under_way": view.reply_under_way(detail),
         "next": ids[place] if 0 < place < len(ids) else "",
         "back": frame.here(answer=None),
         "act": f"{PATH}/{detail.id}",
@@ -180,7 +185,7 @@ async def save_assignee(id: str, writer: SupportWriter) -> Response:  # noqa: A0
 async def save_tags(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # as above
     """Add a reason, or take one away."""
     frame, form = writer
-    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", id))
+    detail = await show_answer(frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", id))
     removed, added = form.text("remove", limit=100), form.text("tag", limit=100)
     tags = [each for each in detail.tags if each != removed] + ([added] if added else [])
     return await _change(writer, id, translate(SOURCE, "Saved."), id, tags=tags)
@@ -196,7 +201,7 @@ async def save_note(id: str, writer: SupportWriter) -> Response:  # noqa: A002  
         )
     except AppError as error:
         return _back(frame, id, error)
-    return frame.redirect(_address(frame, id), translate(SOURCE, "Noted."))
+    return frame.redirect(address_of(frame, id), translate(SOURCE, "Noted."))
 
 
 async def _change(
@@ -224,15 +229,17 @@ async def _change(
         )
     except AppError as error:
         if error.code == "changed_meanwhile":
-            return frame.redirect(_address(frame, shown_id), await _meanwhile(frame, shown_id), Tone.failed)
+            return frame.redirect(address_of(frame, shown_id), await meanwhile(frame, shown_id), Tone.failed)
         return _back(frame, shown_id, error)
-    return frame.redirect(_address(frame, following), done)
+    return frame.redirect(address_of(frame, following), done)
 
 
-async def _meanwhile(frame: Frame, shown_id: str) -> str:
+async def meanwhile(frame: Frame, shown_id: str) -> str:
     """Who changed it last, and how."""
-    detail = await show_answer(frame.session, frame.staff.actor, parse_public_id("rsp", shown_id))
-    done = view.done_rows(detail.events, (await _names(frame)).actor)
+    detail = await show_answer(
+        frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", shown_id)
+    )
+    done = view.done_rows(detail, (await names_of(frame)).actor)
     if not done:
         return translate(SOURCE, "The customer changed this answer meanwhile; nothing of yours was saved.")
     return translate(
@@ -247,10 +254,10 @@ def _back(frame: Frame, shown_id: str, error: AppError) -> Response:
     """The answer again, with what was refused. Raises NotFound again."""
     if isinstance(error, NotFound):
         raise error
-    return frame.redirect(_address(frame, shown_id), error.detail, Tone.failed)
+    return frame.redirect(address_of(frame, shown_id), error.detail, Tone.failed)
 
 
-def _address(frame: Frame, shown_id: str) -> str:
-    """The screen as it was, with this answer chosen."""
+def address_of(frame: Frame, shown_id: str) -> str:
+    """The address of the screen as it was, with this answer chosen."""
     query = {**frame.request.query_params, "answer": shown_id}
     return f"{PATH}?{urlencode(query)}"

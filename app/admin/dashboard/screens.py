@@ -5,6 +5,7 @@ from fastapi.routing import APIRoute
 
 from app.admin.dashboard import (
     alarms,
+    answer_reply,
     audit,
     gallery,
     keys,
@@ -23,6 +24,7 @@ from app.admin.dashboard import (
 SCREENS = (
     overview,
     responses,
+    answer_reply,
     referrers,
     orders,
     person,

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.admin.response_work import AnswerDetail
 from app.base.i18n import N_, SOURCE, shown_decimal, translate, translate_plural
+from app.brands.programme import Channel
 from app.insight import words
 from app.insight.words import word
 from app.orders.schemas import OrderRow
 from app.surveys.rules import Band
-from app.surveys.schemas import ResponseEventRow, ResponseRow
-from app.surveys.work_rules import WorkEvent, WorkState
+from app.surveys.schemas import ReplyRow, ResponseEventRow, ResponseRow
+from app.surveys.work_rules import ReplyRefusal, WorkEvent, WorkState
 
 STATES = {
     WorkState.open: N_("Open"),
@@ -28,6 +30,12 @@ BAND_WORDS = {
     Band.detractor: N_("Detractor"),
     Band.passive: N_("Passive"),
     Band.promoter: N_("Promoter"),
+}
+_WAYS = {Channel.email: N_("By e-mail"), Channel.sms: N_("By text")}
+_NO_REPLY = {
+    ReplyRefusal.erased: N_("They were erased."),
+    ReplyRefusal.unsubscribed: N_("They want no more messages by %(channel)s."),
+    ReplyRefusal.no_address: N_("Nothing is known that would reach them by %(channel)s."),
 }
 _STATED = {
     WorkState.open: N_("opened it again"),
@@ -78,14 +86,67 @@ def state_pill(row: ResponseRow, *, now: datetime) -> tuple[str, str]:
     return "", ""
 
 
-def done_rows(events: Sequence[ResponseEventRow], names: Callable[[str], str]) -> list[Done]:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A channel of a reply; `problem` is empty where one may be sent."""
+
+    channel: str
+    name: str
+    address: str
+    problem: str
+
+
+def reply_ways(detail: AnswerDetail) -> list[Way]:
+    """How the customer may be replied to, and why not."""
+    return [
+        Way(
+            str(way.channel),
+            translate(SOURCE, _WAYS[way.channel]),
+            way.address or "",
+            translate(SOURCE, _NO_REPLY[way.reason], channel=word(SOURCE, words.CHANNELS, way.channel))
+            if way.reason
+            else "",
+        )
+        for way in detail.reply_by
+    ]
+
+
+def reply_under_way(detail: AnswerDetail) -> str:
+    """What became of a reply that has not been accepted yet; empty where there is none."""
+    if not detail.replying or not detail.replies:
+        return ""
+    return translate(SOURCE, "The reply %(status)s.", status=_reply_status(detail.replies[-1]))
+
+
+def _reply_status(reply: ReplyRow) -> str:
+    """`was delivered`; `was returned: the receiving server returned it`."""
+    status = word(SOURCE, words.MESSAGES, str(reply.status))
+    if reply.reason is None:
+        return status
+    return f"{status}: {word(SOURCE, words.MESSAGE_REASONS, reply.reason)}"
+
+
+def done_rows(detail: AnswerDetail, names: Callable[[str], str]) -> list[Done]:
     """What the team did, newest first; `names` turns an actor's id into a name."""
-    return [_done(each, names) for each in reversed(events)]
+    replies = iter(detail.replies)
+    done = [
+        _done(each, next(replies, None) if each.kind == WorkEvent.replied else None, names)
+        for each in detail.events
+    ]
+    return done[::-1]
 
 
-def _done(event: ResponseEventRow, names: Callable[[str], str]) -> Done:
+def _done(event: ResponseEventRow, reply: ReplyRow | None, names: Callable[[str], str]) -> Done:
     text = event.text or ""
     match event.kind:
+        case WorkEvent.replied if reply is not None:
+            what = translate(
+                SOURCE,
+                "replied by %(channel)s, which %(status)s",
+                channel=word(SOURCE, words.CHANNELS, str(reply.channel)),
+                status=_reply_status(reply),
+            )
+            return Done(event.at, names(event.actor), what, text)
         case WorkEvent.noted:
             what = translate(SOURCE, "noted") if text else translate(SOURCE, "noted something")
             return Done(event.at, names(event.actor), what, text)

@@ -1,0 +1,187 @@
+"""Reply to a response by e-mail or text: one message, and what was written beside the response."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
+from app.base.context import AppContext
+from app.base.errors import AppError, NotFound
+from app.base.text import several_lines
+from app.brands.find import load_brand
+from app.brands.models import Brand, Shop
+from app.brands.programme import Channel
+from app.brands.rules import zone_or
+from app.customers.consent import load_contact_options
+from app.customers.rules import ContactOptions
+from app.messaging.own_texts import load_own_texts
+from app.messaging.preview import preview_message
+from app.messaging.providers.protocol import Content
+from app.messaging.queue import NewMessage, queue_messages
+from app.surveys.models import Response, ResponseEvent, Survey
+from app.surveys.templates import REPLY, ReplyParams
+from app.surveys.work import lock_response, record_work
+from app.surveys.work_rules import REPLY_LIMITS, ReplyRefusal, WorkEvent, reply_refusal
+
+_REFUSED = {
+    ReplyRefusal.erased: "This person was erased; nothing can be sent to them.",
+    ReplyRefusal.unsubscribed: "They want no more messages by {channel}; nothing can be sent there.",
+    ReplyRefusal.no_address: "No address is known by which a reply would reach them by {channel}.",
+}
+_CHANNELS = {Channel.email: "e-mail", Channel.sms: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewReply:
+    """What somebody of the team writes to a customer."""
+
+    channel: Channel
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answered, where, and how they may be written to."""
+
+    brand: Brand
+    shop: Shop
+    options: ContactOptions
+
+    @property
+    def locale(self) -> str:
+        """Of what is written to them."""
+        return self.options.locale or self.shop.locale
+
+
+async def load_answerer(
+    session: AsyncSession, context: AppContext, brand_id: int, response_id: UUID
+) -> Answerer:
+    """Who gave this response. Raises NotFound."""
+    found = await session.execute(
+        select(Survey.customer_id, Shop)
+        .join(Response, (Response.brand_id == Survey.brand_id) & (Response.survey_id == Survey.id))
+        .join(Shop, (Shop.brand_id == Survey.brand_id) & (Shop.id == Survey.shop_id))
+        .where(Response.brand_id == brand_id, Response.id == response_id)
+    )
+    row = found.first()
+    if row is None or row.customer_id is None:
+        raise NotFound
+    brand = await load_brand(session, brand_id)
+    people = await load_contact_options(session, context.tokens, brand, [row.customer_id])
+    return Answerer(brand, row.Shop, people[row.customer_id])
+
+
+async def preview_reply(
+    session: AsyncSession, context: AppContext, brand_id: int, response_id: UUID, reply: NewReply
+) -> Content:
+    """The reply as it would be sent now; nothing is written. Raises as `send_reply`."""
+    answerer = await load_answerer(session, context, brand_id, response_id)
+    response = await session.get_one(Response, (brand_id, response_id))
+    _check_allowed(answerer, reply.channel)
+    values = _params(answerer, response, _clean(reply))
+    texts = await load_own_texts(session, answerer.brand)
+    return preview_message(
+        context, answerer.brand, answerer.shop, texts, REPLY, reply.channel, answerer.locale, values
+    )
+
+
+async def send_reply(
+    session: AsyncSession,
+    context: AppContext,
+    response_id: UUID,
+    reply: NewReply,
+    *,
+    version: int | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Queue a reply to a response of the actor's brand; it is answered once that is accepted.
+
+    `version` is the one that the actor saw: the same reply sent twice is sent once. Raises
+    NotFound, and AppError: `empty_reply`, `reply_too_long`, `reply_refused` (409) where the person
+    may not be written to, `erased` (410), and `changed_meanwhile` (409) where somebody changed the
+    response since.
+    """
+    words = _clean(reply)
+    response = await lock_response(session, actor.brand_id, response_id, of_somebody=True)
+    count, latest = await _replies(session, actor.brand_id, response_id)
+    if version is not None and version != response.version:
+        if latest and (latest.actor_id, latest.text) == (actor.id, words) and version == response.version - 1:
+            return
+        raise AppError(
+            "changed_meanwhile",
+            "Somebody changed this answer since you read it; read it again, then reply.",
+            status=409,
+        )
+    answerer = await load_answerer(session, context, actor.brand_id, response_id)
+    message = NewMessage(
+        template=REPLY,
+        subject_id=response_id,
+        customer_id=response.customer_id,
+        shop_id=answerer.shop.id,
+        channel=reply.channel,
+        address=_check_allowed(answerer, reply.channel),
+        locale=answerer.locale,
+        template_params=_params(answerer, response, words),
+        due_at=now,
+        step=count,
+        at_once=True,
+        trial=response.trial,
+    )
+    await queue_messages(session, actor.brand_id, [message])
+    response.replying = True
+    response.version += 1
+    await session.flush()
+    await record_work(session, response_id, [(WorkEvent.replied, words)], actor=actor, now=now)
+    await record_action(session, actor, AuditAction.response_replied, ("rsp", response_id))
+
+
+async def _replies(
+    session: AsyncSession, brand_id: int, response_id: UUID
+) -> tuple[int, ResponseEvent | None]:
+    """How many replies a response has, and the latest."""
+    of_response = (
+        ResponseEvent.brand_id == brand_id,
+        ResponseEvent.response_id == response_id,
+        ResponseEvent.kind == WorkEvent.replied,
+    )
+    count = await session.scalar(select(func.count()).select_from(ResponseEvent).where(*of_response))
+    latest = select(ResponseEvent).where(*of_response).order_by(ResponseEvent.id.desc()).limit(1)
+    return count or 0, await session.scalar(latest)
+
+
+def _clean(reply: NewReply) -> str:
+    """The words as they are sent. Raises AppError: `empty_reply`, `reply_too_long`."""
+    limit = REPLY_LIMITS[reply.channel]
+    words = several_lines(reply.words, limit=limit + 1)
+    if not words:
+        raise AppError("empty_reply", "Write something first.")
+    if len(words) > limit:
+        raise AppError(
+            "reply_too_long", f"A reply by {_CHANNELS[reply.channel]} has at most {limit} characters."
+        )
+    return words
+
+
+def _check_allowed(answerer: Answerer, channel: Channel) -> str:
+    """The address. Raises AppError (`reply_refused`, 409) where nothing may be sent there."""
+    refusal, address = reply_refusal(answerer.options, channel), answerer.options.reply_address(channel)
+    if refusal is not None or address is None:
+        sentence = _REFUSED[refusal or ReplyRefusal.no_address].format(channel=_CHANNELS[channel])
+        raise AppError("reply_refused", sentence, status=409)
+    return address
+
+
+def _params(answerer: Answerer, response: Response, words: str) -> ReplyParams:
+    zone = zone_or(answerer.shop.time_zone, answerer.brand.time_zone)
+    return ReplyParams(
+        first_name=answerer.options.first_name,
+        words=words,
+        score=str(response.score),
+        answered_on=response.answered_at.astimezone(zone).date().isoformat(),
+        comment=response.comment,
+    )

@@ -40,6 +40,8 @@ class AuditAction(StrEnum):
     alarms_changed = "alarms_changed"
     """When there is an alarm, or which webhook is called."""
     texts_changed = "texts_changed"
+    sample_sent = "sample_sent"
+    """A message to a member of the team, to see it in a mailbox."""
     programme_changed = "programme_changed"
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"

@@ -20,6 +20,11 @@ class Segments:
     """`gsm7` or `ucs2`."""
 
 
+def is_gsm(character: str) -> bool:
+    """Whether GSM 03.38 has this character."""
+    return character in _BASIC or character in _EXTENDED
+
+
 def count_segments(text: str) -> Segments:
     """The parts of a text: 160 septets in one and 153 in each of several.
 

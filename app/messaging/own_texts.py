@@ -39,10 +39,10 @@ class OwnTexts:
         """
         if not self.by_locale:
             return ()
-        key = spec.name, channel, language_tag(language)
+        key = spec.content_name, channel, language_tag(language)
         found = self._replaced.get(key)
         if found is None:
-            blocks = self.by_locale.get((spec.name, key[2]), {})
+            blocks = self.by_locale.get((spec.content_name, key[2]), {})
             found = self._replaced[key] = replaced_texts(spec, channel, blocks)
         return found
 
@@ -79,6 +79,21 @@ async def load_present(session: AsyncSession, brand_id: int, spec: TemplateSpec)
         .order_by(TemplateTexts.locale, TemplateTexts.version.desc())
     )
     return {row.locale: row for row in rows}
+
+
+async def load_texts_versions(
+    session: AsyncSession, brand_id: int, spec: TemplateSpec, locale: str, versions: Collection[int]
+) -> dict[int, Blocks]:
+    """Several versions of a template's texts in a language; those that there are."""
+    rows = await session.scalars(
+        select(TemplateTexts).where(
+            TemplateTexts.brand_id == brand_id,
+            TemplateTexts.template == spec.name,
+            TemplateTexts.locale == locale,
+            TemplateTexts.version.in_(versions),
+        )
+    )
+    return {row.version: row.blocks for row in rows}
 
 
 async def change_texts(
@@ -140,13 +155,21 @@ def check_language(locale: str) -> None:
 
 def check_texts(brand: Brand, spec: TemplateSpec, blocks: Blocks) -> None:
     """Raise `AppError` `bad_text` for a block that the template lacks or a text it cannot have."""
+    for problem in find_text_problems(brand, spec, blocks).values():
+        raise AppError("bad_text", problem)
+
+
+def find_text_problems(brand: Brand, spec: TemplateSpec, blocks: Blocks) -> dict[str, str]:
+    """Why the template cannot have these texts, by block; empty where it can."""
     known = {block.name: block for block in spec.blocks}
+    found = {}
     for name, text in blocks.items():
-        if name not in known:
-            raise AppError(
-                "bad_text",
-                f"The template {spec.name} has no block {quoted(name)}; its blocks are {', '.join(known)}.",
+        if name in known:
+            problem = find_problem(known[name], text, brand.domains)
+        else:
+            problem = (
+                f"The template {spec.name} has no block {quoted(name)}; its blocks are {', '.join(known)}."
             )
-        problem = find_problem(known[name], text, brand.domains)
         if problem is not None:
-            raise AppError("bad_text", problem)
+            found[name] = problem
+    return found

@@ -47,13 +47,14 @@ def preview(  # what a message is made of
     blocks: Blocks,
     *,
     complete: bool = True,
+    values: "DataclassInstance | None" = None,
 ) -> Preview:
     """The template in a language with these blocks in place of ours.
 
-    The sample has every value, or with `complete=False` only those that are always there. Links are
-    of real length and lead to nothing.
+    `values` are its parameters, else its own sample's; with `complete=False` only those that are
+    always there. Links are of real length and lead to nothing.
     """
-    values = spec.sample
+    values = values or spec.sample
     if not complete:
         values = replace(values, **{each.name: None for each in spec.param_list if each.optional})
     params = read_params(spec, stored_params(spec, values))

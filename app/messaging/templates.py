@@ -7,7 +7,7 @@ table opens nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -124,10 +124,17 @@ class TemplateSpec:
     needs_consent: bool = True
     """False for what a person waits for, as they wrote first: no consent to messages is needed, but
     a suppressed address and an erased person get nothing."""
+    content: str = ""
+    """The template whose files and brands' own texts it has; empty for those of its own name."""
     to_staff: bool = False
     """Its messages go to the address that they were queued with, have no customer and nothing to
     unsubscribe from."""
     when_accepted: WhenAccepted | None = None
+
+    @property
+    def content_name(self) -> str:
+        """The name that its files and brands' own texts have."""
+        return self.content or self.name
 
     @cached_property
     def param_list(self) -> tuple[Param, ...]:
@@ -167,6 +174,39 @@ def register(spec: TemplateSpec) -> TemplateSpec:
     return spec
 
 
+def staff_copy(spec: TemplateSpec) -> TemplateSpec:
+    """The template by which staff send a message to themselves, to see it in their own mailbox.
+
+    Its links are of real length and lead to nothing.
+    """
+    found = _COPIES.get(f"staff_{spec.name}")
+    if found is None:
+        links = {
+            name: replace(link, row=LinkRow.subject)
+            if isinstance(link, TokenLink) and link.row is LinkRow.customer
+            else link
+            for name, link in spec.all_links.items()
+        }
+        found = replace(
+            spec,
+            name=f"staff_{spec.name}",
+            content=spec.name,
+            subject_prefix="smp",
+            links=links,
+            channels=frozenset({Channel.email}),
+            priority=Priority.urgent,
+            quiet_hours=frozenset(),
+            to_staff=True,
+            when_accepted=None,
+        )
+        _COPIES[found.name] = found
+    return found
+
+
+_COPIES: dict[str, TemplateSpec] = {}
+"""By name; made when they are first needed."""
+
+
 def registered() -> list[TemplateSpec]:
     """All registered templates by name."""
     return [_REGISTRY[name] for name in sorted(_REGISTRY)]
@@ -178,8 +218,14 @@ def customer_templates() -> list[TemplateSpec]:
 
 
 def find_template(name: str) -> TemplateSpec | None:
-    """The template with this name, None for one that no package registers (any more)."""
-    return _REGISTRY.get(name)
+    """The template with this name, None for one that no package registers (any more).
+
+    Copies to staff are found too.
+    """
+    found = _REGISTRY.get(name)
+    if found is None and (original := _REGISTRY.get(name.removeprefix("staff_"))) is not None:
+        return None if original.to_staff else staff_copy(original)
+    return found
 
 
 def _check_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """What the API shows of templates and of a brand's own texts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
@@ -9,6 +10,7 @@ from app.base.i18n import languages, translations
 from app.base.schemas import ApiModel
 from app.brands.models import Brand
 from app.brands.programme import Channel
+from app.messaging.lint_rules import Finding, FindingKind
 from app.messaging.models import TemplateTexts
 from app.messaging.preview import Preview
 from app.messaging.templates import TemplateSpec
@@ -36,6 +38,12 @@ class BlockShape(ApiModel):
         )
 
 
+def default_texts(brand: Brand, spec: TemplateSpec, locale: str) -> dict[str, str]:
+    """Our text of each block in a language, in the brand's form of address."""
+    catalog = translations(brand.language_for(locale))
+    return {block.name: as_block(catalog.gettext(block.replaces[0])) for block in spec.blocks}
+
+
 class TextsShape(ApiModel):
     """A template's texts in one language."""
 
@@ -47,11 +55,10 @@ class TextsShape(ApiModel):
     @classmethod
     def of(cls, brand: Brand, spec: TemplateSpec, locale: str, present: TemplateTexts | None) -> Self:
         """The schema of the texts in a language."""
-        catalog = translations(brand.language_for(locale))
         return cls(
             locale=locale,
             version=0 if present is None else present.version,
-            default={block.name: as_block(catalog.gettext(block.replaces[0])) for block in spec.blocks},
+            default=default_texts(brand, spec, locale),
             own={} if present is None else present.blocks,
         )
 
@@ -98,6 +105,19 @@ class TextsVersionShape(ApiModel):
         return cls(version=row.version, created_at=row.created_at, author=row.author, blocks=row.blocks)
 
 
+class FindingShape(ApiModel):
+    """Something worth a second look; nothing is refused for it."""
+
+    kind: FindingKind | str
+    block: str | None = Field(description="Null where it is about the whole message.")
+    detail: str = Field(description="A number, a variable or the characters, by the kind.")
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """The schema of a finding."""
+        return cls(kind=finding.kind, block=finding.block, detail=finding.detail)
+
+
 class PreviewShape(ApiModel):
     """A template as its reader would get it; null for a channel that it lacks."""
 
@@ -107,9 +127,10 @@ class PreviewShape(ApiModel):
     sms: str | None
     sms_segments: int | None = Field(description="Parts that a provider counts.")
     sms_encoding: str | None = Field(description="`gsm7`, 153 to 160 characters a part, or `ucs2`, 67 to 70.")
+    findings: list[FindingShape]
 
     @classmethod
-    def of(cls, made: Preview) -> Self:
+    def of(cls, made: Preview, findings: Sequence[Finding]) -> Self:
         """The schema of a preview."""
         mail, parts = made.email, made.segments
         return cls(
@@ -119,4 +140,5 @@ class PreviewShape(ApiModel):
             sms=made.sms,
             sms_segments=parts.count if parts else None,
             sms_encoding=parts.encoding if parts else None,
+            findings=[FindingShape.of(each) for each in findings],
         )

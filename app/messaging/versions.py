@@ -146,7 +146,7 @@ def current_version(
 
     `texts` are the brand's own, as `own_texts.OwnTexts.replaced` returns them.
     """
-    parts, translations = shared_parts(spec.name, channel, language)
+    parts, translations = shared_parts(spec.content_name, channel, language)
     return VersionContent(
         template=spec.name,
         channel=channel,

@@ -1,6 +1,6 @@
 """Message templates: the texts that a brand may write itself, block by block."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,25 +10,24 @@ from app.admin import version_pages
 from app.admin.api.programme import IfVersion
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
-from app.admin.fields import Plain
+from app.admin.fields import Address, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep
+from app.admin.template_samples import preview_template, send_sample_to
+from app.base import clock
 from app.base.actor import Actor
 from app.base.errors import NotFound
-from app.base.schemas import Page
+from app.base.schemas import ApiModel, Page
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems, response_header
-from app.brands.find import load_brand, load_shops
-from app.brands.models import Shop
+from app.brands.find import load_brand
 from app.messaging.own_texts import (
     Blocks,
     change_texts,
     check_language,
-    check_texts,
     load_own_texts,
     load_present,
 )
-from app.messaging.preview import preview
 from app.messaging.templates import TemplateSpec, customer_templates, find_template
 from app.messaging.text_schemas import (
     PreviewShape,
@@ -63,6 +62,20 @@ class PreviewOrder(BaseModel):
     complete: bool = Field(
         default=True, description="Whether the sample has every value, or only those always there."
     )
+
+
+class SampleOrder(BaseModel):
+    """Whom a sample is mailed to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: Address = Field(description="The address of a member of the team.")
+
+
+class SampleQueued(ApiModel):
+    """The sample is on its way."""
+
+    queued: Literal[True] = True
 
 
 @router.get("")
@@ -149,13 +162,25 @@ async def preview_texts(  # FastAPI passes each part of a request by name
     spec = _find(name)
     check_language(locale)
     brand = await load_brand(session, caller.brand_id)
-    blocks = body.blocks
-    if blocks is None:
-        blocks = dict((await load_own_texts(session, brand)).by_locale.get((spec.name, locale), {}))
-    check_texts(brand, spec, blocks)
-    shops = await load_shops(session, brand.id)
-    shop = next(iter(shops.values()), None) or Shop(brand_id=brand.id, name=brand.name)
-    return PreviewShape.of(preview(context, brand, shop, spec, locale, blocks, complete=body.complete))
+    return await preview_template(
+        session, context, brand, spec, locale, body.blocks, complete=body.complete, now=clock.now()
+    )
+
+
+@router.post("/{name}/{locale}/sample", response_model=SampleQueued, responses=problems(404, 409, 413, 429))
+async def send_to_team(
+    name: Plain, locale: Plain, body: SampleOrder, caller: Writer, write: IdempotentWriteDep
+) -> JSONResponse:
+    """Mail a template's sample with the texts in force to a member of the team."""
+    spec = _find(name)
+
+    async def act() -> WriteResult:
+        await send_sample_to(
+            write.session, caller.brand_id, spec, locale, address=body.to, actor=caller, now=clock.now()
+        )
+        return WriteResult(SampleQueued())
+
+    return await write.run(caller, act)
 
 
 def _find(name: str) -> TemplateSpec:

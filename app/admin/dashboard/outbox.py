@@ -29,6 +29,7 @@ from app.base.web.middleware import CSP
 from app.base.web.pages import page
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
 from app.messaging.models import Attempt, Message, OutboxItem
+from app.messaging.templates import customer_templates, staff_copy
 
 AT_ONCE = 100
 _ID = "att"
@@ -183,9 +184,11 @@ def _items(brand_id: int | None) -> Select[OutboxItem, datetime]:
     )
     if brand_id is None:
         return query
-    # A colleague's link to sign in is nobody else's.
-    to_customers = (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id)
-    query = query.join(Message, to_customers & Message.customer_id.is_not(None))
+    # A colleague's link to sign in is nobody else's; a sample is what customers get.
+    samples = [staff_copy(spec).name for spec in customer_templates()]
+    is_shown = Message.customer_id.is_not(None) | Message.template.in_(samples)
+    joined = (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id)
+    query = query.join(Message, joined & is_shown)
     return query.where(OutboxItem.brand_id == brand_id)
 
 

@@ -74,7 +74,7 @@ async def save_terms(writer: MarketerWriter) -> Response:
             frame.brand.id,
             patch_between(present.programme.as_json(), after.as_json()),
             actor=frame.staff.actor,
-            if_version=_version(sent),
+            if_version=version_of(sent),
         )
     except BadTerms as bad:
         return await _terms_page(frame, present, entered, dict(bad.errors))
@@ -98,7 +98,7 @@ def _changed_meanwhile(version: int) -> str:
     )
 
 
-def _version(sent: Form) -> frozenset[int]:
+def version_of(sent: Form) -> frozenset[int]:
     """The version that the form was filled in on; none matches a form without one."""
     text = sent.text("version", limit=9)
     return frozenset({int(text)} if text.isdigit() else ())
@@ -222,7 +222,7 @@ async def turn_switch(name: str, writer: MarketerWriter) -> Response:
             frame.brand.id,
             {name: turned_on},
             actor=frame.staff.actor,
-            if_version=_version(sent),
+            if_version=version_of(sent),
         )
     except AppError as error:
         return frame.redirect(f"{TERMS}/switches/{name}", error.detail, Tone.failed)

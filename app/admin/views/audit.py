@@ -22,6 +22,7 @@ ACTION_NAMES = {
     AuditAction.provider_removed: N_("removed a provider’s account"),
     AuditAction.alarms_changed: N_("changed the alarms"),
     AuditAction.texts_changed: N_("changed texts"),
+    AuditAction.sample_sent: N_("sent a sample of a message"),
     AuditAction.programme_changed: N_("changed the programme"),
     AuditAction.redemption_approved: N_("approved a friend’s order"),
     AuditAction.redemption_rejected: N_("rejected a friend’s order"),

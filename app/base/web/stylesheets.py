@@ -60,6 +60,12 @@ def dashboard_stylesheet_url() -> str:
     return f"/look/dashboard-{_compose_plain('dashboard').version}.css"
 
 
+def stylesheet_text(url: str) -> str:
+    """The stylesheet of customers' pages at an address of `stylesheet_url`; raises `NotFound`."""
+    made, _ = _composed(url.removeprefix("/look/").removesuffix(".css"))
+    return made.text
+
+
 @router.get("/look/{name}.css")
 async def show_stylesheet(request: Request, name: str) -> Response:
     """A stylesheet; 404 for another colour, face or sheet than there is."""

@@ -118,11 +118,11 @@ async def test_a_text_that_cannot_be_is_refused_and_nothing_is_changed(client):
 async def test_a_preview_shows_both_channels_with_the_parts_of_a_text(client):
     blocks = {"sms": "{brand} – danke! {discount}: {code}, {share_link}", "button": "Los geht’s"}
     shown = (await client.post("/templates/offer/de/preview", json={"blocks": blocks})).json()
-    assert shown["sms"].startswith("Acme Goods - danke! 10%: ANA-7K4QX, ")
+    assert shown["sms"].startswith("Acme Goods - danke! 10 %: 7K4QX9WMPA, ")
     assert shown["sms"].endswith("Abmelden: STOP antworten.")
     assert (shown["sms_segments"], shown["sms_encoding"]) == (2, "gsm7")
     assert "Los geht’s" in shown["html"]
-    assert shown["subject"] == "Ihr Empfehlungscode für Acme Goods: ANA-7K4QX"
+    assert shown["subject"] == "Ihr Empfehlungscode für Acme Goods: 7K4QX9WMPA"
     short = (await client.post("/templates/offer/en/preview", json={"complete": False})).json()
     assert short["subject"] == "Your link for friends of Acme Goods"
     assert "Hello," in short["text"]

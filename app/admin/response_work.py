@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.models import Staff
-from app.admin.rows import RESPONSES
+from app.admin.rows import RESPONSES, TESTIMONIALS
 from app.admin.rules import may_see_shop
 from app.base.actor import Actor
 from app.base.context import AppContext
@@ -28,6 +28,7 @@ from app.surveys.models import Response
 from app.surveys.reply import NewReply, load_answerer, preview_reply, send_reply
 from app.surveys.rules import Band
 from app.surveys.schemas import ResponseDetail, ResponseRow
+from app.surveys.testimonials import TestimonialRow, withdraw_testimonial
 from app.surveys.work import Assignee, WorkChange, add_note, change_work
 from app.surveys.work_rules import ReplyRefusal, WorkState, reply_refusal
 
@@ -77,6 +78,9 @@ class AnswerDetail(ResponseDetail):
     """A response with what the team did with it, and how its customer may be replied to."""
 
     reply_by: list[ReplyWay]
+    testimonial: TestimonialRow | None = Field(
+        description="What may be shown to others, as `GET /testimonials`."
+    )
 
 
 async def show_answer(
@@ -88,7 +92,15 @@ async def show_answer(
     answerer = await load_answerer(session, context, caller.brand_id, response_id)
     ways = [ReplyWay.of(channel, answerer.options, pii=caller.sees_people) for channel in Channel]
     detail = ResponseDetail.of(row, worked[response_id], pii=caller.sees_people)
-    return AnswerDetail(**detail.__dict__, reply_by=ways)
+    shown = (await session.execute(TESTIMONIALS.visible(caller).where(Response.id == response_id))).first()
+    testimonial = None if shown is None else TESTIMONIALS.shape(shown, pii=caller.sees_people)
+    return AnswerDetail(**detail.__dict__, reply_by=ways, testimonial=testimonial)
+
+
+async def withdraw(session: AsyncSession, caller: Actor, response_id: UUID, *, now: datetime) -> None:
+    """Withdraw a testimonial that the caller may see. Raises as `withdraw_testimonial`."""
+    await _find(session, caller, response_id)
+    await withdraw_testimonial(session, response_id, actor=caller, now=now)
 
 
 async def reply_to_answer(

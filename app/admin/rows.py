@@ -36,6 +36,7 @@ from app.referrals.visit_models import Visit, VisitCount
 from app.surveys.listed import select_responses
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
+from app.surveys.testimonials import IS_TESTIMONIAL, TestimonialRow
 
 InShops = Callable[[Collection[UUID]], ColumnElement[bool]]
 """See `Resource.in_shops`."""
@@ -104,6 +105,11 @@ def surveys(brand_id: int) -> Select[Any]:
 def responses(brand_id: int) -> Select[Any]:
     """Responses to surveys, with what the team made of them."""
     return select_responses(brand_id)
+
+
+def testimonials(brand_id: int) -> Select[Any]:
+    """Responses whose words may be shown to others."""
+    return select_responses(brand_id).where(IS_TESTIMONIAL)
 
 
 def messages(brand_id: int) -> Select[Any]:
@@ -267,6 +273,7 @@ CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row, _customers_of
 ORDERS = Resource(orders, Order.id, OrderRow.from_row, directly(Order.shop_id))
 SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, directly(Survey.shop_id))
 RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, directly(Survey.shop_id), "responses")
+TESTIMONIALS = Resource(testimonials, Response.id, TestimonialRow.from_row, directly(Survey.shop_id))
 MESSAGES = Resource(messages, Message.id, MessageRow.from_row, directly(Message.shop_id))
 CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id))
 REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Order.shop_id))

@@ -54,6 +54,7 @@ class AuditAction(StrEnum):
     """Its state, its assignee or its tags."""
     response_noted = "response_noted"
     response_replied = "response_replied"
+    testimonial_withdrawn = "testimonial_withdrawn"
     customer_erased = "customer_erased"
     data_request_done = "data_request_done"
     key_added = "key_added"

@@ -108,6 +108,10 @@ _IS_OPEN = "({0}state = 'open' OR {0}state IS NULL AND {0}score <= 6 AND NOT {0}
 """`work_rules.work_state` in SQL, with no parameters: so a query may use the index below."""
 
 
+TESTIMONIAL = "({0}testimonial_consent AND {0}comment IS NOT NULL AND NOT {0}trial)"
+"""As above: whether the customer's words may be shown to others."""
+
+
 class Response(Base):
     """What a customer answered; within `change_minutes` a further response replaces it."""
 
@@ -128,6 +132,7 @@ class Response(Base):
         Index("ix_responses_customer", "brand_id", "customer_id", "answered_at"),
         Index("ix_responses_channel", "brand_id", "channel", "id"),
         Index("ix_responses_replying", "brand_id", "id", postgresql_where=text("replying")),
+        Index("ix_responses_testimonials", "brand_id", "id", postgresql_where=text(TESTIMONIAL.format(""))),
         Index("ix_responses_open", "brand_id", "id", postgresql_where=text(_IS_OPEN.format(""))),
         Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
         Index(

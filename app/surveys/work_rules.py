@@ -36,6 +36,8 @@ class WorkEvent(StrEnum):
     untagged = "untagged"
     replied = "replied"
     """They wrote to the customer; the n-th reply is the message `reply` of step n - 1."""
+    withdrawn = "withdrawn"
+    """The customer's words may no longer be shown to others."""
 
 
 WRITTEN = (WorkEvent.noted, WorkEvent.replied)

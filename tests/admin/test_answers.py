@@ -181,6 +181,35 @@ async def test_notes_and_tags_go_with_an_erasure_and_notes_with_time(context, se
     assert await session.scalar(select(ResponseTag.name)) == "Late"
 
 
+async def test_a_testimonial_is_shown_with_a_first_name_and_can_be_taken_back(
+    context, brand, shop, session, rows, api
+):
+    happy = await rows.answer(10, comment="Lovely! Call 0170 1234567", testimonial_consent=True)
+    await rows.answer(10, testimonial_consent=True)
+    await rows.answer(9, comment="For you alone")
+    await rows.answer(9, comment="A try", testimonial_consent=True, trial=True)
+    await session.commit()
+    (shown_row,) = (await api.get("/testimonials", params={"band": "promoter", "shop": shop.slug})).json()[
+        "data"
+    ]
+    assert (shown_row["text"], shown_row["first_name"]) == ("Lovely! Call …", "Ana")
+    async with browser_of(dashboard_app(context)) as client:
+        await sign_in_as(client, context, brand, Role.support)
+        page = f"{PATH}?state=testimonials"
+        listed = (await client.get(page)).text
+        assert listed.count("<li data-item>") == 1
+        assert "May be shown to others" in listed
+        act = f"{PATH}/{shown(happy)}/testimonial/withdraw?state=testimonials"
+        assert (await send_form(client, page, act)).status_code == 303
+        assert "Comments come here whose customers ticked" in (await client.get(page)).text
+        told = (await client.get(f"{PATH}?answer={shown(happy)}")).text
+        assert "withdrew the testimonial" in told
+        assert "May be shown to others" not in told
+    again = await api.delete(f"/testimonials/{shown(happy)}")
+    assert (again.status_code, again.json()["code"]) == (409, "no_testimonial")
+    assert (await api.get("/testimonials")).json()["data"] == []
+
+
 async def test_an_answer_is_worked_on_on_the_screen(context, brand, shop, session, rows):
     first = await rows.answer(3, comment="The <b>bag</b> arrived open")
     second = await rows.answer(5)

@@ -56,6 +56,7 @@ PAGES = {
     "POST /admin/answers/{id}/notes": Role.support,
     "GET /admin/referrers": Role.viewer,
     "POST /admin/answers/{id}/reply": Role.support,
+    "POST /admin/answers/{id}/testimonial/withdraw": Role.support,
     "GET /admin/orders": Role.viewer,
     "GET /admin/orders/{id}": Role.viewer,
     "POST /admin/orders/{id}/approve": Role.marketer,

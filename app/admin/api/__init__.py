@@ -23,6 +23,7 @@ from app.admin.api import (
     staff,
     surveys,
     templates,
+    testimonials,
 )
 from app.base.web.openapi import problems
 from app.base.web.prefix_router import PrefixRouter
@@ -38,6 +39,7 @@ PARTS = (
     people,
     surveys,
     responses,
+    testimonials,
     messages,
     templates,
     referrers,

@@ -21,16 +21,22 @@ from app.insight.words import CHANNELS, word
 from app.surveys.listed import in_state, with_tag, with_words
 from app.surveys.models import Response, Survey
 from app.surveys.rules import Band
+from app.surveys.testimonials import IS_TESTIMONIAL
 from app.surveys.work_rules import WorkState
 
 _NAMES = ("q", "band", "assignee", "tag", "channel", "commented", "from", "to")
 _LONGEST = 200
+ALL, TESTIMONIALS = "all", "testimonials"
+"""What stands in the place of a state: every answer, and those that may be shown to others."""
 W = TypeVar("W", WorkState, Band, Channel)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`state` is a word or `all`; `entered` are the others by name, empty where not given."""
+    """`state` is a word, `testimonials` or `all`.
+
+    `entered` are the others by name, empty where not given.
+    """
 
     state: str
     entered: dict[str, str]
@@ -55,10 +61,10 @@ async def read_filters(frame: Frame) -> Filters:
         entered["q"] = ""
     if not all(is_clean(each) for each in entered.values()):
         raise AppError("bad_filter", "A filter has characters that are not text.")
-    state = query.get("state") or ("all" if any(entered.values()) else WorkState.open.value)
+    state = query.get("state") or (ALL if any(entered.values()) else WorkState.open.value)
     period, period_text = _period(frame, entered)
     conditions = [
-        true() if state == "all" else in_state(_known(WorkState, state)),
+        _in(state),
         in_band(_known(Band, entered["band"]) if entered["band"] else None),
         await with_words(frame.session, frame.brand.id, entered["q"]) if entered["q"] else true(),
         matches_id(Response.assignee_id, "stf", entered["assignee"] or None),
@@ -69,6 +75,12 @@ async def read_filters(frame: Frame) -> Filters:
         Survey.shop_id == frame.shop.id if frame.shop else true(),
     ]
     return Filters(state, entered, period_text, conditions)
+
+
+def _in(state: str) -> ColumnElement[bool]:
+    if state == ALL:
+        return true()
+    return IS_TESTIMONIAL if state == TESTIMONIALS else in_state(_known(WorkState, state))
 
 
 def _known(words: type[W], text: str) -> W:

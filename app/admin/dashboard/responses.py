@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
-from app.admin.dashboard.answer_filters import Filters, chips, read_filters
+from app.admin.dashboard.answer_filters import ALL, TESTIMONIALS, Filters, chips, read_filters
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.menu import Badge
@@ -73,7 +73,11 @@ async def _list_values(
     waiting = frame.counts.get(Badge.open_responses, 0)
     tags = await tag_list(frame.session, frame.brand.id)
     counts = {WorkState.open.value: min(waiting, MOST_OPEN) if not frame.shop else None}
-    every = {**{each.value: name for each, name in view.STATES.items()}, "all": view.ALL}
+    every = {
+        **{each.value: name for each, name in view.STATES.items()},
+        TESTIMONIALS: view.TESTIMONIALS,
+        ALL: view.ALL,
+    }
     return {
         "items": [_item(frame, row, chosen) for row in rows],
         "tabs": [
@@ -85,6 +89,7 @@ async def _list_values(
             }
             for value, name in every.items()
         ],
+        "fills": translate(SOURCE, view.FILLS.get(filters.state, view.FILLED_BY_MARKS)),
         "filters": filters.entered,
         "is_filtered": filters.is_narrowed,
         "more_filters": any(filters.entered[name] for name in ("assignee", "tag", "commented", "from", "to")),
@@ -200,7 +205,7 @@ async def save_note(id: str, writer: SupportWriter) -> Response:  # noqa: A002  
             frame.session, frame.staff.actor, parse_public_id("rsp", id), form.text("note"), now=clock.now()
         )
     except AppError as error:
-        return _back(frame, id, error)
+        return back_to(frame, id, error)
     return frame.redirect(address_of(frame, id), translate(SOURCE, "Noted."))
 
 
@@ -230,7 +235,7 @@ async def _change(
     except AppError as error:
         if error.code == "changed_meanwhile":
             return frame.redirect(address_of(frame, shown_id), await meanwhile(frame, shown_id), Tone.failed)
-        return _back(frame, shown_id, error)
+        return back_to(frame, shown_id, error)
     return frame.redirect(address_of(frame, following), done)
 
 
@@ -250,7 +255,7 @@ async def meanwhile(frame: Frame, shown_id: str) -> str:
     )
 
 
-def _back(frame: Frame, shown_id: str, error: AppError) -> Response:
+def back_to(frame: Frame, shown_id: str, error: AppError) -> Response:
     """The answer again, with what was refused. Raises NotFound again."""
     if isinstance(error, NotFound):
         raise error

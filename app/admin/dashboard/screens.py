@@ -5,6 +5,7 @@ from fastapi.routing import APIRoute
 
 from app.admin.dashboard import (
     alarms,
+    answer_decisions,
     answer_reply,
     audit,
     gallery,
@@ -26,6 +27,7 @@ SCREENS = (
     overview,
     responses,
     answer_reply,
+    answer_decisions,
     referrers,
     orders,
     person,

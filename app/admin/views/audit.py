@@ -34,6 +34,7 @@ ACTION_NAMES = {
     AuditAction.response_changed: N_("worked on an answer"),
     AuditAction.response_noted: N_("noted something about an answer"),
     AuditAction.response_replied: N_("replied to an answer"),
+    AuditAction.testimonial_withdrawn: N_("withdrew a testimonial"),
     AuditAction.customer_erased: N_("erased a person"),
     AuditAction.data_request_done: N_("closed a request for data"),
     AuditAction.key_added: N_("made a key"),

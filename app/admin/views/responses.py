@@ -21,6 +21,15 @@ STATES = {
     WorkState.closed: N_("Closed"),
 }
 ALL = N_("All")
+TESTIMONIALS = N_("Testimonials")
+FILLED_BY_MARKS = N_("Answers come here as you mark them.")
+FILLS: Mapping[str, str] = {
+    WorkState.open: N_(
+        "An answer of 0 to 6 comes here by itself, and stays until somebody replied or closed it."
+    ),
+    "testimonials": N_("Comments come here whose customers ticked that you may show their words."),
+}
+"""What fills a list, by its place among the tabs."""
 BANDS: Mapping[str, str] = {
     Band.detractor: N_("Detractors, 0–6"),
     Band.passive: N_("Passives, 7–8"),
@@ -152,6 +161,8 @@ def _done(event: ResponseEventRow, reply: ReplyRow | None, names: Callable[[str]
             return Done(event.at, names(event.actor), what, text)
         case WorkEvent.stated:
             what = translate(SOURCE, _STATED[WorkState(text)]) if text in set(WorkState) else text
+        case WorkEvent.withdrawn:
+            what = translate(SOURCE, "withdrew the testimonial")
         case WorkEvent.assigned if text:
             what = translate(SOURCE, "gave it to %(name)s", name=names(text))
         case WorkEvent.assigned:

@@ -14,7 +14,7 @@ from types import FrameType
 import uvloop
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.admin import alarm_sweep
+from app.admin import alarm_sweep, digest
 from app.base import due, outbox
 from app.base.config import Settings, load_settings
 from app.base.db import WORKER
@@ -74,6 +74,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         journal_sweep.sweep(context),
         alarm_sweep.sweep(context),
         alarm_sweep.calls_sweep(context),
+        digest.sweep(context),
     ]
 
 

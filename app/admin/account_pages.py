@@ -3,14 +3,18 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_day_names
 from fastapi import APIRouter, Depends, Query, Request
 from markupsafe import Markup
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import RedirectResponse, Response
 
 from app.admin.auth import ACCOUNT, StaffDep, require_confirmed
 from app.admin.csrf import csrf_field, require_own_form
 from app.admin.devices import device_of
+from app.admin.digest import set_digest
+from app.admin.models import Staff
 from app.admin.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH
 from app.admin.rules import is_confirmed, needs_second_factor, own_path
 from app.admin.second_factor import (
@@ -76,12 +80,23 @@ async def _account(
         "shortest": MINIMUM_LENGTH,
         "longest": MAXIMUM_LENGTH,
         "problem": problem,
+        "days": _days(),
+        "digest_day": await session.scalar(
+            select(Staff.digest_day).where(Staff.brand_id == staff.brand_id, Staff.id == staff.staff_id)
+        ),
+        "zone": brand.time_zone,
     }
     return page("admin/account.html", values, status=status)
 
 
 def _values(staff: SignedIn, brand: Brand) -> dict[str, object]:
     return {"me": staff, "brand": brand.name, "csrf_field": csrf_field(staff)}
+
+
+def _days() -> list[tuple[int, str]]:
+    """The days of the week by number, 1 for Monday."""
+    names = get_day_names("wide", locale=SOURCE)
+    return [(day, names[day - 1]) for day in range(1, 8)]
 
 
 def _is_required(staff: SignedIn, context: AppContext) -> bool:
@@ -103,6 +118,15 @@ async def change_password(
         return await _account(session, context, staff, problem=error.detail, status=422)
     made = await renew_session(session, context.tokens, staff, device=_device(request), now=clock.now())
     return give_session(RedirectResponse(ACCOUNT, 303), context, made)
+
+
+@router.post("/digest")
+async def change_digest(request: Request, staff: StaffDep, session: SessionDep) -> Response:
+    """Mail this person the figures of each week on a day, or no more."""
+    if staff is not None:
+        day = await _text(request, "day")
+        await set_digest(session, staff, int(day) if day in set("1234567") else None, now=clock.now())
+    return RedirectResponse(ACCOUNT, 303)
 
 
 @router.get("/authenticator")

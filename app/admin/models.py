@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -50,6 +51,7 @@ class Staff(Base):
         UniqueConstraint("brand_id", "email"),
         # Who signs in says no brand.
         Index("ix_staff_email", "email"),
+        Index("ix_staff_digest", "digest_due_at", postgresql_where=text("digest_due_at IS NOT NULL")),
     )
 
     brand_id: Mapped[BrandKey]
@@ -72,6 +74,9 @@ class Staff(Base):
     """The time step of the latest code that was used: no code counts twice."""
     recovery_hashes: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), default=list)
     """Keyed hashes of the recovery codes that are left."""
+    digest_day: Mapped[int | None] = mapped_column(SmallInteger)
+    """The day of the week, 1 for Monday, on which they are mailed figures; null for never."""
+    digest_due_at: Mapped[Moment | None]
     created_at: Mapped[Created]
 
 

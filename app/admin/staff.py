@@ -14,7 +14,7 @@ from app.admin.keys import end_keys_of
 from app.admin.models import LoginLink, Staff, StaffSession
 from app.admin.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH, hash_password, is_usable
 from app.admin.rules import Role, SessionTimes, ends_keys, may_have_shops, sees_people
-from app.admin.templates import INVITATION, SIGN_IN_LINK
+from app.admin.templates import DIGEST, INVITATION, SIGN_IN_LINK
 from app.base.actor import Actor, ActorKind
 from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError, NotFound
@@ -239,6 +239,7 @@ async def remove_staff(
     await erase_messages_about(session, brand_id, about, [INVITATION, SIGN_IN_LINK])
     await session.execute(delete(LoginLink).where(*links))
     await erase_notices(session, brand_id, staff_id)
+    await erase_messages_about(session, brand_id, [staff_id], [DIGEST])
     await session.execute(delete(Staff).where(Staff.brand_id == brand_id, Staff.id == staff_id))
     await record_action(
         session, actor, AuditAction.staff_removed, ("stf", staff_id), {"role": (person.role, None)}

@@ -1,4 +1,4 @@
-"""The message templates that staff get: invitations, links that they asked for, and alarms."""
+"""The message templates that staff get: invitations, links that they asked for, alarms, figures."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -54,6 +54,26 @@ class AlarmParams:
     """The dashboard's page to act on, after `/admin`; None for the overview."""
 
 
+@dataclass(frozen=True, slots=True)
+class DigestParams:
+    """Parameters of `digest`, which is about a staff member; lines in English."""
+
+    week: str
+    score: str
+    certainty: str
+    change: str | None
+    rate: Annotated[str | None, _SENTENCES]
+    promoters: Annotated[str | None, _SENTENCES]
+    offers: Annotated[str | None, _SENTENCES]
+    orders: Annotated[str | None, _SENTENCES]
+    revenue: Annotated[str | None, _SENTENCES]
+    cost: Annotated[str | None, _SENTENCES]
+    waiting: Annotated[str, _SENTENCES]
+    """What needs somebody."""
+    page: str | None = None
+    """Of the dashboard, after `/admin`; None for the overview."""
+
+
 _LINK = TokenLink("/admin/login/", "login", LinkRow.subject)
 
 INVITATION = register(
@@ -97,6 +117,30 @@ ALARM = register(
         links={"page_link": ParamLink("/admin", "page")},
         channels=frozenset({Channel.email}),
         priority=Priority.urgent,
+        quiet_hours=frozenset(),
+        to_staff=True,
+    )
+)
+DIGEST = register(
+    TemplateSpec(
+        "digest",
+        DigestParams,
+        DigestParams(
+            week="23 Nov to 29 November 2026",
+            score="NPS, from 51 answers: 51",
+            certainty="29 to 67 with 95 % certainty",
+            change="Beside the week before: 4 more, could be chance",
+            rate="Response rate: 12.8% (51 of 400 delivered); 1.2 points more, could be chance",
+            promoters="Promoters: 32 (62.7% of the answers); 4 more, could be chance",
+            offers="Offers delivered: 30 (95 % within 2.1 s of the answer); 3 more, could be chance",
+            orders="Friends’ orders: 12 (8 approved); 2 more, could be chance",
+            revenue="Referred revenue: €960 (after refunds); €160 more",
+            cost="What it cost: €176 (€96 discounts, €80 rewards)",
+            waiting="2 unhappy customers wait for a reply.",
+        ),
+        subject_prefix="stf",
+        links={"overview_link": ParamLink("/admin", "page")},
+        channels=frozenset({Channel.email}),
         quiet_hours=frozenset(),
         to_staff=True,
     )

@@ -63,7 +63,7 @@ class AuditAction(StrEnum):
     staff_invited = "staff_invited"
     """Also where the invitation is sent once more."""
     staff_changed = "staff_changed"
-    """Their role or their shops."""
+    """Their role, their shops, or the day of their weekly mail."""
     staff_removed = "staff_removed"
     password_set = "password_set"  # the word of an action
     login_link_made = "login_link_made"

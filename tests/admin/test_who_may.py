@@ -41,6 +41,7 @@ PAGES = {
     "POST /admin/brands": SIGNED_IN,
     "GET /admin/account": SIGNED_IN,
     "POST /admin/account/password": SIGNED_IN,
+    "POST /admin/account/digest": SIGNED_IN,
     "GET /admin/account/authenticator": SIGNED_IN,
     "POST /admin/account/authenticator": SIGNED_IN,
     "POST /admin/account/authenticator/remove": SIGNED_IN,

@@ -72,7 +72,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         redirect_slashes=False,
         # It would report paths, which hold tokens.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=_own_parts if parts is None else None,
+        lifespan=_own_parts if parts is None else _given_parts,
     )
     if parts is not None:
         app.state.context = parts.context
@@ -114,10 +114,17 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     async with open_parts(settings, pools=web_pools(settings.database_pool), limits=WEB) as parts:
         app.state.context = parts.context
         yield
+        await referral_routes.finish(app)
     if settings.embedded:
         # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit
         # would run.
         stop_embedded(settings.home)
+
+
+@asynccontextmanager
+async def _given_parts(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await referral_routes.finish(app)
 
 
 def _add_operations(app: FastAPI) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Request
+from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
@@ -15,11 +16,12 @@ from app.base.web.openapi import error_pages
 from app.base.web.page_route import make_page_router
 from app.base.web.pages import not_found_page, page
 from app.brands.appearance import card_of, page_values
+from app.referrals.count_visits import NewVisit, VisitCounter
 from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
 from app.referrals.offer_texts import reader_of
 from app.referrals.progress import find_progress
 from app.referrals.share import share_url
-from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, record_visit, visitor_of
+from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, visitor_of
 
 router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]
@@ -80,7 +82,7 @@ async def show_offer(request: Request, slug: SlugPath, context: ContextDep, read
         return not_found_page(request)
     visitor = _visitor(request, context, offer, now=now)
     if is_visit(request.method, request.headers):
-        await record_visit(reading, offer, visitor, now=now)
+        get_visit_counter(request).add(NewVisit(offer.brand.id, offer.referrer_id, visitor.key), now)
     given = await find_friend_code(reading, offer, visitor, now=now) if offer.per_friend else None
     return _offer_page(context, offer, given)
 
@@ -109,6 +111,21 @@ async def give_code(request: Request, slug: SlugPath, context: ContextDep, sessi
         return RedirectResponse(f"/r/{offer.slug}", 303, {"Cache-Control": "no-store"})
     given = await give_friend_code(session, offer, _visitor(request, context, offer, now=now), now=now)
     return _offer_page(context, offer, given, is_limited=given is None)
+
+
+def get_visit_counter(request: Request) -> VisitCounter:
+    """The process's counter, created with its first visit."""
+    state = request.app.state
+    if not hasattr(state, "visit_counter"):
+        state.visit_counter = VisitCounter(state.context.reading)
+    return state.visit_counter  # type: ignore[no-any-return]  # starlette's state is untyped
+
+
+async def finish(app: Starlette) -> None:
+    """Write the visits that wait, before the process ends."""
+    counter = getattr(app.state, "visit_counter", None)
+    if counter is not None:
+        await counter.close()
 
 
 def _visitor(request: Request, context: AppContext, offer: FriendOffer, *, now: datetime) -> Visitor:

@@ -1,9 +1,10 @@
 """A friend's landing page: the offer behind a share link, and the visit that opening it is."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -40,6 +41,8 @@ _MACHINES = re.compile(
 )
 """User agents that are no person: search engines, messengers that preview a link, and checkers; a
 web address in one is that of a program's documentation."""
+_MOST_READ = 1024
+"""Characters of a user agent that are read; a browser's has some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,14 @@ class Visitor:
 
     key: bytes
     """Of their network and browser."""
-    network: bytes
+    make_network: Callable[[], bytes]
+    """Of their network alone, which only a friend's own code asks for."""
     day_began: datetime
+
+    @property
+    def network(self) -> bytes:
+        """Of their network alone."""
+        return self.make_network()
 
 
 async def find_offer(session: Session, slug: str, *, now: datetime, lock: bool = False) -> FriendOffer | None:
@@ -186,7 +195,11 @@ def is_visit(method: str, headers: Mapping[str, str]) -> bool:
         return False
     if headers.get("sec-fetch-dest", "document") != "document":
         return False
-    agent = headers.get("user-agent", "")
+    return _is_browser(headers.get("user-agent", "")[:_MOST_READ])
+
+
+@lru_cache(maxsize=1024)
+def _is_browser(agent: str) -> bool:
     return _BROWSER.match(agent) is not None and _MACHINES.search(agent) is None
 
 
@@ -196,7 +209,7 @@ def visitor_of(tokens: Tokens, offer: FriendOffer, network: str, browser: str, *
     day = now.astimezone(zone).date()
     return Visitor(
         key=tokens.visitor_key(offer.referrer_id, day, f"{network} {browser}"),
-        network=tokens.visitor_key(offer.referrer_id, day, f"network {network}"),
+        make_network=lambda: tokens.visitor_key(offer.referrer_id, day, f"network {network}"),
         day_began=datetime.combine(day, time(), tzinfo=zone),
     )
 

@@ -35,6 +35,8 @@ class AuditAction(StrEnum):
     connection_saved = "connection_saved"
     connection_removed = "connection_removed"
     orders_imported = "orders_imported"
+    sync_requested = "sync_requested"
+    """A shop's orders are to be read from its platform; the subject is the shop."""
     provider_saved = "provider_saved"
     provider_removed = "provider_removed"
     alarms_changed = "alarms_changed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from app.cli.shop_settings import read_pairs
 if TYPE_CHECKING:
     from app.base.context import AppContext
     from app.brands.rules import AddressForm, Platform
+    from app.platforms.new_shop import NewShop
 
 Slug = Annotated[str, typer.Argument(help="Letters a-z, digits and dashes.")]
 Name = Annotated[str, typer.Option(help="As customers know it.")]
@@ -94,22 +94,6 @@ def change_domains(
     console.print_json({"brand": slug, "domains": console.with_context(work)})
 
 
-@dataclass(frozen=True, slots=True)
-class _NewShop:
-    """The options of `shop add`."""
-
-    slug: str
-    name: str
-    brand: str | None
-    platform: Platform
-    webhook_secret: str | None
-    currency: str
-    time_zone: str | None
-    locale: str | None
-    url: str | None
-    settings: dict[str, str]
-
-
 @console.shop.command("add")
 def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
     slug: Slug,
@@ -134,13 +118,13 @@ def add_shop(  # noqa: PLR0913, PLR0917  # each is an option of the command
 ) -> None:
     """Create a shop; prints its webhook URLs, and its secret where one was generated."""
     webhook_secret = _webhook_secret(webhook_secret, webhook_secret_stdin)
+    from app.platforms.new_shop import NewShop
+
     settings = read_pairs(setting or ())
-    new = _NewShop(
-        slug, name, brand, _platform(platform), webhook_secret, currency, time_zone, locale, url, settings
-    )
+    new = NewShop(slug, name, _platform(platform), currency, time_zone, locale, url, webhook_secret, settings)
 
     async def work(context: AppContext) -> dict[str, object]:
-        return await _create_shop(context, new)
+        return await _create_shop(context, brand, new)
 
     console.print_json(console.with_context(work))
 
@@ -177,37 +161,20 @@ def _platform(name: str) -> Platform:
         ) from None
 
 
-async def _create_shop(context: AppContext, new: _NewShop) -> dict[str, object]:
+async def _create_shop(context: AppContext, brand: str | None, new: NewShop) -> dict[str, object]:
     """Create the shop, and its brand where none is given; returns what the command prints."""
     from app.base.actor import cli_actor
     from app.brands import add, find
-    from app.platforms.default_reward import settle_default_reward
-    from app.platforms.shop_settings import new_settings
+    from app.platforms.new_shop import create_shop, hook_urls
 
     zone, locale = new.time_zone or "UTC", new.locale or "en"
     async with context.sessions.begin() as session:
-        if new.brand:
-            owner = await find.find_brand(session, new.brand)
+        if brand:
+            owner = await find.find_brand(session, brand)
         else:
             owner = await add.add_brand(session, new.slug, name=new.name, time_zone=zone, locale=locale)
-        shop, secret = await add.add_shop(
-            session,
-            context.tokens,
-            owner,
-            new.slug,
-            name=new.name,
-            actor=cli_actor(owner.id),
-            platform=new.platform,
-            webhook_secret=new.webhook_secret,
-            currency=new.currency,
-            time_zone=new.time_zone,
-            locale=new.locale,
-            url=new.url,
-            platform_settings=new_settings(new.platform, new.settings),
-        )
-        await settle_default_reward(session, owner.id)
-    base = f"{context.settings.public_url}/hooks/{shop.slug}"
-    hooks = {name: f"{base}/{name}" for name in dict.fromkeys(("checkout", new.platform.value))}
+        shop, secret = await create_shop(session, context.tokens, owner, new, actor=cli_actor(owner.id))
+    hooks = hook_urls(context.settings.public_url, shop.slug, new.platform)
     result: dict[str, object] = {"brand": owner.slug, "shop": shop.slug, "hooks": hooks}
     return result if new.webhook_secret else result | {"webhook_secret": secret}
 

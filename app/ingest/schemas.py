@@ -10,8 +10,32 @@ from sqlalchemy import Row
 from app.base.ids import public_id
 from app.base.masking import without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
+from app.ingest.backfill_models import ShopSync
 from app.ingest.models import DataRequest, Delivery
 from app.ingest.rules import DeliveryStatus
+
+
+class SyncShape(ApiModel):
+    """Where the reading of a shop's orders from its platform stands."""
+
+    shop: str
+    since: datetime = Field(description="Orders that were changed then or later are read.")
+    history: bool = Field(description="Whether orders that are new are from before the start.")
+    orders: int = Field(description="Read so far; of these the next three.")
+    new: int
+    known: int
+    failed: int = Field(description="Kept as failed deliveries, each with its reason.")
+    problem: str | None = Field(description="Why it does not go on now, in a sentence.")
+    started_at: datetime
+    finished_at: datetime | None = Field(description="Null while it is not finished.")
+    due_at: datetime = Field(description="When the workers go on, or begin the next one.")
+
+    @classmethod
+    def of(cls, shop: str, row: ShopSync) -> Self:
+        """The schema of a synchronisation; `shop` is the shop's slug."""
+        names = ("since", "history", "orders", "new", "known", "failed", "problem")
+        times = ("started_at", "finished_at", "due_at")
+        return cls(shop=shop, **{name: getattr(row, name) for name in (*names, *times)})
 
 
 class DeliveryRow(RowModel):

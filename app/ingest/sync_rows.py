@@ -15,6 +15,7 @@ from app.ingest.backfill_models import ShopSync
 from app.platforms.models import ShopConnection
 from app.platforms.rules import next_check
 
+SWEEP_NAME = "sync"
 LEASE = timedelta(minutes=2)
 """Longer than a page may take. One that a process began and never finished is free after this."""
 NIGHTLY_DAYS = 2

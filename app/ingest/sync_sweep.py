@@ -11,11 +11,10 @@ from app.base.turns import Sweep
 from app.brands.models import Shop
 from app.ingest.backfill_models import ShopSync
 from app.ingest.sync import sync_due
-from app.ingest.sync_rows import claim_due, ensure_row
+from app.ingest.sync_rows import SWEEP_NAME, claim_due, ensure_row
 from app.platforms.models import ShopConnection
 from app.platforms.registry import PLATFORMS
 
-SWEEP_NAME = "sync"
 EVERY_SECONDS = 60
 TURN_SECONDS = 20.0
 """How long one turn of a brand may take."""

@@ -88,12 +88,13 @@ async def system_report(session: AsyncSession, brand_id: int, *, now: datetime) 
         oldest_message_at=oldest_message,
         messages_stuck=late + (await session.scalar(sending) or 0),
         messages_in_review=await session.scalar(in_review) or 0,
-        shops=await _shops(session, brand_id),
+        shops=await shop_deliveries(session, brand_id),
         circuits=await _circuits(session, brand_id),
     )
 
 
-async def _shops(session: AsyncSession, brand_id: int) -> list[ShopDeliveries]:
+async def shop_deliveries(session: AsyncSession, brand_id: int) -> list[ShopDeliveries]:
+    """Each shop with its last delivery, by the brand's latest ones alone."""
     latest = (
         select(Delivery.shop_id, Delivery.received_at)
         .where(Delivery.brand_id == brand_id)

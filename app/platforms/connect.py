@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
@@ -18,6 +20,7 @@ from app.brands.models import Shop
 from app.platforms.calls import open_platform_session
 from app.platforms.check import CALL_SECONDS, connected_shop, load_targets
 from app.platforms.connections import save_connection
+from app.platforms.models import ShopConnection
 from app.platforms.protocol import Connection
 from app.platforms.registry import adapter_of
 
@@ -78,6 +81,23 @@ async def connect_shop(
     secret = adapter_of(shop.platform).webhook_secret(connection)
     if secret is not None:
         await exchange_secret(session, tokens, shop, actor=actor, webhook_secret=secret)
+    await due.wake(session, SWEEP_NAME)
+
+
+async def request_check(session: AsyncSession, brand_id: int, shop_id: UUID, *, now: datetime) -> None:
+    """Have the sweep check the shop's connection at once, and register what is missing.
+
+    Until then `checked_at` is None. Raises `AppError` (`not_connected`).
+    """
+    asked = await session.execute(
+        update(ShopConnection)
+        .where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
+        .values(check_due_at=now, checked_at=None)
+        .returning(ShopConnection.shop_id)
+        .execution_options(synchronize_session=False)
+    )
+    if asked.first() is None:
+        raise AppError("not_connected", "The shop is not connected to its platform.", status=404)
     await due.wake(session, SWEEP_NAME)
 
 

@@ -28,7 +28,8 @@ class ShopConnection(Base):
     check_due_at: Mapped[Moment]
     """When the connection is checked next; while a check runs, when it is made again."""
     checked_at: Mapped[Moment | None]
-    """The last check; None before the first one of these credentials."""
+    """The last check; None before the first one of these credentials, and from when somebody asks
+    for another one until it is made."""
     problems: Mapped[list[str]] = mapped_column(default=list)
     """What the last check found, in sentences; `notes` and `webhooks` too."""
     notes: Mapped[list[str]] = mapped_column(default=list)

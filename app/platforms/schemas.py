@@ -8,7 +8,43 @@ from pydantic import Field
 
 from app.base.schemas import ApiModel
 from app.brands.models import Shop
+from app.brands.schemas import ShopShape
 from app.platforms.models import ShopConnection
+from app.platforms.protocol import PlatformAdapter
+
+
+class CreatedShop(ShopShape):
+    """A shop that was just added, with where it delivers to."""
+
+    hooks: dict[str, str] = Field(description="By platform, where deliveries come to.")
+    webhook_secret: str | None = Field(
+        description="Signs its deliveries; shown this once. Null where it was given."
+    )
+
+
+class PlatformShape(ApiModel):
+    """What a platform can do in a shop that is connected."""
+
+    platform: str
+    account_hint: str = Field(description="How a shop's account looks; empty where it is not called.")
+    credentials: list[list[str]] = Field(description="The names of what a connection needs: one of these.")
+    publishes_codes: bool = Field(description="Whether codes are put into the shop's own cart.")
+    lists_orders: bool = Field(description="Whether its orders can be read, so that none is missed.")
+    credit: str | None = Field(description="How it holds credit: `account`, `coupon`, or null for not.")
+    settings: list[str] = Field(description="The names of what a shop may set of it.")
+
+    @classmethod
+    def of(cls, name: str, adapter: PlatformAdapter) -> Self:
+        """The schema of a platform."""
+        return cls(
+            platform=name,
+            account_hint=adapter.account_hint,
+            credentials=[list(each) for each in adapter.credentials],
+            publishes_codes=adapter.publishes_codes,
+            lists_orders=adapter.lists_orders,
+            credit=adapter.credit,
+            settings=list(adapter.settings.model_fields),
+        )
 
 
 class ConnectionShape(ApiModel):
@@ -19,7 +55,7 @@ class ConnectionShape(ApiModel):
     account: str
     credentials: list[str] = Field(description="Their names; what they are is never shown.")
     connected_at: datetime
-    checked_at: datetime | None = Field(description="Null until the first check, within seconds.")
+    checked_at: datetime | None = Field(description="Null while a check is awaited, for seconds.")
     webhooks: list[str] = Field(description="The topics that the platform delivers to us.")
     problems: list[str] = Field(description="What is missing, and where to correct it.")
     notes: list[str] = Field(description="What to know or to set by hand.")

@@ -19,6 +19,7 @@ from app.admin.api import (
     providers,
     referrers,
     responses,
+    shops,
     spending,
     staff,
     surveys,
@@ -31,6 +32,7 @@ from app.base.web.prefix_router import PrefixRouter
 PARTS = (
     brand,
     brand_images,
+    shops,
     connections,
     providers,
     programme,

@@ -8,21 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
+from app.admin.api.shops import find_own_shop
 from app.admin.auth import Administrator
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
+from app.admin.shop_connections import connection_shapes
 from app.base import clock
-from app.base.actor import Actor
 from app.base.context import AppContext
 from app.base.errors import NotFound
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
-from app.brands.find import find_shop
 from app.brands.models import Shop
-from app.platforms.connect import connect_shop, remove_webhooks, try_connection
-from app.platforms.connections import load_connections, load_row, remove_connection
+from app.platforms.connect import connect_shop, remove_webhooks, request_check, try_connection
+from app.platforms.connections import remove_connection
 from app.platforms.schemas import ConnectionShape
-from app.referrals.code_findings import find_code_problems
 
 router = APIRouter(tags=["brand"], route_class=ApiRoute)
 
@@ -43,7 +42,7 @@ async def show_connection(
     shop: Plain, caller: Administrator, context: ContextDep, session: SessionDep
 ) -> ConnectionShape:
     """The shop's connection, with what its last check found."""
-    return await _shape(session, context, await _find(session, caller, shop))
+    return await _shape(session, context, await find_own_shop(session, caller, shop))
 
 
 @router.put("/shops/{shop}/connection", response_model=ConnectionShape, responses=problems(404, 409, 413))
@@ -56,7 +55,7 @@ async def connect(
     `checked_at`, `webhooks` and `problems` of the connection show it.
     """
     async with context.sessions() as session:
-        found = await _find(session, caller, shop)
+        found = await find_own_shop(session, caller, shop)
         stored = await write.find_stored(session, caller)
     if stored is not None:
         return stored
@@ -71,6 +70,23 @@ async def connect(
     return await write.run(caller, act)
 
 
+@router.post("/shops/{shop}/connection/check", response_model=ConnectionShape, responses=problems(404))
+async def check(
+    shop: Plain, caller: Administrator, context: ContextDep, write: IdempotentWriteDep
+) -> JSONResponse:
+    """Check the connection again, and register what is missing, within seconds of the response.
+
+    `checked_at` is null until that is done.
+    """
+
+    async def act() -> WriteResult:
+        found = await find_own_shop(write.session, caller, shop)
+        await request_check(write.session, caller.brand_id, found.id, now=clock.now())
+        return WriteResult(await _shape(write.session, context, found))
+
+    return await write.run(caller, act)
+
+
 @router.delete("/shops/{shop}/connection", response_model=ConnectionShape, responses=problems(404))
 async def disconnect(
     shop: Plain, caller: Administrator, context: ContextDep, write: IdempotentWriteDep
@@ -81,7 +97,7 @@ async def disconnect(
     is removed all the same.
     """
     async with context.sessions() as session:
-        found = await _find(session, caller, shop)
+        found = await find_own_shop(session, caller, shop)
         stored = await write.find_stored(session, caller)
     if stored is not None:
         return stored
@@ -97,19 +113,9 @@ async def disconnect(
     return await write.run(caller, act)
 
 
-async def _find(session: AsyncSession, caller: Actor, slug: str) -> Shop:
-    """The shop of the caller's brand. Raises `NotFound`, also for one of another brand."""
-    found = await find_shop(session, slug)
-    if found is None or found[0].id != caller.brand_id:
-        raise NotFound
-    return found[1]
-
-
 async def _shape(session: AsyncSession, context: AppContext, shop: Shop) -> ConnectionShape:
     """The connection as it is shown. Raises `NotFound` where the shop has none."""
-    row = await load_row(session, shop.brand_id, shop.id)
-    if row is None:
+    shapes = await connection_shapes(session, context.tokens, [shop])
+    if shop.slug not in shapes:
         raise NotFound("The shop is not connected to its platform.")
-    connections = await load_connections(session, context.tokens, shop.brand_id, [shop.id])
-    codes = await find_code_problems(session, shop.brand_id, [shop.id])
-    return ConnectionShape.of(shop, row, connections[shop.id].credentials, codes.get(shop.id, ()))
+    return shapes[shop.slug]

@@ -18,6 +18,7 @@ ACTION_NAMES = {
     AuditAction.connection_saved: N_("connected a shop"),
     AuditAction.connection_removed: N_("disconnected a shop"),
     AuditAction.orders_imported: N_("imported orders"),
+    AuditAction.sync_requested: N_("asked for a shop’s orders to be read"),
     AuditAction.provider_saved: N_("saved a provider’s account"),
     AuditAction.provider_removed: N_("removed a provider’s account"),
     AuditAction.alarms_changed: N_("changed the alarms"),

@@ -3,12 +3,14 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.resources import Resource
-from app.admin.rows import CODES, ORDERS, REDEMPTIONS, RESPONSES, REWARDS
+from app.admin.rows import CODES, ORDERS, REDEMPTIONS, REFERRERS, RESPONSES, REWARDS
 from app.base import clock, money
+from app.base.actor import Actor
+from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.base.schemas import ApiModel, RowModel
 from app.brands.models import Brand
@@ -60,14 +62,14 @@ class PersonSummary(ApiModel):
 
 
 async def person_summary(
-    session: AsyncSession, context: AppContext, brand: Brand, customer_id: UUID, *, pii: bool
+    session: AsyncSession, context: AppContext, brand: Brand, caller: Actor, customer_id: UUID
 ) -> PersonSummary:
-    """The summary of a customer who exists; about eight queries."""
+    """The summary of a customer who exists, of the caller's shops alone; about eight queries."""
     referrers = select(Referrer.id).where(Referrer.brand_id == brand.id, Referrer.customer_id == customer_id)
 
     async def latest(resource: Resource[M], condition: ColumnElement[bool]) -> list[M]:
-        query = resource.rows(brand.id).where(condition).order_by(resource.key.desc()).limit(MOST)
-        return [resource.shape(row, pii=pii) for row in await session.execute(query)]
+        query = resource.visible(caller).where(condition).order_by(resource.key.desc()).limit(MOST)
+        return [resource.shape(row, pii=caller.sees_people) for row in await session.execute(query)]
 
     return PersonSummary(
         reach=await _reach(session, context, brand, customer_id),
@@ -76,8 +78,8 @@ async def person_summary(
         codes=await latest(CODES, Code.referrer_id.in_(referrers)),
         redemptions=await latest(REDEMPTIONS, Redemption.referrer_id.in_(referrers)),
         rewards=await latest(REWARDS, Reward.referrer_id.in_(referrers)),
-        credits=await _credits(session, brand.id, customer_id),
-        friends=await _friends(session, brand.id, referrers),
+        credits=await _credits(session, caller, customer_id),
+        friends=await _friends(session, caller, referrers),
     )
 
 
@@ -89,22 +91,29 @@ async def _reach(session: AsyncSession, context: AppContext, brand: Brand, custo
     ]
 
 
-async def _credits(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[BalanceShape]:
-    """As the checkout API has them now; none for somebody who has no share link."""
-    owner = await find_owner(session, brand_id, customer_id=customer_id)
+async def _credits(session: AsyncSession, caller: Actor, customer_id: UUID) -> list[BalanceShape]:
+    """As the checkout API has them now; none for somebody who has no share link.
+
+    Credit is the brand's, so who is limited to some shops sees that of their referrers alone.
+    """
+    owner = await find_owner(session, caller.brand_id, customer_id=customer_id)
     if owner is None or owner.referrer_id is None:
         return []
-    balances = await find_balances(session, brand_id, owner.referrer_id, now=clock.now())
+    seen = REFERRERS.visible(caller).where(Referrer.id == owner.referrer_id)
+    if caller.shops is not None and (await session.execute(seen)).first() is None:
+        return []
+    balances = await find_balances(session, caller.brand_id, owner.referrer_id, now=clock.now())
     return [BalanceShape.of(balance, currency) for currency, balance in balances.items()]
 
 
-async def _friends(session: AsyncSession, brand_id: int, referrers: Any) -> list[FriendsRevenue]:
+async def _friends(session: AsyncSession, caller: Actor, referrers: Any) -> list[FriendsRevenue]:
     left = func.sum(func.greatest(0, Order.total - Order.refunded)).filter(Order.cancelled_at.is_(None))
     found = await session.execute(
         select(Order.currency, func.count(), func.coalesce(left, 0))
         .join(Redemption, (Redemption.brand_id == Order.brand_id) & (Redemption.order_id == Order.id))
         .where(
-            Redemption.brand_id == brand_id,
+            Redemption.brand_id == caller.brand_id,
+            true() if caller.shops is None else in_ids(Order.shop_id, sorted(caller.shops)),
             Redemption.referrer_id.in_(referrers),
             Redemption.status.in_(
                 (RedemptionStatus.pending, RedemptionStatus.in_review, RedemptionStatus.approved)

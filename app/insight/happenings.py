@@ -1,12 +1,16 @@
 """The person whose timeline is read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from app.base.batch import in_ids
 from app.base.tokens import Tokens
 from app.customers.models import Customer
 
@@ -23,6 +27,12 @@ class Person:
     language: str
     zone: ZoneInfo
     """Of days in sentences: the brand's."""
+    shops: Collection[UUID] | None = None
+    """Those whose happenings are read; None for every shop."""
+
+    def sees(self, shop_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+        """The condition that a row is of one of the shops."""
+        return true() if self.shops is None else in_ids(shop_id, sorted(self.shops))
 
 
 def rows_of(person: Person, table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

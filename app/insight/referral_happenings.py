@@ -17,6 +17,7 @@ from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import REASON_WORDS, CodeKind
 from app.referrals.visit_models import Visit
 from app.referrals.withheld_models import WithheldOffer
+from app.surveys.models import Survey
 
 MOST_VISITS = 200
 """A link may have thousands of visits, and give as many codes; only the latest are listed."""
@@ -35,7 +36,11 @@ def _shown_code(code: str, person: Person) -> str:
 async def codes(person: Person) -> list[TimelineEntry]:
     """Codes that the customer got, and how these ended."""
     happened = []
-    codes = select(Code).join(Referrer, _owns(Code)).where(*rows_of(person, Referrer))
+    codes = (
+        select(Code)
+        .join(Referrer, _owns(Code))
+        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
+    )
     friends = Code.kind == CodeKind.friend
     latest = codes.where(friends).order_by(Code.id.desc()).limit(MOST_VISITS)
     own = (await person.session.scalars(codes.where(not_(friends)))).all()
@@ -52,7 +57,9 @@ async def codes(person: Person) -> list[TimelineEntry]:
                     code=shown,
                 )
             )
-    revoked = select(Referrer.revoked_at).where(*rows_of(person, Referrer), Referrer.revoked_at.is_not(None))
+    revoked = select(Referrer.revoked_at).where(
+        *rows_of(person, Referrer), person.sees(Referrer.shop_id), Referrer.revoked_at.is_not(None)
+    )
     ends = await person.session.scalars(revoked)
     return happened + [
         TimelineEntry(
@@ -65,7 +72,12 @@ async def codes(person: Person) -> list[TimelineEntry]:
 
 async def withheld_offers(person: Person) -> list[TimelineEntry]:
     """Why they were not given an offer, or not told of it."""
-    found = await person.session.scalars(select(WithheldOffer).where(*rows_of(person, WithheldOffer)))
+    query = select(WithheldOffer).where(*rows_of(person, WithheldOffer))
+    if person.shops is not None:
+        query = query.join(
+            Survey, (Survey.brand_id == WithheldOffer.brand_id) & (Survey.id == WithheldOffer.survey_id)
+        ).where(person.sees(Survey.shop_id))
+    found = await person.session.scalars(query)
     return [
         TimelineEntry(
             at=it.at,
@@ -83,7 +95,7 @@ async def visits(person: Person) -> list[TimelineEntry]:
     latest = (
         select(Visit.at)
         .join(Referrer, _owns(Visit))
-        .where(*rows_of(person, Referrer))
+        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
         .order_by(Visit.id.desc())
         .limit(MOST_VISITS)
     )
@@ -106,6 +118,7 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
         .where(
             Redemption.brand_id == person.brand_id,
             or_(Referrer.customer_id == customer_id, Redemption.friend_id == customer_id),
+            person.sees(Order.shop_id),
         )
     )
     happened = []
@@ -138,7 +151,9 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
 async def rewards(person: Person) -> list[TimelineEntry]:
     """Their rewards for friends' orders."""
     found = await person.session.scalars(
-        select(Reward).join(Referrer, _owns(Reward)).where(*rows_of(person, Referrer))
+        select(Reward)
+        .join(Referrer, _owns(Reward))
+        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
     )
     return [
         TimelineEntry(

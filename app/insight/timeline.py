@@ -5,7 +5,7 @@ comment, the customer's own words, is shown whole to those who see personal fiel
 without addresses.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -39,11 +39,14 @@ async def timeline(
     *,
     pii: bool = False,
     language: str = SOURCE,
+    shops: Collection[UUID] | None = None,
 ) -> list[TimelineEntry]:
     """Everything about one person, oldest first; empty for a person who does not exist.
 
-    About a dozen queries, whatever happened. Comments, sources, codes and reasons come as they were
-    written with `pii`, otherwise without addresses and names; sentences are in `language`.
+    With `shops` it is what happened in these alone, besides what is the brand's: consents,
+    suppressions and an erasure. About a dozen queries, whatever happened. Comments, sources, codes
+    and reasons come as they were written with `pii`, otherwise without addresses and names;
+    sentences are in `language`.
     """
     customer = await session.scalar(
         select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
@@ -51,7 +54,7 @@ async def timeline(
     if customer is None:
         return []
     zone = zone_or(await session.scalar(select(Brand.time_zone).where(Brand.id == brand_id)), "UTC")
-    person = Person(session, tokens, brand_id, customer, pii, language, zone)
+    person = Person(session, tokens, brand_id, customer, pii, language, zone, shops)
     parts: list[Callable[[Person], Awaitable[list[TimelineEntry]]]] = [
         _known,
         _orders,
@@ -123,7 +126,9 @@ async def _suppressions(person: Person) -> list[TimelineEntry]:
 
 
 async def _orders(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(select(Order).where(*rows_of(person, Order)))
+    found = await person.session.scalars(
+        select(Order).where(*rows_of(person, Order), person.sees(Order.shop_id))
+    )
     return [
         TimelineEntry(
             at=it.placed_at,
@@ -145,7 +150,7 @@ async def _facts(person: Person) -> list[TimelineEntry]:
             & (Order.shop_id == OrderFact.shop_id)
             & (Order.external_id == OrderFact.order_external_id),
         )
-        .where(*rows_of(person, Order))
+        .where(*rows_of(person, Order), person.sees(Order.shop_id))
     )
     return [
         TimelineEntry(
@@ -162,7 +167,7 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(Survey, Order.number)
         .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
-        .where(*rows_of(person, Survey))
+        .where(*rows_of(person, Survey), person.sees(Survey.shop_id))
     )
     happened = []
     for it, number in found:
@@ -187,7 +192,9 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
 
 
 async def _messages(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(select(Message).where(*rows_of(person, Message)))
+    found = await person.session.scalars(
+        select(Message).where(*rows_of(person, Message), person.sees(Message.shop_id))
+    )
     return [
         TimelineEntry(
             at=it.sent_at or it.due_at,
@@ -207,7 +214,7 @@ async def _attempts(person: Person) -> list[TimelineEntry]:
     found = await person.session.execute(
         select(Attempt, Message.template)
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(*rows_of(person, Message))
+        .where(*rows_of(person, Message), person.sees(Message.shop_id))
     )
     return [
         TimelineEntry(
@@ -228,7 +235,7 @@ async def _provider_events(person: Person) -> list[TimelineEntry]:
             Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
         )
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(*rows_of(person, Message))
+        .where(*rows_of(person, Message), person.sees(Message.shop_id))
     )
     return [
         TimelineEntry(
@@ -242,7 +249,11 @@ async def _provider_events(person: Person) -> list[TimelineEntry]:
 
 
 async def _responses(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(select(Response).where(*rows_of(person, Response)))
+    found = await person.session.scalars(
+        select(Response)
+        .join(Survey, (Survey.brand_id == Response.brand_id) & (Survey.id == Response.survey_id))
+        .where(*rows_of(person, Response), person.sees(Survey.shop_id))
+    )
     return [
         TimelineEntry(
             at=it.answered_at,

@@ -174,11 +174,17 @@ async def test_who_is_limited_to_shops_sees_their_people_alone(context, brand, s
     await ours.answer(10, answered_at=clock.now(), comment="Lovely mug")
     for _ in range(2):
         await theirs.answer(3, answered_at=clock.now(), comment="A broken lamp")
+    own = await ours.order(people[0], number="#7")
+    await theirs.answer(2, customer=people[0], comment="Theirs alone", order={"number": "#666"})
+    await theirs.redemption(await theirs.code(people[0].id), number="#667")
     await session.commit()
     async with browser_of(app) as client:
         await client.post(await link_for(context, brand, Role.support, "zoe@example.com", shops=[shop.slug]))
         pages = [await client.get(f"/admin/customers/{public_id('cus', person.id)}") for person in people]
         assert [page.status_code for page in pages] == [200, 404]
+        assert own.number in pages[0].text
+        for hidden in ("Theirs alone", "#666", "#667", "CODE", "€72", "€10"):
+            assert hidden not in pages[0].text, "what one person did in another shop"
         shown = (await client.get("/admin")).text
         assert "NPS of Acme" in shown
         assert "1 answer<" in shown

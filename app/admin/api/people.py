@@ -71,7 +71,14 @@ async def show_customer(
     """
     customer_id = parse_public_id("cus", id)
     customer = await get_row(session, caller, CUSTOMERS, customer_id)
-    happened = await timeline(session, context.tokens, caller.brand_id, customer_id, pii=caller.sees_people)
+    happened = await timeline(
+        session,
+        context.tokens,
+        caller.brand_id,
+        customer_id,
+        pii=caller.sees_people,
+        shops=caller.shops,
+    )
     return CustomerDetail.of(customer, happened)
 
 
@@ -86,7 +93,7 @@ async def show_customer_summary(
     customer_id = parse_public_id("cus", id)
     await get_row(session, caller, CUSTOMERS, customer_id)
     brand = await load_brand(session, caller.brand_id)
-    return await person_summary(session, context, brand, customer_id, pii=caller.sees_people)
+    return await person_summary(session, context, brand, caller, customer_id)
 
 
 @router.get("/customers/{id}/export", response_model_exclude_unset=True, responses=problems(404))

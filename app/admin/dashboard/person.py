@@ -32,8 +32,10 @@ async def show_person(id: str, frame: ForViewer) -> Response:  # noqa: A002  # t
     pii = frame.sees_people
     wanted = frame.request.query_params.get("show", Show.everything)
     show = Show(wanted) if wanted in set(Show) else Show.everything
-    happened = await timeline(frame.session, frame.context.tokens, frame.brand.id, customer_id, pii=pii)
-    summary = await person_summary(frame.session, frame.context, frame.brand, customer_id, pii=pii)
+    happened = await timeline(
+        frame.session, frame.context.tokens, frame.brand.id, customer_id, pii=pii, shops=frame.staff.shops
+    )
+    summary = await person_summary(frame.session, frame.context, frame.brand, frame.staff.actor, customer_id)
     values = {
         "person": person,
         "name": _name_of(person),

@@ -2,6 +2,7 @@
 
 from app.admin import alarm_models as alarms
 from app.admin import erase as admin_erase
+from app.admin import export_models as list_exports
 from app.admin import models as admin
 from app.admin import templates as admin_templates
 from app.base import audit
@@ -63,6 +64,7 @@ DISTRIBUTED = frozenset(
         "former_references",
         "idempotency_keys",
         "ledger_entries",
+        "list_exports",
         "login_links",
         "messages",
         "order_facts",
@@ -122,6 +124,7 @@ __all__ = [
     "figures",
     "ingest",
     "ledger",
+    "list_exports",
     "messaging",
     "orders",
     "placements",

@@ -1,176 +1,71 @@
-"""Lists as CSV: streamed, and safe to open in a spreadsheet."""
+"""A list as a file: streamed by parts, with its progress and an end that proves it whole."""
 
-import csv
-import io
-import re
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from operator import attrgetter
 from uuid import UUID
 
-from app.admin.resources import Resource
-from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REFERRERS, RESPONSES
+from sqlalchemy import Update, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.export_filters import ChosenRows, ExportFilters, choose_rows
+from app.admin.export_formats import FileWriter, file_writer
+from app.admin.export_lists import EXPORTS
+from app.admin.export_models import ListExport
+from app.admin.export_rules import ExportFormat, ExportName
+from app.admin.reads import record_export
+from app.base import clock
 from app.base.actor import Actor
 from app.base.context import AppContext
 from app.base.db import allow_long_reading
+from app.base.log import logger
 from app.base.schemas import RowModel
+from app.brands.models import Brand
+
+log = logger(__name__)
 
 _CHUNK = 1000
-_FORMULA = re.compile(r"(^|[;\t\r\n])([\s\"']*)(?=[=+\-@|%\uff1d\uff0b\uff0d\uff20])")
-"""What begins a formula at the start of a cell. Excel splits at semicolons in many countries, and
-programs at tabs and line breaks, so these start one too. Full-width signs count as the others."""
-_BROKEN_START = re.compile(r"[\t\r\n]")
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it Excel reads UTF-8 as the machine's old encoding."""
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
-
-class ExportName(StrEnum):
-    """The lists that can be exported as CSV."""
-
-    responses = "responses"
-    referrers = "referrers"
-    codes = "codes"
-    redemptions = "redemptions"
-    ledger = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """A list and its columns: fields of its rows, `discount.kind` for a field of a field."""
+class StartedExport:
+    """An export that is recorded and may be streamed."""
 
-    resource: Resource[RowModel]
-    columns: Sequence[str]
-
-
-EXPORTS = {
-    ExportName.responses: Export(
-        RESPONSES,
-        [
-            "id",
-            "answered_at",
-            "score",
-            "band",
-            "comment",
-            "channel",
-            "testimonial_consent",
-            "customer",
-            "order",
-            "survey",
-            "changes",
-            "state",
-            "tags",
-        ],
-    ),
-    ExportName.referrers: Export(
-        REFERRERS,
-        [
-            "id",
-            "created_at",
-            "customer",
-            "email",
-            "name",
-            "slug",
-            "shop",
-            "survey",
-            "codes",
-            "visits",
-            "redemptions",
-            "approved",
-            "revoked_at",
-            "friends",
-            "orders",
-            "revenue",
-            "cost",
-            "profit",
-            "currency",
-            "last_order_at",
-        ],
-    ),
-    ExportName.codes: Export(
-        CODES,
-        [
-            "id",
-            "created_at",
-            "code",
-            "kind",
-            "parent",
-            "referrer",
-            "status",
-            "uses",
-            "max_uses",
-            "expires_at",
-            "discount.kind",
-            "discount.value",
-            "discount.currency",
-            "minimum_subtotal",
-        ],
-    ),
-    ExportName.redemptions: Export(
-        REDEMPTIONS,
-        [
-            "id",
-            "created_at",
-            "code",
-            "referrer",
-            "friend",
-            "order",
-            "order_number",
-            "amount_off",
-            "currency",
-            "status",
-            "reason",
-            "hold_until",
-            "approved_at",
-            "reversed_at",
-        ],
-    ),
-    ExportName.ledger: Export(
-        LEDGER,
-        [
-            "id",
-            "occurred_at",
-            "posted_on",
-            "transaction",
-            "account",
-            "amount",
-            "currency",
-            "cause.kind",
-            "cause.id",
-            "referrer",
-            "transaction_key",
-        ],
-    ),
-}
+    id: UUID
+    caller: Actor
+    rows: ChosenRows
+    writer: FileWriter
 
 
-def cell(value: object) -> str:
-    """A value as the text of a cell: times in UTC with `Z`, lists with commas.
+async def start_export(
+    session: AsyncSession,
+    caller: Actor,
+    brand: Brand,
+    name: ExportName,
+    made: ExportFormat,
+    filters: ExportFilters,
+) -> StartedExport:
+    """Record that the caller takes a list, also in the audit log. Raises as `choose_rows`."""
+    rows = await choose_rows(session, caller, brand, name, filters)
+    export = ListExport(
+        brand_id=brand.id,
+        name=name,
+        format=made,
+        filters=filters.stored(),
+        people=caller.sees_people,
+        actor_kind=caller.kind,
+        actor_id=caller.id,
+        advanced_at=clock.now(),
+    )
+    session.add(export)
+    await session.flush()
+    await record_export(session, caller, name, made, filters.stored())
+    writer = file_writer(made, EXPORTS[name].columns, with_end=filters.end)
+    return StartedExport(export.id, caller, rows, writer)
 
-    An apostrophe stands before whatever a spreadsheet would take for a formula, also after a
-    semicolon, a tab or a line break inside the text; plain numbers have none.
-    """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return str(value).lower()
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case list():
-            text = ", ".join(str(each) for each in value)
-        case _:
-            text = str(value)
-    if _NUMBER.fullmatch(text):
-        return text
-    inert = _FORMULA.sub(lambda found: f"{found[1]}'{found[2]}", text)
-    return f"'{inert}" if _BROKEN_START.match(inert) else inert
 
-
-async def csv_lines(context: AppContext, caller: Actor, export: Export) -> AsyncIterator[str]:
-    """What the caller may see of the list, oldest first, 1,000 lines at a time.
+async def export_parts(context: AppContext, export: StartedExport) -> AsyncIterator[bytes]:
+    """What the caller may see of the list, oldest first, 1,000 rows at a time.
 
     Any number of rows fits in memory.
 
@@ -178,39 +73,67 @@ async def csv_lines(context: AppContext, caller: Actor, export: Export) -> Async
     holds no connection. The first part is read at once, so that a database that is away is an error
     rather than an empty list.
     """
-    parts = _parts(context, caller, export)
+    parts = _parts(context, export)
     first = await anext(parts)
 
-    async def lines() -> AsyncIterator[str]:
+    async def whole() -> AsyncIterator[bytes]:
         yield first
         async for part in parts:
             yield part
 
-    return lines()
+    return whole()
 
 
-async def _parts(context: AppContext, caller: Actor, export: Export) -> AsyncIterator[str]:
-    resource = export.resource
-    fields = attrgetter(*export.columns)
-    lines = [[column.replace(".", "_") for column in export.columns]]
-    query = resource.visible(caller).order_by(resource.key).limit(_CHUNK)
+async def _parts(context: AppContext, export: StartedExport) -> AsyncIterator[bytes]:
+    digest, count = hashlib.sha256(), 0
+    start = export.writer.head()
+    try:
+        async for rows, is_last in _chunks(context, export):
+            count += len(rows)
+            part = (start + export.writer.rows(rows)).encode()
+            digest.update(part)
+            start = ""
+            yield part + (export.writer.end(count, digest.hexdigest()).encode() if is_last else b"")
+    except Exception:
+        await _note(context, export, failed_at=clock.now())
+        raise
+    # Only now has the last part left.
+    await _note(context, export, finished_at=clock.now())
+
+
+async def _chunks(context: AppContext, export: StartedExport) -> AsyncIterator[tuple[list[RowModel], bool]]:
+    """The rows in the order of their ids, and whether these are the last ones."""
+    caller, resource = export.caller, export.rows.resource
+    wanted = resource.visible(caller).where(*export.rows.conditions).order_by(resource.key).limit(_CHUNK)
     after: UUID | None = None
-    mark = BYTE_ORDER_MARK
+    count = 0
     while True:
-        async with context.sessions() as session:
+        async with context.sessions.begin() as session:
             await allow_long_reading(session)
-            page = query if after is None else query.where(resource.key > after)
+            page = wanted if after is None else wanted.where(resource.key > after)
             rows = (await session.execute(page)).all()
-        lines += [
-            [cell(value) for value in fields(resource.shape(row, pii=caller.sees_people))] for row in rows
-        ]
-        yield mark + _csv(lines)
-        if len(rows) < _CHUNK:
+            count += len(rows)
+            await session.execute(_changed(caller, export.id, rows=count, advanced_at=clock.now()))
+        is_last = len(rows) < _CHUNK
+        yield [resource.shape(row, pii=caller.sees_people) for row in rows], is_last
+        if is_last:
             return
-        after, lines, mark = rows[-1].id, [], ""
+        after = rows[-1].id
 
 
-def _csv(rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+def _changed(caller: Actor, export_id: UUID, **values: object) -> Update:
+    return (
+        update(ListExport)
+        .where(ListExport.brand_id == caller.brand_id, ListExport.id == export_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _note(context: AppContext, export: StartedExport, **values: object) -> None:
+    """Write how it ended; where that fails it is taken for broken off after a while."""
+    try:
+        async with context.sessions.begin() as session:
+            await session.execute(_changed(export.caller, export.id, **values))
+    except Exception:
+        log.warning("how an export ended could not be written", export=str(export.id), exc_info=True)

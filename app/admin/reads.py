@@ -1,5 +1,6 @@
 """What of people's data is read in bulk, written into the audit log."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,13 @@ async def record_person_export(session: AsyncSession, caller: Actor, customer_id
     await record_action(session, caller, AuditAction.exported, ("cus", customer_id), {"people": (None, True)})
 
 
-async def record_export(session: AsyncSession, caller: Actor, what: str) -> None:
-    """Write that somebody takes a whole list, with or without people's data."""
-    changes = {"people": (None, caller.sees_people)}
+async def record_export(
+    session: AsyncSession, caller: Actor, what: str, made: str, filters: Mapping[str, str]
+) -> None:
+    """Write that somebody takes a list, with or without people's data, as a file of a format."""
+    changes: dict[str, tuple[object, object]] = {"people": (None, caller.sees_people)}
+    if made != "csv":
+        changes["format"] = (None, made)
+    if filters:
+        changes["filters"] = (None, dict(filters))
     await record_action(session, caller, AuditAction.exported, (what, None), changes)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.admin.alarm_models import Alarm
 from app.admin.alarm_schemas import AlarmRow
@@ -155,28 +155,15 @@ def ledger(brand_id: int) -> Select[Any]:
 
 
 def referrers(brand_id: int) -> Select[Any]:
-    """Referrers with what friends brought at any time, in the currency of the most revenue."""
-    figures = aliased(ReferrerFigure)
-    best = (
-        select(figures.referrer_id, figures.currency)
-        .where(*of_referrer(figures), figures.span == ALL_TIME)
-        .order_by(figures.revenue.desc(), figures.currency)
-        .limit(1)
-        .lateral("best")
-    )
+    """Referrers with what friends brought at any time, in the currency of the referrer's shop."""
     figure = (
         of_referrer(ReferrerFigure)[0]
-        & (ReferrerFigure.referrer_id == best.c.referrer_id)
+        & of_referrer(ReferrerFigure)[1]
         & (ReferrerFigure.span == ALL_TIME)
-        & (ReferrerFigure.currency == best.c.currency)
+        & (ReferrerFigure.currency == Shop.currency)
     )
-    return with_counts(
-        _select(Referrer.id, Referrer, Customer, ReferrerFigure)
-        .select_from(Referrer)
-        .outerjoin(best, true())
-        .outerjoin(ReferrerFigure, figure)
-        .where(Referrer.brand_id == brand_id)
-    )
+    query = _select(Referrer.id, Referrer, Customer, ReferrerFigure).select_from(Referrer)
+    return with_counts(query.where(Referrer.brand_id == brand_id)).outerjoin(ReferrerFigure, figure)
 
 
 def with_counts(query: Select[Any]) -> Select[Any]:

@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy import select, update
 
 from app.admin.api import PARTS
-from app.admin.export import ExportName, cell
+from app.admin.export_formats import cell
+from app.admin.export_rules import ExportName
 from app.admin.keys import add_key, find_key
 from app.admin.models import ApiKey
 from app.admin.rules import Scope

@@ -2,23 +2,29 @@
 
 import asyncio
 import csv
+import hashlib
 import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from structlog.testing import capture_logs
 
-from app.admin.export import ExportName
+from app.admin.export_rules import ExportName
 from app.admin.keys import add_key
-from app.admin.rules import Scope
+from app.admin.models import StaffSession
+from app.admin.rules import Role, Scope
 from app.base.actor import cli_actor
-from tests.support.apps import whole_app
-from tests.support.factories.rows import Rows
+from app.base.audit import AuditValue
+from tests.support.apps import api_app, whole_app
+from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.factories.rows import START, Rows
 
 MANY = 2_600
 """More than two chunks."""
@@ -94,25 +100,41 @@ async def served(app: FastAPI, key: str) -> AsyncIterator[httpx2.AsyncClient]:
 async def client(context, session, brand, shop):
     await fill(session, brand, shop)
     async with context.sessions.begin() as own:
-        key = await add_key(own, brand.id, [Scope.read, Scope.pii], actor=cli_actor(brand.id))
+        key = await add_key(own, brand.id, [Scope.admin, Scope.pii], actor=cli_actor(brand.id))
     async with served(whole_app(context), key) as client:
         yield client
 
 
-async def test_every_export_has_all_rows_once(client, session):
-    for name, table in zip(ExportName, CHANGED, strict=True):
-        answer = await client.get(f"/exports/{name}.csv")
-        assert answer.status_code == 200
-        ids = [
+TABLES = {
+    ExportName.responses: "responses",
+    ExportName.referrers: "referrers",
+    ExportName.codes: "codes",
+    ExportName.redemptions: "redemptions",
+    ExportName.ledger: "ledger_entries",
+    ExportName.customers: "customers",
+    ExportName.orders: "orders",
+    ExportName.rewards: "rewards",
+    ExportName.messages: "messages",
+    ExportName.audit: "audit_entries",
+}
+
+
+async def test_every_export_has_all_rows_once_and_one_that_breaks_off_is_an_error(client, session):
+    for name, table in TABLES.items():
+        stored = await session.scalar(text(f"SELECT count(*) FROM {table}"))
+        answer = await client.get(f"/exports/{name}.csv?end=true")
+        assert answer.status_code == 200, answer.text
+        # The export itself is in the audit log.
+        stored += name is ExportName.audit
+        *ids, end = [
             row["id"] for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
         ]
-        stored = await session.scalar(text(f"SELECT count(*) FROM {table}"))
-        assert (len(ids), len(set(ids))) == (stored, stored), name
-        assert stored >= MANY, name
+        last = answer.content.splitlines(keepends=True)[-1]
+        digest = hashlib.sha256(answer.content.removesuffix(last)).hexdigest()
+        assert last.decode().startswith(f"end,{stored},{digest}"), name
+        assert (len(ids), len(set(ids)), end) == (stored, stored, "end"), name
+        assert stored >= MANY or table not in CHANGED, name
         assert ids == sorted(ids), name
-
-
-async def test_an_export_that_breaks_off_is_an_error_to_the_client(client, session):
     # No row of the product's own has such a currency; the last one of the list cannot be shown.
     last = "SELECT id FROM redemptions ORDER BY id DESC LIMIT 1"
     await session.execute(text(f"UPDATE redemptions SET currency = '???' WHERE id = ({last})"))
@@ -121,3 +143,87 @@ async def test_an_export_that_breaks_off_is_an_error_to_the_client(client, sessi
     with capture_logs() as logs, pytest.raises(httpx2.RemoteProtocolError):
         await client.get("/exports/redemptions.csv")
     assert "a request failed" in [each["event"] for each in logs]
+    broken, whole, *_ = (await client.get("/exports")).json()["data"]
+    assert (broken["name"], broken["state"], broken["rows"]) == ("redemptions", "broken_off", MANY + 1)
+    assert (whole["name"], whole["state"], whole["people"]) == ("audit", "whole", True)
+
+
+async def test_json_lines_are_the_rows_of_the_list_and_end_with_their_number(context, brand, session, shop):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10, comment="=1+1")
+    await rows.answer(3)
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    await session.commit()
+    async with context.sessions.begin() as own:
+        key = await add_key(own, brand.id, [Scope.read], actor=cli_actor(brand.id))
+    transport = httpx2.ASGITransport(app=api_app(context))
+    headers = {"Authorization": f"Bearer {key}"}
+    base = "http://test/api/v1"
+    async with httpx2.AsyncClient(transport=transport, base_url=base, headers=headers) as reader:
+
+        async def taken(address):
+            answer = await reader.get(address)
+            assert answer.status_code == 200, answer.text
+            *lines, end = answer.text.splitlines(keepends=True)
+            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+            assert json.loads(end) == {"end": True, "rows": len(lines), "sha256": digest}
+            return [json.loads(line) for line in lines]
+
+        listed = (await reader.get("/responses")).json()["data"]
+        assert await taken("/exports/responses.jsonl") == listed[::-1]
+        assert await taken("/exports/responses.jsonl?band=promoter") == listed[1:]
+        assert await taken(f"/exports/responses.jsonl?shop={shop.slug}&to=2020-01-01") == []
+        (referrer,) = await taken("/exports/referrers.jsonl?span=2026&currency=EUR")
+        assert (referrer["orders"], referrer["email"]) == (0, "a***@***")
+        for address, found in {
+            "codes.jsonl?kind=friend": 0,
+            "codes.jsonl?kind=share": 1,
+            "redemptions.jsonl?status=approved": 1,
+            "redemptions.jsonl?reason=expired": 0,
+            "orders.jsonl?status=paid": 3,
+            f"messages.jsonl?template=offer&shop={shop.slug}": 1,
+            "messages.jsonl?status=failed": 0,
+            "ledger.jsonl?account=reward_cost": 1,
+            f"rewards.jsonl?referrer={referrer['id']}": 1,
+        }.items():
+            assert len(await taken(f"/exports/{address}")) == found, address
+        for address, code in {
+            "codes.csv?status=active": "bad_filter",
+            "codes.csv?kind=odd": "bad_filter",
+            "messages.csv?template=odd": "bad_filter",
+            "customers.csv?email=a@example.com": "missing_scope",
+            "audit.csv": "missing_scope",
+            "rewards.csv?referrer=cus_x": "not_found",
+            "codes.csv?nonsense=1": "invalid",
+        }.items():
+            assert (await reader.get(f"/exports/{address}")).json()["code"] == code, address
+
+
+async def test_the_screen_takes_lists_once_it_is_confirmed_who_takes_them(context, brand, session, shop):
+    rows = Rows(session, brand, shop)
+    await rows.answer(10)
+    await session.commit()
+    path = "/admin/settings/exports"
+    async with browser_of(dashboard_app(context)) as client:
+        await sign_in_as(client, context, brand, Role.support)
+        page = (await client.get(path)).text
+        assert "Nobody has taken a list yet." in page
+        assert "/audit.csv" not in page
+        assert (await client.get(f"{path}/audit.csv")).status_code == 403
+        taken = await client.get(f"{path}/customers.csv?end=true&email=ana1@example.com&shop={shop.slug}")
+        assert "ana1@example.com" in taken.text
+        assert taken.text.splitlines()[-1].startswith("end,1,")
+        page = (await client.get(path)).text
+        assert "People, CSV" in page
+        assert "email …" in page
+        assert "ana1@example.com" not in page
+        assert (await client.get(f"{path}/codes.csv?status=x")).status_code == 422
+        changes = await session.scalar(
+            select(AuditValue.after).where(AuditValue.field == "filters", AuditValue.brand_id == brand.id)
+        )
+        assert changes == {"email": "…"}
+        await session.execute(update(StaffSession).values(confirmed_at=START - timedelta(days=1)))
+        await session.commit()
+        asked = await client.get(f"{path}/customers.csv")
+        assert asked.status_code == 303
+        assert "/confirm?next=%2Fadmin%2Fsettings%2Fexports" in asked.headers["location"]

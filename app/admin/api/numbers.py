@@ -1,14 +1,11 @@
-"""Numbers: the score, the funnel, and lists as CSV."""
+"""Numbers: the score, the funnel and the overview."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import StreamingResponse
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Administrator, Reader
-from app.admin.export import EXPORTS, ExportName, csv_lines
-from app.admin.reads import record_export
 from app.base import clock
 from app.base.config import EmailProvider
 from app.base.web.context import ContextDep, SessionDep
@@ -25,12 +22,6 @@ from app.insight.system import SystemReport, system_report
 from app.insight.waiting import open_responses, redemptions_in_review
 
 router = APIRouter(tags=["numbers"], route_class=ApiRoute)
-
-
-class CsvResponse(StreamingResponse):
-    """Lines of CSV."""
-
-    media_type = "text/csv"
 
 
 From = Annotated[
@@ -90,13 +81,3 @@ async def show_waiting(caller: Reader, context: ContextDep, session: SessionDep)
 async def show_system(caller: Administrator, session: SessionDep) -> SystemReport:
     """What waits, what fails, and what each shop delivered last."""
     return await system_report(session, caller.brand_id, now=clock.now())
-
-
-@router.get("/exports/{what}.csv", name="export_list", response_class=CsvResponse)
-async def export(what: ExportName, caller: Reader, context: ContextDep) -> StreamingResponse:
-    """A whole list as CSV; personal fields need the scope `pii`. It is in the audit log."""
-    async with context.sessions.begin() as session:
-        await record_export(session, caller, what)
-    lines = await csv_lines(context, caller, EXPORTS[what])
-    headers = {"Content-Disposition": f'attachment; filename="{what}.csv"', "Cache-Control": "no-store"}
-    return CsvResponse(lines, headers=headers)

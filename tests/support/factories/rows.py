@@ -1,6 +1,6 @@
 """Rows for tests of numbers, lists and pages, made by hand so that every count is known."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -72,7 +72,7 @@ class Rows:
             "discount_total": 0,
             "discount_codes": [],
             "tags": [],
-            "items": [{"sku": "MUG", "title": "Mug", "quantity": 1}],
+            "items": [{"sku": "MUG", "title": "Mug", "quantity": 1, "unit_price": None}],
             "country": "DE",
             "test": False,
             "placed_at": placed_at,
@@ -116,7 +116,8 @@ class Rows:
             "status": MessageStatus.delivered,
             "address": "ana@example.com",
             "locale": "de",
-            "template_params": {
+            "template_params": asdict(template.sample)
+            | {
                 "first_name": "Ana",
                 "item_title": "Mug",
                 "order_number": "#1",

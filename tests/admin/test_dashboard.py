@@ -310,6 +310,16 @@ def test_points_without_a_value_break_the_line_and_every_shape_is_inside():
     alone = line_chart([point(100)])
     assert alone is not None
     assert alone.drawings[0].lines == []
+    for value, ticks in (
+        (100, "25 50 75 100"),
+        (33, "0 25 50 75"),
+        (0, "0 25 50 75"),
+        (-90, "-100 -75 -50 -25"),
+    ):
+        few = line_chart([point(value)])
+        assert few is not None
+        shown = [tick.text.replace("\N{MINUS SIGN}", "-") for tick in few.drawings[0].values]
+        assert " ".join(shown) == ticks
     assert line_chart([point(None)]) is None
     assert line_chart([]) is None
     below = line_chart([point(-100), point(-100)])

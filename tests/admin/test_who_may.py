@@ -50,6 +50,7 @@ PAGES = {
     "GET /admin/account/confirm": SIGNED_IN,
     "POST /admin/account/confirm": SIGNED_IN,
     "GET /admin": Role.viewer,
+    "GET /admin/scores": Role.viewer,
     "GET /admin/answers": Role.viewer,
     "POST /admin/answers/{id}/state": Role.support,
     "POST /admin/answers/{id}/assignee": Role.support,

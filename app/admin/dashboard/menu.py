@@ -47,7 +47,16 @@ class ShownEntry:
 
 
 MENU = (
-    Entry("overview", N_("Overview"), "/admin", "overview"),
+    Entry(
+        "overview",
+        N_("Overview"),
+        "/admin",
+        "overview",
+        parts=(
+            Entry("overview", N_("Overview"), "/admin"),
+            Entry("scores", N_("Scores"), "/admin/scores"),
+        ),
+    ),
     Entry("answers", N_("Answers"), "/admin/answers", "answers", badge=Badge.open_responses),
     Entry(
         "referrers",

@@ -1,6 +1,5 @@
 """The overview: whether it works, and what waits for somebody today."""
 
-import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -10,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.alarm_models import Alarm
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.spans import entered_day, span_choices
 from app.admin.listing import PageRequest, list_page
 from app.admin.reads import record_reading
 from app.admin.rows import ALARMS
@@ -18,7 +18,7 @@ from app.admin.rules import Role
 from app.admin.views.alarms import alarm_todos
 from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
-from app.admin.views.period import SPANS, Chosen, chosen_period
+from app.admin.views.period import Chosen, chosen_period
 from app.admin.views.waiting import (
     ORDERS,
     RESPONSES,
@@ -28,7 +28,6 @@ from app.admin.views.waiting import (
     step_rows,
 )
 from app.base import clock
-from app.base.i18n import SOURCE, translate
 from app.brands.programme import Channel
 from app.insight.first_steps import first_steps
 from app.insight.overview import Overview, overview
@@ -65,9 +64,9 @@ async def show_overview(frame: ForViewer) -> Response:
         await record_reading(frame.session, frame.staff.actor, RESPONSE_LIST.people, len(shown["latest"]))
     values = {
         **shown,
-        "spans": _span_choices(frame, chosen),
+        "spans": span_choices(frame, chosen),
         "period": chosen.text,
-        "dates": {"start": _day(query.get("from")), "end": _day(query.get("to"))},
+        "dates": {"start": entered_day(query.get("from")), "end": entered_day(query.get("to"))},
         "kept": [(name, query[name]) for name in ("shop", "compare") if name in query],
         "compared": compared,
         "can_compare": found.activity_before is not None,
@@ -83,14 +82,9 @@ async def show_overview(frame: ForViewer) -> Response:
 
 def _reason_path(query: Mapping[str, str], tag: str) -> str:
     """The detractors' answers with this tag, of the same two dates where there are some."""
-    dates = {name: _day(query.get(name)) for name in ("from", "to")}
+    dates = {name: entered_day(query.get(name)) for name in ("from", "to")}
     wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, **dates}
     return f"{RESPONSES}?{urlencode({name: value for name, value in wanted.items() if value})}"
-
-
-def _day(text: str | None) -> str:
-    """A date as a field takes it; empty for anything else."""
-    return text if text and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else ""
 
 
 async def _limited(frame: Frame, chosen: Chosen) -> Response:
@@ -98,7 +92,7 @@ async def _limited(frame: Frame, chosen: Chosen) -> Response:
     groups = await count_groups(frame.session, frame.brand, chosen.period, By.shop)
     values = {
         "figures": shop_figures(frame.shops, {group.key: group.counts for group in groups}),
-        "spans": _span_choices(frame, chosen),
+        "spans": span_choices(frame, chosen),
         "period": chosen.text,
     }
     return frame.page("admin/limited.html", "overview", values)
@@ -117,18 +111,6 @@ async def _todos(frame: Frame) -> list[Todo]:
     if frame.serves(ORDERS):
         found.append(in_review_todo(await redemptions_in_review(frame.session, frame.brand.id), frame.moment))
     return [each for each in found if each is not None]
-
-
-def _span_choices(frame: Frame, chosen: Chosen) -> list[dict[str, object]]:
-    return [
-        {
-            "href": frame.here(days=span.days, **{"from": None, "to": None}),
-            "name": translate(SOURCE, span.name),
-            "is_current": span.days == chosen.days,
-            "key": span.key,
-        }
-        for span in SPANS
-    ]
 
 
 def _overviews(request: Request) -> TtlCache[Overview]:

@@ -18,6 +18,7 @@ from app.admin.dashboard import (
     person,
     referrers,
     responses,
+    scores,
     search,
     shops,
     system,
@@ -27,6 +28,7 @@ from app.admin.dashboard import (
 
 SCREENS = (
     overview,
+    scores,
     responses,
     answer_reply,
     answer_decisions,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _LEFT, _RIGHT, _TOP, _BELOW = 40, 24, 16, 28
+_LEAST_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Chart:
 def line_chart(points: Sequence[Point], *, step: float = 25, width: int = 720) -> Chart | None:
     """The chart of these points; None where no point has a value.
 
-    The axis runs over whole steps that hold every value and band.
+    The axis runs over whole steps that hold every value and band, and over `_LEAST_STEPS` at least:
+    a point or two that are close together must not look like far ones.
     """
     shown = [each for point in points for each in (point.value, point.low, point.high) if each is not None]
     if not any(point.value is not None for point in points):
@@ -83,11 +85,20 @@ def line_chart(points: Sequence[Point], *, step: float = 25, width: int = 720) -
     least, most = min(shown), max(shown)
     size = step if most - least <= 4 * step else 2 * step
     low, high = int(least // size * size), int(-(-most // size) * size)
-    if low == high:
-        low, high = (low, high + int(size)) if low < 100 else (low - int(size), high)
+    low, high = _widened(low, high, int(size))
     ticks = [low + place * int(size) for place in range(int((high - low) / size) + 1)]
     broad = _draw("broad", points, ticks, width, 280, names=6)
     return Chart((broad, _draw("narrow", points, ticks, 340, 230, names=3)))
+
+
+def _widened(low: int, high: int, size: int) -> tuple[int, int]:
+    """The ends of the axis, moved away from each other where they are too close: to 0 first."""
+    while high - low < _LEAST_STEPS * size:
+        if low > 0 or (high >= 100 and low > -100):
+            low -= size
+        else:
+            high += size
+    return low, high
 
 
 def _draw(

@@ -45,12 +45,12 @@ _UNCONFIRMED_NAMES = {
     "offers_delivered": N_("Offers handed to a provider"),
 }
 """The names where no provider reports what was delivered."""
-_BAND_NAMES: Mapping[Band, str] = {
+BAND_NAMES: Mapping[Band, str] = {
     Band.detractor: N_("Detractors, 0–6"),
     Band.passive: N_("Passives, 7–8"),
     Band.promoter: N_("Promoters, 9–10"),
 }
-_CHART_TITLES: Mapping[By, tuple[str, str]] = {
+LINE_TITLES: Mapping[By, tuple[str, str]] = {
     By.week: (N_("NPS by week"), N_("Week of")),
     By.month: (N_("NPS by month"), N_("Month")),
 }
@@ -138,18 +138,18 @@ def overview_values(
     Unless `pii`, names and addresses are masked and comments have no addresses.
     """
     zone = ZoneInfo(brand.time_zone)
-    nps_title, period_title = (translate(SOURCE, title) for title in _CHART_TITLES[found.by])
+    nps_title, period_title = (translate(SOURCE, title) for title in LINE_TITLES[found.by])
     bands = _band_bars(found.counts)
     return {
         "lead": lead_card(found, compared=compared),
         "cards": overview_cards(found, brand.margin_percent, compared=compared),
         "totals": [_totals_row(totals, brand.margin_percent) for totals in found.funnel.totals],
-        "chart": line_chart([_point(group, found.by) for group in found.groups]),
+        "chart": line_chart([score_point(group, found.by) for group in found.groups]),
         "fewest": FEWEST,
         "enough": ENOUGH,
         "nps_title": nps_title,
         "period_title": period_title,
-        "groups": [_group_row(group, found.by) for group in found.groups],
+        "groups": [score_row(group, found.by) for group in found.groups],
         "bands": bands,
         "spoken_bands": ", ".join(f"{band.name} {band.share}" for band in bands),
         "stages": _stage_rows(found.funnel),
@@ -157,8 +157,9 @@ def overview_values(
     }
 
 
-def _point(group: Group, by: By) -> Point:
-    counts, name = group.counts, _group_name(group, by, "MMMd")
+def score_point(group: Group, by: By) -> Point:
+    """The point of a week or month; without a value where it has fewer than `FEWEST` answers."""
+    counts, name = group.counts, group_name(group, by, "MMMd")
     score, found = nps(counts), interval(counts)
     if score is None or counts.responses < FEWEST:
         return Point(name, None, "", "")
@@ -171,7 +172,7 @@ def _point(group: Group, by: By) -> Point:
     return Point(name, score, shown, f"{spoken}, {interval_text(counts, SOURCE)}", found.low, found.high)
 
 
-def _group_name(group: Group, by: By, skeleton: str) -> str:
+def group_name(group: Group, by: By, skeleton: str) -> str:
     """`2 Mar` for the week of that Monday, `Mar 2026` for a month."""
     if group.key is None:
         return translate(SOURCE, "not known")
@@ -179,9 +180,9 @@ def _group_name(group: Group, by: By, skeleton: str) -> str:
     return format_skeleton(skeleton if by is By.week else "yMMM", day, locale=regional_locale(SOURCE))
 
 
-def _group_row(group: Group, by: By) -> list[str]:
+def score_row(group: Group, by: By) -> list[str]:
     """Its name, answers, score and interval."""
-    name, counts = _group_name(group, by, "yMMMd"), group.counts
+    name, counts = group_name(group, by, "yMMMd"), group.counts
     return [name, f"{counts.responses:,}", points_text(nps(counts)), interval_text(counts, SOURCE)]
 
 
@@ -235,7 +236,7 @@ def _band_bars(counts: Counts) -> list[BandBar]:
     for band, count in numbers:
         share = count / counts.responses if counts.responses else 0.0
         width = round(share * (_BAR - gaps * _GAP), 1)
-        name, shown = translate(SOURCE, _BAND_NAMES[band]), percent_text(round(share, 2), SOURCE)
+        name, shown = translate(SOURCE, BAND_NAMES[band]), percent_text(round(share, 2), SOURCE)
         bars.append(BandBar(band.value, name, count, shown, round(start, 1), width))
         start += width + (_GAP if count else 0)
     return bars

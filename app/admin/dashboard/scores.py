@@ -1,0 +1,112 @@
+"""Scores: how the NPS goes, of whom it is, and what came of it."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.admin.dashboard.access import ForViewer, screen_router
+from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.spans import entered_day, span_choices
+from app.admin.views.limited import shop_figures
+from app.admin.views.period import Chosen, chosen_period
+from app.admin.views.scores import GROUPINGS, Figures, counts_of, scores_values
+from app.base import clock
+from app.base.i18n import SOURCE, translate
+from app.brands.models import Brand
+from app.insight.band_revenue import band_revenue
+from app.insight.lift import holdout_lift
+from app.insight.offer_times import offer_times
+from app.insight.periods import Period, before
+from app.insight.scores import By, nps_report
+from app.insight.ttl_cache import TtlCache
+
+SCORES = "/admin/scores"
+router = screen_router(SCORES)
+_LONG_DAYS = 400
+"""From this length on the line has a point a month, not a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which figures; a key of the cache."""
+
+    brand_id: int
+    zone: str
+    period: Period
+    by: By
+
+
+@router.get("")
+async def show_scores(frame: ForViewer) -> Response:
+    """The score of a period in time and by group, with what the offers brought.
+
+    Of the whole brand; somebody limited to some shops sees the score of these.
+    """
+    query, brand = frame.request.query_params, frame.brand
+    chosen = chosen_period(
+        query.get("days"), query.get("from"), query.get("to"), brand.time_zone, now=clock.now()
+    )
+    by = next((each for each in GROUPINGS if each.value == query.get("by", "product")), None)
+    if chosen is None or by is None:
+        return RedirectResponse(frame.url(SCORES), 303)
+    if frame.staff.shops is not None:
+        return await _limited(frame, chosen)
+    wanted = _Wanted(brand.id, brand.time_zone, chosen.period, by)
+    found = await _kept(frame.request).get(wanted, lambda: _figures(frame, brand, wanted))
+    values = {
+        **scores_values(found, by),
+        "spans": span_choices(frame, chosen),
+        "period": chosen.text,
+        "dates": {"start": entered_day(query.get("from")), "end": entered_day(query.get("to"))},
+        "kept": [(name, query[name]) for name in ("shop", "by") if name in query],
+        "groupings": [
+            {
+                "href": frame.here(by=each.value),
+                "name": translate(SOURCE, name),
+                "is_current": each is by,
+                "count": None,
+            }
+            for each, (name, _) in GROUPINGS.items()
+        ],
+    }
+    return frame.page("admin/scores.html", "scores", values)
+
+
+async def _figures(frame: Frame, brand: Brand, wanted: _Wanted) -> Figures:
+    session, period = frame.session, wanted.period
+    earlier = before(period)
+    in_time = By.week if _is_short(period) else By.month
+    return Figures(
+        report=await nps_report(session, brand, period, wanted.by),
+        line=await nps_report(session, brand, period, in_time),
+        in_time=in_time,
+        earlier=counts_of(await nps_report(session, brand, earlier)) if earlier else None,
+        times=await offer_times(session, brand.id, period),
+        lift=await holdout_lift(session, brand.id, period),
+        bands=await band_revenue(session, brand.id, period),
+    )
+
+
+def _is_short(period: Period) -> bool:
+    return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
+
+
+async def _limited(frame: Frame, chosen: Chosen) -> Response:
+    """The score of each shop that the reader may see."""
+    found = await nps_report(frame.session, frame.brand, chosen.period, By.shop)
+    counts = {group.key: counts_of(group) for group in found.groups or ()}
+    values = {
+        "figures": shop_figures(frame.shops, counts),
+        "spans": span_choices(frame, chosen),
+        "period": chosen.text,
+    }
+    return frame.page("admin/limited.html", "scores", values)
+
+
+def _kept(request: Request) -> TtlCache[Figures]:
+    """The application's cache of these figures: those of a large brand take a while."""
+    state = request.app.state
+    if not hasattr(state, "score_figures"):
+        state.score_figures = TtlCache[Figures]()
+    return state.score_figures  # type: ignore[no-any-return]  # starlette's state is untyped

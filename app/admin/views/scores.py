@@ -1,0 +1,264 @@
+"""The score in time and by group, and what offers brought, as the screen shows them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from app.admin.texts import (
+    UNKNOWN,
+    certainty_text,
+    duration_text,
+    interval_text,
+    percent_text,
+    points_text,
+    too_few_text,
+)
+from app.admin.views.chart import Chart, line_chart
+from app.admin.views.overview import BAND_NAMES, FEWEST, LINE_TITLES, group_name, score_point, score_row
+from app.base.i18n import N_, SOURCE, shown_amount, translate, translate_plural
+from app.insight.band_revenue import BandRevenue
+from app.insight.lift import Lift
+from app.insight.nps import ENOUGH, Counts, change, nps, wilson
+from app.insight.offer_times import OfferTimes
+from app.insight.schemas import NpsReport, Score, ScoreGroup
+from app.insight.scores import By, Group
+from app.insight.shares import Share, are_enough, difference
+from app.surveys.rules import Band
+
+GROUPINGS: Mapping[By, tuple[str, str]] = {
+    By.product: (N_("Product"), N_("Product, by its number or name")),
+    By.country: (N_("Country"), N_("Country of the order")),
+    By.channel: (N_("Channel"), N_("Channel of the answer")),
+    By.locale: (N_("Language"), N_("Language of the customer")),
+    By.shop: (N_("Shop"), N_("Shop")),
+    By.month: (N_("Month"), N_("Month of the answer")),
+}
+"""What the table may be by: the name of the choice, and of the column."""
+MOST = 50
+"""Groups shown."""
+_CHANNELS = {"email": N_("e-mail"), "sms": N_("text message")}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that the screen shows of one period; `earlier` is None for one that is open."""
+
+    report: NpsReport
+    line: NpsReport
+    in_time: By
+    earlier: Counts | None
+    times: OfferTimes
+    lift: Lift
+    bands: Sequence[BandRevenue]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group of the table."""
+
+    name: str
+    responses: int
+    score: str
+    certainty: str
+    promoters: int
+    passives: int
+    detractors: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandRow:
+    """Friends' orders of the referrers of one band; `kind` is empty for no answer."""
+
+    kind: str
+    name: str
+    referrers: int
+    orders: int
+    revenue: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftText:
+    """The comparison in words; `detail` is empty where there is nothing to compare."""
+
+    title: str
+    detail: str
+    offered: str
+    held_out: str
+
+
+class ScoresValues(TypedDict):
+    """The numbers of `admin/scores.html`; `chart` is None where there are too few answers."""
+
+    score: str
+    based_on: str
+    certainty: str
+    changed: str
+    rate: str
+    rate_detail: str
+    chart: Chart | None
+    line_title: str
+    line_column: str
+    line: list[list[str]]
+    group_column: str
+    groups: list[GroupRow]
+    left_out: int
+    times: list[tuple[str, str]]
+    lift: LiftText
+    bands: list[BandRow]
+    fewest: int
+    enough: int
+    is_empty: bool
+
+
+def scores_values(found: Figures, by: By) -> ScoresValues:
+    """The figures in words."""
+    report, counts = found.report, counts_of(found.report)
+    title, column = (translate(SOURCE, text) for text in LINE_TITLES[found.in_time])
+    line = [Group(each.key, counts_of(each)) for each in found.line.groups or ()]
+    groups = report.groups or []
+    return {
+        "score": points_text(nps(counts)),
+        "based_on": translate_plural(SOURCE, "from one answer", "from %(num)s answers", counts.responses),
+        "certainty": certainty_text(counts, SOURCE),
+        "changed": change_sentence(found.earlier, counts),
+        "rate": percent_text(report.response_rate, SOURCE),
+        "rate_detail": _rate_detail(report),
+        "chart": line_chart([score_point(group, found.in_time) for group in line]),
+        "line_title": title,
+        "line_column": column,
+        "line": [score_row(group, found.in_time) for group in line],
+        "group_column": translate(SOURCE, GROUPINGS[by][1]),
+        "groups": [_group_row(group, by) for group in groups[:MOST]],
+        "left_out": max(0, len(groups) - MOST),
+        "times": _time_rows(found.times),
+        "lift": lift_text(found.lift),
+        "bands": [_band_row(each) for each in found.bands],
+        "fewest": FEWEST,
+        "enough": ENOUGH,
+        "is_empty": not counts.responses,
+    }
+
+
+def counts_of(score: Score) -> Counts:
+    """The counts of a score."""
+    return Counts(score.promoters, score.passives, score.detractors)
+
+
+def change_sentence(earlier: Counts | None, now: Counts) -> str:
+    """Whether the score changed since the period before, in plain words; empty for none before."""
+    found = None if earlier is None else change(earlier, now)
+    if earlier is None or found is None:
+        return ""
+    if min(earlier.responses, now.responses) < ENOUGH:
+        return translate(
+            SOURCE,
+            "Too few answers to compare with the time before: %(now)s now, %(before)s then.",
+            now=now.responses,
+            before=earlier.responses,
+        )
+    points = f"{found.points:+.0f}".replace("-", "\N{MINUS SIGN}")
+    text = (
+        N_("%(points)s points beside the time before is within noise at %(count)s answers.")
+        if found.is_noise
+        else N_("%(points)s points beside the time before, which chance does not explain.")
+    )
+    return translate(SOURCE, text, points=points, count=min(earlier.responses, now.responses))
+
+
+def lift_text(found: Lift) -> LiftText:
+    """Whether those with an offer order again more often than those held out."""
+    offered, held_out = _share_text(found.offered), _share_text(found.held_out)
+    if not found.held_out.whole:
+        title = translate(
+            SOURCE, "Nobody was held out. Set a holdout in the terms to see what offers bring beyond chance."
+        )
+        return LiftText(title, "", offered, held_out)
+    if not are_enough(found.offered, found.held_out):
+        fewer = min(found.offered.whole, found.held_out.whole)
+        return LiftText(too_few_text(fewer, SOURCE).capitalize(), "", offered, held_out)
+    both = difference(found.offered, found.held_out)
+    assert both is not None  # noqa: S101  # both groups have people
+    middle = (found.offered.value or 0.0) - (found.held_out.value or 0.0)
+    low, high = _points(both.low), _points(both.high)
+    text = (
+        N_("%(points)s points, which chance alone can explain")
+        if both.low <= 0 <= both.high
+        else N_("%(points)s points, which chance does not explain")
+    )
+    return LiftText(
+        translate(SOURCE, text, points=_points(middle)),
+        translate(SOURCE, "between %(low)s and %(high)s points with 95 %% certainty", low=low, high=high),
+        offered,
+        held_out,
+    )
+
+
+def _share_text(share: Share) -> str:
+    """`12.5% (5 of 40)`."""
+    return translate(
+        SOURCE,
+        "%(rate)s (%(part)s of %(whole)s)",
+        rate=percent_text(share.value, SOURCE),
+        part=f"{share.part:,}",
+        whole=f"{share.whole:,}",
+    )
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _rate_detail(report: NpsReport) -> str:
+    found = wilson(report.answered, report.delivered)
+    if found is None:
+        return translate(SOURCE, "no survey arrived yet")
+    return translate(
+        SOURCE,
+        "%(answered)s of %(delivered)s; %(low)s to %(high)s with 95 %% certainty",
+        answered=f"{report.answered:,}",
+        delivered=f"{report.delivered:,}",
+        low=percent_text(found.low, SOURCE),
+        high=percent_text(found.high, SOURCE),
+    )
+
+
+def _group_row(group: ScoreGroup, by: By) -> GroupRow:
+    counts = counts_of(group)
+    return GroupRow(
+        _key_text(group.key, by),
+        counts.responses,
+        points_text(nps(counts)),
+        interval_text(counts, SOURCE),
+        counts.promoters,
+        counts.passives,
+        counts.detractors,
+    )
+
+
+def _key_text(key: str | None, by: By) -> str:
+    """The name of a group: `Mar 2026` for a month, else what the shop calls it."""
+    if key is None or by in LINE_TITLES:
+        return group_name(Group(key, Counts()), by, "yMMMd")
+    if by is By.channel and key in _CHANNELS:
+        return translate(SOURCE, _CHANNELS[key])
+    return key
+
+
+def _time_rows(found: OfferTimes) -> list[tuple[str, str]]:
+    """Within which time half, 95 and 99 % had their offer."""
+    names = (N_("Half of them within"), N_("95 %% within"), N_("99 %% within"))
+    times = (found.p50, found.p95, found.p99)
+    return [
+        (translate(SOURCE, name), UNKNOWN if seconds is None else duration_text(seconds, SOURCE))
+        for name, seconds in zip(names, times, strict=True)
+    ]
+
+
+def _band_row(found: BandRevenue) -> BandRow:
+    name = (
+        translate(SOURCE, BAND_NAMES[Band(found.band)])
+        if found.band
+        else translate(SOURCE, "Had not answered")
+    )
+    revenue = shown_amount(found.revenue, found.currency, SOURCE)
+    return BandRow(found.band or "", name, found.referrers, found.orders, revenue)

@@ -1,0 +1,62 @@
+"""What friends' orders brought, by what their referrers had answered before."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.insight.periods import Period, binds, within
+
+MOST = 5_000
+"""Of more friends' orders than these the latest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandRevenue:
+    """Friends' orders of the referrers of one band, in one currency; minor units."""
+
+    band: str | None
+    """None for referrers who had not answered, such as imported ones."""
+    currency: str
+    referrers: int
+    orders: int
+    revenue: int
+    """What is left of the orders after refunds and cancellations."""
+
+
+async def band_revenue(session: AsyncSession, brand_id: int, period: Period) -> list[BandRevenue]:
+    """By band and currency, most revenue first; one query, of the latest `MOST` orders.
+
+    An order counts by when it was placed, its referrer by their latest answer until then. Orders
+    whose code does not count, test orders and trials are left out.
+    """
+    rows = await session.execute(
+        text(f"""
+            WITH counted AS (
+                SELECT redemptions.referrer_id, orders.currency, orders.placed_at,
+                    CASE WHEN orders.cancelled_at IS NULL
+                        THEN greatest(0, orders.total - orders.refunded) ELSE 0 END AS revenue
+                FROM redemptions JOIN orders ON orders.brand_id = :brand
+                    AND orders.id = redemptions.order_id AND NOT orders.test AND NOT orders.trial
+                WHERE redemptions.brand_id = :brand
+                    AND redemptions.status IN ('pending', 'in_review', 'approved')
+                    AND {within("orders.placed_at", period)}
+                ORDER BY redemptions.id DESC LIMIT {MOST}
+            )
+            SELECT CASE WHEN latest.score >= 9 THEN 'promoter' WHEN latest.score >= 7 THEN 'passive'
+                    WHEN latest.score IS NOT NULL THEN 'detractor' END AS band,
+                counted.currency, count(DISTINCT referrers.id) AS referrers, count(*) AS orders,
+                sum(counted.revenue)::bigint AS revenue
+            FROM counted JOIN referrers ON referrers.brand_id = :brand
+                AND referrers.id = counted.referrer_id
+            LEFT JOIN LATERAL (
+                SELECT responses.score FROM responses
+                WHERE responses.brand_id = :brand AND responses.customer_id = referrers.customer_id
+                    AND NOT responses.trial AND responses.answered_at <= counted.placed_at
+                ORDER BY responses.answered_at DESC, responses.id DESC LIMIT 1
+            ) AS latest ON true
+            GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2
+        """),
+        binds(brand_id, period),
+    )
+    return [BandRevenue(**row) for row in rows.mappings()]

@@ -63,6 +63,7 @@ DISTRIBUTED = frozenset(
         "event_tasks",
         "former_references",
         "idempotency_keys",
+        "ledger_days",
         "ledger_entries",
         "list_exports",
         "login_links",

@@ -42,6 +42,10 @@ class PageRequest:
             raise AppError("bad_cursor", _BAD_CURSOR)
         return subject.row_id
 
+    def cursor_after(self, brand_id: int, row_id: UUID | None) -> str | None:
+        """The cursor of the page that begins after this row; None where there is none."""
+        return None if row_id is None else self.tokens.link("cursor", brand_id, row_id)
+
 
 async def _page_request(
     context: ContextDep,
@@ -84,7 +88,7 @@ async def list_page(
     rows = result.all()
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
-    cursor = wanted.tokens.link("cursor", caller.brand_id, shown[-1].id) if more else None
+    cursor = wanted.cursor_after(caller.brand_id, shown[-1].id if more else None)
     if resource.people and shown:
         await record_reading(session, caller, resource.people, len(shown))
     return Page(data=[resource.shape(row, pii=caller.sees_people) for row in shown], next_cursor=cursor)

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.admin.rows import REDEMPTIONS
 from app.base.actor import Actor
 from app.base.errors import NotFound
-from app.base.ids import parse_public_id
+from app.base.ids import id_at, parse_public_id
 from app.base.tokens import plain_code
 from app.brands.models import Brand, Shop
 from app.insight.evidence import RedemptionEvidence, load_evidence
-from app.insight.periods import Period, id_at
+from app.insight.periods import Period
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus

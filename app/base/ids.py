@@ -35,6 +35,11 @@ def new_id() -> UUID:
     return UUID(int=int(_CLOCK.now().timestamp() * 1000) << _TIME_BITS | made.int & (1 << _TIME_BITS) - 1)
 
 
+def id_at(at: datetime) -> UUID:
+    """The least UUIDv7 of a moment; that of 1970 for a time before."""
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << _TIME_BITS)
+
+
 def date_ids_by(now: Callable[[], datetime] | None) -> None:
     """Let new ids of this process begin with this clock's time; None: the wall clock's.
 

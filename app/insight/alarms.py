@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import public_id
+from app.base.ids import id_at, public_id
 from app.brands.find import load_programme
 from app.insight.alarm_rules import (
     CIRCUIT_GRACE,
@@ -20,7 +20,6 @@ from app.insight.alarm_rules import (
     AlarmKind,
     Finding,
 )
-from app.insight.periods import id_at
 from app.insight.unsent_surveys import find_unsent_surveys
 from app.messaging.account_rules import is_own_circuit
 from app.messaging.circuits import load_circuits

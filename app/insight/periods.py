@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.base.errors import AppError
+from app.base.ids import id_at
 from app.base.text import quoted
 
 _YEARS = range(1970, 2201)
@@ -79,11 +80,6 @@ def id_binds(period: Period) -> dict[str, UUID]:
     if period.end is not None:
         ids["last"] = id_at(period.end + timedelta(days=1))
     return ids
-
-
-def id_at(at: datetime) -> UUID:
-    """The least UUIDv7 of a moment; that of 1970 for a time before."""
-    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 def binds(brand_id: int, period: Period) -> dict[str, Any]:

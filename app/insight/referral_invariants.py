@@ -167,6 +167,20 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "days_are_entries",
+        "the days of the ledger that were added up are what their entries add up to",
+        "txn",
+        """
+        SELECT e.brand_id, min(e.transaction_id::text)::uuid AS row FROM ledger_entries AS e
+        LEFT JOIN ledger_days AS d ON d.brand_id = e.brand_id AND d.day = e.posted_on
+            AND d.account = e.account AND d.currency = e.currency
+        WHERE e.posted_on <= (SELECT max(day) FROM ledger_days WHERE ledger_days.brand_id = e.brand_id)
+        GROUP BY e.brand_id, e.posted_on, e.account, e.currency, d.added, d.taken, d.entries
+        HAVING coalesce(d.entries, 0) <> count(*)
+            OR coalesce(d.added - d.taken, 0) <> sum(e.amount)
+        """,
+    ),
+    Invariant(
         "discounts_are_posted",
         "the ledger has each friend's discount once, and not that of an order that was undone",
         "red",

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import SOURCE, translate
+from app.base.ids import id_at
 from app.brands.find import load_programme
 from app.insight.alarm_rules import FEWEST_SKIPPED, OVERDUE, UNSENT, AlarmKind, Finding
-from app.insight.periods import id_at
 from app.insight.words import SKIPS
 
 _EARLIER = timedelta(days=4)

@@ -1,4 +1,4 @@
-"""The tables of ledger entries, of balances of credit and of what is reserved of them."""
+"""The tables of ledger entries and their days, of balances of credit and of reservations."""
 
 from datetime import date
 from uuid import UUID
@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
 from app.ledger.rules import CauseKind, LedgerAccount, ReservationStatus
+
+_NO_DISCOUNT = "account IN ('leaked_discount', 'reward_cost', 'referrers', 'spent_rewards', 'lapsed_rewards')"
 
 
 class LedgerEntry(Base):
@@ -23,6 +25,31 @@ class LedgerEntry(Base):
         ForeignKeyConstraint(["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"]),
         UniqueConstraint("brand_id", "transaction_key", "account"),
         Index("ix_ledger_entries_cause", "brand_id", "cause_id"),
+        # Friends' discounts are posted with each order and are most of the entries, so the indexes
+        # for reading do not have them.
+        Index(
+            "ix_ledger_entries_account",
+            "brand_id",
+            "account",
+            "id",
+            postgresql_include=["currency", "amount", "posted_on"],
+            postgresql_where=text(_NO_DISCOUNT),
+        ),
+        Index(
+            "ix_ledger_entries_referrer",
+            "brand_id",
+            "referrer_id",
+            "id",
+            postgresql_include=["account", "currency", "amount"],
+            postgresql_where=text(_NO_DISCOUNT),
+        ),
+        Index(
+            "ix_ledger_entries_kind",
+            "brand_id",
+            "cause_kind",
+            "id",
+            postgresql_where=text("cause_kind <> 'redemption'"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]
@@ -42,6 +69,24 @@ class LedgerEntry(Base):
     posted_on: Mapped[date]
     """The day of posting in the brand's time zone; later than `occurred_at` for late facts."""
     created_at: Mapped[Created]
+
+
+class LedgerDay(Base):
+    """What the entries of one account, currency and day add up to, once the day is over."""
+
+    __tablename__ = "ledger_days"
+    __table_args__ = (ForeignKeyConstraint(["brand_id"], ["brands.id"]),)
+
+    brand_id: Mapped[BrandKey]
+    day: Mapped[date] = mapped_column(primary_key=True)
+    """As the entries' `posted_on`."""
+    account: Mapped[LedgerAccount] = mapped_column(enum_text(LedgerAccount), primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    added: Mapped[Minor]
+    """The sum of the positive amounts."""
+    taken: Mapped[Minor]
+    """The sum of the negative amounts, as a positive number."""
+    entries: Mapped[int]
 
 
 _OF_REFERRER = (["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"])

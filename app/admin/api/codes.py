@@ -1,4 +1,4 @@
-"""Codes, their redemptions by friends, rewards, and the ledger."""
+"""Codes and their redemptions by friends."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -20,7 +20,7 @@ from app.admin.redemptions import (
     redemption_conditions,
     redemption_detail,
 )
-from app.admin.rows import CODES, LEDGER, REDEMPTIONS, REWARDS
+from app.admin.rows import CODES, REDEMPTIONS, REWARDS
 from app.base import clock
 from app.base.actor import Actor
 from app.base.ids import parse_public_id
@@ -30,13 +30,10 @@ from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.insight.periods import read_period
-from app.ledger.models import LedgerEntry
-from app.ledger.rules import LedgerAccount
-from app.ledger.schemas import LedgerEntryRow
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
-from app.referrals.models import Code, Reward
-from app.referrals.rules import RedemptionReason, RedemptionStatus, RewardStatus
-from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
+from app.referrals.models import Code
+from app.referrals.rules import RedemptionReason, RedemptionStatus
+from app.referrals.schemas import CodeRow, RedemptionRow
 
 router = APIRouter(tags=["codes"], route_class=ApiRoute)
 
@@ -198,29 +195,3 @@ async def shown_reward(write: IdempotentWrite, caller: Actor, reward_id: UUID) -
     await write.session.flush()
     write.session.expire_all()
     return WriteResult(await get_row(write.session, caller, REWARDS, reward_id), 201)
-
-
-@router.get("/rewards", responses=problems(404))
-async def list_rewards(
-    caller: Reader,
-    page: PageDep,
-    session: SessionDep,
-    status: RewardStatus | None = None,
-    referrer: Plain | None = None,
-) -> Page[RewardRow]:
-    """Rewards: the granted amount, and what is left of it after refunds."""
-    chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "ref", referrer))
-    return await list_page(session, page, caller, REWARDS, *chosen)
-
-
-@router.get("/ledger", responses=problems(404))
-async def list_ledger(
-    caller: Reader,
-    page: PageDep,
-    session: SessionDep,
-    account: LedgerAccount | None = None,
-    redemption: Plain | None = None,
-) -> Page[LedgerEntryRow]:
-    """The double-entry ledger, line by line; each transaction adds up to zero."""
-    chosen = (matches(LedgerEntry.account, account), matches_id(LedgerEntry.cause_id, "red", redemption))
-    return await list_page(session, page, caller, LEDGER, *chosen)

@@ -108,6 +108,19 @@ async def a_transaction_of_one_line(sound: Sound) -> str:
     return await _one_line(sound, "friends")
 
 
+@breaks("days_are_entries")
+async def a_day_of_the_ledger_that_lacks_an_entry(sound: Sound) -> str:
+    await sound.sql(
+        "INSERT INTO ledger_days (brand_id, day, account, currency, added, taken, entries) "
+        "SELECT brand_id, posted_on, account, currency, sum(greatest(amount, 0)), sum(greatest(-amount, 0)), "
+        "count(*) - (account = 'friends')::int FROM ledger_entries GROUP BY 1, 2, 3, 4"
+    )
+    first = await sound.session.scalar(
+        text("SELECT min(transaction_id::text) FROM ledger_entries WHERE account = 'friends'")
+    )
+    return public_id("txn", UUID(first))
+
+
 @breaks("ledger_is_append_only", "transactions_balance")
 async def a_line_that_was_deleted(sound: Sound) -> str:
     await sound.sql("ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_is_append_only")

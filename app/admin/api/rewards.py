@@ -1,0 +1,114 @@
+"""Rewards, what is owed of them, and the ledger."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from app.admin.api.route import ApiRoute
+from app.admin.auth import Reader
+from app.admin.fields import Plain
+from app.admin.ledger import (
+    LedgerFilter,
+    ReferrerBalance,
+    find_balances,
+    ledger_conditions,
+    ledger_totals,
+    liability_report,
+    transaction_of,
+)
+from app.admin.listing import PageDep, list_page, matches, matches_id
+from app.admin.rows import LEDGER, REWARDS
+from app.base import clock
+from app.base.ids import parse_public_id
+from app.base.schemas import Page
+from app.base.web.context import SessionDep
+from app.base.web.openapi import problems
+from app.brands.find import load_brand
+from app.ledger.rules import CauseKind, LedgerAccount
+from app.ledger.schemas import LedgerEntryRow, LedgerTotals, LedgerTransactionDetail, LiabilityReport
+from app.referrals.models import Reward
+from app.referrals.rules import RewardStatus
+from app.referrals.schemas import RewardRow
+
+router = APIRouter(tags=["rewards"], route_class=ApiRoute)
+
+
+@router.get("/rewards", responses=problems(404))
+async def list_rewards(
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    status: RewardStatus | None = None,
+    referrer: Plain | None = None,
+) -> Page[RewardRow]:
+    """Rewards: the granted amount, and what is left of it after refunds."""
+    chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "ref", referrer))
+    return await list_page(session, page, caller, REWARDS, *chosen)
+
+
+@router.get("/rewards/liability")
+async def show_liability(caller: Reader, session: SessionDep) -> LiabilityReport:
+    """What was granted in rewards, what became of it, and what may still be spent, by currency."""
+    brand = await load_brand(session, caller.brand_id)
+    return await liability_report(session, brand, now=clock.now())
+
+
+@router.get("/rewards/balances")
+async def list_reward_balances(
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    q: Annotated[
+        Plain | None, Query(description="A code, link or id; with `pii` an e-mail address or phone number.")
+    ] = None,
+) -> Page[ReferrerBalance]:
+    """The same by referrer, the newest referrer first; with `q` those who are found by it."""
+    after = page.after(caller.brand_id)
+    found, last = await find_balances(session, caller, q, after=after, limit=page.limit)
+    return Page(data=found, next_cursor=page.cursor_after(caller.brand_id, last))
+
+
+async def _wanted(
+    account: LedgerAccount | None = None,
+    currency: Plain | None = None,
+    kind: CauseKind | None = None,
+    cause: Annotated[Plain | None, Query(description="The id of what caused the entries.")] = None,
+    redemption: Annotated[Plain | None, Query(description="As `cause`.")] = None,
+    referrer: Annotated[
+        Plain | None, Query(description="Without `account` all entries but those of friends' discounts.")
+    ] = None,
+    start: Annotated[
+        date | None, Query(alias="from", description="The first day of posting, in the brand's zone.")
+    ] = None,
+    end: Annotated[date | None, Query(alias="to", description="The day after the last one.")] = None,
+) -> LedgerFilter:
+    return LedgerFilter(account, currency, kind, cause or redemption, referrer, start, end)
+
+
+@router.get("/ledger", responses=problems(404))
+async def list_ledger(
+    caller: Reader,
+    page: PageDep,
+    session: SessionDep,
+    wanted: Annotated[LedgerFilter, Depends(_wanted)],
+) -> Page[LedgerEntryRow]:
+    """The double-entry ledger, line by line; each transaction adds up to zero."""
+    return await list_page(session, page, caller, LEDGER, *ledger_conditions(wanted))
+
+
+@router.get("/ledger/totals")
+async def show_ledger_totals(caller: Reader, session: SessionDep) -> LedgerTotals:
+    """What every account adds up to, whether all is zero together, and what is not."""
+    brand = await load_brand(session, caller.brand_id)
+    return await ledger_totals(session, brand, now=clock.now())
+
+
+@router.get("/ledger/{id}", responses=problems(404))
+async def show_ledger_transaction(
+    id: Plain,  # noqa: A002  # the path's own word
+    caller: Reader,
+    session: SessionDep,
+) -> LedgerTransactionDetail:
+    """The transaction that an entry (`led_…`) belongs to, with all its entries."""
+    return await transaction_of(session, caller, parse_public_id("led", id))

@@ -1,0 +1,169 @@
+"""Rewards: what is owed, to whom, and the ledger's entries behind every amount."""
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from app.admin.keys import add_key
+from app.admin.rules import Role, Scope
+from app.base import clock
+from app.base.actor import cli_actor
+from app.base.ids import public_id
+from app.ledger.models import LedgerEntry
+from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.rules import CauseKind, LedgerAccount
+from app.referrals.rules import RedemptionStatus
+from tests.support.apps import api_app
+from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.factories.rows import Rows
+from tests.support.staff import link_for
+
+
+@pytest.fixture
+async def client(context):
+    async with browser_of(dashboard_app(context)) as client:
+        yield client
+
+
+@pytest.fixture
+def rows(session, brand, shop):
+    return Rows(session, brand, shop)
+
+
+async def api_of(context, brand, *scopes):
+    async with context.sessions.begin() as session:
+        key = await add_key(session, brand.id, list(scopes), actor=cli_actor(brand.id))
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=api_app(context)),
+        base_url="http://test/api/v1",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+
+
+async def two_rewards(rows, session):
+    """A referrer with two rewards of 10.00, of one of which 3.00 were taken back."""
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    first, _ = await rows.redemption(code), await rows.redemption(code)
+    await rows.redemption(code, RedemptionStatus.refused)
+    await rows.book(first, LedgerAccount.reward_cost, LedgerAccount.referrers, -300, key="less")
+    await session.commit()
+    return code, first
+
+
+async def test_each_amount_of_the_liability_is_what_its_entries_add_up_to(context, brand, session, rows):
+    code, first = await two_rewards(rows, session)
+    referrer = public_id("ref", code.referrer_id)
+    async with await api_of(context, brand, Scope.read, Scope.pii) as api:
+        [owed] = (await api.get("/rewards/liability")).json()["data"]
+        assert owed == {
+            "currency": "EUR",
+            "granted": "20.00",
+            "reversed": "3.00",
+            "used": "0.00",
+            "expired": "0.00",
+            "outstanding": "17.00",
+            "balances": True,
+        }
+        for account, expected in (("referrers", -17), ("reward_cost", 17), ("leaked_discount", 8)):
+            found = (await api.get("/ledger", params={"account": account})).json()["data"]
+            assert sum(float(each["amount"]) for each in found) == expected
+        [balance] = (await api.get("/rewards/balances")).json()["data"]
+        assert (balance["referrer"], balance["by_currency"]) == (referrer, [owed])
+        email = balance["customer"]["email"]
+        assert "@example.com" in email
+        for text in (email, code.display.lower(), referrer, balance["customer"]["id"]):
+            assert len((await api.get("/rewards/balances", params={"q": text})).json()["data"]) == 1, text
+        assert (await api.get("/rewards/balances", params={"q": "nobody"})).json()["data"] == []
+        wanted = {
+            f"referrer={referrer}&account=reward_cost": 3,
+            f"cause={public_id('red', first.id)}": 6,
+            "kind=adjustment": 0,
+            "currency=EUR&kind=redemption": 12,
+            "currency=JPY": 0,
+            "to=2026-03-02": 0,
+            "to=0001-01-01": 0,
+            "from=9999-12-31": 0,
+        }
+        for query, number in wanted.items():
+            assert len((await api.get(f"/ledger?{query}")).json()["data"]) == number, query
+        assert (await api.get("/ledger?cause=txn_x")).status_code == 404
+        totals = (await api.get("/ledger/totals")).json()
+        assert (totals["balances"], totals["unbalanced"]) == (True, [])
+        assert {each["account"]: each["balance"] for each in totals["accounts"]} == {
+            "discount_cost": "16.00",
+            "friends": "-24.00",
+            "leaked_discount": "8.00",
+            "referrers": "-17.00",
+            "reward_cost": "17.00",
+        }
+        entry = (await api.get("/ledger?account=reward_cost")).json()["data"][0]
+        transaction = (await api.get(f"/ledger/{entry['id']}")).json()
+        assert (transaction["balances"], len(transaction["entries"])) == (True, 2)
+        assert (await api.get(f"/ledger/{public_id('led', first.id)}")).status_code == 404
+        now = clock.now()
+        posted = (LedgerAccount.reward_cost, LedgerAccount.referrers, 100, "EUR", CauseKind.adjustment)
+        await post_entries(session, brand, [LedgerTransaction("today", *posted, first.id, now)], now=now)
+        await session.commit()
+        today = now.astimezone(ZoneInfo(brand.time_zone)).date()
+        for query in (f"from={today}&to={today + timedelta(days=1)}", f"cause={public_id('rwd', first.id)}"):
+            assert len((await api.get(f"/ledger?{query}")).json()["data"]) == 2, query
+        assert (await api.get("/rewards/liability")).json()["data"][0]["outstanding"] == "18.00"
+    async with await api_of(context, brand, Scope.read) as api:
+        masked = (await api.get("/rewards/balances")).json()["data"][0]["customer"]["email"]
+        assert masked != email
+        assert (await api.get("/rewards/balances", params={"q": email})).json()["data"] == []
+
+
+async def test_the_screens_lead_from_an_amount_to_its_transaction(
+    context, brand, shop, session, rows, client
+):
+    await sign_in_as(client, context, brand)
+    assert "No reward yet" in (await client.get("/admin/rewards")).text
+    assert "Nothing is posted yet" in (await client.get("/admin/ledger")).text
+    code, first = await two_rewards(rows, session)
+    text = (await client.get("/admin/rewards")).text
+    assert "€17" in text
+    assert "It balances" in text
+    assert 'href="/admin/ledger?account=spent_rewards&amp;currency=EUR"' in text
+    referrer = public_id("ref", code.referrer_id)
+    path = f"/admin/ledger?referrer={referrer}&amp;account=referrers&amp;currency=EUR"
+    assert f'href="{path}"' in text
+    assert "No referrer has this code" in (await client.get("/admin/rewards?q=nobody")).text
+    text = (await client.get(path.replace("&amp;", "&"))).text
+    assert text.count("<tr data-item>") == 3
+    assert f'href="/admin/orders/{public_id("red", first.id)}"' in text
+    assert "All 12 lines together are zero" in text
+    (opened, *_) = re.findall(r'href="(/admin/ledger/led_\w+)"', text)
+    text = (await client.get(opened)).text
+    assert "It adds up to zero" in text
+    assert "Cost of rewards" in text
+    for nonsense in ("?account=x", "?from=x", "?cause=x", "?referrer=x", "?cursor=x"):
+        assert (await client.get(f"/admin/ledger{nonsense}")).headers["location"] == "/admin/ledger"
+    half = await session.scalar(select(LedgerEntry).where(LedgerEntry.transaction_key == "less").limit(1))
+    await rows._add(
+        LedgerEntry(
+            **{each.key: getattr(half, each.key) for each in LedgerEntry.__table__.columns}
+            | {"id": first.id, "transaction_id": first.id, "transaction_key": "half", "amount": 100}
+            # A day that is over has been added up.
+            | {"posted_on": clock.now().date()}
+        )
+    )
+    await session.commit()
+    text = (await client.get("/admin/ledger")).text
+    assert "It does not balance." in text
+    assert public_id("txn", first.id) in text
+    assert "It does not add up" in (await client.get(f"/admin/ledger/{public_id('led', first.id)}")).text
+
+
+async def test_who_sees_some_shops_does_not_see_what_all_of_them_owe(context, brand, shop, client):
+    link = await link_for(context, brand, Role.marketer, "zoe@example.com", shops=[shop.slug])
+    await client.post(link)
+    for path in ("/admin/rewards", "/admin/ledger"):
+        shown = await client.get(path)
+        assert shown.status_code == 403
+        assert "some of its shops only" in shown.text

@@ -10,6 +10,8 @@ from pydantic import JsonValue
 
 from app.base.tokens import Tokens
 
+TERMS = "terms"
+"""The kind of a draft of the whole programme."""
 _LASTS = timedelta(hours=1)
 _LONGEST = 24_000
 """Characters of an address that servers take."""

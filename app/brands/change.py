@@ -11,6 +11,7 @@ from app.base.audit import AuditAction, differing, record_action
 from app.base.colour import parse_colour
 from app.base.errors import AppError, NotFound
 from app.base.text import quoted
+from app.brands.colour_rules import ColourCheck, check_colour
 from app.brands.models import Brand, Shop
 from app.brands.rules import AddressForm, BrandingJson, CountryRulesJson, domain_of, is_domain, lies_in
 
@@ -131,9 +132,12 @@ def _assign(row: Brand | Shop, values: Mapping[str, object]) -> dict[str, tuple[
 
 def _checked(branding: BrandingJson) -> BrandingJson:
     accent = branding.get("accent")
-    if not accent:
-        return branding
+    return {**branding, "accent": f"#{checked_colour(accent).colour}"} if accent else branding
+
+
+def checked_colour(accent: str) -> ColourCheck:
+    """The check of a colour that somebody entered; raises `AppError` `bad_colour` for none."""
     colour = parse_colour(accent)
     if colour is None:
         raise AppError("bad_colour", "The accent is no colour; write it as #0f5fa8.")
-    return {**branding, "accent": f"#{colour}"}
+    return check_colour(colour)

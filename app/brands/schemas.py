@@ -8,6 +8,7 @@ from pydantic import Field
 from app.base.ids import public_id
 from app.base.schemas import ApiModel
 from app.brands.appearance import image_of
+from app.brands.colour_rules import ColourCheck
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import Programme, QuietHours
 from app.brands.rules import AddressForm, ImageKind, Platform
@@ -48,6 +49,31 @@ class BrandingShape(ApiModel):
             if image is not None:
                 shown[kind] = ImageShape(path=image.path, width=image.width, height=image.height)
         return cls.model_validate(shown)
+
+
+class ColourShape(ApiModel):
+    """What is made of a brand's colour; every colour is `#rrggbb`."""
+
+    accent: str
+    text_contrast: float = Field(description="Of words in the colour on a white page; 4.5 can be read.")
+    passes: bool
+    nearest: str = Field(description="The nearest colour in which words can be read.")
+    ink: str = Field(description="Of words on the colour.")
+    ink_contrast: float
+    dark: str = Field(description="What takes its place in the dark.")
+
+    @classmethod
+    def of(cls, check: ColourCheck) -> Self:
+        """The schema of a check."""
+        return cls(
+            accent=f"#{check.colour}",
+            text_contrast=check.text_contrast,
+            passes=check.passes,
+            nearest=f"#{check.nearest}",
+            ink=f"#{check.ink}",
+            ink_contrast=check.ink_contrast,
+            dark=f"#{check.dark}",
+        )
 
 
 class CountryShape(ApiModel):

@@ -1,5 +1,7 @@
 """Programme, Terms: filled in, previewed, saved, taken back and switched off."""
 
+import html
+import re
 from html.parser import HTMLParser
 
 import httpx2
@@ -91,6 +93,11 @@ async def test_terms_are_previewed_saved_and_refused(context, brand, shop, sessi
         "Was 10%",
     ):
         assert text in shown.text, text
+    frames = [html.unescape(each) for each in re.findall(r'<iframe [^>]*src="([^"]+)"', shown.text)]
+    friend, mail = [(await client.get(each)).text for each in frames]
+    assert "Ana gives you 12.5% off" in friend.replace("\u00a0", " ")
+    assert "12.5%" in mail
+    assert "€50" in mail
     assert (await load_programme(session, brand.id)).version == 1
 
     assert (await client.post(TERMS, data=sent)).status_code == 303

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse
 
@@ -15,11 +15,11 @@ from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.base.web.openapi import problems
 from app.brands import change as change_fields
-from app.brands.change import BrandFields, ShopFields
+from app.brands.change import BrandFields, ShopFields, checked_colour
 from app.brands.find import load_brand, load_shops
 from app.brands.programme import QuietHours
 from app.brands.rules import AddressForm
-from app.brands.schemas import BrandShape, ShopShape
+from app.brands.schemas import BrandShape, ColourShape, ShopShape
 from app.platforms.shop_settings import merge_settings
 from app.referrals.figures import note_brand_change
 
@@ -130,6 +130,15 @@ async def change_brand(
         return WriteResult(BrandShape.of(brand), only_set=True)
 
     return await write.run(caller, act)
+
+
+@router.get("/brand/colour")
+async def check_accent(
+    _caller: Reader,
+    accent: Annotated[str, Query(max_length=7, description="`#rrggbb`; the `#` may be left out.")],
+) -> ColourShape:
+    """What would be made of a colour: how well it can be read, and the nearest one that can."""
+    return ColourShape.of(checked_colour(accent))
 
 
 @router.get("/shops")

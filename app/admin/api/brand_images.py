@@ -1,18 +1,14 @@
 """A brand's logo, its dark version, and its picture: uploaded, made anew and served by us."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Writer
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
+from app.admin.image_uploads import decode_images
 from app.base.actor import Actor
 from app.base.web.openapi import problems
-from app.brands.image_files import make_images
 from app.brands.images import remove_image, set_images
 from app.brands.rules import ImageKind
 from app.brands.schemas import BrandShape
@@ -66,11 +62,7 @@ async def delete_picture(caller: Writer, write: IdempotentWriteDep) -> JSONRespo
 
 
 async def _put(request: Request, caller: Actor, write: IdempotentWrite, kind: ImageKind) -> JSONResponse:
-    # Before the brand's row is locked; outside of the event loop, one at a time: an image that is
-    # decoded takes much memory.
-    files = await asyncio.get_running_loop().run_in_executor(
-        _decoder(), make_images, await request.body(), kind
-    )
+    files = await decode_images(await request.body(), kind)
 
     async def act() -> WriteResult:
         brand = await set_images(write.session, caller.brand_id, files, actor=caller)
@@ -85,8 +77,3 @@ async def _delete(caller: Actor, write: IdempotentWrite, kind: ImageKind) -> JSO
         return WriteResult(BrandShape.of(brand), only_set=True)
 
     return await write.run(caller, act)
-
-
-@lru_cache(maxsize=1)
-def _decoder() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="images")

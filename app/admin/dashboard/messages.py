@@ -11,6 +11,7 @@ from app.admin.dashboard.access import ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.languages import LanguageDep
 from app.admin.dashboard.preview_page import FRAMING, preview_page, scheme_of
 from app.admin.dashboard.terms import may_change, refuse_limited, version_of
 from app.admin.drafts import opened_draft, sealed_draft
@@ -22,7 +23,7 @@ from app.admin.views.audit import Names
 from app.admin.views.names import key_names, staff_names
 from app.base import clock
 from app.base.errors import AppError, NotFound
-from app.base.i18n import SOURCE, language_of, languages, translate
+from app.base.i18n import SOURCE, language_of, translate
 from app.brands.find import load_programme
 from app.messaging.own_texts import (
     change_texts,
@@ -52,14 +53,7 @@ async def _spec(request: Request) -> TemplateSpec:
     return _template(request.path_params["name"])
 
 
-async def _language(request: Request) -> str:
-    """The language of the address; the first one for any other."""
-    wanted = request.query_params.get("language", "")
-    return wanted if wanted in languages() else ""
-
-
 SpecDep = Annotated[TemplateSpec, Depends(_spec)]
-LanguageDep = Annotated[str, Depends(_language)]
 
 
 @router.get("")
@@ -88,7 +82,7 @@ def _as_sent(spec: TemplateSpec) -> int:
 
 
 @router.get("/{name}")
-async def show_message(spec: SpecDep, language: LanguageDep, frame: ForViewer) -> Response:
+async def show_message(frame: ForViewer, spec: SpecDep, language: LanguageDep) -> Response:
     """One message in a language: its texts and how it looks; with `from` those of a version."""
     language = language or language_of(frame.brand.locale)
     texts = await _texts(frame, spec, language)
@@ -101,7 +95,7 @@ async def show_message(spec: SpecDep, language: LanguageDep, frame: ForViewer) -
 
 
 @router.post("/{name}")
-async def save_message(spec: SpecDep, language: LanguageDep, writer: MarketerWriter) -> Response:
+async def save_message(writer: MarketerWriter, spec: SpecDep, language: LanguageDep) -> Response:
     """Save the texts of a language; by `act` preview them, or mail the saved ones to oneself."""
     frame, sent = writer
     refuse_limited(frame)
@@ -220,9 +214,9 @@ async def _message_page(
 
 @router.get("/{name}/frame")
 async def show_frame(
+    frame: ForViewer,
     spec: SpecDep,
     language: LanguageDep,
-    frame: ForViewer,
     scheme: Annotated[str, Query(max_length=10)] = "light",
     draft: Annotated[str, Query(max_length=24_000)] = "",
 ) -> Response:
@@ -243,7 +237,7 @@ async def _preview(frame: Frame, spec: TemplateSpec, language: str, draft: str) 
 
 
 @router.get("/{name}/versions")
-async def show_versions(spec: SpecDep, language: LanguageDep, frame: ForViewer) -> Response:
+async def show_versions(frame: ForViewer, spec: SpecDep, language: LanguageDep) -> Response:
     """Every version of the texts with what it changed, who did and when; newest first."""
     language = language or language_of(frame.brand.locale)
     wanted = PageRequest(frame.context.tokens, _AT_ONCE, frame.request.query_params.get("cursor"))

@@ -2,10 +2,13 @@
 
 from starlette.responses import Response
 
+from app.admin import drafts
 from app.admin.dashboard.access import ForMarketer, ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.preview_page import FRAMING
+from app.admin.drafts import sealed_draft
 from app.admin.listing import PageRequest
 from app.admin.programme_preview import preview_programme
 from app.admin.rules import Role
@@ -147,11 +150,26 @@ async def _terms_page(
         "examples": shown_examples(preview, after),
         "past": shown_past(preview) if sees_figures else [],
         "words": preview.words,
+        "pages": _shown_pages(frame, present.programme, after) if preview.words else [],
         "language": language_tag(frame.brand.language_for()),
         "switches": [(name, getattr(after, name), word) for name, word in SWITCH_WORDS.items()],
         "may_change": may_change(frame),
     }
-    return frame.page("admin/terms.html", "terms", values, status=422 if errors else 200)
+    status = 422 if errors else 200
+    return frame.page("admin/terms.html", "terms", values, status=status, headers=FRAMING)
+
+
+def _shown_pages(frame: Frame, present: Programme, after: Programme) -> list[tuple[str, str]]:
+    """What customers would see under these terms: names and addresses of frames."""
+    draft = {}
+    if after != present:
+        draft["terms"] = sealed_draft(
+            frame.context.tokens, frame.brand.id, drafts.TERMS, after.as_json(), now=clock.now()
+        )
+    return [
+        (translate(SOURCE, "The friend’s page"), frame.url("/admin/programme/look/frame/friend", **draft)),
+        (translate(SOURCE, "The offer’s mail"), frame.url("/admin/programme/look/frame/mail", **draft)),
+    ]
 
 
 async def _since(frame: Frame, version: int) -> str:

@@ -1,19 +1,24 @@
 """The screen of scores, and the numbers behind it by the API."""
 
+from datetime import timedelta
+
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+from app.admin.alarm_models import Alarm
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.admin.staff import add_staff
 from app.admin.views.scores import change_sentence, lift_text
 from app.base import clock
 from app.base.actor import cli_actor
+from app.insight.alarm_rules import AlarmKind
 from app.insight.lift import Lift
 from app.insight.nps import Counts
 from app.insight.shares import Share
 from tests.support.apps import api_app
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.browser import needs_chromium, serve
+from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.factories.rows import Rows
 
 
@@ -119,3 +124,31 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         assert (band["band"], band["orders"], band["revenue"]) == ("detractor", 1, "72.00")
         times = (await client.get("/numbers/offer-times")).json()
         assert (times["offers"], times["p50_seconds"] is not None) == (1, True)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+async def test_scores_and_alarms_are_accessible_and_fit_every_width(context, session, brand, shop, browser):
+    rows, now = Rows(session, brand, shop), clock.now()
+    for number in range(24):
+        at = now - timedelta(days=number)
+        order = {"country": ("DE", "AT")[number % 2], "placed_at": at - timedelta(days=3)}
+        happy = await rows.answer((10, 9, 8, 3)[number % 4], answered_at=at, order=order)
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id), placed_at=now)
+    raised = {"count": 2, "since": now, "raised_at": now, "name": "Acme", "detail": "the token was revoked"}
+    session.add(Alarm(brand_id=brand.id, kind=AlarmKind.connection_broken, subject="acme", **raised))
+    over = {**raised, "name": "48", "solved_at": now}
+    session.add(Alarm(brand_id=brand.id, kind=AlarmKind.no_surveys, subject="", **over))
+    await session.commit()
+    views = [(320, "light"), (390, "light"), (1440, "dark")]
+    async with (
+        serve(dashboard_app(context), browser) as site,
+        signed_in_page(site, context, brand) as page,
+    ):
+        for name, path in {
+            "scores": "/admin/scores?by=country",
+            "alarms": "/admin/settings/alarms?show=all",
+            "account": "/admin/account",
+        }.items():
+            await check_screen(page, site.url + path, name, views)

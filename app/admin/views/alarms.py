@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from app.admin.alarm_schemas import AlarmRow, LastCall
 from app.admin.views.waiting import Todo
 from app.base.i18n import SOURCE, translate, translate_plural
-from app.insight.alarm_texts import alarm_topic
 
 ALARMS_PATH = "/admin/settings/alarms"
 
@@ -16,7 +15,6 @@ class ShownAlarm:
     """An alarm as a line of a list."""
 
     row: AlarmRow
-    topic: str
     pill: str
     state: str
 
@@ -26,7 +24,6 @@ def alarm_rows(found: Sequence[AlarmRow]) -> list[ShownAlarm]:
     return [
         ShownAlarm(
             row=row,
-            topic=alarm_topic(row.kind).capitalize(),
             pill="no" if row.solved_at is None else "good",
             state=translate(SOURCE, "Unsolved") if row.solved_at is None else translate(SOURCE, "Solved"),
         )

@@ -67,7 +67,7 @@ def lead_card(found: Overview, *, compared: bool = True) -> LeadCard:
         name = translate(SOURCE, "NPS, from one answer")
     change, note = _score_change(found) if compared else ("", "")
     return LeadCard(
-        name, points_text(nps(counts)), change, note, certainty_text(counts, SOURCE), _scale(counts)
+        name, points_text(nps(counts)), change, note, certainty_text(counts, SOURCE), scale_of(counts)
     )
 
 
@@ -98,7 +98,8 @@ def _score_change(found: Overview) -> tuple[str, str]:
     )
 
 
-def _scale(counts: Counts) -> Scale | None:
+def scale_of(counts: Counts) -> Scale | None:
+    """The score on the whole scale; None without a response."""
     score, found = nps(counts), interval(counts)
     if score is None or found is None:
         return None

@@ -13,6 +13,7 @@ from app.admin.texts import (
     points_text,
     too_few_text,
 )
+from app.admin.views.cards import Scale, scale_of
 from app.admin.views.chart import Chart, line_chart
 from app.admin.views.overview import BAND_NAMES, FEWEST, LINE_TITLES, group_name, score_point, score_row
 from app.base.i18n import N_, SOURCE, shown_amount, translate, translate_plural
@@ -89,8 +90,9 @@ class LiftText:
 class ScoresValues(TypedDict):
     """The numbers of `admin/scores.html`; `chart` is None where there are too few answers."""
 
+    name: str
     score: str
-    based_on: str
+    scale: Scale | None
     certainty: str
     changed: str
     rate: str
@@ -102,7 +104,8 @@ class ScoresValues(TypedDict):
     group_column: str
     groups: list[GroupRow]
     left_out: int
-    times: list[tuple[str, str]]
+    offer_time: str
+    offer_detail: str
     lift: LiftText
     bands: list[BandRow]
     fewest: int
@@ -116,9 +119,13 @@ def scores_values(found: Figures, by: By) -> ScoresValues:
     title, column = (translate(SOURCE, text) for text in LINE_TITLES[found.in_time])
     line = [Group(each.key, counts_of(each)) for each in found.line.groups or ()]
     groups = report.groups or []
+    offer_time, offer_detail = _time_texts(found.times)
     return {
+        "name": translate_plural(
+            SOURCE, "NPS, from one answer", "NPS, from %(num)s answers", counts.responses
+        ),
         "score": points_text(nps(counts)),
-        "based_on": translate_plural(SOURCE, "from one answer", "from %(num)s answers", counts.responses),
+        "scale": scale_of(counts),
         "certainty": certainty_text(counts, SOURCE),
         "changed": change_sentence(found.earlier, counts),
         "rate": percent_text(report.response_rate, SOURCE),
@@ -130,7 +137,8 @@ def scores_values(found: Figures, by: By) -> ScoresValues:
         "group_column": translate(SOURCE, GROUPINGS[by][1]),
         "groups": [_group_row(group, by) for group in groups[:MOST]],
         "left_out": max(0, len(groups) - MOST),
-        "times": _time_rows(found.times),
+        "offer_time": offer_time,
+        "offer_detail": offer_detail,
         "lift": lift_text(found.lift),
         "bands": [_band_row(each) for each in found.bands],
         "fewest": FEWEST,
@@ -244,14 +252,15 @@ def _key_text(key: str | None, by: By) -> str:
     return key
 
 
-def _time_rows(found: OfferTimes) -> list[tuple[str, str]]:
-    """Within which time half, 95 and 99 % had their offer."""
-    names = (N_("Half of them within"), N_("95 %% within"), N_("99 %% within"))
-    times = (found.p50, found.p95, found.p99)
-    return [
-        (translate(SOURCE, name), UNKNOWN if seconds is None else duration_text(seconds, SOURCE))
-        for name, seconds in zip(names, times, strict=True)
-    ]
+def _time_texts(found: OfferTimes) -> tuple[str, str]:
+    """Within which time 95 % had their offer; and half of them, and 99 %."""
+    if found.p50 is None or found.p95 is None or found.p99 is None:
+        return UNKNOWN, translate(SOURCE, "no offer was sent yet")
+    half, most, all_but_one = (duration_text(each, SOURCE) for each in (found.p50, found.p95, found.p99))
+    detail = translate(
+        SOURCE, "half of them within %(half)s, 99 %% within %(slowest)s", half=half, slowest=all_but_one
+    )
+    return most, detail
 
 
 def _band_row(found: BandRevenue) -> BandRow:

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 import app.models  # noqa: F401  # registers every table and message template
 from app.admin import account_pages, sign_in_pages
 from app.admin.api import router as api_router
-from app.admin.dashboard import screens
+from app.admin.dashboard import imports, screens
 from app.base import clock, due, metrics, schema
 from app.base.config import load_settings
 from app.base.db import WEB
@@ -76,7 +76,13 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     )
     if parts is not None:
         app.state.context = parts.context
-    app.add_middleware(BodyLimitMiddleware, limit=BODY_LIMIT, drop_up_to=DROP_LIMIT, exempt="/hooks/")
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=BODY_LIMIT,
+        drop_up_to=DROP_LIMIT,
+        exempt="/hooks/",
+        larger={imports.UPLOAD_PATH: imports.REQUEST_LIMIT},
+    )
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(RequestMiddleware)
     install_problems(app)

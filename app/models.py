@@ -69,6 +69,8 @@ DISTRIBUTED = frozenset(
         "login_links",
         "messages",
         "order_facts",
+        "order_import_parts",
+        "order_import_refusals",
         "order_imports",
         "orders",
         "outbox",

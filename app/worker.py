@@ -27,7 +27,7 @@ from app.base.pools import Pools, worker_pools
 from app.base.turns import Sweep
 from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
-from app.ingest import erase_sweep, fetch, process, retain, sync_sweep
+from app.ingest import erase_sweep, fetch, import_sweep, process, retain, sync_sweep
 from app.messaging import deliver
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
@@ -54,6 +54,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         fetch.sweep(context),
         check_sweep.sweep(context),
         sync_sweep.sweep(context),
+        import_sweep.sweep(context),
         erase_sweep.sweep(context),
         surveys.sweep(context),
         replied.sweep(context),

@@ -2,7 +2,15 @@
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
@@ -19,6 +27,7 @@ class OrderImport(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         UniqueConstraint("brand_id", "shop_id", "content_hash", "format", "history"),
+        Index("ix_order_imports_due", "due_at", "brand_id", postgresql_where=text("due_at IS NOT NULL")),
     )
 
     brand_id: Mapped[BrandKey]
@@ -40,6 +49,51 @@ class OrderImport(Base):
     started_at: Mapped[Moment]
     finished_at: Mapped[Moment | None]
     """None: it is running, or broke off."""
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    """Bytes of a file that was uploaded; None for one that a command read."""
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    """How many bytes of it are read."""
+    due_at: Mapped[Moment | None]
+    """When a worker begins with an uploaded file, or goes on; None: never."""
+    leased_until: Mapped[Moment | None]
+    """Until then it belongs to the worker that reads it."""
+    problem: Mapped[str | None]
+    """Why an uploaded file is not read any further, in a sentence."""
+    created_at: Mapped[Created]
+
+
+class OrderImportPart(Base):
+    """A piece of an uploaded file, which is kept until the file is read to its end."""
+
+    __tablename__ = "order_import_parts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "import_id"], ["order_imports.brand_id", "order_imports.id"], ondelete="CASCADE"
+        ),
+    )
+
+    brand_id: Mapped[BrandKey]
+    import_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 0 on."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[Created]
+
+
+class OrderImportRefusal(Base):
+    """A record of an uploaded file that was refused; it holds nothing personal."""
+
+    __tablename__ = "order_import_refusals"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["brand_id", "import_id"], ["order_imports.brand_id", "order_imports.id"], ondelete="CASCADE"
+        ),
+    )
+
+    brand_id: Mapped[BrandKey]
+    import_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str]
     created_at: Mapped[Created]
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import clock
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
@@ -27,6 +28,7 @@ from app.brands.models import Shop
 from app.brands.rules import zone_or
 from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.backfill_models import OrderImport
+from app.ingest.import_parts import drop_parts, drop_refusals, keep_refusals
 from app.ingest.order_file import FileRecord, OrderFile, OrderFileReader
 from app.platforms.order_files import FileShop
 from app.platforms.shop_settings import settings_of
@@ -77,8 +79,11 @@ class _Run:
     history: bool
     now: datetime
     refusals: Refusals
+    keeps: bool
     done: int
     """Records of the file that are done, as this run knows it."""
+    position: int = 0
+    """Bytes that are read of it."""
 
     async def batch(self, records: Sequence[FileRecord]) -> None:
         """Record a batch, and report what was refused of it.
@@ -104,7 +109,8 @@ class _Run:
         """All of the batch or nothing; returns what could not be processed of it."""
         items = {new_id(): record for record in records if record.events}
         async with self.context.sessions.begin() as session:
-            if await _lock(session, self.shop.brand_id, self.import_id) != self.done:
+            done, known_refusals = await _lock(session, self.shop.brand_id, self.import_id)
+            if done != self.done:
                 raise _busy("Another process imports this file now.")
             result = await record_backfill(
                 session,
@@ -118,7 +124,9 @@ class _Run:
             if len(result.done) + len(result.failed) < len(items):
                 raise _Locked
             failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
-            refused = len(failed) + sum(each.refused is not None for each in records)
+            refused = [*(each for each in records if each.refused), *failed]
+            if self.keeps:
+                await keep_refusals(session, self.shop.brand_id, self.import_id, refused, known_refusals)
             await session.execute(
                 update(OrderImport)
                 .where(OrderImport.brand_id == self.shop.brand_id, OrderImport.id == self.import_id)
@@ -127,7 +135,8 @@ class _Run:
                     new=OrderImport.new + result.new,
                     known=OrderImport.known + result.known,
                     unpaid=OrderImport.unpaid + sum(not (it.events or it.refused) for it in records),
-                    refused=OrderImport.refused + refused,
+                    refused=OrderImport.refused + len(refused),
+                    position=self.position,
                 )
             )
             return failed
@@ -139,17 +148,23 @@ def _busy(reason: str) -> AppError:
     )
 
 
-async def _lock(session: AsyncSession, brand_id: int, import_id: UUID) -> int:
-    """Lock the import's row until the commit; returns how many records are done."""
-    done = await session.scalar(
-        select(OrderImport.records)
+async def _lock(session: AsyncSession, brand_id: int, import_id: UUID) -> tuple[int, int]:
+    """Lock the import's row until the commit; returns how many records are done, and refused.
+
+    Raises `AppError` `import_stopped` where somebody has stopped it.
+    """
+    found = await session.execute(
+        select(OrderImport.records, OrderImport.refused, OrderImport.problem)
         .where(OrderImport.brand_id == brand_id, OrderImport.id == import_id)
         .with_for_update()
     )
-    return done or 0
+    row = found.one()
+    if row.problem is not None:
+        raise AppError("import_stopped", "The import was stopped.", status=409)
+    return row.records, row.refused
 
 
-async def import_orders(
+async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
     context: AppContext,
     shop: Shop,
     file: OrderFile,
@@ -159,14 +174,20 @@ async def import_orders(
     now: datetime,
     refusals: Refusals,
     progress: Callable[[Progress], None] = lambda _progress: None,
+    keeps: bool = False,
+    seconds: float | None = None,
 ) -> Progress:
-    """Import the file to its end, all of it at `now`; returns what came of it.
+    """Import the file to its end, all of it at `now`, or for so many seconds.
 
-    `progress` is called after each batch. Raises `AppError` `import_busy`.
+    Returns what came of it. `progress` is called after each batch. With `keeps` what is refused is
+    kept as rows too. Raises `AppError` `import_busy` and `import_stopped`.
     """
+    deadline = None if seconds is None else clock.monotonic() + seconds
     async with context.sessions.begin() as session:
         row = await _start(session, shop, file, history=history, now=now)
-        run = _Run(context, shop, row.id, history, now, refusals, row.records)
+        if not keeps:
+            row.problem = None
+        run = _Run(context, shop, row.id, history, now, refusals, keeps, row.records)
         skip = row.records
     refusals.begin(resumed=skip > 0)
     reader = OrderFileReader(file, _file_shop(shop, now))
@@ -180,11 +201,15 @@ async def import_orders(
     ahead = asyncio.create_task(asyncio.to_thread(read_batch))
     try:
         while batch := await ahead:
+            run.position = reader.position
             ahead = asyncio.create_task(asyncio.to_thread(read_batch))
             await run.batch(batch)
             await statistics.after_batch(context)
             await give_way(context, shop.brand_id, now=now)
-            progress(await _progress(context, run, reader.position / max(1, file.size), skip))
+            done = await _progress(context, run, reader.position / max(1, file.size), skip)
+            progress(done)
+            if deadline is not None and clock.monotonic() >= deadline:
+                return done
     finally:
         await asyncio.gather(ahead, return_exceptions=True)
     done = await _progress(context, run, 1.0, skip)
@@ -192,8 +217,9 @@ async def import_orders(
         await session.execute(
             update(OrderImport)
             .where(OrderImport.brand_id == shop.brand_id, OrderImport.id == run.import_id)
-            .values(finished_at=now)
+            .values(finished_at=now, due_at=None, leased_until=None)
         )
+        await drop_parts(session, shop.brand_id, run.import_id)
         changes = {name: (None, getattr(done, name)) for name in ("new", "known", "unpaid", "refused")}
         await record_action(session, actor, AuditAction.orders_imported, ("shp", shop.id), changes)
     return done
@@ -225,7 +251,10 @@ async def _start(
         )
     )
     found = await session.scalars(select(OrderImport).filter_by(**key).with_for_update())
-    return found.one()
+    row = found.one()
+    if row.records == 0:
+        await drop_refusals(session, row.brand_id, row.id)
+    return row
 
 
 async def _progress(context: AppContext, run: _Run, share: float, skipped: int) -> Progress:

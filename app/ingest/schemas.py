@@ -10,9 +10,43 @@ from sqlalchemy import Row
 from app.base.ids import public_id
 from app.base.masking import without_addresses_or_none
 from app.base.schemas import ApiModel, RowModel
-from app.ingest.backfill_models import ShopSync
+from app.ingest.backfill_models import OrderImport, ShopSync
 from app.ingest.models import DataRequest, Delivery
 from app.ingest.rules import DeliveryStatus
+
+
+class ImportShape(ApiModel):
+    """How far a file of orders is imported."""
+
+    id: str
+    shop: str
+    format: str
+    history: bool = Field(description="Whether its orders are from before the start.")
+    records: int = Field(description="Orders of the file that are done; of these the next four.")
+    new: int
+    known: int
+    unpaid: int
+    refused: int
+    size: int | None = Field(description="Bytes of an uploaded file; null for one that a command reads.")
+    position: int | None = Field(description="How many bytes of it are read.")
+    problem: str | None = Field(description="Why it is not read any further, in a sentence.")
+    started_at: datetime
+    finished_at: datetime | None = Field(description="Null while it is not finished.")
+
+    @classmethod
+    def of(cls, shop: str, row: OrderImport) -> Self:
+        """The schema of an import; `shop` is the shop's slug."""
+        counts = ("records", "new", "known", "unpaid", "refused", "size", "position")
+        names = ("format", "history", "problem", "started_at", "finished_at")
+        shown = {name: getattr(row, name) for name in (*counts, *names)}
+        return cls(id=public_id("imp", row.id), shop=shop, **shown)
+
+
+class ImportRefusalShape(ApiModel):
+    """A record of a file that was refused."""
+
+    line: int
+    reason: str
 
 
 class SyncShape(ApiModel):

@@ -1,7 +1,7 @@
 """Middleware of every request: request ids, safe headers, one log line, body limits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -147,15 +147,24 @@ class BodyLimitMiddleware:
     """Refuses bodies over `limit` bytes with 413, whether or not they give their length.
 
     Up to `drop_up_to` bytes of such a body are read and dropped, so that the caller gets the
-    response rather than a broken connection. Paths below `exempt` have limits of their own.
+    response rather than a broken connection. Paths below `exempt` have limits of their own; those
+    in `larger` this one, in place of `limit`.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int, drop_up_to: int, exempt: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit: int,
+        drop_up_to: int,
+        exempt: str,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
         self.app = app
         self.limit = limit
         self.drop_up_to = drop_up_to
         self.exempt = exempt
-        self.refusal = f"The body is larger than {limit // 1024} KiB."
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or respond 413."""
@@ -166,28 +175,30 @@ class BodyLimitMiddleware:
         if scope["method"] in _WITHOUT_BODY and not headers.keys() & _ANNOUNCE_A_BODY:
             await self.app(scope, receive, send)
             return
+        limit = self.larger.get(scope["path"], self.limit)
+        refusal = f"The body is larger than {limit // 1024} KiB."
         size = 0
 
         async def counted() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            while size > self.limit and message.get("more_body") and size <= self.drop_up_to:
+            while size > limit and message.get("more_body") and size <= self.drop_up_to:
                 message = await receive()
                 size += len(message.get("body", b""))
-            if size > self.limit:
+            if size > limit:
                 # This exception alone passes through FastAPI's own reading of the body.
-                raise HTTPException(413, self.refusal, {"Connection": "close"})
+                raise HTTPException(413, refusal, {"Connection": "close"})
             return message
 
-        if not _is_over(headers.get(b"content-length", b"0"), self.limit):
+        if not _is_over(headers.get(b"content-length", b"0"), limit):
             await self.app(scope, counted, send)
             return
         if b"expect" not in headers:
             with suppress(HTTPException):
                 while (await counted()).get("more_body"):
                     pass
-        response = problem(413, "too_large", self.refusal, headers={"Connection": "close"})
+        response = problem(413, "too_large", refusal, headers={"Connection": "close"})
         await response(scope, receive, send)
 
 

@@ -80,6 +80,11 @@ def check_scope(request: Request, scope: Scope) -> None:
     _check(request.state.authenticated, scope)
 
 
+def has_scope(request: Request, scope: Scope) -> bool:
+    """Whether the key that calls has this scope, or one that includes it."""
+    return allows(request.state.authenticated.scopes, scope)
+
+
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     """A dependency that returns who calls.
 

@@ -197,6 +197,15 @@ async def find_balances(
     return found, shown[-1] if len(ids) > limit and not text else None
 
 
+async def find_balance(session: AsyncSession, caller: Actor, shown_id: str) -> ReferrerBalance:
+    """What became of one referrer's rewards; raises NotFound for an unknown id."""
+    referrer_id = parse_public_id("ref", shown_id)
+    found, _ = await find_balances(session, caller, public_id("ref", referrer_id), after=None, limit=1)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
 async def _people(
     session: AsyncSession, caller: Actor, referrer_ids: Collection[UUID]
 ) -> dict[UUID, CustomerRow]:

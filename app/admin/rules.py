@@ -75,6 +75,14 @@ def own_path(path: str) -> str:
     return path[:2000]
 
 
+_GOODWILL_TIMES = {Role.marketer: 5, Role.admin: 50}
+
+
+def goodwill_times(role: Role) -> int:
+    """How many times the programme's reward this role may grant one referrer in 30 days."""
+    return _GOODWILL_TIMES.get(role, 0)
+
+
 class LinkKind(StrEnum):
     """What a one-time link is for."""
 

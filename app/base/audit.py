@@ -48,6 +48,8 @@ class AuditAction(StrEnum):
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"
     redemption_rolled_back = "redemption_rolled_back"
+    goodwill_granted = "goodwill_granted"
+    """A reward without a friend's order."""
     code_disabled = "code_disabled"
     delivery_replayed = "delivery_replayed"
     message_resent = "message_resent"

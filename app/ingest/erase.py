@@ -39,7 +39,7 @@ from app.messaging.models import Message
 from app.orders.erase import erase_orders
 from app.platforms.events import CustomerErased
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.surveys.erase import erase_responses
 from app.surveys.models import Response
 
@@ -202,6 +202,7 @@ def _subjects(brand_id: int, ids: Sequence[UUID]) -> list[Select[UUID]]:
     return [
         referrers,
         select(Code.id).where(Code.brand_id == brand_id, Code.referrer_id.in_(referrers)),
+        select(Reward.id).where(Reward.brand_id == brand_id, Reward.referrer_id.in_(referrers)),
         select(Message.id).where(Message.brand_id == brand_id, in_ids(Message.customer_id, ids)),
         select(Response.id).where(Response.brand_id == brand_id, in_ids(Response.customer_id, ids)),
         select(Redemption.id).where(

@@ -103,11 +103,14 @@ def reward(it: Reward, language: str) -> str:
         if it.net_amount != it.amount
         else ""
     )
+    values = {
+        "amount": amount,
+        "kind": word(language, words.REWARD_KINDS, it.kind),
+        "left": left,
+        "status": word(language, words.REWARDS, it.status),
+    }
+    if it.redemption_id is None:
+        return translate(language, "Given %(amount)s as %(kind)s%(left)s by the team (%(status)s).", **values)
     return translate(
-        language,
-        "Given %(amount)s as %(kind)s%(left)s for a friend's order (%(status)s).",
-        amount=amount,
-        kind=word(language, words.REWARD_KINDS, it.kind),
-        left=left,
-        status=word(language, words.REWARDS, it.status),
+        language, "Given %(amount)s as %(kind)s%(left)s for a friend's order (%(status)s).", **values
     )

@@ -62,6 +62,19 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "goodwill_is_posted",
+        "what is left of a reward without a friend's order is in the ledger as an adjustment",
+        "rwd",
+        """
+        SELECT brand_id, id AS row FROM rewards
+        WHERE redemption_id IS NULL AND net_amount * (granted_at IS NOT NULL)::int <> (
+            SELECT coalesce(sum(ledger_entries.amount), 0) FROM ledger_entries
+            WHERE ledger_entries.brand_id = rewards.brand_id
+                AND ledger_entries.cause_kind = 'adjustment' AND ledger_entries.cause_id = rewards.id
+                AND ledger_entries.account = 'reward_cost')
+        """,
+    ),
+    Invariant(
         "frozen_while_disputed",
         "a reward is frozen while the payment of the order behind it is disputed",
         "rwd",
@@ -101,7 +114,7 @@ INVARIANTS = (
             UNION ALL
             SELECT e.brand_id, e.referrer_id, e.currency, e.amount FROM ledger_entries AS e
             JOIN rewards ON rewards.brand_id = e.brand_id AND rewards.id = e.cause_id
-            WHERE e.account = 'referrers' AND e.cause_kind = 'reward' AND rewards.kind = 'credit'
+            WHERE e.account = 'referrers' AND e.cause_kind IN ('reward', 'adjustment') AND rewards.kind = 'credit'
         ), booked AS (
             SELECT brand_id, referrer_id, currency, -sum(amount) AS balance FROM posted GROUP BY 1, 2, 3
         )

@@ -34,6 +34,7 @@ class CauseKind(StrEnum):
     """Credit that a connected shop holds was spent there, or given back."""
     payable = "payable"
     adjustment = "adjustment"
+    """A person granted a reward without a friend's order; the id is the reward's."""
 
 
 class ReservationStatus(StrEnum):

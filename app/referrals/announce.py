@@ -112,7 +112,11 @@ async def announce_codes(  # noqa: PLR0913  # its one caller knows all of it alr
 async def announce_rewards(
     session: AsyncSession, tokens: Tokens, brand: Brand, granted: Sequence[GrantedReward], *, now: datetime
 ) -> None:
-    """Queue the message about each reward, on the first channel that reaches the referrer."""
+    """Queue the message about each reward, on the first channel that reaches the referrer.
+
+    None about goodwill: the message says that a friend ordered.
+    """
+    granted = [each for each in granted if each.reward.redemption_id is not None]
     if not granted:
         return
     programme = (await load_programme(session, brand.id)).programme

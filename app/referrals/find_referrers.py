@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.errors import NotFound
 from app.base.ids import parse_public_id
 from app.base.tokens import plain_code
+from app.brands.models import Shop
 from app.customers.contact import email_identity, phone_e164
 from app.customers.models import Customer
 from app.referrals.models import Code, Referrer
@@ -28,6 +29,18 @@ async def find_referrers(session: AsyncSession, brand_id: int, text: str, *, pii
         for referrer_id in await session.scalars(query.limit(MOST)):
             found.setdefault(referrer_id)
     return list(found)
+
+
+async def home_shop_of(session: AsyncSession, brand_id: int, referrer_id: UUID) -> Shop:
+    """The shop to which a referrer's link leads; raises NotFound for no referrer."""
+    shop = await session.scalar(
+        select(Shop)
+        .join(Referrer, (Referrer.brand_id == Shop.brand_id) & (Referrer.shop_id == Shop.id))
+        .where(Referrer.brand_id == brand_id, Referrer.id == referrer_id)
+    )
+    if shop is None:
+        raise NotFound
+    return shop
 
 
 def _queries(brand_id: int, text: str, *, pii: bool) -> Iterator[Select[UUID]]:

@@ -16,8 +16,8 @@ from app.brands.programme import RewardKind
 from app.customers.models import Customer, CustomerReference
 from app.ledger.credit import BalanceKey
 from app.platforms.shop_credit import CreditKind
-from app.referrals.models import Referrer, Reward
-from app.referrals.reverse import RedemptionState
+from app.referrals.models import Referrer
+from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import KindReason
 from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit
 from app.referrals.shop_credits import find_holding_shops, new_row
@@ -57,7 +57,7 @@ async def add_held(session: AsyncSession, held: HeldRewards) -> None:
 async def hold_rewards(
     session: AsyncSession,
     brand: Brand,
-    granted: Sequence[tuple[RedemptionState, Reward]],
+    granted: Sequence[RewardToPay],
     shops: Mapping[UUID, Shop],
     *,
     now: datetime,
@@ -70,16 +70,17 @@ async def hold_rewards(
     if not granted:
         return HeldRewards()
     holding = await find_holding_shops(session, brand.id, shops.values())
-    present = await _load_present(session, brand.id, {reward.referrer_id for _, reward in granted})
+    present = await _load_present(session, brand.id, {each.reward.referrer_id for each in granted})
     if not holding and not present:
         return HeldRewards()
-    owners = await _load_owners(session, brand.id, {reward.referrer_id for _, reward in granted})
+    owners = await _load_owners(session, brand.id, {each.reward.referrer_id for each in granted})
     held: set[UUID] = set()
     new: dict[BalanceKey, dict[str, object]] = {}
-    for state, reward in granted:
+    for each in granted:
+        reward = each.reward
         key, owner = (reward.referrer_id, reward.currency), owners[reward.referrer_id]
         home = shops[owner.shop_id]
-        shop = home if home.currency == reward.currency else shops[state.order.shop_id]
+        shop = home if home.currency == reward.currency else shops[each.shop_id]
         at = present.get(key) or (new[key]["shop_id"] if key in new else None)
         kind = holding.get(shop.id)
         if at is not None:

@@ -15,11 +15,11 @@ from app.base.ids import new_id
 from app.base.tokens import plain_code, random_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
-from app.referrals.models import Code, Referrer, Reward
+from app.referrals.models import Code, Referrer
 from app.referrals.placements import add_placements
 from app.referrals.publication_models import CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
-from app.referrals.reverse import RedemptionState
+from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import CodeKind, first_publication_state
 
 _TRIES = 8
@@ -39,7 +39,7 @@ class OwnCodes:
 async def make_reward_codes(
     session: AsyncSession,
     brand: Brand,
-    granted: Sequence[tuple[RedemptionState, Reward]],
+    granted: Sequence[RewardToPay],
     shops: Mapping[UUID, Shop],
     *,
     expires: Mapping[UUID, datetime],
@@ -49,14 +49,13 @@ async def make_reward_codes(
 
     It is worth what is left of its reward at the time it is used. `expires` is when, by reward.
     """
-    waiting = {reward.id: (state, reward) for state, reward in granted}
+    waiting = {each.reward.id: each for each in granted}
     made: dict[UUID, Code] = {}
     for _ in range(_TRIES):
         if not waiting:
             break
         values = {
-            reward_id: _values(state, reward, expires[reward_id], now=now)
-            for reward_id, (state, reward) in waiting.items()
+            reward_id: _values(each, expires[reward_id], now=now) for reward_id, each in waiting.items()
         }
         by_id = {each["id"]: reward_id for reward_id, each in values.items()}
         # A code that exists already leaves the row out; the next try draws another.
@@ -72,9 +71,8 @@ async def make_reward_codes(
     return OwnCodes(made, frozenset(placed))
 
 
-def _values(
-    state: RedemptionState, reward: Reward, expires_at: datetime, *, now: datetime
-) -> dict[str, object]:
+def _values(it: RewardToPay, expires_at: datetime, *, now: datetime) -> dict[str, object]:
+    reward = it.reward
     display = random_code()
     return {
         "brand_id": reward.brand_id,
@@ -83,9 +81,9 @@ def _values(
         "kind": CodeKind.reward,
         "code": plain_code(display),
         "display": display,
-        "terms_id": state.redemption.terms_id,
+        "terms_id": it.terms_id,
         "discount_kind": DiscountKind.amount,
-        "discount_value": money.to_decimal(state.amount_of(reward), reward.currency),
+        "discount_value": money.to_decimal(it.amount, reward.currency),
         "currency": reward.currency,
         "max_uses": 1,
         "uses": 0,
@@ -99,7 +97,7 @@ async def _publish(
     session: AsyncSession,
     brand: Brand,
     made: Mapping[UUID, Code],
-    granted: Sequence[tuple[RedemptionState, Reward]],
+    granted: Sequence[RewardToPay],
     shops: Mapping[UUID, Shop],
     *,
     now: datetime,
@@ -120,9 +118,10 @@ async def _publish(
     publishing = await find_publishing_shops(session, brand.id, shops.values())
     placed: dict[UUID, UUID] = {}
     values = []
-    for state, reward in granted:
+    for each in granted:
+        reward = each.reward
         home = shops[homes[reward.referrer_id]]
-        shop = home if home.currency == reward.currency else shops[state.order.shop_id]
+        shop = home if home.currency == reward.currency else shops[each.shop_id]
         code = made[reward.id]
         if shop.id in publishing:
             placed[reward.id] = shop.id

@@ -22,6 +22,7 @@ from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.orders.models import Order
 from app.referrals.credit_lines import CreditLine, CreditRow, credit_lines, select_credit
+from app.referrals.goodwill_shown import GoodwillRow, expiry_of, select_goodwill
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.placement_models import RewardPlacement, working_code
@@ -146,9 +147,12 @@ async def find_progress(
         earned=[reader.amount(int(total), currency) for currency, total in sorted(row.earned.items())],
         orders=[_friend_order(*order, reader) for order in orders],
         rewards=[
-            _usable(reward, own, reader)
-            for _, _, reward, own in orders
-            if reward is not None and own is not None and _can_be_used(reward)
+            *(_goodwill(each, reader) for each in row.goodwill or () if each["code"]),
+            *(
+                _usable(reward, own, reader)
+                for _, _, reward, own in orders
+                if reward is not None and own is not None and _can_be_used(reward)
+            ),
         ],
         credit=credit_lines(row.credit, reader),
         reward=None if made is None else made.offer.reward,
@@ -199,6 +203,7 @@ def _page() -> Select[Any]:
             uses.scalar_subquery().label("uses"),
             type_coerce(earned.scalar_subquery(), JSONB).label("earned"),
             type_coerce(select_credit(brand_id, referrer_id), JSONB).label("credit"),
+            type_coerce(select_goodwill(brand_id, referrer_id), JSONB).label("goodwill"),
             *columns_of(Referrer, ShownReferrer),
             *columns_of(Code, ShownCode),
         )
@@ -226,6 +231,7 @@ class _PageRow(NamedTuple):
     uses: int
     earned: dict[str, int]
     credit: Sequence[CreditRow] | None
+    goodwill: Sequence[GoodwillRow] | None
     referrer: ShownReferrer
     code: ShownCode | None
 
@@ -236,7 +242,7 @@ def _page_row(brand: str, *values: Any) -> _PageRow:
     return _PageRow._make([read_brand(brand), *plain, ShownReferrer(*referrer), read_code(code)])
 
 
-_REFERRER_AT = 8
+_REFERRER_AT = 9
 _CODE_AT = _REFERRER_AT + len(ShownReferrer._fields)
 _PAGE = Prepared(_page(), _page_row)
 
@@ -312,6 +318,11 @@ def _state_of(redemption: ShownRedemption, reward: ShownReward | None) -> OrderS
 
 def _can_be_used(reward: ShownReward) -> bool:
     return reward.status is RewardStatus.granted and not reward.frozen
+
+
+def _goodwill(row: GoodwillRow, reader: Reader) -> UsableReward:
+    until = reader.day(reader.last_day(expiry_of(row)))
+    return UsableReward(row["code"] or "", reader.amount(row["amount"], row["currency"]), until)
 
 
 def _usable(reward: ShownReward, code: str, reader: Reader) -> UsableReward:

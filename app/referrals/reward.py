@@ -21,6 +21,7 @@ from app.referrals.models import Code, Redemption, Reward
 from app.referrals.own_codes import OwnCodes, make_reward_codes
 from app.referrals.reverse import RedemptionState, lock_redemption_states
 from app.referrals.reward_store import RewardValues, store_rewards
+from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RedemptionStatus, RewardStatus
 
 _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
@@ -69,11 +70,15 @@ async def _grant(
 ) -> OwnCodes:
     """Grant these rewards; returns the codes made for them."""
     shops = await load_shops(session, brand.id) if granted else {}
-    worth = [(state, reward) for state, reward in granted if state.amount_of(reward) > 0]
-    by_credit = [each for each in worth if each[1].kind is RewardKind.credit]
+    worth = [
+        RewardToPay(reward, amount, state.redemption.terms_id, state.order.shop_id)
+        for state, reward in granted
+        if (amount := state.amount_of(reward)) > 0
+    ]
+    by_credit = [each for each in worth if each.reward.kind is RewardKind.credit]
     held = await hold_rewards(session, brand, by_credit, shops, now=now)
     expires = {reward.id: now + timedelta(days=state.terms.reward.valid_days) for state, reward in granted}
-    paid_by_code = [each for each in worth if each[1].kind is RewardKind.code]
+    paid_by_code = [each for each in worth if each.reward.kind is RewardKind.code]
     made = OwnCodes({}, frozenset())
     if paid_by_code:
         made = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)

@@ -163,7 +163,7 @@ def _transactions(
     used = after.used - before.used if change.posts_use else 0
     lapsed = after.lapsed - before.lapsed
     return [
-        _transaction(change.reward, cost, referrers, after.cost - before.cost, by_redemption=True, now=now),
+        _transaction(change.reward, cost, referrers, after.cost - before.cost, is_grant=True, now=now),
         _transaction(change.reward, referrers, LedgerAccount.spent_rewards, used, now=now),
         _transaction(change.reward, referrers, LedgerAccount.lapsed_rewards, lapsed, now=now),
     ]
@@ -175,10 +175,14 @@ def _transaction(
     other: LedgerAccount,
     amount: int,
     *,
-    by_redemption: bool = False,
+    is_grant: bool = False,
     now: datetime,
 ) -> LedgerTransaction:
-    is_redemption = by_redemption and reward.redemption_id is not None
+    kind, cause_id = CauseKind.reward, reward.id
+    if is_grant and reward.redemption_id is not None:
+        kind, cause_id = CauseKind.redemption, reward.redemption_id
+    elif is_grant:
+        kind = CauseKind.adjustment
     return LedgerTransaction(
         # What is posted follows from the stored row, which is locked: never twice.
         key=f"reward:{reward.id}:{new_id()}",
@@ -186,8 +190,8 @@ def _transaction(
         other=other,
         amount=amount,
         currency=reward.currency,
-        cause_kind=CauseKind.redemption if is_redemption else CauseKind.reward,
-        cause_id=(reward.redemption_id if is_redemption else None) or reward.id,
+        cause_kind=kind,
+        cause_id=cause_id,
         referrer_id=reward.referrer_id,
         occurred_at=now,
     )

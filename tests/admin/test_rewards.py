@@ -20,6 +20,7 @@ from app.referrals.rules import RedemptionStatus
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
+from tests.support.forms import send_form
 from tests.support.staff import link_for
 
 
@@ -167,3 +168,36 @@ async def test_who_sees_some_shops_does_not_see_what_all_of_them_owe(context, br
         shown = await client.get(path)
         assert shown.status_code == 403
         assert "some of its shops only" in shown.text
+
+
+async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
+    context, brand, session, rows, client
+):
+    code, _ = await two_rewards(rows, session)
+    referrer = public_id("ref", code.referrer_id)
+    page = f"/admin/rewards/goodwill?referrer={referrer}"
+    await sign_in_as(client, context, brand, Role.marketer)
+    assert page in (await client.get("/admin/rewards")).text
+    fields = {"referrer": referrer, "amount": "60.00", "reason": "a late parcel"}
+    refused = await send_form(client, page, "/admin/rewards/goodwill", fields)
+    assert refused.status_code == 422
+    assert "You may grant this referrer 50.00 EUR more" in refused.text
+    wrong = await send_form(client, page, "/admin/rewards/goodwill", fields | {"amount": "x", "reason": ""})
+    assert "Say what it is for." in wrong.text
+    granted = await send_form(client, page, "/admin/rewards/goodwill", fields | {"amount": "12.50"})
+    assert granted.headers["location"] == f"/admin/rewards?q={referrer}"
+    text = (await client.get(granted.headers["location"])).text
+    assert "no message is sent, so write to them" in text
+    assert "€29.50" in text
+    assert (await client.get("/admin/rewards/goodwill?referrer=ref_x")).status_code == 404
+    body = {"referrer": referrer, "amount": "40.00", "currency": "EUR", "reason": "a birthday"}
+    async with await api_of(context, brand, Scope.read, Scope.write) as api:
+        answer = await api.post("/rewards", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "above_limit")
+        assert (await api.post("/rewards", json=body | {"amount": "1.234"})).json()["code"] == "bad_amount"
+        made = await api.post("/rewards", json=body | {"amount": "5"})
+        assert made.status_code == 201, made.text
+        assert (made.json()["redemption"], made.json()["amount"]) == (None, "5.00")
+    async with await api_of(context, brand, Scope.admin) as api:
+        assert (await api.post("/rewards", json=body)).status_code == 201
+        assert len((await api.get("/ledger?kind=adjustment&account=reward_cost")).json()["data"]) == 3

@@ -64,6 +64,8 @@ PAGES = {
     "POST /admin/orders/{id}/approve": Role.marketer,
     "POST /admin/orders/{id}/reject": Role.marketer,
     "GET /admin/rewards": Role.viewer,
+    "GET /admin/rewards/goodwill": Role.marketer,
+    "POST /admin/rewards/goodwill": Role.marketer,
     "GET /admin/ledger": Role.viewer,
     "GET /admin/ledger/{id}": Role.viewer,
     "GET /admin/customers/{id}": Role.viewer,

@@ -3,11 +3,14 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
-from app.admin.auth import Reader
-from app.admin.fields import Plain
+from app.admin.auth import Reader, Writer, has_scope
+from app.admin.fields import Line, Plain
+from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.ledger import (
     LedgerFilter,
     ReferrerBalance,
@@ -17,9 +20,11 @@ from app.admin.ledger import (
     liability_report,
     transaction_of,
 )
-from app.admin.listing import PageDep, list_page, matches, matches_id
+from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
 from app.admin.rows import LEDGER, REWARDS
-from app.base import clock
+from app.admin.rules import Role, Scope, goodwill_times
+from app.base import clock, money
+from app.base.errors import AppError
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
@@ -27,6 +32,7 @@ from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.ledger.schemas import LedgerEntryRow, LedgerTotals, LedgerTransactionDetail, LiabilityReport
+from app.referrals.goodwill import grant_goodwill
 from app.referrals.models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.schemas import RewardRow
@@ -45,6 +51,51 @@ async def list_rewards(
     """Rewards: the granted amount, and what is left of it after refunds."""
     chosen = (matches(Reward.status, status), matches_id(Reward.referrer_id, "ref", referrer))
     return await list_page(session, page, caller, REWARDS, *chosen)
+
+
+class Goodwill(BaseModel):
+    """A reward that a person grants, without a friend's order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    referrer: Line = Field(description="`ref_…`")
+    amount: Line = Field(description='In the currency of their shop: "10.00".')
+    currency: Line
+    reason: Line = Field(description="For the audit log.")
+
+
+@router.post("/rewards", status_code=201, response_model=RewardRow, responses=problems(404, 409, 413))
+async def grant_reward(
+    request: Request, goodwill: Goodwill, caller: Writer, write: IdempotentWriteDep
+) -> JSONResponse:
+    """Grant a referrer goodwill, usable at once; no message is sent.
+
+    At most 5 times the programme's reward in 30 days, 50 times by a key with the scope `admin`.
+    """
+
+    async def act() -> WriteResult:
+        brand = await load_brand(write.session, caller.brand_id)
+        try:
+            minor = money.parse(goodwill.amount, goodwill.currency)
+        except money.MoneyError as error:
+            raise AppError("bad_amount", f"{error}.") from None
+        role = Role.admin if has_scope(request, Scope.admin) else Role.marketer
+        reward = await grant_goodwill(
+            write.session,
+            brand,
+            parse_public_id("ref", goodwill.referrer),
+            money.Money(minor, goodwill.currency),
+            times=goodwill_times(role),
+            actor=caller,
+            reason=goodwill.reason,
+            now=clock.now(),
+        )
+        reward_id = reward.id
+        await write.session.flush()
+        write.session.expire_all()
+        return WriteResult(await get_row(write.session, caller, REWARDS, reward_id), 201)
+
+    return await write.run(caller, act)
 
 
 @router.get("/rewards/liability")

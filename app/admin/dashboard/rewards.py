@@ -2,17 +2,27 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from app.admin.dashboard.access import ForViewer, screen_router
-from app.admin.ledger import find_balances, liability_report, refuse_limited
+from app.admin.dashboard.access import ForMarketer, ForViewer, MarketerWriter, screen_router
+from app.admin.dashboard.flash import Tone
+from app.admin.dashboard.frame import Frame
+from app.admin.ledger import find_balance, find_balances, liability_report, refuse_limited
 from app.admin.listing import PageRequest
+from app.admin.rules import goodwill_times
 from app.admin.views import ledger as view
-from app.base import clock
+from app.base import clock, money
 from app.base.errors import AppError
+from app.base.i18n import N_, SOURCE, translate
+from app.base.ids import parse_public_id
 from app.base.text import is_clean
 from app.brands.entered import NAME_LIMIT
+from app.brands.programme import RewardKind
+from app.referrals.find_referrers import home_shop_of
+from app.referrals.goodwill import grant_goodwill
 
 PATH = "/admin/rewards"
 _AT_ONCE = 50
+_BY_CODE = N_("Granted. Their code is on their own page: no message is sent, so write to them.")
+_AS_CREDIT = N_("Granted as credit. No message is sent, so write to them.")
 router = screen_router(PATH)
 
 
@@ -42,3 +52,65 @@ async def show_balances(frame: ForViewer) -> Response:
         "everything": frame.url(PATH),
     }
     return frame.page("admin/rewards.html", "balances", values)
+
+
+@router.get("/goodwill")
+async def show_goodwill(frame: ForMarketer) -> Response:
+    """The form by which a referrer is granted something without a friend's order."""
+    refuse_limited(frame.staff.actor)
+    return await _form(frame, frame.request.query_params.get("referrer") or "", "", "", {})
+
+
+@router.post("/goodwill")
+async def give_goodwill(writer: MarketerWriter) -> Response:
+    """Grant it; what cannot be granted is said beside the form."""
+    frame, form = writer
+    refuse_limited(frame.staff.actor)
+    referrer, amount = form.text("referrer", limit=100), form.text("amount", limit=40)
+    reason = form.text("reason", limit=NAME_LIMIT)
+    referrer_id = parse_public_id("ref", referrer)
+    shop = await home_shop_of(frame.session, frame.brand.id, referrer_id)
+    errors = {}
+    minor = 0
+    try:
+        minor = money.parse(amount, shop.currency)
+    except money.MoneyError as error:
+        errors["amount"] = f"{error}.".capitalize()
+    if not reason or not is_clean(reason):
+        errors["reason"] = translate(SOURCE, "Say what it is for.")
+    if errors:
+        return await _form(frame, referrer, amount, reason, errors)
+    try:
+        reward = await grant_goodwill(
+            frame.session,
+            frame.brand,
+            referrer_id,
+            money.Money(minor, shop.currency),
+            times=goodwill_times(frame.staff.role),
+            actor=frame.staff.actor,
+            reason=reason,
+            now=clock.now(),
+        )
+    except AppError as error:
+        if error.status not in (409, 422):
+            raise
+        return await _form(frame, referrer, amount, reason, {"amount": error.detail})
+    by_code = reward.kind is RewardKind.code
+    text = _BY_CODE if by_code else _AS_CREDIT
+    return frame.redirect(frame.url(PATH, q=referrer), translate(SOURCE, text), Tone.done)
+
+
+async def _form(frame: Frame, referrer: str, amount: str, reason: str, errors: dict[str, str]) -> Response:
+    found = await find_balance(frame.session, frame.staff.actor, referrer)
+    shop = await home_shop_of(frame.session, frame.brand.id, parse_public_id("ref", referrer))
+    values = {
+        "referrer": referrer,
+        "row": view.balance_rows([found])[0],
+        "currency": shop.currency,
+        "amount": amount,
+        "reason": reason,
+        "errors": errors,
+        "times": goodwill_times(frame.staff.role),
+        "reason_limit": NAME_LIMIT,
+    }
+    return frame.page("admin/goodwill.html", "balances", values, status=422 if errors else 200)

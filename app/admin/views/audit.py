@@ -28,6 +28,7 @@ ACTION_NAMES = {
     AuditAction.redemption_approved: N_("approved a friend’s order"),
     AuditAction.redemption_rejected: N_("rejected a friend’s order"),
     AuditAction.redemption_rolled_back: N_("rolled back a friend’s order"),
+    AuditAction.goodwill_granted: N_("granted goodwill"),
     AuditAction.code_disabled: N_("disabled a code"),
     AuditAction.delivery_replayed: N_("replayed a delivery"),
     AuditAction.message_resent: N_("sent a message again"),

@@ -128,3 +128,15 @@ async def credit_in_a_shop_that_was_never_put_there(sound: Sound) -> str:
 @breaks("spent_by_coupon_is_by_orders", "spent_credit_was_captured")
 async def a_coupon_that_no_order_has_used(sound: Sound) -> str:
     return await _shop_credit(sound, code="CREDIT", held=0, spent=5)
+
+
+@breaks("goodwill_is_posted")
+async def goodwill_that_is_not_in_the_ledger(sound: Sound) -> str:
+    reward_id = new_id()
+    await sound.sql(
+        "INSERT INTO rewards (brand_id, id, referrer_id, kind, amount, net_amount, used_amount, lapsed_amount, "
+        "currency, status, frozen, granted_at, expires_at, code_id) SELECT brand_id, :id, referrer_id, 'none', "
+        "500, 500, 0, 0, currency, 'granted', false, now(), now() + interval '1 day', NULL FROM rewards LIMIT 1",
+        id=reward_id,
+    )
+    return public_id("rwd", reward_id)

@@ -35,8 +35,8 @@ from app.base.db import to_json
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\[^\"\\]")
-"""The escape of a control character in JSON: a backslash that is not itself escaped."""
+_CONTROL = re.compile(r'\\[^"]')
+"""The escape of a control character in JSON without its escaped backslashes."""
 
 
 def recordset(
@@ -74,6 +74,15 @@ def arrays_of(
     return {f"{_GIVEN}{key}": array for (key, _), array in zip(typed, _arrays(rows, typed), strict=True)}
 
 
+def arrays_of_tuples(
+    rows: Sequence[Sequence[Any]], columns: Sequence[QueryableAttribute[Any]]
+) -> dict[str, object]:
+    """As `arrays_of`, of one row or more that have their values in the order of the columns."""
+    of = [each.type for each in columns]
+    arrays = _arrays_of_columns(list(zip(zip(*rows, strict=True), of, strict=True)), len(rows))
+    return {f"{_GIVEN}{each.key}": array for each, array in zip(columns, arrays, strict=True)}
+
+
 _GIVEN = "array_of_"
 
 
@@ -98,9 +107,15 @@ def _array_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
 def _arrays(
     rows: Sequence[Mapping[str, Any]], typed: Sequence[tuple[str, TypeEngine[Any]]]
 ) -> list[str | list[str | None]]:
-    """Each column's values as they are bound; without any element where all of them are null."""
-    columns = [([row.get(key) for row in rows], of) for key, of in typed]
-    absent = [values.count(None) == len(rows) for values, _ in columns]
+    """Each column's values as they are bound."""
+    return _arrays_of_columns([([row.get(key) for row in rows], of) for key, of in typed], len(rows))
+
+
+def _arrays_of_columns(
+    columns: Sequence[tuple[Sequence[Any], TypeEngine[Any]]], count: int
+) -> list[str | list[str | None]]:
+    """As they are bound; without any element where all of a column's values are null."""
+    absent = [values.count(None) == count for values, _ in columns]
     if all(absent):
         absent[0] = False  # it has as many elements as there are rows
     return [
@@ -121,7 +136,7 @@ def array_text(values: Sequence[Any]) -> str:
     It is JSON but for the braces: quotes and backslashes are escaped alike, and `null` is the same.
     """
     array = to_json(values)
-    if "\\" in array and _CONTROL.search(array):
+    if "\\" in array and _CONTROL.search(array.replace("\\\\", "")):
         array = f"[{','.join(map(_element, values))}]"
     return f"{{{array[1:-1]}}}"
 

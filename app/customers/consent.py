@@ -9,13 +9,14 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, literal, se
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, bound_recordset, in_bound_ids, recordset
+from app.base.batch import arrays_of_tuples, bound_recordset, in_bound_ids, recordset
 from app.base.ids import new_id
 from app.base.precedence import in_pieces
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.programme import Channel
+from app.brands.rules import CountryRulesJson
 from app.customers import rules
 from app.customers.contact import email_identity, phone_e164
 from app.customers.models import ConsentFact, Customer, Suppression
@@ -48,7 +49,8 @@ async def load_contact_options(
         return {}
     people = await _PEOPLE.all(session, of_brand=brand.id, ids=ids)
     suppressed = await _load_suppressed(session, tokens, brand.id, people)
-    return {person.id: _contact_options(person, suppressed, brand) async for person in in_pieces(people)}
+    countries = brand.countries
+    return {person.id: _contact_options(person, suppressed, countries) async for person in in_pieces(people)}
 
 
 async def countries_without_consent(session: AsyncSession, brand_id: int) -> frozenset[str]:
@@ -103,14 +105,14 @@ _NONE: Mapping[Channel, str] = {}
 def _contact_options(
     person: _Person,
     suppressed: Mapping[tuple[Channel, str], SuppressionReason],
-    brand: Brand,
+    countries: Mapping[str, CountryRulesJson],
 ) -> ContactOptions:
     # A row is unpacked at once: reading its values one by one costs more than the decision.
     customer_id, email, phone, first_name, last_name, locale, time_zone, country, erased, *consents = person
     addresses: dict[Channel, str] = {}
     without_consent: Mapping[Channel, str] = _NONE
     refusals: dict[Channel, NoContactReason] = {}
-    basis = rules.email_basis(brand.countries, country)
+    basis = rules.email_basis(countries, country)
     reachable = zip((Channel.email, Channel.sms), (email, phone), consents, strict=True)
     for channel, address, consent in reachable:
         reason = suppressed.get((channel, address or ""))
@@ -146,8 +148,7 @@ async def _load_suppressed(
     }
     if not keyed:
         return {}
-    rows = [{"channel": channel, "address_key": key} for channel, key in keyed]
-    found = await _SUPPRESSED.all(session, of_brand=brand_id, **arrays_of(rows, _ASKED))
+    found = await _SUPPRESSED.all(session, of_brand=brand_id, **arrays_of_tuples(list(keyed), _ASKED))
     suppressed: dict[tuple[Channel, str], SuppressionReason] = {}
     for row in found:
         key = (row.channel, keyed[row.channel, row.address_key])

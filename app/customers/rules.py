@@ -74,9 +74,9 @@ class ContactOptions:
 
 def email_basis(countries: Mapping[str, CountryRulesJson], country: str | None) -> EmailBasis:
     """The brand's basis in a country, from `Brand.countries`; an unknown value counts as unset."""
-    settings = countries.get(country or "")
+    settings = countries.get(country or "") if countries else None
     basis = settings.get("email_basis") if isinstance(settings, dict) else None
-    if basis in tuple(EmailBasis):
+    if basis is not None and basis in tuple(EmailBasis):
         return EmailBasis(basis)
     return EmailBasis.consent if country in CONSENT_COUNTRIES else EmailBasis.existing_customer
 

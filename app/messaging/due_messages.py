@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from app.base.frozen import quick
 from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, QuietHours
@@ -40,6 +41,7 @@ class DueMessage(NamedTuple):
     """As queued, or as the latest attempt had it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
     """A message whose attempt is written: the process that has this must send it."""
@@ -84,6 +86,8 @@ class Decisions:
         self._people = people
         self._now = now
         self._versions: dict[tuple[str, Channel, str, UUID], VersionContent] = {}
+        self._daytimes: dict[tuple[str | None, str | None, UUID], datetime] = {}
+        """When it is next day, by a person's zone and country and by shop."""
         self.claimed: list[ClaimedMessage] = []
         self.deferred: list[tuple[UUID, datetime]] = []
         self.dropped: list[tuple[UUID, MessageStatus, str]] = []
@@ -133,9 +137,13 @@ class Decisions:
         """
         if channel not in template.quiet_hours or (row.trial and row.step == 0):
             return self._now
-        zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)
-        country = country_quiet_hours(self._brand.countries, person.country)
-        return next_daytime(self._now, zone, self._quiet_hours, country)
+        key = person.time_zone, person.country, row.shop_id
+        at = self._daytimes.get(key)
+        if at is None:
+            zone = zone_or(person.time_zone, self._shops[row.shop_id].time_zone)
+            country = country_quiet_hours(self._brand.countries, person.country)
+            at = self._daytimes[key] = next_daytime(self._now, zone, self._quiet_hours, country)
+        return at
 
     def _claimed(
         self, row: DueMessage, template: TemplateSpec, channel: Channel, params: Params, address: str

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import array_text
 from app.base.db import to_json
+from app.base.frozen import quick
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.brands.programme import Channel
@@ -25,6 +26,7 @@ SWEEP_NAME = "messages"
 URGENT_SWEEP_NAME = "urgent"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to be sent. Template, subject, step and channel together are sent at most once."""

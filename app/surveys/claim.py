@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, DateTime, Integer, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import arrays_of, bound_recordset, in_bound_ids
+from app.base.batch import arrays_of_tuples, bound_recordset, in_bound_ids
 from app.base.prepared import Prepared
 from app.brands.programme import Channel, Programme
 from app.customers.models import Customer
@@ -34,20 +34,6 @@ class SurveyState(NamedTuple):
     expires_at: datetime | None
     reminders_sent: int
     reminder_due_at: datetime | None
-
-
-_CHANGED = (
-    Survey.status,
-    Survey.reason,
-    Survey.channel,
-    Survey.due_at,
-    Survey.deferred_reason,
-    Survey.deferrals,
-    Survey.queued_at,
-    Survey.expires_at,
-    Survey.reminders_sent,
-    Survey.reminder_due_at,
-)
 
 
 class DueSurvey(NamedTuple):
@@ -149,16 +135,15 @@ def _as_it_is(row_id: UUID) -> UUID:
 
 async def write_states(session: AsyncSession, brand_id: int, states: Sequence[SurveyState]) -> None:
     """Write the changed columns of these surveys, in one statement."""
-    rows = [state._asdict() for state in states]
-    await _WRITE.run(session, of_brand=brand_id, **arrays_of(rows, _WRITTEN))
+    await _WRITE.run(session, of_brand=brand_id, **arrays_of_tuples(states, _WRITTEN))
 
 
-_WRITTEN = (Survey.id, *_CHANGED)
+_WRITTEN = tuple(getattr(Survey, name) for name in SurveyState._fields)
 _written = bound_recordset(_WRITTEN)
 _WRITE = Prepared(
     update(Survey)
     .where(Survey.brand_id == bindparam("of_brand"), Survey.id == _written.c.id)
-    .values({column.key: _written.c[column.key] for column in _CHANGED}),
+    .values({column.key: _written.c[column.key] for column in _WRITTEN[1:]}),
     tuple,
 )
 

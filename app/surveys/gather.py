@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_bound_ids
+from app.base.frozen import quick
 from app.base.money import to_decimal
 from app.base.precedence import in_pieces
 from app.base.prepared import Prepared
@@ -89,6 +90,7 @@ class Occasion:
     """When it took place, UTC."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """A survey's cause with its shop and customer, and what rules decide by."""

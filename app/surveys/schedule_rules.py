@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.base.frozen import quick
 from app.brands.amount_rules import amount_in
 from app.brands.programme import Channel, Exclude, Programme, QuietHours, SurveyTerms, Trigger
 from app.brands.rules import next_daytime
@@ -16,6 +17,7 @@ from app.surveys.rules import Deferral, SkipReason, SurveyCause
 _UTC = ZoneInfo("UTC")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SurveyInput:
     """All that a decision about one survey depends on, besides the programme and the time."""

@@ -141,26 +141,32 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
 def _decided(
     survey: DueSurvey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
 ) -> SurveyState:
-    state = state_of(survey)
     match decision:
         case Send():
-            return state._replace(
+            # All of it anew: replacing parts takes four times as long.
+            return SurveyState(
+                id=survey.id,
                 status=SurveyStatus.queued,
+                reason=survey.reason,
                 channel=decision.channel,
+                due_at=survey.due_at,
+                deferred_reason=survey.deferred_reason,
+                deferrals=survey.deferrals,
                 queued_at=now,
                 expires_at=now + timedelta(days=programme.survey.expires_days),
+                reminders_sent=survey.reminders_sent,
                 reminder_due_at=next_reminder_at(programme, 0, now=now),
             )
         case Deferred():
             deferral = StoredDeferral(
                 reason=decision.why.value, until=decision.until.isoformat(), at=now.isoformat()
             )
-            return state._replace(
+            return state_of(survey)._replace(
                 due_at=decision.until,
                 deferred_reason=decision.why,
                 deferrals=[*deferrals_of(survey), deferral],
             )
         case Skipped():
-            return state._replace(status=SurveyStatus.skipped, reason=decision.reason)
+            return state_of(survey)._replace(status=SurveyStatus.skipped, reason=decision.reason)
         case _:
             assert_never(decision)

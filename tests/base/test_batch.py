@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from app.base.batch import recordset
+from app.base.batch import arrays_of, arrays_of_tuples, recordset
 from app.customers.models import Suppression
 from app.orders.models import Order
 
@@ -15,6 +15,9 @@ TEXTS = [
     "\\",
     '\\"',
     "a\\nb",
+    "\\\\n",
+    "\\\\\n\\",
+    '\\\\"\n',
     "a\nb",
     "\t\\\x01",
     "{a,b}",
@@ -65,3 +68,12 @@ async def test_no_rows_are_no_rows(session):
 async def test_rows_without_any_value_are_rows_of_nulls(session):
     given = recordset([{}, {}], [Suppression.id, Suppression.reason])
     assert (await session.execute(select(*given.c))).all() == [(None, None)] * 2
+
+
+def test_tuples_are_bound_as_their_rows_are():
+    columns = [Order.external_id, Order.total, Order.country, Order.tags]
+    rows = [("a\n\\", 1, None, ["x"]), ("b", 2, None, None)]
+    names = [column.key for column in columns]
+    assert arrays_of_tuples(rows, columns) == arrays_of(
+        [dict(zip(names, row, strict=True)) for row in rows], columns
+    )

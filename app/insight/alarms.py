@@ -55,7 +55,8 @@ _FOUND = text("""
         SELECT shop_id, count(*) AS number, min(received_at) AS since,
             (array_agg(reason ORDER BY id DESC))[1] AS reason
         FROM deliveries
-        WHERE brand_id = :brand AND status = 'failed' AND received_at >= :failed_after
+        WHERE brand_id = :brand AND status = 'failed' AND id >= :failed_id
+            AND received_at >= :failed_after
         GROUP BY shop_id
     ) AS failed JOIN shops ON shops.brand_id = :brand AND shops.id = failed.shop_id
 """)
@@ -102,6 +103,7 @@ def _times(brand_id: int, now: datetime) -> dict[str, object]:
         "leak_id": id_at(now - 2 * LEAK_WITHIN),
         "leak_uses": LEAK_USES,
         "failed_after": now - FAILED_WITHIN,
+        "failed_id": id_at(now - FAILED_WITHIN - LEAK_WITHIN),
     }
 
 

@@ -9,17 +9,22 @@ from app.admin.alarm_models import Alarm
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.admin.staff import add_staff
-from app.admin.views.scores import change_sentence, lift_text
+from app.admin.views.scores import GROUPINGS, change_sentence, lift_text
 from app.base import clock
 from app.base.actor import cli_actor
 from app.insight.alarm_rules import AlarmKind
 from app.insight.lift import Lift
 from app.insight.nps import Counts
+from app.insight.scores import By
 from app.insight.shares import Share
 from tests.support.apps import api_app
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.factories.rows import Rows
+
+
+def test_every_grouping_of_the_api_is_on_the_screen_but_the_week_which_the_line_has():
+    assert set(GROUPINGS) == set(By) - {By.week}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +104,7 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         assert "Nobody was held out." in text
         assert "€72" in text
         assert 'href="/admin/scores?by=shop&amp;days=7"' in text
-        for by in ("product", "channel", "locale", "shop", "month"):
+        for by in GROUPINGS:
             assert (await client.get(f"/admin/scores?by={by}")).status_code == 200
         assert (await client.get("/admin/scores?by=zodiac")).headers["location"] == "/admin/scores"
         assert "No answers in this period" in (await client.get("/admin/scores?to=2020-01-01")).text

@@ -26,18 +26,28 @@ from app.insight.scores import By, Group
 from app.insight.shares import Share, are_enough, difference
 from app.surveys.rules import Band
 
-GROUPINGS: Mapping[By, tuple[str, str]] = {
-    By.product: (N_("Product"), N_("Product, by its number or name")),
-    By.country: (N_("Country"), N_("Country of the order")),
-    By.channel: (N_("Channel"), N_("Channel of the answer")),
-    By.locale: (N_("Language"), N_("Language of the customer")),
-    By.shop: (N_("Shop"), N_("Shop")),
-    By.month: (N_("Month"), N_("Month of the answer")),
+_NAMES: Mapping[str, tuple[str, str]] = {
+    "product": (N_("Product"), N_("Product, by its number or name")),
+    "country": (N_("Country"), N_("Country of the order")),
+    "channel": (N_("Channel"), N_("Channel of the answer")),
+    "locale": (N_("Language"), N_("Language of the customer")),
+    "shop": (N_("Shop"), N_("Shop")),
+    "buyer": (N_("First or repeat"), N_("Whether they had ordered before")),
+    "month": (N_("Month"), N_("Month of the answer")),
+    "cohort": (N_("Cohort"), N_("Month of the order")),
 }
+GROUPINGS: Mapping[By, tuple[str, str]] = {By(word): _NAMES[word] for word in _NAMES if word in set(By)}
 """What the table may be by: the name of the choice, and of the column."""
 MOST = 50
 """Groups shown."""
-_CHANNELS = {"email": N_("e-mail"), "sms": N_("text message")}
+_KEYS = {
+    "email": N_("e-mail"),
+    "sms": N_("text message"),
+    "first": N_("First order"),
+    "repeat": N_("Had ordered before"),
+}
+_WORDED = ("channel", "buyer")
+"""Groupings whose keys are words of ours; a product may be called `email`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +257,9 @@ def _key_text(key: str | None, by: By) -> str:
     """The name of a group: `Mar 2026` for a month, else what the shop calls it."""
     if key is None or by in LINE_TITLES:
         return group_name(Group(key, Counts()), by, "yMMMd")
-    if by is By.channel and key in _CHANNELS:
-        return translate(SOURCE, _CHANNELS[key])
-    return key
+    if by.value == "cohort":
+        return group_name(Group(key, Counts()), By.month, "yMMMd")
+    return translate(SOURCE, _KEYS[key]) if key in _KEYS and by.value in _WORDED else key
 
 
 def _time_texts(found: OfferTimes) -> tuple[str, str]:

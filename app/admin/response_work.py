@@ -28,6 +28,7 @@ from app.surveys.models import Response
 from app.surveys.reply import NewReply, load_answerer, preview_reply, send_reply
 from app.surveys.rules import Band
 from app.surveys.schemas import ResponseDetail, ResponseRow
+from app.surveys.suspects import Decision, decide_suspect
 from app.surveys.testimonials import TestimonialRow, withdraw_testimonial
 from app.surveys.work import Assignee, WorkChange, add_note, change_work
 from app.surveys.work_rules import ReplyRefusal, WorkState, reply_refusal
@@ -161,6 +162,14 @@ async def note_answer(
     """Add a note for the team to an answer that the caller may see. Raises as `add_note`."""
     await _find(session, caller, response_id)
     await add_note(session, response_id, text, actor=caller, now=now)
+
+
+async def decide(
+    session: AsyncSession, caller: Actor, response_id: UUID, decision: Decision, *, now: datetime
+) -> bool:
+    """Decide about a suspect that the caller may see. Raises as `decide_suspect`."""
+    await _find(session, caller, response_id)
+    return await decide_suspect(session, response_id, decision, actor=caller, now=now)
 
 
 async def _find(session: AsyncSession, caller: Actor, response_id: UUID) -> ResponseRow:

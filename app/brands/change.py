@@ -31,6 +31,7 @@ class BrandFields(TypedDict, total=False):
     branding: BrandingJson
     countries: dict[str, CountryRulesJson]
     margin_percent: int | None
+    opens_passives: bool
 
 
 class ShopFields(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, ForeignKeyConstraint, Identity, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,6 +45,8 @@ class Brand(Base):
     """What is left of revenue before the programme's costs; None where it is not known."""
     default_reward: Mapped[RewardKind] = mapped_column(enum_text(RewardKind), default=RewardKind.code)
     """What rewards are while nobody says it: credit where all shops let it be spent, else codes."""
+    opens_passives: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the team gets passives' answers with a comment too, and not detractors' alone."""
     names_reward: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether the programme in force was given the kind of its rewards, and not the default."""
     created_at: Mapped[Created]

@@ -102,6 +102,9 @@ class BrandShape(ApiModel):
     branding: BrandingShape
     countries: dict[str, CountryShape]
     margin_percent: int | None
+    opens_passives: bool = Field(
+        description="Whether passives' answers with a comment wait for the team too."
+    )
     created_at: datetime
 
     @classmethod
@@ -120,6 +123,7 @@ class BrandShape(ApiModel):
             branding=BrandingShape.of(brand),
             countries={code: CountryShape.model_validate(rules) for code, rules in brand.countries.items()},
             margin_percent=brand.margin_percent,
+            opens_passives=brand.opens_passives,
             created_at=brand.created_at,
         )
 

@@ -14,6 +14,7 @@ from app.insight.nps import Change, Counts, change
 from app.insight.periods import Period, before, binds, within
 from app.insight.reasons import Reason, reasons
 from app.insight.scores import By, Group, Rate, count_bands, count_groups, response_rate
+from app.surveys.models import COUNTS
 
 LATEST = 20
 """Number of the latest responses."""
@@ -122,7 +123,7 @@ async def _latest(session: AsyncSession, brand_id: int, period: Period) -> list[
                 customers.first_name, customers.last_name, customers.email, customers.phone
             FROM responses JOIN customers ON customers.brand_id = responses.brand_id
                 AND customers.id = responses.customer_id
-            WHERE responses.brand_id = :brand AND NOT responses.trial
+            WHERE responses.brand_id = :brand AND {COUNTS.format("responses")}
                 AND {within("responses.answered_at", period)}
             ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {LATEST}
         """),

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
+from app.surveys.models import COUNTS
 
 MOST = 8
 
@@ -27,7 +28,7 @@ async def reasons(session: AsyncSession, brand_id: int, period: Period) -> list[
         text(f"""
             SELECT min(tags.name) AS tag, count(*) AS responses FROM response_tags AS tags
             JOIN responses ON responses.brand_id = tags.brand_id AND responses.id = tags.response_id
-            WHERE tags.brand_id = :brand AND responses.score <= 6 AND NOT responses.trial
+            WHERE tags.brand_id = :brand AND responses.score <= 6 AND {COUNTS.format("responses")}
                 AND {within("responses.answered_at", period)}
             GROUP BY tags.key ORDER BY count(*) DESC, tags.key LIMIT {MOST}
         """),

@@ -1,6 +1,6 @@
 """The score and the response rate of a period, in all and by group.
 
-Of each person the latest response of the period counts, but those to trials.
+Of each person the latest response of the period counts, but those to trials and those left out.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from app.brands.models import Brand
 from app.insight.nps import Counts, Interval, wilson
 from app.insight.periods import Period, binds, id_binds, id_within, within
 from app.insight.schemas import IntervalShape, NpsReport, Score, ScoreGroup
+from app.surveys.models import COUNTS
 
 MOST_GROUPS = 500
 """Groups returned at most: the latest weeks or months, else those with the most responses."""
@@ -193,7 +194,7 @@ def _latest(period: Period, columns: str = "", groups: str = "") -> str:
         SELECT DISTINCT ON ({groups}responses.customer_id) {columns} responses.brand_id, responses.id,
             responses.customer_id, responses.survey_id, responses.order_id, responses.channel,
             responses.score
-        FROM responses WHERE responses.brand_id = :brand AND NOT responses.trial
+        FROM responses WHERE responses.brand_id = :brand AND {COUNTS.format("responses")}
             AND {within("responses.answered_at", period)}
         ORDER BY {groups}responses.customer_id, responses.answered_at DESC, responses.id DESC
     """

@@ -22,6 +22,7 @@ from app.base.actor import ActorKind
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.surveys.rules import SkipReason, SurveyCause, SurveyStatus
+from app.surveys.suspicion_rules import Evidence, Suspicion
 from app.surveys.work_rules import WorkEvent, WorkState
 
 
@@ -105,7 +106,8 @@ class Survey(Base):
 
 
 _IS_OPEN = "({0}state = 'open' OR {0}state IS NULL AND {0}score <= 6 AND NOT {0}trial)"
-"""`work_rules.work_state` in SQL, with no parameters: so a query may use the index below."""
+"""`work_rules.work_state` but for suspects, in SQL without parameters, so that a query may use the
+index below."""
 
 
 TESTIMONIAL = "({0}testimonial_consent AND {0}comment IS NOT NULL AND NOT {0}trial)"
@@ -134,6 +136,13 @@ class Response(Base):
         Index("ix_responses_replying", "brand_id", "id", postgresql_where=text("replying")),
         Index("ix_responses_testimonials", "brand_id", "id", postgresql_where=text(TESTIMONIAL.format(""))),
         Index("ix_responses_open", "brand_id", "id", postgresql_where=text(_IS_OPEN.format(""))),
+        Index(
+            "ix_responses_suspicion",
+            "brand_id",
+            "suspicion",
+            "id",
+            postgresql_where=text("suspicion IS NOT NULL"),
+        ),
         Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
         Index(
             "ix_responses_assignee",
@@ -174,11 +183,18 @@ class Response(Base):
     """How often state, assignee or tags were changed, or somebody replied."""
     replying: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     """A reply is queued; the response is answered once a provider has accepted it."""
+    suspicion: Mapped[Suspicion | None] = mapped_column(enum_text(Suspicion))
+    """Whether a machine gave it; None where nothing speaks for that."""
+    evidence: Mapped[Evidence | None] = mapped_column(JSONB)
+    """What speaks for a machine; None unless one is suspected."""
     created_at: Mapped[Created]
 
 
-IS_OPEN: ColumnElement[bool] = literal_column(_IS_OPEN.format("responses."), Boolean)
+_WAITS = f"({_IS_OPEN} AND ({{0}}suspicion IS NULL OR {{0}}suspicion = 'real'))"
+IS_OPEN: ColumnElement[bool] = literal_column(_WAITS.format("responses."), Boolean)
 """Whether a response waits for the team."""
+COUNTS = "(NOT {0}.trial AND {0}.suspicion IS DISTINCT FROM 'left_out')"
+"""Whether a response of this name in a query counts in figures."""
 
 
 class ResponseTag(Base):

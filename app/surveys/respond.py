@@ -8,15 +8,19 @@ from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     DateTime,
+    Integer,
     Select,
     SmallInteger,
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     func,
     literal,
+    literal_column,
     select,
     true,
     update,
@@ -37,7 +41,9 @@ from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.new_codes import NewReferrer
 from app.surveys.models import Response, Survey
 from app.surveys.rules import ANSWERABLE, Band, SurveyStatus, band_of
+from app.surveys.suspicion_rules import FRESH_SECONDS, Signs, Suspicion
 from app.surveys.templates import REMINDER, SURVEY
+from app.surveys.work_rules import WorkState
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +73,21 @@ async def record_response(
     subject: Subject,
     response: NewResponse,
     *,
+    signs: Signs | None = None,
     now: datetime,
 ) -> ResponseOutcome:
     """Record the response to the survey of a link, stop its reminders, and issue an offer.
 
     One response per survey, also under concurrent calls. Until `change_minutes` after the first
     one a further response replaces it; a lowered score keeps its code. `now` is the wall clock.
+    By `signs` a response may be suspected to be a machine's; it counts until the team decides.
     """
-    survey = await _take(session, subject, response, now=now)
+    survey = await _take(session, subject, response, signs, now=now)
     if survey is None:
         return ResponseOutcome.closed
     outcome = ResponseOutcome.recorded
     if survey.made is None:
-        outcome = await _change(session, survey, response, now=now)
+        outcome = await _change(session, survey, response, signs, now=now)
         if outcome is ResponseOutcome.stands:
             return outcome
     if band_of(response.score) is Band.promoter:
@@ -106,7 +114,7 @@ class _TakenSurvey:
 
 
 async def _take(
-    session: AsyncSession, subject: Subject, response: NewResponse, *, now: datetime
+    session: AsyncSession, subject: Subject, response: NewResponse, signs: Signs | None, *, now: datetime
 ) -> _TakenSurvey | None:
     """Insert the first response; None for a survey that is not sent or over, or of nobody."""
     # No name is a column's: the statement's insert and update would take it for a value of theirs.
@@ -118,6 +126,9 @@ async def _take(
         "given_comment": response.comment,
         "given_testimonial_consent": response.testimonial_consent,
         "given_now": now,
+        "given_is_fast": signs is not None and signs.is_fast,
+        "given_burst": signs is not None and signs.burst,
+        "given_on_page": None if signs is None else signs.on_page,
     }
     row = await _TAKE.first(session, **given)
     if row is None:
@@ -144,6 +155,9 @@ def _first_response() -> Select[Any]:
     """One statement that locks the survey, stores its response, and reads what an offer needs."""
     survey = (
         select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
+        .add_columns(_seconds_since(func.coalesce(Survey.sent_at, Survey.queued_at)).label("after_sent"))
+        .add_columns(Brand.opens_passives)
+        .join(Brand, Brand.id == Survey.brand_id)
         .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
         .where(
             Survey.brand_id == bindparam("given_brand_id"),
@@ -154,6 +168,15 @@ def _first_response() -> Select[Any]:
         )
         .with_for_update(key_share=True, of=Survey)
         .cte("survey")
+    )
+    suspected = bindparam("given_is_fast", type_=Boolean) & (
+        bindparam("given_burst", type_=Boolean) | survey.c.after_sent.between(0, FRESH_SECONDS)
+    )
+    opens = (
+        survey.c.opens_passives
+        & bindparam("given_score", type_=SmallInteger).between(7, 8)
+        & bindparam("given_comment", type_=Text).is_not(None)
+        & survey.c.trial.is_(False)
     )
     values = {
         Response.brand_id: bindparam("given_brand_id"),
@@ -169,6 +192,9 @@ def _first_response() -> Select[Any]:
         Response.first_answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
         Response.changes: literal(0),
         Response.trial: survey.c.trial,
+        Response.state: case((opens, WorkState.open.value)),
+        Response.suspicion: case((suspected, Suspicion.suspected.value)),
+        Response.evidence: case((suspected, _evidence(survey.c.after_sent))),
     }
     made = (
         insert(Response)
@@ -209,11 +235,40 @@ def _first_response() -> Select[Any]:
     )
 
 
+def _seconds_since(at: ColumnElement[datetime]) -> ColumnElement[int]:
+    """Whole seconds from a time until now."""
+    passed = bindparam("given_now", type_=DateTime(timezone=True)) - at
+    return cast(func.floor(func.extract("epoch", passed)), Integer)
+
+
+def _evidence(after_sent: ColumnElement[int]) -> ColumnElement[Any]:
+    """An `Evidence`."""
+    return func.jsonb_build_object(
+        literal_column("'after_sent'"),
+        after_sent,
+        literal_column("'on_page'"),
+        bindparam("given_on_page", type_=Integer),
+        literal_column("'burst'"),
+        bindparam("given_burst", type_=Boolean),
+    )
+
+
+def _opens(survey: _TakenSurvey, response: NewResponse) -> bool:
+    """Whether it waits for the team though nobody is unhappy: a passive's with a comment."""
+    is_passive = band_of(response.score) is Band.passive and response.comment is not None
+    return is_passive and survey.brand.opens_passives and not survey.trial
+
+
 _TAKE = Prepared(_first_response(), _Taken)
 
 
 async def _change(
-    session: AsyncSession, survey: _TakenSurvey, response: NewResponse, *, now: datetime
+    session: AsyncSession,
+    survey: _TakenSurvey,
+    response: NewResponse,
+    signs: Signs | None,
+    *,
+    now: datetime,
 ) -> ResponseOutcome:
     """Replace the survey's response while `change_minutes` last."""
     present = (
@@ -234,7 +289,12 @@ async def _change(
             # What the team decided was about other words.
             present.state = None
             present.version += 1
+        if _opens(survey, response):
+            present.state = WorkState.open
         present.replying = False
+        if signs is not None and not signs.is_fast:
+            # Whoever changes it has read the page.
+            present.suspicion = present.evidence = None
         present.changes += 1
         await session.flush()
     return ResponseOutcome.changed

@@ -16,7 +16,7 @@ from app.base.reading import Reading
 from app.base.text import isolated
 from app.base.tokens import Subject
 from app.base.web.context import ContextDep, ReadingDep, SessionDep
-from app.base.web.lookup_limit import get_lookup_limit, rate_limited_page
+from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
 from app.base.web.page_route import make_page_router
@@ -26,11 +26,13 @@ from app.brands.appearance import page_values
 from app.brands.rules import zone_or
 from app.customers.names import shown_name
 from app.referrals.share import find_share
+from app.surveys.bursts import Bursts, is_public
 from app.surveys.find import PURPOSE, OpenSurvey, open_survey
 from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
 from app.surveys.gather import item_title
 from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.rules import Band, band_of
+from app.surveys.suspicion_rules import Signs, seconds_on_page
 
 router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a survey's link, as it stands in the message.")]
@@ -82,6 +84,10 @@ async def probe_survey(
                             "score": {"type": "integer", "minimum": 0, "maximum": 10},
                             "comment": {"type": "string", "maxLength": MAX_COMMENT},
                             "testimonial_consent": {"type": "string", "enum": ["yes", ""]},
+                            "opened": {
+                                "type": "string",
+                                "description": "When the page was opened, in seconds since 1970.",
+                            },
                         },
                     }
                 }
@@ -106,7 +112,10 @@ async def answer_survey(
     outcome = None
     if form.score is not None:
         answer = NewResponse(form.score, form.comment, form.testimonial_consent)
-        outcome = await record_response(session, context.tokens, subject, answer, now=clock.now())
+        signs = _signs(request, form)
+        outcome = await record_response(
+            session, context.tokens, subject, answer, signs=signs, now=clock.now()
+        )
     if outcome in (ResponseOutcome.recorded, ResponseOutcome.changed):
         return RedirectResponse(f"/s/{token}/thanks", 303, {"Cache-Control": "no-store"})
     # Nothing was written: a score is missing, the response stands, or the survey takes none.
@@ -175,6 +184,17 @@ def _subject(request: Request, context: AppContext, token: str) -> Subject | Res
     return subject
 
 
+def _signs(request: Request, form: SurveyForm) -> Signs:
+    """How the page was sent; what somebody can have read is compared with nothing."""
+    signs = Signs(seconds_on_page(form.opened, clock.now().timestamp()))
+    if not signs.is_fast or request.client is None or not is_public(request.client.host):
+        return signs
+    state = request.app.state
+    if not hasattr(state, "bursts"):
+        state.bursts = Bursts()
+    return Signs(signs.on_page, burst=state.bursts.note(address_of(request)))
+
+
 async def _fields(request: Request, body: bytes) -> dict[str, str]:
     """The form's text fields, urlencoded or multipart; none for a body that is neither."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
@@ -218,6 +238,7 @@ def _survey_page(
         "comment": (shown.comment if shown else None) or "",
         "testimonial_consent": bool(shown and shown.testimonial_consent),
         "max_comment": MAX_COMMENT,
+        "opened": sent.opened if sent else int(clock.now().timestamp()),
         "is_missing_score": sent is not None,
         "answered": response.score if response else None,
         "minutes_left": minutes_left,

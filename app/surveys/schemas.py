@@ -17,6 +17,7 @@ from app.surveys.claim import deferrals_of
 from app.surveys.listed import ResponseWork
 from app.surveys.models import Response, ResponseEvent, Survey
 from app.surveys.rules import Band, SkipReason, SurveyStatus, band_of
+from app.surveys.suspicion_rules import Suspicion
 from app.surveys.work_rules import WRITTEN, WorkEvent, WorkState, work_state
 
 
@@ -70,6 +71,14 @@ class SurveyRow(RowModel):
         )
 
 
+class EvidenceShape(ApiModel):
+    """What speaks for a machine: how fast it came after the mail and the page, in seconds."""
+
+    after_sent: int
+    on_page: int | None = Field(description="Null: the page was not opened before.")
+    burst: bool = Field(description="Another came from the same network within 10 seconds.")
+
+
 class ResponseRow(RowModel):
     """A response as it stands; its comment is without addresses unless the scope is `pii`."""
 
@@ -92,6 +101,10 @@ class ResponseRow(RowModel):
     tags: list[str]
     version: int = Field(description="How often state, assignee or tags were changed, or somebody replied.")
     replying: bool = Field(description="A reply is queued; it is answered once that is accepted.")
+    suspicion: Suspicion | str | None = Field(
+        description="Whether a machine gave it; `left_out` counts in no score. Null: nothing speaks for one."
+    )
+    evidence: EvidenceShape | None = Field(description="What speaks for a machine.")
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
@@ -104,7 +117,11 @@ class ResponseRow(RowModel):
             created_at=response.created_at,
             shop=row.shop,
             name=name if pii else mask_name(name),
-            state=work_state(response.state, response.score, trial=response.trial),
+            state=work_state(
+                response.state, response.score, trial=response.trial, suspicion=response.suspicion
+            ),
+            suspicion=response.suspicion,
+            evidence=None if response.evidence is None else EvidenceShape(**response.evidence),
             assignee=public_id_or_none("stf", response.assignee_id),
             tags=row.tags or [],
             version=response.version,

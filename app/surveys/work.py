@@ -60,7 +60,7 @@ async def change_work(
     wanted = tags if change.tags is None else await _spelled(session, actor.brand_id, change.tags)
     if len(wanted) > MOST_TAGS:
         raise AppError("too_many_tags", f"An answer has at most {MOST_TAGS} tags; leave some out.")
-    state = work_state(response.state, response.score, trial=response.trial)
+    state = work_state(response.state, response.score, trial=response.trial, suspicion=response.suspicion)
     assignee_id = response.assignee_id if change.assignee is None else change.assignee.staff_id
     before = _values(state, response.assignee_id, tags.values())
     after = _values(change.state or state, assignee_id, wanted.values())

@@ -7,6 +7,7 @@ from app.base.text import one_line
 from app.brands.programme import Channel
 from app.customers.rules import ContactOptions, NoContactReason
 from app.surveys.rules import Band, band_of
+from app.surveys.suspicion_rules import Suspicion
 
 TAG_LIMIT = 40
 """Characters of a tag."""
@@ -38,6 +39,8 @@ class WorkEvent(StrEnum):
     """They wrote to the customer; the n-th reply is the message `reply` of step n - 1."""
     withdrawn = "withdrawn"
     """The customer's words may no longer be shown to others."""
+    decided = "decided"
+    """Whether a person gave it: `real` or `left_out`."""
 
 
 WRITTEN = (WorkEvent.noted, WorkEvent.replied)
@@ -53,11 +56,16 @@ class ReplyRefusal(StrEnum):
     """Or replied STOP, or reported a message."""
 
 
-def work_state(stored: WorkState | None, score: int, *, trial: bool) -> WorkState | None:
+def work_state(
+    stored: WorkState | None, score: int, *, trial: bool, suspicion: Suspicion | None = None
+) -> WorkState | None:
     """The state of a response; None for one that waits for nobody.
 
-    Detractors' responses are open until the team says otherwise, those of trials are not.
+    Detractors' responses are open until the team says otherwise; those of trials are not, nor are
+    those that a machine may have given.
     """
+    if suspicion in (Suspicion.suspected, Suspicion.left_out) and stored in (None, WorkState.open):
+        return None
     if stored is not None:
         return stored
     return WorkState.open if band_of(score) is Band.detractor and not trial else None

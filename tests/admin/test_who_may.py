@@ -59,6 +59,8 @@ PAGES = {
     "GET /admin/referrers": Role.viewer,
     "POST /admin/answers/{id}/reply": Role.support,
     "POST /admin/answers/{id}/testimonial/withdraw": Role.support,
+    "POST /admin/answers/{id}/suspicion": Role.support,
+    "POST /admin/answers/passives": Role.marketer,
     "GET /admin/orders": Role.viewer,
     "GET /admin/orders/{id}": Role.viewer,
     "POST /admin/orders/{id}/approve": Role.marketer,

@@ -27,6 +27,7 @@ from app.admin.api import (
     spending,
     staff,
     surveys,
+    suspects,
     templates,
     testimonials,
 )
@@ -47,6 +48,7 @@ PARTS = (
     surveys,
     responses,
     testimonials,
+    suspects,
     messages,
     templates,
     referrers,

@@ -90,6 +90,7 @@ class BrandChange(_Change):
     branding: BrandingChange | None = None
     countries: dict[Country, CountryRules] | None = None
     margin_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    opens_passives: bool | None = None
 
 
 class ShopChange(_Change):

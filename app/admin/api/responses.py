@@ -41,6 +41,7 @@ from app.surveys.models import Response
 from app.surveys.reply import NewReply
 from app.surveys.rules import Band
 from app.surveys.schemas import ResponseRow
+from app.surveys.suspicion_rules import Suspicion
 from app.surveys.work_rules import MOST_TAGS, WorkState
 
 _LEFT_OUT: Any = None
@@ -141,6 +142,7 @@ class ResponseFilters(BaseModel):
     shop: Plain | None = None
     channel: Channel | None = None
     commented: bool | None = Field(default=None, description="Whether it has a comment.")
+    suspicion: Suspicion | None = Field(default=None, description="Whether a machine may have given it.")
 
 
 @router.get("/responses", responses=problems(404))
@@ -172,6 +174,7 @@ async def list_responses(
         matches(Shop.slug, wanted.shop),
         matches(Response.channel, wanted.channel),
         has_comment(wanted.commented),
+        matches(Response.suspicion, wanted.suspicion),
     )
 
 

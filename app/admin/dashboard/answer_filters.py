@@ -21,19 +21,22 @@ from app.insight.words import CHANNELS, word
 from app.surveys.listed import in_state, with_tag, with_words
 from app.surveys.models import Response, Survey
 from app.surveys.rules import Band
+from app.surveys.suspicion_rules import Suspicion
 from app.surveys.testimonials import IS_TESTIMONIAL
 from app.surveys.work_rules import WorkState
 
 _NAMES = ("q", "band", "assignee", "tag", "channel", "commented", "from", "to")
 _LONGEST = 200
-ALL, TESTIMONIALS = "all", "testimonials"
-"""What stands in the place of a state: every answer, and those that may be shown to others."""
+ALL, TESTIMONIALS, SUSPECTS = "all", "testimonials", "suspects"
+"""What stands in the place of a state: every answer, those that may be shown to others, and those
+that a machine may have given."""
+_SUSPECTED = Response.suspicion.in_((Suspicion.suspected, Suspicion.left_out))
 W = TypeVar("W", WorkState, Band, Channel)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`state` is a word, `testimonials` or `all`.
+    """`state` is a word, `testimonials`, `suspects` or `all`.
 
     `entered` are the others by name, empty where not given.
     """
@@ -80,7 +83,9 @@ async def read_filters(frame: Frame) -> Filters:
 def _in(state: str) -> ColumnElement[bool]:
     if state == ALL:
         return true()
-    return IS_TESTIMONIAL if state == TESTIMONIALS else in_state(_known(WorkState, state))
+    if state == TESTIMONIALS:
+        return IS_TESTIMONIAL
+    return _SUSPECTED if state == SUSPECTS else in_state(_known(WorkState, state))
 
 
 def _known(words: type[W], text: str) -> W:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
-from app.admin.dashboard.answer_filters import ALL, TESTIMONIALS, Filters, chips, read_filters
+from app.admin.dashboard.answer_filters import ALL, SUSPECTS, TESTIMONIALS, Filters, chips, read_filters
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.menu import Badge
@@ -76,6 +76,7 @@ async def _list_values(
     every = {
         **{each.value: name for each, name in view.STATES.items()},
         TESTIMONIALS: view.TESTIMONIALS,
+        SUSPECTS: view.SUSPECTS,
         ALL: view.ALL,
     }
     return {
@@ -90,6 +91,7 @@ async def _list_values(
             for value, name in every.items()
         ],
         "fills": translate(SOURCE, view.FILLS.get(filters.state, view.FILLED_BY_MARKS)),
+        "opens_passives": frame.brand.opens_passives,
         "filters": filters.entered,
         "is_filtered": filters.is_narrowed,
         "more_filters": any(filters.entered[name] for name in ("assignee", "tag", "commented", "from", "to")),
@@ -135,6 +137,7 @@ async def _detail_values(
         "earlier": earlier,
         "assignee": names.actor(detail.assignee) if detail.assignee else "",
         "done": view.done_rows(detail, names.actor),
+        "suspect": view.suspect_text(detail),
         "ways": view.reply_ways(detail),
         "under_way": view.reply_under_way(detail),
         "next": ids[place] if 0 < place < len(ids) else "",

@@ -13,6 +13,7 @@ from app.insight.words import word
 from app.orders.schemas import OrderRow
 from app.surveys.rules import Band
 from app.surveys.schemas import ReplyRow, ResponseEventRow, ResponseRow
+from app.surveys.suspicion_rules import Suspicion
 from app.surveys.work_rules import ReplyRefusal, WorkEvent, WorkState
 
 STATES = {
@@ -22,12 +23,14 @@ STATES = {
 }
 ALL = N_("All")
 TESTIMONIALS = N_("Testimonials")
+SUSPECTS = N_("Suspects")
 FILLED_BY_MARKS = N_("Answers come here as you mark them.")
 FILLS: Mapping[str, str] = {
     WorkState.open: N_(
         "An answer of 0 to 6 comes here by itself, and stays until somebody replied or closed it."
     ),
     "testimonials": N_("Comments come here whose customers ticked that you may show their words."),
+    "suspects": N_("Answers come here that a mail scanner may have given, before they count for good."),
 }
 """What fills a list, by its place among the tabs."""
 BANDS: Mapping[str, str] = {
@@ -46,11 +49,15 @@ _NO_REPLY = {
     ReplyRefusal.unsubscribed: N_("They want no more messages by %(channel)s."),
     ReplyRefusal.no_address: N_("Nothing is known that would reach them by %(channel)s."),
 }
-_STATED = {
-    WorkState.open: N_("opened it again"),
-    WorkState.answered: N_("marked it as answered"),
-    WorkState.closed: N_("closed it"),
+_DONE_WORDS: Mapping[tuple[str, str], str] = {
+    (WorkEvent.stated, WorkState.open): N_("opened it again"),
+    (WorkEvent.stated, WorkState.answered): N_("marked it as answered"),
+    (WorkEvent.stated, WorkState.closed): N_("closed it"),
+    (WorkEvent.decided, Suspicion.real): N_("said that a person gave it"),
+    (WorkEvent.decided, Suspicion.left_out): N_("left it out of the figures"),
+    (WorkEvent.withdrawn, ""): N_("withdrew the testimonial"),
 }
+"""By the kind of an event and its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,33 @@ def reply_under_way(detail: AnswerDetail) -> str:
     return translate(SOURCE, "The reply %(status)s.", status=_reply_status(detail.replies[-1]))
 
 
+def suspect_text(detail: AnswerDetail) -> str:
+    """What speaks for a machine, in sentences; empty where nothing does or a person gave it."""
+    found = detail.evidence
+    if found is None or detail.suspicion == Suspicion.real:
+        return ""
+    after, page = found.after_sent, found.on_page
+    sentences = [
+        translate_plural(
+            SOURCE,
+            "It came one second after the message.",
+            "It came %(num)s seconds after the message.",
+            after,
+        ),
+        translate(SOURCE, "Nobody had opened the page before.")
+        if page is None
+        else translate_plural(
+            SOURCE,
+            "The page was sent one second after it was opened.",
+            "The page was sent %(num)s seconds after it was opened.",
+            page,
+        ),
+    ]
+    if found.burst:
+        sentences.append(translate(SOURCE, "Another one came from the same network within seconds."))
+    return " ".join(sentences)
+
+
 def _reply_status(reply: ReplyRow) -> str:
     """`was delivered`; `was returned: the receiving server returned it`."""
     status = word(SOURCE, words.MESSAGES, str(reply.status))
@@ -159,10 +193,6 @@ def _done(event: ResponseEventRow, reply: ReplyRow | None, names: Callable[[str]
         case WorkEvent.noted:
             what = translate(SOURCE, "noted") if text else translate(SOURCE, "noted something")
             return Done(event.at, names(event.actor), what, text)
-        case WorkEvent.stated:
-            what = translate(SOURCE, _STATED[WorkState(text)]) if text in set(WorkState) else text
-        case WorkEvent.withdrawn:
-            what = translate(SOURCE, "withdrew the testimonial")
         case WorkEvent.assigned if text:
             what = translate(SOURCE, "gave it to %(name)s", name=names(text))
         case WorkEvent.assigned:
@@ -172,7 +202,8 @@ def _done(event: ResponseEventRow, reply: ReplyRow | None, names: Callable[[str]
         case WorkEvent.untagged:
             what = translate(SOURCE, "removed the reason %(tag)s", tag=f"“{text}”" if text else "")
         case _:
-            what = str(event.kind)
+            known = _DONE_WORDS.get((str(event.kind), text))
+            what = str(event.kind) if known is None else translate(SOURCE, known)
     return Done(event.at, names(event.actor), what)
 
 

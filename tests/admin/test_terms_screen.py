@@ -2,20 +2,28 @@
 
 import html
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
 
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
+from app.admin.views.term_fields import FIELDS, SWITCHES
+from app.admin.views.term_form import BadTerms, TermsForm
 from app.base import clock
 from app.base.actor import cli_actor
 from app.brands.find import load_brand, load_programme
+from app.brands.patch_rules import patch_between, patched
+from app.brands.programme import Discount, Programme
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import form_token
+from tests.support.staff import link_for
 
 TERMS = "/admin/programme/terms"
 
@@ -201,3 +209,81 @@ async def test_the_api_previews_terms_with_orders_that_came(context, brand, shop
         assert shown["words"]["headline"] == "Give a friend €5 off, get €8"
         refused = await api.post("/programme/preview", json={"reward": {"value": "8.001"}})
         assert (refused.status_code, refused.json()["code"]) == (422, "bad_amount")
+
+
+def leaves(value, place=""):
+    """Every place of the programme's JSON, parts without a value by their own."""
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from leaves(inner, f"{place}{name}.")
+        else:
+            yield f"{place}{name}"
+
+
+def test_every_term_has_a_field_in_the_form():
+    budget = {"amount": "1000.00", "period": "month"}
+    whole = Programme.model_validate({"reward": {"budget": budget}}).as_json()
+    fields = {field.path.replace(".percent", ".value").replace(".amount", ".value") for field in FIELDS}
+    places = {place.replace("budget.amount", "budget.value") for place in leaves(whole)}
+    assert places == fields | {field.path for field in SWITCHES}
+
+
+def test_amounts_in_several_currencies_stay_as_they_were_entered():
+    form = TermsForm(["CHF", "EUR"], ZoneInfo("Europe/Berlin"))
+    present = Programme()
+    entered = form.texts(present)
+    assert (entered["reward.value.EUR"], entered["reward.value.CHF"]) == ("10", "10")
+    assert form.programme(entered, present) == present
+    both = form.programme(entered | {"reward.value.EUR": "12", "reward.value.CHF": "12"}, present)
+    assert both.reward.value == Decimal(12), "one amount for all stays one"
+    apart = form.programme(entered | {"reward.value.CHF": "11"}, present)
+    assert apart.reward.value == {"EUR": Decimal(10), "CHF": Decimal(11)}
+    back = form.programme(form.texts(apart) | {"reward.value.CHF": "10"}, apart)
+    assert back.reward.value == {"EUR": Decimal(10), "CHF": Decimal(10)}
+    patch = patch_between(
+        apart.as_json(), form.programme(form.texts(apart) | {"reward.value.EUR": ""}, apart).as_json()
+    )
+    assert patch == {"reward": {"value": {"EUR": None}}}
+    assert patched(apart, patch).reward.value == {"CHF": Decimal(11)}
+
+
+def test_parts_of_several_fields_are_set_and_taken_away():
+    form = TermsForm(["EUR"], ZoneInfo("Europe/Berlin"))
+    present = Programme()
+    entered = form.texts(present) | {"reward.budget.period": "month", "reward.budget.amount.EUR": "1000"}
+    with_budget = form.programme(entered, present)
+    assert with_budget.reward.budget is not None
+    assert with_budget.reward.budget.period == "month"
+    gone = form.programme(form.texts(with_budget) | {"reward.budget.period": ""}, with_budget)
+    assert gone.reward.budget is None
+    amount = form.programme(
+        form.texts(present)
+        | {"offer.friend_discount.kind": "amount", "offer.friend_discount.amount.EUR": "5"},
+        present,
+    )
+    assert amount.offer.friend_discount == Discount(kind="amount", value="5")
+    for changes, place in (
+        ({"reward.budget.period": "month"}, "reward.budget.amount.EUR"),
+        ({"offer.friend_discount.kind": "amount"}, "offer.friend_discount.amount.EUR"),
+        ({"offer.friend_discount.percent": "101"}, "offer.friend_discount.kind"),
+        ({"survey.quiet_hours.to": "20:00"}, "survey.quiet_hours.from"),
+        ({"survey.quiet_hours.to": ""}, "survey.quiet_hours.to"),
+        ({"starts_at": "2026-05-02T00:00", "ends_at": "2026-05-01T00:00"}, "ends_at"),
+        ({"survey.exclude.tags": "x" * 101}, "survey.exclude.tags"),
+        ({"survey.channels": ""}, "survey.channels"),
+    ):
+        with pytest.raises(BadTerms) as bad:
+            form.programme(form.texts(present) | changes, present)
+        assert list(bad.value.errors) == [place], changes
+    dated = form.programme(form.texts(present) | {"starts_at": "2026-05-01T00:00"}, present)
+    assert dated.starts_at == datetime(2026, 4, 30, 22, tzinfo=UTC)
+
+
+async def test_who_is_limited_to_some_shops_reads_terms_and_changes_none(context, brand, shop, client):
+    path = await link_for(context, brand, Role.marketer, "lim@example.com", shops=["acme"])
+    assert (await client.post(path)).status_code == 303
+    shown = (await client.get(TERMS)).text
+    assert "Save as version" not in shown
+    refused = await client.post(TERMS, data={"csrf": form_token(shown), "version": "1"})
+    assert refused.status_code == 403
+    assert "your access is limited to some" in refused.text

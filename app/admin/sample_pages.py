@@ -73,6 +73,7 @@ def _survey(sample: Sample) -> dict[str, object]:
     day = (sample.now - timedelta(days=6)).date()
     return sample.frame() | {
         "token": "",
+        "opened": "",
         "score": None,
         "comment": "",
         "testimonial_consent": False,

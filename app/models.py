@@ -18,6 +18,7 @@ from app.messaging import models as messaging
 from app.orders import models as orders
 from app.platforms import models as platforms
 from app.referrals import figure_models as figures
+from app.referrals import leak_models as leaks
 from app.referrals import models as referrals
 from app.referrals import placement_models as placements
 from app.referrals import publication_models as publications
@@ -98,6 +99,7 @@ DISTRIBUTED = frozenset(
         "staff",
         "staff_sessions",
         "suppressions",
+        "suspected_leaks",
         "surveys",
         "template_texts",
         "template_versions",
@@ -126,6 +128,7 @@ __all__ = [
     "customers",
     "figures",
     "ingest",
+    "leaks",
     "ledger",
     "list_exports",
     "messaging",

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.admin.audit_filters import by_actor, by_subject, within_period
+from app.admin.codes import CodeFilter, CodeState, code_conditions
 from app.admin.export_lists import EXPORTS
 from app.admin.export_rules import ExportName
 from app.admin.fields import Plain
@@ -18,13 +19,13 @@ from app.admin.redemptions import RedemptionFilter, redemption_conditions
 from app.admin.referrers import ReferrerFilter, default_currency, read_span, referrer_list
 from app.admin.resources import Resource
 from app.admin.response_work import answered_in, has_comment, in_band
+from app.base import clock
 from app.base.actor import Actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.errors import AppError
 from app.base.ids import parse_public_id
 from app.base.schemas import RowModel
 from app.base.text import quoted
-from app.base.tokens import plain_code
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
@@ -38,7 +39,7 @@ from app.messaging.rules import MessageStatus
 from app.messaging.templates import find_template
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, Reward
+from app.referrals.models import Reward
 from app.referrals.rules import CodeKind, RedemptionReason, RedemptionStatus, RewardStatus
 from app.surveys.listed import in_state, with_tag, with_words
 from app.surveys.models import Response
@@ -51,7 +52,7 @@ PERSONAL = frozenset({"q", "email"})
 TAKES: Mapping[ExportName, str] = {
     ExportName.responses: "shop from to q customer band state assignee tag channel commented",
     ExportName.referrers: "shop span currency",
-    ExportName.codes: "referrer code kind",
+    ExportName.codes: "shop referrer code kind state",
     ExportName.redemptions: "shop from to status reason referrer code",
     ExportName.ledger: "account redemption",
     ExportName.customers: "email",
@@ -162,6 +163,10 @@ async def _conditions(
                 period=period,
             )
             return redemption_conditions(brand.id, wanted)
+        case ExportName.codes:
+            kind, state = _word(CodeKind, filters.kind), _word(CodeState, filters.state)
+            codes = CodeFilter(filters.referrer, filters.code, kind, state, filters.shop)
+            return code_conditions(brand.id, codes, now=clock.now())
         case ExportName.audit:
             action = _word(AuditAction, filters.action)
             found = [within_period(period), by_actor(filters.actor), by_subject(filters.subject)]
@@ -188,10 +193,6 @@ def _of_columns(what: ExportName, filters: ExportFilters) -> list[ColumnElement[
     """The filters of lists that compare a column each."""
     found: list[ColumnElement[bool]] = []
     match what:
-        case ExportName.codes:
-            found = _is_id(Code.referrer_id, "ref", filters.referrer)
-            found += _is_word(Code.kind, CodeKind, filters.kind)
-            found += [Code.code == plain_code(filters.code)] if filters.code else []
         case ExportName.customers:
             found = [Customer.email == (email_identity(filters.email) or "")] if filters.email else []
         case ExportName.orders:

@@ -121,13 +121,16 @@ def messages(brand_id: int) -> Select[Any]:
 
 def codes(brand_id: int) -> Select[Any]:
     """Codes, the past ones too."""
-    return (
-        _select(Code.id, Code, CodePublication.live_at, Reward)
+    query = (
+        _select(Code.id, Code, CodePublication.live_at, Reward, Customer)
+        .select_from(Code)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
         .join(CodePublication, in_home_shop(), isouter=True)
         .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id), isouter=True)
+        .join(Customer, _is_owner(), isouter=True)
         .where(Code.brand_id == brand_id)
     )
+    return _in_shop(query, Referrer.shop_id, Referrer.brand_id)
 
 
 def redemptions(brand_id: int) -> Select[Any]:
@@ -166,6 +169,11 @@ def referrers(brand_id: int) -> Select[Any]:
     return with_counts(query.where(Referrer.brand_id == brand_id)).outerjoin(ReferrerFigure, figure)
 
 
+def _is_owner() -> ColumnElement[bool]:
+    """Joins a referrer to the customer they are."""
+    return (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id)
+
+
 def with_counts(query: Select[Any]) -> Select[Any]:
     """Add to a query of `Referrer` what `ReferrerRow.from_row` reads beside it and the figure."""
     codes = select(func.count()).where(*of_referrer(Code)).scalar_subquery()
@@ -182,11 +190,7 @@ def with_counts(query: Select[Any]) -> Select[Any]:
             Shop.currency.label("shop_currency"), Brand.margin_percent.is_not(None).label("has_margin")
         )
         .join(Brand, Brand.id == Referrer.brand_id)
-        .join(
-            Customer,
-            (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id),
-            isouter=True,
-        )
+        .join(Customer, _is_owner(), isouter=True)
     )
     return _in_shop(counts, Referrer.shop_id, Referrer.brand_id)
 
@@ -262,7 +266,7 @@ SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, directly(Survey.shop_
 RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, directly(Survey.shop_id), "responses")
 TESTIMONIALS = Resource(testimonials, Response.id, TestimonialRow.from_row, directly(Survey.shop_id))
 MESSAGES = Resource(messages, Message.id, MessageRow.from_row, directly(Message.shop_id))
-CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id))
+CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id), "codes")
 REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Order.shop_id))
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row, _of_referrers(Reward))
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)

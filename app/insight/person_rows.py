@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.context import AppContext
 from app.base.ids import public_id
 from app.brands.models import Shop
+from app.customers.models import Customer
 from app.ingest.models import Delivery, DeliveryCustomer, DeliveryFetch
 from app.insight.schemas import PersonDelivery, PersonMessage
 from app.ledger.models import LedgerEntry
@@ -134,8 +135,11 @@ async def _provider_events(
 async def codes(session: AsyncSession, brand_id: int, customer_id: UUID) -> list[CodeRow]:
     """Their promo codes."""
     rows: Result[Any] = await session.execute(
-        select(Code, CodePublication.live_at, Reward)
+        select(Code, CodePublication.live_at, Reward, Customer, Shop.slug.label("shop"))
+        .select_from(Code)
         .join(Referrer, (Referrer.brand_id == Code.brand_id) & (Referrer.id == Code.referrer_id))
+        .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+        .join(Shop, (Shop.brand_id == Referrer.brand_id) & (Shop.id == Referrer.shop_id))
         .join(CodePublication, in_home_shop(), isouter=True)
         .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id), isouter=True)
         .where(Code.brand_id == brand_id, Referrer.customer_id == customer_id)

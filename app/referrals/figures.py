@@ -17,6 +17,7 @@ from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.rules import zone_or
 from app.referrals.figure_models import FigureBasis, ReferrerChange, ReferrerFigure
+from app.referrals.leaks import find_leaks
 
 SWEEP_NAME = "referrer-figures"
 _TURN = 0x7E53
@@ -128,17 +129,18 @@ def sweep(context: AppContext) -> Sweep:
     async def brands(_now: datetime) -> Sequence[int]:
         return await brands_of(context.sessions, ReferrerChange.brand_id)
 
-    async def work(brand_id: int, _now: datetime) -> int:
+    async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:
-            return await refresh_figures(session, brand_id)
+            return await refresh_figures(session, brand_id, now=now)
 
     return Sweep(SWEEP_NAME, brands, work)
 
 
-async def refresh_figures(session: AsyncSession, brand_id: int) -> int:
+async def refresh_figures(session: AsyncSession, brand_id: int, *, now: datetime) -> int:
     """Compute what some changes of the brand ask for; returns how many changes that were.
 
-    Raises `Busy` where another process does so: what it read may be older than these changes.
+    With the figures it is looked whether a code of these referrers is leaked. Raises `Busy` where
+    another process does so: what it read may be older than these changes.
     """
     if not await session.scalar(select(func.pg_try_advisory_xact_lock(_TURN, brand_id))):
         raise Busy(brand_id)
@@ -151,7 +153,9 @@ async def refresh_figures(session: AsyncSession, brand_id: int) -> int:
         .limit(_AT_ONCE)
     )
     found = changes.all()
-    await _compute(session, brand, {each for row in found for each in row.referrer_ids})
+    referrer_ids = {each for row in found for each in row.referrer_ids}
+    await _compute(session, brand, referrer_ids)
+    await find_leaks(session, brand_id, referrer_ids, now=now)
     await session.execute(
         delete(ReferrerChange)
         .where(ReferrerChange.brand_id == brand_id, in_ids(ReferrerChange.id, [row.id for row in found]))

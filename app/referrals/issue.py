@@ -56,14 +56,14 @@ async def issue_offers(
     *,
     now: datetime,
     loaded: LoadedBrand | None = None,
-) -> None:
+) -> list[Withheld]:
     """Give each promoter a referrer row, one active share code and the offer messages.
 
     All in this transaction. Idempotent: an active code that works is kept, and a message about a
     code is queued once. A code that its shop does not know yet is not announced. Nothing is issued
     while the programme makes no offers, in a shop whose currency it has no amounts for or whose
     budget is spent, nor to the holdout share, to erased people and revoked referrers. Why an offer
-    is withheld is stored. Without `loaded` it is read here.
+    is withheld is stored and returned. Without `loaded` it is read here.
     """
     loaded = loaded or LoadedBrand(
         await load_programme(session, brand.id), await load_shops(session, brand.id)
@@ -77,6 +77,7 @@ async def issue_offers(
         wanted = [chosen[each] for each in sorted(people) if not people[each].erased]
         withheld += await _give_codes(session, brand, wanted, people, loaded, now=now)
     await record_withheld(session, brand.id, withheld, now=now)
+    return withheld
 
 
 async def _give_codes(
@@ -178,12 +179,7 @@ async def add_referrer(
     They have no address, so no message announces the code. Raises `AppError` where the terms have
     no amounts in the shop's currency.
     """
-    in_force = await load_programme(session, brand.id)
-    shops = await load_shops(session, brand.id)
-    currency = shops[shop_id].currency
-    if not has_amounts(in_force.programme, currency):
-        raise AppError("no_amounts", f"The programme has no amounts in {currency}, so there is no offer.")
-    terms = await _code_terms(session, brand.id, LoadedBrand(in_force, shops), {}, (), now=now)
+    terms = await _terms_for(session, brand, shop_id, now=now)
     for _ in range(TRIES):
         referrer = await session.scalar(
             insert(Referrer)
@@ -192,11 +188,30 @@ async def add_referrer(
             .returning(Referrer)
         )
         if referrer is not None:
-            made = await make_codes(session, [referrer], terms, now=now)
-            if not made[referrer.id].is_live:
-                await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
-            return referrer, made[referrer.id].code
+            return referrer, await _make_code(session, referrer, terms, now=now)
     raise RuntimeError("no free share slug was found")
+
+
+async def add_code(session: AsyncSession, brand: Brand, referrer: Referrer, *, now: datetime) -> Code:
+    """Give a referrer who is no customer another share code. Raises as `add_referrer`."""
+    terms = await _terms_for(session, brand, referrer.shop_id, now=now)
+    return await _make_code(session, referrer, terms, now=now)
+
+
+async def _terms_for(session: AsyncSession, brand: Brand, shop_id: UUID, *, now: datetime) -> CodeTerms:
+    in_force = await load_programme(session, brand.id)
+    shops = await load_shops(session, brand.id)
+    currency = shops[shop_id].currency
+    if not has_amounts(in_force.programme, currency):
+        raise AppError("no_amounts", f"The programme has no amounts in {currency}, so there is no offer.")
+    return await _code_terms(session, brand.id, LoadedBrand(in_force, shops), {}, (), now=now)
+
+
+async def _make_code(session: AsyncSession, referrer: Referrer, terms: CodeTerms, *, now: datetime) -> Code:
+    made = await make_codes(session, [referrer], terms, now=now)
+    if not made[referrer.id].is_live:
+        await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
+    return made[referrer.id].code
 
 
 async def _withheld_in(

@@ -32,6 +32,7 @@ from app.referrals.rules import (
 
 _HOLDS_USE = "holds_use AND one_per_friend"
 """While a redemption counts in its code's uses its friend cannot have another one."""
+_IS_SHARED = "active AND kind = 'share'"
 _REFERRER = (["brand_id", "referrer_id"], ["referrers.brand_id", "referrers.id"])
 _TERMS = (["brand_id", "terms_id"], ["terms.brand_id", "terms.id"])
 
@@ -82,7 +83,7 @@ class Code(Base):
             "brand_id",
             "referrer_id",
             unique=True,
-            postgresql_where=text("active AND kind = 'share'"),
+            postgresql_where=text(_IS_SHARED),
         ),
         Index("ix_codes_referrer", "brand_id", "referrer_id"),
         Index(
@@ -98,6 +99,8 @@ class Code(Base):
             "erased_key",
             postgresql_where=text("erased_key IS NOT NULL"),
         ),
+        Index("ix_codes_disabled", "brand_id", "id", postgresql_where=text("disabled_at IS NOT NULL")),
+        Index("ix_codes_ended", "brand_id", "expires_at", "id", postgresql_where=text(_IS_SHARED)),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_within_max"),
         CheckConstraint("(kind = 'friend') = (parent_id IS NOT NULL)", name="friend_has_parent"),
         CheckConstraint("redeemable OR kind = 'share'", name="only_share_is_not_redeemable"),

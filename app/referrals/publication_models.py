@@ -52,6 +52,12 @@ class CodePublication(Base):
             postgresql_where=text("attempt > 0"),
         ),
         Index(
+            "ix_code_publications_not_live",
+            "brand_id",
+            "code_id",
+            postgresql_where=text("issued_id IS NOT NULL AND state IN ('wanted', 'sending', 'failed')"),
+        ),
+        Index(
             "ix_code_publications_expiry",
             "brand_id",
             "expires_at",

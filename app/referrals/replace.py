@@ -106,7 +106,7 @@ async def _replace(
         ready = left.pop() if left else None
         if ready is None and publication.state is not PublicationState.failed:
             continue
-        new = _new_code(old, ready, now=now)
+        new = new_code_like(old, ready, now=now)
         old.active, old.disabled_at = False, now
         await session.flush()
         session.add(new)
@@ -125,7 +125,7 @@ async def _replace(
     return _Replaced([each.code_id for each in issued], len(made))
 
 
-def _new_code(old: Code, ready: PooledCode | None, *, now: datetime) -> Code:
+def new_code_like(old: Code, ready: PooledCode | None, *, now: datetime) -> Code:
     """A code for the same referrer under the same terms, to the same end."""
     display = random_code() if ready is None else ready.display
     return Code(
@@ -141,6 +141,7 @@ def _new_code(old: Code, ready: PooledCode | None, *, now: datetime) -> Code:
         currency=old.currency,
         minimum_subtotal=old.minimum_subtotal,
         max_uses=old.max_uses,
+        redeemable=old.redeemable,
         starts_at=now,
         expires_at=old.expires_at,
     )

@@ -52,7 +52,10 @@ def code_status(code: Code, reward: Reward | None, now: datetime) -> CodeStatus:
 
 
 class CodeRow(RowModel):
-    """A code with its status now; without the scope `pii` a name in it is masked."""
+    """A code with its status now and its referrer; without the scope `pii` names are masked.
+
+    `shop` is the referrer's, `customer` null for one who is none; `name` is it or an address.
+    """
 
     created_at: datetime
     code: str
@@ -67,15 +70,20 @@ class CodeRow(RowModel):
     minimum_subtotal: str | None
     live_at: datetime | None
     disabled_at: datetime | None
+    shop: str
+    customer: str | None
+    name: str | None
 
     @classmethod
     def from_row(cls, row: Row[Any], *, pii: bool) -> Self:
-        """From a row of `Code`, `live_at` of its publication in the referrer's shop, and `Reward`.
+        """From a row of `Code`, its referrer's `shop` and `Customer` or None, and `Reward` or None.
 
-        A reward's code is worth what is left of the reward.
+        `live_at` is that of its publication in the referrer's shop. A reward's code is worth what
+        is left of the reward.
         """
         code: Code = row.Code
         reward: Reward | None = row.Reward
+        owner = None if row.Customer is None else CustomerRow.from_row(row, pii=pii)
         return cls(
             id=public_id("cod", code.id),
             created_at=code.created_at,
@@ -95,6 +103,9 @@ class CodeRow(RowModel):
             minimum_subtotal=None if code.minimum_subtotal is None else f"{code.minimum_subtotal:f}",
             live_at=row.live_at,
             disabled_at=code.disabled_at,
+            shop=row.shop,
+            customer=None if owner is None else owner.id,
+            name=None if owner is None else owner.name or owner.email or owner.phone,
         )
 
 

@@ -18,6 +18,7 @@ from app.referrals.figures import note_changes, refresh_figures
 from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus
 from tests.support.apps import api_app
+from tests.support.constants import NOW
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import START, Rows
 
@@ -38,7 +39,7 @@ async def api(context, brand):
 
 
 async def refreshed(session, brand) -> None:
-    while await refresh_figures(session, brand.id):
+    while await refresh_figures(session, brand.id, now=NOW):
         pass
     await session.commit()
 
@@ -112,10 +113,10 @@ async def test_one_process_at_a_time_computes_a_brands_figures(context, brand, s
     codes, _ = await three_referrers(Rows(session, brand, shop))
     await note_changes(session, brand.id, [codes[0].referrer_id])
     await session.commit()
-    await refresh_figures(session, brand.id)
+    await refresh_figures(session, brand.id, now=NOW)
     async with context.sessions.begin() as other:
         with pytest.raises(Busy):
-            await refresh_figures(other, brand.id)
+            await refresh_figures(other, brand.id, now=NOW)
     await session.rollback()
 
 

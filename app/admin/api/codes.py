@@ -11,9 +11,10 @@ from starlette.responses import JSONResponse
 from app.admin.api.numbers import From, To
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Reader, Writer
+from app.admin.codes import CodeDetail, CodeFilter, CodeState, code_conditions, code_detail, is_code, order_of
 from app.admin.fields import Line, Plain
 from app.admin.idempotency import IdempotentWrite, IdempotentWriteDep, WriteResult
-from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
+from app.admin.listing import PageDep, get_row, list_page
 from app.admin.redemptions import (
     RedemptionDetail,
     RedemptionFilter,
@@ -25,14 +26,14 @@ from app.base import clock
 from app.base.actor import Actor
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
-from app.base.tokens import plain_code
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.insight.periods import read_period
 from app.referrals.decide import approve_redemption, disable_code, reject_redemption
-from app.referrals.models import Code
-from app.referrals.rules import RedemptionReason, RedemptionStatus
+from app.referrals.leaks import dismiss_leak
+from app.referrals.replace_leaked import replace_code
+from app.referrals.rules import CodeKind, RedemptionReason, RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow
 
 router = APIRouter(tags=["codes"], route_class=ApiRoute)
@@ -61,17 +62,52 @@ async def list_codes(
     session: SessionDep,
     referrer: Plain | None = None,
     code: Plain | None = None,
+    kind: CodeKind | None = None,
+    state: CodeState | None = None,
+    shop: Plain | None = None,
 ) -> Page[CodeRow]:
-    """Codes with their number of uses, newest first."""
-    entered = None if code is None else plain_code(code)
-    return await list_page(
-        session,
-        page,
-        caller,
-        CODES,
-        matches_id(Code.referrer_id, "ref", referrer),
-        matches(Code.code, entered),
-    )
+    """Codes with their number of uses, newest first; those that ended by the time they did."""
+    wanted = CodeFilter(referrer, code, kind, state, shop)
+    chosen = code_conditions(caller.brand_id, wanted, now=clock.now())
+    return await list_page(session, page, caller, CODES, *chosen, by=order_of(wanted))
+
+
+@router.get("/codes/{code}", responses=problems(404))
+async def show_code(code: Plain, caller: Reader, session: SessionDep) -> CodeDetail:
+    """A code, by itself or its id, with where it works and what speaks against it."""
+    return await code_detail(session, caller, is_code(code))
+
+
+@router.post(
+    "/codes/{code}/replace",
+    name="replace_code",
+    response_model=CodeRow,
+    status_code=201,
+    responses=problems(404, 409),
+)
+async def replace_leaked(
+    code: Plain, caller: Writer, write: IdempotentWriteDep, context: ContextDep
+) -> JSONResponse:
+    """Disable a code that may have leaked, and give its referrer a new one, which is returned."""
+
+    async def act() -> WriteResult:
+        brand = await load_brand(write.session, caller.brand_id)
+        new = await replace_code(write.session, context, brand, code, actor=caller, now=clock.now())
+        return WriteResult(await get_row(write.session, caller, CODES, new.id), 201)
+
+    return await write.run(caller, act)
+
+
+@router.post("/codes/{code}/dismiss", name="dismiss_leak", response_model=CodeDetail, responses=problems(404))
+async def dismiss(code: Plain, caller: Writer, write: IdempotentWriteDep) -> JSONResponse:
+    """Decide that a code which is taken for leaked is not; it is not taken for it again."""
+
+    async def act() -> WriteResult:
+        found = await code_detail(write.session, caller, is_code(code))
+        await dismiss_leak(write.session, parse_public_id("cod", found.id), actor=caller, now=clock.now())
+        return WriteResult(await code_detail(write.session, caller, is_code(code)))
+
+    return await write.run(caller, act)
 
 
 @router.post("/codes/{code}/disable", name="disable_code", response_model=CodeRow, responses=problems(404))

@@ -19,9 +19,8 @@ from app.admin.views.names import key_names, staff_names
 from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, translate
 
-PATH = "/admin/settings/exports"
 _AT_ONCE = 20
-router = screen_router(PATH)
+router = screen_router(view.EXPORTS_PATH)
 
 
 @router.get("")
@@ -36,7 +35,6 @@ async def show_exports(frame: ForSupport) -> Response:
         "lists": view.lists_for(
             frame.staff.role,
             all_shops=frame.staff.shops is None,
-            path=PATH,
             shop=None if frame.shop is None else frame.shop.slug,
         ),
         "rows": view.export_rows(found.data, Names(staff, keys, {})),
@@ -65,7 +63,7 @@ async def _take(frame: Frame, what: ExportName, made: ExportFormat) -> Response:
         if what is not ExportName.audit:
             raise NotFound
         raise RoleRequired(Role.admin, staff.role, await load_administrators(frame.session, frame.brand.id))
-    refuse_unconfirmed(staff, frame.url(PATH))
+    refuse_unconfirmed(staff, frame.url(view.EXPORTS_PATH))
     # The shop is chosen for the whole dashboard, also where a list is not by shop.
     given = {
         name: value

@@ -30,6 +30,9 @@ ACTION_NAMES = {
     AuditAction.redemption_rolled_back: N_("rolled back a friend’s order"),
     AuditAction.goodwill_granted: N_("granted goodwill"),
     AuditAction.code_disabled: N_("disabled a code"),
+    AuditAction.code_replaced: N_("replaced a code"),
+    AuditAction.code_issued_again: N_("gave a new code"),
+    AuditAction.leak_dismissed: N_("decided that a code is not leaked"),
     AuditAction.delivery_replayed: N_("replayed a delivery"),
     AuditAction.message_resent: N_("sent a message again"),
     AuditAction.message_dismissed: N_("dismissed a message"),
@@ -58,7 +61,12 @@ ACTION_NAMES = {
 }
 _ONE_OF_A_BRAND = ("brand", "programme")
 """Kinds of subjects that the action names already."""
-_PAGES = {"cus": "/admin/customers/", "stf": "/admin/settings/team/", "rsp": "/admin/answers?answer="}
+_PAGES = {
+    "cus": "/admin/customers/",
+    "stf": "/admin/settings/team/",
+    "rsp": "/admin/answers?answer=",
+    "cod": "/admin/codes/",
+}
 """Where the page of a subject is, by the prefix of its id."""
 
 

@@ -1,6 +1,6 @@
 """The lists that can be exported, and those that were, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ LISTS = {
     ExportName.messages: (N_("Messages"), N_("What was sent or not, and why; without its content.")),
     ExportName.audit: (N_("Audit"), N_("Who changed what, and who read people’s data.")),
 }
+EXPORTS_PATH = "/admin/settings/exports"
 FORMATS = {ExportFormat.csv: "CSV", ExportFormat.jsonl: "JSON Lines"}
 _OF_THE_BRAND = (ExportName.ledger, ExportName.audit)
 """Lists of the whole brand, of which somebody limited to some shops sees nothing."""
@@ -63,24 +64,30 @@ def may_export(name: ExportName, role: Role, *, all_shops: bool) -> bool:
     return includes(role, Role.admin if name is ExportName.audit else Role.support)
 
 
-def lists_for(role: Role, *, all_shops: bool, path: str, shop: str | None) -> list[ShownList]:
+def lists_for(role: Role, *, all_shops: bool, shop: str | None) -> list[ShownList]:
     """What may be exported; of the chosen shop where a list is by shop."""
-    return [
-        ShownList(
-            translate(SOURCE, name),
-            translate(SOURCE, text),
-            [(FORMATS[made], export_path(path, each, made, shop=shop)) for made in ExportFormat],
-        )
-        for each, (name, text) in LISTS.items()
-        if may_export(each, role, all_shops=all_shops)
-    ]
+    shown = []
+    for each, (name, text) in LISTS.items():
+        links = export_links(each, role, {"shop": shop}, all_shops=all_shops)
+        if links:
+            shown.append(ShownList(translate(SOURCE, name), translate(SOURCE, text), links))
+    return shown
 
 
-def export_path(path: str, name: ExportName, made: ExportFormat, **filters: str | None) -> str:
+def export_links(
+    name: ExportName, role: Role, filters: Mapping[str, str | None], *, all_shops: bool
+) -> list[tuple[str, str]]:
+    """The formats of a list with their addresses; none where it is not allowed."""
+    if not may_export(name, role, all_shops=all_shops):
+        return []
+    return [(FORMATS[made], _path_of(name, made, filters)) for made in ExportFormat]
+
+
+def _path_of(name: ExportName, made: ExportFormat, filters: Mapping[str, str | None]) -> str:
     """The address of a list as a file, with a last record that proves it whole."""
     given = {key: value for key, value in filters.items() if value}
     query = given | ({"end": "true"} if made is ExportFormat.csv else {})
-    return f"{path}/{name}.{made}{'?' if query else ''}{urlencode(query)}"
+    return f"{EXPORTS_PATH}/{name}.{made}{'?' if query else ''}{urlencode(query)}"
 
 
 def export_rows(rows: Iterable[ExportRow], names: Names) -> list[ShownExport]:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from app.base.ids import new_id, public_id
 from app.ledger.rules import LedgerAccount
 from app.referrals.figures import refresh_figures
+from tests.support.constants import NOW
 from tests.support.violations.sound import Sound, breaks
 
 
@@ -227,7 +228,7 @@ async def an_issued_code_that_is_still_in_the_pool(sound: Sound) -> str:
 @breaks("referrer_figures_are_sums")
 async def a_figure_that_nobody_computed(sound: Sound) -> str:
     brand_id = sound.rows.brand.id
-    await refresh_figures(sound.session, brand_id)
-    await refresh_figures(sound.session, brand_id)
+    await refresh_figures(sound.session, brand_id, now=NOW)
+    await refresh_figures(sound.session, brand_id, now=NOW)
     await sound.sql("UPDATE referrer_figures SET revenue = revenue + 1 WHERE span = 'all'")
     return public_id("ref", sound.code.referrer_id)

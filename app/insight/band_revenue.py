@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
 
-MOST = 5_000
+MOST = 2_000
 """Of more friends' orders than these the latest are counted."""
 
 

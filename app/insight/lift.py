@@ -11,7 +11,7 @@ from app.insight.shares import Share
 
 FOLLOWED = timedelta(days=90)
 """An order of their own counts if it is placed within this time of the answer."""
-MOST = 5_000
+MOST = 3_000
 """Of more promoters than these the latest are compared."""
 
 

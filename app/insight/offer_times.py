@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
 
-MOST = 1_000
+MOST = 2_000
 """Of more promoters than these the latest are timed."""
 
 
@@ -30,15 +30,16 @@ async def offer_times(session: AsyncSession, brand_id: int, period: Period) -> O
     found = await session.execute(
         text(f"""
             WITH promoters AS (
-                SELECT responses.created_at, referrers.customer_id
-                FROM responses JOIN referrers ON referrers.brand_id = :brand
-                    AND referrers.survey_id = responses.survey_id
-                WHERE responses.brand_id = :brand AND NOT responses.trial
-                    AND {within("responses.answered_at", period)}
-                ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {MOST}
+                SELECT created_at, customer_id, survey_id FROM responses
+                WHERE brand_id = :brand AND NOT trial AND score >= 9
+                    AND {within("answered_at", period)}
+                ORDER BY answered_at DESC, id DESC LIMIT {MOST}
             ), times AS (
                 SELECT extract(epoch FROM first_offer.at - promoters.created_at)::float8 AS seconds
-                FROM promoters JOIN LATERAL (
+                FROM promoters JOIN referrers ON referrers.brand_id = :brand
+                    AND referrers.customer_id = promoters.customer_id
+                    AND referrers.survey_id = promoters.survey_id
+                JOIN LATERAL (
                     SELECT min(attempts.created_at) AS at FROM messages
                     JOIN attempts ON attempts.brand_id = :brand
                         AND attempts.message_id = messages.id AND attempts.status = 'accepted'

@@ -124,7 +124,7 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
     transport = ASGITransport(app=api_app(context))
     async with AsyncClient(transport=transport, base_url="http://test/api/v1", headers=headers) as client:
         holdout = (await client.get("/numbers/holdout")).json()
-        assert (holdout["offered"]["people"], holdout["lift"], holdout["is_enough"]) == (0, None, False)
+        assert (holdout["offered"]["people"], holdout["lift"], holdout["is_enough"]) == (1, None, False)
         (band,) = (await client.get("/numbers/bands")).json()["bands"]
         assert (band["band"], band["orders"], band["revenue"]) == ("promoter", 1, "72.00")
         times = (await client.get("/numbers/offer-times")).json()

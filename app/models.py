@@ -1,6 +1,7 @@
 """Every table and every message template: importing this module registers them all."""
 
 from app.admin import alarm_models as alarms
+from app.admin import bulk_models as bulk
 from app.admin import erase as admin_erase
 from app.admin import export_models as list_exports
 from app.admin import models as admin
@@ -47,6 +48,7 @@ DISTRIBUTED = frozenset(
         "audit_entries",
         "audit_values",
         "brand_images",
+        "bulk_decisions",
         "code_publications",
         "codes",
         "consent_facts",
@@ -125,6 +127,7 @@ __all__ = [
     "backfill",
     "base",
     "brands",
+    "bulk",
     "customers",
     "figures",
     "ingest",

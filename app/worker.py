@@ -14,7 +14,7 @@ from types import FrameType
 import uvloop
 
 import app.models  # noqa: F401  # registers every table and message template
-from app.admin import alarm_sweep, digest
+from app.admin import alarm_sweep, bulk_sweep, digest
 from app.base import due, outbox
 from app.base.config import Settings, load_settings
 from app.base.db import WORKER
@@ -59,6 +59,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         surveys.sweep(context),
         replied.sweep(context),
         settle.sweep(context),
+        bulk_sweep.sweep(context),
         credit_reservations.sweep(context),
         rewards.sweep(context),
         place_rewards.sweep(context),

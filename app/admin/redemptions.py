@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.filter_texts import FilterTexts
 from app.admin.rows import REDEMPTIONS
 from app.base.actor import Actor
 from app.base.errors import NotFound
@@ -13,10 +14,10 @@ from app.base.ids import id_at, parse_public_id
 from app.base.tokens import plain_code
 from app.brands.models import Brand, Shop
 from app.insight.evidence import RedemptionEvidence, load_evidence
-from app.insight.periods import Period
+from app.insight.periods import Period, read_period
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
-from app.referrals.rules import RedemptionStatus
+from app.referrals.rules import RedemptionReason, RedemptionStatus
 from app.referrals.schemas import RedemptionRow
 
 
@@ -40,6 +41,22 @@ class RedemptionFilter:
     shop: str | None = None
     reason: str | None = None
     period: Period = field(default_factory=Period)
+
+
+def read_filter(texts: FilterTexts, zone: str) -> RedemptionFilter:
+    """The filter of these texts, days in the zone; raises ValueError for a word that is none.
+
+    Raises AppError (`bad_period`) too.
+    """
+    status, reason = texts.get("status"), texts.get("reason")
+    return RedemptionFilter(
+        status=RedemptionStatus(status) if status else None,
+        referrer=texts.get("referrer") or None,
+        code=texts.get("code") or None,
+        shop=texts.get("shop") or None,
+        reason=RedemptionReason(reason) if reason else None,
+        period=read_period(texts.get("start"), texts.get("end"), zone),
+    )
 
 
 def redemption_conditions(brand_id: int, wanted: RedemptionFilter) -> list[ColumnElement[bool]]:

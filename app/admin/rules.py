@@ -83,6 +83,13 @@ def goodwill_times(role: Role) -> int:
     return _GOODWILL_TIMES.get(role, 0)
 
 
+class BulkAction(StrEnum):
+    """What is decided about many friends' orders at once."""
+
+    approve = "approve"
+    reject = "reject"
+
+
 class LinkKind(StrEnum):
     """What a one-time link is for."""
 

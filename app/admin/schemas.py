@@ -7,8 +7,9 @@ from typing import Any, Self
 from pydantic import Field, JsonValue
 from sqlalchemy import Row
 
+from app.admin.bulk_models import BulkDecision
 from app.admin.models import ApiKey, Staff, StaffSession
-from app.admin.rules import Role, Scope
+from app.admin.rules import BulkAction, Role, Scope
 from app.base.actor import Actor, ActorKind
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import public_id, public_id_or_none
@@ -172,4 +173,45 @@ class AuditRow(RowModel):
             subject=public_id_or_none(entry.subject_kind, entry.subject_id),
             fields_changed=entry.fields,
             changes=row.changes if pii else None,
+        )
+
+
+class BulkProblem(ApiModel):
+    """A friend's order that was left as it is."""
+
+    redemption: str
+    order_number: str
+    code: str = Field(description="`not_allowed` (it was decided before) or `order_undone`.")
+
+
+class BulkReport(ApiModel):
+    """A decision about many friends' orders, and how far it is done."""
+
+    id: str
+    action: BulkAction | str
+    status: str = Field(description="The state of those that are meant.")
+    total: int
+    done: int
+    left_out: int
+    problems: list[BulkProblem] = Field(description="Why some were left out; at most 100.")
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, bulk: BulkDecision) -> Self:
+        """The shape of a decision."""
+        problems = [
+            BulkProblem(redemption=each["redemption"], order_number=each["number"], code=each["code"])
+            for each in bulk.problems
+        ]
+        return cls(
+            id=public_id("blk", bulk.id),
+            action=bulk.action,
+            status=bulk.wanted.get("status", ""),
+            total=bulk.total,
+            done=bulk.done,
+            left_out=bulk.left_out,
+            problems=problems,
+            created_at=bulk.created_at,
+            finished_at=bulk.finished_at,
         )

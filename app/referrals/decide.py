@@ -1,5 +1,6 @@
 """Decisions of staff and shops: approve, reject or undo a redemption, disable a code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
-from app.base.audit import AuditAction, record_action
+from app.base.audit import AuditAction, record_action, record_actions
+from app.base.batch import in_ids
 from app.base.errors import AppError, NotFound
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens, plain_code
@@ -72,12 +74,64 @@ async def reject_redemption(
     """
     state = await _lock_state(session, brand.id, redemption_id)
     _check(state, RedemptionStatus.rejected)
-    state.redemption.become(RedemptionStatus.rejected, reason, now=now)
-    state.redemption.status_before = None
-    await session.flush()
-    await adjust_rewards(session, brand, [state], now=now)
+    await _reject(session, brand, [state], reason, now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rejected, ("red", redemption_id), changes)
+
+
+async def decide_redemptions(
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    redemption_ids: Sequence[UUID],
+    wanted: RedemptionStatus,
+    *,
+    actor: Actor,
+    reason: str | None,
+    now: datetime,
+) -> dict[UUID, str]:
+    """Approve or reject these redemptions, as `approve_redemption` and `reject_redemption` do one.
+
+    Returns those that stay as they are, each with the code of the reason: `not_allowed` where its
+    status does not allow it (so a second call changes nothing), or `order_undone`.
+    """
+    states = await _lock_states(session, brand.id, redemption_ids)
+    refused = {state.redemption.id: code for state in states if (code := _why_not(state, wanted))}
+    decided = [state for state in states if state.redemption.id not in refused]
+    ids = [state.redemption.id for state in decided]
+    match wanted:
+        case RedemptionStatus.approved:
+            action = AuditAction.redemption_approved
+            await reward_redemptions(session, tokens, brand, ids, now=now)
+        case RedemptionStatus.rejected:
+            action = AuditAction.redemption_rejected
+            await _reject(session, brand, decided, reason, now=now)
+        case _:
+            raise ValueError(f"nobody decides that a redemption is {wanted}")
+    changes: dict[str, tuple[object, object]] = {"reason": (None, reason)} if reason else {}
+    await record_actions(session, actor, action, "red", dict.fromkeys(ids, changes))
+    return refused
+
+
+def _why_not(state: RedemptionState, wanted: RedemptionStatus) -> str | None:
+    if not may_become(state.redemption.status, wanted):
+        return "not_allowed"
+    return "order_undone" if wanted is RedemptionStatus.approved and state.undone else None
+
+
+async def _reject(
+    session: AsyncSession,
+    brand: Brand,
+    states: Sequence[RedemptionState],
+    reason: str | None,
+    *,
+    now: datetime,
+) -> None:
+    for state in states:
+        state.redemption.become(RedemptionStatus.rejected, reason, now=now)
+        state.redemption.status_before = None
+    await session.flush()
+    await adjust_rewards(session, brand, states, now=now)
 
 
 async def undo_redemption(
@@ -187,12 +241,26 @@ async def end_code(session: AsyncSession, brand: Brand, row: Code, *, now: datet
 
 
 async def _lock_state(session: AsyncSession, brand_id: int, redemption_id: UUID) -> RedemptionState:
-    order_id = await find_order_id(session, brand_id, redemption_id)
-    if order_id is None:
+    states = await _lock_states(session, brand_id, [redemption_id])
+    if not states:
         raise NotFound("There is no such redemption.")
+    return states[0]
+
+
+async def _lock_states(
+    session: AsyncSession, brand_id: int, redemption_ids: Sequence[UUID]
+) -> list[RedemptionState]:
+    found = await session.scalars(
+        select(Redemption.order_id).where(
+            Redemption.brand_id == brand_id, in_ids(Redemption.id, list(redemption_ids))
+        )
+    )
+    order_ids = found.all()
+    if not order_ids:
+        return []
     # Locked in the same order as by `redeem_orders`: the code, then the redemption.
-    await lock_codes(session, brand_id, [order_id], always=True)
-    return (await lock_redemption_states(session, brand_id, [order_id]))[0]
+    await lock_codes(session, brand_id, order_ids, always=True)
+    return await lock_redemption_states(session, brand_id, order_ids)
 
 
 def _check(state: RedemptionState, wanted: RedemptionStatus) -> None:

@@ -4,23 +4,20 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import httpx2
 import pytest
 from sqlalchemy import select
 
-from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.base import clock
-from app.base.actor import cli_actor
 from app.base.ids import public_id
 from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.rules import RedemptionStatus
-from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
+from tests.support.keys import api_of
 from tests.support.staff import link_for
 
 
@@ -33,16 +30,6 @@ async def client(context):
 @pytest.fixture
 def rows(session, brand, shop):
     return Rows(session, brand, shop)
-
-
-async def api_of(context, brand, *scopes):
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, list(scopes), actor=cli_actor(brand.id))
-    return httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=api_app(context)),
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    )
 
 
 async def two_rewards(rows, session):

@@ -1,6 +1,5 @@
 """Friends' orders: the list by state, the page of one with its evidence, and the decision."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from starlette.responses import RedirectResponse, Response
@@ -9,10 +8,11 @@ from app.admin.dashboard.access import ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.menu import Badge
+from app.admin.dashboard.order_filters import FILTERS, bulk_links, chips, texts_of
 from app.admin.listing import PageRequest, list_page
 from app.admin.redemptions import (
     RedemptionDetail,
-    RedemptionFilter,
+    read_filter,
     redemption_conditions,
     redemption_detail,
 )
@@ -24,15 +24,11 @@ from app.base.i18n import SOURCE, translate
 from app.base.ids import parse_public_id, public_id
 from app.base.text import is_clean
 from app.brands.entered import NAME_LIMIT
-from app.insight import words
-from app.insight.periods import read_period
-from app.insight.words import word
 from app.referrals.decide import approve_redemption, reject_redemption
-from app.referrals.rules import RedemptionReason, RedemptionStatus
+from app.referrals.rules import RedemptionStatus
 
 PATH = "/admin/orders"
 _AT_ONCE = 50
-_FILTERS = ("referrer", "code", "reason", "from", "to")
 router = screen_router(PATH)
 
 
@@ -41,16 +37,17 @@ async def show_orders(frame: ForViewer) -> Response:
     """The list, newest first, by state and filters; what cannot be read leads to all of them."""
     query = frame.request.query_params
     try:
-        wanted = _filter_of(frame)
+        texts = texts_of(query, frame.shop.slug if frame.shop else None)
+        wanted = read_filter(texts, frame.brand.time_zone)
         conditions = redemption_conditions(frame.brand.id, wanted)
         request = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
         found = await list_page(frame.session, request, frame.staff.actor, REDEMPTIONS, *conditions)
     except (AppError, ValueError):
         return RedirectResponse(frame.url(PATH), 303)
-    chips = _chips(frame)
-    text = view.NO_MATCH if chips else view.EMPTY.get(wanted.status, view.NO_MATCH)
+    in_force = chips(frame)
+    text = view.NO_MATCH if in_force else view.EMPTY.get(wanted.status, view.NO_MATCH)
     values = {
-        "rows": view.order_rows(found.data),
+        "rows": view.order_rows(found.data, now=clock.now()),
         "older": frame.here(cursor=found.next_cursor) if found.next_cursor else "",
         "tabs": [
             {
@@ -62,45 +59,15 @@ async def show_orders(frame: ForViewer) -> Response:
             for status, name in view.TABS.items()
         ],
         "kept": [(name, query[name]) for name in ("shop", "status", "referrer") if query.get(name)],
-        "chosen": {name: query.get(name, "") for name in _FILTERS},
+        "chosen": {name: query.get(name, "") for name in FILTERS},
         "reasons": view.reason_choices(),
-        "chips": chips,
-        "clear": frame.here(**dict.fromkeys(_FILTERS)),
+        "chips": in_force,
+        "clear": frame.here(**dict.fromkeys(FILTERS)),
         "everything": frame.url(PATH),
+        "bulk": bulk_links(frame) if found.data else [],
         "empty_text": translate(SOURCE, text),
     }
     return frame.page("admin/orders.html", "orders", values, by_shop=True)
-
-
-def _filter_of(frame: Frame) -> RedemptionFilter:
-    """What the address asks for; raises ValueError or AppError for what cannot be read."""
-    query = frame.request.query_params
-    status, reason = query.get("status"), query.get("reason")
-    return RedemptionFilter(
-        status=RedemptionStatus(status) if status else None,
-        referrer=query.get("referrer") or None,
-        code=query.get("code") or None,
-        shop=frame.shop.slug if frame.shop else None,
-        reason=RedemptionReason(reason) if reason else None,
-        period=read_period(query.get("from"), query.get("to"), frame.brand.time_zone),
-    )
-
-
-def _chips(frame: Frame) -> list[dict[str, str]]:
-    """The filters in force, each with the address without it."""
-    query = frame.request.query_params
-    shown: dict[str, Callable[[str], str]] = {
-        "referrer": lambda _: translate(SOURCE, "of one referrer"),
-        "code": str,
-        "reason": lambda value: word(SOURCE, words.REDEMPTION_REASONS, value),
-        "from": lambda value: translate(SOURCE, "from %(day)s", day=value),
-        "to": lambda value: translate(SOURCE, "before %(day)s", day=value),
-    }
-    return [
-        {"name": text(query[name]), "href": frame.here(**{name: None})}
-        for name, text in shown.items()
-        if query.get(name)
-    ]
 
 
 @router.get("/{id}")
@@ -112,7 +79,7 @@ async def show_order(id: str, frame: ForViewer) -> Response:  # noqa: A002  # th
         "it": it,
         "state": view.state_name(it.status),
         "mark": view.state_mark(it.status),
-        "total": view.order_rows([it])[0].total,
+        "total": view.order_rows([it], now=clock.now())[0].total,
         "signals": view.signals(evidence),
         "persons": view.both_persons(evidence),
         "owner": view.person_name(evidence.referrer),

@@ -6,9 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.admin.redemptions import RedemptionDetail
-from app.base.i18n import N_, SOURCE, shown_decimal, translate
+from app.admin.rules import BulkAction
+from app.base.i18n import N_, SOURCE, shown_decimal, translate, translate_plural
 from app.customers.schemas import CustomerRow
 from app.insight import words
+from app.insight.alarm_rules import HELD_LONG
 from app.insight.evidence import RedemptionEvidence
 from app.insight.evidence_sentences import Compared, Found, Whose
 from app.insight.words import word
@@ -36,6 +38,10 @@ EMPTY: dict[RedemptionStatus | None, str] = {
     None: N_("They come when friends order with a referrer’s code or link."),
 }
 """What fills a list without a filter."""
+_LEFT_OUT = {
+    "not_allowed": N_("It was decided meanwhile."),
+    "order_undone": N_("The order was cancelled or refunded, so there is nothing left to reward."),
+}
 NO_MATCH = N_("No order is like this. Take a filter away to see more.")
 
 
@@ -52,6 +58,8 @@ class OrderRow:
     state: str
     mark: str
     reason: str
+    held: str
+    """How long it has waited for a person, once that is too long; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +79,19 @@ class Signal:
     text: str
 
 
-def order_rows(rows: Iterable[RedemptionRow]) -> list[OrderRow]:
+def order_rows(rows: Iterable[RedemptionRow], *, now: datetime) -> list[OrderRow]:
     """The rows of the list."""
-    return [_order_row(row) for row in rows]
+    return [_order_row(row, now) for row in rows]
 
 
-def _order_row(row: RedemptionRow) -> OrderRow:
+def _held(row: RedemptionRow, now: datetime) -> str:
+    waits = now - row.created_at
+    if row.status != RedemptionStatus.in_review or waits < HELD_LONG:
+        return ""
+    return translate_plural(SOURCE, "for %(num)s day", "for %(num)s days", waits.days)
+
+
+def _order_row(row: RedemptionRow, now: datetime) -> OrderRow:
     return OrderRow(
         id=row.id,
         number=row.order_number,
@@ -87,7 +102,26 @@ def _order_row(row: RedemptionRow) -> OrderRow:
         state=state_name(row.status),
         mark=state_mark(row.status),
         reason=word(SOURCE, words.REDEMPTION_REASONS, row.reason) if row.reason else "",
+        held=_held(row, now),
     )
+
+
+def bulk_actions(status: str) -> list[tuple[BulkAction, str]]:
+    """What may be decided about all orders of a list in this state, in words."""
+    if status not in set(RedemptionStatus):
+        return []
+    found = RedemptionStatus(status)
+    names = {
+        BulkAction.approve: (RedemptionStatus.approved, N_("Let all of these count…")),
+        BulkAction.reject: (RedemptionStatus.rejected, N_("Do not count these…")),
+    }
+    return [(action, name) for action, (wanted, name) in names.items() if may_become(found, wanted)]
+
+
+def why_left_out(code: str) -> str:
+    """Why a decision about many left this order as it is."""
+    text = _LEFT_OUT.get(code)
+    return translate(SOURCE, text) if text else code
 
 
 def state_name(status: str) -> str:

@@ -37,6 +37,8 @@ class GrantedReward:
     shop: Shop
     coupon: str | None = None
     """The code of a coupon that holds the owner's credit."""
+    in_account: bool = False
+    """Whether the shop has the credit in the owner's account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def _reward_params(person: ContactOptions, granted: GrantedReward, reader: Reade
         code=granted.coupon if code is None else code.display,
         expires_on=None if last_day is None else last_day.isoformat(),
         referrer_id=str(reward.referrer_id),
+        spent_in="account" if granted.in_account else None,
     )
 
 

@@ -67,7 +67,7 @@ async def settle(
     )
     new = found.all()
     if new:
-        granted = [GrantedReward(reward, None, claimed.shop, row.code) for reward in new]
+        granted = [GrantedReward(reward, None, claimed.shop, row.code, row.code is None) for reward in new]
         await announce_rewards(session, context.tokens, brand, granted, now=now)
         row.announced_until = max(reward.granted_at for reward in new if reward.granted_at is not None)
 

@@ -53,6 +53,8 @@ class RewardParams:
     """ISO date, the last day on which it can be used."""
     referrer_id: str
     """Of the referrer's own page."""
+    spent_in: Annotated[str | None, CHOICE] = None
+    """`account`, where the shop has it in the person's account; None for other credit and codes."""
 
 
 _REFERRER = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -168,6 +170,17 @@ REWARD = register(
                 ("Thank you for recommending %(brand)s. The amount is credited to you.",),
                 optional=("brand", "shop", "amount"),
             ),
+            TextBlock(
+                "account_note",
+                Channel.email,
+                (
+                    (
+                        "It is taken off at the checkout of %(shop)s when you are signed in there with this"
+                        " e-mail address."
+                    ),
+                ),
+                optional=("brand", "shop", "amount"),
+            ),
             TextBlock("button", Channel.email, ("Track your rewards",), limit=40),
             TextBlock(
                 "sms",
@@ -180,6 +193,18 @@ REWARD = register(
                 "credit_sms",
                 Channel.sms,
                 ("%(brand)s: a friend you sent ordered. %(amount)s for you.",),
+                ("brand", "amount"),
+                ("shop",),
+            ),
+            TextBlock(
+                "account_sms",
+                Channel.sms,
+                (
+                    (
+                        "%(brand)s: a friend you sent ordered. %(amount)s for you, taken off at the checkout"
+                        " when you are signed in."
+                    ),
+                ),
                 ("brand", "amount"),
                 ("shop",),
             ),

@@ -211,6 +211,22 @@ def test_people_are_greeted_by_their_names(name: str) -> None:
     assert f"Hi {name}," in filled.text
 
 
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [({"spent_in": "account"}, True), ({}, False), ({"code": "K7QX4M9WPA", "kind": "code"}, False)],
+)
+def test_who_has_store_credit_is_told_where_it_is_spent(values: dict[str, str], is_told: bool) -> None:
+    params = replace(REWARD.sample, **{"code": None, "kind": "credit", **values})
+    mail = rendered(item(REWARD, Channel.email, params))
+    for text in (mail.text, mail.html):
+        found = "taken off at the checkout of" in text and "signed in there with this e-mail address" in text
+        assert found is is_told
+    told = (
+        "taken off at the checkout when you are signed in" in rendered(item(REWARD, Channel.sms, params)).text
+    )
+    assert told is is_told
+
+
 @pytest.mark.parametrize("name", ["null", "N/A", "-", "Guest", "Kunde", "Call 0900 123"])
 def test_a_placeholder_is_greeted_without_a_name(name: str) -> None:
     filled = rendered(item(SURVEY, Channel.email, replace(SURVEY.sample, first_name=name)))

@@ -140,6 +140,9 @@ async def test_credit_is_in_the_account_before_its_owner_is_told_and_follows_the
     assert (await holding.page()).credit == []
     assert await holding.hold() == 1
     assert (holding.balance, await holding.told()) == ("10.00", 1)
+    async with holding.shop.context.sessions() as session:
+        said = await session.scalar(select(Message.template_params).where(Message.template == REWARD.name))
+    assert (said["code"], said["spent_in"]) == (None, "account")
     [line] = (await holding.page()).credit
     assert line.text == "€10 is in your customer account at Fern. Sign in at the checkout to pay with it."
     [entry] = holding.account.entries

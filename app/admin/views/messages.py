@@ -27,9 +27,11 @@ _BLOCKS = {
     "button": N_("Button"),
     "code_note": N_("Above the code"),
     "credit_note": N_("Where the reward is credit"),
+    "account_note": N_("Where the credit is in the person’s account in the shop"),
     "sms": N_("Text message"),
     "link_sms": N_("Text message, where each friend gets their own code"),
     "credit_sms": N_("Text message, where the reward is credit"),
+    "account_sms": N_("Text message, where the credit is in the person’s account"),
 }
 _FINDINGS = {
     FindingKind.subject_long: N_("The subject has %(detail)s characters; phones show about 60."),

@@ -32,8 +32,11 @@ def present_total(body: Fields, currency: str) -> int:
     current = known.amount_or_none("current_total_price", currency)
     if current is None or known.moment("cancelled_at") is not None:
         return placed
+    refunds = known.objects("refunds")
+    if current == placed and not refunds:
+        return placed
     shop = ShopMoney.of_order(known)
-    back = [money_back(refund, shop, pending=True) for refund in known.objects("refunds")]
+    back = [money_back(refund, shop, pending=True) for refund in refunds]
     total = current + money.parse_rounded(sum((each.amount for each in back if each), Decimal(0)), currency)
     most = placed + _added(known, currency)
     if current <= most:

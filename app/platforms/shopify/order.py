@@ -43,9 +43,10 @@ def read_order(delivery: RawDelivery, body: Fields) -> list[PlatformEvent]:
     if known.text("financial_status") in PAID:
         events.append(_paid(delivery, body, order_id))
     events += read_parcels(known, order_id, delivery.received_at)
-    money = ShopMoney.of_order(known)
-    for refund in known.objects("refunds"):
-        events += read_refund(refund, order_id, delivery.received_at, money)
+    if refunds := known.objects("refunds"):
+        money = ShopMoney.of_order(known)
+        for refund in refunds:
+            events += read_refund(refund, order_id, delivery.received_at, money)
     if cancelled_at := known.moment("cancelled_at"):
         events.append(OrderCancelled(order_id, cancelled_at))
     return events

@@ -20,7 +20,7 @@ from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.retain import brands_with_old_notes, delete_old_notes
 from app.surveys.work_rules import WorkState, prefix_query, tag_names, work_state
 from tests.support.apps import api_app
-from tests.support.browser import needs_chromium, serve
+from tests.support.browser import SCREENSHOTS, needs_chromium, overflow, serve, violations
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
@@ -262,7 +262,14 @@ async def fill(rows, api):
             number % 7,
             comment="The bag arrived open and a good part was in the box. A pity." if number % 3 else None,
         )
-    low = await rows.answer(3, comment="Too late for the birthday, and nobody wrote to me about it.")
+    await rows.answer(10, comment="Lovely beans, and a kind note in the box.", testimonial_consent=True)
+    evidence = {"after_sent": 4, "on_page": None, "burst": True}
+    await rows.answer(1, suspicion="suspected", evidence=evidence)
+    low = await rows.answer(
+        3,
+        customer=await rows.customer(phone="+4915112345000"),
+        comment="Too late for the birthday, and nobody wrote to me about it.",
+    )
     await rows.session.commit()
     path = f"/responses/{shown(low)}"
     await api.patch(path, json={"tags": ["Late", "Nobody wrote"]})
@@ -279,6 +286,24 @@ async def test_answers_fit_every_view_and_keys_work(context, brand, shop, sessio
         low = await fill(rows, api)
         await check_screen(page, f"{site.url}{PATH}", "answers_list")
         await check_screen(page, f"{site.url}{PATH}?answer={shown(low)}", "answers")
+        for state in ("testimonials", "suspects"):
+            listed = (await page.goto(f"{site.url}{PATH}?state={state}")).url
+            chosen = await page.get_attribute("[data-item] a", "href")
+            address = f"{listed.split('?')[0]}{chosen.split('/admin/answers')[1]}"
+            await check_screen(page, address, state, [(390, "light"), (1440, "light")])
+        await page.goto(f"{site.url}{PATH}?answer={shown(low)}")
+        await page.fill("#text", "Sorry for the delay!\nA new one is on its way to you.")
+        await page.click("text=Preview the reply")
+        for width in (390, 1440):
+            await page.set_viewport_size({"width": width, "height": 900})
+            if SCREENSHOTS:
+                await page.screenshot(path=f"{SCREENSHOTS}/reply_{width}.png", full_page=True)
+            assert await overflow(page) <= 0
+            assert await violations(page) == []
+        await page.click("text=Send it")
+        await page.wait_for_selector("text=The reply is on its way.")
+        await page.goto(f"{site.url}{PATH}?answer={shown(low)}")
+        await page.wait_for_selector("text=The reply is planned.")
         await page.set_viewport_size({"width": 1440, "height": 900})
         await page.goto(f"{site.url}{PATH}")
         await page.keyboard.press("j")

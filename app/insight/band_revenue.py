@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
+from app.surveys.models import COUNTS
 
 MOST = 2_000
 """Of more friends' orders than these the latest are counted."""
@@ -52,7 +53,7 @@ async def band_revenue(session: AsyncSession, brand_id: int, period: Period) -> 
             LEFT JOIN LATERAL (
                 SELECT responses.score FROM responses
                 WHERE responses.brand_id = :brand AND responses.customer_id = referrers.customer_id
-                    AND NOT responses.trial AND responses.answered_at <= counted.placed_at
+                    AND {COUNTS.format("responses")} AND responses.answered_at <= counted.placed_at
                 ORDER BY responses.answered_at DESC, responses.id DESC LIMIT 1
             ) AS latest ON true
             GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2

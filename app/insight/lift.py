@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
 from app.insight.shares import Share
+from app.surveys.models import COUNTS
 
 FOLLOWED = timedelta(days=90)
 """An order of their own counts if it is placed within this time of the answer."""
 MOST = 3_000
 """Of more promoters than these the latest are compared."""
+_COUNTS = COUNTS.format("responses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ async def holdout_lift(session: AsyncSession, brand_id: int, period: Period) -> 
     orders, trials, imported history and cancelled orders are left out.
     """
     answered = within("responses.answered_at", period)
-    of_promoters = f"responses.brand_id = :brand AND NOT responses.trial AND score >= 9 AND {answered}"
+    of_promoters = f"responses.brand_id = :brand AND {_COUNTS} AND score >= 9 AND {answered}"
     found = await session.execute(
         text(f"""
             WITH latest AS (

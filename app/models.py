@@ -14,6 +14,7 @@ from app.brands import models as brands
 from app.customers import models as customers
 from app.ingest import backfill_models as backfill
 from app.ingest import models as ingest
+from app.insight import models as insight
 from app.ledger import models as ledger
 from app.messaging import models as messaging
 from app.orders import models as orders
@@ -56,10 +57,12 @@ DISTRIBUTED = frozenset(
         "credit_reservations",
         "customer_references",
         "customers",
+        "daily_figures",
         "data_requests",
         "deliveries",
         "deliveries_customers",
         "delivery_fetches",
+        "dirty_days",
         "domain_events",
         "erased_identities",
         "erasures",
@@ -90,6 +93,7 @@ DISTRIBUTED = frozenset(
         "responses",
         "reward_placements",
         "rewards",
+        "rollups",
         "shop_connections",
         "shop_credit_moves",
         "shop_credit_uses",
@@ -106,6 +110,7 @@ DISTRIBUTED = frozenset(
         "template_texts",
         "template_versions",
         "terms",
+        "touched_rows",
         "visit_counts",
         "visits",
         "withheld_offers",
@@ -131,6 +136,7 @@ __all__ = [
     "customers",
     "figures",
     "ingest",
+    "insight",
     "leaks",
     "ledger",
     "list_exports",

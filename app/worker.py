@@ -28,6 +28,7 @@ from app.base.turns import Sweep
 from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, import_sweep, process, retain, sync_sweep
+from app.insight import roll
 from app.messaging import deliver
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
@@ -77,6 +78,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         alarm_sweep.sweep(context),
         alarm_sweep.calls_sweep(context),
         digest.sweep(context),
+        roll.sweep(context),
     ]
 
 

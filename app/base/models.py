@@ -1,8 +1,19 @@
 """Tables of the outbox and of the installation."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, LargeBinary, SmallInteger
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Uuid,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Moment, RowKey
@@ -78,3 +89,20 @@ class EventTask(Base):
     due_at: Mapped[Moment]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     """How often the consumer has failed."""
+
+
+class TouchedRows(Base):
+    """Rows that changed in one transaction, until the roll-ups have taken note; only added.
+
+    It refers to no other table: a batch writes one, and nothing may wait for it.
+    """
+
+    __tablename__ = "touched_rows"
+
+    brand_id: Mapped[BrandKey]
+    id: Mapped[RowKey]
+    table_name: Mapped[str]
+    """A `touched.TouchedTable`."""
+    row_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    moments: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    """Times that the rows no longer have."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.models import ConsentFact, Customer, CustomerReference, FormerReference
@@ -42,6 +43,7 @@ async def erase_customer(
         .where(Customer.brand_id == brand_id, in_ids(Customer.id, ids))
         .execution_options(synchronize_session=False)
     )
+    await touch(session, brand_id, "customers", ids)
     for table in (CustomerReference, FormerReference, ConsentFact):
         await session.execute(
             delete(table)

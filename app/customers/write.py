@@ -28,6 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import arrays_of, bound_recordset, in_ids, recordset
 from app.base.prepared import Prepared
+from app.base.touched import touch
 from app.customers.contact import email_key
 from app.customers.index import OWN
 from app.customers.match import DETAILS, RANKED, CustomerIndex, KnownCustomer
@@ -152,6 +153,7 @@ async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[K
         .returning(Customer.id, Customer.email)
         .execution_options(synchronize_session=False)
     )
+    await touch(session, brand_id, "customers", [each.id for each in changed if "country" in each.changes])
     emails = {row.id: row.email for row in written}
     return all(emails.get(customer.id, "") == customer.email for customer in changed)
 

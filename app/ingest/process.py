@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.context import AppContext
 from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.base.turns import Busy, Sweep
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
@@ -105,6 +106,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     raced = {_order_of(each) for each, order_id in recorded.items() if order_id in known_before}
     late = [each for each in events if each not in early or _order_of(each) in raced]
     changed = _unique([*edited, *await _record_facts(batch, late)])
+    await touch(session, brand.id, "orders", _unique([*orders, *changed]))
     if batch.stored:
         await link_customers(session, brand.id, customer_links(events, customers))
         if stripped.deliveries:

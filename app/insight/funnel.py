@@ -18,16 +18,19 @@ trials and imported history are left out. The stages:
 Without a period, referrers who came by no response (imported ones) are counted too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.find import load_shops
-from app.insight import funnel_queries
-from app.insight.periods import Period, binds
+from app.brands.models import Brand
+from app.insight.activity_figures import MONEY
+from app.insight.figures import Counted, read_figures, rolled_as_of
+from app.insight.funnel_figures import FUNNEL_MONEY, OFFERS, ORDERS, REFERRALS, SURVEYS, offer_states
+from app.insight.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,62 +92,76 @@ class Funnel:
     """Whether the surveys' providers report deliveries; otherwise those delivered were accepted."""
     offers_confirmed: bool = False
     """The same of offers."""
+    as_of: datetime | None = None
+    """What was committed by then is counted; None: everything is."""
 
 
-async def funnel(session: AsyncSession, brand_id: int, period: Period) -> Funnel:
-    """Follow the orders placed in the period; a few queries, however many orders there are."""
-    values = binds(brand_id, period)
-    orders = await session.scalar(text(funnel_queries.orders(period)), values)
-    surveys = (await session.execute(text(funnel_queries.surveys(period)), values)).all()
-    offers = (await session.execute(text(funnel_queries.offers(period)), values)).all()
-    referrals = (await session.execute(text(funnel_queries.referrals(period)), values)).one()
+async def funnel(session: AsyncSession, brand: Brand, period: Period, shop_id: UUID | None = None) -> Funnel:
+    """Follow the orders placed in the period; a few queries, however many orders there are.
+
+    Of one shop where one is given: its orders, and all that came of them, in whatever shop.
+    """
+    as_of = await rolled_as_of(session, brand, period)
+    figures = (ORDERS, SURVEYS, OFFERS, REFERRALS, FUNNEL_MONEY)
+    orders, surveys, found, referrals, money = await read_figures(session, brand, figures, period, shop_id)
+    offers = [(offer_states(row["key"]), int(row["people"])) for row in found]
+    reached = {
+        name: sum(row[name] for row in referrals)
+        for name in ("shared", "friend_visits", "redemptions", "approved")
+    }
     stages = Stages(
-        orders=orders or 0,
-        surveyed=sum(row.surveyed for row in surveys),
-        delivered=sum(row.arrived if row.reports_delivery else row.accepted for row in surveys),
-        answered=sum(row.answered for row in surveys),
-        promoters=sum(row.promoters for row in surveys),
+        orders=sum(row["orders"] for row in orders),
+        surveyed=sum(row["surveyed"] for row in surveys),
+        delivered=sum(row["arrived"] if row["reported"] else row["accepted"] for row in surveys),
+        answered=sum(row["responses"] for row in surveys),
+        promoters=sum(row["promoters"] for row in surveys),
         offers_delivered=_offers_delivered(offers),
-        **referrals._mapping,  # noqa: SLF001  # SQLAlchemy's public name for it
+        **reached,
     )
-    rows = await session.execute(text(funnel_queries.totals(period)), values)
-    totals = [CurrencyTotals(**row) for row in rows.mappings()]
-    if not totals:
-        shops = await load_shops(session, brand_id)
-        totals = [CurrencyTotals(next((shop.currency for shop in shops.values()), "EUR"))]
     return Funnel(
         stages,
-        totals,
-        surveys_confirmed=bool(surveys) and all(row.reports_delivery for row in surveys),
+        await totals_of(session, brand.id, money, shop_id),
+        surveys_confirmed=bool(surveys) and all(row["reported"] for row in surveys),
         offers_confirmed=_used_channels(offers) == _reporting_channels(offers) != set(),
+        as_of=as_of,
     )
 
 
-def _used_channels(offers: Sequence[Row[Any]]) -> set[str]:
-    """The channels on which there are offers: elsewhere the row has no value."""
-    reported = [("email", row.email_reported) for row in offers] + [
-        ("sms", row.sms_reported) for row in offers
-    ]
-    return {channel for channel, value in reported if value is not None}
+async def totals_of(
+    session: AsyncSession, brand_id: int, rows: Sequence[Counted], shop_id: UUID | None = None
+) -> list[CurrencyTotals]:
+    """Sums by currency, the one with the most revenue first; zeros where there is none."""
+    totals = [CurrencyTotals(row["key"], **{name: row[name] for name in MONEY}) for row in rows]
+    if totals:
+        return sorted(totals, key=lambda each: (-each.revenue, each.currency))
+    shops = await load_shops(session, brand_id)
+    currencies = [shop.currency for shop in shops.values() if shop_id in (None, shop.id)]
+    return [CurrencyTotals(next(iter(currencies), "EUR"))]
 
 
-def _reporting_channels(offers: Sequence[Row[Any]]) -> set[str]:
-    reported = [("email", row.email_reported) for row in offers] + [
-        ("sms", row.sms_reported) for row in offers
-    ]
-    return {channel for channel, value in reported if value}
+_Offers = Sequence[tuple[Mapping[str, Mapping[str, bool | None]], int]]
+"""How far people's offers came on each channel, and how many people they are."""
 
 
-def _offers_delivered(offers: Sequence[Row[Any]]) -> int:
-    """The number of people whose offer arrived on either channel.
+def _used_channels(offers: _Offers) -> set[str]:
+    """The channels on which there are offers."""
+    return {
+        channel for states, _ in offers for channel, state in states.items() if state["reported"] is not None
+    }
 
-    `offers` counts people by the channels of their offers and how far these came.
-    """
+
+def _reporting_channels(offers: _Offers) -> set[str]:
+    return {channel for states, _ in offers for channel, state in states.items() if state["reported"]}
+
+
+def _offers_delivered(offers: _Offers) -> int:
+    """The number of people whose offer arrived on either channel."""
     reporting = _reporting_channels(offers)
 
-    def has_arrived(row: Row[Any]) -> bool:
-        email = row.email_arrived if "email" in reporting else row.email_accepted
-        sms = row.sms_arrived if "sms" in reporting else row.sms_accepted
-        return bool(email or sms)
+    def has_arrived(states: Mapping[str, Mapping[str, bool | None]]) -> bool:
+        return any(
+            state["arrived"] if channel in reporting else state["accepted"]
+            for channel, state in states.items()
+        )
 
-    return sum(row.people for row in offers if has_arrived(row))
+    return sum(people for states, people in offers if has_arrived(states))

@@ -22,6 +22,7 @@ def funnel_report(found: Funnel) -> FunnelReport:
         **stages,
         stages=[StageCount(stage=stage, count=stages[stage]) for stage in STAGES],
         by_currency=figures,
+        as_of=found.as_of,
     )
 
 

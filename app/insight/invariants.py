@@ -14,6 +14,7 @@ from app.insight import (
     invariant_queries,
     referral_invariants,
     reward_invariants,
+    rollup_invariants,
     word_invariants,
 )
 from app.insight.invariant_types import ComputedInvariant, Invariant
@@ -28,6 +29,7 @@ INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *reward_invariants.INVARIANTS,
     *erasure_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
+    *rollup_invariants.INVARIANTS,
     *word_invariants.INVARIANTS,
 )
 """Every invariant; names are unique."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.insight.activity import Activity, activity
+from app.insight.figures import rolled_as_of
 from app.insight.funnel import Funnel, funnel
 from app.insight.nps import Change, Counts, change
 from app.insight.periods import Period, before, binds, within
@@ -18,6 +19,8 @@ from app.surveys.models import COUNTS
 
 LATEST = 20
 """Number of the latest responses."""
+LATEST_PROMOTERS = 1_000
+"""Of more promoters than these the latest show how long an offer takes."""
 _LONG_DAYS = 400
 """From this length on the chart has a point a month, not a week."""
 
@@ -57,32 +60,42 @@ class Overview:
     """What happened in the period."""
     activity_before: Activity | None
     answer_to_offer: float | None
-    """Seconds within which 95 % of the period's promoters had their offer handed to a provider."""
+    """Seconds within which 95 % of the period's promoters had their offer handed to a provider, the
+    latest `LATEST_PROMOTERS` of them."""
     latest: list[LatestResponse]
     reasons: list[Reason]
     """Why the period's detractors said so."""
+    as_of: datetime | None = None
+    """What was committed by then is counted; None: everything is. The latest responses, reasons
+    and `answer_to_offer` are always of this moment."""
 
 
-async def overview(session: AsyncSession, brand: Brand, period: Period) -> Overview:
-    """Compute all of it; about a dozen queries, however many responses there are."""
+async def overview(
+    session: AsyncSession, brand: Brand, period: Period, shop_id: UUID | None = None
+) -> Overview:
+    """Compute all of it; a few dozen small queries, however many responses there are.
+
+    Of one shop where one is given, as `scores` and `funnel` have it.
+    """
     earlier = before(period)
-    counts = await count_bands(session, brand.id, period)
-    before_counts = await count_bands(session, brand.id, earlier) if earlier else Counts()
+    counts = await count_bands(session, brand, period, shop_id)
+    before_counts = await count_bands(session, brand, earlier, shop_id) if earlier else Counts()
     by = By.week if _is_short(period) else By.month
     return Overview(
         counts=counts,
         counts_before=before_counts,
         changed=change(before_counts, counts),
-        rate=await response_rate(session, brand.id, period),
-        rate_before=await response_rate(session, brand.id, earlier) if earlier else None,
+        rate=await response_rate(session, brand, period, shop_id),
+        rate_before=await response_rate(session, brand, earlier, shop_id) if earlier else None,
         by=by,
-        groups=await count_groups(session, brand, period, by),
-        funnel=await funnel(session, brand.id, period),
-        activity=await activity(session, brand.id, period),
-        activity_before=await activity(session, brand.id, earlier) if earlier else None,
-        answer_to_offer=await _answer_to_offer(session, brand.id, period),
-        latest=await _latest(session, brand.id, period),
-        reasons=await reasons(session, brand.id, period),
+        groups=await count_groups(session, brand, period, by, shop_id),
+        funnel=await funnel(session, brand, period, shop_id),
+        activity=await activity(session, brand, period, shop_id),
+        activity_before=await activity(session, brand, earlier, shop_id) if earlier else None,
+        answer_to_offer=await _answer_to_offer(session, brand.id, period, shop_id),
+        latest=await _latest(session, brand.id, period, shop_id),
+        reasons=await reasons(session, brand.id, period, shop_id),
+        as_of=await rolled_as_of(session, brand, period),
     )
 
 
@@ -90,43 +103,61 @@ def _is_short(period: Period) -> bool:
     return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
 
 
-async def _answer_to_offer(session: AsyncSession, brand_id: int, period: Period) -> float | None:
+async def _answer_to_offer(
+    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None
+) -> float | None:
     """Seconds between the rows of the response and of the attempt that carried the offer.
 
     Both rows have the database's own time.
     """
     seconds = await session.scalar(
         text(f"""
+            WITH promoters AS (
+                SELECT responses.created_at, referrers.customer_id FROM responses
+                JOIN referrers ON referrers.brand_id = :brand
+                    AND referrers.survey_id = responses.survey_id
+                {_of_shop(shop_id)}
+                WHERE responses.brand_id = :brand AND NOT responses.trial
+                    AND {within("responses.answered_at", period)}
+                ORDER BY responses.answered_at DESC LIMIT {LATEST_PROMOTERS}
+            )
             SELECT percentile_cont(0.95) WITHIN GROUP
-                (ORDER BY extract(epoch FROM first_offer.at - responses.created_at))
-            FROM responses JOIN referrers ON referrers.brand_id = responses.brand_id
-                AND referrers.survey_id = responses.survey_id
-            JOIN LATERAL (
+                (ORDER BY extract(epoch FROM first_offer.at - promoters.created_at))
+            FROM promoters JOIN LATERAL (
                 SELECT min(attempts.created_at) AS at FROM messages
-                JOIN attempts ON attempts.brand_id = messages.brand_id
+                JOIN attempts ON attempts.brand_id = :brand
                     AND attempts.message_id = messages.id AND attempts.status = 'accepted'
-                WHERE messages.brand_id = referrers.brand_id
-                    AND messages.customer_id = referrers.customer_id AND messages.template = 'offer'
-            ) AS first_offer ON first_offer.at >= responses.created_at
-            WHERE responses.brand_id = :brand AND NOT responses.trial
-                AND {within("responses.answered_at", period)}
+                WHERE messages.brand_id = :brand
+                    AND messages.customer_id = promoters.customer_id AND messages.template = 'offer'
+            ) AS first_offer ON first_offer.at >= promoters.created_at
         """),
-        binds(brand_id, period),
+        {**binds(brand_id, period), "shop": shop_id},
     )
     return None if seconds is None else float(seconds)
 
 
-async def _latest(session: AsyncSession, brand_id: int, period: Period) -> list[LatestResponse]:
+async def _latest(
+    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None
+) -> list[LatestResponse]:
     rows = await session.execute(
         text(f"""
             SELECT responses.answered_at, responses.score, responses.comment, responses.customer_id,
                 customers.first_name, customers.last_name, customers.email, customers.phone
-            FROM responses JOIN customers ON customers.brand_id = responses.brand_id
+            FROM responses JOIN customers ON customers.brand_id = :brand
                 AND customers.id = responses.customer_id
+            {_of_shop(shop_id)}
             WHERE responses.brand_id = :brand AND {COUNTS.format("responses")}
                 AND {within("responses.answered_at", period)}
             ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {LATEST}
         """),
-        binds(brand_id, period),
+        {**binds(brand_id, period), "shop": shop_id},
     )
     return [LatestResponse(**row) for row in rows.mappings()]
+
+
+def _of_shop(shop_id: UUID | None) -> str:
+    """SQL that keeps the responses to surveys of the shop `:shop`; nothing for all shops."""
+    if shop_id is None:
+        return ""
+    return """JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
+        AND surveys.shop_id = :shop"""

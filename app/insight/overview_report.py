@@ -13,7 +13,7 @@ from app.insight.funnel_report import currency_figures
 from app.insight.nps import Change, Counts
 from app.insight.overview import Overview
 from app.insight.periods import Period
-from app.insight.schemas import CurrencyFigures, Score
+from app.insight.schemas import AS_OF, CurrencyFigures, Score
 from app.insight.scores import Rate
 from app.insight.waiting import Waiting
 
@@ -80,6 +80,7 @@ class OverviewReport(ApiModel):
     events_before: Events | None
     chances: Chances | None
     answer_to_offer_seconds: float | None = Field(description="95 % of the offers are handed over within it.")
+    as_of: datetime | None = AS_OF
     reasons: list[ReasonCount] = Field(description="Tags of detractors' answers, the most frequent first.")
 
     @classmethod
@@ -98,6 +99,7 @@ class OverviewReport(ApiModel):
             events_before=None if before is None else _events(before, found.counts_before),
             chances=None if before is None or rate_before is None else _chances(found, before, rate_before),
             answer_to_offer_seconds=found.answer_to_offer,
+            as_of=found.as_of,
             reasons=[ReasonCount(tag=each.tag, responses=each.responses) for each in found.reasons],
         )
 

@@ -39,7 +39,7 @@ def read_period(start: str | None, end: str | None, zone: str) -> Period:
 def last_days(days: int, zone: str, *, now: datetime) -> Period:
     """The last `days` whole days in the zone, today included."""
     tomorrow = now.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
-    return Period(_midnight(tomorrow - timedelta(days=days), zone), _midnight(tomorrow, zone))
+    return Period(midnight(tomorrow - timedelta(days=days), zone), midnight(tomorrow, zone))
 
 
 def before(period: Period) -> Period | None:
@@ -88,6 +88,11 @@ def binds(brand_id: int, period: Period) -> dict[str, Any]:
     return {"brand": brand_id, **{name: value for name, value in sides.items() if value is not None}}
 
 
+def midnight(day: date, zone: str) -> datetime:
+    """The first moment of a day in the zone, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
 def _read(text: str | None, zone: str) -> datetime | None:
     if not text:
         return None
@@ -105,7 +110,3 @@ def _read(text: str | None, zone: str) -> datetime | None:
         raise AppError("bad_period", f"A period lies between the years {_YEARS.start} and {_YEARS.stop - 1}.")
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
     return aware.astimezone(UTC)
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

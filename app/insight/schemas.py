@@ -72,6 +72,13 @@ class ScoreGroup(Score):
     key: str | None
 
 
+AS_OF: datetime | None = Field(
+    default=None,
+    description="What was known by then is counted; null: everything is. A brand of more than"
+    " 20,000 orders is counted by day, for periods of whole days.",
+)
+
+
 class NpsReport(Score):
     """The score with the response rate of a period; rates are fractions of 1."""
 
@@ -81,6 +88,7 @@ class NpsReport(Score):
     delivered: int
     from_: datetime | None = Field(alias="from")
     to: datetime | None
+    as_of: datetime | None = AS_OF
     by: str | None = None
     groups: list[ScoreGroup] | None = Field(default=None, description="Only where `by` is given.")
 
@@ -119,6 +127,7 @@ class FunnelReport(CurrencyFigures):
     redemptions: int
     approved: int
     by_currency: list[CurrencyFigures]
+    as_of: datetime | None = AS_OF
 
 
 class TimelineEntry(ApiModel):

@@ -50,6 +50,13 @@ class LedgerEntry(Base):
             "id",
             postgresql_where=text("cause_kind <> 'redemption'"),
         ),
+        # For the figures of a period.
+        Index(
+            "ix_ledger_entries_costs",
+            "brand_id",
+            "occurred_at",
+            postgresql_where=text("account IN ('discount_cost', 'leaked_discount', 'reward_cost')"),
+        ),
     )
 
     brand_id: Mapped[BrandKey]

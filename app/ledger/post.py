@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import recordset
 from app.base.ids import new_id
+from app.base.touched import touch
 from app.brands.models import Brand
 from app.brands.rules import zone_or
 from app.ledger.models import LedgerEntry
@@ -69,6 +70,13 @@ async def post_entries(
         .from_select(["brand_id", *given.c.keys()], lines, include_defaults=False)
         .on_conflict_do_nothing()
     )
+    # A redemption's entries are noted with its order.
+    by_itself = {
+        each.cause_id
+        for each in transactions
+        if each.account is LedgerAccount.reward_cost and each.cause_kind is CauseKind.reward
+    }
+    await touch(session, brand.id, "rewards", by_itself)
 
 
 def _lines(transaction: LedgerTransaction, posted_on: date) -> Iterable[dict[str, object]]:

@@ -15,6 +15,7 @@ from app.base.batch import array_text
 from app.base.context import AppContext
 from app.base.errors import OutsideError
 from app.base.prepared import Prepared
+from app.base.touched import touch
 from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
@@ -120,6 +121,7 @@ async def record_results(
     }
     attempt_ids = [message.attempt_id for message in messages]
     await _ATTEMPTS.run(session, brand_id=brand_id, now=now, ids=attempt_ids, **_bound(of_attempts))
+    await touch(session, brand_id, "messages", [each for each in accepted if each is not None])
     await _report_accepted(session, brand_id, messages, set(accepted), now)
 
 

@@ -15,6 +15,7 @@ from app.base.batch import arrays_of, bound_recordset, in_bound_ids
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.rules import SuppressionReason
@@ -173,6 +174,7 @@ async def _raise_messages(
     rows = await _LOCK.all(session, of_brand=brand_id, ids=list(of_message))
     changes = [_change(*row, of_message[row[0]]) for row in rows]
     await _RAISE.run(session, of_brand=brand_id, **arrays_of(changes, _RAISED))
+    await touch(session, brand_id, "messages", list(of_message))
 
 
 def _as_it_is(

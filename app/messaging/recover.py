@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, in_ids
+from app.base.touched import touch
 from app.messaging.journal import JournaledSend
 from app.messaging.models import Attempt
 from app.messaging.rules import AttemptStatus, MessageStatus
@@ -63,7 +64,7 @@ _STATES = text(f"""
     FROM best WHERE messages.brand_id = :brand_id AND messages.id = best.id
         AND messages.status IN ('planned', 'sending', 'unknown', 'review', 'failed')
         AND messages.status <> best.status
-    RETURNING messages.status
+    RETURNING messages.id, messages.status
 """)
 _COUNTS = text(f"""
     WITH given AS ({_GIVEN})
@@ -131,11 +132,13 @@ async def restore_sends(
     given = {"brand_id": brand_id, "rows": orjson.dumps(rows).decode()}
     await session.execute(_MESSAGES, given)
     await session.execute(_ATTEMPTS, given)
-    states = (await session.scalars(_STATES, given)).all()
+    found = (await session.execute(_STATES, given)).all()
+    states: dict[UUID, str] = {row.id: row.status for row in found}
+    await touch(session, brand_id, "messages", states)
     await session.execute(_COUNTS, given)
     return RestoredSends(
-        sent=states.count(MessageStatus.accepted),
-        in_review=states.count(MessageStatus.review),
+        sent=list(states.values()).count(MessageStatus.accepted),
+        in_review=list(states.values()).count(MessageStatus.review),
         unknown_here=await session.scalar(_STRANGE, given) or 0,
     )
 

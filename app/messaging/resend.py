@@ -12,6 +12,7 @@ from app.base.actor import Actor
 from app.base.audit import AuditAction, record_actions
 from app.base.batch import in_ids
 from app.base.errors import AppError, NotFound
+from app.base.touched import touch
 from app.brands.programme import Channel
 from app.messaging.models import Attempt, Message
 from app.messaging.queue import wake_senders
@@ -195,6 +196,7 @@ async def _resend(session: AsyncSession, found: Sequence[_Found], actor: Actor, 
         )
         .execution_options(synchronize_session=False)
     )
+    await touch(session, actor.brand_id, "messages", [row.id for row in found])
     await _record(session, AuditAction.message_resent, found, MessageStatus.planned, actor)
     priorities: Collection[Priority] = {row.priority for row in found}
     await wake_senders(session, actor.brand_id, priorities)
@@ -207,6 +209,7 @@ async def _dismiss(session: AsyncSession, found: Sequence[_Found], actor: Actor)
         .values(status=MessageStatus.dismissed)
         .execution_options(synchronize_session=False)
     )
+    await touch(session, actor.brand_id, "messages", [row.id for row in found])
     await _record(session, AuditAction.message_dismissed, found, MessageStatus.dismissed, actor)
 
 

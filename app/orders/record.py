@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
+from app.base.touched import touch
 from app.brands.models import Brand, Shop
 from app.customers.contact import email_identity
 from app.customers.places import country_code
@@ -244,6 +246,8 @@ async def _merge_known(
         .with_for_update(key_share=True)
     )
     ids, written, changed = {}, [], {}
+    moved: list[datetime] = []
+    former: list[UUID] = []
     for found_row in found.mappings():
         external_id, order_id = found_row["external_id"], found_row["id"]
         ids[external_id] = order_id
@@ -253,6 +257,10 @@ async def _merge_known(
             written.append({"id": order_id, **row})
         if different - {"version_at", "stated_at"}:
             changed[external_id] = order_id
+        if "placed_at" in different:
+            moved.append(found_row["placed_at"])
+        if different & {"customer_id", "placed_at"} and found_row["customer_id"] is not None:
+            former.append(found_row["customer_id"])
     if written:
         given = recordset(written, [Order.id, *_VERSION])
         await session.execute(
@@ -262,6 +270,8 @@ async def _merge_known(
             .execution_options(synchronize_session=False)
         )
     await fold_orders(session, brand_id, shop_id, changed)
+    # What an order is now is noted by the caller, with all that follows from it.
+    await touch(session, brand_id, "customers", former, moved)
     return ids, list(changed.values())
 
 

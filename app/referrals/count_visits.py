@@ -19,6 +19,7 @@ from app.base.log import logger
 from app.base.prepared import Prepared
 from app.base.reading import Reading
 from app.base.retry import is_unavailable, sqlstate_of
+from app.base.touched import touch_with
 from app.referrals.visit_models import Visit
 
 log = logger(__name__)
@@ -110,9 +111,11 @@ class VisitCounter:
 
 _COLUMNS = (Visit.brand_id, Visit.id, Visit.referrer_id, Visit.visitor, Visit.at)
 _new = bound_recordset(_COLUMNS)
-_INSERT = Prepared(
+_written = (
     insert(Visit)
     .from_select([column.key for column in _COLUMNS], select(*_new.c), include_defaults=False)
-    .on_conflict_do_nothing(),
-    tuple,
+    .on_conflict_do_nothing()
+    .returning(Visit.brand_id, Visit.referrer_id)
+    .cte("written")
 )
+_INSERT = Prepared(touch_with("referrers", _written.c.brand_id, _written.c.referrer_id), tuple)

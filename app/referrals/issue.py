@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.errors import AppError
 from app.base.tokens import Tokens, new_slug
+from app.base.touched import touch
 from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import CodePer, CodeStyle, Programme
@@ -188,6 +189,7 @@ async def add_referrer(
             .returning(Referrer)
         )
         if referrer is not None:
+            await touch(session, brand.id, "referrers", [referrer.id])
             return referrer, await _make_code(session, referrer, terms, now=now)
     raise RuntimeError("no free share slug was found")
 

@@ -177,6 +177,13 @@ class Redemption(Base):
         Index("ix_redemptions_friend", "brand_id", "friend_id"),
         Index("ix_redemptions_code", "brand_id", "code_id"),
         Index("ix_redemptions_status", "brand_id", "status", "id"),
+        # For the figures of a period.
+        Index(
+            "ix_redemptions_approved",
+            "brand_id",
+            "approved_at",
+            postgresql_where=text("status = 'approved'"),
+        ),
         Index(
             "ix_redemptions_reason",
             "brand_id",

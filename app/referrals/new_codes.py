@@ -15,6 +15,7 @@ from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.prepared import Prepared
 from app.base.tokens import named_code, new_slug, plain_code, random_code
+from app.base.touched import touch
 from app.brands.amount_rules import amount_in
 from app.brands.find import ProgrammeInForce
 from app.brands.models import Shop
@@ -168,6 +169,9 @@ async def make_referrers(
     for _ in range(TRIES):
         if not missing:
             await _record_codes(session, brand_id, made.values(), now=now)
+            # The response of a survey is noted with all that it brings about.
+            unsurveyed = [each.id for each in referrers.values() if each.survey_id is None]
+            await touch(session, brand_id, "referrers", unsurveyed)
             return referrers, made
         drafts = {
             draft.code.id: draft

@@ -14,6 +14,7 @@ from app.base.batch import in_ids
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
@@ -246,6 +247,7 @@ async def _write(
     # Of those that another code brought before; the others are noted with their order's facts.
     before = {each.before.referrer_id for each in moved if each.before.referrer_id is not None}
     await note_changes(session, brand.id, before)
+    await touch(session, brand.id, "referrers", before)
     posted = [one for each in moved for one in (_back(each.before), _discount(each.redemption, now=now))]
     await post_entries(session, brand, posted, now=now)
 

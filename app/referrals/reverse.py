@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.base.outbox import Event, record_events
+from app.base.touched import touch
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.ledger.post import LedgerTransaction, post_entries
@@ -254,8 +255,10 @@ async def adjust_rewards(
     """Set rewards to what the facts leave of them, granted ones with a compensating transaction.
 
     A reward whose redemption no longer counts is `cancelled` before it was granted, else
-    `reversed`. One that was reduced rises again where the facts turn out better.
+    `reversed`. One that was reduced rises again where the facts turn out better. Whatever became of
+    the redemptions before is noted for the roll-ups.
     """
+    await touch(session, brand.id, "orders", [state.order.id for state in states])
     changes = [state.change_of(state.reward) for state in states if state.reward is not None]
     await store_rewards(session, brand, changes, now=now)
     # Also without a reward: what is left of the order may be another amount.

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
@@ -48,9 +49,12 @@ async def reward_redemptions(
     approved = [
         each.redemption.id for each in states if each.redemption.status is not RedemptionStatus.approved
     ]
+    # One that is approved once more counted on another day before.
+    earlier = [at for each in states if (at := each.redemption.approved_at) is not None]
     for state in states:
         _approve(state, now=now)
     await session.flush()
+    await touch(session, brand.id, "orders", [each.order.id for each in states], earlier)
     granted = [
         (state, reward)
         for state in states

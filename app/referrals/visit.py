@@ -15,6 +15,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
 from app.base.text import isolated
 from app.base.tokens import Tokens, slug_brand
+from app.base.touched import touch_with
 from app.brands.find import is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import Programme
@@ -227,6 +228,11 @@ async def record_visit(session: Session, offer: FriendOffer, visitor: Visitor, *
 
 
 _VISITED = ("brand_id", "id", "referrer_id", "visitor", "at")
-_VISIT = Prepared(
-    insert(Visit).values({name: bindparam(name) for name in _VISITED}).on_conflict_do_nothing(), tuple
+_visit = (
+    insert(Visit)
+    .values({name: bindparam(name) for name in _VISITED})
+    .on_conflict_do_nothing()
+    .returning(Visit.brand_id, Visit.referrer_id)
+    .cte("visit")
 )
+_VISIT = Prepared(touch_with("referrers", _visit.c.brand_id, _visit.c.referrer_id), tuple)

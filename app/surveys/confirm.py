@@ -14,6 +14,7 @@ from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.messaging.models import Message
 from app.surveys.accepted import marked_sent, record_sent
 from app.surveys.claim import BATCH
@@ -42,6 +43,7 @@ is_accepted = and_(Survey.status == SurveyStatus.queued, _accepted_at.is_not(Non
 async def confirm_sent(session: AsyncSession, _tokens: Tokens, brand_id: int, *, now: datetime) -> int:
     """Mark a batch of queued surveys as sent, at the time of acceptance; returns how many."""
     confirmed = await _CONFIRM.all(session, of_brand=brand_id)
+    await touch(session, brand_id, "surveys", confirmed)
     await record_sent(session, brand_id, confirmed, now=now)
     return len(confirmed)
 

@@ -32,6 +32,7 @@ from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.prepared import Prepared
 from app.base.tokens import Subject, Tokens
+from app.base.touched import touch, touch_with
 from app.brands.find import ProgrammeInForce, is_in_force
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.setup import as_text, read_brand, read_shop, read_terms
@@ -200,7 +201,7 @@ def _first_response() -> Select[Any]:
         insert(Response)
         .from_select(list(values), select(*values.values()), include_defaults=False)
         .on_conflict_do_nothing(index_elements=["brand_id", "survey_id"])
-        .returning(Response.id, Response.survey_id)
+        .returning(Response.brand_id, Response.id, Response.survey_id)
         .cte("made")
     )
     answered = (
@@ -231,7 +232,7 @@ def _first_response() -> Select[Any]:
         .join(Shop, (Shop.brand_id == Brand.id) & (Shop.id == survey.c.shop_id))
         .join(ProgrammeVersion, is_in_force(bindparam("given_brand_id")))
         .outerjoin(made, true())
-        .add_cte(answered)
+        .add_cte(answered, touch_with("responses", made.c.brand_id, made.c.id).cte("touched"))
     )
 
 
@@ -297,4 +298,5 @@ async def _change(
             present.suspicion = present.evidence = None
         present.changes += 1
         await session.flush()
+        await touch(session, survey.brand.id, "responses", [present.id])
     return ResponseOutcome.changed

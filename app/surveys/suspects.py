@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError
+from app.base.touched import touch
 from app.surveys.suspicion_rules import Suspicion
 from app.surveys.work import lock_response, record_work
 from app.surveys.work_rules import WorkEvent
@@ -33,6 +34,7 @@ async def decide_suspect(
     response.suspicion = decision
     response.version += 1
     await session.flush()
+    await touch(session, actor.brand_id, "responses", [response_id])
     await record_work(session, response_id, [(WorkEvent.decided, decision)], actor=actor, now=now)
     changes = {"suspicion": (str(before), decision.value)}
     await record_action(session, actor, AuditAction.response_changed, ("rsp", response_id), changes)

@@ -89,7 +89,7 @@ async def test_visits_are_counted_before_they_are_deleted_and_figures_stay(conte
 
     async def figures() -> tuple:
         async with context.sessions() as fresh:
-            found = await funnel(fresh, brand.id, Period())
+            found = await funnel(fresh, brand, Period())
             listed = await fresh.execute(referrers(brand.id))
             subjects = [Subject(brand.id, code.referrer_id) for code in codes]
             pages = [await find_progress(fresh, "https://nps.example", each, now=START) for each in subjects]

@@ -27,11 +27,11 @@ async def test_events_count_in_the_period_in_which_they_happened(session, brand,
     await rows.redemption(code, placed_at=START)
     await rows.redemption(code, RedemptionStatus.refused, placed_at=START)
     await rows.redemption(code, placed_at=START - timedelta(days=1))
-    found = await activity(session, brand.id, WEEK)
+    found = await activity(session, brand, WEEK)
     assert found.redemptions == 1
     [totals] = found.totals
     assert (totals.currency, totals.revenue) == ("EUR", 7200)
-    before = await activity(session, brand.id, Period(START - timedelta(days=7), START))
+    before = await activity(session, brand, Period(START - timedelta(days=7), START))
     assert before.redemptions == 1
 
 
@@ -40,16 +40,16 @@ async def test_an_offer_counts_once_a_person_and_as_delivered_only_where_that_is
     for status in (MessageStatus.accepted, MessageStatus.accepted):
         await rows.message(OFFER, person.id, person.id, status=status, step=rows.made)
         rows.made += 1
-    found = await activity(session, brand.id, SINCE)
+    found = await activity(session, brand, SINCE)
     assert (found.offers, found.offers_confirmed) == (1, False)
     other = await rows.customer()
     await rows.message(OFFER, other.id, other.id, status=MessageStatus.delivered)
-    found = await activity(session, brand.id, SINCE)
+    found = await activity(session, brand, SINCE)
     assert (found.offers, found.offers_confirmed) == (1, True)
-    assert (await activity(session, brand.id, Period(SINCE.start + timedelta(days=1), None))).offers == 0
+    assert (await activity(session, brand, Period(SINCE.start + timedelta(days=1), None))).offers == 0
 
 
 async def test_an_empty_brand_has_activity_of_zeros(session, brand, shop):
-    found = await activity(session, brand.id, WEEK)
+    found = await activity(session, brand, WEEK)
     assert (found.offers, found.redemptions, found.approved) == (0, 0, 0)
     assert [totals.currency for totals in found.totals] == ["EUR"]

@@ -27,6 +27,7 @@ from tests.support.violations import (  # noqa: F401  # they fill CASES
     erasure,
     referrals,
     rewards,
+    rollups,
     surveys,
 )
 from tests.support.violations.sound import CASES, Sound, Work

@@ -170,7 +170,7 @@ async def test_the_funnel_follows_orders_to_approved_redemptions(session, brand,
     await rows.redemption(code)
     await rows.redemption(code, RedemptionStatus.pending, refunded=7200 // 2)
     await rows.redemption(code, RedemptionStatus.refused)
-    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
+    facts = funnel_report(await funnel(session, brand, ALL)).model_dump()
     assert [(stage["stage"], stage["count"]) for stage in facts["stages"]] == [
         ("orders", 6),
         ("surveyed", 2),
@@ -197,9 +197,9 @@ async def test_the_funnel_of_a_period_follows_its_orders_only(session, brand, ro
     old = await rows.answer(10, order={"placed_at": START - timedelta(days=100)})
     code = await rows.code(old.customer_id, old.survey_id)
     await rows.redemption(code, placed_at=START)
-    found = await funnel(session, brand.id, Period(START - timedelta(days=1), START + timedelta(days=1)))
+    found = await funnel(session, brand, Period(START - timedelta(days=1), START + timedelta(days=1)))
     assert (found.stages.orders, found.stages.redemptions) == (1, 0)
-    found = await funnel(session, brand.id, Period(None, START - timedelta(days=1)))
+    found = await funnel(session, brand, Period(None, START - timedelta(days=1)))
     assert (found.stages.orders, found.stages.promoters, found.stages.redemptions, found.stages.approved) == (
         1,
         1,
@@ -213,7 +213,7 @@ async def test_amounts_of_several_currencies_are_never_added_up(session, brand, 
     code = await rows.code(happy.customer_id, happy.survey_id)
     await rows.redemption(code)
     await rows.redemption(code, currency="JPY")
-    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
+    facts = funnel_report(await funnel(session, brand, ALL)).model_dump()
     assert (facts["revenue"], facts["currency"]) == (None, None)
     assert {each["currency"]: each["revenue"] for each in facts["by_currency"]} == {
         "EUR": "72.00",
@@ -222,7 +222,7 @@ async def test_amounts_of_several_currencies_are_never_added_up(session, brand, 
 
 
 async def test_an_empty_brand_has_a_funnel_of_zeros(session, brand, shop):
-    facts = funnel_report(await funnel(session, brand.id, ALL)).model_dump()
+    facts = funnel_report(await funnel(session, brand, ALL)).model_dump()
     assert (facts["orders"], facts["approved"], facts["revenue"], facts["roi"], facts["currency"]) == (
         0,
         0,

@@ -37,7 +37,8 @@ async def test_visits_of_a_moment_are_one_statement_and_each_person_is_counted_o
     for visit in visits(brand, code.referrer_id, 40) * 2:
         counter.add(visit, NOW)
     await counter.close()
-    assert [each.split()[:3] for each in seen] == [["INSERT", "INTO", "visits"]]
+    assert len(seen) == 1
+    assert "INSERT INTO visits" in seen[0]
     for visit in visits(brand, code.referrer_id, 41):
         counter.add(visit, NOW)
     await counter.close()

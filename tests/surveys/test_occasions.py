@@ -150,10 +150,10 @@ async def test_the_funnel_counts_it_without_an_order(context, brand, shop):
     await _answered(context, brand, shop, 9)
     for period in (Period(), Period(NOW - 10 * DAY, NOW + DAY)):
         async with context.sessions() as session:
-            stages = (await funnel(session, brand.id, period)).stages
+            stages = (await funnel(session, brand, period)).stages
         assert (stages.orders, stages.surveyed, stages.answered, stages.promoters) == (0, 1, 1, 1)
     async with context.sessions() as session:
-        stages = (await funnel(session, brand.id, Period(NOW + DAY))).stages
+        stages = (await funnel(session, brand, Period(NOW + DAY))).stages
     assert (stages.surveyed, stages.answered) == (0, 0)
 
 

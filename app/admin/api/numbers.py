@@ -1,15 +1,20 @@
 """Numbers: the score, the funnel and the overview."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.api.route import ApiRoute
 from app.admin.auth import Administrator, Reader
 from app.base import clock
 from app.base.config import EmailProvider
+from app.base.errors import NotFound
+from app.base.text import quoted
 from app.base.web.context import ContextDep, SessionDep
-from app.brands.find import load_brand
+from app.base.web.openapi import problems
+from app.brands.find import load_brand, load_shops
 from app.insight.first_steps import first_steps
 from app.insight.funnel import funnel
 from app.insight.funnel_report import funnel_report
@@ -35,35 +40,59 @@ To = Annotated[
 ]
 
 
-@router.get("/nps", response_model_exclude_unset=True)
+OfShop = Annotated[
+    str | None, Query(alias="shop", max_length=40, description="A shop's slug; else all shops.")
+]
+
+
+@router.get("/nps", response_model_exclude_unset=True, responses=problems(404))
 async def show_nps(
-    caller: Reader, session: SessionDep, start: From = None, end: To = None, by: By | None = None
+    caller: Reader,
+    session: SessionDep,
+    start: From = None,
+    end: To = None,
+    by: By | None = None,
+    shop: OfShop = None,
 ) -> NpsReport:
     """The score with its interval and the response rate.
 
-    Of each person the latest response in the period counts.
+    Of each person the latest response in the period counts, in the shop in which it was given.
     """
     brand = await load_brand(session, caller.brand_id)
-    return await nps_report(session, brand, read_period(start, end, brand.time_zone), by)
+    shop_id = await _shop_id(session, brand.id, shop)
+    return await nps_report(session, brand, read_period(start, end, brand.time_zone), by, shop_id)
 
 
-@router.get("/funnel")
+@router.get("/funnel", responses=problems(404))
 async def show_funnel(
-    caller: Reader, session: SessionDep, start: From = None, end: To = None
+    caller: Reader, session: SessionDep, start: From = None, end: To = None, shop: OfShop = None
 ) -> FunnelReport:
     """How far the orders placed in the period came, with revenue and cost."""
     brand = await load_brand(session, caller.brand_id)
-    return funnel_report(await funnel(session, caller.brand_id, read_period(start, end, brand.time_zone)))
+    shop_id = await _shop_id(session, brand.id, shop)
+    return funnel_report(await funnel(session, brand, read_period(start, end, brand.time_zone), shop_id))
 
 
-@router.get("/overview")
+@router.get("/overview", responses=problems(404))
 async def show_overview(
-    caller: Reader, session: SessionDep, start: From = None, end: To = None
+    caller: Reader, session: SessionDep, start: From = None, end: To = None, shop: OfShop = None
 ) -> OverviewReport:
     """The figures of a period beside those of the period before, with the chances of changes."""
     brand = await load_brand(session, caller.brand_id)
     period = read_period(start, end, brand.time_zone)
-    return OverviewReport.of(await overview(session, brand, period), period)
+    shop_id = await _shop_id(session, brand.id, shop)
+    return OverviewReport.of(await overview(session, brand, period, shop_id), period)
+
+
+async def _shop_id(session: AsyncSession, brand_id: int, slug: str | None) -> UUID | None:
+    """The brand's shop of this slug; None for None. Raises `NotFound` for one that it has not."""
+    if slug is None:
+        return None
+    shops = await load_shops(session, brand_id)
+    found = next((each.id for each in shops.values() if each.slug == slug), None)
+    if found is None:
+        raise NotFound(f"There is no shop {quoted(slug)}.")
+    return found
 
 
 @router.get("/waiting")

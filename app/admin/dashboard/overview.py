@@ -44,7 +44,8 @@ _MOST_ALARMS = 20
 async def show_overview(frame: ForViewer) -> Response:
     """The period's numbers, compared with those of the period before.
 
-    They are of the whole brand; somebody limited to some shops sees the score of these.
+    They are of the chosen shop, else of the whole brand; somebody limited to some shops sees the
+    score of these.
     """
     query, brand = frame.request.query_params, frame.brand
     chosen = chosen_period(
@@ -54,8 +55,10 @@ async def show_overview(frame: ForViewer) -> Response:
         return RedirectResponse(frame.url("/admin"), 303)
     if frame.staff.shops is not None:
         return await _limited(frame, chosen)
+    shop_id = None if frame.shop is None else frame.shop.id
     found = await _overviews(frame.request).get(
-        (brand.id, brand.time_zone, chosen.period), lambda: overview(frame.session, brand, chosen.period)
+        (brand.id, brand.time_zone, chosen.period, shop_id),
+        lambda: overview(frame.session, brand, chosen.period, shop_id),
     )
     compared = query.get("compare") != "off" and found.activity_before is not None
     steps = await first_steps(frame.session, brand.id, sends=Channel.email not in frame.sends_nothing)
@@ -66,6 +69,7 @@ async def show_overview(frame: ForViewer) -> Response:
         **shown,
         "spans": span_choices(frame, chosen),
         "period": chosen.text,
+        "as_of": found.as_of,
         "dates": {"start": entered_day(query.get("from")), "end": entered_day(query.get("to"))},
         "kept": [(name, query[name]) for name in ("shop", "compare") if name in query],
         "compared": compared,
@@ -77,13 +81,13 @@ async def show_overview(frame: ForViewer) -> Response:
         "is_empty": not steps.survey_sent and not found.funnel.stages.orders and not found.counts.responses,
         "steps_done": steps.are_done,
     }
-    return frame.page("admin/overview.html", "overview", values)
+    return frame.page("admin/overview.html", "overview", values, by_shop=True)
 
 
 def _reason_path(query: Mapping[str, str], tag: str) -> str:
     """The detractors' answers with this tag, of the same two dates where there are some."""
     dates = {name: entered_day(query.get(name)) for name in ("from", "to")}
-    wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, **dates}
+    wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, "shop": query.get("shop"), **dates}
     return f"{RESPONSES}?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 

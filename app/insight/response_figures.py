@@ -1,0 +1,136 @@
+"""The figures of responses: how many there are in each band, in all and by group.
+
+Of each person the latest response of a period counts, in the shop and the group in which it was
+given. By day it is therefore kept until when a response is the latest one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.insight.figure_types import UNTIL_FOREVER, Figure, Slice
+from app.surveys.models import COUNTS
+
+BANDS = ("promoters", "passives", "detractors")
+
+
+class By(StrEnum):
+    """What responses can be grouped by."""
+
+    week = "week"
+    month = "month"
+    product = "product"
+    country = "country"
+    channel = "channel"
+    locale = "locale"
+    shop = "shop"
+    buyer = "buyer"
+    cohort = "cohort"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """How a response gets its key: SQL over `latest`, with what is joined to it.
+
+    `bucket` is the SQL of the week or month of a time, in which the latest response counts.
+    """
+
+    key: str
+    joins: str = ""
+    bucket: Callable[[str], str] | None = None
+
+
+# A response to a survey that is not about an order has none; it counts by its survey's shop and its
+# customer's country, and has no product.
+_ORDERS = "LEFT JOIN orders ON orders.brand_id = :brand AND orders.id = latest.order_id"
+_PRODUCTS = """
+    LEFT JOIN LATERAL (
+        SELECT DISTINCT coalesce(item.value ->> 'sku', item.value ->> 'title') AS name
+        FROM json_array_elements(orders.items) AS item
+    ) AS product ON true
+"""
+_LOCALES = """
+    LEFT JOIN LATERAL (
+        SELECT messages.locale FROM messages WHERE messages.brand_id = :brand
+            AND messages.template = 'survey' AND messages.subject_id = latest.survey_id
+        ORDER BY messages.step, messages.channel LIMIT 1
+    ) AS sent ON true
+    JOIN shops ON shops.brand_id = :brand AND shops.id = latest.shop_id
+"""
+_CUSTOMERS = "JOIN customers ON customers.brand_id = :brand AND customers.id = latest.customer_id"
+_IS_REPEAT = """(orders.ordered_before OR EXISTS (
+    SELECT FROM orders AS earlier WHERE earlier.brand_id = :brand
+        AND earlier.customer_id = orders.customer_id AND NOT earlier.test AND NOT earlier.trial
+        AND earlier.placed_at < orders.placed_at))"""
+
+
+def _week(at: str) -> str:
+    return f"to_char(date_trunc('week', {at} AT TIME ZONE :zone), 'YYYY-MM-DD')"
+
+
+def _month(at: str) -> str:
+    return f"to_char({at} AT TIME ZONE :zone, 'YYYY-MM')"
+
+
+_GROUPS: dict[By, _Group] = {
+    By.week: _Group(_week("latest.answered_at"), bucket=_week),
+    By.month: _Group(_month("latest.answered_at"), bucket=_month),
+    By.product: _Group("product.name", _ORDERS + _PRODUCTS),
+    By.country: _Group(
+        "CASE WHEN latest.order_id IS NULL THEN customers.country ELSE orders.country END",
+        f"{_ORDERS} {_CUSTOMERS}",
+    ),
+    By.channel: _Group("latest.channel"),
+    By.locale: _Group("coalesce(sent.locale, shops.locale)", _LOCALES),
+    By.buyer: _Group(
+        f"CASE WHEN orders.id IS NULL THEN NULL WHEN {_IS_REPEAT} THEN 'repeat' ELSE 'first' END", _ORDERS
+    ),
+    By.cohort: _Group(_month("coalesce(orders.placed_at, latest.triggered_at)"), _ORDERS),
+}
+
+
+def _query(group: _Group, slice_: Slice) -> str:
+    is_bounded = not slice_.by_day and slice_.period.end is not None
+    is_same_bucket = (
+        "true"
+        if group.bucket is None
+        else f"{group.bucket('next.answered_at')} = {group.bucket('responses.answered_at')}"
+    )
+    until = f"coalesce({slice_.day('latest.next_at')}, {UNTIL_FOREVER})" if slice_.by_day else UNTIL_FOREVER
+    return f"""
+        WITH latest AS (
+            SELECT responses.id, responses.survey_id, responses.order_id, responses.customer_id,
+                responses.channel, responses.score, responses.answered_at, surveys.shop_id,
+                surveys.triggered_at, CASE WHEN {is_same_bucket} THEN next.answered_at END AS next_at
+            FROM responses JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
+            LEFT JOIN LATERAL (
+                SELECT later.answered_at FROM responses AS later
+                WHERE later.brand_id = :brand AND later.customer_id = responses.customer_id
+                    AND {COUNTS.format("later")}
+                    AND (later.answered_at, later.id) > (responses.answered_at, responses.id)
+                    {"AND later.answered_at < :end" if is_bounded else ""}
+                ORDER BY later.answered_at, later.id LIMIT 1
+            ) AS next ON true
+            WHERE responses.brand_id = :brand AND {COUNTS.format("responses")}
+                AND {slice_.within("responses.answered_at")}
+        )
+        SELECT latest.shop_id, {slice_.day("latest.answered_at")} AS day, {until} AS until,
+            coalesce({group.key}, '') AS key,
+            count(*) FILTER (WHERE latest.score >= 9) AS promoters,
+            count(*) FILTER (WHERE latest.score BETWEEN 7 AND 8) AS passives,
+            count(*) FILTER (WHERE latest.score <= 6) AS detractors
+        FROM latest {group.joins}
+        {"" if slice_.by_day else "WHERE latest.next_at IS NULL"}
+        GROUP BY 1, 2, 3, 4
+    """
+
+
+def _figure(name: str, group: _Group) -> Figure:
+    return Figure(name, BANDS, lambda slice_: _query(group, slice_))
+
+
+RESPONSES = _figure("responses", _Group("''"))
+"""Each person's latest response, by band."""
+RESPONSES_BY = {by: _figure(f"responses by {by.value}", group) for by, group in _GROUPS.items()}
+"""The same by group; `By.shop` has none, since every figure is kept by shop."""
+FIGURES = (RESPONSES, *RESPONSES_BY.values())

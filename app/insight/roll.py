@@ -1,0 +1,234 @@
+"""The sweep `rollups`: keeps the figures of large brands by day, exact under late facts.
+
+Steps note the rows that they change (`app/base/touched.py`). The sweep finds the days of these rows
+and computes each again from the rows, by the same queries that count a small brand. A day that is
+computed again is replaced whole, so it does not matter what changed, how late or how often. One
+process at a time rolls a brand: what was committed before it had the lock, it sees.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import clock
+from app.base.context import AppContext
+from app.base.models import TouchedRows
+from app.base.turns import Sweep
+from app.brands.models import Brand
+from app.brands.rules import zone_or
+from app.insight.figure_types import Slice
+from app.insight.figures import FIGURES, query_values
+from app.insight.models import DailyFigure, DirtyDay, Rollup
+from app.insight.periods import Period, midnight
+from app.insight.roll_rules import (
+    LOOKED_AT_AGAIN,
+    NO_DAY,
+    ROLLED_FROM,
+    SLICE_DAYS,
+    VERSION,
+    DayRange,
+    months_of,
+    pause_after,
+    ranges_of,
+)
+from app.insight.touched_days import ALL_DAYS, Touched, days_of
+from app.orders.models import Order
+
+SWEEP_NAME = "rollups"
+EVERY_SECONDS = 20
+_NOTES = 500
+"""Notes of a brand that are read in one transaction."""
+_DUE = text("""
+    SELECT DISTINCT touched_rows.brand_id FROM touched_rows
+    LEFT JOIN rollups ON rollups.brand_id = touched_rows.brand_id
+    WHERE rollups.brand_id IS NULL OR rollups.due_at <= :now
+    UNION
+    SELECT rollups.brand_id FROM rollups WHERE rollups.due_at <= :now
+        AND EXISTS (SELECT FROM dirty_days WHERE dirty_days.brand_id = rollups.brand_id)
+    UNION
+    SELECT rollups.brand_id FROM rollups JOIN brands ON brands.id = rollups.brand_id
+    WHERE rollups.due_at <= :now AND rollups.time_zone <> brands.time_zone
+    ORDER BY 1
+""")
+
+
+def sweep(context: AppContext, *, rolled_from: int = ROLLED_FROM) -> Sweep:
+    """The sweep; brands of more than `rolled_from` orders get roll-ups."""
+
+    async def brands(now: datetime) -> Sequence[int]:
+        async with context.sessions() as session:
+            return (await session.scalars(_DUE, {"now": now})).all()
+
+    async def work(brand_id: int, now: datetime) -> int:
+        async with context.sessions.begin() as session:
+            return await roll(session, brand_id, rolled_from=rolled_from, now=now)
+
+    return Sweep(SWEEP_NAME, brands, work, every_seconds=EVERY_SECONDS)
+
+
+async def roll(session: AsyncSession, brand_id: int, *, now: datetime, rolled_from: int = ROLLED_FROM) -> int:
+    """Read notes, or compute one slice of dirty days; returns how many of both there were.
+
+    A round reads the notes that there are and computes their days; then comes a pause. 0 in a
+    pause, and where another process rolls the brand.
+    """
+    began = clock.monotonic()
+    brand = await session.get_one(Brand, brand_id)
+    rollup = await _lock(session, brand_id, now)
+    if rollup is None or rollup.due_at > now:
+        return 0
+    if rollup.time_zone is None and not await _is_large(session, brand_id, rolled_from):
+        rollup.due_at = now + LOOKED_AT_AGAIN
+        await session.execute(delete(TouchedRows).where(TouchedRows.brand_id == brand_id))
+        return 0
+    # Days are ranges of constants, and a plan that is made for all ranges suits none of them.
+    await session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    if (rollup.time_zone, rollup.version) != (brand.time_zone, VERSION):
+        await _begin(session, rollup, brand.time_zone)
+    if rollup.read_at is None:
+        notes = await _read_notes(session, brand)
+        rollup.read_at = now if notes < _NOTES else None
+        rollup.spent_seconds += clock.monotonic() - began
+        return notes + 1
+    days = await _take_days(session, brand_id)
+    await compute_days(session, brand_id, brand.time_zone, days)
+    rollup.spent_seconds += clock.monotonic() - began
+    if len(days) < SLICE_DAYS:
+        rollup.built_at, rollup.as_of = rollup.built_at or now, rollup.read_at
+        rollup.due_at, rollup.read_at = now + pause_after(rollup.spent_seconds), None
+        rollup.spent_seconds = 0.0
+    return len(days)
+
+
+async def _lock(session: AsyncSession, brand_id: int, now: datetime) -> Rollup | None:
+    """The brand's row, locked until the commit; None where another process has it."""
+    await session.execute(insert(Rollup).values(brand_id=brand_id, due_at=now).on_conflict_do_nothing())
+    return await session.scalar(
+        select(Rollup)
+        .where(Rollup.brand_id == brand_id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+async def _is_large(session: AsyncSession, brand_id: int, rolled_from: int) -> bool:
+    first = select(Order.id).where(Order.brand_id == brand_id).limit(rolled_from + 1).subquery()
+    return (await session.scalar(select(func.count()).select_from(first)) or 0) > rolled_from
+
+
+async def _begin(session: AsyncSession, rollup: Rollup, zone: str) -> None:
+    """Begin to build all days, as days of this zone; until they are there rows are counted."""
+    await session.execute(delete(DailyFigure).where(DailyFigure.brand_id == rollup.brand_id))
+    await session.execute(delete(DirtyDay).where(DirtyDay.brand_id == rollup.brand_id))
+    rollup.time_zone, rollup.version = zone, VERSION
+    rollup.built_at = rollup.as_of = rollup.read_at = None
+    days = await session.scalars(text(ALL_DAYS), {"brand": rollup.brand_id, "zone": zone})
+    await _make_dirty(session, rollup.brand_id, days.all())
+
+
+async def _read_notes(session: AsyncSession, brand: Brand) -> int:
+    """Delete notes and mark the days of their rows as dirty; returns how many notes."""
+    some = (
+        select(TouchedRows.id)
+        .where(TouchedRows.brand_id == brand.id)
+        .limit(_NOTES)
+        .with_for_update(skip_locked=True)
+    )
+    found = await session.execute(
+        delete(TouchedRows)
+        .where(TouchedRows.brand_id == brand.id, TouchedRows.id.in_(some))
+        .returning(TouchedRows.table_name, TouchedRows.row_ids, TouchedRows.moments)
+        .execution_options(synchronize_session=False)
+    )
+    notes = found.all()
+    days = await days_of(session, brand.id, brand.time_zone, Touched.of(notes))
+    await _make_dirty(session, brand.id, sorted(days))
+    return len(notes)
+
+
+async def _make_dirty(session: AsyncSession, brand_id: int, days: Sequence[date]) -> None:
+    if days:
+        rows = [{"brand_id": brand_id, "day": day} for day in days]
+        await session.execute(insert(DirtyDay).on_conflict_do_nothing(), rows)
+
+
+async def _take_days(session: AsyncSession, brand_id: int) -> Sequence[date]:
+    """The latest dirty days, which the caller computes: they are no longer dirty then."""
+    latest = (
+        select(DirtyDay.day)
+        .where(DirtyDay.brand_id == brand_id)
+        .order_by(DirtyDay.day.desc())
+        .limit(SLICE_DAYS)
+    )
+    taken = await session.scalars(
+        delete(DirtyDay)
+        .where(DirtyDay.brand_id == brand_id, DirtyDay.day.in_(latest))
+        .returning(DirtyDay.day)
+        .execution_options(synchronize_session=False)
+    )
+    return taken.all()
+
+
+async def compute_days(session: AsyncSession, brand_id: int, zone: str, days: Sequence[date]) -> None:
+    """Compute these days from the rows, and their months from the days."""
+    ranges = ranges_of(days)
+    for each in ranges:
+        await _replace(session, brand_id, zone, each, slice_of(each, zone))
+    if NO_DAY in days:
+        await _replace(session, brand_id, zone, DayRange(NO_DAY, NO_DAY), Slice.no_day())
+    months = months_of(ranges)
+    if months:
+        end = months[-1] + timedelta(days=31)
+        values = {"brand": brand_id, "months": months, "first": months[0], "last": end}
+        await session.execute(_DELETE_MONTHS, values)
+        await session.execute(_ADD_MONTHS, values)
+
+
+def slice_of(days: DayRange, zone: str) -> Slice:
+    """The rows of these days in the zone."""
+    known = zone_or(zone, "UTC").key
+    end = days.last + timedelta(days=1)
+    return Slice(Period(midnight(days.first, known), midnight(end, known)), by_day=True)
+
+
+async def _replace(session: AsyncSession, brand_id: int, zone: str, days: DayRange, slice_: Slice) -> None:
+    await session.execute(_DELETE_DAYS, {"brand": brand_id, "first": days.first, "last": days.last})
+    values = query_values(brand_id, slice_.period, zone)
+    for figure in FIGURES:
+        await session.execute(
+            text(f"""
+                INSERT INTO daily_figures (brand_id, figure, span, day, until, shop_id, key, counts)
+                SELECT :brand, :figure, 'day', found.day, found.until, found.shop_id, found.key,
+                    ARRAY[{", ".join(f"found.{name}" for name in figure.columns)}]::bigint[]
+                FROM ({figure.query(slice_)}) AS found
+            """),
+            {**values, "figure": figure.name},
+        )
+
+
+_DELETE_DAYS = text("""
+    DELETE FROM daily_figures WHERE brand_id = :brand AND figure = ANY(CAST(:figures AS text[]))
+        AND span = 'day' AND day BETWEEN :first AND :last
+""").bindparams(figures=[figure.name for figure in FIGURES])
+_DELETE_MONTHS = text("""
+    DELETE FROM daily_figures WHERE brand_id = :brand AND figure = ANY(CAST(:figures AS text[]))
+        AND span = 'month' AND day = ANY(CAST(:months AS date[]))
+""").bindparams(figures=[figure.name for figure in FIGURES])
+_PLACES = range(1, max(len(figure.columns) for figure in FIGURES) + 1)
+MONTH_SUMS = f"""
+    SELECT figure, date_trunc('month', day)::date AS day, until, shop_id, key,
+        array_remove(ARRAY[{", ".join(f"sum(counts[{place}])::bigint" for place in _PLACES)}], NULL) AS counts
+    FROM daily_figures WHERE brand_id = :brand AND span = 'day' AND day <> :no_day {{}}
+    GROUP BY 1, 2, 3, 4, 5
+"""
+"""The SQL of what months are, from their days; `{}` is a further condition on the days."""
+_OF_MONTHS = """AND figure = ANY(CAST(:figures AS text[])) AND day BETWEEN :first AND :last
+    AND date_trunc('month', day)::date = ANY(CAST(:months AS date[]))"""
+_ADD_MONTHS = text(f"""
+    INSERT INTO daily_figures (brand_id, figure, span, day, until, shop_id, key, counts)
+    SELECT :brand, figure, 'month', day, until, shop_id, key, counts
+    FROM ({MONTH_SUMS.format(_OF_MONTHS)}) AS sums
+""").bindparams(figures=[figure.name for figure in FIGURES], no_day=NO_DAY)

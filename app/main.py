@@ -87,12 +87,11 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     install_openapi(app)
-    for pages_of in (survey_routes.router, referral_routes.router):
+    for pages_of in (survey_routes.router, referral_routes.router, provider_routes.router):
         # Not included: the framework looks the routes of an included router up twice.
         app.router.routes.extend(pages_of.routes)
     for router in (
         ingest_routes.router,
-        provider_routes.router,
         customer_routes.router,
         checkout_routes.router,
         api_router,

@@ -18,6 +18,7 @@ from app.base.actor import cli_actor
 from app.base.config import Environment
 from app.base.context import AppContext
 from app.base.db import Limits, make_engine, make_sessions
+from app.base.errors import AppError
 from app.base.web.middleware import RequestMiddleware
 from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
@@ -372,6 +373,20 @@ def test_the_forms_of_the_vectors_hold_with_their_blank_values() -> None:
         assert is_from_twilio(found["auth_token"], vector["url"], dropped, vector["X-Twilio-Signature"]) is (
             dropped == form
         )
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "&", "a", "a=", "=a", "a=b=c", "a=1&a=2&&a=1", "a+b=%2B+%C3%BC%&%c3=%ff", "&".join("ab" * 100)],
+)
+def test_a_form_is_read_as_the_standard_library_reads_it(body: str) -> None:
+    assert read_form(body.encode()) == parse_qs(body, keep_blank_values=True, max_num_fields=200)
+
+
+@pytest.mark.parametrize("body", [b"a=\xff", b"&" * 200])
+def test_what_is_no_form_is_refused(body: bytes) -> None:
+    with pytest.raises(AppError, match="urlencoded form"):
+        read_form(body)
 
 
 @pytest.mark.parametrize(

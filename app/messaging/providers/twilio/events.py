@@ -1,6 +1,7 @@
 """Twilio's callbacks: check their signature, and parse a status."""
 
 import base64
+import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -58,13 +59,37 @@ def is_from_twilio(auth_token: str, url: str, form: Form | str, signature: str) 
     # As the SDK does, which parses the address and copies the form for each of the two.
     values = "".join(name + value for name in sorted(form) for value in sorted(set(form[name])))
     rest = f"{parts['path']}{values}".encode()
-    key, given = auth_token.encode(), signature.encode("utf-8", "surrogatepass")
-    wanted = [
-        base64.b64encode(hmac.digest(key, host + rest, "sha1"))
-        for host in _with_and_without_port(parts["host"])
-    ]
-    matching = [hmac.compare_digest(each, given) for each in wanted]
-    return any(matching)
+    given = signature.encode("utf-8", "surrogatepass")
+    # The second is computed where the first does not match, which tells nobody anything of either.
+    return any(
+        hmac.compare_digest(_signed(auth_token, host + rest), given)
+        for host in _without_and_with_port(parts["host"])
+    )
+
+
+def _signed(auth_token: str, text: bytes) -> bytes:
+    first, second = _keyed(auth_token)
+    inner, outer = first.copy(), second.copy()
+    inner.update(text)
+    outer.update(inner.digest())
+    return base64.b64encode(outer.digest())
+
+
+@lru_cache(maxsize=256)
+def _keyed(auth_token: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    """The two beginnings of HMAC-SHA-1 (RFC 2104) with this key; new ones take four times as long.
+
+    Twilio signs with SHA-1.
+    """
+    key = auth_token.encode()
+    block = hashlib.sha1(usedforsecurity=False).block_size
+    if len(key) > block:
+        key = hashlib.sha1(key, usedforsecurity=False).digest()
+    padded = key.ljust(block, b"\0")
+    first, second = (
+        hashlib.sha1(bytes(byte ^ pad for byte in padded), usedforsecurity=False) for pad in (0x36, 0x5C)
+    )
+    return first, second
 
 
 def is_plain_path(path: str) -> bool:
@@ -73,10 +98,10 @@ def is_plain_path(path: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _with_and_without_port(host: str) -> tuple[bytes, bytes]:
+def _without_and_with_port(host: str) -> tuple[bytes, bytes]:
     """The beginning of an address in both forms, of which Twilio signs one or the other."""
     parsed = urlparse(host)
-    return add_port(parsed).encode(), remove_port(parsed).encode()
+    return remove_port(parsed).encode(), add_port(parsed).encode()
 
 
 def value_of(form: Form, name: str) -> str | None:

@@ -17,7 +17,7 @@ class AlarmRow(RowModel):
     """Something that is, or was, wrong; as of the last check that found it."""
 
     kind: AlarmKind | str
-    subject: str = Field(description="A shop's slug, `cod_…` or a provider; empty where there is one alone.")
+    subject: str = Field(description="A shop's slug or a provider; empty where there is one alone.")
     title: str = Field(description="What is wrong, in a sentence.")
     remedy: str = Field(description="What mends it, in a sentence or two.")
     page: str = Field(description="The path of the dashboard's page to act on.")

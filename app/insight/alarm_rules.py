@@ -14,7 +14,7 @@ class AlarmKind(StrEnum):
     pool_low = "pool_low"
     """A connected shop has few codes ready, so offers wait for the platform."""
     leaked_code = "leaked_code"
-    """A share code is used far more often than friends would."""
+    """Codes are taken for leaked (see `leak_rules`), and nobody has decided about them."""
     held_long = "held_long"
     """Friends' orders have been in review for more than a week."""
     connection_broken = "connection_broken"
@@ -36,9 +36,6 @@ POOL_LOW = 20
 """Codes ready in a shop; the pool is refilled from 150 down, so fewer means that it cannot be."""
 POOL_GRACE = timedelta(hours=1)
 """A shop that was just connected, and new terms, get this long to fill the pool."""
-LEAK_USES = 10
-"""Orders with one share code within `LEAK_WITHIN` from which on it is taken for leaked."""
-LEAK_WITHIN = timedelta(days=1)
 HELD_LONG = timedelta(days=7)
 CIRCUIT_GRACE = timedelta(minutes=10)
 """A provider that works again by then is no alarm."""
@@ -55,7 +52,7 @@ class Finding:
 
     kind: AlarmKind
     subject: str = ""
-    """What it is about where there may be several: a shop's slug, `cod_…`, or a provider."""
+    """What it is about where there may be several: a shop's slug, or a provider."""
     shop_id: UUID | None = None
     count: int = 0
     since: datetime | None = None

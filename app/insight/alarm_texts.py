@@ -81,12 +81,12 @@ def _pool_low(it: Finding) -> AlarmText:
 def _leaked_code(it: Finding) -> AlarmText:
     title = translate_plural(
         SOURCE,
-        "A referrer’s code was used with one order within a day: it may have leaked.",
-        "A referrer’s code was used with %(num)s orders within a day: it may have leaked.",
+        "One code may have leaked: strangers seem to use it.",
+        "%(num)s codes may have leaked: strangers seem to use them.",
         it.count,
     )
-    remedy = _("Look at its orders. If strangers use it, replace the code: the referrer gets a new one.")
-    return AlarmText(title, remedy, f"/codes/{it.subject}")
+    remedy = _("Look at its orders, and replace it in one click, or decide that it is not leaked.")
+    return AlarmText(title, remedy, "/codes?state=suspected")
 
 
 def _held_long(it: Finding) -> AlarmText:

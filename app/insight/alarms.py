@@ -7,14 +7,12 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import id_at, public_id
+from app.base.ids import id_at
 from app.brands.find import load_programme
 from app.insight.alarm_rules import (
     CIRCUIT_GRACE,
     FAILED_WITHIN,
     HELD_LONG,
-    LEAK_USES,
-    LEAK_WITHIN,
     POOL_GRACE,
     POOL_LOW,
     AlarmKind,
@@ -29,27 +27,25 @@ from app.referrals.amount_rules import has_amounts
 # One statement for all that the brand's own tables show: a check costs one trip.
 # An id begins with the time it was made, so ids narrow each search to its time.
 _FOUND = text("""
-    SELECT 'held_long' AS kind, NULL::uuid AS row_id, NULL::uuid AS shop_id, count(*) AS number,
+    SELECT 'held_long' AS kind, NULL::uuid AS shop_id, count(*) AS number,
         min(created_at) AS since, NULL AS slug, NULL AS name, NULL AS detail
     FROM redemptions
     WHERE brand_id = :brand AND status = 'in_review' AND created_at < :held_before
     HAVING count(*) > 0
     UNION ALL
-    SELECT 'leaked_code', codes.id, NULL, uses.number, uses.since, NULL, NULL, NULL
-    FROM (
-        SELECT code_id, count(*) AS number, min(created_at) AS since FROM redemptions
-        WHERE brand_id = :brand AND id >= :leak_id AND created_at >= :leak_after
-        GROUP BY code_id HAVING count(*) >= :leak_uses
-    ) AS uses JOIN codes ON codes.brand_id = :brand AND codes.id = uses.code_id
-        AND codes.kind = 'share' AND codes.active AND codes.disabled_at IS NULL
+    SELECT 'leaked_code', NULL, count(*), min(leaks.found_at), NULL, NULL, NULL
+    FROM suspected_leaks AS leaks
+    JOIN codes ON codes.brand_id = :brand AND codes.id = leaks.code_id AND codes.disabled_at IS NULL
+    WHERE leaks.brand_id = :brand AND leaks.dismissed_at IS NULL
+    HAVING count(*) > 0
     UNION ALL
-    SELECT 'connection_broken', NULL, shops.id, jsonb_array_length(links.problems), links.checked_at,
+    SELECT 'connection_broken', shops.id, jsonb_array_length(links.problems), links.checked_at,
         shops.slug, shops.name, links.problems ->> 0
     FROM shop_connections AS links
     JOIN shops ON shops.brand_id = :brand AND shops.id = links.shop_id
     WHERE links.brand_id = :brand AND jsonb_array_length(links.problems) > 0
     UNION ALL
-    SELECT 'deliveries_failed', NULL, shops.id, failed.number, failed.since, shops.slug, shops.name,
+    SELECT 'deliveries_failed', shops.id, failed.number, failed.since, shops.slug, shops.name,
         failed.reason
     FROM (
         SELECT shop_id, count(*) AS number, min(received_at) AS since,
@@ -99,19 +95,15 @@ def _times(brand_id: int, now: datetime) -> dict[str, object]:
     return {
         "brand": brand_id,
         "held_before": now - HELD_LONG,
-        "leak_after": now - LEAK_WITHIN,
-        "leak_id": id_at(now - 2 * LEAK_WITHIN),
-        "leak_uses": LEAK_USES,
         "failed_after": now - FAILED_WITHIN,
-        "failed_id": id_at(now - FAILED_WITHIN - LEAK_WITHIN),
+        "failed_id": id_at(now - 2 * FAILED_WITHIN),
     }
 
 
 def _finding(row: Row[Any]) -> Finding:
-    subject = row.slug or "" if row.row_id is None else public_id("cod", row.row_id)
     return Finding(
         AlarmKind(row.kind),
-        subject,
+        row.slug or "",
         shop_id=row.shop_id,
         count=row.number,
         since=row.since,

@@ -16,6 +16,8 @@ from app.admin.alarm_models import Alarm, AlarmCall, AlarmNotice
 from app.admin.alarm_settings import set_webhook
 from app.admin.alarm_sweep import calls_sweep, sweep
 from app.admin.alarms import EVERY, check_brand
+from app.admin.codes import CodeState
+from app.admin.dashboard import screens
 from app.admin.keys import add_key
 from app.admin.models import Staff
 from app.admin.rules import Role, Scope
@@ -25,6 +27,8 @@ from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.insight.alarm_rules import AlarmKind, Finding
+from app.insight.alarm_texts import alarm_text
 from app.messaging.models import Message
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
@@ -233,3 +237,11 @@ async def test_alarms_are_on_the_overview_of_administrators_and_have_a_screen(co
         assert "Send a test" not in (await client.get(path)).text
         await sign_in_as(client, context, brand, Role.viewer)
         assert title not in (await client.get("/admin")).text
+
+
+@pytest.mark.parametrize("kind", AlarmKind)
+def test_every_alarm_leads_to_a_screen_that_exists(kind):
+    page = f"/admin{alarm_text(Finding(kind, 'acme', name='Acme')).page}"
+    path, _, query = page.partition("?")
+    assert path in {route.path for route in screens.ROUTES}
+    assert query in ("", "status=in_review", f"state={CodeState.suspected}")

@@ -6,15 +6,17 @@ import pytest
 from sqlalchemy import insert
 
 from app.base import clock
-from app.base.ids import new_id, public_id
+from app.base.ids import new_id
 from app.brands.rules import Platform
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
-from app.insight.alarm_rules import LEAK_USES, NO_SURVEY_HOURS, POOL_LOW, AlarmKind, Finding
+from app.insight.alarm_rules import NO_SURVEY_HOURS, POOL_LOW, AlarmKind, Finding
 from app.insight.alarm_texts import alarm_text, alarm_topic
 from app.insight.alarms import find_alarms
 from app.messaging.models import ProviderCircuit
 from app.platforms.models import ShopConnection
+from app.referrals.leak_models import SuspectedLeak
+from app.referrals.leak_rules import LeakReason
 from app.referrals.models import Redemption
 from app.referrals.publication_models import CodePublication, ShopPublishing
 from app.referrals.rules import PublicationState, RedemptionStatus
@@ -58,15 +60,19 @@ async def test_friends_orders_that_wait_too_long_and_a_leaked_code_are_found(ses
     code = await rows.code(happy.customer_id, happy.survey_id)
     held = RedemptionStatus.in_review
     await redeem(rows, code, 1, held, 6 * DAY)
-    await redeem(rows, code, LEAK_USES - 1)
-    assert not {AlarmKind.held_long, AlarmKind.leaked_code} & (await found(session, brand)).keys()
+    assert await found(session, brand) == {}
     await redeem(rows, code, 2, held, 8 * DAY)
-    await redeem(rows, code, 1)
+    numbers = {"orders": 9, "turned_away": 9, "visits": 0, "found_at": clock.now()}
+    leak = SuspectedLeak(brand_id=brand.id, code_id=code.id, reason=LeakReason.turned_away, **numbers)
+    session.add(leak)
+    await session.flush()
     alarms = await found(session, brand)
     assert alarms[AlarmKind.held_long].count == 2
-    leaked = alarms[AlarmKind.leaked_code]
-    assert (leaked.subject, leaked.count) == (public_id("cod", code.id), LEAK_USES)
+    assert (alarms[AlarmKind.leaked_code].count, alarms[AlarmKind.leaked_code].since) == (1, leak.found_at)
     code.disabled_at = clock.now()
+    await session.flush()
+    assert AlarmKind.leaked_code not in await found(session, brand)
+    code.disabled_at, leak.dismissed_at = None, clock.now()
     await session.flush()
     assert AlarmKind.leaked_code not in await found(session, brand)
 

@@ -66,9 +66,9 @@ _FILL = (
         SELECT :brand, {_ID}, :shop, {_ID}, {_CODE}, :terms, now() + interval '180 days', 'live', true, 0, false,
                {_AT}
         FROM {_NUMBERS} WHERE {_REFERS}""",
-    f"""INSERT INTO redemptions (brand_id, id, order_id, code_id, referrer_id, friend_id, friend_email_key,
+    f"""INSERT INTO redemptions (brand_id, id, order_id, shop_id, code_id, referrer_id, friend_id, friend_email_key,
                one_per_friend, status, amount_off, currency, terms_id, holds_use, hold_until, approved_at)
-        SELECT :brand, {_FRIEND}, {_FRIEND}, {_ID}, {_ID}, {_FRIEND}, 'person' || n + place || '@example.com',
+        SELECT :brand, {_FRIEND}, {_FRIEND}, :shop, {_ID}, {_ID}, {_FRIEND}, 'person' || n + place || '@example.com',
                true, 'approved', 800, 'EUR', :terms, true, {_AT}, {_AT}
         FROM {_FRIENDS} WHERE {_REFERS} AND n + place <= :orders""",
     f"""INSERT INTO rewards (brand_id, id, redemption_id, referrer_id, kind, amount, net_amount, used_amount,

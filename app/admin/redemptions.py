@@ -15,7 +15,6 @@ from app.base.tokens import plain_code
 from app.brands.models import Brand, Shop
 from app.insight.evidence import RedemptionEvidence, load_evidence
 from app.insight.periods import Period, read_period
-from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionReason, RedemptionStatus
 from app.referrals.schemas import RedemptionRow
@@ -82,7 +81,7 @@ def _of_code(brand_id: int, code: str) -> ColumnElement[bool]:
 
 def _of_shop(brand_id: int, slug: str) -> ColumnElement[bool]:
     found = select(Shop.id).where(Shop.brand_id == brand_id, Shop.slug == slug)
-    return Order.shop_id == found.scalar_subquery()
+    return Redemption.shop_id == found.scalar_subquery()
 
 
 def _recorded_within(period: Period) -> ColumnElement[bool]:

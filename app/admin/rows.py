@@ -251,7 +251,7 @@ def _customers_of(shops: Collection[UUID]) -> ColumnElement[bool]:
     return ordered | asked
 
 
-def directly(column: InstrumentedAttribute[UUID]) -> InShops:
+def directly(column: InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None]) -> InShops:
     """Rows of which this column names the shop."""
     return lambda shops: in_ids(column, sorted(shops))
 
@@ -267,7 +267,7 @@ RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, directly(Surv
 TESTIMONIALS = Resource(testimonials, Response.id, TestimonialRow.from_row, directly(Survey.shop_id))
 MESSAGES = Resource(messages, Message.id, MessageRow.from_row, directly(Message.shop_id))
 CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id), "codes")
-REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Order.shop_id))
+REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Redemption.shop_id))
 REWARDS = Resource(rewards, Reward.id, RewardRow.from_row, _of_referrers(Reward))
 LEDGER = Resource(ledger, LedgerEntry.id, LedgerEntryRow.from_row)
 REFERRERS = Resource(referrers, Referrer.id, ReferrerRow.from_row, directly(Referrer.shop_id), "referrers")

@@ -54,6 +54,16 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "redemption_is_of_its_orders_shop",
+        "a redemption names the shop of its order",
+        "red",
+        """
+        SELECT redemptions.brand_id, redemptions.id AS row FROM redemptions
+        JOIN orders ON orders.brand_id = redemptions.brand_id AND orders.id = redemptions.order_id
+        WHERE redemptions.shop_id <> orders.shop_id
+        """,
+    ),
+    Invariant(
         "no_own_order",
         "nobody is rewarded for an order of their own",
         "red",

@@ -54,6 +54,8 @@ class RedemptionCandidate:
     """None while nothing is ordered: a basket earns nothing."""
     paid_at: datetime | None = None
     delivered_at: datetime | None = None
+    shop_id: UUID | None = None
+    """None for a basket."""
     redemption_id: UUID | None = None
     """The redemption that is decided anew; None for the first decision."""
     trial: bool = False

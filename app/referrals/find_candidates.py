@@ -73,6 +73,7 @@ def _candidates(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, 
         select(
             *(
                 Order.id,
+                Order.shop_id,
                 Order.discount_codes,
                 Order.referral,
                 Order.customer_id,
@@ -127,6 +128,7 @@ def _candidate(tokens: Tokens, brand_id: int, row: Row[*tuple[Any, ...]]) -> Red
         money=OrderMoney(row.total, row.shipping_total),
         paid_at=row.paid_at,
         delivered_at=row.delivered_at,
+        shop_id=row.shop_id,
         redemption_id=row.redemption_id,
         trial=row.trial,
     )

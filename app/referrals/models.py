@@ -184,6 +184,7 @@ class Redemption(Base):
             "approved_at",
             postgresql_where=text("status = 'approved'"),
         ),
+        Index("ix_redemptions_shop", "brand_id", "shop_id", "id"),
         Index(
             "ix_redemptions_reason",
             "brand_id",
@@ -196,6 +197,9 @@ class Redemption(Base):
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]
     order_id: Mapped[UUID]
+    shop_id: Mapped[UUID | None]
+    """The order's, repeated for lists by shop; None only for one that the version before wrote
+    while it was replaced, until the order's facts are folded in."""
     code_id: Mapped[UUID]
     referrer_id: Mapped[UUID]
     friend_id: Mapped[UUID | None]

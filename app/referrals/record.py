@@ -26,6 +26,7 @@ from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 _REDEMPTION = [
     Redemption.id,
     Redemption.order_id,
+    Redemption.shop_id,
     Redemption.code_id,
     Redemption.referrer_id,
     Redemption.friend_id,
@@ -133,6 +134,7 @@ def _values(context: RedemptionContext, decision: RedemptionDecision) -> dict[st
     return {
         "id": decision.redemption_id,
         "order_id": candidate.key,
+        "shop_id": candidate.shop_id,
         "code_id": code.id,
         "referrer_id": code.referrer_id,
         "friend_id": candidate.customer_id,

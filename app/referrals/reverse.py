@@ -200,6 +200,7 @@ async def _load_states(
 def _fold(state: RedemptionState, *, now: datetime) -> None:
     """Set the redemption's state from the order's facts; idempotent."""
     redemption, order, reward = state.redemption, state.order, state.terms.reward
+    redemption.shop_id = order.shop_id
     decided = redemption.status_before or redemption.status
     if decided in (RedemptionStatus.pending, RedemptionStatus.in_review):
         redemption.hold_until = hold_end(

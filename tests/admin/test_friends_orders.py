@@ -8,13 +8,16 @@ from sqlalchemy import select, update
 
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
+from app.base import clock
 from app.base.actor import cli_actor
 from app.base.audit import AuditEntry
 from app.base.ids import parse_public_id, public_id
+from app.brands.add import add_shop
 from app.customers.models import Customer
 from app.insight.evidence_sentences import Compared, Finding, Found, Whose, decision
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Reward
+from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
@@ -214,3 +217,26 @@ def test_the_decision_names_what_made_a_person_decide():
     shown = [decision(rejected, [], "en", ZoneInfo("UTC"), pii=pii) for pii in (True, False)]
     assert "Lena" in shown[0]
     assert "Lena" not in shown[1]
+
+
+async def test_a_list_of_one_shop_reads_its_orders_alone(context, brand, shop, session, rows, api):
+    second, _ = await add_shop(
+        session, context.tokens, brand, "second", name="Second", actor=cli_actor(brand.id)
+    )
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    for each in (shop, second, shop):
+        await rows.redemption(code, shop_id=each.id)
+    await session.commit()
+    counts = {}
+    for slug in (shop.slug, "second"):
+        answer = await api.get(f"/redemptions?shop={slug}")
+        counts[slug] = len(answer.json()["data"])
+    assert counts == {shop.slug: 2, "second": 1}
+    # A process of the version before writes rows without their shop; the next fact fills it in.
+    await session.execute(update(Redemption).values(shop_id=None))
+    await session.commit()
+    async with context.sessions.begin() as own:
+        orders = list(await own.scalars(select(Redemption.order_id)))
+        await reverse_orders(own, brand, orders, now=clock.now())
+    assert len((await api.get("/redemptions?shop=second")).json()["data"]) == 1

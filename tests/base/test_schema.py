@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     CheckConstraint,
     Connection,
@@ -22,6 +23,7 @@ import app.models  # noqa: F401  # adds every table to the metadata
 from app.base import schema
 from app.base.db import Base, EnumText, make_engine
 from app.base.errors import AppError
+from tests.support.factories.rows import Rows
 
 TABLES = Base.metadata.tables
 OF_THE_INSTALLATION = {
@@ -244,3 +246,30 @@ def test_index_names_are_unique_and_short_enough_for_the_database():
     ]
     assert len(names) == len(set(names))
     assert max(map(len, names)) <= 63
+
+
+@pytest.mark.slow
+async def test_redemptions_that_are_there_get_the_shop_of_their_order(context, session, brand, shop):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    for _ in range(3):
+        await rows.redemption(code)
+    await session.commit()
+    engine = make_engine(context.database_url, pool_size=1)
+
+    def run(connection: Connection, name: str, target: str) -> None:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        getattr(command, name)(config, target)
+
+    scripts = ScriptDirectory.from_config(schema._config()).walk_revisions()
+    [before] = [each.down_revision for each in scripts if each.path.endswith("redemption_shops.py")]
+    async with engine.connect() as connection:
+        await connection.run_sync(run, "downgrade", before)
+        await connection.commit()
+        await connection.run_sync(run, "upgrade", "head")
+        await connection.commit()
+        found = await connection.scalars(text("SELECT DISTINCT shop_id FROM redemptions"))
+        assert found.all() == [shop.id]
+    await engine.dispose()

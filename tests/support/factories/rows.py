@@ -232,6 +232,7 @@ class Rows:
             Redemption(
                 brand_id=self.brand.id,
                 order_id=bought.id,
+                shop_id=bought.shop_id,
                 code_id=code.id,
                 referrer_id=code.referrer_id,
                 friend_id=friend.id,

@@ -73,6 +73,12 @@ async def a_reward_for_an_own_order(sound: Sound) -> str:
     return public_id("red", sound.approved.id)
 
 
+@breaks("redemption_is_of_its_orders_shop")
+async def a_redemption_of_another_shop(sound: Sound) -> str:
+    await sound.sql("UPDATE redemptions SET shop_id = gen_random_uuid() WHERE id = :id", id=sound.refused.id)
+    return public_id("red", sound.refused.id)
+
+
 @breaks("refusal_has_known_reason")
 async def a_refusal_for_an_unknown_reason(sound: Sound) -> str:
     await sound.sql("UPDATE redemptions SET reason = 'because' WHERE id = :id", id=sound.refused.id)

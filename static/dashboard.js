@@ -29,7 +29,11 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       for (const id of form.dataset.live.split(" ")) {
         const [part, fresh] = [document.getElementById(id), page.getElementById(id)];
-        if (part && fresh) part.replaceWith(fresh);
+        if (!part || !fresh) continue;
+        const [open, top] = [[...part.querySelectorAll("details")].map((each) => each.open), part.scrollTop];
+        part.replaceWith(fresh);
+        fresh.scrollTop = top;
+        fresh.querySelectorAll("details").forEach((each, place) => { if (place in open) each.open = open[place]; });
       }
     }, 400);
   });

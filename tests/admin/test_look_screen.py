@@ -99,9 +99,9 @@ async def test_what_cannot_be_is_refused_beside_its_field(context, brand, shop, 
     await sign_in_as(client, context, brand, Role.marketer)
     sent = await form_of(client)
     for name, text, words in (
-        ("accent", "blue", "The accent is no colour"),
-        ("privacy_url", "javascript:alert(1)", "Write a web address"),
-        ("pitch", "x" * 241, "It has at most 240 characters."),
+        ("accent", "blue", "Colour: The accent is no colour"),
+        ("privacy_url", "javascript:alert(1)", "Privacy policy: Write a web address"),
+        ("pitch", "x" * 241, "To a friend: It has at most 240 characters."),
     ):
         refused = await client.post(LOOK, data=sent | {name: text})
         assert refused.status_code == 422

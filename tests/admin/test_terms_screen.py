@@ -127,11 +127,16 @@ async def test_terms_are_previewed_saved_and_refused(context, brand, shop, sessi
         ),
     )
     assert bad.status_code == 422
-    assert '<a href="#reward.hold_days">Write a whole number.</a>' in bad.text
-    assert '<a href="#offer.valid_days">It is at least 1.</a>' in bad.text
+    assert '<a href="#reward.hold_days">Once the order is kept for: Write a whole number.</a>' in bad.text
+    assert '<a href="#offer.valid_days">A code is good for: It is at least 1.</a>' in bad.text
     money = await client.post(TERMS, data=await filled(client, reward__value__EUR="9.999"))
     assert money.status_code == 422
-    assert '<a href="#reward.value.EUR">9.999 has more decimals' in money.text
+    shown = await client.post(
+        TERMS, data=await filled(client, reward__value__EUR="9.999") | {"act": "preview"}
+    )
+    assert shown.status_code == 422
+    assert "Not saved." in shown.text
+    assert '<a href="#reward.value.EUR">For each friend’s order: 9.999 has more decimals' in money.text
 
 
 async def test_versions_say_what_changed_and_are_taken_again(context, brand, shop, session, client):

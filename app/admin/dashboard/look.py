@@ -169,6 +169,7 @@ async def _look_page(
             )
             for kind, name in _PAGES.items()
         ],
+        "faults": {name: f"{view.field_name(name)}: {text}" for name, text in errors.items()},
         "changes": sum(entered.get(name, "") != text for name, text in present.items()),
         "errors": errors,
         "may_change": may_change(frame),

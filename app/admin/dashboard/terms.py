@@ -82,15 +82,17 @@ async def save_terms(writer: MarketerWriter) -> Response:
     except BadTerms as bad:
         return await _terms_page(frame, present, entered, dict(bad.errors))
     except AppError as error:
-        place, _, detail = error.detail.partition(": ")
-        if error.code == "bad_amount":
-            errors = {form.input_at(place, after.as_json()): detail}
-        else:
-            errors = {"terms": _changed_meanwhile(present.version)}
+        errors = _amount_errors(form, after, error) or {"terms": _changed_meanwhile(present.version)}
         return await _terms_page(frame, present, entered, errors)
     if saved.version == present.version:
         return frame.redirect(TERMS, translate(SOURCE, "Nothing was changed."))
     return frame.redirect(TERMS, translate(SOURCE, "Saved as version %(number)s.", number=saved.version))
+
+
+def _amount_errors(form: TermsForm, after: Programme, error: AppError) -> dict[str, str]:
+    """What is wrong with an amount, by the name of its input; empty for another error."""
+    place, _, detail = error.detail.partition(": ")
+    return {form.input_at(place, after.as_json()): detail} if error.code == "bad_amount" else {}
 
 
 def _changed_meanwhile(version: int) -> str:
@@ -134,18 +136,20 @@ async def _terms_page(
         after = form.programme(entered, present.programme)
         preview = await preview_programme(frame.session, frame.brand, present, after, now=clock.now())
     except (BadTerms, AppError) as error:
-        faults = error.errors if isinstance(error, BadTerms) else {"terms": error.detail}
-        errors = {**faults, **errors}
-        preview = await preview_programme(
-            frame.session, frame.brand, present, present.programme, now=clock.now()
-        )
+        faults = error.errors if isinstance(error, BadTerms) else _amount_errors(form, after, error)
+        errors, after = {**faults, **errors}, present.programme
+        preview = await preview_programme(frame.session, frame.brand, present, after, now=clock.now())
     changes = words.changes(present.programme, after)
     sees_figures = frame.staff.shops is None
+    groups = shown_groups(form, words, present.programme, entered, errors)
+    named = {
+        field.at: f"{field.name}: {field.error}" for group in groups for field in group.fields if field.error
+    }
     values = {
         "version": present.version,
         "since": await _since(frame, present.version),
-        "groups": shown_groups(form, words, present.programme, entered, errors),
-        "errors": errors,
+        "groups": groups,
+        "errors": {**{place: text for place, text in errors.items() if place == "terms"}, **named},
         "changes": changes,
         "examples": shown_examples(preview, after),
         "past": shown_past(preview) if sees_figures else [],

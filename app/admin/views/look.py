@@ -41,6 +41,12 @@ class ShownText:
     is_changed: bool
 
 
+def field_name(name: str) -> str:
+    """What a field of the form is called."""
+    texts = {kind.value: text for kind, (text, _) in TEXTS.items()}
+    return translate(SOURCE, {**texts, **LINKS, "accent": N_("Colour")}.get(name, name))
+
+
 def entered_look(brand: Brand, language: str) -> dict[str, str]:
     """What the form shows of a brand's look, by the names of its fields."""
     found = {

@@ -71,9 +71,8 @@ class TermWords:
     def _amounts(self, value: JsonValue) -> str:
         if isinstance(value, dict):
             return ", ".join(shown_decimal(Decimal(str(each)), code, SOURCE) for code, each in value.items())
-        if len(self.currencies) == 1:
-            return shown_decimal(Decimal(str(value)), self.currencies[0], SOURCE)
-        return str(value)
+        amounts = [shown_decimal(Decimal(str(value)), code, SOURCE) for code in self.currencies]
+        return ", ".join(amounts) or str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class ShownField:
     was: str
     """What is in force, where the form has something else; else empty."""
     error: str
+    at: str
+    """The input that is at fault; the first one where none is."""
     css: str
     """A class by which a field that does not apply is hidden."""
 
@@ -89,6 +91,7 @@ def shown_groups(
             options=[(value, translate(SOURCE, name)) for value, name in field.options],
             was=was,
             error=next((errors[name] for name, _ in inputs if name in errors), ""),
+            at=next((name for name, _ in inputs if name in errors), inputs[0][0]),
             css=_CSS.get(field.path, ""),
         )
 

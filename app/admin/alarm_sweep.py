@@ -1,7 +1,7 @@
 """The sweeps that check brands for alarms, and that call their webhooks."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -15,6 +15,9 @@ from app.base.fence import load_fence
 from app.base.turns import Sweep
 from app.brands.models import Brand
 
+MOST_BRANDS = 2_000
+"""Brands of one minute, those that wait longest: so the first checks of many brands are spread."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _PRESENT = timedelta(hours=1)
 """Alarms are about the present: a run as if it were another time raises none."""
 
@@ -29,10 +32,11 @@ def sweep(context: AppContext) -> Sweep:
             if await load_fence(session) is not None:
                 return []
             # Two queries: the first reads a table that is on every machine.
-            known = await session.scalars(select(Brand.id).order_by(Brand.id))
-            later = select(AlarmSettings.brand_id).where(AlarmSettings.check_due_at > now)
-            waiting = set(await session.scalars(later))
-            return [brand_id for brand_id in known if brand_id not in waiting]
+            known = (await session.scalars(select(Brand.id).order_by(Brand.id))).all()
+            rows = await session.execute(select(AlarmSettings.brand_id, AlarmSettings.check_due_at))
+            planned = {row.brand_id: row.check_due_at for row in rows}
+        due = [brand_id for brand_id in known if planned.get(brand_id, now) <= now]
+        return sorted(due, key=lambda brand_id: planned.get(brand_id, _NEVER))[:MOST_BRANDS]
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -60,14 +60,19 @@ async def load_unsolved(session: AsyncSession, brand_id: int) -> Sequence[Alarm]
 
 async def _claim(session: AsyncSession, brand_id: int, now: datetime) -> AlarmSettings | None:
     """The brand's settings, locked; None where it is not due, or another process has it."""
-    await session.execute(
+    due = AlarmSettings.brand_id == brand_id, AlarmSettings.check_due_at <= now
+    chosen = select(AlarmSettings).where(*due).with_for_update(skip_locked=True)
+    chosen = chosen.execution_options(populate_existing=True)
+    found = await session.scalar(chosen)
+    if found is not None:
+        return found
+    made = await session.execute(
         insert(AlarmSettings)
         .values(brand_id=brand_id, check_due_at=now, no_survey_hours=NO_SURVEY_HOURS)
         .on_conflict_do_nothing()
+        .returning(AlarmSettings.brand_id)
     )
-    due = AlarmSettings.brand_id == brand_id, AlarmSettings.check_due_at <= now
-    chosen = select(AlarmSettings).where(*due).with_for_update(skip_locked=True)
-    return await session.scalar(chosen.execution_options(populate_existing=True))
+    return await session.scalar(chosen) if made.first() is not None else None
 
 
 def _raise(brand_id: int, finding: Finding, now: datetime) -> Alarm:

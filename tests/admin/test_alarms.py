@@ -25,6 +25,7 @@ from app.admin.staff import add_staff, remove_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
+from app.brands.add import add_brand
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.insight.alarm_rules import AlarmKind, Finding
@@ -130,7 +131,11 @@ async def test_a_brand_without_an_administrator_or_a_shop_has_its_alarms_all_the
 ):
     await fail_a_delivery(session, brand, shop)
     alarms = sweep(context)
+    new = await add_brand(session, "new", name="Fresh Start")
+    await session.commit()
+    assert await alarms.brands(clock.now()) == [brand.id, new.id]
     assert await sweep_once(alarms, clock.now()) == 1
+    assert await alarms.brands(clock.now()) == [], "until the next quarter of an hour"
     assert await sweep_once(alarms, clock.now() + timedelta(minutes=16)) == 0, "nothing new"
     row = (await session.scalars(select(Alarm))).one()
     assert (row.subject, row.solved_at) == (shop.slug, None)

@@ -72,6 +72,9 @@ async def show_overview(frame: ForViewer) -> Response:
         "as_of": found.as_of,
         "dates": {"start": entered_day(query.get("from")), "end": entered_day(query.get("to"))},
         "kept": [(name, query[name]) for name in ("shop", "compare") if name in query],
+        "scores_path": frame.url(
+            "/admin/scores", **{name: query.get(name) for name in ("days", "from", "to")}
+        ),
         "compared": compared,
         "can_compare": found.activity_before is not None,
         "todos": await _todos(frame),

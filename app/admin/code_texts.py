@@ -53,4 +53,7 @@ def _live_text(shop: Shop, *, is_there: bool) -> str:
 
 def leak_text(reason: LeakReason | str, **counts: int) -> str:
     """Why a code is taken for leaked; `counts` are those of `CodeLeak`."""
-    return translate(SOURCE, _LEAKS.get(LeakReason(reason), reason), **counts)
+    if reason == LeakReason.without_visits and not counts["visits"]:
+        text = N_("%(orders)s orders came with it within 30 days, and nobody opened the link.")
+        return translate(SOURCE, text, **counts)
+    return translate(SOURCE, _LEAKS[LeakReason(reason)], **counts)

@@ -18,6 +18,7 @@ from app.brands.find import ProgrammeInForce, load_programme, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import RewardKind
 from app.referrals.amount_rules import reward_value
+from app.referrals.figures import note_changes
 from app.referrals.hold_rewards import add_held, hold_rewards
 from app.referrals.models import Referrer, Reward
 from app.referrals.own_codes import make_reward_codes
@@ -71,6 +72,7 @@ async def grant_goodwill(
     await session.flush()
     await _pay(session, brand, RewardToPay(reward, amount.minor, in_force.terms_id, home.id), shops, now=now)
     await record_events(session, brand.id, [Event("reward.granted", reward.id, now)])
+    await note_changes(session, brand.id, [referrer_id])
     changes = {"amount": (None, str(amount)), "reason": (None, reason)}
     await record_action(session, actor, AuditAction.goodwill_granted, ("rwd", reward.id), changes)
     return reward

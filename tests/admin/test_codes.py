@@ -56,7 +56,7 @@ async def test_a_leaked_code_is_found_and_replaced_with_one_press(context, brand
     assert quiet.display not in suspected
     page = (await client.get(path)).text
     assert "This code may have leaked." in page
-    assert "5 orders came with it within 30 days, but only 0 people opened the link." in page
+    assert "5 orders came with it within 30 days, and nobody opened the link." in page
     assert "It counts with every order that names it." in page
     led = await send_form(client, path, f"{path}/replace")
     new = await session.scalar(select(Code).where(Code.active, Code.referrer_id == code.referrer_id))

@@ -54,7 +54,9 @@ async def show_people(frame: ForViewer) -> Response:
         "kept": [("shop", frame.shop.slug)] if frame.shop else [],
         "chips": _chips(frame, wanted),
         "clear": frame.here(**dict.fromkeys(_FILTERS)),
-        "span_name": view.span_name(wanted.span),
+        "span_name": translate(SOURCE, "all time")
+        if wanted.span == ALL_TIME
+        else view.span_name(wanted.span),
         "is_newest": is_newest,
         "everybody": frame.here(order=ReferrerOrder.newest.value, span=None),
     }

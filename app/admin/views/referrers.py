@@ -38,7 +38,6 @@ class ShownReferrer:
     revenue: str
     cost: str
     profit: str
-    loses: bool
     last_order_at: datetime | None
     revoked: bool
 
@@ -61,7 +60,6 @@ def _shown(row: ReferrerRow, public_url: str) -> ShownReferrer:
         revenue=shown_decimal(Decimal(row.revenue), row.currency, SOURCE),
         cost=shown_decimal(Decimal(row.cost), row.currency, SOURCE),
         profit="" if profit is None else shown_decimal(profit, row.currency, SOURCE),
-        loses=profit is not None and profit < 0,
         last_order_at=row.last_order_at,
         revoked=row.revoked_at is not None,
     )

@@ -51,14 +51,14 @@ class CodeState(StrEnum):
 class CodeFilter:
     """Which codes are wanted; None asks for all.
 
-    `referrer` is a public id, `code` as a person writes it, `shop` the slug of its referrer's shop.
+    `referrer` is a public id, `code` as a person writes it, `shop_id` its referrer's shop.
     """
 
     referrer: str | None = None
     code: str | None = None
     kind: CodeKind | None = None
     state: CodeState | None = None
-    shop: str | None = None
+    shop_id: UUID | None = None
 
 
 def code_conditions(brand_id: int, wanted: CodeFilter, *, now: datetime) -> list[ColumnElement[bool]]:
@@ -75,9 +75,8 @@ def code_conditions(brand_id: int, wanted: CodeFilter, *, now: datetime) -> list
         found.append(Code.parent_id.is_not(None))
     if wanted.state:
         found.append(_in_state(brand_id, wanted.state, now=now))
-    if wanted.shop:
-        shop = select(Shop.id).where(Shop.brand_id == brand_id, Shop.slug == wanted.shop)
-        found.append(Referrer.shop_id == shop.scalar_subquery())
+    if wanted.shop_id:
+        found.append(Referrer.shop_id == wanted.shop_id)
     return found
 
 

@@ -19,6 +19,7 @@ from app.admin.redemptions import RedemptionFilter, redemption_conditions
 from app.admin.referrers import ReferrerFilter, default_currency, read_span, referrer_list
 from app.admin.resources import Resource
 from app.admin.response_work import answered_in, has_comment, in_band
+from app.admin.shops import find_shop_id
 from app.base import clock
 from app.base.actor import Actor
 from app.base.audit import AuditAction, AuditEntry
@@ -138,7 +139,8 @@ async def _referrers(session: AsyncSession, brand: Brand, filters: ExportFilters
     shops = list((await load_shops(session, brand.id)).values())
     chosen = next((each for each in shops if each.slug == filters.shop), None)
     currency = filters.currency or default_currency(shops, chosen)
-    wanted = ReferrerFilter(currency, span=read_span(filters.span), shop=filters.shop)
+    shop_id = await find_shop_id(session, brand.id, filters.shop)
+    wanted = ReferrerFilter(currency, span=read_span(filters.span), shop_id=shop_id)
     found = referrer_list(brand, wanted)
     return ChosenRows(found.resource, (found.condition,))
 
@@ -165,7 +167,8 @@ async def _conditions(
             return redemption_conditions(brand.id, wanted)
         case ExportName.codes:
             kind, state = _word(CodeKind, filters.kind), _word(CodeState, filters.state)
-            codes = CodeFilter(filters.referrer, filters.code, kind, state, filters.shop)
+            shop_id = await find_shop_id(session, brand.id, filters.shop)
+            codes = CodeFilter(filters.referrer, filters.code, kind, state, shop_id)
             return code_conditions(brand.id, codes, now=clock.now())
         case ExportName.audit:
             action = _word(AuditAction, filters.action)

@@ -42,13 +42,13 @@ _RANKED_BY: dict[ReferrerOrder, InstrumentedAttribute[Any]] = {
 class ReferrerFilter:
     """Which referrers are wanted, with the figures of which time in which currency.
 
-    Ranked lists have those alone whose friends ordered in that time. `shop` is a slug, None is all.
+    Ranked lists have those alone whose friends ordered in that time. Without a shop it is all.
     """
 
     currency: str
     order: ReferrerOrder = ReferrerOrder.newest
     span: str = ALL_TIME
-    shop: str | None = None
+    shop_id: UUID | None = None
 
 
 def read_span(text: str | None) -> str:
@@ -90,7 +90,7 @@ def referrer_list(brand: Brand, wanted: ReferrerFilter) -> ReferrerList:
     by = _RANKED_BY.get(wanted.order)
     if by is None:
         newest = replace(REFERRERS, rows=lambda brand_id: _newest(brand_id, figure))
-        return ReferrerList(newest, _in_shop(Referrer.shop_id, brand.id, wanted.shop), None)
+        return ReferrerList(newest, _in_shop(Referrer.shop_id, wanted.shop_id), None)
     ranked: Resource[ReferrerRow] = Resource(
         lambda brand_id: _ranked(brand_id, figure, wanted),
         ReferrerFigure.referrer_id,
@@ -98,7 +98,7 @@ def referrer_list(brand: Brand, wanted: ReferrerFilter) -> ReferrerList:
         directly(ReferrerFigure.shop_id),
         REFERRERS.people,
     )
-    return ReferrerList(ranked, _in_shop(ReferrerFigure.shop_id, brand.id, wanted.shop), by)
+    return ReferrerList(ranked, _in_shop(ReferrerFigure.shop_id, wanted.shop_id), by)
 
 
 def _newest(brand_id: int, figure: ColumnElement[bool]) -> Select[Any]:
@@ -122,9 +122,6 @@ def _ranked(brand_id: int, figure: ColumnElement[bool], wanted: ReferrerFilter) 
     )
 
 
-def _in_shop(column: InstrumentedAttribute[UUID], brand_id: int, slug: str | None) -> ColumnElement[bool]:
-    """The condition that a column is the shop with this slug; true without one."""
-    if slug is None:
-        return true()
-    found = select(Shop.id).where(Shop.brand_id == brand_id, Shop.slug == slug)
-    return column == found.scalar_subquery()
+def _in_shop(column: InstrumentedAttribute[UUID], shop_id: UUID | None) -> ColumnElement[bool]:
+    """The condition that a column is this shop; true without one."""
+    return true() if shop_id is None else column == shop_id

@@ -50,6 +50,7 @@ class Referrer(Base):
         UniqueConstraint("brand_id", "customer_id"),
         UniqueConstraint("brand_id", "slug"),
         Index("ix_referrers_survey", "brand_id", "survey_id"),
+        Index("ix_referrers_shop", "brand_id", "shop_id", "id"),
     )
 
     brand_id: Mapped[BrandKey]

@@ -22,6 +22,7 @@ from app.admin.redemptions import (
     redemption_detail,
 )
 from app.admin.rows import CODES, REDEMPTIONS, REWARDS
+from app.admin.shops import find_shop_id
 from app.base import clock
 from app.base.actor import Actor
 from app.base.ids import parse_public_id
@@ -67,7 +68,8 @@ async def list_codes(
     shop: Plain | None = None,
 ) -> Page[CodeRow]:
     """Codes with their number of uses, newest first; those that ended by the time they did."""
-    wanted = CodeFilter(referrer, code, kind, state, shop)
+    shop_id = await find_shop_id(session, caller.brand_id, shop)
+    wanted = CodeFilter(referrer, code, kind, state, shop_id)
     chosen = code_conditions(caller.brand_id, wanted, now=clock.now())
     return await list_page(session, page, caller, CODES, *chosen, by=order_of(wanted))
 

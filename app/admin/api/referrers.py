@@ -12,6 +12,7 @@ from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, get_row, list_page
 from app.admin.referrers import ReferrerFilter, ReferrerOrder, default_currency, read_span, referrer_list
 from app.admin.rows import CODES
+from app.admin.shops import find_shop_id
 from app.base import clock
 from app.base.ids import parse_public_id
 from app.base.schemas import Page
@@ -43,7 +44,8 @@ async def list_referrers(
     brand = await load_brand(session, caller.brand_id)
     shops = list((await load_shops(session, brand.id)).values())
     chosen = next((each for each in shops if each.slug == shop), None)
-    wanted = ReferrerFilter(currency or default_currency(shops, chosen), order, read_span(span), shop)
+    shop_id = await find_shop_id(session, brand.id, shop)
+    wanted = ReferrerFilter(currency or default_currency(shops, chosen), order, read_span(span), shop_id)
     found = referrer_list(brand, wanted)
     return await list_page(session, page, caller, found.resource, found.condition, by=found.by)
 

@@ -91,7 +91,7 @@ def _filter_of(frame: Frame) -> CodeFilter:
         code=query.get("code") or None,
         kind=CodeKind(kind) if kind else None,
         state=CodeState(state) if state else None,
-        shop=frame.shop.slug if frame.shop else None,
+        shop_id=frame.shop.id if frame.shop else None,
     )
 
 

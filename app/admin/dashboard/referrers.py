@@ -40,7 +40,11 @@ async def show_people(frame: ForViewer) -> Response:
         "exports": export_links(
             ExportName.referrers,
             frame.staff.role,
-            {"shop": wanted.shop, "span": wanted.span, "currency": wanted.currency},
+            {
+                "shop": None if frame.shop is None else frame.shop.slug,
+                "span": wanted.span,
+                "currency": wanted.currency,
+            },
             all_shops=frame.staff.shops is None,
         ),
         "rows": view.referrer_rows(found.data, frame.context.settings.public_url),
@@ -73,7 +77,7 @@ def _filter_of(frame: Frame) -> ReferrerFilter:
         currency=currency,
         order=ReferrerOrder(query.get("order") or ReferrerOrder.revenue),
         span=read_span(query.get("span")),
-        shop=frame.shop.slug if frame.shop else None,
+        shop_id=frame.shop.id if frame.shop else None,
     )
 
 

@@ -4,8 +4,12 @@ import pytest
 from playwright.async_api import Page
 from sqlalchemy import select
 
+from app.admin import bulk_sweep
 from app.admin.rules import Role
+from app.base import clock
+from app.base.due import sweep_once
 from app.messaging.models import Message
+from app.referrals.figures import note_changes, refresh_figures
 from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import dashboard_app, signed_in_page
@@ -72,3 +76,42 @@ async def test_support_finds_a_reason_and_replies_by_the_keyboard_alone(
         assert "/admin/answers" in page.url
     reply = (await session.scalars(select(Message).where(Message.template == "reply"))).one()
     assert reply.customer_id == low.customer_id
+
+
+async def test_a_marketer_approves_ten_orders_replaces_a_leaked_code_and_takes_a_list(
+    context, session, browser, brand, shop
+):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    held = [await rows.redemption(code, RedemptionStatus.in_review, placed_at=clock.now()) for _ in range(10)]
+    await note_changes(session, brand.id, [code.referrer_id])
+    await session.commit()
+    await refresh_figures(session, brand.id, now=clock.now())
+    await session.commit()
+    async with (
+        serve(dashboard_app(context), browser) as site,
+        signed_in_page(site, context, brand, Role.marketer) as page,
+    ):
+        await page.set_viewport_size({"width": 1440, "height": 900})
+        await page.click(".wide nav >> text=Friends’ orders")
+        await page.click("text=To decide")
+        await page.click("text=Let all of these count")
+        assert "Let 10 orders count?" in await page.inner_text("h1")
+        await page.click("text=Let them count")
+        await sweep_once(bulk_sweep.sweep(context), clock.now())
+        await page.reload()
+        assert "10" in await page.inner_text("main")
+        await page.click(".wide nav >> text=Referrers")
+        await page.click(".wide nav >> text=Codes")
+        await page.click(f"text={code.display}")
+        await page.click("text=Replace it")
+        assert "Replaced." in await page.inner_text("main")
+        await page.click(".wide nav >> text=Settings")
+        async with page.expect_download() as download:
+            await page.click("text=CSV of Friends’ orders")
+        file = await (await download.value).path()
+        assert len(file.read_text().splitlines()) >= 1 + len(held)
+    for each in held:
+        await session.refresh(each)
+    assert {each.status for each in held} == {RedemptionStatus.approved}

@@ -12,6 +12,7 @@ from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import new_id, public_id
 from app.base.tokens import Subject
+from app.customers.models import Customer
 from app.ingest.erase import erase_rows
 from app.insight.periods import Period
 from app.insight.reasons import reasons
@@ -94,6 +95,9 @@ async def test_responses_are_filtered_by_what_the_team_made_of_them(session, row
     assert await found(q="bag arr", band="detractor") == [shown(low)]
     assert await found(q="it's") == [shown(high)]
     assert await found(q="' | z:*") == []
+    mine = await session.get_one(Customer, (rows.brand.id, high.customer_id))
+    assert await found(q=f" {mine.email.upper()} ") == [shown(high)]
+    assert await found(q="nobody@example.com") == []
     assert await found(commented="false", band="detractor", channel="email", state="open") == [shown(quiet)]
     assert await found(shop="nowhere") == []
     assert len(await found(shop=rows.shop.slug)) == 4

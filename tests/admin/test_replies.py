@@ -1,5 +1,6 @@
 """Replies to answers: who may be written to, what they get, when an answer counts as answered."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -106,12 +107,15 @@ async def test_a_reply_is_sent_once_and_marks_the_answer_once_it_is_accepted(con
     assert '"The bag\narrived open"' in shown["text"]
     assert "Sorry for the &lt;b&gt;bag&lt;/b&gt;!<br />\n<br />\nAnother one left us." in shown["html"]
     assert "•••" in shown["text"], "its links open nothing"
-    for _ in range(2):
-        done = await api.post(f"{path(low)}/reply", json={**body, "version": 0})
+    reply = f"{path(low)}/reply"
+    clicks = await asyncio.gather(*(api.post(reply, json={**body, "version": 0}) for _ in range(3)))
+    for done in clicks:
         assert done.status_code == 201, done.text
         assert (done.json()["state"], done.json()["replying"], done.json()["version"]) == ("open", True, 1)
     late = await api.post(f"{path(low)}/reply", json={**body, "text": "Another", "version": 0})
     assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
+    count = "SELECT count(*) FROM messages WHERE template = 'reply'"
+    assert await session.scalar(text(count)) == 1, "however often and fast it was pressed"
     mails = await sent(context)
     assert CLEAN in mails[Channel.email].text
     detail = (await api.get(path(low))).json()

@@ -134,7 +134,9 @@ class ResponseFilters(BaseModel):
     end: str | None = Field(
         default=None, alias="to", description="End of the period, excluded; a date or time."
     )
-    q: Plain | None = Field(default=None, description="Beginnings of words in the comment.")
+    q: Plain | None = Field(
+        default=None, description="Beginnings of words in the comment, or a whole e-mail address."
+    )
     customer: Plain | None = None
     state: WorkState | None = None
     assignee: Plain | None = Field(default=None, description="`stf_…` of who answers it.")

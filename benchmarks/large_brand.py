@@ -21,8 +21,10 @@ def _chance(salt: int) -> str:
     return f"(hashint8extended(n, {salt}) & 2147483647)"
 
 
-def _id(at: str) -> str:
-    return f"CAST(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || lpad(to_hex(n), 20, '0') AS uuid)"
+def _id(at: str, kind: int) -> str:
+    """The id of row `n` of a kind: it begins with its time, as ours do."""
+    milliseconds = f"lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0')"
+    return f"CAST({milliseconds} || '{kind}' || lpad(to_hex(n), 19, '0') AS uuid)"
 
 
 _BRAND, _ORDERS = "CAST(:brand AS int)", "CAST(:orders AS int)"
@@ -35,8 +37,8 @@ _SLUG = "CAST(:slug AS text) || translate(lpad(CAST(n AS text), 8, '0'), '01', '
 _FILL = (
     "SET LOCAL session_replication_role = replica",
     f"""CREATE TEMPORARY TABLE made ON COMMIT DROP AS
-        SELECT n, at, {_id("at")} AS id, {_SHOP} AS shop_id, customer_id, channel,
-            at + interval '12 days' AS asked_at, {_id("(at + interval '12 days')")} AS survey_id,
+        SELECT n, at, {_id("at", 0)} AS id, {_SHOP} AS shop_id, customer_id, channel,
+            at + interval '12 days' AS asked_at, {_id("(at + interval '12 days')", 1)} AS survey_id,
             at + interval '12 days' + make_interval(mins => ({_chance(3)} % 5000)::int) AS answered_at,
             {_chance(4)} % 100 < 30 AS answered, {_chance(5)} % 11 AS score
         FROM (
@@ -77,12 +79,12 @@ _FILL = (
         FROM made WHERE asked_at < now()""",
     f"""INSERT INTO responses (brand_id, id, survey_id, order_id, customer_id, channel, score,
             testimonial_consent, answered_at, first_answered_at, changes, trial, created_at)
-        SELECT {_BRAND}, {_id("answered_at")}, survey_id, id, customer_id, channel, score, false, answered_at,
+        SELECT {_BRAND}, {_id("answered_at", 2)}, survey_id, id, customer_id, channel, score, false, answered_at,
             answered_at, 0, false, answered_at
         FROM made WHERE answered""",
     f"""CREATE TEMPORARY TABLE promoters ON COMMIT DROP AS
         SELECT row_number() OVER (ORDER BY n) AS place, n, customer_id, survey_id, shop_id, answered_at,
-            {_id("answered_at")} AS id
+            {_id("answered_at", 2)} AS id
         FROM (SELECT DISTINCT ON (customer_id) * FROM made WHERE answered AND score >= 9
             ORDER BY customer_id, answered_at) AS first""",
     f"""INSERT INTO referrers (brand_id, id, customer_id, slug, shop_id, survey_id)
@@ -101,7 +103,7 @@ _FILL = (
         SELECT {_BRAND}, id, id, 1, 'outbox', 'accepted', answered_at, answered_at,
             answered_at + interval '1 second' FROM promoters""",
     f"""INSERT INTO visits (brand_id, id, referrer_id, visitor, at)
-        SELECT {_BRAND}, {_id("answered_at + make_interval(hours => day)")}, id,
+        SELECT {_BRAND}, {_id("answered_at + make_interval(hours => day)", 3)}, id,
             decode(lpad(to_hex(n * 4 + day), 32, '0'), 'hex'), answered_at + make_interval(hours => day)
         FROM promoters CROSS JOIN generate_series(1, 2) AS day WHERE n % 2 = 0""",
     """CREATE TEMPORARY TABLE friends ON COMMIT DROP AS

@@ -125,7 +125,8 @@ async def _begin(session: AsyncSession, rollup: Rollup, zone: str) -> None:
     await session.execute(delete(DirtyDay).where(DirtyDay.brand_id == rollup.brand_id))
     rollup.time_zone, rollup.version = zone, VERSION
     rollup.built_at = rollup.as_of = rollup.read_at = None
-    days = await session.scalars(text(ALL_DAYS), {"brand": rollup.brand_id, "zone": zone})
+    known = zone_or(zone, "UTC").key
+    days = await session.scalars(text(ALL_DAYS), {"brand": rollup.brand_id, "zone": known})
     await _make_dirty(session, rollup.brand_id, days.all())
 
 

@@ -13,6 +13,7 @@ from app.base import clock
 from app.base.models import TouchedRows
 from app.base.tokens import Tokens
 from app.brands.models import Brand
+from app.brands.rules import zone_or
 from app.insight.figure_types import Figure, Slice
 from app.insight.figures import FIGURES, query_values
 from app.insight.invariant_types import ComputedInvariant, ViolatingRow
@@ -35,7 +36,7 @@ async def _find_days(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRo
     )
     violating: list[ViolatingRow] = []
     for brand_id, time_zone in found.all():
-        zone = time_zone or "UTC"
+        zone = zone_or(time_zone, "UTC").key
         for day in await _sample(session, brand_id, zone):
             slice_ = Slice.no_day() if day == NO_DAY else slice_of(DayRange(day, day), zone)
             for figure in FIGURES:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.touched import TouchedTable
+from app.brands.rules import zone_or
 from app.insight.roll_rules import NO_DAY
 from app.surveys.models import COUNTS
 
@@ -170,9 +170,12 @@ class Touched:
 
 async def days_of(session: AsyncSession, brand_id: int, zone: str, touched: Touched) -> Collection[date]:
     """The days whose figures may follow from these rows."""
-    days = {moment.astimezone(ZoneInfo(zone)).date() for moment in touched.moments}
+    known = zone_or(zone, "UTC")
+    days = {moment.astimezone(known).date() for moment in touched.moments}
     for table, query in DAYS.items():
         if ids := touched.rows.get(table):
-            found = await session.scalars(text(query), {"brand": brand_id, "zone": zone, "ids": list(ids)})
+            found = await session.scalars(
+                text(query), {"brand": brand_id, "zone": known.key, "ids": list(ids)}
+            )
             days.update(found)
     return days

@@ -7,10 +7,11 @@ is killed loses is the count of its last `WAIT_SECONDS`.
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.base.batch import arrays_of, bound_recordset
@@ -94,26 +95,27 @@ class VisitCounter:
         return True
 
     async def _commit(self, group: Mapping[NewVisit, datetime]) -> None:
-        rows = [
-            {
-                "brand_id": visit.brand_id,
-                "id": new_id(),
-                "referrer_id": visit.referrer_id,
-                "visitor": visit.visitor,
-                "at": at,
-            }
-            # In one order everywhere, so that two processes with the same visits cannot deadlock.
-            for visit, at in sorted(group.items())
-        ]
+        """Write and note them brand by brand, each brand's in a transaction of its own."""
+        # In one order everywhere, so that two processes with the same visits cannot deadlock.
+        in_order = sorted(group.items())
         async with self._reading() as reading:
-            await _INSERT.run(reading, **arrays_of(rows, _COLUMNS))
+            for brand_id, of_brand in groupby(in_order, key=lambda each: each[0].brand_id):
+                rows = [
+                    {"id": new_id(), "referrer_id": visit.referrer_id, "visitor": visit.visitor, "at": at}
+                    for visit, at in of_brand
+                ]
+                await _INSERT.run(reading, of_brand=brand_id, **arrays_of(rows, _COLUMNS))
 
 
-_COLUMNS = (Visit.brand_id, Visit.id, Visit.referrer_id, Visit.visitor, Visit.at)
+_COLUMNS = (Visit.id, Visit.referrer_id, Visit.visitor, Visit.at)
 _new = bound_recordset(_COLUMNS)
 _written = (
     insert(Visit)
-    .from_select([column.key for column in _COLUMNS], select(*_new.c), include_defaults=False)
+    .from_select(
+        ["brand_id", *_new.c.keys()],
+        select(bindparam("of_brand", type_=Integer), *_new.c),
+        include_defaults=False,
+    )
     .on_conflict_do_nothing()
     .returning(Visit.brand_id, Visit.referrer_id)
     .cte("written")

@@ -27,6 +27,7 @@ from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.insight.overview import overview
 from app.insight.periods import Period
+from app.insight.roll import roll
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
@@ -605,6 +606,27 @@ async def test_the_overviews_comments_come_without_addresses_unless_people_are_s
         for pii in (False, True)
     }
     assert said == {False: {"Write to …", ""}, True: {"Write to ana.ito@example.com", ""}}
+
+
+async def test_numbers_are_of_one_shop_where_it_is_named_and_say_as_of_when(session, rows, brand, client):
+    await rows.answer(10)
+    await session.commit()
+    for path, name in (("/nps", "promoters"), ("/funnel", "promoters"), ("/overview", "events")):
+        whole, of_shop = (
+            (await client.get(path)).json(),
+            (await client.get(path, params={"shop": "acme"})).json(),
+        )
+        assert whole == of_shop, path
+        assert whole[name] in (1, {**whole["events"], "promoters": 1} if name == "events" else 1)
+        assert whole["as_of"] is None, "a small brand's numbers are of this moment"
+        unknown = await client.get(path, params={"shop": "elsewhere"})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    await roll(session, brand.id, now=START, rolled_from=0)
+    await roll(session, brand.id, now=START, rolled_from=0)
+    await session.commit()
+    assert (await client.get("/nps")).json()["as_of"] == "2026-03-02T09:00:00Z"
+    inside_of_a_day = (await client.get("/nps", params={"from": "2026-03-02T10:00:00"})).json()
+    assert (inside_of_a_day["as_of"], inside_of_a_day["promoters"]) == (None, 1)
 
 
 async def test_a_message_is_shown_as_sent_with_its_attempts(session, rows, client):

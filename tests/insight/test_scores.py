@@ -2,12 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.base.actor import cli_actor
 from app.base.errors import AppError
+from app.brands.add import add_shop
 from app.brands.programme import Channel
 from app.insight.funnel import funnel
 from app.insight.funnel_report import funnel_report
 from app.insight.periods import Period, before, id_binds, last_days, read_period
-from app.insight.scores import By, count_groups, nps_report
+from app.insight.scores import By, count_bands, count_groups, nps_report
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
@@ -230,3 +232,28 @@ async def test_an_empty_brand_has_a_funnel_of_zeros(session, brand, shop):
         None,
         "EUR",
     )
+
+
+async def test_responses_group_by_buyer_and_cohort_and_add_up_by_shop(context, session, brand, shop, rows):
+    other, _ = await add_shop(
+        session, context.tokens, brand, "other", name="Other", platform="checkout", actor=cli_actor(brand.id)
+    )
+    person = await rows.customer()
+    await rows.answer(10, customer=person)
+    rows.shop = other
+    again = START + timedelta(days=40)
+    await rows.answer(3, customer=person, answered_at=again, order={"placed_at": again})
+    await rows.answer(8, order={"ordered_before": True})
+    await rows.answer(9)
+
+    async def by(what, shop_id=None):
+        groups = await count_groups(session, brand, ALL, what, shop_id)
+        return [(each.key, each.counts.promoters, each.counts.detractors) for each in groups]
+
+    assert await by(By.buyer) == [("repeat", 0, 1), ("first", 1, 0)]
+    assert await by(By.cohort) == [("2026-03", 1, 0), ("2026-04", 0, 1)]
+    assert await by(By.shop) == [("other", 1, 1)], "who answered in two shops counts in the latest"
+    assert await by(By.cohort, shop.id) == []
+    march = Period(None, again)
+    assert (await count_bands(session, brand, march, shop.id)).promoters == 1
+    assert (await funnel(session, brand, ALL, other.id)).stages.orders == 3

@@ -18,6 +18,7 @@ from app.brands.programme import Channel
 from app.brands.rules import zone_or
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
+from app.messaging.models import Message
 from app.messaging.own_texts import load_own_texts
 from app.messaging.preview import preview_message
 from app.messaging.providers.protocol import Content
@@ -108,7 +109,7 @@ async def send_reply(
     """
     words = _clean(reply)
     response = await lock_response(session, actor.brand_id, response_id, of_somebody=True)
-    count, latest = await _replies(session, actor.brand_id, response_id)
+    latest = await _latest_reply(session, actor.brand_id, response_id)
     if version is not None and version != response.version:
         if latest and (latest.actor_id, latest.text) == (actor.id, words) and version == response.version - 1:
             return
@@ -128,11 +129,12 @@ async def send_reply(
         locale=answerer.locale,
         template_params=_params(answerer, response, words),
         due_at=now,
-        step=count,
+        step=await _next_step(session, actor.brand_id, response_id),
         at_once=True,
         trial=response.trial,
     )
-    await queue_messages(session, actor.brand_id, [message])
+    if not await queue_messages(session, actor.brand_id, [message]):
+        raise RuntimeError("replies to a response whose row is locked come one after the other")
     response.replying = True
     response.version += 1
     await session.flush()
@@ -140,18 +142,22 @@ async def send_reply(
     await record_action(session, actor, AuditAction.response_replied, ("rsp", response_id))
 
 
-async def _replies(
-    session: AsyncSession, brand_id: int, response_id: UUID
-) -> tuple[int, ResponseEvent | None]:
-    """How many replies a response has, and the latest."""
-    of_response = (
+async def _latest_reply(session: AsyncSession, brand_id: int, response_id: UUID) -> ResponseEvent | None:
+    replies = select(ResponseEvent).where(
         ResponseEvent.brand_id == brand_id,
         ResponseEvent.response_id == response_id,
         ResponseEvent.kind == WorkEvent.replied,
     )
-    count = await session.scalar(select(func.count()).select_from(ResponseEvent).where(*of_response))
-    latest = select(ResponseEvent).where(*of_response).order_by(ResponseEvent.id.desc()).limit(1)
-    return count or 0, await session.scalar(latest)
+    return await session.scalar(replies.order_by(ResponseEvent.id.desc()).limit(1))
+
+
+async def _next_step(session: AsyncSession, brand_id: int, response_id: UUID) -> int:
+    """The step of the next reply: behind every message that there is, recovered ones too."""
+    latest = select(func.max(Message.step)).where(
+        Message.brand_id == brand_id, Message.template == REPLY.name, Message.subject_id == response_id
+    )
+    step = await session.scalar(latest)
+    return 0 if step is None else step + 1
 
 
 def _clean(reply: NewReply) -> str:

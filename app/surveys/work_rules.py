@@ -36,7 +36,7 @@ class WorkEvent(StrEnum):
     tagged = "tagged"
     untagged = "untagged"
     replied = "replied"
-    """They wrote to the customer; the n-th reply is the message `reply` of step n - 1."""
+    """They wrote to the customer: a message `reply`, the first of step 0."""
     withdrawn = "withdrawn"
     """The customer's words may no longer be shown to others."""
     decided = "decided"

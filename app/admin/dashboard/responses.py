@@ -94,10 +94,13 @@ async def _list_values(
         "opens_passives": frame.brand.opens_passives,
         "filters": filters.entered,
         "is_filtered": filters.is_narrowed,
-        "more_filters": any(filters.entered[name] for name in ("assignee", "tag", "commented", "from", "to")),
+        "more_filters": any(
+            filters.entered[name] for name in ("assignee", "tag", "channel", "commented", "from", "to")
+        ),
         "kept": [("state", filters.state), *((("shop", frame.shop.slug),) if frame.shop else ())],
         "bands": view.choices(view.BANDS, translate(SOURCE, "All scores")),
         "tag_choices": [("", translate(SOURCE, "Any reason")), *((name, name) for name, _ in tags)],
+        "channels": view.channel_choices(),
         "people": list(names.staff.items()),
         "known_tags": [name for name, _ in tags],
         "chips": chips(frame, filters, names.actor),

@@ -224,3 +224,9 @@ def earlier_text(earlier: Sequence[ResponseRow], day: Callable[[datetime], str])
 def choices(names: Mapping[str, str], every: str) -> list[tuple[str, str]]:
     """The options of a filter, with one that filters nothing first."""
     return [("", every), *((value, translate(SOURCE, name)) for value, name in names.items())]
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    """The options of the filter by channel."""
+    shown = [(channel.value, word(SOURCE, words.CHANNELS, channel)) for channel in Channel]
+    return [("", translate(SOURCE, "Any channel")), *shown]

@@ -30,9 +30,10 @@ from app.base.templates import make_environment
 from app.base.web import stylesheets
 from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.context import ContextDep
-from app.base.web.middleware import CSP, BodyLimitMiddleware, RequestMiddleware
+from app.base.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.peers import PEERS
+from app.base.web.policy import CSP
 from app.base.web.problems import install_problems, problem
 from app.brands import routes as brand_routes
 from app.checkout import routes as checkout_routes

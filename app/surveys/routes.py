@@ -248,7 +248,7 @@ def _survey_page(
         if placed_on
         else None,
     }
-    return page("survey.html", values, language=language, status=status)
+    return page("survey.html", values, language=language, status=status, inline="letter")
 
 
 def _language(opened: OpenSurvey) -> str:

@@ -38,6 +38,27 @@ async def test_a_response_is_compressed_for_who_accepts_it(client):
     assert "accept-encoding" in packed.headers["vary"].lower()
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!doctype html><style>p{color:red}</style>" + b"<p>much the same</p>" * 100,
+        b"<!doctype html>" + b"<p>much the same</p>" * 100 + b"<style>p{color:red}</style>",
+        b"<!doctype html><style>" + b"<p>much the same</p>" * 100,
+        b"<!doctype html>" + b"<p>none at all</p>" * 100,
+    ],
+    ids=["first", "last", "never closed", "none"],
+)
+async def test_a_page_with_a_stylesheet_in_it_is_the_same_when_it_is_unpacked(page):
+    app = CompressionMiddleware(HTMLResponse(page))
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        for _ in range(2):
+            packed, smaller = await raw(client, "/", **{"Accept-Encoding": "gzip"})
+            assert packed.headers["content-encoding"] == "gzip"
+            assert gzip.decompress(smaller) == page
+            assert len(smaller) < len(page) / 3
+
+
 TEXT = b"<p>much the same, again and again</p>" * 100
 
 

@@ -25,8 +25,8 @@ from app.base.errors import NotFound
 from app.base.i18n import SOURCE
 from app.base.ids import parse_public_id, public_id
 from app.base.web.context import ContextDep, SessionDep
-from app.base.web.middleware import CSP
 from app.base.web.pages import page
+from app.base.web.policy import CSP
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.templates import customer_templates, staff_copy

@@ -9,7 +9,7 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-from app.base.web.middleware import CSP
+from app.base.web.policy import CSP
 from app.base.web.stylesheets import stylesheet_text
 
 Scheme = Literal["light", "dark"]

@@ -15,14 +15,11 @@ from app.base.errors import AppError
 from app.base.ids import new_id
 from app.base.log import logger
 from app.base.web.peers import PEERS
+from app.base.web.policy import CSP
 from app.base.web.problems import UNSTORABLE, problem
 
 log = logger(__name__)
 
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _HEADERS = [
     (b"content-security-policy", CSP.encode()),
     (b"x-content-type-options", b"nosniff"),

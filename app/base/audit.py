@@ -48,6 +48,8 @@ class AuditAction(StrEnum):
     redemption_approved = "redemption_approved"
     redemption_rejected = "redemption_rejected"
     redemption_rolled_back = "redemption_rolled_back"
+    redemption_relinked = "redemption_relinked"
+    """Credited to a referrer whom a person named."""
     goodwill_granted = "goodwill_granted"
     """A reward without a friend's order."""
     code_disabled = "code_disabled"

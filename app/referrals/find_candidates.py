@@ -28,6 +28,22 @@ async def find_candidates(
     return _in_order(tokens, brand_id, rows.all(), order_ids)
 
 
+async def find_order(
+    session: AsyncSession, tokens: Tokens, brand_id: int, order_id: UUID
+) -> RedemptionCandidate | None:
+    """One order, with or without a code or a redemption; None for an unknown one.
+
+    None too for one that was cancelled, a test order, one from before the start, and one of an
+    erased person.
+    """
+    rows = await session.execute(
+        _candidates(brand_id, [order_id], with_code=False).where(
+            Order.cancelled_at.is_(None), Customer.erased_at.is_(None)
+        )
+    )
+    return next(iter(_in_order(tokens, brand_id, rows.all(), [order_id])), None)
+
+
 async def find_decided(
     session: AsyncSession,
     tokens: Tokens,
@@ -68,7 +84,10 @@ def _in_order(
     ]
 
 
-def _candidates(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+def _candidates(
+    brand_id: int, order_ids: Sequence[UUID], *, with_code: bool = True
+) -> Select[*tuple[Any, ...]]:
+    carries = (func.jsonb_array_length(Order.discount_codes) > 0) | Order.referral.is_not(None)
     return (
         select(
             *(
@@ -101,7 +120,7 @@ def _candidates(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tuple[Any, 
             in_ids(Order.id, order_ids),
             Order.test.is_(False),
             Order.history.is_(False),
-            (func.jsonb_array_length(Order.discount_codes) > 0) | Order.referral.is_not(None),
+            *([carries] if with_code else ()),
         )
     )
 

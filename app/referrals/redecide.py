@@ -105,7 +105,7 @@ async def _redecide(
         else:
             codes = [redemption.code_id] if had_reward else carried.get(candidate.key, [])
             decision = _win(context, candidate, redemption, codes)
-        before = _discount(redemption, now=now)
+        before = discount_of(redemption, now=now)
         change = _Change(redemption, decision, before, redemption.status, had_reward)
         _apply(context, change, now=now)
         changes.append(change)
@@ -248,11 +248,13 @@ async def _write(
     before = {each.before.referrer_id for each in moved if each.before.referrer_id is not None}
     await note_changes(session, brand.id, before)
     await touch(session, brand.id, "referrers", before)
-    posted = [one for each in moved for one in (_back(each.before), _discount(each.redemption, now=now))]
+    posted = [
+        one for each in moved for one in (taken_back(each.before), discount_of(each.redemption, now=now))
+    ]
     await post_entries(session, brand, posted, now=now)
 
 
-def _discount(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
+def discount_of(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
     """What the friend got, as the redemption is."""
     refused = redemption.status is RedemptionStatus.refused
     return LedgerTransaction(
@@ -269,5 +271,6 @@ def _discount(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
     )
 
 
-def _back(posted: LedgerTransaction) -> LedgerTransaction:
+def taken_back(posted: LedgerTransaction) -> LedgerTransaction:
+    """The transaction that compensates this one."""
     return replace(posted, amount=-posted.amount)

@@ -87,6 +87,8 @@ async def show_order(id: str, frame: ForViewer) -> Response:  # noqa: A002  # th
         "earlier": view.earlier_states(it),
         "may_approve": view.may_approve(it),
         "may_reject": view.may_reject(it),
+        "may_relink": view.may_relink(it),
+        "may_take_back": it.status == RedemptionStatus.approved,
         "is_undo": it.status == RedemptionStatus.rejected,
         "reason_limit": NAME_LIMIT,
     }

@@ -28,6 +28,7 @@ ACTION_NAMES = {
     AuditAction.redemption_approved: N_("approved a friend’s order"),
     AuditAction.redemption_rejected: N_("rejected a friend’s order"),
     AuditAction.redemption_rolled_back: N_("rolled back a friend’s order"),
+    AuditAction.redemption_relinked: N_("credited a friend’s order to somebody"),
     AuditAction.goodwill_granted: N_("granted goodwill"),
     AuditAction.code_disabled: N_("disabled a code"),
     AuditAction.code_replaced: N_("replaced a code"),

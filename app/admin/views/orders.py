@@ -14,6 +14,7 @@ from app.insight.alarm_rules import HELD_LONG
 from app.insight.evidence import RedemptionEvidence
 from app.insight.evidence_sentences import Compared, Found, Whose
 from app.insight.words import word
+from app.referrals.relink import RELINKED
 from app.referrals.rules import RedemptionReason, RedemptionStatus, may_become
 from app.referrals.schemas import RedemptionRow
 
@@ -214,6 +215,11 @@ def may_approve(it: RedemptionDetail) -> bool:
 def may_reject(it: RedemptionDetail) -> bool:
     """Whether it can be made not to count."""
     return may_become(RedemptionStatus(it.status), RedemptionStatus.rejected)
+
+
+def may_relink(it: RedemptionDetail) -> bool:
+    """Whether it can be credited to another referrer."""
+    return RedemptionStatus(it.status) in RELINKED
 
 
 def earlier_states(it: RedemptionDetail) -> Sequence[str]:

@@ -1,0 +1,250 @@
+"""Credit a friend's order to a referrer whom a person names: one without a code, or a wrong one."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base import due
+from app.base.actor import Actor
+from app.base.audit import AuditAction, record_action
+from app.base.errors import AppError, NotFound
+from app.base.ids import public_id
+from app.base.tokens import Tokens
+from app.brands.models import Brand
+from app.brands.programme import RewardKind
+from app.ledger.post import post_entries
+from app.referrals.candidates import (
+    RedemptionCandidate,
+    RedemptionContext,
+    RedemptionDecision,
+    counts_at,
+)
+from app.referrals.find_candidates import find_order
+from app.referrals.gather import gather
+from app.referrals.models import Code, Redemption, Reward
+from app.referrals.period_rules import hold_end
+from app.referrals.record import record_decisions, take_uses, write_rewards
+from app.referrals.redecide import discount_of, taken_back
+from app.referrals.reverse import reverse_orders
+from app.referrals.rules import (
+    COUNTED,
+    CodeKind,
+    RedemptionStatus,
+    RefusalReason,
+    RewardStatus,
+)
+
+RELINKED = (*COUNTED[:2], RedemptionStatus.rejected, RedemptionStatus.refused)
+"""Redemptions that may be credited to somebody else: nothing was granted for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relink:
+    """An order, the code whose referrer and terms it gets, and why, in a person's words."""
+
+    order_id: UUID
+    code_id: UUID
+    reason: str
+
+
+async def choose_code(session: AsyncSession, brand_id: int, referrer_id: UUID) -> UUID:
+    """The referrer's share code, the present one first; raises 409 `no_code` for who has none."""
+    found = await session.scalar(
+        select(Code.id)
+        .where(Code.brand_id == brand_id, Code.referrer_id == referrer_id, Code.kind == CodeKind.share)
+        .order_by(Code.active.desc(), Code.id.desc())
+        .limit(1)
+    )
+    if found is None:
+        raise AppError("no_code", "This referrer has no code for friends.", status=409)
+    return found
+
+
+async def relink_order(
+    session: AsyncSession, tokens: Tokens, brand: Brand, asked: Relink, *, actor: Actor, now: datetime
+) -> UUID:
+    """Credit an order to a code's referrer, under that code's terms; returns its redemption.
+
+    It waits for the end of its hold, and is rewarded, as others. That the code had ended, or that
+    the friend ordered before, does not count against it, since a person decides. What the friend
+    got off stays as it was booked. An order has one redemption: a wrong one is changed.
+
+    Raises 404, and 409: `not_relinkable` for a test order or one from before the start, one that
+    is undone, or one for which a reward was granted; `own_order`, `already_used_by_friend`,
+    `exhausted` and `disabled`; `changed_meanwhile`.
+    """
+    candidate = await find_order(session, tokens, brand.id, asked.order_id)
+    if candidate is None:
+        raise _not_relinkable("It was cancelled, is a test order, or is from before the start.")
+    before = await _find(session, brand.id, asked.order_id)
+    codes = {asked.code_id} | ({before.code_id} if before is not None else set())
+    context = await gather(session, tokens, brand, [candidate], codes)
+    present = await _find(session, brand.id, asked.order_id, lock=True)
+    if (present and present.code_id) != (before and before.code_id):
+        raise AppError("changed_meanwhile", "It was changed at this moment; look at it again.", status=409)
+    code = context.codes[asked.code_id]
+    _check(context, candidate, code, present)
+    previous = None if present is None else present.referrer_id
+    if present is None:
+        redemption_id = await _add(session, brand, context, candidate, code, now=now)
+    else:
+        redemption_id = present.id
+        await _move(session, brand, context, candidate, code, present, now=now)
+    await reverse_orders(session, brand, [asked.order_id], now=now)
+    await due.wake(session, "referrals")
+    changes: dict[str, tuple[object, object]] = {
+        "referrer": (previous and public_id("ref", previous), public_id("ref", code.referrer_id)),
+        "reason": (None, asked.reason),
+    }
+    await record_action(session, actor, AuditAction.redemption_relinked, ("red", redemption_id), changes)
+    return redemption_id
+
+
+async def _find(
+    session: AsyncSession, brand_id: int, order_id: UUID, *, lock: bool = False
+) -> Redemption | None:
+    query = select(Redemption).where(Redemption.brand_id == brand_id, Redemption.order_id == order_id)
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return await session.scalar(query.execution_options(populate_existing=True))
+
+
+def _not_relinkable(because: str) -> AppError:
+    return AppError("not_relinkable", f"This order cannot be credited to somebody. {because}", status=409)
+
+
+def _check(
+    context: RedemptionContext, candidate: RedemptionCandidate, code: Code, present: Redemption | None
+) -> None:
+    """What no person may decide otherwise."""
+    if code.kind is CodeKind.reward:
+        raise NotFound("There is no such code for friends.")
+    if present is not None and (present.status not in RELINKED or present.status_before is not None):
+        raise _not_relinkable(f"It is {present.status}: what was granted or taken back stays so.")
+    if present is not None and present.referrer_id == code.referrer_id and present.status in COUNTED:
+        raise _not_relinkable("It is theirs already.")
+    given = context.eligibility_of(candidate, code)
+    holds = present is not None and present.holds_use and code.id == present.code_id
+    for refused, reason, text in (
+        (given.own_order, RefusalReason.own_order, "It is the referrer's own order."),
+        (
+            given.one_per_friend and given.used_before,
+            RefusalReason.already_used_by_friend,
+            "This friend has used a code already.",
+        ),
+        (given.uses_left <= 0 and not holds, RefusalReason.exhausted, "Their code is used up."),
+        (context.owners[code.referrer_id].revoked, RefusalReason.disabled, "Their link was revoked."),
+    ):
+        if refused:
+            raise AppError(reason, text, status=409)
+
+
+def _decided(
+    context: RedemptionContext, candidate: RedemptionCandidate, code: Code, off: int, redemption: UUID | None
+) -> RedemptionDecision:
+    """The decision that the code counts, for what was taken off already.
+
+    A person has looked at it, so nothing else but a friend whom nobody knows is in review.
+    """
+    stated = replace(candidate, stated_discounts={**candidate.stated_discounts, code.code: off})
+    made = context.take(stated, code)
+    is_nobody = candidate.email_key is None and candidate.phone is None
+    made = replace(made, review=made.review if is_nobody else None)
+    return made if redemption is None else replace(made, redemption_id=redemption)
+
+
+async def _add(
+    session: AsyncSession,
+    brand: Brand,
+    context: RedemptionContext,
+    candidate: RedemptionCandidate,
+    code: Code,
+    *,
+    now: datetime,
+) -> UUID:
+    made = _decided(context, candidate, code, 0, None)
+    written = await record_decisions(session, brand, context, [made], now=now)
+    if not written or written[0].reason is not None:
+        raise AppError("changed_meanwhile", "It was changed at this moment; look at it again.", status=409)
+    return made.redemption_id
+
+
+async def _move(
+    session: AsyncSession,
+    brand: Brand,
+    context: RedemptionContext,
+    candidate: RedemptionCandidate,
+    code: Code,
+    redemption: Redemption,
+    *,
+    now: datetime,
+) -> None:
+    """Give a redemption for which nothing was granted to the referrer of the code."""
+    reward = await session.scalar(
+        select(Reward)
+        .where(Reward.brand_id == brand.id, Reward.redemption_id == redemption.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if reward is not None and reward.granted_at is not None:
+        raise _not_relinkable("A reward was granted for it; grant the other referrer goodwill instead.")
+    before = discount_of(redemption, now=now)
+    uses = Counter(counts_at(code))
+    if redemption.holds_use:
+        uses.subtract(counts_at(context.codes[redemption.code_id]))
+    made = _decided(context, candidate, code, redemption.amount_off, redemption.id)
+    try:
+        async with session.begin_nested():
+            _apply(context, redemption, made, now=now)
+            await session.flush()
+    except IntegrityError:
+        raise AppError(
+            RefusalReason.already_used_by_friend, "This friend has used a code already.", status=409
+        ) from None
+    await take_uses(session, brand.id, {each: count for each, count in uses.items() if count}, now=now)
+    await _move_reward(session, brand, context, made, reward)
+    posted = [taken_back(before), discount_of(redemption, now=now)]
+    await post_entries(session, brand, posted, now=now)
+
+
+def _apply(
+    context: RedemptionContext, redemption: Redemption, made: RedemptionDecision, *, now: datetime
+) -> None:
+    candidate, code, terms = made.candidate, made.code, context.terms[made.code.terms_id]
+    redemption.code_id, redemption.referrer_id, redemption.terms_id = code.id, code.referrer_id, code.terms_id
+    redemption.friend_id = candidate.customer_id
+    redemption.friend_email_key, redemption.friend_phone = candidate.email_key, candidate.phone
+    redemption.one_per_friend = terms.offer.one_per_friend and not candidate.trial
+    redemption.holds_use = True
+    if candidate.paid_at is not None:
+        redemption.hold_until = hold_end(
+            candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
+        )
+    status = RedemptionStatus.in_review if made.review else RedemptionStatus.pending
+    redemption.become(status, made.review or made.none_because, now=now)
+
+
+async def _move_reward(
+    session: AsyncSession,
+    brand: Brand,
+    context: RedemptionContext,
+    made: RedemptionDecision,
+    reward: Reward | None,
+) -> None:
+    """The pending reward of the one is the other's now, as the terms of their code say."""
+    terms = context.terms[made.code.terms_id].reward
+    if reward is None:
+        await write_rewards(session, brand.id, context, [made])
+    elif terms.kind is RewardKind.none:
+        await session.delete(reward)
+    else:
+        reward.referrer_id, reward.kind, reward.kind_reason = made.code.referrer_id, terms.kind, None
+        reward.amount = reward.net_amount = made.reward
+        reward.reason, reward.currency = made.none_because, made.candidate.shop_currency
+        reward.status = RewardStatus.pending
+    await session.flush()

@@ -34,10 +34,12 @@ def generated(tmp_path, monkeypatch) -> str:
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(openapi_document()))
     settings = tmp_path / "generator.yaml"
-    # The generator knows no pictures; it treats them as the bytes they are.
-    pictures = "".join(f"  image/{kind}: application/octet-stream\n" for kind in ("png", "jpeg"))
+    # The generator knows no pictures and no JSON Lines; it treats them as the bytes they are.
+    unknown = "".join(
+        f"  {kind}: application/octet-stream\n" for kind in ("image/png", "image/jpeg", "application/jsonl")
+    )
     settings.write_text(
-        f"post_hooks: []\npackage_name_override: tenfold_client\ncontent_type_overrides:\n{pictures}"
+        f"post_hooks: []\npackage_name_override: tenfold_client\ncontent_type_overrides:\n{unknown}"
     )
     subprocess.run(
         [

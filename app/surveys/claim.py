@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Integer, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, DateTime, Integer, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.base.batch import arrays_of_tuples, bound_recordset, in_bound_ids
 from app.base.prepared import Prepared
@@ -37,7 +37,7 @@ class SurveyState(NamedTuple):
 
 
 class DueSurvey(NamedTuple):
-    """What is read of a claimed survey; its fields are columns."""
+    """What is read of a claimed survey; all fields but the last are columns."""
 
     id: UUID
     cause_id: UUID
@@ -57,6 +57,8 @@ class DueSurvey(NamedTuple):
     reminder_due_at: datetime | None
     trial: bool
     created_at: datetime
+    last_queued_at: datetime | None = None
+    """When the latest survey of its customer was queued, trials aside, where that is asked for."""
 
 
 def state_of(survey: DueSurvey) -> SurveyState:
@@ -91,15 +93,36 @@ def deferrals_of(survey: Survey | DueSurvey) -> list[StoredDeferral]:
     ]
 
 
-_READ = tuple(getattr(Survey, name) for name in DueSurvey._fields)
+_READ = tuple(getattr(Survey, name) for name in DueSurvey._fields[:-1])
+_other = aliased(Survey)
+_LAST_QUEUED = (
+    select(func.max(_other.queued_at))
+    .where(
+        _other.brand_id == Survey.brand_id,
+        _other.customer_id == Survey.customer_id,
+        _other.queued_at.is_not(None),
+        _other.trial.is_(False),
+    )
+    .scalar_subquery()
+)
+"""One lookup in an index for each customer."""
 NOW = bindparam("now", type_=DateTime(timezone=True))
 """The time, in the conditions of prepared statements."""
 
 
 class DueSurveys:
-    """The surveys of a brand that fulfil a condition at a time, `NOW`."""
+    """The surveys of a brand that fulfil a condition at a time, `NOW`.
 
-    def __init__(self, is_due: ColumnElement[bool], due_at: InstrumentedAttribute[datetime | None]) -> None:
+    `with_last` also reads `DueSurvey.last_queued_at`, once the customers are locked.
+    """
+
+    def __init__(
+        self,
+        is_due: ColumnElement[bool],
+        due_at: InstrumentedAttribute[datetime | None],
+        *,
+        with_last: bool = False,
+    ) -> None:
         of_brand = bindparam("of_brand", type_=Integer)
         customers = (
             select(Survey.id)
@@ -110,7 +133,7 @@ class DueSurveys:
             .with_for_update(key_share=True, skip_locked=True, of=Customer)
         )
         surveys = (
-            select(*_READ)
+            select(*_READ, *([_LAST_QUEUED] if with_last else []))
             .where(Survey.brand_id == of_brand, in_bound_ids(Survey.id, "ids"), is_due)
             .order_by(due_at, Survey.id)
             .with_for_update(key_share=True, skip_locked=True)

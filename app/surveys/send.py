@@ -1,17 +1,13 @@
 """Send due surveys: check each once more, then queue its message, defer it or skip it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
-from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_bound_ids
 from app.base.precedence import in_pieces
-from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.base.turns import Busy
 from app.brands.models import Brand
@@ -50,7 +46,7 @@ class _Day:
 
 is_due = and_(Survey.status == SurveyStatus.planned, Survey.due_at <= NOW)
 """Condition: the survey is to be sent."""
-_DUE = DueSurveys(is_due, Survey.due_at)
+_DUE = DueSurveys(is_due, Survey.due_at, with_last=True)
 
 
 async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now: datetime) -> int:
@@ -67,7 +63,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
     if not surveys:
         return 0
     inputs = await gather_surveys(session, tokens, setup, surveys)
-    last_queued = await _last_queued(session, brand.id, [it.customer_id for it in surveys if it.customer_id])
+    last_queued = {survey.customer_id: survey.last_queued_at for survey in surveys}
     places = day.places
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
@@ -77,7 +73,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
             gathered.fact,
             programme,
             now=now,
-            last_queued_at=last_queued.get(customer_id) if customer_id else None,
+            last_queued_at=last_queued[customer_id],
             next_day=day.next_midnight,
             is_day_full=places is not None and places <= 0,
         )
@@ -91,30 +87,6 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
     await write_states(session, brand.id, states)
     await queue_messages(session, brand.id, messages)
     return len(surveys)
-
-
-async def _last_queued(
-    session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]
-) -> dict[UUID, datetime]:
-    """When each customer's latest survey but trials was queued; others are left out."""
-    return dict(await _LAST_QUEUED.all(session, of_brand=brand_id, ids=customer_ids))
-
-
-def _pair(customer_id: UUID, queued_at: datetime) -> tuple[UUID, datetime]:
-    return customer_id, queued_at
-
-
-_LAST_QUEUED = Prepared(
-    select(Survey.customer_id, func.max(Survey.queued_at))
-    .where(
-        Survey.brand_id == bindparam("of_brand"),
-        in_bound_ids(Survey.customer_id, "ids"),
-        Survey.queued_at.is_not(None),
-        Survey.trial.is_(False),
-    )
-    .group_by(Survey.customer_id),
-    _pair,
-)
 
 
 async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *, now: datetime) -> _Day:

@@ -31,8 +31,8 @@ from app.ingest.rules import DeliveryStatus
 from app.insight.alarm_rules import AlarmKind, Finding
 from app.insight.alarm_texts import alarm_text
 from app.messaging.models import Message
-from tests.support.apps import api_app
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.apps import api_app, whole_app
+from tests.support.dashboard import browser_of, sign_in_as
 from tests.support.fakes.server import FakeProvider, Fault
 from tests.support.forms import send_form
 from tests.support.staff import mails_to
@@ -219,11 +219,11 @@ async def test_the_settings_by_the_api_and_an_address_of_our_own_network_is_neve
 async def test_alarms_are_on_the_overview_of_administrators_and_have_a_screen(context, session, brand, shop):
     await fail_a_delivery(session, brand, shop)
     await check(context, brand)
-    async with browser_of(dashboard_app(context)) as client:
+    async with browser_of(whole_app(context)) as client:
         await sign_in_as(client, context, brand)
         title = "One delivery of Acme could not be processed."
         path = "/admin/settings/alarms"
-        for page in ("/admin", "/admin/system", path):
+        for page in ("/admin?days=1", "/admin/system", path):
             assert title in (await client.get(page)).text
         refused = await send_form(client, path, f"{path}/hours", {"hours": "1"})
         assert refused.status_code == 422
@@ -241,7 +241,7 @@ async def test_alarms_are_on_the_overview_of_administrators_and_have_a_screen(co
         await send_form(client, path, f"{path}/webhook/remove")
         assert "Send a test" not in (await client.get(path)).text
         await sign_in_as(client, context, brand, Role.viewer)
-        assert title not in (await client.get("/admin")).text
+        assert title not in (await client.get("/admin?days=1")).text
 
 
 @pytest.mark.parametrize("kind", AlarmKind)

@@ -16,7 +16,8 @@ from app.brands.programme import Channel
 from app.messaging.deliver import sweep as messages
 from app.messaging.models import OutboxItem
 from app.messaging.providers.outbox.client import Outbox
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.apps import whole_app
+from tests.support.dashboard import browser_of, sign_in_as
 from tests.support.factories.rows import START, Rows
 from tests.support.forms import send_form
 
@@ -94,7 +95,7 @@ async def test_each_person_gets_the_figures_that_they_may_see_once_a_week(contex
 
 
 async def test_a_person_chooses_the_day_in_their_account(context, session, brand, shop):
-    async with browser_of(dashboard_app(context)) as client:
+    async with browser_of(whole_app(context)) as client:
         await sign_in_as(client, context, brand, Role.viewer)
         path = "/admin/account"
         assert '<option value="1">Monday' in (await client.get(path)).text

@@ -17,7 +17,7 @@ from app.insight.lift import Lift
 from app.insight.nps import Counts
 from app.insight.scores import By
 from app.insight.shares import Share
-from tests.support.apps import api_app
+from tests.support.apps import api_app, whole_app
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.factories.rows import Rows
@@ -94,7 +94,7 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
     await rows.redemption(code, placed_at=now)
     key = await add_key(session, brand.id, {Scope.read}, actor=cli_actor(brand.id))
     await session.commit()
-    async with browser_of(dashboard_app(context)) as client:
+    async with browser_of(whole_app(context)) as client:
         await sign_in_as(client, context, brand, Role.viewer)
         text = (await client.get("/admin/scores?by=country&days=7")).text
         assert "NPS, from 3 answers" in text
@@ -104,8 +104,7 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         assert "Nobody was held out." in text
         assert "€72" in text
         assert 'href="/admin/scores?by=shop&amp;days=7"' in text
-        for by in GROUPINGS:
-            assert (await client.get(f"/admin/scores?by={by}")).status_code == 200
+        assert "<bdi>e-mail</bdi>" in (await client.get("/admin/scores?by=channel")).text
         assert (await client.get("/admin/scores?by=zodiac")).headers["location"] == "/admin/scores"
         assert "No answers in this period" in (await client.get("/admin/scores?to=2020-01-01")).text
         async with context.sessions.begin() as other:

@@ -1,6 +1,7 @@
 """What friends' orders brought, by what their referrers had answered before."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,8 +26,12 @@ class BandRevenue:
     """What is left of the orders after refunds and cancellations."""
 
 
-async def band_revenue(session: AsyncSession, brand_id: int, period: Period) -> list[BandRevenue]:
+async def band_revenue(
+    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None = None
+) -> list[BandRevenue]:
     """By band and currency, most revenue first; one query, of the latest `MOST` orders.
+
+    With a shop those of them that were placed there.
 
     An order counts by when it was placed, its referrer by their latest answer until then. Orders
     whose code does not count, test orders and trials are left out.
@@ -34,7 +39,7 @@ async def band_revenue(session: AsyncSession, brand_id: int, period: Period) -> 
     rows = await session.execute(
         text(f"""
             WITH counted AS (
-                SELECT redemptions.referrer_id, orders.currency, orders.placed_at,
+                SELECT redemptions.referrer_id, orders.currency, orders.placed_at, orders.shop_id,
                     CASE WHEN orders.cancelled_at IS NULL
                         THEN greatest(0, orders.total - orders.refunded) ELSE 0 END AS revenue
                 FROM redemptions JOIN orders ON orders.brand_id = :brand
@@ -56,8 +61,9 @@ async def band_revenue(session: AsyncSession, brand_id: int, period: Period) -> 
                     AND {COUNTS.format("responses")} AND responses.answered_at <= counted.placed_at
                 ORDER BY responses.answered_at DESC, responses.id DESC LIMIT 1
             ) AS latest ON true
+            WHERE {"true" if shop_id is None else "counted.shop_id = :shop"}
             GROUP BY 1, 2 ORDER BY 5 DESC, 1, 2
         """),
-        binds(brand_id, period),
+        {**binds(brand_id, period), "shop": shop_id},
     )
     return [BandRevenue(**row) for row in rows.mappings()]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,8 +29,12 @@ class Lift:
     """Orders that the friends of those with an offer placed; the others have no code to share."""
 
 
-async def holdout_lift(session: AsyncSession, brand_id: int, period: Period) -> Lift:
+async def holdout_lift(
+    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None = None
+) -> Lift:
     """Compare the promoters of the period; one query, of the latest `MOST` of them.
+
+    With a shop those of them who were surveyed by it.
 
     A person counts by their first answer in it that led to an offer, or to being held out. Test
     orders, trials, imported history and cancelled orders are left out.
@@ -44,14 +49,15 @@ async def holdout_lift(session: AsyncSession, brand_id: int, period: Period) -> 
             ), people AS (
                 SELECT DISTINCT ON (latest.customer_id) latest.customer_id, latest.answered_at,
                     referrers.id AS referrer_id
-                FROM latest
+                FROM latest JOIN surveys ON surveys.brand_id = :brand AND surveys.id = latest.survey_id
                 LEFT JOIN referrers ON referrers.brand_id = :brand
                     AND referrers.customer_id = latest.customer_id
                     AND referrers.survey_id = latest.survey_id
                 LEFT JOIN withheld_offers AS withheld ON withheld.brand_id = :brand
                     AND withheld.customer_id = latest.customer_id
                     AND withheld.survey_id = latest.survey_id AND withheld.reason = 'held_out'
-                WHERE referrers.id IS NOT NULL OR withheld.id IS NOT NULL
+                WHERE (referrers.id IS NOT NULL OR withheld.id IS NOT NULL)
+                    AND {"true" if shop_id is None else "surveys.shop_id = :shop"}
                 ORDER BY latest.customer_id, latest.answered_at, latest.id
             ), followed AS (
                 SELECT people.referrer_id IS NOT NULL AS is_offered,
@@ -77,7 +83,7 @@ async def holdout_lift(session: AsyncSession, brand_id: int, period: Period) -> 
                 coalesce(sum(friends_orders), 0)::bigint AS friends_orders
             FROM followed
         """),
-        {**binds(brand_id, period), "followed": FOLLOWED},
+        {**binds(brand_id, period), "followed": FOLLOWED, "shop": shop_id},
     )
     row = found.one()
     return Lift(

@@ -1,6 +1,7 @@
 """How long promoters wait for their offer."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,11 +22,14 @@ class OfferTimes:
     p99: float | None
 
 
-async def offer_times(session: AsyncSession, brand_id: int, period: Period) -> OfferTimes:
+async def offer_times(
+    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None = None
+) -> OfferTimes:
     """The times of the period's promoters, the latest `MOST` of them; None where there is none.
 
-    Both moments are those of the rows, which have the database's own time: of the response, and of
-    the attempt that carried the first offer after it.
+    With a shop those of them who were surveyed by it. Both moments are those of the rows, which
+    have the database's own time: of the response, and of the attempt that carried the first offer
+    after it.
     """
     found = await session.execute(
         text(f"""
@@ -39,6 +43,8 @@ async def offer_times(session: AsyncSession, brand_id: int, period: Period) -> O
                 FROM promoters JOIN referrers ON referrers.brand_id = :brand
                     AND referrers.customer_id = promoters.customer_id
                     AND referrers.survey_id = promoters.survey_id
+                JOIN surveys ON surveys.brand_id = :brand AND surveys.id = promoters.survey_id
+                    AND {"true" if shop_id is None else "surveys.shop_id = :shop"}
                 JOIN LATERAL (
                     SELECT min(attempts.created_at) AS at FROM messages
                     JOIN attempts ON attempts.brand_id = :brand
@@ -52,7 +58,7 @@ async def offer_times(session: AsyncSession, brand_id: int, period: Period) -> O
                 percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY seconds) AS seconds
             FROM times
         """),
-        binds(brand_id, period),
+        {**binds(brand_id, period), "shop": shop_id},
     )
     row = found.one()
     p50, p95, p99 = row.seconds or (None, None, None)

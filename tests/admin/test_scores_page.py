@@ -12,6 +12,7 @@ from app.admin.staff import add_staff
 from app.admin.views.scores import GROUPINGS, change_sentence, lift_text
 from app.base import clock
 from app.base.actor import cli_actor
+from app.brands.add import add_shop
 from app.insight.alarm_rules import AlarmKind
 from app.insight.lift import Lift
 from app.insight.nps import Counts
@@ -83,6 +84,11 @@ def test_what_an_offer_changes_is_put_in_plain_words(offered, held_out, title, d
     assert found.detail.startswith(detail)
 
 
+async def add_empty_shop(context, brand):
+    async with context.sessions.begin() as session:
+        await add_shop(session, context.tokens, brand, "other", name="Other", actor=cli_actor(brand.id))
+
+
 async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_shops(
     context, session, brand, shop
 ):
@@ -104,6 +110,8 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         assert "Nobody was held out." in text
         assert "€72" in text
         assert 'href="/admin/scores?by=shop&amp;days=7"' in text
+        await add_empty_shop(context, brand)
+        assert "No answers in this period" in (await client.get("/admin/scores?days=7&shop=other")).text
         assert "<bdi>e-mail</bdi>" in (await client.get("/admin/scores?by=channel")).text
         assert (await client.get("/admin/scores?by=zodiac")).headers["location"] == "/admin/scores"
         assert "No answers in this period" in (await client.get("/admin/scores?to=2020-01-01")).text
@@ -126,7 +134,9 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         assert (holdout["offered"]["people"], holdout["lift"], holdout["is_enough"]) == (1, None, False)
         (band,) = (await client.get("/numbers/bands")).json()["bands"]
         assert (band["band"], band["orders"], band["revenue"]) == ("promoter", 1, "72.00")
-        times = (await client.get("/numbers/offer-times")).json()
+        assert (await client.get("/numbers/bands", params={"shop": "other"})).json()["bands"] == []
+        assert (await client.get("/numbers/holdout", params={"shop": "none"})).status_code == 404
+        times = (await client.get("/numbers/offer-times", params={"shop": shop.slug})).json()
         assert (times["offers"], times["p50_seconds"] is not None) == (1, True)
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from app.base.ids import new_id
 from app.insight.band_revenue import BandRevenue, band_revenue
 from app.insight.lift import holdout_lift
 from app.insight.number_schemas import HoldoutReport
@@ -79,6 +80,8 @@ async def test_those_with_an_offer_are_compared_with_those_held_out(session, bra
     assert (found.offered, found.held_out, found.friends_orders) == (Share(1, 3), Share(0, 2), 1)
     report = HoldoutReport.of(found)
     assert (report.lift, report.is_enough) == (0.333333, False)
+    assert await holdout_lift(session, brand.id, Period(), shop.id) == found
+    assert (await holdout_lift(session, brand.id, Period(), new_id())).offered == Share(0, 0)
     nobody = await holdout_lift(session, brand.id, Period(START + DAY, None))
     assert (nobody.offered, HoldoutReport.of(nobody).lift) == (Share(0, 0), None)
 
@@ -104,6 +107,8 @@ async def test_friends_revenue_is_of_the_band_that_their_referrer_had_answered_l
         BandRevenue("detractor", "EUR", 1, 1, 7_200),
         BandRevenue(None, "USD", 1, 1, 7_200),
     ]
+    assert len(await band_revenue(session, brand.id, Period(), shop.id)) == 3
+    assert await band_revenue(session, brand.id, Period(), new_id()) == []
     later = await band_revenue(session, brand.id, Period(START + 2 * DAY, None))
     assert [each.band for each in later] == ["detractor"]
 
@@ -119,4 +124,6 @@ async def test_offers_are_timed_from_the_answer_to_the_attempt_that_was_accepted
         await session.execute(update(Attempt).where(Attempt.message_id == message).values(created_at=at))
     found = await offer_times(session, brand.id, Period())
     assert (found.offers, found.p50) == (3, 2.0)
+    assert await offer_times(session, brand.id, Period(), shop.id) == found
+    assert (await offer_times(session, brand.id, Period(), new_id())).offers == 0
     assert (round(found.p95 or 0, 6), round(found.p99 or 0, 6)) == (2.9, 2.98)

@@ -59,7 +59,7 @@ async def show_nps(
     Of each person the latest response in the period counts, in the shop in which it was given.
     """
     brand = await load_brand(session, caller.brand_id)
-    shop_id = await _shop_id(session, brand.id, shop)
+    shop_id = await find_shop_id(session, brand.id, shop)
     return await nps_report(session, brand, read_period(start, end, brand.time_zone), by, shop_id)
 
 
@@ -69,7 +69,7 @@ async def show_funnel(
 ) -> FunnelReport:
     """How far the orders placed in the period came, with revenue and cost."""
     brand = await load_brand(session, caller.brand_id)
-    shop_id = await _shop_id(session, brand.id, shop)
+    shop_id = await find_shop_id(session, brand.id, shop)
     return funnel_report(await funnel(session, brand, read_period(start, end, brand.time_zone), shop_id))
 
 
@@ -80,11 +80,11 @@ async def show_overview(
     """The figures of a period beside those of the period before, with the chances of changes."""
     brand = await load_brand(session, caller.brand_id)
     period = read_period(start, end, brand.time_zone)
-    shop_id = await _shop_id(session, brand.id, shop)
+    shop_id = await find_shop_id(session, brand.id, shop)
     return OverviewReport.of(await overview(session, brand, period, shop_id), period)
 
 
-async def _shop_id(session: AsyncSession, brand_id: int, slug: str | None) -> UUID | None:
+async def find_shop_id(session: AsyncSession, brand_id: int, slug: str | None) -> UUID | None:
     """The brand's shop of this slug; None for None. Raises `NotFound` for one that it has not."""
     if slug is None:
         return None

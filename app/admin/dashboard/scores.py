@@ -1,6 +1,7 @@
 """Scores: how the NPS goes, of whom it is, and what came of it."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -35,13 +36,15 @@ class _Wanted:
     zone: str
     period: Period
     by: By
+    shop_id: UUID | None
 
 
 @router.get("")
 async def show_scores(frame: ForViewer) -> Response:
     """The score of a period in time and by group, with what the offers brought.
 
-    Of the whole brand; somebody limited to some shops sees the score of these.
+    Of the chosen shop, else of the whole brand; somebody limited to some shops sees the score of
+    these.
     """
     query, brand = frame.request.query_params, frame.brand
     chosen = chosen_period(
@@ -52,12 +55,15 @@ async def show_scores(frame: ForViewer) -> Response:
         return RedirectResponse(frame.url(SCORES), 303)
     if frame.staff.shops is not None:
         return await _limited(frame, chosen)
-    wanted = _Wanted(brand.id, brand.time_zone, chosen.period, by)
+    wanted = _Wanted(
+        brand.id, brand.time_zone, chosen.period, by, None if frame.shop is None else frame.shop.id
+    )
     found = await _kept(frame.request).get(wanted, lambda: _figures(frame, brand, wanted))
     values = {
         **scores_values(found, by),
         "spans": span_choices(frame, chosen),
         "period": chosen.text,
+        "as_of": found.report.as_of,
         "dates": {"start": entered_day(query.get("from")), "end": entered_day(query.get("to"))},
         "kept": [(name, query[name]) for name in ("shop", "by") if name in query],
         "groupings": [
@@ -70,21 +76,21 @@ async def show_scores(frame: ForViewer) -> Response:
             for each, (name, _) in GROUPINGS.items()
         ],
     }
-    return frame.page("admin/scores.html", "scores", values)
+    return frame.page("admin/scores.html", "scores", values, by_shop=True)
 
 
 async def _figures(frame: Frame, brand: Brand, wanted: _Wanted) -> Figures:
-    session, period = frame.session, wanted.period
+    session, period, shop_id = frame.session, wanted.period, wanted.shop_id
     earlier = before(period)
     in_time = By.week if _is_short(period) else By.month
     return Figures(
-        report=await nps_report(session, brand, period, wanted.by),
-        line=await nps_report(session, brand, period, in_time),
+        report=await nps_report(session, brand, period, wanted.by, shop_id),
+        line=await nps_report(session, brand, period, in_time, shop_id),
         in_time=in_time,
-        earlier=counts_of(await nps_report(session, brand, earlier)) if earlier else None,
-        times=await offer_times(session, brand.id, period),
-        lift=await holdout_lift(session, brand.id, period),
-        bands=await band_revenue(session, brand.id, period),
+        earlier=counts_of(await nps_report(session, brand, earlier, None, shop_id)) if earlier else None,
+        times=await offer_times(session, brand.id, period, shop_id),
+        lift=await holdout_lift(session, brand.id, period, shop_id),
+        bands=await band_revenue(session, brand.id, period, shop_id),
     )
 
 

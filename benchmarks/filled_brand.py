@@ -8,10 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from app.base import clock
 from app.base.context import AppContext
 from app.base.tokens import new_slug
 from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
+from app.referrals.figures import note_brand_change, refresh_figures
 
 _NUMBERS = "generate_series(1, CAST(:orders AS int)) AS n"
 _ID = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"
@@ -106,9 +108,15 @@ async def add_planned_surveys(context: AppContext, brand: Brand, shop: Shop, fir
 async def fill(context: AppContext, brand: Brand, shop: Shop, orders: int) -> None:
     """Add `orders` orders with their surveys; every third is open, the others are answered.
 
-    Every fifteenth customer is a referrer with five friends' orders.
+    Every fifteenth customer is a referrer with five friends' orders, which their figures have.
     """
     await _execute(context, _FILL, brand, shop, {"orders": orders})
+    async with context.sessions.begin() as session:
+        await note_brand_change(session, brand.id)
+    left = 1
+    while left:
+        async with context.sessions.begin() as session:
+            left = await refresh_figures(session, brand.id, now=clock.now())
 
 
 async def _execute(

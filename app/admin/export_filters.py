@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from app.admin.codes import CodeFilter, CodeState, code_conditions
 from app.admin.export_lists import EXPORTS
 from app.admin.export_rules import ExportName
 from app.admin.fields import Plain
+from app.admin.ledger import LedgerFilter, ledger_conditions
 from app.admin.redemptions import RedemptionFilter, redemption_conditions
 from app.admin.referrers import ReferrerFilter, default_currency, read_span, referrer_list
 from app.admin.resources import Resource
@@ -33,8 +35,7 @@ from app.brands.programme import Channel
 from app.customers.contact import email_identity
 from app.customers.models import Customer
 from app.insight.periods import read_period
-from app.ledger.models import LedgerEntry
-from app.ledger.rules import LedgerAccount
+from app.ledger.rules import CauseKind, LedgerAccount
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.messaging.templates import find_template
@@ -55,7 +56,7 @@ TAKES: Mapping[ExportName, str] = {
     ExportName.referrers: "shop span currency",
     ExportName.codes: "shop referrer code kind state",
     ExportName.redemptions: "shop from to status reason referrer code",
-    ExportName.ledger: "account redemption",
+    ExportName.ledger: "account currency kind cause redemption referrer from to",
     ExportName.customers: "email",
     ExportName.orders: "shop status customer",
     ExportName.rewards: "status referrer",
@@ -78,6 +79,7 @@ class ExportFilters(BaseModel):
     customer: Plain | None = None
     referrer: Plain | None = None
     redemption: Plain | None = None
+    cause: Plain | None = None
     code: Plain | None = None
     kind: Plain | None = None
     status: Plain | None = None
@@ -170,6 +172,8 @@ async def _conditions(
             shop_id = await find_shop_id(session, brand.id, filters.shop)
             codes = CodeFilter(filters.referrer, filters.code, kind, state, shop_id)
             return code_conditions(brand.id, codes, now=clock.now())
+        case ExportName.ledger:
+            return ledger_conditions(_ledger_filter(filters))
         case ExportName.audit:
             action = _word(AuditAction, filters.action)
             found = [within_period(period), by_actor(filters.actor), by_subject(filters.subject)]
@@ -179,6 +183,25 @@ async def _conditions(
     if filters.shop and what is not ExportName.referrers:
         found.append(Shop.slug == filters.shop)
     return found
+
+
+def _ledger_filter(filters: ExportFilters) -> LedgerFilter:
+    return LedgerFilter(
+        account=_word(LedgerAccount, filters.account),
+        currency=filters.currency,
+        kind=_word(CauseKind, filters.kind),
+        cause=filters.cause or filters.redemption,
+        referrer=filters.referrer,
+        start=_day(filters.start),
+        end=_day(filters.until),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise AppError("bad_period", f"{quoted(text or '')} is no day; write 2026-03-10.") from None
 
 
 def _of_response(filters: ExportFilters) -> list[ColumnElement[bool]]:
@@ -207,9 +230,6 @@ def _of_columns(what: ExportName, filters: ExportFilters) -> list[ColumnElement[
         case ExportName.messages:
             found = _is_id(Message.customer_id, "cus", filters.customer)
             found += _is_template(filters.template) + _is_word(Message.status, MessageStatus, filters.status)
-        case ExportName.ledger:
-            found = _is_id(LedgerEntry.cause_id, "red", filters.redemption)
-            found += _is_word(LedgerEntry.account, LedgerAccount, filters.account)
     return found
 
 

@@ -5,9 +5,11 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from html import unescape
 
 import httpx2
 import pytest
@@ -227,3 +229,34 @@ async def test_the_screen_takes_lists_once_it_is_confirmed_who_takes_them(contex
         asked = await client.get(f"{path}/customers.csv")
         assert asked.status_code == 303
         assert "/confirm?next=%2Fadmin%2Fsettings%2Fexports" in asked.headers["location"]
+
+
+async def test_the_links_of_a_list_take_what_it_shows(context, brand, session, shop):
+    rows = Rows(session, brand, shop)
+    happy = await rows.answer(10)
+    await rows.answer(2, comment="Late")
+    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    await session.commit()
+    lists = {
+        f"/admin/answers?state=all&band=detractor&to={START:%Y-%m-%d}": 1,
+        f"/admin/answers?state=all&to={START - timedelta(days=1):%Y-%m-%d}": 0,
+        "/admin/answers?state=testimonials": None,
+        "/admin/referrers?order=newest&span=2026": 1,
+        "/admin/codes?kind=share": 1,
+        "/admin/codes?state=disabled": 0,
+        f"/admin/orders?status=approved&shop={shop.slug}": 1,
+        "/admin/orders?reason=expired": 0,
+        "/admin/ledger?account=reward_cost&from=2026-03-01": 1,
+        "/admin/settings/audit?action=signed_in": 1,
+    }
+    async with browser_of(dashboard_app(context)) as client:
+        await sign_in_as(client, context, brand)
+        for path, count in lists.items():
+            page = (await client.get(path)).text
+            links = re.findall(r'href="(/admin/settings/exports/[^"]+)" download', page)
+            assert len(links) == (0 if count is None else 2), path
+            for link in links:
+                taken = (await client.get(unescape(link))).text.splitlines()
+                assert len(taken) == count + (2 if ".csv" in link else 1), link
+        await sign_in_as(client, context, brand, Role.viewer)
+        assert "/admin/settings/exports" not in (await client.get("/admin/codes")).text

@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import func, select, text
 
 from app.admin.keys import add_key
+from app.admin.listing import PageRequest, list_page
+from app.admin.referrers import ReferrerFilter, ReferrerOrder, referrer_list
 from app.admin.rules import Role, Scope
-from app.base.actor import cli_actor
-from app.base.ids import public_id
+from app.base.actor import Actor, ActorKind, cli_actor
+from app.base.ids import new_id, public_id
 from app.base.turns import Busy
 from app.insight.invariants import check
 from app.orders.models import Order
@@ -118,6 +120,17 @@ async def test_one_process_at_a_time_computes_a_brands_figures(context, brand, s
         with pytest.raises(Busy):
             await refresh_figures(other, brand.id, now=NOW)
     await session.rollback()
+
+
+async def test_who_sees_some_shops_ranks_their_referrers_alone(context, brand, session, shop):
+    codes, _ = await three_referrers(Rows(session, brand, shop))
+    await refreshed(session, brand)
+    for shops, ids in (({shop.id}, [code.referrer_id for code in codes[:2]]), ({new_id()}, [])):
+        actor = Actor(ActorKind.staff, brand.id, new_id(), shops=frozenset(shops))
+        found = referrer_list(brand, ReferrerFilter("EUR", ReferrerOrder.revenue))
+        wanted = PageRequest(context.tokens, 10, None)
+        page = await list_page(session, wanted, actor, found.resource, found.condition, by=found.by)
+        assert [each.id for each in page.data] == [public_id("ref", each) for each in ids]
 
 
 async def test_a_ranked_list_goes_on_where_a_page_ends(brand, session, shop, api):

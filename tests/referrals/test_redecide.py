@@ -12,6 +12,7 @@ from app.base.context import AppContext
 from app.brands.models import Brand, Shop
 from app.insight.invariants import check
 from app.insight.timeline import timeline
+from app.referrals.figures import refresh_figures
 from app.referrals.models import Code, Redemption, Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
@@ -33,7 +34,13 @@ async def reported(context: AppContext, shop: Shop, *bodies: dict[str, Any]) -> 
 
 
 async def states(context: AppContext, brand: Brand) -> list[tuple[str, str | None]]:
-    """Status and reason of all redemptions; every invariant holds."""
+    """Status and reason of all redemptions; every invariant holds.
+
+    The figures of referrers are computed before, so a change that was not noted breaks theirs.
+    """
+    async with context.sessions.begin() as session:
+        while await refresh_figures(session, brand.id, now=NOW):
+            pass
     async with context.sessions() as session:
         assert await check(session, context.tokens) == []
         found = await session.scalars(

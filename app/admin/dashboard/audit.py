@@ -7,6 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.audit_filters import by_actor, by_subject, within_period
 from app.admin.dashboard.access import ForAdmin, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
+from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page, matches
 from app.admin.rows import AUDIT
 from app.admin.views.audit import ACTION_NAMES, Names, audit_rows
@@ -47,6 +49,9 @@ async def show_audit(frame: ForAdmin) -> Response:
     keys = await key_names(frame.session, frame.brand.id)
     names = Names(staff, keys, {public_id("shp", shop.id): shop.name for shop in frame.shops})
     values = {
+        "exports": links_of(
+            frame, ExportName.audit, ("action", "actor", "subject", "from", "to"), by_shop=False
+        ),
         "rows": audit_rows(found.data, names),
         "older": frame.here(cursor=found.next_cursor) if found.next_cursor else "",
         "actors": [*staff.items(), *((key, names.actor(key)) for key in keys), ("cli", names.actor("cli"))],

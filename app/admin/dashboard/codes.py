@@ -17,11 +17,11 @@ from app.admin.codes import (
 from app.admin.dashboard.access import ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, get_row, list_page
 from app.admin.rows import CODES, MESSAGES
 from app.admin.views import codes as view
-from app.admin.views.exports import export_links
 from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, translate
@@ -55,12 +55,7 @@ async def show_codes(frame: ForViewer) -> Response:
     chips = _chips(frame, wanted)
     values = {
         "rows": view.code_rows(found.data),
-        "exports": export_links(
-            ExportName.codes,
-            frame.staff.role,
-            {name: query.get(name) for name in ("shop", "state", *_FILTERS)},
-            all_shops=frame.staff.shops is None,
-        ),
+        "exports": links_of(frame, ExportName.codes, ("state", *_FILTERS)),
         "older": frame.here(cursor=found.next_cursor) if found.next_cursor else "",
         "tabs": [
             {

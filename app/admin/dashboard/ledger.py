@@ -7,6 +7,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
+from app.admin.export_rules import ExportName
 from app.admin.ledger import LedgerFilter, ledger_conditions, ledger_totals, refuse_limited, transaction_of
 from app.admin.listing import PageRequest, list_page
 from app.admin.rows import LEDGER
@@ -39,6 +41,7 @@ async def show_ledger(frame: ForViewer) -> Response:
     used = {each.currency for each in totals.accounts}
     values = {
         "rows": view.entry_rows(found.data),
+        "exports": links_of(frame, ExportName.ledger, _FILTERS, by_shop=False),
         "older": frame.here(cursor=found.next_cursor) if found.next_cursor else "",
         "totals": totals,
         "lines": view.total_lines(totals),

@@ -7,8 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.dashboard.access import ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
 from app.admin.dashboard.menu import Badge
 from app.admin.dashboard.order_filters import FILTERS, bulk_links, chips, texts_of
+from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
 from app.admin.redemptions import (
     RedemptionDetail,
@@ -64,6 +66,7 @@ async def show_orders(frame: ForViewer) -> Response:
         "chips": in_force,
         "clear": frame.here(**dict.fromkeys(FILTERS)),
         "everything": frame.url(PATH),
+        "exports": links_of(frame, ExportName.redemptions, ("status", *FILTERS)),
         "bulk": bulk_links(frame) if found.data else [],
         "empty_text": translate(SOURCE, text),
     }

@@ -6,11 +6,11 @@ from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
 from app.admin.referrers import ReferrerFilter, ReferrerOrder, default_currency, read_span, referrer_list
 from app.admin.views import referrers as view
-from app.admin.views.exports import export_links
 from app.base import clock
 from app.base.errors import AppError
 from app.base.i18n import SOURCE, translate
@@ -37,15 +37,8 @@ async def show_people(frame: ForViewer) -> Response:
     today = clock.now().astimezone(frame.zone).date()
     is_newest = wanted.order is ReferrerOrder.newest
     values = {
-        "exports": export_links(
-            ExportName.referrers,
-            frame.staff.role,
-            {
-                "shop": None if frame.shop is None else frame.shop.slug,
-                "span": wanted.span,
-                "currency": wanted.currency,
-            },
-            all_shops=frame.staff.shops is None,
+        "exports": links_of(
+            frame, ExportName.referrers, (), {"span": wanted.span, "currency": wanted.currency}
         ),
         "rows": view.referrer_rows(found.data, frame.context.settings.public_url),
         "more": frame.here(cursor=found.next_cursor) if found.next_cursor else "",

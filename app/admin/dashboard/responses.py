@@ -9,7 +9,9 @@ from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
 from app.admin.dashboard.answer_filters import ALL, SUSPECTS, TESTIMONIALS, Filters, chips, read_filters
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
 from app.admin.dashboard.menu import Badge
+from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
 from app.admin.response_work import change_answer, note_answer, show_answer
 from app.admin.rows import ORDERS, RESPONSES
@@ -18,6 +20,7 @@ from app.admin.texts import moment_text
 from app.admin.views import responses as view
 from app.admin.views.audit import Names
 from app.admin.views.names import key_names, staff_names
+from app.admin.views.period import day_after
 from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, translate
@@ -90,6 +93,7 @@ async def _list_values(
             }
             for value, name in every.items()
         ],
+        "exports": _exports(frame, filters),
         "fills": translate(SOURCE, view.FILLS.get(filters.state, view.FILLED_BY_MARKS)),
         "opens_passives": frame.brand.opens_passives,
         "filters": filters.entered,
@@ -106,6 +110,20 @@ async def _list_values(
         "chips": chips(frame, filters, names.actor),
         "clear": frame.url(PATH, state=filters.state),
     }
+
+
+def _exports(frame: Frame, filters: Filters) -> list[tuple[str, str]]:
+    """The list as files; none of the answers that machines may have given, and of testimonials."""
+    if filters.state not in {ALL, *WorkState}:
+        return []
+    chosen = {name: value or None for name, value in filters.entered.items()}
+    chosen |= {
+        "state": None if filters.state == ALL else filters.state,
+        "commented": "true" if chosen["commented"] else None,
+        # The page names the last day, an export the day after.
+        "to": day_after(chosen["to"]),
+    }
+    return links_of(frame, ExportName.responses, (), chosen)
 
 
 def _item(frame: Frame, row: ResponseRow, chosen: str) -> view.Item:

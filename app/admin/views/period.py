@@ -50,7 +50,7 @@ def chosen_period(
     """
     if start or end:
         try:
-            period = read_period(start, _day_after(end), zone)
+            period = read_period(start, day_after(end), zone)
         except AppError:
             return None
         return Chosen("", period, _text(period, zone))
@@ -59,7 +59,7 @@ def chosen_period(
     return Chosen(known, period, _text(period, zone))
 
 
-def _day_after(end: str | None) -> str | None:
+def day_after(end: str | None) -> str | None:
     """A date as the end that is excluded; anything else is left to its reader."""
     try:
         return (date.fromisoformat(end or "") + timedelta(days=1)).isoformat()

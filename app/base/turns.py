@@ -57,6 +57,11 @@ BUSY_TIMEOUT_SECONDS = 60.0
 """How long `sweep_once` waits for another process; a frozen one loses its locks after 30 s."""
 
 
+MANY = 100
+"""Rows of a batch after which a lasting sweep `by_brand` is searched at once: it may have more.
+After fewer it is not, since a wake-up names each brand that gets something due."""
+
+
 class Turns:
     """Gives the brands of one sweep their turns, a few side by side.
 
@@ -186,7 +191,8 @@ class Turns:
             self._busy_since.pop(brand_id, None)
             if task.result():
                 self.moved += task.result()
-                self.asked.set()
+                if not (self._lasting and self._sweep.by_brand and task.result() < MANY):
+                    self.asked.set()
         elif isinstance(error, Busy) and self._waits_for(brand_id):
             self._leave_out(brand_id, BUSY_SECONDS)
         elif not isinstance(error, Exception):

@@ -215,3 +215,27 @@ async def test_a_brand_named_while_as_many_batches_run_as_may_has_its_turn_after
     await until(lambda: work.done[1] == 2)
     made.stop()
     await running
+
+
+async def test_a_sweep_woken_by_brand_is_not_searched_after_each_batch_but_after_a_large_one():
+    searches, moved = 0, iter([1, turns.MANY])
+
+    async def brands(_now: datetime) -> list[int]:
+        nonlocal searches
+        searches += 1
+        return []
+
+    async def work(_brand: int, _now: datetime) -> int:
+        return next(moved)
+
+    made = Turns(Sweep("room", brands, work, by_brand=True), lambda: NOW, lasting=True)
+    running = asyncio.create_task(made.run())
+    await until(lambda: searches == 1)
+    made.ask_for(1)
+    await until(lambda: made.moved == 1)
+    await asyncio.sleep(0.01)
+    assert searches == 1
+    made.ask_for(1)
+    await until(lambda: searches == 2)
+    made.stop()
+    await running

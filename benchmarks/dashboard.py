@@ -29,7 +29,7 @@ from app.base import clock
 from app.base.actor import cli_actor
 from app.base.config import LogFormat, load_settings
 from app.base.context import AppContext
-from app.base.db import make_engine, make_sessions
+from app.base.db import COMMAND, make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
 from app.base.log import configure_logs
 from app.base.schema import migrate
@@ -69,7 +69,7 @@ async def fill(home: Path, orders: int) -> tuple[AppContext, Brand]:
     """A context with a brand of so many orders."""
     url = start_embedded(home)
     await migrate(url)
-    engine = make_engine(url, pool_size=4)
+    engine = make_engine(url, pool_size=4, limits=COMMAND)
     settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
     context = AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
     async with context.sessions.begin() as session:

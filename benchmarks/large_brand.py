@@ -146,7 +146,6 @@ async def fill_large(context: AppContext, brand: Brand, shops: Sequence[Shop], o
             "terms": in_force.terms_id,
             "slug": new_slug(brand.id)[:-8],
         }
-        await session.execute(text("SET LOCAL statement_timeout = 0"))
         for statement in _FILL:
             names = text(statement).compile().params
             await session.execute(text(statement), {name: given[name] for name in names})

@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from app.insight.periods import Period, within
+from app.base.ids import id_at
+from app.insight.periods import Period
 from app.insight.roll_rules import FOREVER
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(days=1)
+"""More than the clocks differ of which one made a row's id and the other its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Which rows a figure counts, and whether it does so day by day.
 
-    By day, the figure is what is known of each day whatever comes after; otherwise what the period
+    By day, the figure is what is known of each day whatever comes after; otherwise what one period
     by itself shows: of each person the latest response in it.
     """
 
-    period: Period
+    periods: tuple[Period, ...]
     by_day: bool = False
     with_unsurveyed: bool = False
     """Whether referrers who came by no response are counted, at `NO_DAY`."""
@@ -26,11 +29,39 @@ class Slice:
     @classmethod
     def no_day(cls) -> "Slice":
         """What counts at `NO_DAY`."""
-        return cls(Period(_EPOCH, _EPOCH), by_day=True, with_unsurveyed=True)
+        return cls((Period(_EPOCH, _EPOCH),), by_day=True, with_unsurveyed=True)
 
     def within(self, column: str) -> str:
-        """The SQL condition that a time lies in the slice; it binds as `periods.within`."""
-        return within(column, self.period)
+        """The SQL condition that a time lies in the slice."""
+        return self._any(column, "start", "end")
+
+    def id_within(self, column: str) -> str:
+        """A wider condition on a row's id, so that its index narrows a search.
+
+        An id begins with the time it was made (UUIDv7); `within` on the row's time decides exactly.
+        """
+        return self._any(column, "first", "last")
+
+    def _any(self, column: str, start: str, end: str) -> str:
+        parts = []
+        for number, period in enumerate(self.periods):
+            sides = [f"{column} >= :{start}{number}"] * (period.start is not None)
+            sides += [f"{column} < :{end}{number}"] * (period.end is not None)
+            parts.append(" AND ".join(sides) or "true")
+        return f"({' OR '.join(parts)})"
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What `within` and `id_within` bind."""
+        values: dict[str, object] = {}
+        for number, period in enumerate(self.periods):
+            if period.start is not None:
+                values[f"start{number}"] = period.start
+                values[f"first{number}"] = id_at(period.start - _CLOCKS_DIFFER)
+            if period.end is not None:
+                values[f"end{number}"] = period.end
+                values[f"last{number}"] = id_at(period.end + _CLOCKS_DIFFER)
+        return values
 
     def day(self, column: str) -> str:
         """The SQL of a time's day in the zone `:zone`; null where nothing is counted by day."""
@@ -41,9 +72,8 @@ class Slice:
 class Figure:
     """Numbers that are added up over days and shops.
 
-    `query` returns the SQL of rows `shop_id day until key` and `columns`; it binds `brand`, what
-    `periods.binds` and `periods.id_binds` return, and `zone`. Each column is a bigint. It is
-    grouped by the first four.
+    `query` returns the SQL of rows `shop_id day until key` and `columns`; it binds `brand`, `zone`
+    and the slice's values. Each column is a bigint. It is grouped by the first four.
     """
 
     name: str

@@ -14,7 +14,7 @@ from app.brands.rules import zone_or
 from app.insight import activity_figures, funnel_figures, message_figures, response_figures
 from app.insight.figure_types import Figure, Slice
 from app.insight.models import Rollup
-from app.insight.periods import Period, binds, id_binds, midnight
+from app.insight.periods import Period, midnight
 from app.insight.roll_rules import FOREVER, NO_DAY, VERSION
 
 FIGURES: tuple[Figure, ...] = (
@@ -106,12 +106,12 @@ async def _from_rows(
     session: AsyncSession, brand: Brand, figure: Figure, period: Period, by: str, shop_id: UUID | None
 ) -> list[Counted]:
     sums = ", ".join(f"sum(found.{name})::bigint AS {name}" for name in figure.columns)
-    slice_ = Slice(period, with_unsurveyed=period == Period())
+    slice_ = Slice((period,), with_unsurveyed=period == Period())
     query = f"""
         SELECT found.{by}, {sums} FROM ({figure.query(slice_)}) AS found
         {"" if shop_id is None else "WHERE found.shop_id = :shop"} GROUP BY 1
     """
-    values = {**query_values(brand.id, period, brand.time_zone), "shop": shop_id}
+    values = {**query_values(brand.id, slice_, brand.time_zone), "shop": shop_id}
     return [dict(row) for row in (await session.execute(text(query), values)).mappings()]
 
 
@@ -166,9 +166,9 @@ async def _from_rollups(
     return [of_figure[figure.name] for figure in figures]
 
 
-def query_values(brand_id: int, period: Period, zone: str) -> dict[str, Any]:
+def query_values(brand_id: int, slice_: Slice, zone: str) -> dict[str, Any]:
     """What a figure's query binds."""
-    return {**binds(brand_id, period), **id_binds(period), "zone": zone_or(zone, "UTC").key}
+    return {"brand": brand_id, "zone": zone_or(zone, "UTC").key, **slice_.values}
 
 
 def whole_days(period: Period, zone: str) -> Days | None:

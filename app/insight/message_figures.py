@@ -4,7 +4,6 @@ Both are dated by the time that the message's row was created, as responses are 
 """
 
 from app.insight.figure_types import UNTIL_FOREVER, Figure, Slice
-from app.insight.periods import id_within
 
 _REPORTED = "messages.status IN ('delivered', 'bounced', 'complained')"
 """Whether a message's status is one that its provider reported."""
@@ -22,7 +21,7 @@ def _surveys(slice_: Slice) -> str:
         FROM messages LEFT JOIN responses ON responses.brand_id = :brand
             AND responses.survey_id = messages.subject_id
         WHERE messages.brand_id = :brand AND messages.template = 'survey' AND NOT messages.trial
-            AND {slice_.within("messages.created_at")} AND {id_within("messages.id", slice_.period)}
+            AND {slice_.within("messages.created_at")} AND {slice_.id_within("messages.id")}
         GROUP BY 1, 2, 3, 4
     """
 
@@ -41,7 +40,7 @@ def _offers(slice_: Slice) -> str:
                 ) AS is_first
             FROM messages
             WHERE messages.brand_id = :brand AND messages.template = 'offer' AND NOT messages.trial
-                AND {slice_.within("messages.created_at")} AND {id_within("messages.id", slice_.period)}
+                AND {slice_.within("messages.created_at")} AND {slice_.id_within("messages.id")}
         )
         SELECT messages.shop_id, {slice_.day("messages.created_at")} AS day, {UNTIL_FOREVER} AS until,
             messages.channel AS key,

@@ -60,20 +60,12 @@ def within(column: str, period: Period) -> str:
     return " AND ".join(sides) or "true"
 
 
-def id_within(column: str, period: Period) -> str:
-    """A wider condition on a row's id, so that its index narrows a search.
-
-    An id begins with the time it was made (UUIDv7). A day is added on either side, which is more
-    than clocks differ; `within` on the row's own time decides exactly. Binds `first` and `last`.
-    """
-    sides = [f"{column} >= :first"] * (period.start is not None) + [f"{column} < :last"] * (
-        period.end is not None
-    )
-    return " AND ".join(sides) or "true"
-
-
 def id_binds(period: Period) -> dict[str, UUID]:
-    """The values that `id_within` binds."""
+    """Ids between which the rows of a period lie: `first` (included) and `last` (excluded).
+
+    An id begins with the time it was made (UUIDv7), so its index narrows a search. A day is added
+    on either side, which is more than clocks differ; the row's own time decides exactly.
+    """
     ids = {}
     if period.start is not None:
         ids["first"] = id_at(period.start - timedelta(days=1))

@@ -90,29 +90,19 @@ _GROUPS: dict[By, _Group] = {
 
 
 def _query(group: _Group, slice_: Slice) -> str:
-    is_bounded = not slice_.by_day and slice_.period.end is not None
     is_same_bucket = (
         "true"
         if group.bucket is None
-        else f"{group.bucket('next.answered_at')} = {group.bucket('responses.answered_at')}"
+        else f"{group.bucket('responses.later_at')} = {group.bucket('responses.answered_at')}"
     )
     until = f"coalesce({slice_.day('latest.next_at')}, {UNTIL_FOREVER})" if slice_.by_day else UNTIL_FOREVER
     return f"""
         WITH latest AS (
             SELECT responses.id, responses.survey_id, responses.order_id, responses.customer_id,
                 responses.channel, responses.score, responses.answered_at, surveys.shop_id,
-                surveys.triggered_at, CASE WHEN {is_same_bucket} THEN next.answered_at END AS next_at
-            FROM responses JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
-            LEFT JOIN LATERAL (
-                SELECT later.answered_at FROM responses AS later
-                WHERE later.brand_id = :brand AND later.customer_id = responses.customer_id
-                    AND {COUNTS.format("later")}
-                    AND (later.answered_at, later.id) > (responses.answered_at, responses.id)
-                    {"AND later.answered_at < :end" if is_bounded else ""}
-                ORDER BY later.answered_at, later.id LIMIT 1
-            ) AS next ON true
-            WHERE responses.brand_id = :brand AND {COUNTS.format("responses")}
-                AND {slice_.within("responses.answered_at")}
+                surveys.triggered_at, CASE WHEN {is_same_bucket} THEN responses.later_at END AS next_at
+            FROM ({_with_later(slice_)}) AS responses
+            JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
         )
         SELECT latest.shop_id, {slice_.day("latest.answered_at")} AS day, {until} AS until,
             coalesce({group.key}, '') AS key,
@@ -122,6 +112,34 @@ def _query(group: _Group, slice_: Slice) -> str:
         FROM latest {group.joins}
         {"" if slice_.by_day else "WHERE latest.next_at IS NULL"}
         GROUP BY 1, 2, 3, 4
+    """
+
+
+def _with_later(slice_: Slice) -> str:
+    """The responses of the slice with `later_at`, the time of the person's next one.
+
+    By day that is any later one, looked up for each; otherwise the next one in the period itself.
+    """
+    columns = """responses.id, responses.survey_id, responses.order_id, responses.customer_id,
+        responses.channel, responses.score, responses.answered_at"""
+    chosen = f"""responses.brand_id = :brand AND {COUNTS.format("responses")}
+        AND {slice_.within("responses.answered_at")}"""
+    if not slice_.by_day:
+        return f"""
+            SELECT {columns}, lead(responses.answered_at) OVER (
+                PARTITION BY responses.customer_id ORDER BY responses.answered_at, responses.id) AS later_at
+            FROM responses WHERE {chosen}
+        """
+    return f"""
+        SELECT {columns}, next.answered_at AS later_at FROM responses
+        LEFT JOIN LATERAL (
+            SELECT later.answered_at FROM responses AS later
+            WHERE later.brand_id = :brand AND later.customer_id = responses.customer_id
+                AND {COUNTS.format("later")}
+                AND (later.answered_at, later.id) > (responses.answered_at, responses.id)
+            ORDER BY later.answered_at, later.id LIMIT 1
+        ) AS next ON true
+        WHERE {chosen}
     """
 
 

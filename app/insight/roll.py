@@ -30,6 +30,8 @@ from app.insight.roll_rules import (
     SLICE_DAYS,
     VERSION,
     DayRange,
+    days_in,
+    last_of,
     months_of,
     pause_after,
     ranges_of,
@@ -176,28 +178,34 @@ async def _take_days(session: AsyncSession, brand_id: int) -> Sequence[date]:
 async def compute_days(session: AsyncSession, brand_id: int, zone: str, days: Sequence[date]) -> None:
     """Compute these days from the rows, and their months from the days."""
     ranges = ranges_of(days)
-    for each in ranges:
-        await _replace(session, brand_id, zone, each, slice_of(each, zone))
+    if ranges:
+        await _replace(session, brand_id, zone, days_in(ranges), slice_of(ranges, zone))
     if NO_DAY in days:
-        await _replace(session, brand_id, zone, DayRange(NO_DAY, NO_DAY), Slice.no_day())
-    months = months_of(ranges)
-    if months:
-        end = months[-1] + timedelta(days=31)
-        values = {"brand": brand_id, "months": months, "first": months[0], "last": end}
-        await session.execute(_DELETE_MONTHS, values)
-        await session.execute(_ADD_MONTHS, values)
+        await _replace(session, brand_id, zone, [NO_DAY], Slice.no_day())
+    for month in months_of(ranges):
+        values = {"brand": brand_id, "month": month, "last": last_of(month)}
+        await session.execute(_DELETE_MONTH, values)
+        await session.execute(_ADD_MONTH, values)
 
 
-def slice_of(days: DayRange, zone: str) -> Slice:
-    """The rows of these days in the zone."""
+def slice_of(ranges: Sequence[DayRange], zone: str) -> Slice:
+    """The rows of these days in the zone.
+
+    The number of periods is a power of two, the last one repeated, so that statements are few.
+    """
     known = zone_or(zone, "UTC").key
-    end = days.last + timedelta(days=1)
-    return Slice(Period(midnight(days.first, known), midnight(end, known)), by_day=True)
+    periods = [
+        Period(midnight(each.first, known), midnight(each.last + timedelta(days=1), known)) for each in ranges
+    ]
+    count = 1 << (len(periods) - 1).bit_length()
+    return Slice((*periods, *[periods[-1]] * (count - len(periods))), by_day=True)
 
 
-async def _replace(session: AsyncSession, brand_id: int, zone: str, days: DayRange, slice_: Slice) -> None:
-    await session.execute(_DELETE_DAYS, {"brand": brand_id, "first": days.first, "last": days.last})
-    values = query_values(brand_id, slice_.period, zone)
+async def _replace(
+    session: AsyncSession, brand_id: int, zone: str, days: Sequence[date], slice_: Slice
+) -> None:
+    await session.execute(_DELETE_DAYS, {"brand": brand_id, "days": days})
+    values = query_values(brand_id, slice_, zone)
     for figure in FIGURES:
         await session.execute(
             text(f"""
@@ -212,11 +220,11 @@ async def _replace(session: AsyncSession, brand_id: int, zone: str, days: DayRan
 
 _DELETE_DAYS = text("""
     DELETE FROM daily_figures WHERE brand_id = :brand AND figure = ANY(CAST(:figures AS text[]))
-        AND span = 'day' AND day BETWEEN :first AND :last
+        AND span = 'day' AND day = ANY(CAST(:days AS date[]))
 """).bindparams(figures=[figure.name for figure in FIGURES])
-_DELETE_MONTHS = text("""
+_DELETE_MONTH = text("""
     DELETE FROM daily_figures WHERE brand_id = :brand AND figure = ANY(CAST(:figures AS text[]))
-        AND span = 'month' AND day = ANY(CAST(:months AS date[]))
+        AND span = 'month' AND day = :month
 """).bindparams(figures=[figure.name for figure in FIGURES])
 _PLACES = range(1, max(len(figure.columns) for figure in FIGURES) + 1)
 MONTH_SUMS = f"""
@@ -226,10 +234,9 @@ MONTH_SUMS = f"""
     GROUP BY 1, 2, 3, 4, 5
 """
 """The SQL of what months are, from their days; `{}` is a further condition on the days."""
-_OF_MONTHS = """AND figure = ANY(CAST(:figures AS text[])) AND day BETWEEN :first AND :last
-    AND date_trunc('month', day)::date = ANY(CAST(:months AS date[]))"""
-_ADD_MONTHS = text(f"""
+_OF_MONTH = "AND figure = ANY(CAST(:figures AS text[])) AND day BETWEEN :month AND :last"
+_ADD_MONTH = text(f"""
     INSERT INTO daily_figures (brand_id, figure, span, day, until, shop_id, key, counts)
     SELECT :brand, figure, 'month', day, until, shop_id, key, counts
-    FROM ({MONTH_SUMS.format(_OF_MONTHS)}) AS sums
+    FROM ({MONTH_SUMS.format(_OF_MONTH)}) AS sums
 """).bindparams(figures=[figure.name for figure in FIGURES], no_day=NO_DAY)

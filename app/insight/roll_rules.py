@@ -11,7 +11,7 @@ FOREVER = date(9000, 1, 1)
 """The `until` of what no later row can take out of a period.
 
 Neither is the calendar's first or last day, which the driver takes for infinity."""
-ROLLED_FROM = 20_000
+ROLLED_FROM = 10_000
 """Brands of more orders than these have roll-ups; those of fewer are counted from their rows."""
 VERSION = 1
 """Raised where a figure is added or counts something else: then all days are computed anew."""
@@ -19,8 +19,8 @@ SLICE_DAYS = 31
 """Days computed in one transaction."""
 _GAP = timedelta(days=3)
 """Days so near to each other are computed by one query, and those between them with them."""
-_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(minutes=15)
-_TIMES = 60
+_SHORTEST, _LONGEST = timedelta(minutes=2), timedelta(minutes=15)
+_TIMES = 100
 """The pause after a round is this many times as long as the round took."""
 LOOKED_AT_AGAIN = timedelta(minutes=10)
 """How long a brand without roll-ups is left alone."""
@@ -50,6 +50,20 @@ def ranges_of(days: Collection[date]) -> list[DayRange]:
         else:
             ranges.append(DayRange(day, day))
     return ranges
+
+
+def days_in(ranges: Sequence[DayRange]) -> list[date]:
+    """Every day of these ranges."""
+    return [
+        each.first + timedelta(days=number)
+        for each in ranges
+        for number in range((each.last - each.first).days + 1)
+    ]
+
+
+def last_of(month: date) -> date:
+    """The last day of the month that begins on this day."""
+    return (month + timedelta(days=32)).replace(day=1) - timedelta(days=1)
 
 
 def months_of(ranges: Sequence[DayRange]) -> list[date]:

@@ -38,7 +38,7 @@ async def _find_days(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRo
     for brand_id, time_zone in found.all():
         zone = zone_or(time_zone, "UTC").key
         for day in await _sample(session, brand_id, zone):
-            slice_ = Slice.no_day() if day == NO_DAY else slice_of(DayRange(day, day), zone)
+            slice_ = Slice.no_day() if day == NO_DAY else slice_of([DayRange(day, day)], zone)
             for figure in FIGURES:
                 stored = await _stored(session, brand_id, figure, day)
                 if stored != await _computed(session, brand_id, zone, figure, slice_):
@@ -86,7 +86,7 @@ async def _stored(session: AsyncSession, brand_id: int, figure: Figure, day: dat
 async def _computed(
     session: AsyncSession, brand_id: int, zone: str, figure: Figure, slice_: Slice
 ) -> set[_Counted]:
-    found = await session.execute(text(figure.query(slice_)), query_values(brand_id, slice_.period, zone))
+    found = await session.execute(text(figure.query(slice_)), query_values(brand_id, slice_, zone))
     return {_counted(row, figure) for row in found}
 
 

@@ -75,7 +75,7 @@ class ScoreGroup(Score):
 AS_OF: datetime | None = Field(
     default=None,
     description="What was known by then is counted; null: everything is. A brand of more than"
-    " 20,000 orders is counted by day, for periods of whole days.",
+    " 10,000 orders is counted by day, for periods of whole days.",
 )
 
 

@@ -70,8 +70,8 @@ def test_days_near_to_each_other_are_one_range_and_name_all_their_months():
 
 
 def test_the_pause_follows_from_how_long_a_round_took():
-    assert pause_after(0.1) == timedelta(minutes=1)
-    assert pause_after(5) == timedelta(minutes=5)
+    assert pause_after(0.1) == timedelta(minutes=2)
+    assert pause_after(3) == timedelta(minutes=5)
     assert pause_after(500) == timedelta(minutes=15)
 
 

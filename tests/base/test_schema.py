@@ -164,6 +164,23 @@ async def test_a_table_that_stays_locked_is_one_sentence(context, monkeypatch):
         assert raised.value.code == "locked"
 
 
+async def test_an_index_is_built_while_another_process_waits_to_migrate(context):
+    """A statement that waited for the migration's lock would be waited for itself, for ever."""
+    async with context.engine.connect() as guard:
+        await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": schema.MIGRATION_LOCK})
+        await guard.commit()
+        waiting = asyncio.create_task(schema.migrate(context.database_url))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        async with context.engine.connect() as building:
+            await building.execution_options(isolation_level="AUTOCOMMIT")
+            build = building.execute(text("CREATE INDEX CONCURRENTLY later ON deliveries (status)"))
+            await asyncio.wait_for(build, 10)
+        assert not waiting.done()
+        await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": schema.MIGRATION_LOCK})
+    await asyncio.wait_for(waiting, 10)
+
+
 def unique_keys(table: Table) -> list[tuple[str, ...]]:
     keys = [tuple(column.name for column in table.primary_key)]
     constraints = [each for each in table.constraints if isinstance(each, UniqueConstraint)]

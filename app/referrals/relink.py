@@ -24,6 +24,7 @@ from app.referrals.candidates import (
     RedemptionDecision,
     counts_at,
 )
+from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_order
 from app.referrals.gather import gather
 from app.referrals.models import Code, Redemption, Reward
@@ -96,6 +97,8 @@ async def relink_order(
         redemption_id = present.id
         await _move(session, brand, context, candidate, code, present, now=now)
     await reverse_orders(session, brand, [asked.order_id], now=now)
+    # The other one is noted with the order's facts.
+    await note_changes(session, brand.id, [] if previous is None else [previous])
     await due.wake(session, "referrals")
     changes: dict[str, tuple[object, object]] = {
         "referrer": (previous and public_id("ref", previous), public_id("ref", code.referrer_id)),

@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 from app.base.actor import cli_actor
 from app.base.audit import AuditEntry
 from app.base.errors import AppError
+from app.brands.models import Brand
 from app.insight.invariants import check
 from app.referrals.decide import undo_redemption
+from app.referrals.figures import refresh_figures
 from app.referrals.models import Code, Redemption
 from app.referrals.relink import Relink, relink_order
 from app.referrals.rules import RedemptionStatus, RewardStatus
@@ -41,6 +43,11 @@ async def refusal(context, brand, order_id, code):
 
 
 async def sound(context):
+    """What is violated, once the figures of those who were noted are computed."""
+    async with context.sessions.begin() as session:
+        for brand_id in await session.scalars(select(Brand.id)):
+            while await refresh_figures(session, brand_id, now=NOW):
+                pass
     async with context.sessions() as session:
         return [each for each in await check(session, context.tokens) if each.name != "order_has_survey"]
 
@@ -90,6 +97,7 @@ async def test_a_wrong_code_is_changed_and_what_the_friend_got_off_stays(context
         await session.execute(update(Code).where(Code.id == wrong.id).values(minimum_subtotal=100))
     refused = await friend_orders(context, brand, shop, wrong.code)
     assert (pending.status, refused.status) == (RedemptionStatus.pending, RedemptionStatus.refused)
+    assert await sound(context) == [], "their figures are computed, so those of a change must be noted"
     for each in (pending, refused):
         await relink(context, brand, each.order_id, right)
         found = await redemption_of(context, brand, each.order_id)

@@ -12,6 +12,7 @@ from app.insight.activity import Activity, activity
 from app.insight.figures import rolled_as_of
 from app.insight.funnel import Funnel, funnel
 from app.insight.nps import Change, Counts, change
+from app.insight.offer_times import offer_times
 from app.insight.periods import Period, before, binds, within
 from app.insight.reasons import Reason, reasons
 from app.insight.scores import By, Group, Rate, count_bands, count_groups, response_rate
@@ -19,8 +20,6 @@ from app.surveys.models import COUNTS
 
 LATEST = 20
 """Number of the latest responses."""
-LATEST_PROMOTERS = 1_000
-"""Of more promoters than these the latest show how long an offer takes."""
 _LONG_DAYS = 400
 """From this length on the chart has a point a month, not a week."""
 
@@ -61,7 +60,7 @@ class Overview:
     activity_before: Activity | None
     answer_to_offer: float | None
     """Seconds within which 95 % of the period's promoters had their offer handed to a provider, the
-    latest `LATEST_PROMOTERS` of them."""
+    latest `offer_times.MOST` of them."""
     latest: list[LatestResponse]
     reasons: list[Reason]
     """Why the period's detractors said so."""
@@ -92,7 +91,7 @@ async def overview(
         funnel=await funnel(session, brand, period, shop_id),
         activity=await activity(session, brand, period, shop_id),
         activity_before=await activity(session, brand, earlier, shop_id) if earlier else None,
-        answer_to_offer=await _answer_to_offer(session, brand.id, period, shop_id),
+        answer_to_offer=(await offer_times(session, brand.id, period, shop_id)).p95,
         latest=await _latest(session, brand.id, period, shop_id),
         reasons=await reasons(session, brand.id, period, shop_id),
         as_of=await rolled_as_of(session, brand, period),
@@ -101,39 +100,6 @@ async def overview(
 
 def _is_short(period: Period) -> bool:
     return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
-
-
-async def _answer_to_offer(
-    session: AsyncSession, brand_id: int, period: Period, shop_id: UUID | None
-) -> float | None:
-    """Seconds between the rows of the response and of the attempt that carried the offer.
-
-    Both rows have the database's own time.
-    """
-    seconds = await session.scalar(
-        text(f"""
-            WITH promoters AS (
-                SELECT responses.created_at, referrers.customer_id FROM responses
-                JOIN referrers ON referrers.brand_id = :brand
-                    AND referrers.survey_id = responses.survey_id
-                {_of_shop(shop_id)}
-                WHERE responses.brand_id = :brand AND NOT responses.trial
-                    AND {within("responses.answered_at", period)}
-                ORDER BY responses.answered_at DESC LIMIT {LATEST_PROMOTERS}
-            )
-            SELECT percentile_cont(0.95) WITHIN GROUP
-                (ORDER BY extract(epoch FROM first_offer.at - promoters.created_at))
-            FROM promoters JOIN LATERAL (
-                SELECT min(attempts.created_at) AS at FROM messages
-                JOIN attempts ON attempts.brand_id = :brand
-                    AND attempts.message_id = messages.id AND attempts.status = 'accepted'
-                WHERE messages.brand_id = :brand
-                    AND messages.customer_id = promoters.customer_id AND messages.template = 'offer'
-            ) AS first_offer ON first_offer.at >= promoters.created_at
-        """),
-        {**binds(brand_id, period), "shop": shop_id},
-    )
-    return None if seconds is None else float(seconds)
 
 
 async def _latest(

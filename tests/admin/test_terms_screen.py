@@ -16,6 +16,7 @@ from app.admin.views.term_fields import FIELDS, SWITCHES
 from app.admin.views.term_form import BadTerms, TermsForm
 from app.base import clock
 from app.base.actor import cli_actor
+from app.brands.add import patch_programme
 from app.brands.find import load_brand, load_programme
 from app.brands.patch_rules import patch_between, patched
 from app.brands.programme import Discount, Programme
@@ -169,8 +170,13 @@ async def test_a_switch_is_changed_after_a_question(context, brand, shop, sessio
     assert "Nobody gets a code." in (await client.get(TERMS)).text
     again = await client.post(f"{TERMS}/switches/offers_enabled", data=sent | {"to": "on"})
     assert again.headers["location"].endswith("offers_enabled"), "the version is another one"
+    dates = {"starts_at": "2090-05-01T00:00:00+02:00"}
+    await patch_programme(session, brand.id, dates, actor=cli_actor(brand.id))
+    await session.commit()
     await sign_in_as(client, context, brand, Role.viewer)
-    assert '<fieldset class="form" disabled>' in (await client.get(TERMS)).text
+    shown = (await client.get(TERMS)).text
+    assert '<fieldset class="form" disabled>' in shown
+    assert "The programme starts on 1 May 2090, 00:00" in shown
 
 
 async def test_the_api_previews_terms_with_orders_that_came(context, brand, shop, session):

@@ -148,6 +148,7 @@ async def _terms_page(
     values = {
         "version": present.version,
         "since": await _since(frame, present.version),
+        "closed": _why_closed(frame, present.programme),
         "groups": groups,
         "errors": {**{place: text for place, text in errors.items() if place == "terms"}, **named},
         "changes": changes,
@@ -174,6 +175,24 @@ def _shown_pages(frame: Frame, present: Programme, after: Programme) -> list[tup
         (translate(SOURCE, "The friend’s page"), frame.url("/admin/programme/look/frame/friend", **draft)),
         (translate(SOURCE, "The offer’s mail"), frame.url("/admin/programme/look/frame/mail", **draft)),
     ]
+
+
+def _why_closed(frame: Frame, programme: Programme) -> str:
+    """Why nothing runs now, by the programme's dates; empty where it does."""
+    now = clock.now()
+    if programme.starts_at is not None and now < programme.starts_at:
+        return translate(
+            SOURCE,
+            "The programme starts on %(at)s: until then nobody is asked, and no code is given or counts.",
+            at=frame.moment(programme.starts_at),
+        )
+    if programme.ends_at is not None and programme.ends_at <= now:
+        return translate(
+            SOURCE,
+            "The programme ended on %(at)s: nobody is asked, and no code is given or counts.",
+            at=frame.moment(programme.ends_at),
+        )
+    return ""
 
 
 async def _since(frame: Frame, version: int) -> str:

@@ -31,11 +31,12 @@ _LATE = text("""
             AND queued_at <= :unsent
     ) AS late
 """)
-# Skips that somebody can do something about; the others are decisions of the programme.
+# Skips that somebody can do something about. Others are decisions of the programme or of people,
+# or come with orders that were read long after they were placed.
 _SKIPPED = text("""
     SELECT reason, count(*) AS number FROM surveys
     WHERE brand_id = :brand AND status = 'skipped' AND id >= :first AND created_at >= :since
-        AND NOT trial AND reason IN ('no_consent', 'no_address', 'unsubscribed', 'too_late')
+        AND NOT trial AND reason IN ('no_consent', 'no_address')
     GROUP BY reason ORDER BY count(*) DESC, reason
 """)
 _PLANNED = text("""

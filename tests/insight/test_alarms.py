@@ -21,7 +21,7 @@ from app.referrals.models import Redemption
 from app.referrals.publication_models import CodePublication, ShopPublishing
 from app.referrals.rules import PublicationState, RedemptionStatus
 from app.surveys.models import Survey
-from app.surveys.rules import SurveyStatus
+from app.surveys.rules import SkipReason, SurveyStatus
 from app.surveys.templates import SURVEY
 from tests.support.factories.rows import Rows
 
@@ -176,8 +176,10 @@ async def test_no_survey_went_out_though_orders_came(session, brand, shop):
     async def survey(status, **said) -> Survey:
         return await rows.survey(await rows.order(lea), status, **said)
 
-    for _ in range(4):
-        await survey(SurveyStatus.skipped)
+    for number in range(9):
+        await survey(
+            SurveyStatus.skipped, reason=SkipReason.no_consent if number < 4 else SkipReason.too_late
+        )
     assert await found(session, brand) == {}, "too few orders"
     await survey(SurveyStatus.skipped)
     alarm = (await found(session, brand))[AlarmKind.no_surveys]

@@ -3,7 +3,9 @@
 import pytest
 
 from app.admin.rules import Role
+from app.base.i18n import languages
 from app.brands.find import load_programme
+from app.messaging.templates import customer_templates
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import check_screen, dashboard_app, signed_in_page
 from tests.support.staff import mails_to
@@ -87,6 +89,12 @@ async def test_the_programme_works_without_a_script_and_is_accessible(
     async with serve(app, browser) as site, signed_in_page(site, context, brand, Role.marketer) as page:
         for name, path in screens.items():
             await check_screen(page, site.url + PROGRAMME + path, name, VIEWS)
+        for spec in customer_templates():
+            for language in languages():
+                base = f"{site.url}{PROGRAMME}/messages/{spec.name}"
+                for part in ("", "/frame", "/versions"):
+                    shown = await page.context.request.get(f"{base}{part}?language={language}")
+                    assert shown.status == 200, (spec.name, language, part)
         state = await page.context.storage_state()
         plain = await browser.new_context(java_script_enabled=False, storage_state=state)
         without = await plain.new_page()

@@ -105,7 +105,7 @@ async def test_what_nobody_can_have_read_is_suspected_right_after_the_mail_or_in
     assert (await open_responses(session, rows.brand.id)).count == 2
 
     everything = Period()
-    assert (await count_bands(session, rows.brand.id, everything)).detractors == 5
+    assert (await count_bands(session, rows.brand, everything)).detractors == 5
     actor = cli_actor(rows.brand.id)
     async with context.sessions.begin() as writing:
         for each, decision in ((scanned, Suspicion.left_out), (second, Suspicion.real)):
@@ -113,7 +113,7 @@ async def test_what_nobody_can_have_read_is_suspected_right_after_the_mail_or_in
         assert not await decide_suspect(writing, second.id, Suspicion.real, actor=actor, now=clock.now())
         with pytest.raises(AppError, match="Nothing speaks"):
             await decide_suspect(writing, read.id, Suspicion.left_out, actor=actor, now=clock.now())
-    assert (await count_bands(session, rows.brand.id, everything)).detractors == 4
+    assert (await count_bands(session, rows.brand, everything)).detractors == 4
     assert (await open_responses(session, rows.brand.id)).count == 3
     survey = (await session.scalars(select(Survey).where(Survey.id == at_once.survey_id))).one()
     changed = await answer(6, survey=survey, opened=long_ago)

@@ -3,6 +3,7 @@
 The funnel follows the orders of a period instead, whenever the rest of their path was.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.brands.models import Brand
 from app.insight import message_figures
 from app.insight.activity_figures import APPROVED, EVENTS_MONEY, REDEMPTIONS
-from app.insight.figures import read_figures
+from app.insight.figures import Counted, read_figures
 from app.insight.funnel import CurrencyTotals, totals_of
 from app.insight.periods import Period
+
+FIGURES = (message_figures.OFFERS, REDEMPTIONS, APPROVED, EVENTS_MONEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,15 @@ async def activity(
     session: AsyncSession, brand: Brand, period: Period, shop_id: UUID | None = None
 ) -> Activity:
     """Count the events of the period; a few queries."""
-    figures = (message_figures.OFFERS, REDEMPTIONS, APPROVED, EVENTS_MONEY)
-    offers, redemptions, approved, money = await read_figures(session, brand, figures, period, shop_id)
+    found = await read_figures(session, brand, FIGURES, period, shop_id)
+    return await activity_of(session, brand, found, shop_id)
+
+
+async def activity_of(
+    session: AsyncSession, brand: Brand, found: Sequence[Sequence[Counted]], shop_id: UUID | None
+) -> Activity:
+    """The events that `FIGURES` count, read in this order."""
+    offers, redemptions, approved, money = found
     return Activity(
         offers=sum(row["arrived"] if row["reported"] else row["accepted"] for row in offers),
         offers_confirmed=bool(offers) and all(row["reported"] for row in offers),

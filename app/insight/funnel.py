@@ -49,6 +49,7 @@ class Stages:
     approved: int = 0
 
 
+FIGURES = (ORDERS, SURVEYS, OFFERS, REFERRALS, FUNNEL_MONEY)
 STAGES = tuple(field.name for field in fields(Stages))
 
 
@@ -102,8 +103,20 @@ async def funnel(session: AsyncSession, brand: Brand, period: Period, shop_id: U
     Of one shop where one is given: its orders, and all that came of them, in whatever shop.
     """
     as_of = await rolled_as_of(session, brand, period)
-    figures = (ORDERS, SURVEYS, OFFERS, REFERRALS, FUNNEL_MONEY)
-    orders, surveys, found, referrals, money = await read_figures(session, brand, figures, period, shop_id)
+    found = await read_figures(session, brand, FIGURES, period, shop_id)
+    return await funnel_of(session, brand, found, shop_id, as_of=as_of)
+
+
+async def funnel_of(
+    session: AsyncSession,
+    brand: Brand,
+    figures: Sequence[Sequence[Counted]],
+    shop_id: UUID | None,
+    *,
+    as_of: datetime | None,
+) -> Funnel:
+    """The funnel that `FIGURES` count, read in this order."""
+    orders, surveys, found, referrals, money = figures
     offers = [(offer_states(row["key"]), int(row["people"])) for row in found]
     reached = {
         name: sum(row[name] for row in referrals)

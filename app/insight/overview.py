@@ -1,5 +1,6 @@
 """The numbers of the dashboard's overview: one period, compared with the one before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,14 +9,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
-from app.insight.activity import Activity, activity
-from app.insight.figures import rolled_as_of
-from app.insight.funnel import Funnel, funnel
+from app.insight.activity import FIGURES as EVENTS
+from app.insight.activity import Activity, activity_of
+from app.insight.figures import Counted, read_figures, rolled_as_of
+from app.insight.funnel import FIGURES as FUNNEL
+from app.insight.funnel import Funnel, funnel_of
+from app.insight.message_figures import SURVEYS
 from app.insight.nps import Change, Counts, change
 from app.insight.offer_times import offer_times
 from app.insight.periods import Period, before, binds, within
 from app.insight.reasons import Reason, reasons
-from app.insight.scores import By, Group, Rate, count_bands, count_groups, response_rate
+from app.insight.response_figures import RESPONSES, RESPONSES_BY
+from app.insight.scores import By, Group, Rate, bands_of, groups_of, rate_of
 from app.surveys.models import COUNTS
 
 LATEST = 20
@@ -77,25 +82,46 @@ async def overview(
     Of one shop where one is given, as `scores` and `funnel` have it.
     """
     earlier = before(period)
-    counts = await count_bands(session, brand, period, shop_id)
-    before_counts = await count_bands(session, brand, earlier, shop_id) if earlier else Counts()
     by = By.week if _is_short(period) else By.month
+    as_of = await rolled_as_of(session, brand, period)
+    figures = (*_COMPARED, RESPONSES_BY[by], *FUNNEL)
+    read = await read_figures(session, brand, figures, period, shop_id)
+    events, (groups, *stages) = read[: len(_COMPARED)], read[len(_COMPARED) :]
+    counts, rate, happened = await _compared(session, brand, events, shop_id)
+    events_before = await read_figures(session, brand, _COMPARED, earlier, shop_id) if earlier else None
+    before_counts, rate_before, happened_before = (
+        (Counts(), None, None)
+        if events_before is None
+        else await _compared(session, brand, events_before, shop_id)
+    )
     return Overview(
         counts=counts,
         counts_before=before_counts,
         changed=change(before_counts, counts),
-        rate=await response_rate(session, brand, period, shop_id),
-        rate_before=await response_rate(session, brand, earlier, shop_id) if earlier else None,
+        rate=rate,
+        rate_before=rate_before,
         by=by,
-        groups=await count_groups(session, brand, period, by, shop_id),
-        funnel=await funnel(session, brand, period, shop_id),
-        activity=await activity(session, brand, period, shop_id),
-        activity_before=await activity(session, brand, earlier, shop_id) if earlier else None,
+        groups=groups_of(groups, by),
+        funnel=await funnel_of(session, brand, stages, shop_id, as_of=as_of),
+        activity=happened,
+        activity_before=happened_before,
         answer_to_offer=(await offer_times(session, brand.id, period, shop_id)).p95,
         latest=await _latest(session, brand.id, period, shop_id),
         reasons=await reasons(session, brand.id, period, shop_id),
-        as_of=await rolled_as_of(session, brand, period),
+        as_of=as_of,
     )
+
+
+_COMPARED = (RESPONSES, SURVEYS, *EVENTS)
+"""The figures of a period and of the one before it."""
+
+
+async def _compared(
+    session: AsyncSession, brand: Brand, found: Sequence[Sequence[Counted]], shop_id: UUID | None
+) -> tuple[Counts, Rate, Activity]:
+    """The score, the response rate and the events, as `_COMPARED` counts them."""
+    responses, surveys, *events = found
+    return bands_of(responses), rate_of(surveys), await activity_of(session, brand, events, shop_id)
 
 
 def _is_short(period: Period) -> bool:

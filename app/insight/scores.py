@@ -5,6 +5,7 @@ shop's figures are its part of the brand's: who answered in two shops counts in 
 response.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.insight import message_figures
-from app.insight.figures import Counted, read_by_shop, read_figure, rolled_as_of
+from app.insight.figures import Counted, read_by_shop, read_figure, read_figures, rolled_as_of
 from app.insight.nps import Counts, Interval, wilson
 from app.insight.periods import Period
 from app.insight.response_figures import RESPONSES, RESPONSES_BY, By
@@ -61,7 +62,11 @@ async def count_bands(
     session: AsyncSession, brand: Brand, period: Period, shop_id: UUID | None = None
 ) -> Counts:
     """Each person's latest response in the period, counted by band."""
-    found = await read_figure(session, brand, RESPONSES, period, shop_id)
+    return bands_of(await read_figure(session, brand, RESPONSES, period, shop_id))
+
+
+def bands_of(found: Sequence[Counted]) -> Counts:
+    """The responses by band, as `RESPONSES` counts them."""
     return _counts(found[0]) if found else Counts()
 
 
@@ -75,10 +80,16 @@ async def count_groups(
     responses first.
     """
     if by is By.shop:
-        groups = await _by_shop(session, brand, period, shop_id)
-    else:
-        rows = await read_figure(session, brand, RESPONSES_BY[by], period, shop_id)
-        groups = [Group(row["key"] or None, _counts(row)) for row in rows]
+        return _ordered(await _by_shop(session, brand, period, shop_id), by)
+    return groups_of(await read_figure(session, brand, RESPONSES_BY[by], period, shop_id), by)
+
+
+def groups_of(found: Sequence[Counted], by: By) -> list[Group]:
+    """The groups, as a figure of `RESPONSES_BY` counts them, in the order of `count_groups`."""
+    return _ordered([Group(row["key"] or None, _counts(row)) for row in found], by)
+
+
+def _ordered(groups: Sequence[Group], by: By) -> list[Group]:
     groups = [group for group in groups if group.counts.responses]
     if by in _IN_TIME:
         return sorted(groups, key=lambda group: group.key or "")[-MOST_GROUPS:]
@@ -105,7 +116,11 @@ async def response_rate(
     provider reports no deliveries, an accepted one counts. A survey is in the period by the time
     its message's row was created, not by its sending time: responses are dated by the same clock.
     """
-    rows = await read_figure(session, brand, message_figures.SURVEYS, period, shop_id)
+    return rate_of(await read_figure(session, brand, message_figures.SURVEYS, period, shop_id))
+
+
+def rate_of(rows: Sequence[Counted]) -> Rate:
+    """The response rate, as `message_figures.SURVEYS` counts it."""
     return Rate(
         sum(row["responses"] for row in rows),
         sum(row["arrived"] if row["reported"] else row["accepted"] for row in rows),
@@ -122,8 +137,9 @@ async def nps_report(
 ) -> NpsReport:
     """The score of a period with its response rate, and of each group where `by` is given."""
     as_of = await rolled_as_of(session, brand, period)
-    rate = await response_rate(session, brand, period, shop_id)
-    counts = await count_bands(session, brand, period, shop_id)
+    figures = (RESPONSES, message_figures.SURVEYS)
+    responses, surveys = await read_figures(session, brand, figures, period, shop_id)
+    counts, rate = bands_of(responses), rate_of(surveys)
     found = None if by is None else await count_groups(session, brand, period, by, shop_id)
     groups = (
         None if found is None else [ScoreGroup(key=each.key, **Score.values(each.counts)) for each in found]

@@ -53,7 +53,7 @@ def _texts(value: Any) -> list[str]:
         except ValueError:
             return [plain]
     if isinstance(value, (dict, list)):
-        return [json.dumps(value, ensure_ascii=False)]
+        return [json.dumps(value, ensure_ascii=False, default=str)]
     return [str(value)]
 
 

@@ -32,7 +32,14 @@ from app.ledger.schemas import (
     LiabilityShape,
     UnbalancedTransaction,
 )
-from app.ledger.sums import liabilities, list_owed, of_accounts, referrers_liabilities, sum_accounts
+from app.ledger.sums import (
+    first_day_of,
+    liabilities,
+    list_owed,
+    of_accounts,
+    referrers_liabilities,
+    sum_accounts,
+)
 from app.referrals.find_referrers import find_referrers
 from app.referrals.models import Referrer
 
@@ -72,6 +79,16 @@ def refuse_limited(caller: Actor) -> None:
         raise AppError(
             "whole_brand", "Rewards are owed by the whole brand; you see some of its shops only.", status=403
         )
+
+
+async def listed_conditions(
+    session: AsyncSession, brand_id: int, wanted: LedgerFilter
+) -> list[ColumnElement[bool]]:
+    """As `ledger_conditions`, for a page: entries in a currency are sought from its first day on."""
+    found = ledger_conditions(wanted)
+    if wanted.currency and (first := await first_day_of(session, brand_id, wanted.currency)):
+        found.append(LedgerEntry.id >= id_at(_midnight(first) - 2 * _DAY))
+    return found
 
 
 def ledger_conditions(wanted: LedgerFilter) -> list[ColumnElement[bool]]:

@@ -79,6 +79,17 @@ async def sum_accounts(
     ]
 
 
+async def first_day_of(session: AsyncSession, brand_id: int, currency: str) -> date | None:
+    """The first day that may have entries in this currency; None where that is not known.
+
+    So the entries in a currency that a brand has lately, or never had, are found without reading
+    those of all its days.
+    """
+    in_currency = func.min(LedgerDay.day).filter(LedgerDay.currency == currency)
+    first = func.coalesce(in_currency, func.max(LedgerDay.day))
+    return await session.scalar(select(first).where(LedgerDay.brand_id == brand_id))
+
+
 async def liabilities(session: AsyncSession, brand: Brand, *, now: datetime) -> list[Liability]:
     """What became of the brand's rewards, by currency."""
     sums = await sum_accounts(session, brand, OF_REWARDS, now=now)

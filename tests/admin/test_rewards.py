@@ -14,7 +14,8 @@ from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.rules import RedemptionStatus
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.browser import needs_chromium, serve
+from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 from tests.support.keys import api_of
@@ -188,3 +189,28 @@ async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
     async with await api_of(context, brand, Scope.admin) as api:
         assert (await api.post("/rewards", json=body)).status_code == 201
         assert len((await api.get("/ledger?kind=adjustment&account=reward_cost")).json()["data"]) == 3
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@needs_chromium
+async def test_what_is_owed_and_decided_is_accessible_and_fits_every_width(
+    context, brand, session, rows, browser
+):
+    code, _ = await two_rewards(rows, session)
+    for _ in range(2):
+        held = await rows.redemption(code, RedemptionStatus.in_review)
+        held.reason = "suspected_fraud"
+    await session.commit()
+    app = dashboard_app(context)
+    async with serve(app, browser) as site, signed_in_page(site, context, brand) as page:
+        for name, path in {
+            "rewards": "/admin/rewards",
+            "ledger": "/admin/ledger?account=reward_cost&currency=EUR",
+            "order_to_relink": f"/admin/orders/{public_id('red', held.id)}#relink",
+            "bulk": "/admin/orders/bulk?action=reject&status=in_review",
+        }.items():
+            await check_screen(page, site.url + path, name, [(390, "light"), (1440, "dark")])
+        await page.goto(f"{site.url}/admin/orders/bulk?action=approve&status=in_review")
+        await page.click("text=Let them count")
+        await page.wait_for_selector("text=2 orders count now.")

@@ -15,9 +15,9 @@ from app.admin.ledger import (
     LedgerFilter,
     ReferrerBalance,
     find_balances,
-    ledger_conditions,
     ledger_totals,
     liability_report,
+    listed_conditions,
     transaction_of,
 )
 from app.admin.listing import PageDep, get_row, list_page, matches, matches_id
@@ -145,7 +145,9 @@ async def list_ledger(
     wanted: Annotated[LedgerFilter, Depends(_wanted)],
 ) -> Page[LedgerEntryRow]:
     """The double-entry ledger, line by line; each transaction adds up to zero."""
-    return await list_page(session, page, caller, LEDGER, *ledger_conditions(wanted))
+    return await list_page(
+        session, page, caller, LEDGER, *await listed_conditions(session, caller.brand_id, wanted)
+    )
 
 
 @router.get("/ledger/totals")

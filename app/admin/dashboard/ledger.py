@@ -9,7 +9,7 @@ from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.list_exports import links_of
 from app.admin.export_rules import ExportName
-from app.admin.ledger import LedgerFilter, ledger_conditions, ledger_totals, refuse_limited, transaction_of
+from app.admin.ledger import LedgerFilter, ledger_totals, listed_conditions, refuse_limited, transaction_of
 from app.admin.listing import PageRequest, list_page
 from app.admin.rows import LEDGER
 from app.admin.views import ledger as view
@@ -32,7 +32,7 @@ async def show_ledger(frame: ForViewer) -> Response:
     refuse_limited(frame.staff.actor)
     query = frame.request.query_params
     try:
-        conditions = ledger_conditions(_filter_of(frame))
+        conditions = await listed_conditions(frame.session, frame.brand.id, _filter_of(frame))
         request = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
         found = await list_page(frame.session, request, frame.staff.actor, LEDGER, *conditions)
     except (AppError, ValueError):

@@ -84,7 +84,7 @@ def refuse_limited(caller: Actor) -> None:
 async def listed_conditions(
     session: AsyncSession, brand_id: int, wanted: LedgerFilter
 ) -> list[ColumnElement[bool]]:
-    """As `ledger_conditions`, for a page: entries in a currency are sought from its first day on."""
+    """As `ledger_conditions`, for a page: entries in a currency are sought from its first day."""
     found = ledger_conditions(wanted)
     if wanted.currency and (first := await first_day_of(session, brand_id, wanted.currency)):
         found.append(LedgerEntry.id >= id_at(_midnight(first) - 2 * _DAY))

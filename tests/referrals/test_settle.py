@@ -87,6 +87,7 @@ async def test_reward_comes_when_the_hold_is_over_and_not_before(
         "code": None,
         "expires_on": "2027-03-24",
         "referrer_id": str(code.referrer_id),
+        "spent_in": None,
     }
 
 

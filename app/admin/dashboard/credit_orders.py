@@ -6,9 +6,11 @@ from app.admin.dashboard.access import ForMarketer, MarketerWriter, screen_route
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
+from app.admin.listing import get_row
 from app.admin.relink import credit_order, find_order_id, relink_redemption
+from app.admin.rows import REDEMPTIONS
 from app.base import clock
-from app.base.errors import AppError, NotFound
+from app.base.errors import AppError
 from app.base.i18n import SOURCE, translate
 from app.base.ids import parse_public_id, public_id
 from app.base.text import is_clean
@@ -80,8 +82,8 @@ async def take_back(id: str, writer: MarketerWriter) -> Response:  # noqa: A002 
 
 async def _relinked(frame: Frame, form: Form, shown_id: str, to: str | None, done: str) -> Response:
     redemption_id = parse_public_id("red", shown_id)
-    if public_id("red", redemption_id) != shown_id:
-        raise NotFound
+    # Nothing is said about an order that is not this caller's.
+    await get_row(frame.session, frame.staff.actor, REDEMPTIONS, redemption_id)
     page, reason = frame.url(f"{PATH}/{shown_id}"), form.text("reason", limit=NAME_LIMIT)
     if to == "" or not reason or not is_clean(f"{to}{reason}"):
         return frame.redirect(page, translate(SOURCE, "Say whose it is, and why."), Tone.failed)

@@ -47,6 +47,8 @@ class CurrencyFigures:
     owed: Figure
     figures: Sequence[Figure]
     balances: bool
+    is_overspent: bool
+    """Whether more was refunded of orders after their rewards were spent than has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def currency_figures(report: Iterable[LiabilityShape]) -> list[CurrencyFigures]:
                 _figure(N_("Expired"), each.expired, each.currency, LedgerAccount.lapsed_rewards),
             ],
             each.balances,
+            Decimal(each.expired) < 0,
         )
         for each in report
     ]

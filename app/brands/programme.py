@@ -243,6 +243,13 @@ class Programme(_Terms):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 
+    @field_validator("starts_at", "ends_at", mode="before")
+    @classmethod
+    def _no_number(cls, value: object) -> object:
+        if isinstance(value, (int, float, Decimal)):
+            raise ValueError("write the time as text, such as 2026-05-01T00:00:00+02:00")  # noqa: TRY004
+        return value
+
     @field_validator("starts_at", "ends_at")
     @classmethod
     def _with_zone(cls, value: datetime | None) -> datetime | None:

@@ -121,6 +121,7 @@ TABLES = {
 }
 
 
+@pytest.mark.slow
 async def test_every_export_has_all_rows_once_and_one_that_breaks_off_is_an_error(client, session):
     for name, table in TABLES.items():
         stored = await session.scalar(text(f"SELECT count(*) FROM {table}"))

@@ -234,6 +234,7 @@ async def test_a_wrong_password_and_an_unknown_address_look_alike(context, brand
     assert (await client.post("/admin/login", data={"email": "a\0", "password": "x"})).status_code == 422
 
 
+@pytest.mark.slow
 async def test_strangers_cannot_lock_a_person_out(context, brand, shop, app, client):
     """A browser that is known takes the password still, and a mailed link works in any other."""
     await add_with_password(context, brand)

@@ -309,6 +309,7 @@ async def test_a_schema_of_a_newer_version_is_left_alone(cluster):
     assert await placed(cluster) == {}
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_it_changed(cluster, settings, database_url):
     done = subprocess.run(
         [Path(sys.executable).parent / "tenfold", "distribute"],

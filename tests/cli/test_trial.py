@@ -140,6 +140,7 @@ async def check_what_stops_it(context, brand, url: str) -> None:
     assert "Switch surveys on" in off.decisions[-1]
 
 
+@pytest.mark.slow
 async def test_without_a_worker_a_trial_says_so(context, brand, shop, environment, monkeypatch):
     monkeypatch.setattr(trial_path, "WAIT_SECONDS", 0.3)
     with running("web", environment) as url:

@@ -40,6 +40,7 @@ async def booked(context, account: LedgerAccount) -> int:
         return int(total or 0)
 
 
+@pytest.mark.slow
 async def test_edits_and_refunds_leave_the_same_money_in_whatever_order_they_come(context, brand, shop):
     """An order of 80.00 grows to 165.00 with 5.00 of shipping; 85.00 go back with that shipping."""
     code = await code_of(context, brand, shop)

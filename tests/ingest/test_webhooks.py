@@ -380,7 +380,7 @@ AWAY = "RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '
 SILENT = "PERFORM pg_sleep(60)"
 
 
-@pytest.mark.parametrize("what", [AWAY, SILENT])
+@pytest.mark.parametrize("what", [AWAY, pytest.param(SILENT, marks=pytest.mark.slow)], ids=["away", "silent"])
 async def test_a_brand_that_cannot_be_stored_costs_no_other_brand(context, brand, shop, monkeypatch, what):
     monkeypatch.setattr(inbox_module, "COMMIT_SECONDS", 1.0)
     monkeypatch.setattr(inbox_module, "APART_COMMIT_SECONDS", 1.0)

@@ -127,6 +127,7 @@ FACTS = ("open", "won", "lost", "half", "settle")
 TIMES = {"open": NOW + DAY, "lost": NOW + 2 * DAY, "won": NOW + 3 * DAY}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["won", "lost"])
 async def test_every_order_of_disputes_refunds_and_approval_ends_alike(
     context: AppContext, brand: Brand, shop: Shop, last: str

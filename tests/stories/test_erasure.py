@@ -116,6 +116,7 @@ async def the_friend(story: Story, code: str) -> None:
     await story.deliver("order.paid", with_code(order(22, email="stays@example.com") | {"test": True}, code))
 
 
+@pytest.mark.slow
 async def test_nothing_names_eight_erased_people(story: Story, context, capfd) -> None:
     await story.terms(offer={"code_style": "named"})
     code = await the_promoter(story)

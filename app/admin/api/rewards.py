@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
@@ -120,6 +120,16 @@ async def list_reward_balances(
     return Page(data=found, next_cursor=page.cursor_after(caller.brand_id, last))
 
 
+def _no_number(value: object) -> object:
+    """Raise ValueError for a number, which pydantic takes for seconds since 1970."""
+    if isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit():
+        raise ValueError("write the day as 2026-05-01")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_no_number)]
+
+
 async def _wanted(
     account: LedgerAccount | None = None,
     currency: Plain | None = None,
@@ -130,9 +140,9 @@ async def _wanted(
         Plain | None, Query(description="Without `account` all entries but those of friends' discounts.")
     ] = None,
     start: Annotated[
-        date | None, Query(alias="from", description="The first day of posting, in the brand's zone.")
+        Day | None, Query(alias="from", description="The first day of posting, in the brand's zone.")
     ] = None,
-    end: Annotated[date | None, Query(alias="to", description="The day after the last one.")] = None,
+    end: Annotated[Day | None, Query(alias="to", description="The day after the last one.")] = None,
 ) -> LedgerFilter:
     return LedgerFilter(account, currency, kind, cause or redemption, referrer, start, end)
 

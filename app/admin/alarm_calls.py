@@ -1,7 +1,6 @@
 """Calls of a brand's webhook about its alarms: signed, tried again, never to an address of ours."""
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -171,4 +170,4 @@ async def try_webhook(settings: Settings, url: str, secret: str) -> str | None:
     """Call the webhook with a test, at once and once; as `post`."""
     body = WebhookBody(type="alarm.test", timestamp=clock.now(), data=None)
     async with open_webhook_session(settings) as http:
-        return await post(http, url, secret, f"alc_{uuid.uuid4().hex}", body.model_dump_json())
+        return await post(http, url, secret, f"alc_{new_id().hex}", body.model_dump_json())

@@ -30,7 +30,7 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     "product": (N_("Product"), N_("Product, by its number or name")),
     "country": (N_("Country"), N_("Country of the order")),
     "channel": (N_("Channel"), N_("Channel of the answer")),
-    "locale": (N_("Language"), N_("Language of the customer")),
+    "locale": (N_("Language"), N_("Language of the survey")),
     "shop": (N_("Shop"), N_("Shop")),
     "buyer": (N_("First or repeat"), N_("Whether they had ordered before")),
     "month": (N_("Month"), N_("Month of the answer")),

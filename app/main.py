@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 
 import app.models  # noqa: F401  # registers every table and message template
 from app.admin import account_pages, sign_in_pages
+from app.admin.api import imports as api_imports
 from app.admin.api import router as api_router
 from app.admin.dashboard import imports, screens
 from app.base import clock, due, metrics, schema
@@ -39,6 +40,7 @@ from app.brands import routes as brand_routes
 from app.checkout import routes as checkout_routes
 from app.customers import routes as customer_routes
 from app.ingest import routes as ingest_routes
+from app.ingest.uploaded_imports import UPLOAD_LIMIT
 from app.insight.health import load_health, publish_health
 from app.messaging import provider_routes
 from app.referrals import routes as referral_routes
@@ -82,7 +84,10 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         limit=BODY_LIMIT,
         drop_up_to=DROP_LIMIT,
         exempt="/hooks/",
-        larger={imports.UPLOAD_PATH: imports.REQUEST_LIMIT},
+        larger={
+            imports.UPLOAD_PATH: imports.REQUEST_LIMIT,
+            api_imports.UPLOAD_PATH: UPLOAD_LIMIT,
+        },
     )
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(RequestMiddleware)

@@ -124,17 +124,21 @@ class IdempotentWrite:
         return _response(found.body, found.status)
 
 
+KeyHeader = Annotated[str | None, Header(max_length=255, min_length=1, description="Repeat a write safely.")]
+"""The `Idempotency-Key` of a request."""
+
+
+def hash_of(request: Request, content: bytes) -> bytes:
+    """What tells a request from another one with the same key; `content` stands for its body."""
+    url = request.url
+    parts = [request.method.encode(), url.path.encode(), url.query.encode(), content]
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
 async def _idempotent_write(
-    request: Request,
-    session: SessionDep,
-    idempotency_key: Annotated[
-        str | None, Header(max_length=255, min_length=1, description="Repeat a write safely.")
-    ] = None,
+    request: Request, session: SessionDep, idempotency_key: KeyHeader = None
 ) -> IdempotentWrite:
-    content = b"\0".join(
-        [request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()]
-    )
-    return IdempotentWrite(session, idempotency_key, hashlib.sha256(content).digest())
+    return IdempotentWrite(session, idempotency_key, hash_of(request, await request.body()))
 
 
 IdempotentWriteDep = Annotated[IdempotentWrite, Depends(_idempotent_write, scope="function")]

@@ -155,7 +155,7 @@ class OrderFileReader:
             place, is_long = self.rows, len(line) > LINE_BYTES
             while is_long and not line.endswith(b"\n") and line:
                 line = raw.readline(LINE_BYTES)  # the rest of it
-            if not line.strip():
+            if not (is_long or line.strip()):
                 continue
             if skip:
                 skip -= 1

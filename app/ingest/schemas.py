@@ -42,6 +42,12 @@ class ImportShape(ApiModel):
         return cls(id=public_id("imp", row.id), shop=shop, **shown)
 
 
+class TakenImport(ImportShape):
+    """An import whose file was just taken."""
+
+    notes: list[str] = Field(description="What to know of the file, in sentences.")
+
+
 class ImportRefusalShape(ApiModel):
     """A record of a file that was refused."""
 

@@ -48,11 +48,11 @@ async def send(client, shop, content: bytes, **fields: str):
     )
 
 
-async def api_of(context, brand) -> httpx2.AsyncClient:
+async def api_of(context, brand, app_of=api_app) -> httpx2.AsyncClient:
     async with context.sessions.begin() as session:
         key = await add_key(session, brand.id, [Scope.admin], actor=cli_actor(brand.id))
     return httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=api_app(context)),
+        transport=httpx2.ASGITransport(app=app_of(context)),
         base_url="http://test/api/v1",
         headers={"Authorization": f"Bearer {key}"},
     )
@@ -159,6 +159,37 @@ async def test_only_the_upload_may_be_large_and_nobody_else_s_file_is_read(conte
         await sign_in_as(client, context, brand)
         answer = await send(client, shop, large)
         assert (answer.status_code, "no export of Shopify" in answer.text) == (422, True)
+
+
+async def test_a_file_is_uploaded_by_the_api_as_the_body_of_one_request(context, brand, shop):
+    async with await api_of(context, brand, whole_app) as client:
+        large = lines(3) + b"\n" + json.dumps({"id": "n" * 1024 * 1024}).encode()
+        sent = {"params": {"shop": shop.slug, "history": "true"}, "content": large}
+        once = {**sent, "headers": {"Idempotency-Key": "k"}}
+        taken = await client.post("/imports", **once)
+        assert (taken.status_code, taken.json()["size"], taken.json()["notes"]) == (202, len(large), [])
+        assert (await client.post("/imports", **once)).json() == taken.json()
+        other = await client.post("/imports", **{**once, "content": lines(3)})
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        for wrong, refusal in (
+            ({"content": b"no,such\n1,2\n"}, (422, "bad_file")),
+            ({"content": b""}, (422, "bad_file")),
+            ({"params": {"shop": shop.slug, "format": "shopify"}}, (422, "bad_file")),
+            ({"params": {"shop": shop.slug, "format": "x"}}, (422, "invalid")),
+            ({"params": {"shop": "another"}}, (404, "not_found")),
+            ({"headers": {"Content-Length": str(2**30)}}, (413, "too_large")),
+        ):
+            answer = await client.post("/imports", **{**sent, **wrong})
+            assert (answer.status_code, answer.json()["code"]) == refusal
+        path = f"/imports/{taken.json()['id']}"
+        stopped = (await client.post(f"{path}/stop")).json()
+        assert (stopped["problem"], await parts_of(context)) == ("It was stopped.", 0)
+        assert (await client.post(f"{path}/stop")).status_code == 404
+        assert (await client.post("/imports", **sent)).json()["id"] == taken.json()["id"]
+        while await work_due(context, brand.id, now=clock.now()):
+            pass
+        done = (await client.get(path)).json()
+        assert (done["records"], done["new"], done["refused"], done["problem"]) == (4, 3, 1, None)
 
 
 @pytest.mark.slow

@@ -20,13 +20,16 @@ _UNREADABLE = "The body cannot be read as JSON: send text in UTF-8, and nest it 
 class ApiRoute(APIRoute):
     """A route that needs a key, and whose JSON holds only text that the database can hold."""
 
+    reads_json = True
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's own handler, with the checks before it."""
         handle = super().get_route_handler()
 
         async def checked(request: Request) -> Response:
             await authenticate(request)
-            await _refuse_unstorable(request)
+            if self.reads_json:
+                await _refuse_unstorable(request)
             try:
                 return await handle(request)
             except HTTPException as error:
@@ -36,6 +39,12 @@ class ApiRoute(APIRoute):
                 raise
 
         return checked
+
+
+class FileRoute(ApiRoute):
+    """As `ApiRoute`, whose body is a file of any size: the route reads it piece by piece."""
+
+    reads_json = False
 
 
 async def _refuse_unstorable(request: Request) -> None:

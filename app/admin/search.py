@@ -25,7 +25,10 @@ class SearchHits(ApiModel):
 
 async def search(session: AsyncSession, caller: Actor, text: str) -> SearchHits:
     """The people whom `find_people` finds for this caller; audited as a list of people is."""
-    found = await find_people(session, caller.brand_id, text, pii=caller.sees_people)
+    visible = CUSTOMERS.visible(caller).whereclause if caller.shops is not None else None
+    found = await find_people(
+        session, caller.brand_id, text, pii=caller.sees_people, shops=caller.shops, visible=visible
+    )
     if not found:
         return SearchHits(data=[])
     query = CUSTOMERS.visible(caller).where(CUSTOMERS.key.in_([each.customer_id for each in found]))

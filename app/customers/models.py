@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.base.db import Base, BrandKey, Created, Moment, RowKey, enum_text
 from app.brands.programme import Channel
 from app.customers.rules import SuppressionReason
+from app.customers.word_rules import PERSON_WORDS
 
 
 class Customer(Base):
@@ -34,6 +35,13 @@ class Customer(Base):
             "ix_customers_email_key", "brand_id", "email_key", postgresql_where=text("email_key IS NOT NULL")
         ),
         Index("ix_customers_phone", "brand_id", "phone", postgresql_where=text("phone IS NOT NULL")),
+        # What waits to be sorted in is bounded, so that no insert has much of it to do.
+        Index(
+            "ix_customers_words",
+            text(PERSON_WORDS),
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 256},
+        ),
     )
 
     brand_id: Mapped[BrandKey]

@@ -1,24 +1,31 @@
-"""Find people by what somebody has before them: an address, an order, a code, an id."""
+"""Find people by what somebody has before them: a name, an address, an order, a code, an id."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, cast, literal_column, select
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import in_ids
 from app.base.errors import NotFound
 from app.base.ids import parse_public_id
 from app.base.tokens import plain_code
 from app.brands.models import Shop
 from app.customers.contact import email_identity, phone_e164
 from app.customers.models import Customer
+from app.customers.word_rules import PERSON_WORDS, words_query
 from app.orders.models import Order
 from app.referrals.models import Code, Referrer
 
 MOST = 20
 """People that are found by one word at most."""
+_SHORTEST_NUMBER = 2
+"""Signs of an order's number by which those that begin with them are found."""
+_WORDS: ColumnElement[str] = literal_column(PERSON_WORDS, TSVECTOR)
 
 
 class FoundBy(StrEnum):
@@ -29,6 +36,7 @@ class FoundBy(StrEnum):
     phone = "phone"
     order = "order"
     code = "code"
+    name = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +47,34 @@ class FoundPerson:
     by: FoundBy
 
 
-async def find_people(session: AsyncSession, brand_id: int, text: str, *, pii: bool) -> list[FoundPerson]:
+async def find_people(
+    session: AsyncSession,
+    brand_id: int,
+    text: str,
+    *,
+    pii: bool,
+    shops: Collection[UUID] | None = None,
+    visible: ColumnElement[bool] | None = None,
+) -> list[FoundPerson]:
     """The people of a brand with this very e-mail address, number, order, code or id.
 
-    Each is one look-up by a key; addresses and numbers are looked up only with `pii`, since else
-    they could be guessed. Orders are found by their number, also without `#`, and by their id in
-    the shop.
+    Where there are none: some, at most `MOST` of each kind, whose order's number begins with it, or
+    whose name or e-mail address has these words, first as they are and then as beginnings. Orders
+    are found by their number, also without `#`, and by their id in the shop. Names, addresses and
+    telephone numbers are looked up only with `pii`, since else they could be guessed. Beginnings
+    are those of orders of `shops` and of customers that are `visible`; None: of all. Every look-up
+    reads an index, by a key or a beginning.
     """
     found: dict[UUID, FoundBy] = {}
     for by, query in _queries(brand_id, text.strip(), pii=pii):
         for customer_id in await session.scalars(query.limit(MOST)):
             if customer_id is not None:
+                found.setdefault(customer_id, by)
+    if not found:
+        async for customer_id in _by_number(session, brand_id, text.strip(), shops):
+            found.setdefault(customer_id, FoundBy.order)
+        if pii:
+            async for customer_id, by in _by_name(session, brand_id, text.strip(), visible):
                 found.setdefault(customer_id, by)
     return [FoundPerson(customer_id, by) for customer_id, by in found.items()]
 
@@ -84,6 +109,51 @@ def _orders(brand_id: int, text: str) -> Iterator[ColumnElement[bool]]:
     row_id = _id_of("ord", text)
     if row_id is not None:
         yield Order.id == row_id
+
+
+async def _by_number(
+    session: AsyncSession, brand_id: int, text: str, shops: Collection[UUID] | None
+) -> AsyncIterator[UUID]:
+    """The people of at most `MOST` orders whose number begins so, with and without `#` each."""
+    number = text.removeprefix("#")
+    if len(number) < _SHORTEST_NUMBER:
+        return
+    for start in (number, f"#{number}"):
+        buyers = select(Order.customer_id).where(
+            Order.brand_id == brand_id,
+            Order.number.startswith(start, autoescape=True),
+            Order.customer_id.is_not(None),
+            *([] if shops is None else [in_ids(Order.shop_id, sorted(shops))]),
+        )
+        for customer_id in await session.scalars(_some(buyers, MOST)):
+            yield customer_id
+
+
+async def _by_name(
+    session: AsyncSession, brand_id: int, text: str, visible: ColumnElement[bool] | None
+) -> AsyncIterator[tuple[UUID, FoundBy]]:
+    """At most `MOST` people with these words and as many with these beginnings."""
+    for whole in (True, False):
+        words = words_query(brand_id, text, whole=whole)
+        if words is None:
+            return
+        people = _named(brand_id, words)
+        for row in await session.execute(_some(people if visible is None else people.where(visible), MOST)):
+            begins_address = row.email is not None and row.email.startswith(text.lower())
+            yield row.id, FoundBy.email if begins_address else FoundBy.name
+
+
+def _named(brand_id: int, words: str) -> Select[UUID, str | None]:
+    having = _WORDS.op("@@")(cast(words, TSQUERY))
+    return select(Customer.id, Customer.email).where(Customer.brand_id == brand_id, having)
+
+
+def _some(query: Select[*tuple[Any, ...]], limit: int) -> Select[*tuple[Any, ...]]:
+    """At most `limit` rows of a query that is planned as if all were wanted.
+
+    Where it is known that few are, the database may read the whole table until it has met them.
+    """
+    return select(query.cte("found").prefix_with("MATERIALIZED")).limit(limit)
 
 
 def _id_of(prefix: str, text: str) -> UUID | None:

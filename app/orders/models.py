@@ -38,8 +38,8 @@ class Order(Base):
         UniqueConstraint("brand_id", "shop_id", "external_id"),
         Index("ix_orders_customer", "brand_id", "customer_id", "placed_at"),
         Index("ix_orders_placed_at", "brand_id", "placed_at"),
-        # For the search of people.
-        Index("ix_orders_number", "brand_id", "number"),
+        # For the search of people, by a whole number or its beginning.
+        Index("ix_orders_number_start", "brand_id", "number", postgresql_ops={"number": "text_pattern_ops"}),
         Index("ix_orders_buyer", "brand_id", "buyer_key", postgresql_where=text("buyer_key IS NOT NULL")),
     )
 

@@ -52,9 +52,11 @@ async def list_customers(
 
 @router.get("/search")
 async def search_people(
-    caller: Reader, session: SessionDep, q: Annotated[Plain, Query(description="Exactly, as a whole.")]
+    caller: Reader,
+    session: SessionDep,
+    q: Annotated[Plain, Query(description="Names, addresses and order numbers also by their beginning.")],
 ) -> SearchHits:
-    """People by an order number, a code or an id; with `pii` by e-mail address and phone number."""
+    """People by an order number, a code or an id; with `pii` by name, address and phone number."""
     return await search(session, caller, q)
 
 

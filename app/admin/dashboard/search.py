@@ -1,4 +1,4 @@
-"""The search: people by an address, a number, an order, a code or an id."""
+"""The search: people by a name, an address, a number, an order, a code or an id."""
 
 from starlette.responses import RedirectResponse, Response
 
@@ -15,6 +15,7 @@ _BY = {
     FoundBy.phone: N_("the phone number"),
     FoundBy.order: N_("an order"),
     FoundBy.code: N_("a code"),
+    FoundBy.name: N_("the name"),
 }
 
 

@@ -20,24 +20,27 @@ async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Se
     What was open is closed, since nobody can be answered any more. Planned
     surveys are skipped (`no_address`), open ones expire.
     """
+    await _end_surveys(session, brand_id, customer_ids)
+    await _erase_responses_of(session, brand_id, customer_ids)
+    # After the responses' rows are locked: what is noted at the same time is stored by now.
+    await _erase_work(session, brand_id, customer_ids)
+
+
+async def _end_surveys(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
+    theirs = (Survey.brand_id == brand_id, in_ids(Survey.customer_id, customer_ids))
     await session.execute(
         update(Survey)
-        .where(
-            Survey.brand_id == brand_id,
-            in_ids(Survey.customer_id, customer_ids),
-            Survey.status == SurveyStatus.planned,
-        )
+        .where(*theirs, Survey.status == SurveyStatus.planned)
         .values(status=SurveyStatus.skipped, reason=SkipReason.no_address, due_at=None, deferred_reason=None)
     )
     await session.execute(
         update(Survey)
-        .where(
-            Survey.brand_id == brand_id,
-            in_ids(Survey.customer_id, customer_ids),
-            Survey.status.in_(OPEN),
-        )
+        .where(*theirs, Survey.status.in_(OPEN))
         .values(status=SurveyStatus.expired, reminder_due_at=None)
     )
+
+
+async def _erase_responses_of(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
     await session.execute(
         update(Response)
         .where(Response.brand_id == brand_id, in_ids(Response.customer_id, customer_ids))
@@ -50,7 +53,10 @@ async def erase_responses(session: AsyncSession, brand_id: int, customer_ids: Se
         )
         .execution_options(synchronize_session=False)
     )
-    # After the responses' rows are locked: what is noted at the same time is stored by now.
+
+
+async def _erase_work(session: AsyncSession, brand_id: int, customer_ids: Sequence[UUID]) -> None:
+    """The team's tags, notes and replies."""
     theirs = select(Response.id).where(
         Response.brand_id == brand_id, in_ids(Response.customer_id, customer_ids)
     )

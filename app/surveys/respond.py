@@ -3,46 +3,25 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    DateTime,
-    Integer,
-    Select,
-    SmallInteger,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal,
-    literal_column,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
-from app.base.prepared import Prepared
 from app.base.tokens import Subject, Tokens
-from app.base.touched import touch, touch_with
-from app.brands.find import ProgrammeInForce, is_in_force
-from app.brands.models import Brand, ProgrammeVersion, Shop
-from app.brands.setup import as_text, read_brand, read_shop, read_terms
-from app.customers.models import Customer
+from app.base.touched import touch
+from app.brands.find import ProgrammeInForce
+from app.brands.models import Brand, Shop
+from app.brands.setup import read_brand, read_shop, read_terms
 from app.messaging.queue import cancel_messages
 from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.new_codes import NewReferrer
-from app.surveys.models import Response, Survey
-from app.surveys.rules import ANSWERABLE, Band, SurveyStatus, band_of
-from app.surveys.suspicion_rules import FRESH_SECONDS, Signs, Suspicion
+from app.surveys.first_response import TAKE
+from app.surveys.models import Response
+from app.surveys.rules import Band, band_of
+from app.surveys.suspicion_rules import Signs
 from app.surveys.templates import REMINDER, SURVEY
 from app.surveys.work_rules import WorkState
 
@@ -118,7 +97,6 @@ async def _take(
     session: AsyncSession, subject: Subject, response: NewResponse, signs: Signs | None, *, now: datetime
 ) -> _TakenSurvey | None:
     """Insert the first response; None for a survey that is not sent or over, or of nobody."""
-    # No name is a column's: the statement's insert and update would take it for a value of theirs.
     given: dict[str, object] = {
         "given_brand_id": subject.brand_id,
         "given_survey_id": subject.row_id,
@@ -131,7 +109,7 @@ async def _take(
         "given_burst": signs is not None and signs.burst,
         "given_on_page": None if signs is None else signs.on_page,
     }
-    row = await _TAKE.first(session, **given)
+    row = await TAKE.first(session, **given)
     if row is None:
         return None
     if row.made is not None:
@@ -141,126 +119,10 @@ async def _take(
     return _TakenSurvey(brand, shop, in_force, subject.row_id, row.customer_id, row.made, row.trial)
 
 
-class _Taken(NamedTuple):
-    brand: str
-    shop: str
-    version: int
-    terms: str
-    terms_id: UUID
-    customer_id: UUID
-    trial: bool
-    made: UUID | None
-
-
-def _first_response() -> Select[Any]:
-    """One statement that locks the survey, stores its response, and reads what an offer needs."""
-    survey = (
-        select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
-        .add_columns(_seconds_since(func.coalesce(Survey.sent_at, Survey.queued_at)).label("after_sent"))
-        .add_columns(Brand.opens_passives)
-        .join(Brand, Brand.id == Survey.brand_id)
-        .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
-        .where(
-            Survey.brand_id == bindparam("given_brand_id"),
-            Survey.id == bindparam("given_survey_id"),
-            Survey.status.in_(ANSWERABLE),
-            Survey.channel.is_not(None),
-            Customer.erased_at.is_(None),
-        )
-        .with_for_update(key_share=True, of=Survey)
-        .cte("survey")
-    )
-    suspected = bindparam("given_is_fast", type_=Boolean) & (
-        bindparam("given_burst", type_=Boolean) | survey.c.after_sent.between(0, FRESH_SECONDS)
-    )
-    opens = (
-        survey.c.opens_passives
-        & bindparam("given_score", type_=SmallInteger).between(7, 8)
-        & bindparam("given_comment", type_=Text).is_not(None)
-        & survey.c.trial.is_(False)
-    )
-    values = {
-        Response.brand_id: bindparam("given_brand_id"),
-        Response.id: bindparam("given_response_id", type_=Uuid),
-        Response.survey_id: survey.c.id,
-        Response.order_id: survey.c.order_id,
-        Response.customer_id: survey.c.customer_id,
-        Response.channel: survey.c.channel,
-        Response.score: bindparam("given_score", type_=SmallInteger),
-        Response.comment: bindparam("given_comment", type_=Text),
-        Response.testimonial_consent: bindparam("given_testimonial_consent", type_=Boolean),
-        Response.answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
-        Response.first_answered_at: bindparam("given_now", type_=DateTime(timezone=True)),
-        Response.changes: literal(0),
-        Response.trial: survey.c.trial,
-        Response.state: case((opens, WorkState.open.value)),
-        Response.suspicion: case((suspected, Suspicion.suspected.value)),
-        Response.evidence: case((suspected, _evidence(survey.c.after_sent))),
-    }
-    made = (
-        insert(Response)
-        .from_select(list(values), select(*values.values()), include_defaults=False)
-        .on_conflict_do_nothing(index_elements=["brand_id", "survey_id"])
-        .returning(Response.brand_id, Response.id, Response.survey_id)
-        .cte("made")
-    )
-    answered = (
-        update(Survey)
-        # A message arrived, though its acceptance may not be recorded yet.
-        .values(
-            status=SurveyStatus.answered,
-            sent_at=func.coalesce(Survey.sent_at, Survey.queued_at),
-            reminder_due_at=None,
-        )
-        # The made row, not a condition on it: where the survey was changed meanwhile PostgreSQL
-        # checks the row again, and can then run no part of the statement anew.
-        .where(Survey.brand_id == bindparam("given_brand_id"), Survey.id == made.c.survey_id)
-        .cte("answered")
-    )
-    programme = (ProgrammeVersion.version, cast(ProgrammeVersion.terms, Text), ProgrammeVersion.terms_id)
-    return (
-        select(
-            as_text(Brand),
-            as_text(Shop),
-            *programme,
-            survey.c.customer_id,
-            survey.c.trial,
-            made.c.id.label("made"),
-        )
-        .select_from(survey)
-        .join(Brand, Brand.id == bindparam("given_brand_id"))
-        .join(Shop, (Shop.brand_id == Brand.id) & (Shop.id == survey.c.shop_id))
-        .join(ProgrammeVersion, is_in_force(bindparam("given_brand_id")))
-        .outerjoin(made, true())
-        .add_cte(answered, touch_with("responses", made.c.brand_id, made.c.id).cte("touched"))
-    )
-
-
-def _seconds_since(at: ColumnElement[datetime]) -> ColumnElement[int]:
-    """Whole seconds from a time until now."""
-    passed = bindparam("given_now", type_=DateTime(timezone=True)) - at
-    return cast(func.floor(func.extract("epoch", passed)), Integer)
-
-
-def _evidence(after_sent: ColumnElement[int]) -> ColumnElement[Any]:
-    """An `Evidence`."""
-    return func.jsonb_build_object(
-        literal_column("'after_sent'"),
-        after_sent,
-        literal_column("'on_page'"),
-        bindparam("given_on_page", type_=Integer),
-        literal_column("'burst'"),
-        bindparam("given_burst", type_=Boolean),
-    )
-
-
 def _opens(survey: _TakenSurvey, response: NewResponse) -> bool:
     """Whether it waits for the team though nobody is unhappy: a passive's with a comment."""
     is_passive = band_of(response.score) is Band.passive and response.comment is not None
     return is_passive and survey.brand.opens_passives and not survey.trial
-
-
-_TAKE = Prepared(_first_response(), _Taken)
 
 
 async def _change(

@@ -20,7 +20,7 @@ from app.base.templates import EXTENSIONS
 
 TEMPLATE = LOCALES / f"{DOMAIN}.pot"
 STAFF_TEMPLATE = LOCALES / "staff.pot"
-_STAFF = ("app/admin/", "app/insight/", "templates/web/admin/")
+_STAFF = ("app/admin/", "app/insight/", "app/platforms/", "templates/web/admin/")
 KEYWORDS = {
     "N_": None,
     "_": None,

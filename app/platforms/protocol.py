@@ -132,6 +132,8 @@ class ShopperSession:
 class PlatformAdapter(Protocol):
     """One platform. Adapters hold no state; those that inherit from this class get the defaults."""
 
+    title: ClassVar[str]
+    """The platform's name for people; marked for translation where it is not a vendor's own."""
     documentation: ClassVar[WebhookDocumentation | None] = None
     """How the webhook endpoint is documented."""
     settings: ClassVar[type[PlatformSettings]] = PlatformSettings
@@ -139,6 +141,8 @@ class PlatformAdapter(Protocol):
     credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """The names of the credentials that a connection needs: one of these sets. Empty for a platform
     that is not called."""
+    credential_titles: ClassVar[Mapping[str, str]] = {}
+    """What each credential is called where people find it, marked for translation."""
     account_hint: ClassVar[str] = ""
     """How a shop's account looks, for people who enter it."""
     parses_without_fetch: ClassVar[bool] = False

@@ -18,7 +18,9 @@ def test_the_documented_operations_are_those_of_openapi():
         for path, methods in openapi_document()["paths"].items()
         for method in methods
     ]
-    assert sorted(documented) == sorted(real)
+    assert set(real) - set(documented) == set(), "docs/api.md has no row of these"
+    assert set(documented) - set(real) == set(), "docs/api.md has rows of what does not exist"
+    assert len(documented) == len(set(documented)), "docs/api.md has two rows of one operation"
 
 
 def test_each_documented_scope_is_the_one_its_route_wants():

@@ -17,6 +17,7 @@ from app.platforms.protocol import (
     PlatformAdapter,
 )
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
+from app.platforms.shop_credit import CreditKind
 from tests.support.constants import PROJECT
 
 
@@ -30,10 +31,55 @@ def test_every_source_of_deliveries_has_a_parser():
 
 def test_every_platform_and_its_settings_are_documented():
     text = (PROJECT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    readme, api = ((PROJECT / path).read_text(encoding="utf-8") for path in ("README.md", "docs/api.md"))
+    assert f"--platform {'|'.join(PLATFORMS)}`" in text, "its first sentence must name every platform"
+    header, compared = (
+        next(line for line in lines.splitlines() if line.startswith("| | ")) for lines in (text, readme)
+    )
     for name, adapter in PLATFORMS.items():
-        assert f"/{name}`" in text, name
+        title = "checkout" if name == "checkout" else adapter.title
+        assert f" {title} |" in header, f"docs/platforms.md: What is read has no column {title}"
+        assert f"/{name}`" in text, f"docs/platforms.md: no chapter has the address /hooks/…/{name}"
+        assert title in compared, f"README's table of platforms has no column {title}"
+        assert f'"{name}"' in api, f"docs/api.md: POST /shops does not know {name}"
         for setting in adapter.settings.model_fields:
-            assert f"| `{setting}` |" in text, setting
+            assert f"| `{setting}` |" in text, f"docs/platforms.md: no table has {setting}"
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORMS))
+def test_a_platform_and_its_credentials_have_names_for_people(name):
+    adapter = PLATFORMS[name]
+    assert adapter.title
+    assert set(adapter.credential_titles) == {each for one in adapter.credentials for each in one}
+    assert bool(adapter.account_hint) == bool(adapter.credentials)
+
+
+METHODS_BY_ABILITY = {
+    "credentials": ("make_connection", "connect", "check", "disconnect"),
+    "lists_orders": ("fetch_orders",),
+    "publishes_codes": (
+        "publish_codes",
+        "revoke_codes",
+        "list_codes",
+        "repair_codes",
+        "put_reward",
+        "remove_reward",
+    ),
+    "holds_accounts": ("read_credit", "move_credit"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLATFORMS))
+def test_an_adapter_has_the_methods_of_what_it_says_it_can_do_and_no_others(name):
+    adapter = PLATFORMS[name]
+    for ability, methods in METHODS_BY_ABILITY.items():
+        can = (
+            adapter.credit is CreditKind.account if ability == "holds_accounts" else getattr(adapter, ability)
+        )
+        own = tuple(
+            each for each in methods if getattr(type(adapter), each) is not getattr(PlatformAdapter, each)
+        )
+        assert own == (methods if can else ()), f"{name}: {ability} is {can}"
 
 
 def test_unknown_platform_gets_the_checkouts_adapter():
@@ -41,8 +87,8 @@ def test_unknown_platform_gets_the_checkouts_adapter():
     assert adapter_of(Platform.shopify) is PLATFORMS["shopify"]
 
 
-@pytest.mark.parametrize("name", sorted(PLATFORMS))
-async def test_an_adapter_either_takes_codes_in_every_way_or_refuses_them_for_good(name):
+@pytest.mark.parametrize("name", sorted(name for name, each in PLATFORMS.items() if not each.publishes_codes))
+async def test_an_adapter_without_codes_refuses_them_for_good(name):
     adapter, connection = PLATFORMS[name], Connection("acme", {})
     discount = Discount(
         terms_id=UUID(int=1),
@@ -55,11 +101,8 @@ async def test_an_adapter_either_takes_codes_in_every_way_or_refuses_them_for_go
         one_per_friend=True,
         combines_with=frozenset({"shipping"}),
     )
-    ways = ("publish_codes", "revoke_codes", "list_codes", "repair_codes")
-    own = [way for way in ways if getattr(type(adapter), way) is not getattr(PlatformAdapter, way)]
-    assert own == (list(ways) if adapter.publishes_codes else [])
     async with aiohttp.ClientSession() as http:
-        for way in (each for each in ways if each not in own):
+        for way in METHODS_BY_ABILITY["publishes_codes"]:
             with pytest.raises(OutsideError) as refusal:
                 await getattr(adapter, way)(http, connection, discount, ())
             assert (refusal.value.outcome, refusal.value.permanent) == (Outcome.refused, True)

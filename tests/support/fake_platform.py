@@ -27,6 +27,8 @@ NAME = "fake"
 class FakePlatform(PlatformAdapter):
     """Its signature is the secret itself; what a fetch returns, or raises, is set by `contents`."""
 
+    title = "Fake"
+
     def __init__(self) -> None:
         self.contents: dict[str, bytes | Exception] = {}
         """By resource."""

@@ -13,8 +13,6 @@ from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
 from app.admin.shop_connections import connection_shapes, disconnect_shop
 from app.admin.views.shops import (
-    CREDENTIAL_NAMES,
-    PLATFORM_NAMES,
     abilities,
     platform_name,
     shop_rows,
@@ -78,7 +76,7 @@ async def show_new(frame: ForAdmin) -> Response:
 def _new_page(frame: Frame, entered: dict[str, str], errors: dict[str, str] | None = None) -> Response:
     values = {
         "entered": entered,
-        "platforms": [(name, _(shown)) for name, shown in PLATFORM_NAMES.items()],
+        "platforms": [(name, platform_name(name)) for name in PLATFORMS],
         "errors": errors or {},
     }
     return frame.page("admin/shop_new.html", "shops", values, status=422 if errors else 200)
@@ -131,6 +129,7 @@ async def _shop_page(
     sync = shown_sync(None if row is None else SyncShape.of(shop.slug, row), now=clock.now())
     is_working = (connection is not None and connection.checked_at is None) or (sync and sync.is_working)
     names = dict.fromkeys(name for each in platform.credentials for name in each)
+    titles = adapter_of(shop.platform).credential_titles
     values = {
         "it": shop,
         "platform": platform,
@@ -143,8 +142,8 @@ async def _shop_page(
         "sync": sync,
         "is_working": is_working,
         "credential_sets": platform.credentials,
-        "credential_names": [(name, _(CREDENTIAL_NAMES.get(name, name))) for name in names],
-        "name_of": lambda name: _(CREDENTIAL_NAMES.get(name, name)),
+        "credential_names": [(name, _(titles.get(name, name))) for name in names],
+        "name_of": lambda name: _(titles.get(name, name)),
         "account": account or (connection.account if connection else ""),
         "errors": errors,
     }

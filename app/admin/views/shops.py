@@ -6,23 +6,11 @@ from datetime import datetime
 
 from app.base.i18n import N_, SOURCE, translate
 from app.brands.models import Shop
-from app.brands.rules import Platform
 from app.ingest.schemas import SyncShape
 from app.insight.system import ShopDeliveries
+from app.platforms.registry import PLATFORMS
 from app.platforms.schemas import ConnectionShape, PlatformShape
 
-PLATFORM_NAMES: Mapping[str, str] = {
-    Platform.checkout: N_("Own checkout"),
-    Platform.shopify: "Shopify",
-    Platform.woocommerce: "WooCommerce",
-}
-CREDENTIAL_NAMES: Mapping[str, str] = {
-    "client_id": N_("Client ID"),
-    "client_secret": N_("Client secret (API secret key)"),
-    "access_token": N_("Admin API access token"),
-    "consumer_key": N_("Consumer key"),
-    "consumer_secret": N_("Consumer secret"),
-}
 _CREDIT = {
     "account": N_("Store credit is put into the customer’s account, where the shop has it."),
     "coupon": N_("Credit is one coupon for each person, worth what is left of it."),
@@ -81,8 +69,8 @@ def shop_rows(
 
 
 def platform_name(platform: str) -> str:
-    """The platform's name for people."""
-    return _(PLATFORM_NAMES.get(platform, platform))
+    """The platform's name for people; a platform of a later version has the name that is stored."""
+    return _(PLATFORMS[platform].title) if platform in PLATFORMS else platform
 
 
 def state_of(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from app.base.i18n import N_
 from app.platforms.checkout.parse import parse
 from app.platforms.checkout.schemas import DOCUMENTATION
 from app.platforms.checkout.verify import verify
@@ -15,6 +16,7 @@ from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery
 class CheckoutAdapter(PlatformAdapter):
     """Deliveries are complete and codes work at once: such a checkout validates them with us."""
 
+    title: ClassVar = N_("Own checkout")
     documentation: ClassVar = DOCUMENTATION
 
     def verify(

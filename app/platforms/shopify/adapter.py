@@ -24,7 +24,7 @@ from app.platforms.reward_codes import RewardCode
 from app.platforms.shop_credit import CreditHolder, CreditKind, CreditMove, CreditReport, MovedCredit
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
 from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
-from app.platforms.shopify.connect import CREDENTIALS, check, disconnect, make_connection
+from app.platforms.shopify.connect import CREDENTIAL_TITLES, CREDENTIALS, check, disconnect, make_connection
 from app.platforms.shopify.credit import move_credit, read_credit
 from app.platforms.shopify.orders import fetch_order, fetch_orders
 from app.platforms.shopify.parse import parse
@@ -38,8 +38,10 @@ from app.platforms.shopify.verify import verify
 class ShopifyAdapter(PlatformAdapter):
     """Deliveries are complete but for edits; their signature carries no time."""
 
+    title: ClassVar = "Shopify"
     documentation: ClassVar = DOCUMENTATION
     credentials: ClassVar = CREDENTIALS
+    credential_titles: ClassVar = CREDENTIAL_TITLES
     account_hint: ClassVar = "acme.myshopify.com"
     parses_without_fetch: ClassVar = True
     lists_orders: ClassVar = True

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from app.base.errors import AppError, Fault, Outcome, OutsideError
+from app.base.i18n import N_
 from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.shopify.access_tokens import ACCESS_TOKENS
 from app.platforms.shopify.accounts import domain_of_account, parse_account
@@ -30,6 +31,11 @@ from app.platforms.shopify.webhooks import Webhook, list_webhooks, register_webh
 CREDENTIALS = (("client_id", "client_secret"), ("access_token", "client_secret"), ("access_token",))
 """An app of the Dev Dashboard; a custom app of the shop's admin with its API secret key, or without
 where the shop's webhook secret is that key already."""
+CREDENTIAL_TITLES = {
+    "client_id": N_("Client ID"),
+    "client_secret": N_("Client secret (API secret key)"),
+    "access_token": N_("Admin API access token"),
+}
 
 
 def make_connection(account: str, credentials: Mapping[str, str], *, local: bool) -> Connection:

@@ -27,7 +27,13 @@ from app.platforms.woocommerce.codes import (
     repair_codes,
     revoke_codes,
 )
-from app.platforms.woocommerce.connect import CREDENTIALS, check, disconnect, make_connection
+from app.platforms.woocommerce.connect import (
+    CREDENTIAL_TITLES,
+    CREDENTIALS,
+    check,
+    disconnect,
+    make_connection,
+)
 from app.platforms.woocommerce.orders import fetch_orders
 from app.platforms.woocommerce.parse import parse
 from app.platforms.woocommerce.refunds import fetch_refunds
@@ -40,9 +46,11 @@ from app.platforms.woocommerce.verify import verify
 class WooCommerceAdapter(PlatformAdapter):
     """Deliveries are complete but for refunds, and never repeated; their signature has no time."""
 
+    title: ClassVar = "WooCommerce"
     documentation: ClassVar = DOCUMENTATION
     settings: ClassVar = WooCommerceSettings
     credentials: ClassVar = CREDENTIALS
+    credential_titles: ClassVar = CREDENTIAL_TITLES
     account_hint: ClassVar = "https://acme.example"
     parses_without_fetch: ClassVar = True
     lists_orders: ClassVar = True

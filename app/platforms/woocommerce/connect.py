@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from app.base.errors import AppError
+from app.base.i18n import N_
 from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.woocommerce.accounts import is_local, parse_account
 from app.platforms.woocommerce.client import WooCommerceClient
@@ -32,6 +33,7 @@ from app.platforms.woocommerce.webhooks import (
 )
 
 CREDENTIALS = (("consumer_key", "consumer_secret"),)
+CREDENTIAL_TITLES = {"consumer_key": N_("Consumer key"), "consumer_secret": N_("Consumer secret")}
 _FORMS = {
     "consumer_key": re.compile(r"ck_\w{1,100}", re.ASCII),
     "consumer_secret": re.compile(r"cs_\w{1,100}", re.ASCII),

@@ -31,6 +31,7 @@ from app.base.templates import make_environment
 from app.base.web import stylesheets
 from app.base.web.compression import CompressedFiles, CompressionMiddleware
 from app.base.web.context import ContextDep
+from app.base.web.direct import DirectApp
 from app.base.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.peers import PEERS
@@ -64,7 +65,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
 
     Without `parts` it reads the settings and opens its own, for as long as it runs.
     """
-    app = FastAPI(
+    app = DirectApp(
         title="Tenfold",
         version="1",
         description="Surveys after orders, referral codes, and what came of them.",
@@ -93,11 +94,15 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     install_problems(app)
     install_openapi(app)
-    for pages_of in (survey_routes.router, referral_routes.router, provider_routes.router):
-        # Not included: the framework looks the routes of an included router up twice.
+    for pages_of in (
+        survey_routes.router,
+        referral_routes.router,
+        provider_routes.router,
+        ingest_routes.router,
+    ):
+        # Not included: the application itself responds by those that it has.
         app.router.routes.extend(pages_of.routes)
     for router in (
-        ingest_routes.router,
         customer_routes.router,
         checkout_routes.router,
         api_router,

@@ -27,6 +27,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _received = 0
     """Bytes of the request, without the piece in which it began: that may end an earlier one."""
     _piece = 0
+    _size = 0
+    """Bytes of the piece that is parsed now."""
+    _begins = False
+    """Whether the request began in that piece."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Expect a request."""
@@ -41,7 +45,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse a piece, then check time and sizes."""
         self._received += self._piece
-        self._piece = len(data)
+        self._piece = self._size = len(data)
+        self._begins = False
         super().data_received(data)
         if self._whole or self.transport.is_closing():
             self._stop()
@@ -55,12 +60,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins in this piece."""
         self._whole, self._in_head, self._received, self._piece = False, True, 0, 0
+        self._begins = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Refuse a head that is too large."""
         self._in_head = False
-        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > HEAD_LIMIT:
+        # One that is part of a small piece need not be measured.
+        is_small = self._begins and self._size <= HEAD_LIMIT
+        if (
+            not is_small
+            and sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > HEAD_LIMIT
+        ):
             raise httptools.HttpParserError
         super().on_headers_complete()
 

@@ -12,7 +12,7 @@ from app.base import clock
 from app.base.schemas import Received
 from app.base.web.middleware import read_body
 from app.base.web.openapi import problems, request_body, request_headers
-from app.base.web.prefix_router import PrefixRouter
+from app.base.web.page_route import make_page_router
 from app.ingest.inbox import Inbox, Unavailable
 from app.ingest.verify import verify_delivery
 from app.platforms.documentation import WebhookDocumentation
@@ -50,7 +50,7 @@ async def receive_delivery(request: Request, shop: str, platform: str) -> Respon
 
 def make_router(platforms: Iterable[str]) -> APIRouter:
     """A router with one endpoint for each platform."""
-    made = PrefixRouter("/hooks/", tags=["shops"])
+    made = make_page_router("shops")
     for platform in platforms:
         _add_endpoint(made, platform)
     return made

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.base import clock, metrics
 from app.base.errors import AppError
-from app.base.ids import new_id
+from app.base.ids import new_trace
 from app.base.log import logger
 from app.base.web.peers import PEERS
 from app.base.web.policy import CSP
@@ -111,8 +111,8 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             given: str = value.decode("latin-1")
-            return given if _REQUEST_ID.fullmatch(given) else new_id().hex
-    return new_id().hex
+            return given if _REQUEST_ID.fullmatch(given) else new_trace()
+    return new_trace()
 
 
 def _headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
@@ -210,14 +210,19 @@ async def read_body(request: Request, *, limit: int, drop_up_to: int) -> bytes:
     Raises `AppError` `too_large` (413) over `limit` bytes; up to `drop_up_to` bytes are then still
     read and dropped, so that the caller gets the response rather than a broken connection.
     """
+    # As `request.stream()` does, whose generator takes twice the time of the rest.
+    receive = request.receive
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
+    size, is_whole = 0, False
+    while not is_whole and size <= drop_up_to:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
-        if size > drop_up_to:
-            break
         if size <= limit:
             chunks.append(chunk)
+        is_whole = not message.get("more_body")
     if size > limit:
         raise AppError(
             "too_large", f"The body is larger than {limit // 1024} KiB; send one event at a time.", status=413

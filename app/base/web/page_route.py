@@ -26,14 +26,16 @@ _Value = Callable[[Request], object]
 class PageRoute(APIRoute):
     """A route of an endpoint that takes request, context, a session or what reads, and texts.
 
-    Texts are of the path and the query. A session is closed, and its transaction committed, before
-    the response is sent. Raises `TypeError` at its creation for an endpoint that takes anything
-    else.
+    Texts are of the path (as they are, `{name}` has no type) and the query. A session is closed,
+    and its transaction committed, before the response is sent. Raises `TypeError` at its creation
+    for an endpoint that takes anything else.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the route is meant; another page's path is refused by its first letters."""
-        return super().matches(scope) if scope["path"].startswith(self._prefix) else (Match.NONE, {})
+        if scope["path"].startswith(self._prefix) or scope.get("root_path"):
+            return super().matches(scope)
+        return Match.NONE, {}
 
     @cached_property
     def _prefix(self) -> str:
@@ -44,11 +46,12 @@ class PageRoute(APIRoute):
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
-        response = await self._respond(Request(scope, receive, send))
+        response = await self.respond(Request(scope, receive, send))
         await response(scope, receive, send)
 
     @cached_property
-    def _respond(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def respond(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What makes a request's response."""
         return self.get_route_handler()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -93,6 +96,9 @@ def _handler(
     return handle
 
 
-def make_page_router() -> APIRouter:
-    """A router of customers' pages, whose routes the application takes as its own."""
-    return APIRouter(tags=["customers"], route_class=PageRoute, generate_unique_id_function=operation_id)
+def make_page_router(tag: str = "customers") -> APIRouter:
+    """A router of customers' pages, or of others under this tag of the API's description.
+
+    The application takes its routes as its own (`app.base.web.direct`).
+    """
+    return APIRouter(tags=[tag], route_class=PageRoute, generate_unique_id_function=operation_id)

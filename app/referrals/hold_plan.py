@@ -27,6 +27,7 @@ from app.referrals.shop_credit_rules import (
     Standing,
     find_entry,
     foreign_part,
+    keeps_ends,
     next_move,
     standing_of,
 )
@@ -152,12 +153,12 @@ async def _resolve(
     """The moves, once those whose outcome was not known are looked for in the account."""
     moves = await load_moves(session, brand_id, claimed.id)
     known = {each.remote_id for each in moves if each.remote_id is not None}
-    changed = False
+    exact, changed = keeps_ends(moves, entries), False
     for move in moves:
         is_late_credit = move.state is MoveState.dropped and move.expires_at is not None
         if move.state is not MoveState.open and not is_late_credit:
             continue
-        found = find_entry(move, entries, known, complete=is_complete, now=now)
+        found = find_entry(move, entries, known, exact=exact, complete=is_complete, now=now)
         if found is None and move.state is MoveState.dropped:
             continue
         values: dict[str, object] = {"state": MoveState.dropped}

@@ -101,7 +101,7 @@ class ShopCreditMove(Base):
     """What is left of a credit, as last read."""
     expires_at: Mapped[Moment | None]
     after_id: Mapped[str | None]
-    """The account's newest entry before a debit."""
+    """The account's newest entry before the move."""
     balance_before: Mapped[Minor | None]
     """The whole account's, before a debit; `held_before` is our part of it."""
     held_before: Mapped[Minor | None]

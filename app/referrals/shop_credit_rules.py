@@ -22,6 +22,8 @@ RESTORED_FOR = timedelta(days=365)
 LOOKED_AT_FOR = timedelta(days=7)
 """How long a debit that may be one of several waits for somebody to look at the account."""
 KEYS_AN_HOUR = 3_600
+ROUNDED_BY = timedelta(days=1)
+"""How far a shop may move a credit's end that does not keep its second."""
 
 
 class MoveKind(StrEnum):
@@ -108,31 +110,43 @@ class Ambiguous(Exception):  # named as what it says
     """The outcome of a move cannot be known: only a person can tell. The text is for them."""
 
 
+def keeps_ends(moves: Sequence[Move], entries: Sequence[Entry]) -> bool:
+    """Whether the account has a credit of ours with the very end that it was given.
+
+    Then the shop keeps the second, and a credit is found by its end alone.
+    """
+    ends = {each.id: each.expires_at for each in entries if each.kind is EntryKind.credit}
+    return any(
+        move.state is MoveState.done
+        and move.expires_at is not None
+        and ends.get(move.remote_id) == move.expires_at
+        for move in moves
+    )
+
+
 def find_entry(
-    move: Move, entries: Sequence[Entry], known: set[str], *, complete: bool, now: datetime
+    move: Move,
+    entries: Sequence[Entry],
+    known: set[str],
+    *,
+    exact: bool = False,
+    complete: bool,
+    now: datetime,
 ) -> Entry | None:
     """The entry that an unfinished move has made, of those not `known`; the newest come first.
 
-    None where it was not made. Raises `Ambiguous` for a debit that may be one of several; after
+    `exact` is whether the shop keeps the second in which a credit ends (`keeps_ends`). None where
+    it was not made. Raises `Ambiguous` for a debit that may be one of several; after
     `LOOKED_AT_FOR` it is the oldest of them, so that none is ever made twice.
     """
     if move.kind is not MoveKind.debit:
-        found = [
-            each
-            for each in entries
-            if each.kind is EntryKind.credit
-            and each.expires_at == move.expires_at
-            and each.amount == move.amount
-            and each.id not in known
-        ]
-        return found[-1] if found else None
-    places = [place for place, each in enumerate(entries) if each.id == move.after_id]
-    if move.after_id is not None and not places and not complete:
+        return _find_credit(move, entries, known, exact=exact)
+    newer = _newer(move, entries)
+    if newer is None and not complete:
         raise Ambiguous("The account has too many entries to find a debit whose outcome is unknown.")
-    newer = entries[: places[0]] if places else entries
     debits = [
         each
-        for each in newer
+        for each in (entries if newer is None else newer)
         if each.kind is EntryKind.debit
         and each.is_adjustment
         and each.amount == move.amount
@@ -144,6 +158,34 @@ def find_entry(
             " the customer's store credit in the shop's admin, and give back there what was taken twice."
         )
     return debits[-1] if debits else None
+
+
+def _find_credit(move: Move, entries: Sequence[Entry], known: set[str], *, exact: bool) -> Entry | None:
+    """The credit with the move's end; where the shop may round ends, one like it made since."""
+    same = [
+        each
+        for each in entries
+        if each.kind is EntryKind.credit and each.amount == move.amount and each.id not in known
+    ]
+    found = [each for each in same if each.expires_at == move.expires_at]
+    if not found and not exact:
+        newer = _newer(move, entries) or ()
+        found = [each for each in same if each in newer and each.is_adjustment and _is_near(each, move)]
+    return found[-1] if found else None
+
+
+def _is_near(entry: Entry, move: Move) -> bool:
+    if entry.expires_at is None or move.expires_at is None:
+        return False
+    return abs(entry.expires_at - move.expires_at) <= ROUNDED_BY
+
+
+def _newer(move: Move, entries: Sequence[Entry]) -> Sequence[Entry] | None:
+    """The entries since the newest one before the move; None where that one is not among them."""
+    if move.after_id is None:
+        return entries
+    place = next((place for place, each in enumerate(entries) if each.id == move.after_id), None)
+    return None if place is None else entries[:place]
 
 
 def foreign_part(move: Move, balance_after: int) -> int:

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,8 +17,10 @@ from app.referrals.shop_credit_rules import (
     MoveKind,
     MoveState,
     Standing,
+    find_entry,
     foreign_part,
     is_over,
+    keeps_ends,
     next_move,
     standing_of,
     wanted_shares,
@@ -165,3 +167,49 @@ def test_account_is_brought_to_what_the_rewards_leave(has_others):
                 assert life.account.balance == standing.held + ending, seed
         keys = [each.expires_at for each in life.moves if each.expires_at is not None]
         assert len(keys) == len(set(keys))
+
+
+KEY = datetime(2026, 6, 1, 9, 0, 7, tzinfo=UTC)
+"""The end that a credit is given."""
+
+
+def credit_entry(number: int, ends: datetime | None, amount: int = 1000, *, by_hand: bool = True) -> Entry:
+    return Entry(EntryKind.credit, amount, f"entry-{number}", by_hand, amount, ends, amount)
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_found"),
+    [
+        (credit_entry(2, KEY), True),
+        (credit_entry(2, KEY.replace(second=0)), True),
+        (credit_entry(2, KEY.replace(hour=23, minute=59, second=59)), True),
+        (credit_entry(2, KEY.replace(second=0), 999), False),
+        (credit_entry(2, KEY + timedelta(days=2)), False),
+        (credit_entry(2, KEY.replace(second=0), by_hand=False), False),
+        (credit_entry(2, None), False),
+    ],
+)
+def test_a_credit_is_found_whether_or_not_the_shop_keeps_the_second_in_which_it_ends(entry, is_found):
+    move = Move(new_id(), MoveKind.credit, MoveState.open, 1000, expires_at=KEY, after_id="entry-1")
+    before = credit_entry(1, KEY.replace(second=0))
+    found = find_entry(move, [entry, before], set(), complete=True, now=NOW)
+    assert (found is entry, found is None) == (is_found, not is_found), "never one of before"
+    assert find_entry(move, [entry, before], {"entry-2"}, complete=True, now=NOW) is None
+    assert find_entry(move, [entry], set(), complete=False, now=NOW) is (
+        entry if entry.expires_at == KEY else None
+    )
+
+
+def test_where_a_shop_has_kept_the_second_a_credit_that_ends_nearby_is_nobodys_but_its_givers():
+    done = Move(new_id(), MoveKind.credit, MoveState.done, 500, expires_at=KEY, remote_id="entry-1")
+    kept, rounded = credit_entry(1, KEY, 500), credit_entry(1, KEY.replace(second=0), 500)
+    assert (keeps_ends([done], [kept]), keeps_ends([done], [rounded]), keeps_ends([], [kept])) == (
+        True,
+        False,
+        False,
+    )
+    move = replace(
+        done, id=new_id(), state=MoveState.open, expires_at=KEY + timedelta(seconds=1), remote_id=None
+    )
+    by_hand = credit_entry(2, KEY.replace(second=0), 500)
+    assert find_entry(move, [by_hand, kept], {"entry-1"}, exact=True, complete=True, now=NOW) is None

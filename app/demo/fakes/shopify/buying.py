@@ -74,7 +74,8 @@ def place_order(
 def pay_with_credit(shop: FakeShop, order: dict[str, Any], amount: Decimal, *, at: datetime) -> None:
     """Let so much of a new order be paid with its buyer's store credit.
 
-    An order names its means of payment and not what each paid; store credit's name is a guess.
+    An order names its means of payment and not what each paid. Shopify publishes no list of their
+    names; store credit's is the one that shops' programmes read. Nothing of ours reads it.
     Raises `ValueError` where the buyer has less.
     """
     account = shop.credit.account(f"gid://shopify/Customer/{order['customer']['id']}", shop.currency)

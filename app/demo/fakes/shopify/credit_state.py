@@ -1,7 +1,7 @@
 """What the fake knows of its customers' store credit: accounts by currency.
 
 A debit takes what expires first, and what does not expire last. A refund of an order that was paid
-with credit reverts the debit: Shopify's schema says so (`StoreCreditAccountDebitRevertTransaction`).
+with credit reverts the debit (`StoreCreditAccountDebitRevertTransaction` in Shopify's schema).
 """
 
 import itertools

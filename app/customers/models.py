@@ -20,7 +20,6 @@ class Customer(Base):
 
     __tablename__ = "customers"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id"], ["brands.id"]),
         Index(
             "uq_customers_email", "brand_id", "email", unique=True, postgresql_where=text("email IS NOT NULL")
         ),
@@ -77,7 +76,6 @@ class CustomerReference(Base):
 
     __tablename__ = "customer_references"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         Index("ix_customer_references_customer", "brand_id", "customer_id"),
     )

@@ -26,7 +26,6 @@ class Delivery(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         UniqueConstraint("brand_id", "shop_id", "external_id", "source", "body_hash"),
         Index("ix_deliveries_new", "brand_id", "sequence", postgresql_where=text("status = 'new'")),
         Index("ix_deliveries_status", "brand_id", "status", "id"),

@@ -12,6 +12,7 @@ from app.insight import (
     consent_invariants,
     erasure_invariants,
     invariant_queries,
+    reference_invariants,
     referral_invariants,
     reward_invariants,
     rollup_invariants,
@@ -30,6 +31,7 @@ INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *erasure_invariants.INVARIANTS,
     *computed_invariants.INVARIANTS,
     *rollup_invariants.INVARIANTS,
+    *reference_invariants.INVARIANTS,
     *word_invariants.INVARIANTS,
 )
 """Every invariant; names are unique."""
@@ -39,8 +41,8 @@ INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
 class Violation:
     """An invariant that some rows of a brand violate.
 
-    `rows` are ids as the API shows them, at most `MOST_ROWS`; for an unknown word, the table, the
-    column and the key.
+    `rows` are ids as the API shows them, at most `MOST_ROWS`; for an unknown word and a reference
+    to no row, the table, the column and the key.
     """
 
     name: str

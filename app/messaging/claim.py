@@ -1,7 +1,6 @@
 """Claim due messages of one brand, and write an attempt for each before any of them is sent."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -43,25 +42,36 @@ _CLAIM_UNKNOWN = Prepared(
     """),
     DueMessage,
 )
-# Ids are bound as the driver's arrays, which the database reads for less than texts of them.
+
+
+def _as_it_is(version_id: bytes) -> bytes:
+    return version_id
+
+
+# Ids are bound as the driver's arrays, which the database reads for less than texts of them. What
+# few values share is bound once, and named by its place. It returns the versions that are not
+# stored: no foreign key looks for each row's.
 _BEGIN = Prepared(
     text("""
     WITH claimed AS (
         SELECT unnest(CAST(:ids AS uuid[])) AS id, unnest(CAST(:attempt_ids AS uuid[])) AS attempt_id,
             unnest(CAST(CAST(:numbers AS text) AS smallint[])) AS number,
-            unnest(CAST(CAST(:providers AS text) AS text[])) AS provider,
-            unnest(CAST(CAST(:addresses AS text) AS text[])) AS address,
-            unnest(CAST(:versions AS bytea[])) AS version_id
+            unnest(CAST(CAST(:places AS text) AS smallint[])) AS place,
+            unnest(CAST(CAST(:addresses AS text) AS text[])) AS address
     ), marked AS (
         UPDATE messages SET status = 'sending', claimed_at = :now, attempts = claimed.number,
-            address = claimed.address, template_version_id = claimed.version_id,
+            address = claimed.address, template_version_id = (CAST(:versions AS bytea[]))[claimed.place],
             possible_duplicate = possible_duplicate OR status = 'unknown'
         FROM claimed WHERE messages.brand_id = :brand_id AND messages.id = claimed.id
+    ), begun AS (
+        INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
+        SELECT :brand_id, attempt_id, id, number, (CAST(:providers AS text[]))[place], 'sending', :now
+        FROM claimed
     )
-    INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at)
-    SELECT :brand_id, attempt_id, id, number, provider, 'sending', :now FROM claimed
+    SELECT used FROM unnest(CAST(:versions AS bytea[])) AS used
+    WHERE NOT EXISTS (SELECT FROM template_versions WHERE brand_id = :brand_id AND id = used)
 """),
-    tuple,
+    _as_it_is,
 )
 # A deferred message is no longer `at_once` and is due later than now, so no claim of this `now`
 # takes it.
@@ -88,8 +98,6 @@ class Claim:
     messages: Sequence[ClaimedMessage]
     moved: int
     """Rows taken, those that were deferred or dropped included."""
-    versions: AbstractSet[tuple[int, bytes]]
-    """Brand and id of the template versions of the messages, all stored once this is committed."""
     reserved: Reservation | None
     """The journal's number of this claim; None where it has no message."""
 
@@ -102,8 +110,6 @@ class ClaimTerms:
     """The first one that has messages due is claimed."""
     providers: Mapping[Channel, str]
     grace: Grace
-    known_versions: AbstractSet[tuple[int, bytes]]
-    """Template versions that are stored already."""
     channels: Sequence[Channel]
     """Those whose provider works, or is tested by this claim."""
     most: int
@@ -134,14 +140,11 @@ async def claim(
             await terms.give_way()
         for row in rows[start : start + PIECE]:
             decisions.add(row)
-    versions = {(brand_id, message.version.id): message.version for message in decisions.claimed}
-    unknown = [version for key, version in versions.items() if key not in terms.known_versions]
-    await store_versions(session, brand_id, unknown)
     await _begin(session, brand_id, decisions.claimed, terms.providers, now)
     await _drop(session, brand_id, decisions.dropped)
     await _defer(session, brand_id, decisions.deferred)
     reserved = await reserve(session, context.journal) if decisions.claimed else None
-    return Claim(brand, decisions.claimed, len(rows), versions.keys(), reserved)
+    return Claim(brand, decisions.claimed, len(rows), reserved)
 
 
 async def _due_rows(
@@ -170,18 +173,24 @@ async def _begin(
     providers: Mapping[Channel, str],
     now: datetime,
 ) -> None:
-    if claimed:
-        await _BEGIN.run(
-            session,
-            brand_id=brand_id,
-            now=now,
-            ids=[message.message_id for message in claimed],
-            attempt_ids=[message.attempt_id for message in claimed],
-            numbers=array_text([message.number for message in claimed]),
-            providers=array_text([providers[message.version.channel] for message in claimed]),
-            addresses=array_text([message.address for message in claimed]),
-            versions=[message.version.id for message in claimed],
-        )
+    """Write the attempts, and the template versions that are not stored yet."""
+    if not claimed:
+        return
+    versions = {message.version.id: message.version for message in claimed}
+    places = {version_id: place for place, version_id in enumerate(versions, start=1)}
+    missing = await _BEGIN.all(
+        session,
+        brand_id=brand_id,
+        now=now,
+        ids=[message.message_id for message in claimed],
+        attempt_ids=[message.attempt_id for message in claimed],
+        numbers=array_text([message.number for message in claimed]),
+        places=array_text([places[message.version.id] for message in claimed]),
+        addresses=array_text([message.address for message in claimed]),
+        versions=list(versions),
+        providers=[providers[version.channel] for version in versions.values()],
+    )
+    await store_versions(session, brand_id, [versions[version_id] for version_id in missing])
 
 
 async def _drop(

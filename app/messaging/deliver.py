@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
-
 from app.base import clock
 from app.base.context import AppContext
 from app.base.errors import Outcome, OutsideError
@@ -93,8 +91,8 @@ def urgent_sweep(
 class Sender:
     """Sends messages of some priorities.
 
-    It knows which of its attempts are under way, so it does not take them for crashed, which
-    template versions are stored, so it does not write them again, and which providers fail.
+    It knows which of its attempts are under way, so it does not take them for crashed, and which
+    providers fail.
     """
 
     context: AppContext
@@ -103,7 +101,6 @@ class Sender:
     claim_size: int = AT_ONCE
     own: OwnProviders | None = None
     under_way: set[UUID] = field(default_factory=set)
-    known_versions: set[tuple[int, bytes]] = field(default_factory=set)
     circuits: dict[str, Circuit] = field(default_factory=dict)
     found: dict[int, FoundWork] = field(default_factory=dict)
     """What the brands have that were just searched: nothing else is looked for in their turn."""
@@ -222,9 +219,7 @@ class Sender:
         return claimed.moved
 
     def _terms(self, providers: ChannelProviders, channels: Sequence[Channel], *, most: int) -> ClaimTerms:
-        return ClaimTerms(
-            self.priorities, providers.names, self.grace, self.known_versions, channels, most, self._give_way
-        )
+        return ClaimTerms(self.priorities, providers.names, self.grace, channels, most, self._give_way)
 
     async def _claim(
         self, brand_id: int, providers: ChannelProviders, priorities: Sequence[Priority], now: datetime
@@ -234,18 +229,9 @@ class Sender:
         if not terms.channels or not priorities:
             return None
         await self._give_way()
-        try:
-            with self._precedence():
-                async with self.context.sessions.begin() as session:
-                    claimed = await claim(session, self.context, brand_id, terms, now=now)
-        except IntegrityError:
-            # A stored version is missing, as in a restored database: the next claim stores it
-            # again.
-            self.known_versions.clear()
-            raise
-        if claimed is not None:
-            self.known_versions |= claimed.versions
-        return claimed
+        with self._precedence():
+            async with self.context.sessions.begin() as session:
+                return await claim(session, self.context, brand_id, terms, now=now)
 
     async def _send_all(
         self, claimed: Claim, providers: ChannelProviders, probe: Circuit | None, now: datetime

@@ -66,11 +66,7 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
-        ForeignKeyConstraint(
-            ["brand_id", "template_version_id"], ["template_versions.brand_id", "template_versions.id"]
-        ),
+        # No foreign keys here and in the tables like it: see docs/decisions/0024.
         UniqueConstraint("brand_id", "template", "subject_id", "step", "channel"),
         Index(
             "ix_messages_due", "brand_id", "priority", "due_at", postgresql_where=text("status = 'planned'")
@@ -141,7 +137,6 @@ class Attempt(Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "message_id"], ["messages.brand_id", "messages.id"]),
         UniqueConstraint("brand_id", "message_id", "number"),
         # Without the brand: a provider's event that names no attempt names no brand either.
         Index("ix_attempts_provider_ref", "provider_ref", postgresql_where=text("provider_ref IS NOT NULL")),

@@ -33,7 +33,6 @@ class Order(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
         UniqueConstraint("brand_id", "shop_id", "external_id"),
         Index("ix_orders_customer", "brand_id", "customer_id", "placed_at"),
@@ -130,10 +129,7 @@ class OrderFact(Base):
     """
 
     __tablename__ = "order_facts"
-    __table_args__ = (
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
-        UniqueConstraint("brand_id", "shop_id", "order_external_id", "kind", "key"),
-    )
+    __table_args__ = (UniqueConstraint("brand_id", "shop_id", "order_external_id", "kind", "key"),)
 
     brand_id: Mapped[BrandKey]
     id: Mapped[RowKey]

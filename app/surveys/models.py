@@ -41,10 +41,6 @@ class Survey(Base):
     __table_args__ = (
         ForeignKeyConstraint(["brand_id", "order_id"], ["orders.brand_id", "orders.id"]),
         ForeignKeyConstraint(["brand_id", "customer_id"], ["customers.brand_id", "customers.id"]),
-        ForeignKeyConstraint(["brand_id", "shop_id"], ["shops.brand_id", "shops.id"]),
-        ForeignKeyConstraint(
-            ["brand_id", "programme_version"], ["programmes.brand_id", "programmes.version"]
-        ),
         UniqueConstraint("brand_id", "cause_id", "cause_kind"),
         CheckConstraint("(status = 'skipped') = (reason IS NOT NULL)", name="skip_has_reason"),
         CheckConstraint(

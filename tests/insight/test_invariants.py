@@ -14,6 +14,7 @@ from app.base.db import Base, EnumText
 from app.brands.add import add_brand, add_shop
 from app.ingest.rules import DeliveryStatus
 from app.insight.invariants import INVARIANTS, MOST_ROWS, check
+from app.insight.reference_invariants import REFERENCES
 from app.insight.word_invariants import word_columns
 from app.ledger.rules import LedgerAccount
 from app.orders.facts_rules import FactKind
@@ -25,6 +26,7 @@ from tests.support.violations import (  # noqa: F401  # they fill CASES
     computed,
     consents,
     erasure,
+    references,
     referrals,
     rewards,
     rollups,
@@ -112,6 +114,38 @@ async def test_an_unknown_word_is_found_in_every_column_of_words(sound):
         filled |= {table} if changed.rowcount else set()
         await nested.rollback()
     assert {"orders", "surveys", "messages", "codes", "rewards"} <= filled
+
+
+async def test_a_reference_to_no_row_is_found_in_every_column_without_a_foreign_key(sound):
+    await sound.delivery(DeliveryStatus.processed, processed_at=START)
+    await sound.sent_message()
+    (invariant,) = (invariant for invariant in INVARIANTS if invariant.name == "references_lead_to_rows")
+    named = set()
+    for each in REFERENCES:
+        nested = await sound.session.begin_nested()
+        await sound.sql("SET LOCAL session_replication_role = replica")
+        value = {"integer": "-1", "bytea": "'none'"}.get(await _type_of(sound, each.table, each.column))
+        changed = await sound.session.execute(
+            text(
+                f"UPDATE {each.table} SET {each.column} = {value or 'gen_random_uuid()'} "
+                f"WHERE ctid = (SELECT min(ctid) FROM {each.table})"
+            )
+        )
+        found = [row.split()[0] for _, row in await invariant.find(sound.session, sound.context.tokens)]
+        assert found.count(f"{each.table}.{each.column}") == changed.rowcount
+        named |= set(found)
+        await nested.rollback()
+    assert len(named) >= 8
+
+
+async def _type_of(sound: Sound, table: str, column: str) -> str:
+    return str(
+        await sound.value(
+            "SELECT data_type FROM information_schema.columns WHERE table_name = :of AND column_name = :name",
+            of=table,
+            name=column,
+        )
+    )
 
 
 async def _drop_guards(sound: Sound, table: str) -> None:

@@ -118,8 +118,6 @@ async def test_a_sender_stores_a_version_again_that_is_gone(
         await session.execute(update(Message).values(template_version_id=None))
         await session.execute(delete(TemplateVersion))
     await queue_again(context, brand, wanted)
-    with pytest.raises(Exception, match="template_versions"):
-        await sweep_once(each, NOW)
     assert await sweep_once(each, NOW) == 1
     assert await version_count(context) == 1
 

@@ -52,6 +52,7 @@ class AuditAction(StrEnum):
     """Credited to a referrer whom a person named."""
     goodwill_granted = "goodwill_granted"
     """A reward without a friend's order."""
+    goodwill_taken_back = "goodwill_taken_back"
     code_disabled = "code_disabled"
     code_replaced = "code_replaced"
     """A code that may have leaked; the field is the new one."""

@@ -12,7 +12,7 @@ from app.insight import words
 from app.insight.sentences import by, day
 from app.insight.words import word
 from app.referrals.models import Code, Redemption, Reward, StoredState
-from app.referrals.rules import CodeKind
+from app.referrals.rules import CodeKind, RewardStatus
 from app.referrals.withheld_models import WithheldOffer
 
 
@@ -92,6 +92,8 @@ def reward(it: Reward, language: str) -> str:
     if it.kind is RewardKind.none:
         return translate(language, "Thanked for a friend's order.")
     amount = shown_amount(it.amount, it.currency, language)
+    if it.redemption_id is None and it.status is RewardStatus.reversed:
+        return translate(language, "The %(amount)s that the team had given were taken back.", amount=amount)
     if it.status in words.UNGRANTED_REWARDS:
         return word(language, words.UNGRANTED_REWARDS, it.status, amount=amount)
     left = (

@@ -63,14 +63,15 @@ INVARIANTS = (
     ),
     Invariant(
         "goodwill_is_posted",
-        "what is left of a reward without a friend's order is in the ledger as an adjustment",
+        "what is left of a reward without a friend's order is in the ledger, granted and taken back",
         "rwd",
         """
         SELECT brand_id, id AS row FROM rewards
         WHERE redemption_id IS NULL AND net_amount * (granted_at IS NOT NULL)::int <> (
             SELECT coalesce(sum(ledger_entries.amount), 0) FROM ledger_entries
             WHERE ledger_entries.brand_id = rewards.brand_id
-                AND ledger_entries.cause_kind = 'adjustment' AND ledger_entries.cause_id = rewards.id
+                AND ledger_entries.cause_kind IN ('adjustment', 'withdrawal')
+                AND ledger_entries.cause_id = rewards.id
                 AND ledger_entries.account = 'reward_cost')
         """,
     ),
@@ -114,7 +115,8 @@ INVARIANTS = (
             UNION ALL
             SELECT e.brand_id, e.referrer_id, e.currency, e.amount FROM ledger_entries AS e
             JOIN rewards ON rewards.brand_id = e.brand_id AND rewards.id = e.cause_id
-            WHERE e.account = 'referrers' AND e.cause_kind IN ('reward', 'adjustment') AND rewards.kind = 'credit'
+            WHERE e.account = 'referrers' AND e.cause_kind IN ('reward', 'adjustment', 'withdrawal')
+                AND rewards.kind = 'credit'
         ), booked AS (
             SELECT brand_id, referrer_id, currency, -sum(amount) AS balance FROM posted GROUP BY 1, 2, 3
         )

@@ -35,6 +35,8 @@ class CauseKind(StrEnum):
     payable = "payable"
     adjustment = "adjustment"
     """A person granted a reward without a friend's order; the id is the reward's."""
+    withdrawal = "withdrawal"
+    """A person took such a reward back, as far as it was not spent; the id is the reward's."""
 
 
 class ReservationStatus(StrEnum):

@@ -21,6 +21,7 @@ CAUSE_PREFIXES: Mapping[str, str] = {
     CauseKind.shop_credit: "scr",
     CauseKind.payable: "pay",
     CauseKind.adjustment: "rwd",
+    CauseKind.withdrawal: "rwd",
 }
 
 

@@ -182,7 +182,7 @@ def _transaction(
     if is_grant and reward.redemption_id is not None:
         kind, cause_id = CauseKind.redemption, reward.redemption_id
     elif is_grant:
-        kind = CauseKind.adjustment
+        kind = CauseKind.adjustment if amount > 0 else CauseKind.withdrawal
     return LedgerTransaction(
         # What is posted follows from the stored row, which is locked: never twice.
         key=f"reward:{reward.id}:{new_id()}",

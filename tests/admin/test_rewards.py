@@ -13,6 +13,7 @@ from app.base.ids import public_id
 from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
+from app.referrals.models import Referrer
 from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
@@ -163,6 +164,7 @@ async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
 ):
     code, _ = await two_rewards(rows, session)
     referrer = public_id("ref", code.referrer_id)
+    customer_id = (await session.get_one(Referrer, (brand.id, code.referrer_id))).customer_id
     page = f"/admin/rewards/goodwill?referrer={referrer}"
     await sign_in_as(client, context, brand, Role.marketer)
     assert page in (await client.get("/admin/rewards")).text
@@ -177,6 +179,20 @@ async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
     text = (await client.get(granted.headers["location"])).text
     assert "no message is sent, so write to them" in text
     assert "€29.50" in text
+    [taking] = re.findall(
+        r'action="(/admin/rewards/goodwill/rwd_\w+/take-back)"', (await client.get(page)).text
+    )
+    assert page in (await client.get(f"/admin/customers/{public_id('cus', customer_id)}")).text
+    refused = await send_form(client, page, taking, {"reason": " "})
+    assert refused.headers["location"] == page
+    assert "Say why it is taken back." in (await client.get(page)).text
+    await send_form(client, page, taking, {"reason": "the wrong person"})
+    text = (await client.get(page)).text
+    assert "Taken back. No message is sent" in text
+    assert "nothing left" in text
+    assert "goodwill taken back" in (await client.get(f"/admin/ledger?referrer={referrer}")).text
+    assert (await client.get(granted.headers["location"])).text.count("€17") > 1
+    await send_form(client, page, "/admin/rewards/goodwill", fields | {"amount": "12.50"})
     assert (await client.get("/admin/rewards/goodwill?referrer=ref_x")).status_code == 404
     body = {"referrer": referrer, "amount": "40.00", "currency": "EUR", "reason": "a birthday"}
     async with await api_of(context, brand, Scope.read, Scope.write) as api:
@@ -186,9 +202,17 @@ async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
         made = await api.post("/rewards", json=body | {"amount": "5"})
         assert made.status_code == 201, made.text
         assert (made.json()["redemption"], made.json()["amount"]) == (None, "5.00")
+        path = f"/rewards/{made.json()['id']}/take-back"
+        taken = await api.post(path, json={"reason": "a mistake"})
+        assert (taken.json()["status"], taken.json()["net_amount"]) == ("reversed", "0.00")
+        assert (await api.post(path, json={"reason": "a mistake"})).json()["code"] == "nothing_left"
+        granted = (await api.get("/rewards?status=granted")).json()["data"]
+        other = next(each for each in granted if each["redemption"])
+        answer = await api.post(f"/rewards/{other['id']}/take-back", json={"reason": "x"})
+        assert answer.json()["code"] == "not_goodwill"
     async with await api_of(context, brand, Scope.admin) as api:
         assert (await api.post("/rewards", json=body)).status_code == 201
-        assert len((await api.get("/ledger?kind=adjustment&account=reward_cost")).json()["data"]) == 3
+        assert len((await api.get("/ledger?kind=adjustment&account=reward_cost")).json()["data"]) == 4
 
 
 @pytest.mark.browser

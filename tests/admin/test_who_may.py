@@ -82,6 +82,7 @@ PAGES = {
     "GET /admin/rewards": Role.viewer,
     "GET /admin/rewards/goodwill": Role.marketer,
     "POST /admin/rewards/goodwill": Role.marketer,
+    "POST /admin/rewards/goodwill/{id}/take-back": Role.marketer,
     "GET /admin/ledger": Role.viewer,
     "GET /admin/ledger/{id}": Role.viewer,
     "GET /admin/customers/{id}": Role.viewer,

@@ -36,6 +36,7 @@ from app.referrals.goodwill import grant_goodwill
 from app.referrals.models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.schemas import RewardRow
+from app.referrals.take_back import take_goodwill_back
 
 router = APIRouter(tags=["rewards"], route_class=ApiRoute)
 
@@ -94,6 +95,37 @@ async def grant_reward(
         await write.session.flush()
         write.session.expire_all()
         return WriteResult(await get_row(write.session, caller, REWARDS, reward_id), 201)
+
+    return await write.run(caller, act)
+
+
+class TakeBack(BaseModel):
+    """Why goodwill is taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Line = Field(description="For the audit log.")
+
+
+@router.post("/rewards/{id}/take-back", response_model=RewardRow, responses=problems(404, 409, 413))
+async def take_reward_back(
+    id: Plain,  # noqa: A002  # the path's own word
+    body: TakeBack,
+    caller: Writer,
+    write: IdempotentWriteDep,
+) -> JSONResponse:
+    """Take back what was not spent of goodwill; no message is sent."""
+
+    async def act() -> WriteResult:
+        reward_id = parse_public_id("rwd", id)
+        await get_row(write.session, caller, REWARDS, reward_id)
+        brand = await load_brand(write.session, caller.brand_id)
+        await take_goodwill_back(
+            write.session, brand, reward_id, actor=caller, reason=body.reason, now=clock.now()
+        )
+        await write.session.flush()
+        write.session.expire_all()
+        return WriteResult(await get_row(write.session, caller, REWARDS, reward_id))
 
     return await write.run(caller, act)
 

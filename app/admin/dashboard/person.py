@@ -11,6 +11,7 @@ from app.admin.erase_person import erase_person
 from app.admin.person import person_summary
 from app.admin.reads import record_person_export
 from app.admin.rows import CUSTOMERS
+from app.admin.rules import Role
 from app.admin.views import person as view
 from app.admin.views.person import SHOWN, Show
 from app.base import clock
@@ -54,7 +55,9 @@ async def show_person(id: str, frame: ForViewer) -> Response:  # noqa: A002  # t
         "credits": view.credit_texts(summary),
         "orders": view.order_rows(summary),
         "redemptions": view.redemption_rows(summary),
-        "rewards": view.reward_rows(summary),
+        "rewards": view.reward_rows(
+            summary, may_grant=frame.may(Role.marketer) and frame.staff.shops is None
+        ),
         "reach": list(view.reach_rows(summary)),
     }
     return frame.page("admin/person.html", "people", values)

@@ -6,7 +6,8 @@ from app.admin.dashboard.access import ForMarketer, ForViewer, MarketerWriter, s
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.ledger import find_balance, find_balances, liability_report, refuse_limited
-from app.admin.listing import PageRequest
+from app.admin.listing import PageRequest, get_row, list_page
+from app.admin.rows import REWARDS
 from app.admin.rules import goodwill_times
 from app.admin.views import ledger as view
 from app.base import clock, money
@@ -18,6 +19,8 @@ from app.brands.entered import NAME_LIMIT
 from app.brands.programme import RewardKind
 from app.referrals.find_referrers import home_shop_of
 from app.referrals.goodwill import grant_goodwill
+from app.referrals.models import Reward
+from app.referrals.take_back import take_goodwill_back
 
 PATH = "/admin/rewards"
 _AT_ONCE = 50
@@ -100,12 +103,44 @@ async def give_goodwill(writer: MarketerWriter) -> Response:
     return frame.redirect(frame.url(PATH, q=referrer), translate(SOURCE, text), Tone.done)
 
 
+@router.post("/goodwill/{id}/take-back")
+async def take_back(id: str, writer: MarketerWriter) -> Response:  # noqa: A002  # the path's own word
+    """Take back what was not spent of goodwill; a refusal is said on the form's page."""
+    frame, form = writer
+    refuse_limited(frame.staff.actor)
+    reward_id = parse_public_id("rwd", id)
+    row = await get_row(frame.session, frame.staff.actor, REWARDS, reward_id)
+    back = frame.url(f"{PATH}/goodwill", referrer=row.referrer)
+    reason = form.text("reason", limit=NAME_LIMIT)
+    if not reason or not is_clean(reason):
+        return frame.redirect(back, translate(SOURCE, "Say why it is taken back."), Tone.failed)
+    try:
+        await take_goodwill_back(
+            frame.session, frame.brand, reward_id, actor=frame.staff.actor, reason=reason, now=clock.now()
+        )
+    except AppError as error:
+        if error.status != 409:
+            raise
+        return frame.redirect(back, error.detail, Tone.failed)
+    return frame.redirect(back, translate(SOURCE, "Taken back. No message is sent, so write to them."))
+
+
 async def _form(frame: Frame, referrer: str, amount: str, reason: str, errors: dict[str, str]) -> Response:
     found = await find_balance(frame.session, frame.staff.actor, referrer)
-    shop = await home_shop_of(frame.session, frame.brand.id, parse_public_id("ref", referrer))
+    referrer_id = parse_public_id("ref", referrer)
+    shop = await home_shop_of(frame.session, frame.brand.id, referrer_id)
+    given = await list_page(
+        frame.session,
+        PageRequest(frame.context.tokens, _AT_ONCE, None),
+        frame.staff.actor,
+        REWARDS,
+        Reward.referrer_id == referrer_id,
+        Reward.redemption_id.is_(None),
+    )
     values = {
         "referrer": referrer,
         "row": view.balance_rows([found])[0],
+        "given": view.goodwill_rows(given.data),
         "currency": shop.currency,
         "amount": amount,
         "reason": reason,

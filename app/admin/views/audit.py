@@ -30,6 +30,7 @@ ACTION_NAMES = {
     AuditAction.redemption_rolled_back: N_("rolled back a friend’s order"),
     AuditAction.redemption_relinked: N_("credited a friend’s order to somebody"),
     AuditAction.goodwill_granted: N_("granted goodwill"),
+    AuditAction.goodwill_taken_back: N_("took goodwill back"),
     AuditAction.code_disabled: N_("disabled a code"),
     AuditAction.code_replaced: N_("replaced a code"),
     AuditAction.code_issued_again: N_("gave a new code"),

@@ -7,8 +7,12 @@ from decimal import Decimal
 
 from app.admin.ledger import ReferrerBalance
 from app.base.i18n import N_, SOURCE, long_date, shown_decimal, translate
+from app.insight import words
+from app.insight.words import word
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.ledger.schemas import LedgerEntryRow, LedgerTotals, LiabilityShape
+from app.referrals.rules import RewardStatus
+from app.referrals.schemas import RewardRow
 
 ACCOUNTS: dict[str, str] = {
     LedgerAccount.referrers: N_("Owed to referrers"),
@@ -26,7 +30,10 @@ CAUSES: dict[str, str] = {
     CauseKind.shop_credit: N_("credit spent in the shop"),
     CauseKind.payable: N_("a payment"),
     CauseKind.adjustment: N_("goodwill"),
+    CauseKind.withdrawal: N_("goodwill taken back"),
 }
+
+_TAKEN_BACK: words.Words = {RewardStatus.reversed: N_("taken back")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,20 @@ class BalanceRow:
     reversed: str
     used: str
     expired: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodwillRow:
+    """Goodwill that a referrer was granted."""
+
+    id: str
+    at: datetime
+    amount: str
+    left: str
+    """What was neither spent nor taken back."""
+    state: str
+    is_open: bool
+    """Whether something can be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +144,21 @@ def _balance_row(found: ReferrerBalance, it: LiabilityShape | None) -> BalanceRo
         it.currency if it else "",
         *shown,
     )
+
+
+def goodwill_rows(found: Iterable[RewardRow]) -> list[GoodwillRow]:
+    """A referrer's goodwill, each with what is left of it."""
+    return [
+        GoodwillRow(
+            each.id,
+            each.granted_at or each.created_at,
+            _amount(each.amount, each.currency),
+            _amount(str(Decimal(each.net_amount) - Decimal(each.used_amount)), each.currency),
+            word(SOURCE, {**words.REWARDS, **_TAKEN_BACK}, each.status),
+            each.status == RewardStatus.granted,
+        )
+        for each in found
+    ]
 
 
 def entry_rows(found: Iterable[LedgerEntryRow]) -> list[EntryRow]:

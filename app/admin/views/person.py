@@ -198,15 +198,17 @@ def redemption_rows(summary: PersonSummary) -> list[Row]:
     ]
 
 
-def reward_rows(summary: PersonSummary) -> list[Row]:
-    """Their rewards, each with what is left of it after refunds."""
+def reward_rows(summary: PersonSummary, *, may_grant: bool) -> list[Row]:
+    """Their rewards, each with what is left of it; goodwill opens where it is granted."""
     return [
         Row(
-            word(SOURCE, words.REWARD_KINDS, each.kind),
+            word(SOURCE, words.REWARD_KINDS, each.kind)
+            + ("" if each.redemption else translate(SOURCE, ", goodwill")),
             _amount(each.net_amount, each.currency),
             word(SOURCE, words.REWARDS, each.status),
             _mark(each.status),
             each.granted_at,
+            f"/admin/rewards/goodwill?referrer={each.referrer}" if may_grant and not each.redemption else "",
         )
         for each in summary.rewards
     ]

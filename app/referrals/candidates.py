@@ -145,6 +145,12 @@ class RedemptionContext:
             candidate, code, None, review=review, reward=reward, none_because=none_because
         )
 
+    def release(self, candidate: RedemptionCandidate, reward: int) -> None:
+        """Leave out of its budget what an order's present reward costs, which is decided anew."""
+        if not candidate.trial:
+            budget = self._budget_of(candidate)
+            self.spent[budget] = self.spent.get(budget, 0) - reward
+
     def remember(self, candidate: RedemptionCandidate, code: Code) -> None:
         """Add the friend of an order that holds a use of this code to what is known."""
         if candidate.trial:

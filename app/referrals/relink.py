@@ -15,8 +15,8 @@ from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError, NotFound
 from app.base.ids import public_id
 from app.base.tokens import Tokens
+from app.base.touched import touch
 from app.brands.models import Brand
-from app.brands.programme import RewardKind
 from app.ledger.post import post_entries
 from app.referrals.candidates import (
     RedemptionCandidate,
@@ -27,21 +27,22 @@ from app.referrals.candidates import (
 from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_order
 from app.referrals.gather import gather
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
+from app.referrals.move_reward import RewardMove, lock_reward, move_reward
 from app.referrals.period_rules import hold_end
-from app.referrals.record import record_decisions, take_uses, write_rewards
+from app.referrals.record import record_decisions, take_uses
 from app.referrals.redecide import discount_of, taken_back
 from app.referrals.reverse import reverse_orders
+from app.referrals.reward import reward_redemptions
 from app.referrals.rules import (
     COUNTED,
     CodeKind,
     RedemptionStatus,
     RefusalReason,
-    RewardStatus,
 )
 
-RELINKED = (*COUNTED[:2], RedemptionStatus.rejected, RedemptionStatus.refused)
-"""Redemptions that may be credited to somebody else: nothing was granted for them."""
+RELINKED = (*COUNTED, RedemptionStatus.rejected, RedemptionStatus.refused)
+"""Redemptions that may be credited to somebody else: all but those that were undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,15 @@ async def relink_order(
 ) -> UUID:
     """Credit an order to a code's referrer, under that code's terms; returns its redemption.
 
-    It waits for the end of its hold, and is rewarded, as others. That the code had ended, or that
-    the friend ordered before, does not count against it, since a person decides. What the friend
-    got off stays as it was booked. An order has one redemption: a wrong one is changed.
+    It waits for the end of its hold, and is rewarded, as others; one that was approved is rewarded
+    at once, and who had the reward loses what is unspent of it (`move_reward`). That the code had
+    ended, or that the friend ordered before, does not count against it, since a person decides.
+    What the friend got off stays as it was booked. An order has one redemption: a wrong one is
+    changed.
 
-    Raises 404, and 409: `not_relinkable` for a test order or one from before the start, one that
-    is undone, or one for which a reward was granted; `own_order`, `already_used_by_friend`,
-    `exhausted` and `disabled`; `changed_meanwhile`.
+    Raises 404, and 409: `not_relinkable` for a test order or one from before the start, or one
+    that is undone; `own_order`, `already_used_by_friend`, `exhausted` and `disabled`;
+    `changed_meanwhile`.
     """
     candidate = await find_order(session, tokens, brand.id, asked.order_id)
     if candidate is None:
@@ -91,14 +94,19 @@ async def relink_order(
     code = context.codes[asked.code_id]
     _check(context, candidate, code, present)
     previous = None if present is None else present.referrer_id
+    was_approved = present is not None and present.status is RedemptionStatus.approved
     if present is None:
         redemption_id = await _add(session, brand, context, candidate, code, now=now)
     else:
         redemption_id = present.id
         await _move(session, brand, context, candidate, code, present, now=now)
     await reverse_orders(session, brand, [asked.order_id], now=now)
+    if was_approved and await _is_pending(session, brand.id, redemption_id):
+        await reward_redemptions(session, tokens, brand, [redemption_id], now=now)
     # The other one is noted with the order's facts.
-    await note_changes(session, brand.id, [] if previous is None else [previous])
+    before_them = [] if previous is None else [previous]
+    await note_changes(session, brand.id, before_them)
+    await touch(session, brand.id, "referrers", before_them)
     await due.wake(session, "referrals")
     changes: dict[str, tuple[object, object]] = {
         "referrer": (previous and public_id("ref", previous), public_id("ref", code.referrer_id)),
@@ -117,6 +125,14 @@ async def _find(
     return await session.scalar(query.execution_options(populate_existing=True))
 
 
+async def _is_pending(session: AsyncSession, brand_id: int, redemption_id: UUID) -> bool:
+    """Whether nothing speaks against its reward, such as an open dispute."""
+    status = await session.scalar(
+        select(Redemption.status).where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
+    )
+    return status is RedemptionStatus.pending
+
+
 def _not_relinkable(because: str) -> AppError:
     return AppError("not_relinkable", f"This order cannot be credited to somebody. {because}", status=409)
 
@@ -128,7 +144,7 @@ def _check(
     if code.kind is CodeKind.reward:
         raise NotFound("There is no such code for friends.")
     if present is not None and (present.status not in RELINKED or present.status_before is not None):
-        raise _not_relinkable(f"It is {present.status}: what was granted or taken back stays so.")
+        raise _not_relinkable(f"It is {present.status}: what was undone stays so.")
     if present is not None and present.referrer_id == code.referrer_id and present.status in COUNTED:
         raise _not_relinkable("It is theirs already.")
     given = context.eligibility_of(candidate, code)
@@ -187,20 +203,18 @@ async def _move(
     *,
     now: datetime,
 ) -> None:
-    """Give a redemption for which nothing was granted to the referrer of the code."""
-    reward = await session.scalar(
-        select(Reward)
-        .where(Reward.brand_id == brand.id, Reward.redemption_id == redemption.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    if reward is not None and reward.granted_at is not None:
-        raise _not_relinkable("A reward was granted for it; grant the other referrer goodwill instead.")
+    """Give a redemption to the referrer of the code, its reward pending."""
+    reward = await lock_reward(session, redemption, code.referrer_id)
+    if reward is not None and redemption.status in COUNTED:
+        context.release(candidate, reward.net_amount)
     before = discount_of(redemption, now=now)
     uses = Counter(counts_at(code))
     if redemption.holds_use:
         uses.subtract(counts_at(context.codes[redemption.code_id]))
     made = _decided(context, candidate, code, redemption.amount_off, redemption.id)
+    if redemption.status is RedemptionStatus.approved:
+        # A person, or the end of the hold, has decided that the order counts.
+        made = replace(made, review=None)
     try:
         async with session.begin_nested():
             _apply(context, redemption, made, now=now)
@@ -210,7 +224,7 @@ async def _move(
             RefusalReason.already_used_by_friend, "This friend has used a code already.", status=409
         ) from None
     await take_uses(session, brand.id, {each: count for each, count in uses.items() if count}, now=now)
-    await _move_reward(session, brand, context, made, reward)
+    await move_reward(session, brand, context, RewardMove(reward, made), now=now)
     posted = [taken_back(before), discount_of(redemption, now=now)]
     await post_entries(session, brand, posted, now=now)
 
@@ -230,24 +244,3 @@ def _apply(
         )
     status = RedemptionStatus.in_review if made.review else RedemptionStatus.pending
     redemption.become(status, made.review or made.none_because, now=now)
-
-
-async def _move_reward(
-    session: AsyncSession,
-    brand: Brand,
-    context: RedemptionContext,
-    made: RedemptionDecision,
-    reward: Reward | None,
-) -> None:
-    """The pending reward of the one is the other's now, as the terms of their code say."""
-    terms = context.terms[made.code.terms_id].reward
-    if reward is None:
-        await write_rewards(session, brand.id, context, [made])
-    elif terms.kind is RewardKind.none:
-        await session.delete(reward)
-    else:
-        reward.referrer_id, reward.kind, reward.kind_reason = made.code.referrer_id, terms.kind, None
-        reward.amount = reward.net_amount = made.reward
-        reward.reason, reward.currency = made.none_because, made.candidate.shop_currency
-        reward.status = RewardStatus.pending
-    await session.flush()

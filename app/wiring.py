@@ -18,6 +18,7 @@ from app.base.embedded import start_embedded
 from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.base.mail_server import parse_mail_server
 from app.base.pools import QUEUE_CONNECTIONS, Pools
+from app.base.precedence import Precedence
 from app.base.secret_key import bind_key
 from app.base.tokens import Tokens
 from app.brands.programme import Channel
@@ -66,10 +67,13 @@ def secret_key_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> AsyncIterator[AppContext]:
+async def open_context(
+    settings: Settings, *, pools: Pools, limits: Limits, precedence: Precedence | None = None
+) -> AsyncIterator[AppContext]:
     """Open the database's pools and keys; closes them at the end.
 
-    Raises `AppError` (`foreign_key`) where the database was used with another secret key.
+    `precedence` is that of another thread of the process, where there is one. Raises `AppError`
+    (`foreign_key`) where the database was used with another secret key.
     """
     url = database_url_of(settings)
     engine = make_engine(url, pool_size=pools.main, limits=limits)
@@ -88,6 +92,7 @@ async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> A
             url,
             hook_sessions=None if hooks is None else make_sessions(hooks),
             provider_sessions=None if providers is None else make_sessions(providers),
+            precedence=precedence or Precedence(),
         )
     finally:
         await engine.dispose()
@@ -97,9 +102,11 @@ async def open_context(settings: Settings, *, pools: Pools, limits: Limits) -> A
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, *, pools: Pools, limits: Limits) -> AsyncIterator[Parts]:
-    """Open all parts of a process; closes them at the end. Must be entered in the running loop."""
-    async with open_context(settings, pools=pools, limits=limits) as context:
+async def open_parts(
+    settings: Settings, *, pools: Pools, limits: Limits, precedence: Precedence | None = None
+) -> AsyncIterator[Parts]:
+    """As `open_context`, for all parts of a process. Must be entered in the running loop."""
+    async with open_context(settings, pools=pools, limits=limits, precedence=precedence) as context:
         providers = {Channel.email: _email(context), Channel.sms: _sms(context)}
         own = OwnProviders(context.tokens, lambda account: own_provider(context, account))
         try:

@@ -24,6 +24,7 @@ from app.base.log import configure_logs, logger
 from app.base.memory import tune_garbage_collector
 from app.base.parent import when_parent_dies
 from app.base.pools import Pools, worker_pools
+from app.base.precedence import Precedence
 from app.base.turns import Sweep
 from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
@@ -115,11 +116,12 @@ async def _restart_embedded(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def urgent_thread(settings: Settings, connections: int) -> AsyncIterator[None]:
+async def urgent_thread(settings: Settings, connections: int, precedence: Precedence) -> AsyncIterator[None]:
     """Send urgent messages for the time of the block, by a thread of their own.
 
     It has a loop, `connections` and clients of providers of its own, so a promoter's code waits for
-    no step, connection, lock or call of bulk work. Python lets it run within `SWITCH_SECONDS`.
+    no step, connection, lock or call of bulk work. Python lets it run within `SWITCH_SECONDS`, and
+    what gives way to `precedence` leaves it processors and database until it calls the provider.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -128,7 +130,7 @@ async def urgent_thread(settings: Settings, connections: int) -> AsyncIterator[N
 
     def run() -> None:
         with runner:
-            runner.run(_send_urgent(settings, connections, stop))
+            runner.run(_send_urgent(settings, connections, precedence, stop))
 
     thread = threading.Thread(target=run, name="urgent")
     thread.start()
@@ -139,11 +141,14 @@ async def urgent_thread(settings: Settings, connections: int) -> AsyncIterator[N
         await asyncio.to_thread(thread.join)
 
 
-async def _send_urgent(settings: Settings, connections: int, stop: asyncio.Event) -> None:
+async def _send_urgent(
+    settings: Settings, connections: int, precedence: Precedence, stop: asyncio.Event
+) -> None:
     """Until `stop` is set; after losing the database it waits and connects again."""
+    pools = Pools(connections - 1)
     while not stop.is_set():
         try:
-            async with open_parts(settings, pools=Pools(connections - 1), limits=WORKER) as parts:
+            async with open_parts(settings, pools=pools, limits=WORKER, precedence=precedence) as parts:
                 sweep = deliver.urgent_sweep(parts.context, parts.providers, parts.own_providers)
                 await due.run_by_brand(parts.context.database_url, sweep, stop)
         except Exception:
@@ -162,7 +167,7 @@ async def _process(settings: Settings) -> None:
     pools = worker_pools(settings.database_pool)
     async with (
         open_parts(settings, pools=pools, limits=WORKER) as parts,
-        urgent_thread(settings, pools.urgent),
+        urgent_thread(settings, pools.urgent, parts.context.precedence),
     ):
         await work(parts, stop, without=(URGENT_SWEEP_NAME,))
 

@@ -4,12 +4,13 @@ The real web and the real worker, each a process of its own over an embedded Pos
 another process stands for SendGrid and takes 100 ms for each call. Customers of two brands answer
 with 10, in turn, each through the survey's page: first while nothing else is to be done, then while
 a backlog of due surveys of one of the brands is planned and sent. A wait ends when the sink has
-accepted the offer.
+accepted the offer. The run ends once all have their offers, whatever is left of the backlog: it is
+to be longer than the answers take, or the figures would be those of an idle queue.
 
 Prints the percentiles of each brand, the ratio to the waits before the backlog, how fast the
-backlog went, and the processor time a survey.
+backlog went meanwhile, and the processor time a survey.
 
-Run: uv run python benchmarks/urgent.py [--surveys 30000] [--answers 60]
+Run: uv run python benchmarks/urgent.py [--surveys 150000] [--answers 60]
 """
 
 import argparse
@@ -123,9 +124,16 @@ def address_of(survey_id: UUID) -> str:
 
 async def until(sent: "Synchronized[int]", count: int) -> None:
     """Wait until so many messages were sent."""
-    async with asyncio.timeout(600):
+    async with asyncio.timeout(120):
         while sent.value < count:
             await asyncio.sleep(0.05)
+
+
+async def until_offered(file: Path, offers: int) -> None:
+    """Wait until so many offers were accepted."""
+    async with asyncio.timeout(120):
+        while len({line.split()[0] for line in file.read_text().splitlines()}) < offers:
+            await asyncio.sleep(0.2)
 
 
 @dataclass
@@ -153,21 +161,21 @@ async def measure(
         await until_ready(f"{base}/readyz")
         await asyncio.sleep(4)
         idle = await answer_all(base, context, brands, opened[:each_time])
-        before = 2 * each_time
-        await until(sent, before)
-        used, database = process_seconds(worker), database_seconds(home)
+        offers = 2 * each_time
+        await until(sent, offers)
         await make_due(context)
-        began_at = time.time()
-        await until(sent, before + min(1_000, surveys // 10))
+        await until(sent, offers + min(1_000, surveys // 10))
+        begun, began_at = sent.value, time.time()
+        used, database = process_seconds(worker), database_seconds(home)
         busy = await answer_all(base, context, brands, opened[each_time:])
-        done, took = sent.value - before, time.time() - began_at
-        if done >= surveys:
-            raise SystemExit("the backlog was sent before all had answered; raise --surveys")
-        await until(sent, 2 * before + surveys)
+        done, took = sent.value - begun, time.time() - began_at
         used, database = process_seconds(worker) - used, database_seconds(home) - database
+        if sent.value >= offers + surveys:
+            raise SystemExit("the backlog was sent before all had answered; raise --surveys")
+        await until_offered(file, 2 * offers)
     print(
-        f"{surveys:,} surveys, a call takes {CALL_SECONDS * 1000:.0f} ms: {done / took:,.0f}/s while answers came; "
-        f"processor µs a survey: worker {used / surveys * 1e6:.0f}, database {database / surveys * 1e6:.0f}"
+        f"{surveys:,} surveys, a call takes {CALL_SECONDS * 1000:.0f} ms: {done:,} messages in {took:.0f} s while answers "
+        f"came, {done / took:,.0f}/s; processor µs each: worker {used / done * 1e6:.0f}, database {database / done * 1e6:.0f}"
     )
     accepted = dict(reversed([line.split() for line in file.read_text().splitlines()]))
     return Waits(*(waits_of(each, accepted, brands) for each in (idle, busy)))
@@ -223,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--surveys", type=int, default=30_000)
+    parser.add_argument("--surveys", type=int, default=150_000)
     parser.add_argument("--answers", type=int, default=60)
     arguments = parser.parse_args()
     port, sink_port = free_ports()

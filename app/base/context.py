@@ -1,6 +1,6 @@
 """The application context of a process: what every package needs to work, without the web."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,6 +28,8 @@ class AppContext:
 
     provider_sessions: Sessions | None = None
     """Of a pool that stores what providers report; None: the same as `hook_sessions`."""
+    precedence: Precedence = field(default_factory=Precedence)
+    """By which this process's bulk work lets urgent work go first; threads share one."""
 
     @property
     def sessions_for_shops(self) -> Sessions:
@@ -47,11 +49,6 @@ class AppContext:
     def reading(self) -> Reading:
         """For a page that is only shown: as `reading_sessions`, for prepared statements alone."""
         return Reading(self.engine)
-
-    @cached_property
-    def precedence(self) -> Precedence:
-        """By which this process's bulk work lets urgent work go first."""
-        return Precedence()
 
     @cached_property
     def journal(self) -> Journal:

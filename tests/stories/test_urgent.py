@@ -32,7 +32,7 @@ def until(url: str, query: str) -> None:
 
 
 async def test_an_offer_is_sent_while_bulk_work_holds_its_loop(context, brand, shop, database_url):
-    async with urgent_thread(context.settings, 3):
+    async with urgent_thread(context.settings, 3, context.precedence):
         until(database_url, "SELECT count(*) FROM journal_positions")
         await make_referrer(context, brand, shop, now=clock.now())
         until(database_url, "SELECT count(*) FROM messages WHERE status = 'accepted'")

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from structlog.testing import capture_logs
 
 from app.admin.export_rules import ExportName
@@ -24,6 +24,8 @@ from app.admin.models import StaffSession
 from app.admin.rules import Role, Scope
 from app.base.actor import cli_actor
 from app.base.audit import AuditValue
+from app.base.ids import public_id
+from app.messaging.models import Message
 from tests.support.apps import api_app, whole_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import START, Rows
@@ -236,7 +238,9 @@ async def test_the_links_of_a_list_take_what_it_shows(context, brand, session, s
     rows = Rows(session, brand, shop)
     happy = await rows.answer(10)
     await rows.answer(2, comment="Late")
-    await rows.redemption(await rows.code(happy.customer_id, happy.survey_id))
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    await rows.redemption(code)
+    messages = await session.scalar(select(func.count()).select_from(Message))
     await session.commit()
     lists = {
         f"/admin/answers?state=all&band=detractor&to={START:%Y-%m-%d}": 1,
@@ -249,6 +253,12 @@ async def test_the_links_of_a_list_take_what_it_shows(context, brand, session, s
         "/admin/orders?reason=expired": 0,
         "/admin/ledger?account=reward_cost&from=2026-03-01": 1,
         "/admin/settings/audit?action=signed_in": 1,
+        "/admin/rewards": 1,
+        f"/admin/rewards?q={public_id('ref', code.referrer_id)}": 1,
+        "/admin/rewards?q=nobody": None,
+        "/admin/programme/messages": messages,
+        "/admin/programme/messages/offer": 1,
+        "/admin/programme/messages/reward": 0,
     }
     async with browser_of(dashboard_app(context)) as client:
         await sign_in_as(client, context, brand)

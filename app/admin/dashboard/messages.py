@@ -12,9 +12,11 @@ from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.languages import LanguageDep
+from app.admin.dashboard.list_exports import links_of
 from app.admin.dashboard.preview_page import FRAMING, preview_page, scheme_of
 from app.admin.dashboard.terms import may_change, refuse_limited, version_of
 from app.admin.drafts import opened_draft, sealed_draft
+from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest
 from app.admin.template_samples import preview_template, send_sample_to
 from app.admin.version_pages import list_texts_versions
@@ -71,6 +73,7 @@ async def list_messages(frame: ForViewer) -> Response:
             }
             for spec in sorted(customer_templates(), key=_as_sent)
         ],
+        "exports": links_of(frame, ExportName.messages, ()),
     }
     return frame.page("admin/messages.html", "messages", values)
 
@@ -207,6 +210,7 @@ async def _message_page(
         "findings": [view.finding_text(each) for each in shown.findings],
         "shown": shown,
         "may_change": may_change(frame),
+        "exports": links_of(frame, ExportName.messages, (), {"template": spec.name}),
     }
     status = 422 if errors else 200
     return frame.page("admin/message.html", "messages", values, status=status, headers=FRAMING)

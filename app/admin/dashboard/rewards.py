@@ -5,6 +5,8 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.dashboard.access import ForMarketer, ForViewer, MarketerWriter, screen_router
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
+from app.admin.export_rules import ExportName
 from app.admin.ledger import find_balance, find_balances, liability_report, refuse_limited
 from app.admin.listing import PageRequest, get_row, list_page
 from app.admin.rows import REWARDS
@@ -53,8 +55,17 @@ async def show_balances(frame: ForViewer) -> Response:
         "older": frame.here(cursor=older) if older else "",
         "q": text,
         "everything": frame.url(PATH),
+        "exports": _exports(frame, text, [each.referrer for each in found]),
     }
     return frame.page("admin/rewards.html", "balances", values)
+
+
+def _exports(frame: Frame, text: str, referrers: list[str]) -> list[tuple[str, str]]:
+    """Links to the rewards of those who are shown; none where a search found several or nobody."""
+    if text and len(referrers) != 1:
+        return []
+    only = {"referrer": referrers[0]} if text else {}
+    return links_of(frame, ExportName.rewards, (), only, by_shop=False)
 
 
 @router.get("/goodwill")

@@ -18,7 +18,6 @@ from app.base.batch import in_ids
 from app.base.config import Settings
 from app.base.context import AppContext
 from app.base.due import wake
-from app.base.errors import OutsideError
 from app.base.http import of_exception
 from app.base.ids import new_id
 from app.platforms.calls import open_platform_session
@@ -159,11 +158,8 @@ async def post(http: aiohttp.ClientSession, url: str, secret: str, call_id: str,
                 return None
             return f"The receiver responded with {response.status}."
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return _reason(of_exception(error))
-
-
-def _reason(error: OutsideError) -> str:
-    return f"{error.reason[:1].upper()}{error.reason[1:]}.".replace("provider", "receiver")
+        reason = of_exception(error, other="receiver").reason
+        return f"{reason[:1].upper()}{reason[1:]}."
 
 
 async def try_webhook(settings: Settings, url: str, secret: str) -> str | None:

@@ -13,7 +13,7 @@ _ALARM = (["brand_id", "alarm_id"], ["alarms.brand_id", "alarms.id"])
 
 
 class AlarmEvent(StrEnum):
-    """What becomes of an alarm."""
+    """The outcomes of an alarm."""
 
     raised = "raised"
     solved = "solved"

@@ -113,7 +113,7 @@ class SavedWebhook(AlarmSettingsShape):
 
 
 class WebhookTest(ApiModel):
-    """What became of a call that was made to try the webhook."""
+    """The outcome of a call that was made to try the webhook."""
 
     accepted: bool
     reason: str | None

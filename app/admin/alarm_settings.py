@@ -19,7 +19,7 @@ from app.insight.alarm_rules import NO_SURVEY_HOURS, NO_SURVEY_LEAST, NO_SURVEY_
 
 
 async def alarm_settings(session: AsyncSession, brand_id: int) -> AlarmSettingsShape:
-    """The settings as they are shown, with what became of the latest call."""
+    """The settings as they are shown, with the outcome of the latest call."""
     row = await session.get(AlarmSettings, brand_id)
     latest = select(AlarmCall).where(AlarmCall.brand_id == brand_id).order_by(AlarmCall.id.desc()).limit(1)
     return AlarmSettingsShape.of(row, await session.scalar(latest))

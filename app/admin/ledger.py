@@ -49,7 +49,7 @@ _FIRST, _LAST = date(1971, 1, 1), date(2200, 1, 1)
 
 
 class ReferrerBalance(ApiModel):
-    """What became of one referrer's rewards, by currency; `customer` is null for who is none."""
+    """The outcome of one referrer's rewards, by currency; `customer` is null for who is none."""
 
     referrer: str
     customer: CustomerRow | None
@@ -180,7 +180,7 @@ async def ledger_totals(session: AsyncSession, brand: Brand, *, now: datetime) -
 
 
 async def liability_report(session: AsyncSession, brand: Brand, *, now: datetime) -> LiabilityReport:
-    """What became of the brand's rewards, by currency."""
+    """The outcome of the brand's rewards, by currency."""
     return LiabilityReport(
         data=[LiabilityShape.of(each) for each in await liabilities(session, brand, now=now)]
     )
@@ -189,7 +189,7 @@ async def liability_report(session: AsyncSession, brand: Brand, *, now: datetime
 async def find_balances(
     session: AsyncSession, caller: Actor, text: str | None, *, after: UUID | None, limit: int
 ) -> tuple[list[ReferrerBalance], UUID | None]:
-    """Referrers with what became of their rewards, the newest referrer first, and where to go on.
+    """Referrers with the outcome of their rewards, the newest referrer first, and where to go on.
 
     With a `text` those alone whom `find_referrers` finds, also without any reward; else those
     after the referrer `after`. It is in the audit log where staff see people's data.
@@ -215,7 +215,7 @@ async def find_balances(
 
 
 async def find_balance(session: AsyncSession, caller: Actor, shown_id: str) -> ReferrerBalance:
-    """What became of one referrer's rewards; raises NotFound for an unknown id."""
+    """The outcome of one referrer's rewards; raises NotFound for an unknown id."""
     referrer_id = parse_public_id("ref", shown_id)
     found, _ = await find_balances(session, caller, public_id("ref", referrer_id), after=None, limit=1)
     if not found:

@@ -131,8 +131,10 @@ async def read_limited(response: aiohttp.ClientResponse, *, limit: int) -> bytes
     return bytes(chunks[:limit])
 
 
-def of_exception(error: Exception) -> OutsideError:
+def of_exception(error: Exception, *, other: str = "provider") -> OutsideError:
     """Return what is known about a call that raised `error` instead of getting a response.
+
+    `other` names the other side in the reason.
 
     Where no connection was made the other side never received the call, and where it redirected the
     call it did not do it; anything later may have been done. The exception's own text is left out,
@@ -146,11 +148,11 @@ def of_exception(error: Exception) -> OutsideError:
                 Outcome.refused, "redirected to another address, which is not followed", permanent=True
             )
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.InvalidURL():
-            return OutsideError(Outcome.refused, "no connection to the provider", fault=Fault.outage)
+            return OutsideError(Outcome.refused, f"no connection to the {other}", fault=Fault.outage)
         case TimeoutError():
-            return OutsideError(Outcome.unknown, "the provider did not respond in time", fault=Fault.outage)
+            return OutsideError(Outcome.unknown, f"the {other} did not respond in time", fault=Fault.outage)
         case _:
-            return OutsideError(Outcome.unknown, "the connection to the provider broke", fault=Fault.outage)
+            return OutsideError(Outcome.unknown, f"the connection to the {other} broke", fault=Fault.outage)
 
 
 def retry_wait(retry_after: str | None, reset: str | None, *, now: float) -> float:

@@ -1,4 +1,4 @@
-"""What becomes of a reservation of credit: it is captured and perhaps refunded, or released."""
+"""The outcome of a reservation of credit: it is captured and perhaps refunded, or released."""
 
 from datetime import datetime
 from uuid import UUID

@@ -11,7 +11,7 @@ OF_REWARDS = (
     LedgerAccount.spent_rewards,
     LedgerAccount.lapsed_rewards,
 )
-"""The accounts that say what became of rewards; together they add up to zero."""
+"""The accounts that say the outcome of rewards; together they add up to zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class AccountSum:
 
 @dataclass(frozen=True, slots=True)
 class Liability:
-    """What became of rewards in one currency, in minor units.
+    """The outcome of rewards in one currency, in minor units.
 
     `reversed` is what refunds, cancellations and people took back of what was granted. `expired`
     is all that can no longer be spent, what a used code left included. `outstanding` is what

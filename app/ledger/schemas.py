@@ -26,7 +26,7 @@ CAUSE_PREFIXES: Mapping[str, str] = {
 
 
 class LiabilityShape(ApiModel):
-    """What became of rewards in one currency."""
+    """The outcome of rewards in one currency."""
 
     currency: str
     granted: str
@@ -48,7 +48,7 @@ class LiabilityShape(ApiModel):
 
 
 class LiabilityReport(ApiModel):
-    """What became of the brand's rewards, by currency."""
+    """The outcome of the brand's rewards, by currency."""
 
     data: list[LiabilityShape]
 

@@ -91,7 +91,7 @@ async def first_day_of(session: AsyncSession, brand_id: int, currency: str) -> d
 
 
 async def liabilities(session: AsyncSession, brand: Brand, *, now: datetime) -> list[Liability]:
-    """What became of the brand's rewards, by currency."""
+    """The outcome of the brand's rewards, by currency."""
     sums = await sum_accounts(session, brand, OF_REWARDS, now=now)
     return [liability_of(each, sums) for each in sorted({each.currency for each in sums})]
 
@@ -117,7 +117,7 @@ async def list_owed(session: AsyncSession, brand_id: int, *, after: UUID | None,
 async def referrers_liabilities(
     session: AsyncSession, brand_id: int, referrer_ids: Sequence[UUID]
 ) -> dict[UUID, list[Liability]]:
-    """What became of these referrers' rewards, by referrer; one of each currency."""
+    """The outcome of these referrers' rewards, by referrer; one of each currency."""
     if not referrer_ids:
         return {}
     rows = await session.execute(

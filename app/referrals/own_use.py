@@ -223,7 +223,7 @@ class OwnCodeUse:
 async def find_own_use(
     session: AsyncSession, brand_id: int, code: str, shop_id: UUID, external_id: str
 ) -> OwnCodeUse | None:
-    """What became of a referrer's own code, given as entered, for an order that was recorded.
+    """The outcome of a referrer's own code, given as entered, for an order that was recorded.
 
     None for a code that is none.
     """

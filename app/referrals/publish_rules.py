@@ -1,4 +1,4 @@
-"""What becomes of a publication after a call of the platform."""
+"""The outcome for a publication after a call of the platform."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

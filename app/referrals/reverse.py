@@ -256,8 +256,8 @@ async def adjust_rewards(
     """Set rewards to what the facts leave of them, granted ones with a compensating transaction.
 
     A reward whose redemption no longer counts is `cancelled` before it was granted, else
-    `reversed`. One that was reduced rises again where the facts turn out better. Whatever became of
-    the redemptions before is noted for the roll-ups.
+    `reversed`. One that was reduced rises again where the facts turn out better. Whatever the
+    redemptions were before is noted for the roll-ups.
     """
     await touch(session, brand.id, "orders", [state.order.id for state in states])
     changes = [state.change_of(state.reward) for state in states if state.reward is not None]

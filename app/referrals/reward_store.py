@@ -1,4 +1,4 @@
-"""Write what becomes of rewards: their rows, the ledger and balances of credit, always together."""
+"""Write the outcome of rewards: their rows, the ledger and balances of credit, always together."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded image."""
+"""The outcome for an uploaded image."""
 
 import struct
 import zlib

@@ -106,7 +106,7 @@ DELIVERED: Mapping[str, tuple[Signer, DeliveryStatus, list[str]]] = {
     "shopify": (by_body("X-Shopify-Hmac-Sha256"), DeliveryStatus.processed, ["#1042"]),
     "woocommerce": (by_body("X-WC-Webhook-Signature"), DeliveryStatus.processed, ["1042"]),
 }
-"""How the examples of a platform are signed, what becomes of them, and the numbers of their orders.
+"""How the examples of a platform are signed, their outcome, and the numbers of their orders.
 A signature with a time is checked against the clock of this machine. Where deliveries only name
 what changed they are `failed`: the shop is not connected."""
 

@@ -1,4 +1,4 @@
-"""What becomes of a publication after a call."""
+"""The outcome for a publication after a call."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -238,7 +238,7 @@ async def run_and_kill_in_a_call(
     await asyncio.wait([task])
     await provider.close()
     assert (await statuses(context))[MessageStatus.sending] >= 3, (
-        "nobody is left who could write down what became of the call"
+        "nobody is left who could write down the outcome of the call"
     )
 
 
@@ -260,7 +260,7 @@ class Losses:
         return self.opened
 
     def fault_of(self, _number: int) -> Fault | None:
-        """What becomes of the next call.
+        """The outcome of the next call.
 
         The number is not used: calls beside each other may share one.
         """

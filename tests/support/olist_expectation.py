@@ -23,7 +23,7 @@ NEVER = datetime(9999, 1, 1)  # noqa: DTZ001  # the files' times carry no zone, 
 
 @dataclass
 class Story:
-    """One order and what becomes of it."""
+    """One order and its outcome."""
 
     order: str
     person: str

@@ -112,7 +112,7 @@ async def remove_alarm_webhook(caller: Administrator, write: IdempotentWriteDep)
 async def test_alarm_webhook(
     caller: Administrator, context: ContextDep, write: IdempotentWriteDep
 ) -> JSONResponse:
-    """Post a signed test at once, and return what became of it."""
+    """Post a signed test at once, and return the outcome."""
     async with context.sessions() as session:
         url, secret = await webhook_target(session, context.tokens, caller.brand_id)
         stored = await write.find_stored(session, caller)

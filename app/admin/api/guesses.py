@@ -26,7 +26,7 @@ shop's own code that its checkout sends here too."""
 
 
 class Guesses:
-    """Counts what was looked up in vain; what is genuine never counts, whatever becomes of it."""
+    """Counts what was looked up in vain; what is genuine never counts, whatever its outcome."""
 
     def __init__(self, per_key: int, per_brand: int, *, what: str) -> None:
         self._per_key, self._per_brand = per_key, per_brand

@@ -132,7 +132,7 @@ async def take_reward_back(
 
 @router.get("/rewards/liability")
 async def show_liability(caller: Reader, session: SessionDep) -> LiabilityReport:
-    """What was granted in rewards, what became of it, and what may still be spent, by currency."""
+    """What was granted in rewards, its outcome, and what may still be spent, by currency."""
     brand = await load_brand(session, caller.brand_id)
     return await liability_report(session, brand, now=clock.now())
 

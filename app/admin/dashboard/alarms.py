@@ -106,7 +106,7 @@ async def save_webhook(writer: Naming) -> Response:
 
 @router.post("/webhook/test")
 async def test_webhook(writer: AdminWriter) -> Response:
-    """Post a test at once, and say what became of it."""
+    """Post a test at once, and show the outcome."""
     frame, _form = writer
     url, secret = await webhook_target(frame.session, frame.context.tokens, frame.brand.id)
     # The call may take long: no transaction waits for it.

@@ -27,7 +27,7 @@ router = screen_router(PATH)
 
 @router.get("")
 async def ask(frame: ForMarketer) -> Response:
-    """The question: how many orders the filter means now, and what becomes of them."""
+    """The question: how many orders the filter means now, and the outcome for them."""
     query = frame.request.query_params
     try:
         action = BulkAction(query.get("action", ""))

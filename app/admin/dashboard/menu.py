@@ -53,7 +53,7 @@ MENU = (
         "/admin",
         "overview",
         parts=(
-            Entry("overview", N_("Overview"), "/admin"),
+            Entry("overview", N_("This period"), "/admin"),
             Entry("scores", N_("Scores"), "/admin/scores"),
         ),
     ),

@@ -44,7 +44,7 @@ def alarm_todos(found: Sequence[AlarmRow], *, most: int = 3) -> list[Todo]:
 
 
 def call_text(last: LastCall | None) -> str:
-    """What became of the webhook's latest call; empty where none was made."""
+    """The outcome of the webhook's latest call; empty where none was made."""
     if last is None:
         return ""
     if last.accepted:

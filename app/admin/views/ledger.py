@@ -48,7 +48,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyFigures:
-    """What became of the rewards in one currency."""
+    """The outcome of the rewards in one currency."""
 
     currency: str
     owed: Figure

@@ -128,7 +128,7 @@ def reply_ways(detail: AnswerDetail) -> list[Way]:
 
 
 def reply_under_way(detail: AnswerDetail) -> str:
-    """What became of a reply that has not been accepted yet; empty where there is none."""
+    """The outcome of a reply that has not been accepted yet; empty where there is none."""
     if not detail.replying or not detail.replies:
         return ""
     return translate(SOURCE, "The reply %(status)s.", status=_reply_status(detail.replies[-1]))

@@ -1,4 +1,4 @@
-"""Messages that wait to be sent, and what became of them."""
+"""Messages that wait to be sent, and their outcome."""
 
 from collections.abc import Sequence
 from dataclasses import replace

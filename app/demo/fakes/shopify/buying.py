@@ -1,4 +1,4 @@
-"""Orders as people make them, and what becomes of them: bodies as the shop's webhooks have them."""
+"""Orders as people make them, and their outcome: bodies as the shop's webhooks have them."""
 
 import secrets
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypedDict
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -188,6 +188,7 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@lru_cache(maxsize=4096)
 def zone_or(name: str | None, fallback: str) -> ZoneInfo:
     """The named zone, or the fallback where the name is absent or no zone."""
     return ZoneInfo(name if name and is_zone(name) else fallback)

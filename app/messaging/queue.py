@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -56,23 +56,24 @@ def _as_it_is(row_id: UUID) -> UUID:
 
 
 # Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
-# Each is bound as one text (`array_text`).
+# What most messages of a batch share is bound once for each kind, and named by the kind's place.
 _INSERT = Prepared(
     text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,
                           attempts, unknowns, refusals, possible_duplicate, trial)
-    SELECT :brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
-           'planned', address, locale, template_params::jsonb, at_once, due_at, 0, 0, 0, false, trial
-    FROM unnest(CAST(CAST(:ids AS text) AS uuid[]), CAST(CAST(:customer_ids AS text) AS uuid[]),
-                CAST(CAST(:shop_ids AS text) AS uuid[]), CAST(CAST(:templates AS text) AS text[]),
-                CAST(CAST(:subject_ids AS text) AS uuid[]), CAST(CAST(:steps AS text) AS smallint[]),
-                CAST(CAST(:channels AS text) AS text[]), CAST(CAST(:priorities AS text) AS text[]),
-                CAST(CAST(:addresses AS text) AS text[]), CAST(CAST(:locales AS text) AS text[]),
-                CAST(CAST(:template_params AS text) AS text[]), CAST(CAST(:at_once AS text) AS boolean[]),
-                CAST(CAST(:due_at AS text) AS timestamptz[]), CAST(CAST(:trials AS text) AS boolean[]))
-         AS new (id, customer_id, shop_id, template, subject_id, step, channel, priority, address,
-                 locale, template_params, at_once, due_at, trial)
+    SELECT :brand_id, id, customer_id, (CAST(:shop_ids AS uuid[]))[kind], (CAST(:templates AS text[]))[kind],
+           subject_id, (CAST(:steps AS smallint[]))[kind], (CAST(:channels AS text[]))[kind],
+           (CAST(:priorities AS text[]))[kind], 'planned', address, (CAST(:locales AS text[]))[kind],
+           template_params, (CAST(:at_once AS boolean[]))[kind], (CAST(:due_at AS timestamptz[]))[kind],
+           0, 0, 0, false, (CAST(:trials AS boolean[]))[kind]
+    FROM (
+        SELECT unnest(CAST(:ids AS uuid[])) AS id, unnest(CAST(:customer_ids AS uuid[])) AS customer_id,
+            unnest(CAST(:subject_ids AS uuid[])) AS subject_id,
+            unnest(CAST(CAST(:kinds AS text) AS integer[])) AS kind,
+            unnest(CAST(CAST(:addresses AS text) AS text[])) AS address,
+            jsonb_array_elements(CAST(CAST(:template_params AS text) AS jsonb)) AS template_params
+    ) AS new
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
 """),
@@ -134,27 +135,51 @@ async def wake_senders(session: AsyncSession, brand_id: int, priorities: Collect
         await due.wake_for(session, URGENT_SWEEP_NAME, brand_id)
 
 
+class _Kind(NamedTuple):
+    """What messages have in common; its fields are arrays of `_INSERT`."""
+
+    shop_ids: UUID
+    templates: str
+    steps: int
+    channels: str
+    priorities: str
+    locales: str
+    at_once: bool
+    due_at: datetime
+    trials: bool
+
+
+def _kind(message: NewMessage) -> _Kind:
+    template = message.template
+    return _Kind(
+        message.shop_id,
+        template.name,
+        message.step,
+        message.channel.value,
+        template.priority.value,
+        message.locale,
+        message.at_once,
+        message.due_at,
+        message.trial,
+    )
+
+
 def _arrays(messages: Sequence[NewMessage]) -> dict[str, object]:
     """The messages as arrays of `_INSERT`, with new ids."""
-    arrays: dict[str, list[object]] = {
+    places: dict[_Kind, int] = {}
+    kinds = [places.setdefault(_kind(message), len(places) + 1) for message in messages]
+    shared = dict(zip(_Kind._fields, map(list, zip(*places, strict=True)), strict=True))
+    return {
         "ids": [new_id() for _ in messages],
         "customer_ids": [message.customer_id for message in messages],
-        "shop_ids": [message.shop_id for message in messages],
-        "templates": [message.template.name for message in messages],
         "subject_ids": [message.subject_id for message in messages],
-        "steps": [message.step for message in messages],
-        "channels": [message.channel.value for message in messages],
-        "priorities": [message.template.priority.value for message in messages],
-        "addresses": [message.address for message in messages],
-        "locales": [message.locale for message in messages],
-        "template_params": [
-            to_json(stored_params(message.template, message.template_params)) for message in messages
-        ],
-        "at_once": [message.at_once for message in messages],
-        "due_at": [message.due_at for message in messages],
-        "trials": [message.trial for message in messages],
+        "kinds": array_text(kinds),
+        "addresses": array_text([message.address for message in messages]),
+        "template_params": to_json(
+            [stored_params(message.template, message.template_params) for message in messages]
+        ),
+        **shared,
     }
-    return {name: array_text(values) for name, values in arrays.items()}
 
 
 async def cancel_messages(

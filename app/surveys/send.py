@@ -1,17 +1,22 @@
 """Send due surveys: check each once more, then queue its message, defer it or skip it."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
+from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import DateTime, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.batch import in_bound_ids
 from app.base.precedence import in_pieces
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.base.turns import Busy
 from app.brands.models import Brand
-from app.brands.programme import Programme
+from app.brands.programme import Channel, Programme
 from app.brands.rules import zone_or
 from app.brands.setup import load_setup
 from app.messaging.queue import NewMessage, queue_messages
@@ -67,6 +72,7 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
     places = day.places
     states: list[SurveyState] = []
     messages: list[NewMessage] = []
+    queued: dict[Channel, list[UUID]] = defaultdict(list)
     async for survey in in_pieces(surveys):
         gathered, customer_id = inputs[survey.id], survey.customer_id
         decision = recheck(
@@ -77,14 +83,20 @@ async def send_due(session: AsyncSession, tokens: Tokens, brand_id: int, *, now:
             next_day=day.next_midnight,
             is_day_full=places is not None and places <= 0,
         )
-        states.append(_decided(survey, decision, programme, now=now))
-        if isinstance(decision, Send) and customer_id:
+        if not isinstance(decision, Send):
+            states.append(_put_off(survey, decision, now=now))
+            continue
+        queued[decision.channel].append(survey.id)
+        if customer_id:
             messages.append(survey_message(survey, gathered, SURVEY, decision.channel, now=now))
             if survey.trial:
                 continue
             last_queued[customer_id] = now
             places = None if places is None else places - 1
-    await write_states(session, brand.id, states)
+    if states:
+        await write_states(session, brand.id, states)
+    for channel, ids in sorted(queued.items()):
+        await _mark_queued(session, brand.id, channel, ids, programme, now=now)
     await queue_messages(session, brand.id, messages)
     return len(surveys)
 
@@ -110,25 +122,44 @@ async def _open_day(session: AsyncSession, brand: Brand, programme: Programme, *
     return _Day(next_midnight, max_per_day - (queued or 0))
 
 
-def _decided(
-    survey: DueSurvey, decision: Send | Deferred | Skipped, programme: Programme, *, now: datetime
-) -> SurveyState:
+async def _mark_queued(
+    session: AsyncSession,
+    brand_id: int,
+    channel: Channel,
+    ids: Sequence[UUID],
+    programme: Programme,
+    *,
+    now: datetime,
+) -> None:
+    await _QUEUED.run(
+        session,
+        of_brand=brand_id,
+        ids=ids,
+        by=channel,
+        now=now,
+        ends_at=now + timedelta(days=programme.survey.expires_days),
+        reminds_at=next_reminder_at(programme, 0, now=now),
+    )
+
+
+_AT = DateTime(timezone=True)
+# What all of a batch have in common is bound once: as arrays it costs a fifth of the statement.
+_QUEUED = Prepared(
+    update(Survey)
+    .where(Survey.brand_id == bindparam("of_brand"), in_bound_ids(Survey.id, "ids"))
+    .values(
+        status=SurveyStatus.queued,
+        channel=bindparam("by", type_=Survey.channel.type),
+        queued_at=NOW,
+        expires_at=bindparam("ends_at", type_=_AT),
+        reminder_due_at=bindparam("reminds_at", type_=_AT),
+    ),
+    tuple,
+)
+
+
+def _put_off(survey: DueSurvey, decision: Deferred | Skipped, *, now: datetime) -> SurveyState:
     match decision:
-        case Send():
-            # All of it anew: replacing parts takes four times as long.
-            return SurveyState(
-                id=survey.id,
-                status=SurveyStatus.queued,
-                reason=survey.reason,
-                channel=decision.channel,
-                due_at=survey.due_at,
-                deferred_reason=survey.deferred_reason,
-                deferrals=survey.deferrals,
-                queued_at=now,
-                expires_at=now + timedelta(days=programme.survey.expires_days),
-                reminders_sent=survey.reminders_sent,
-                reminder_due_at=next_reminder_at(programme, 0, now=now),
-            )
         case Deferred():
             deferral = StoredDeferral(
                 reason=decision.why.value, until=decision.until.isoformat(), at=now.isoformat()

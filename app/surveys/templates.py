@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from app.base.frozen import quick
 from app.brands.programme import Channel
 from app.messaging.templates import (
     DATE,
@@ -21,6 +22,7 @@ from app.surveys.replied import mark_answered
 from app.surveys.work_rules import REPLY_LIMITS
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SurveyParams:
     """Parameters of `survey` and `reminder`, which are about a survey."""

@@ -1,4 +1,4 @@
-"""Numbers, amounts and times as texts of the dashboard."""
+"""Numbers, amounts, times, languages and countries as texts of the dashboard."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +7,15 @@ from babel.dates import format_skeleton
 
 from app.admin.rules import Role
 from app.base import money
-from app.base.i18n import N_, regional_locale, shown_decimal, shown_percent, translate
+from app.base.i18n import (
+    N_,
+    SOURCE,
+    parse_locale,
+    regional_locale,
+    shown_decimal,
+    shown_percent,
+    translate,
+)
 from app.insight.nps import ENOUGH, Counts, interval
 
 ROLE_NAMES = {
@@ -72,6 +80,17 @@ def rounded_amount_text(minor: int, currency: str, language: str) -> str:
     """`€1,234`; with the minor units below 1,000, where a narrow card has space for them."""
     amount = money.to_decimal(minor, currency)
     return shown_decimal(amount.quantize(Decimal(1)) if amount >= 1000 else amount, currency, language)
+
+
+def language_text(locale: str) -> str:
+    """`German` for `de`; what is no locale as it is."""
+    found = parse_locale(locale)
+    return (found and found.get_display_name(SOURCE)) or locale
+
+
+def country_text(code: str) -> str:
+    """`Germany` for `DE`; what is no country as it is."""
+    return str(regional_locale(SOURCE).territories.get(code.upper(), code))
 
 
 def moment_text(at: datetime, language: str, skeleton: str = "yMMMd") -> str:

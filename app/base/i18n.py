@@ -142,12 +142,27 @@ def shown_amount(minor: int, currency: str, language: str, *locales: str | None)
 @lru_cache(maxsize=4096)
 def shown_decimal(amount: Decimal, currency: str, language: str, *locales: str | None) -> str:
     """As `shown_amount`, of major units, rounded half up to the currency's decimals."""
-    rounded = amount.quantize(Decimal(1).scaleb(-money.exponent(currency)), ROUND_HALF_UP)
-    return _shown_amount(rounded, currency, _number_locale(language, *locales))
+    rounded = _rounded(amount, currency)
+    places = 0 if rounded == rounded.to_integral_value() else money.exponent(currency)
+    return _shown_amount(rounded, currency, places, _number_locale(language, *locales))
 
 
-def _shown_amount(amount: Decimal, currency: str, locale: Locale) -> str:
-    places = 0 if amount == amount.to_integral_value() else money.exponent(currency)
+@lru_cache(maxsize=4096)
+def exact_decimal(amount: Decimal, currency: str, language: str) -> str:
+    """An amount of a column, of major units: `€10.00` below `€9.50`, and `−€2.50`.
+
+    Always with the currency's decimals, and with a minus sign as wide as the digits.
+    """
+    rounded = _rounded(amount, currency)
+    text = _shown_amount(rounded, currency, money.exponent(currency), _number_locale(language))
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _rounded(amount: Decimal, currency: str) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-money.exponent(currency)), ROUND_HALF_UP)
+
+
+def _shown_amount(amount: Decimal, currency: str, places: int, locale: Locale) -> str:
     decimals = f"0.{'0' * places}" if places else "0"
     # The decimals of ISO 4217: those that CLDR shows are fewer for some currencies.
     pattern = re.sub(r"0(?:\.0+)?(?![0#,])", decimals, locale.currency_formats["standard"].pattern)

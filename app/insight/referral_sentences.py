@@ -6,7 +6,7 @@ As in `app.insight.sentences`, which has the others.
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from app.base.i18n import shown_amount, translate
+from app.base.i18n import shown_amount, translate, translate_plural
 from app.brands.programme import RewardKind
 from app.insight import words
 from app.insight.sentences import by, day
@@ -28,28 +28,31 @@ def withheld(it: WithheldOffer, language: str) -> str:
 
 def code(it: Code, shown: str, language: str, zone: ZoneInfo) -> str:
     """The code they may share, as the reader may see it, or their link that gives friends codes."""
+    until = day(it.expires_at - timedelta(microseconds=1), language, zone)
     if not it.redeemable:
-        return translate(
+        return translate_plural(
             language,
-            "Got a link that gives each friend a code, good until %(day)s, for %(uses)s uses.",
-            day=day(it.expires_at - timedelta(microseconds=1), language, zone),
-            uses=it.max_uses,
+            "Got a link that gives each friend a code, good until %(day)s, for one use.",
+            "Got a link that gives each friend a code, good until %(day)s, for %(num)s uses.",
+            it.max_uses,
+            day=until,
         )
     if it.kind is CodeKind.friend:
         return translate(language, "A friend got the code %(code)s by their link.", code=shown)
-    return translate(
+    return translate_plural(
         language,
-        "Got the code %(code)s, good until %(day)s, for %(uses)s uses.",
+        "Got the code %(code)s, good until %(day)s, for one use.",
+        "Got the code %(code)s, good until %(day)s, for %(num)s uses.",
+        it.max_uses,
         code=shown,
-        day=day(it.expires_at - timedelta(microseconds=1), language, zone),
-        uses=it.max_uses,
+        day=until,
     )
 
 
 def redemption(
     it: Redemption, shown: str, reason: str | None, number: str, language: str, *, mine: bool
 ) -> str:
-    """A friend's order with their code, or their own order with a friend's code.
+    """A friend’s order with their code, or their own order with a friend's code.
 
     `shown` and `reason` are its code and reason as the reader may see them.
     """
@@ -88,9 +91,9 @@ def earlier_redemption(it: StoredState, number: str, language: str) -> str:
 
 
 def reward(it: Reward, language: str) -> str:
-    """What they were given for a friend's order, and what is left of it."""
+    """What they were given for a friend’s order, and what is left of it."""
     if it.kind is RewardKind.none:
-        return translate(language, "Thanked for a friend's order.")
+        return translate(language, "Thanked for a friend’s order.")
     amount = shown_amount(it.amount, it.currency, language)
     if it.redemption_id is None and it.status is RewardStatus.reversed:
         return translate(language, "The %(amount)s that the team had given were taken back.", amount=amount)
@@ -114,5 +117,5 @@ def reward(it: Reward, language: str) -> str:
     if it.redemption_id is None:
         return translate(language, "Given %(amount)s as %(kind)s%(left)s by the team (%(status)s).", **values)
     return translate(
-        language, "Given %(amount)s as %(kind)s%(left)s for a friend's order (%(status)s).", **values
+        language, "Given %(amount)s as %(kind)s%(left)s for a friend’s order (%(status)s).", **values
     )

@@ -227,7 +227,7 @@ async def test_an_empty_period_explains_what_will_appear(context, brand, session
         answer = await client.get(f"/admin{query}")
         assert answer.status_code == 200
         assert "No answers in this period" in answer.text
-    assert "1 April 2026 to 1 May 2026" in answer.text
+    assert "1 April to 1 May 2026" in answer.text
     assert "No answers in this period" not in (await client.get("/admin?days=all")).text
     assert (await client.get("/admin?from=soon")).status_code == 303
 
@@ -360,8 +360,8 @@ async def test_handed_over_is_not_called_delivered(context, brand, session, rows
     await session.commit()
     await sign_in_as(client, context, brand)
     text = (await client.get("/admin?days=7")).text
-    assert "0 of 1 handed to a provider" in text
-    assert "Surveys handed to a provider" in text
+    assert "0 of 1 sent" in text
+    assert "Surveys accepted for delivery" in text
     assert "elivered" not in text
     message.status = MessageStatus.delivered
     await session.commit()

@@ -47,7 +47,7 @@ async def framed(client, text, scheme="light"):
 async def test_a_german_text_is_changed_and_sent_as_a_sample(context, brand, shop, session, client):
     await sign_in_as(client, context, brand, Role.marketer)
     listed = (await client.get("/admin/programme/messages")).text
-    assert listed.count("none yet") == 5
+    assert listed.count("None yet") == 5
     sent = await form_of(client) | {"block.intro": "wie schön, dass du da bist."}
     shown = await client.post(OFFERS, data=sent | {"act": "preview"})
     assert "1 text changed, not saved." in shown.text

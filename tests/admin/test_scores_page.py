@@ -105,8 +105,8 @@ async def test_the_screen_shows_scores_by_group_and_somebody_limited_sees_their_
         text = (await client.get("/admin/scores?by=country&days=7")).text
         assert "NPS, from 3 answers" in text
         assert "too few to say (3 of 30)" in text
-        assert "<bdi>DE</bdi>" in text
-        assert text.index("<bdi>DE</bdi>") < text.index("<bdi>AT</bdi>")
+        assert "<bdi>Germany</bdi>" in text
+        assert text.index("<bdi>Germany</bdi>") < text.index("<bdi>Austria</bdi>")
         assert "Nobody was held out." in text
         assert "€72" in text
         assert 'href="/admin/scores?by=shop&amp;days=7"' in text

@@ -150,7 +150,7 @@ async def test_the_log_is_filtered_by_who_what_and_when(context, brand, shop, se
     text = (await client.get(AUDIT)).text
     assert "the operator, by command" in text
     assert "added to the team" in text
-    assert "role: – → viewer" in text
+    assert "role: viewer" in text
     own = await id_of(session, "admin@example.com")
     mine = (await client.get(f"{AUDIT}?actor={own}")).text
     assert "signed in" in mine
@@ -225,7 +225,7 @@ async def test_a_colleague_is_invited_joins_and_leaves_in_a_browser(context, bra
         await page.goto(site.url + TEAM)
         await page.click("text=Invite somebody")
         await page.fill("#email", "zoe@example.com")
-        await page.select_option("#role", "support")
+        await page.check("#role-support")
         await page.click("text=Send the invitation")
         await page.wait_for_selector("text=zoe@example.com is invited.")
         await zoe.goto(site.url + await mailed_link(context, "zoe@example.com"))

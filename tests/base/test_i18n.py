@@ -10,6 +10,7 @@ from jinja2 import UndefinedError
 from app.base.i18n import (
     LOCALES,
     N_,
+    exact_decimal,
     language_of,
     languages,
     long_date,
@@ -144,6 +145,20 @@ def test_amounts_follow_the_language(add_language):
     assert shown_percent(Decimal("12.5"), "de") == "12,5\u00a0%"
     assert shown_percent(Decimal("10.00"), "en") == "10%"
     assert shown_decimal(Decimal("7.995"), "EUR", "en") == "€8"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("85", "EUR", "€85.00"),
+        ("-2.5", "EUR", "−€2.50"),
+        ("1500", "JPY", "¥1,500"),
+        ("7.995", "EUR", "€8.00"),
+        ("1234567.89", "EUR", "€1,234,567.89"),
+    ],
+)
+def test_amounts_of_a_column_have_all_their_decimals(amount, currency, shown):
+    assert exact_decimal(Decimal(amount), currency, "en") == shown
 
 
 def test_missing_value_in_a_template_is_an_error():

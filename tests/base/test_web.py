@@ -174,6 +174,15 @@ async def test_an_error_is_a_problem_with_a_stable_code(client):
     assert (answer.status_code, answer.json()["code"]) == (409, "no_such_thing")
 
 
+async def test_an_unknown_address_is_a_page_in_a_browser_and_a_problem_for_a_program(client):
+    opened = await client.get("/nowhere", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert opened.status_code == 404
+    assert "There is no page at this address" in " ".join(opened.text.split())
+    for method, accepted in (("GET", "*/*"), ("POST", "text/html")):
+        refused = await client.request(method, "/nowhere", headers={"Accept": accepted})
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
 async def test_a_refused_body_is_not_echoed(client):
     answer = await client.post("/typed", json={"number": "top secret"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")

@@ -28,6 +28,19 @@ async def show_gallery(frame: ForViewer) -> Response:
 
 
 def _samples() -> dict[str, object]:
+    return {
+        **_figures(),
+        "entries": _entries(),
+        "steps": _steps(),
+        "codes": [
+            ("ANA-D38A2", "Ana Sommer", "3 of 10", "€95.70", "good", "In use"),
+            ("TOM-8QX21", "Tom Berger", "1 of 10", "€0.00", "wait", "Waiting"),
+            ("INES-BSDM4", "Ines Carvalho", "10 of 10", "€512.90", "no", "Used up"),
+        ],
+    }
+
+
+def _figures() -> dict[str, object]:
     weeks = [
         Point(f"{7 + week} Sep", score, f"{score}", f"Week {week + 1}: {score}", score - 14, score + 13)
         for week, score in enumerate(_WEEKS)
@@ -40,37 +53,22 @@ def _samples() -> dict[str, object]:
             BandBar("passive", "Passives, 7–8", 115, "28%", 38, 99),
             BandBar("promoter", "Promoters, 9–10", 255, "62%", 140, 220),
         ],
-        "entries": [
-            Happening(
-                "key",
-                _AT,
-                "€10 credited",
-                "For the order #1120, kept for 30 days.",
-                steps=[TimelineEntry(at=_AT, kind="message_delivered", text="The e-mail was delivered.")],
-            ),
-            Happening("not", _AT, "No survey about order #1160", "Asked 84 days ago; the rule is 90."),
-            Happening("", _AT, "Order #1004 delivered", quote="Peach and jasmine, really."),
-        ],
-        "steps": [
-            {"name": "Connect your shop", "is_done": True, "detail": "", "href": "", "word": ""},
-            {
-                "name": "Send yourself a survey",
-                "is_done": False,
-                "detail": "",
-                "href": "#",
-                "word": "Send it",
-            },
-            {
-                "name": "See the first answer",
-                "is_done": False,
-                "detail": "Some days after the first order.",
-                "href": "",
-                "word": "",
-            },
-        ],
-        "codes": [
-            ("ANA-D38A2", "Ana Sommer", "3 of 10", "€95.70", "good", "In use"),
-            ("TOM-8QX21", "Tom Berger", "1 of 10", "€0.00", "wait", "Waiting"),
-            ("INES-BSDM4", "Ines Carvalho", "10 of 10", "€512.90", "no", "Used up"),
-        ],
     }
+
+
+def _entries() -> list[Happening]:
+    delivered = TimelineEntry(at=_AT, kind="message_delivered", text="The e-mail was delivered.")
+    return [
+        Happening("key", _AT, "€10 credited", "For the order #1120, kept for 30 days.", steps=[delivered]),
+        Happening("not", _AT, "No survey about order #1160", "Asked 84 days ago; the rule is 90."),
+        Happening("", _AT, "Order #1004 delivered", quote="Peach and jasmine, really."),
+    ]
+
+
+def _steps() -> list[dict[str, object]]:
+    rows = (
+        ("Connect your shop", True, "", "", ""),
+        ("Send yourself a survey", False, "", "#", "Send it"),
+        ("See the first answer", False, "Some days after the first order.", "", ""),
+    )
+    return [dict(zip(("name", "is_done", "detail", "href", "word"), row, strict=True)) for row in rows]

@@ -20,7 +20,7 @@ from app.admin.image_uploads import decode_images
 from app.admin.sample_pages import Sample, SamplePage, mail_of, page_of, with_look
 from app.admin.template_samples import first_shop
 from app.admin.views import look as view
-from app.admin.views.messages import language_name
+from app.admin.views.messages import language_tabs
 from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import N_, SOURCE, language_of, languages, translate
@@ -130,45 +130,17 @@ async def _look_page(
     shown = shown or present
     changes = view.changed_look(brand, language, entered, shown)
     errors = {**_errors(changes), **(errors or {})}
-    draft = {}
-    if changes and not errors:
-        sealed = sealed_draft(frame.context.tokens, brand.id, _KIND, changes, now=clock.now())
-        draft = {"draft": sealed}
     accent = entered["accent"]
     values = {
+        **_choices(frame, language),
         "path": _here(language),
-        "languages": [
-            {
-                "href": frame.url(LOOK, language=each),
-                "name": language_name(each),
-                "is_current": each == language,
-                "count": None,
-            }
-            for each in languages()
-        ],
         "language": language,
         "entered": entered,
         "present": present,
         "shown": orjson.dumps(dict(shown)).decode(),
         "texts": view.shown_texts(entered, present),
-        "text_limit": BRAND_TEXT_LIMIT,
-        "faces": [(value, translate(SOURCE, name)) for value, name in view.FACES],
-        "links": [(name, translate(SOURCE, text)) for name, text in view.LINKS.items()],
         "colour": None if not accent or "accent" in errors else checked_colour(accent),
-        "images": [
-            (kind.value, translate(SOURCE, name), image_of(brand, kind)) for kind, name in _IMAGES.items()
-        ],
-        "pages": [
-            (
-                kind.value,
-                translate(SOURCE, name),
-                [
-                    (scheme, frame.url(f"{LOOK}/frame/{kind}", language=language, scheme=scheme, **draft))
-                    for scheme in ("light", "dark")
-                ],
-            )
-            for kind, name in _PAGES.items()
-        ],
+        "pages": _sample_frames(frame, language, {} if errors else changes),
         "faults": {name: f"{view.field_name(name)}: {text}" for name, text in errors.items()},
         "changes": sum(entered.get(name, "") != text for name, text in present.items()),
         "errors": errors,
@@ -176,6 +148,40 @@ async def _look_page(
     }
     status = 422 if errors else 200
     return frame.page("admin/look.html", "look", values, status=status, headers=FRAMING)
+
+
+def _choices(frame: Frame, language: str) -> dict[str, object]:
+    """What the form offers whatever was entered: languages, faces, links and images."""
+    images = [
+        (kind.value, translate(SOURCE, name), image_of(frame.brand, kind)) for kind, name in _IMAGES.items()
+    ]
+    return {
+        "languages": language_tabs(languages(), language, lambda each: frame.url(LOOK, language=each)),
+        "text_limit": BRAND_TEXT_LIMIT,
+        "faces": [(value, translate(SOURCE, name)) for value, name in view.FACES],
+        "links": [(name, translate(SOURCE, text)) for name, text in view.LINKS.items()],
+        "images": images,
+    }
+
+
+def _sample_frames(
+    frame: Frame, language: str, changes: Mapping[str, JsonValue]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Each sample page: its key, name, and the address of its frame by colour scheme.
+
+    With changes they show these as a draft that the address carries.
+    """
+    draft = {}
+    if changes:
+        draft["draft"] = sealed_draft(frame.context.tokens, frame.brand.id, _KIND, changes, now=clock.now())
+
+    def address(kind: SamplePage, scheme: str) -> str:
+        return frame.url(f"{LOOK}/frame/{kind}", language=language, scheme=scheme, **draft)
+
+    return [
+        (kind.value, translate(SOURCE, name), [(each, address(kind, each)) for each in ("light", "dark")])
+        for kind, name in _PAGES.items()
+    ]
 
 
 @router.post("/images/{kind}")

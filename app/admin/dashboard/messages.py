@@ -19,6 +19,7 @@ from app.admin.drafts import opened_draft, sealed_draft
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest
 from app.admin.template_samples import preview_template, send_sample_to
+from app.admin.texts import language_text
 from app.admin.version_pages import list_texts_versions
 from app.admin.views import messages as view
 from app.admin.views.audit import Names
@@ -69,7 +70,7 @@ async def list_messages(frame: ForViewer) -> Response:
                 "name": view.template_name(spec.name),
                 "purpose": view.template_purpose(spec.name),
                 "channels": sorted(spec.channels),
-                "own": [view.language_name(locale) for name, locale in sorted(own) if name == spec.name],
+                "own": [language_text(locale) for name, locale in sorted(own) if name == spec.name],
             }
             for spec in sorted(customer_templates(), key=_as_sent)
         ],
@@ -172,41 +173,26 @@ async def _message_page(
     problems = find_text_problems(frame.brand, spec, entered)
     errors = {**problems, **(errors or {})}
     good = {name: text for name, text in entered.items() if name not in problems}
-    now = clock.now()
     shown = await preview_template(
-        frame.session, frame.context, frame.brand, spec, texts.locale, good, now=now
+        frame.session, frame.context, frame.brand, spec, texts.locale, good, now=clock.now()
     )
     shape = TemplateShape.of(frame.brand, spec, await load_present(frame.session, frame.brand.id, spec))
     programme = (await load_programme(frame.session, frame.brand.id)).programme
     blocks = view.shown_blocks(shape.blocks, texts, entered, errors, programme)
     base = f"{MESSAGES}/{spec.name}"
-    draft = {}
-    if good != texts.own:
-        content: dict[str, JsonValue] = {"template": spec.name, "blocks": {**good}}
-        draft = {"draft": sealed_draft(frame.context.tokens, frame.brand.id, _KIND, content, now=now)}
+    locales = [each.locale for each in shape.texts]
     values = {
         "name": view.template_name(spec.name),
         "purpose": view.template_purpose(spec.name),
         "path": f"{base}?language={texts.locale}",
         "versions_path": f"{base}/versions?language={texts.locale}",
-        "languages": [
-            {
-                "href": f"{base}?language={each.locale}",
-                "name": view.language_name(each.locale),
-                "is_current": each.locale == texts.locale,
-                "count": None,
-            }
-            for each in shape.texts
-        ],
+        "languages": view.language_tabs(locales, texts.locale, lambda each: f"{base}?language={each}"),
         "language": texts.locale,
         "version": texts.version,
         "blocks": blocks,
         "changes": sum(block.is_changed for block in blocks),
         "errors": {f"block.{name}" if name != "texts" else name: text for name, text in errors.items()},
-        "frames": {
-            scheme: frame.url(f"{base}/frame", language=texts.locale, scheme=scheme, **draft)
-            for scheme in ("light", "dark")
-        },
+        "frames": _mail_frames(frame, spec, texts, good),
         "findings": [view.finding_text(each) for each in shown.findings],
         "shown": shown,
         "may_change": may_change(frame),
@@ -214,6 +200,20 @@ async def _message_page(
     }
     status = 422 if errors else 200
     return frame.page("admin/message.html", "messages", values, status=status, headers=FRAMING)
+
+
+def _mail_frames(
+    frame: Frame, spec: TemplateSpec, texts: TextsShape, good: Mapping[str, str]
+) -> dict[str, str]:
+    """The address of the mail by colour scheme; texts that are not saved go along as a draft."""
+    draft = {}
+    if good != texts.own:
+        content: dict[str, JsonValue] = {"template": spec.name, "blocks": {**good}}
+        draft["draft"] = sealed_draft(frame.context.tokens, frame.brand.id, _KIND, content, now=clock.now())
+    return {
+        scheme: frame.url(f"{MESSAGES}/{spec.name}/frame", language=texts.locale, scheme=scheme, **draft)
+        for scheme in ("light", "dark")
+    }
 
 
 @router.get("/{name}/frame")
@@ -254,7 +254,7 @@ async def show_versions(frame: ForViewer, spec: SpecDep, language: LanguageDep) 
     names = Names(await staff_names(frame.session, brand_id), await key_names(frame.session, brand_id), {})
     values = {
         "name": view.template_name(spec.name),
-        "language_name": view.language_name(language),
+        "language_name": language_text(language),
         "path": f"{MESSAGES}/{spec.name}?language={language}",
         "versions": [
             {

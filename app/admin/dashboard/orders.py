@@ -83,6 +83,7 @@ async def show_order(id: str, frame: ForViewer) -> Response:  # noqa: A002  # th
         "state": view.state_name(it.status),
         "mark": view.state_mark(it.status),
         "total": view.order_rows([it], now=clock.now())[0].total,
+        "shop_name": next((each.name for each in frame.shops if each.slug == evidence.shop), evidence.shop),
         "signals": view.signals(evidence),
         "persons": view.both_persons(evidence),
         "owner": view.person_name(evidence.referrer),

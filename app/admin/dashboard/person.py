@@ -12,7 +12,9 @@ from app.admin.person import person_summary
 from app.admin.reads import record_person_export
 from app.admin.rows import CUSTOMERS
 from app.admin.rules import Role
+from app.admin.texts import country_text, language_text
 from app.admin.views import person as view
+from app.admin.views.codes import code_line
 from app.admin.views.person import SHOWN, Show
 from app.base import clock
 from app.base.errors import NotFound
@@ -22,6 +24,7 @@ from app.customers.former import with_former
 from app.customers.schemas import CustomerRow
 from app.insight.person import export_people
 from app.insight.timeline import timeline
+from app.referrals.rules import CodeKind
 
 router = screen_router("/admin/customers")
 
@@ -51,7 +54,9 @@ async def show_person(id: str, frame: ForViewer) -> Response:  # noqa: A002  # t
             for each, name in SHOWN.items()
         ],
         "entries": view.happenings(happened, show),
-        "codes": summary.codes,
+        "codes": [code_line(each) for each in summary.codes if each.kind != CodeKind.reward],
+        "language": language_text(person.locale) if person.locale else "",
+        "country": country_text(person.country) if person.country else "",
         "credits": view.credit_texts(summary),
         "orders": view.order_rows(summary),
         "redemptions": view.redemption_rows(summary),

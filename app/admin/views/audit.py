@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.admin.schemas import AuditChange, AuditRow
+from app.admin.schemas import AuditRow
 from app.base.actor import ActorKind
 from app.base.audit import AuditAction
 from app.base.i18n import N_, SOURCE, translate
@@ -63,6 +63,9 @@ ACTION_NAMES = {
 }
 _ONE_OF_A_BRAND = ("brand", "programme")
 """Kinds of subjects that the action names already."""
+_LISTED = (AuditAction.people_listed, AuditAction.exported)
+_LISTS = {"responses": N_("answers"), "redemptions": N_("friends’ orders"), "customers": N_("people")}
+"""Lists that a screen calls otherwise than the API."""
 _PAGES = {
     "cus": "/admin/customers/",
     "stf": "/admin/settings/team/",
@@ -125,21 +128,50 @@ def _shown(row: AuditRow, names: Names) -> ShownEntry:
         at=row.created_at,
         who=names.actor(row.actor),
         actor=row.actor,
-        what=translate(SOURCE, name) if name else str(row.action),
+        what=_what(row, name),
         subject="" if own else _subject(subject, names),
         href=f"{page}{row.subject}" if page and row.subject and known and not own else "",
-        changes=[_change(field, change) for field, change in sorted((row.changes or {}).items())],
+        changes=[
+            line
+            for field, change in sorted((row.changes or {}).items())
+            for line in _lines(field, change.before, change.after)
+        ],
     )
 
 
+def _what(row: AuditRow, name: str | None) -> str:
+    """What was done; of a list of people the list's name follows."""
+    text = translate(SOURCE, name) if name else str(row.action)
+    return f"{text}:" if row.action in _LISTED else text
+
+
 def _subject(subject: str, names: Names) -> str:
+    if subject in _LISTS:
+        return translate(SOURCE, _LISTS[subject])
     if subject.startswith("key_"):
         return f"“{names.keys.get(subject) or subject}”"
     return names.actor(subject) if subject.startswith("stf_") else names.shops.get(subject, subject)
 
 
-def _change(field: str, change: AuditChange) -> str:
-    return f"{field.replace('_', ' ')}: {_value(change.before)} → {_value(change.after)}"
+def _lines(field: str, before: object, after: object) -> list[str]:
+    """What changed in a field, a line each: `role: viewer` for a new value, `role: viewer → admin`.
+
+    Of values with parts, those that differ; of a file its name.
+    """
+    if isinstance(before or after, dict) and not _file(before or after):
+        old, new = (each if isinstance(each, dict) else {} for each in (before, after))
+        return [
+            line
+            for part in sorted({*old, *new})
+            if old.get(part) != new.get(part)
+            for line in _lines(f"{field}, {part}", old.get(part), new.get(part))
+        ]
+    name, now = field.replace("_", " "), _value(after)
+    return [f"{name}: {now}" if before is None else f"{name}: {_value(before)} → {now}"]
+
+
+def _file(value: object) -> str:
+    return str(value.get("file", "")) if isinstance(value, dict) else ""
 
 
 def _value(value: object) -> str:
@@ -147,5 +179,5 @@ def _value(value: object) -> str:
         return "–"
     if isinstance(value, list):
         return ", ".join(_value(each) for each in value) or "–"
-    text = str(value)
+    text = _file(value) or str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -118,7 +118,7 @@ def _rate_card(rate: Rate, before: Rate | None) -> Card:
     text = (
         N_("%(answered)s of %(delivered)s delivered")
         if rate.confirmed
-        else N_("%(answered)s of %(delivered)s handed to a provider")
+        else N_("%(answered)s of %(delivered)s sent")
     )
     detail = translate(SOURCE, text, answered=f"{rate.answered:,}", delivered=f"{rate.delivered:,}")
     now, then = rate.value, before.value if before else None
@@ -143,7 +143,7 @@ def _promoters_card(counts: Counts, before: int | None) -> Card:
 
 
 def _offers_card(found: Overview, then: Activity | None) -> Card:
-    name = N_("Offers delivered") if found.activity.offers_confirmed else N_("Offers handed to a provider")
+    name = N_("Offers delivered") if found.activity.offers_confirmed else N_("Offers sent")
     seconds = found.answer_to_offer
     detail = translate(SOURCE, "nothing to time yet")
     if seconds is not None:

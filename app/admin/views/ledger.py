@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from app.admin.ledger import ReferrerBalance
-from app.base.i18n import N_, SOURCE, long_date, shown_decimal, translate
+from app.base.i18n import N_, SOURCE, exact_decimal, long_date, translate
 from app.insight import words
 from app.insight.words import word
 from app.ledger.rules import CauseKind, LedgerAccount
@@ -219,4 +219,4 @@ def unbalanced_lines(totals: LedgerTotals) -> list[tuple[str, str]]:
 
 
 def _amount(amount: str, currency: str) -> str:
-    return shown_decimal(Decimal(amount), currency, SOURCE)
+    return exact_decimal(Decimal(amount), currency, SOURCE)

@@ -17,7 +17,7 @@ TEXTS = {
         N_("After the name: “Hi Ana, your coffee has had a few days to settle in. One question:”"),
     ),
     TextKind.sign_off: (N_("Below the form"), N_("Who reads the answer.")),
-    TextKind.thanks: (N_("Thank-you"), N_("To who answered 9 or 10.")),
+    TextKind.thanks: (N_("Thank-you"), N_("To people who answered 9 or 10.")),
     TextKind.pitch: (N_("To a friend"), N_("What the shop sells, also in previews of links.")),
     TextKind.noun: (N_("What a friend buys"), N_("After the discount: “your first bag of coffee”.")),
 }

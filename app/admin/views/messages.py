@@ -1,17 +1,18 @@
 """What the screens of messages show: names, what is worth a second look, what changed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.base.i18n import N_, SOURCE, parse_locale, translate
+from app.admin.texts import language_text
+from app.base.i18n import N_, SOURCE, translate
 from app.brands.programme import CodePer, Programme, RewardKind
 from app.messaging.lint_rules import FindingKind
 from app.messaging.text_schemas import BlockShape, FindingShape, TextsShape
 
 TEMPLATES = {
     "survey": (N_("Survey"), N_("The question after an order.")),
-    "reminder": (N_("Reminder"), N_("To who has not answered the survey.")),
-    "offer": (N_("Offer"), N_("The code or link of who answered 9 or 10.")),
+    "reminder": (N_("Reminder"), N_("To people who have not answered the survey.")),
+    "offer": (N_("Offer"), N_("The code or link, to people who answered 9 or 10.")),
     "reward": (N_("Reward"), N_("To a referrer, once a friend’s order counts.")),
     "reply": (N_("Reply"), N_("Around the words in which your team replies to an answer.")),
 }
@@ -89,10 +90,14 @@ def template_purpose(name: str) -> str:
     return translate(SOURCE, TEMPLATES[name][1]) if name in TEMPLATES else ""
 
 
-def language_name(locale: str) -> str:
-    """`German` for `de`."""
-    found = parse_locale(locale)
-    return (found and found.get_display_name(SOURCE)) or locale
+def language_tabs(
+    locales: Iterable[str], current: str, address: Callable[[str], str]
+) -> list[dict[str, object]]:
+    """The languages as links of this page, for the macro `tabs`."""
+    return [
+        {"href": address(each), "name": language_text(each), "is_current": each == current, "count": None}
+        for each in locales
+    ]
 
 
 def block_name(name: str) -> str:

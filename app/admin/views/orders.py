@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from app.admin.redemptions import RedemptionDetail
 from app.admin.rules import BulkAction
-from app.base.i18n import N_, SOURCE, shown_decimal, translate, translate_plural
+from app.admin.texts import country_text
+from app.base.i18n import N_, SOURCE, exact_decimal, translate, translate_plural
 from app.customers.schemas import CustomerRow
 from app.insight import words
 from app.insight.alarm_rules import HELD_LONG
@@ -176,13 +177,13 @@ def both_persons(evidence: RedemptionEvidence) -> list[tuple[str, PersonCell, Pe
         text = (
             translate(SOURCE, "the same")
             if is_same
-            else translate(SOURCE, "not known" if it.found is Found.unknown else "another")
+            else translate(SOURCE, "not known" if it.found is Found.unknown else "different")
         )
         rows.append((translate(SOURCE, name), PersonCell(text, is_same), PersonCell(text, is_same)))
     rows.append(
         (
             translate(SOURCE, "Country"),
-            *_cells(owner, friend, lambda it: it.country, is_same=False),
+            *_cells(owner, friend, lambda it: it.country and country_text(it.country), is_same=False),
         )
     )
     return rows
@@ -236,4 +237,4 @@ def earlier_states(it: RedemptionDetail) -> Sequence[str]:
 
 
 def _amount(amount: str, currency: str) -> str:
-    return shown_decimal(Decimal(amount), currency, SOURCE)
+    return exact_decimal(Decimal(amount), currency, SOURCE)

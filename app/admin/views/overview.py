@@ -11,7 +11,8 @@ from babel.dates import format_skeleton
 from app.admin.texts import interval_text, moment_text, percent_text, points_text
 from app.admin.views.cards import Card, LeadCard, lead_card, overview_cards, return_text
 from app.admin.views.chart import Chart, Point, line_chart
-from app.base.i18n import N_, SOURCE, regional_locale, shown_amount, translate
+from app.base import money
+from app.base.i18n import N_, SOURCE, exact_decimal, regional_locale, translate
 from app.base.ids import public_id
 from app.base.masking import mask_email, mask_name, without_addresses
 from app.brands.models import Brand
@@ -23,7 +24,7 @@ from app.surveys.rules import Band, band_of
 
 _STAGE_NAMES = {
     "orders": N_("Orders"),
-    "surveyed": N_("Surveyed"),
+    "surveyed": N_("Surveys sent"),
     "delivered": N_("Surveys delivered"),
     "answered": N_("Answered"),
     "promoters": N_("Promoters"),
@@ -41,10 +42,10 @@ _STAGE_PATHS = {
     "approved": "/admin/orders?status=approved",
 }
 _UNCONFIRMED_NAMES = {
-    "delivered": N_("Surveys handed to a provider"),
-    "offers_delivered": N_("Offers handed to a provider"),
+    "delivered": N_("Surveys accepted for delivery"),
+    "offers_delivered": N_("Offers sent"),
 }
-"""The names where no provider reports what was delivered."""
+"""The names where no provider reports what was delivered: what it accepted counts."""
 BAND_NAMES: Mapping[Band, str] = {
     Band.detractor: N_("Detractors, 0–6"),
     Band.passive: N_("Passives, 7–8"),
@@ -209,7 +210,7 @@ def _customer_text(response: LatestResponse, *, pii: bool) -> str:
 
 def _totals_row(totals: CurrencyTotals, margin_percent: int | None) -> TotalsRow:
     def amount(minor: int) -> str:
-        return shown_amount(minor, totals.currency, SOURCE)
+        return exact_decimal(money.to_decimal(minor, totals.currency), totals.currency, SOURCE)
 
     cost = totals.message_cost
     return TotalsRow(

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_skeleton
+
 from app.base.errors import AppError
-from app.base.i18n import N_, SOURCE, long_date, translate
+from app.base.i18n import N_, SOURCE, long_date, regional_locale, translate
 from app.insight.periods import Period, last_days, read_period
 
 DEFAULT_DAYS = "90"
@@ -38,7 +40,7 @@ class Chosen:
     days: str
     period: Period
     text: str
-    """`28 August to 25 November 2026`."""
+    """`28 August to 25 November 2026`: a year that both days have is said once."""
 
 
 def chosen_period(
@@ -73,7 +75,10 @@ def _text(period: Period, zone: str) -> str:
 
     last = period.end - timedelta(seconds=1) if period.end else None
     if period.start and last:
+        first = period.start.astimezone(ZoneInfo(zone)).date()
         start, end = day(period.start), day(last)
+        if start != end and first.year == last.astimezone(ZoneInfo(zone)).year:
+            start = format_skeleton("MMMMd", first, locale=regional_locale(SOURCE))
         return start if start == end else translate(SOURCE, "%(start)s to %(end)s", start=start, end=end)
     if period.start:
         return translate(SOURCE, "since %(day)s", day=day(period.start))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.admin.person import PersonSummary
-from app.base.i18n import N_, SOURCE, shown_decimal, translate, translate_plural
+from app.base.i18n import N_, SOURCE, exact_decimal, translate, translate_plural
 from app.insight import words
 from app.insight.schemas import TimelineEntry
 from app.insight.words import word
@@ -199,16 +199,22 @@ def redemption_rows(summary: PersonSummary) -> list[Row]:
 
 
 def reward_rows(summary: PersonSummary, *, may_grant: bool) -> list[Row]:
-    """Their rewards, each with what is left of it; goodwill opens where it is granted."""
+    """Their rewards, each by its code if it has one, with what is left of it.
+
+    A code opens its page, goodwill the page where it is granted.
+    """
+    pages = {each.code: f"/admin/codes/{each.id}" for each in summary.codes}
     return [
         Row(
-            word(SOURCE, words.REWARD_KINDS, each.kind)
+            (each.code or word(SOURCE, words.REWARD_KINDS, each.kind))
             + ("" if each.redemption else translate(SOURCE, ", goodwill")),
             _amount(each.net_amount, each.currency),
             word(SOURCE, words.REWARDS, each.status),
             _mark(each.status),
             each.granted_at,
-            f"/admin/rewards/goodwill?referrer={each.referrer}" if may_grant and not each.redemption else "",
+            f"/admin/rewards/goodwill?referrer={each.referrer}"
+            if may_grant and not each.redemption
+            else pages.get(each.code or "", ""),
         )
         for each in summary.rewards
     ]
@@ -230,7 +236,7 @@ def reach_rows(summary: PersonSummary) -> Iterable[tuple[str, str, str]]:
 
 
 def _amount(amount: str, currency: str) -> str:
-    return shown_decimal(Decimal(amount), currency, SOURCE)
+    return exact_decimal(Decimal(amount), currency, SOURCE)
 
 
 def _mark(status: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from babel.dates import format_skeleton
 
 from app.admin.referrers import ReferrerOrder
-from app.base.i18n import N_, SOURCE, regional_locale, shown_decimal, translate
+from app.base.i18n import N_, SOURCE, exact_decimal, regional_locale, translate
 from app.referrals.figure_models import ALL_TIME
 from app.referrals.schemas import ReferrerRow
 from app.referrals.share import share_url
@@ -57,9 +57,9 @@ def _shown(row: ReferrerRow, public_url: str) -> ShownReferrer:
         visits=row.visits,
         friends=row.friends,
         orders=row.orders,
-        revenue=shown_decimal(Decimal(row.revenue), row.currency, SOURCE),
-        cost=shown_decimal(Decimal(row.cost), row.currency, SOURCE),
-        profit="" if profit is None else shown_decimal(profit, row.currency, SOURCE),
+        revenue=exact_decimal(Decimal(row.revenue), row.currency, SOURCE),
+        cost=exact_decimal(Decimal(row.cost), row.currency, SOURCE),
+        profit="" if profit is None else exact_decimal(profit, row.currency, SOURCE),
         last_order_at=row.last_order_at,
         revoked=row.revoked_at is not None,
     )

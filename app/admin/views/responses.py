@@ -47,7 +47,7 @@ _WAYS = {Channel.email: N_("By e-mail"), Channel.sms: N_("By text")}
 _NO_REPLY = {
     ReplyRefusal.erased: N_("They were erased."),
     ReplyRefusal.unsubscribed: N_("They want no more messages by %(channel)s."),
-    ReplyRefusal.no_address: N_("Nothing is known that would reach them by %(channel)s."),
+    ReplyRefusal.no_address: N_("They left no address for a reply by %(channel)s."),
 }
 _DONE_WORDS: Mapping[tuple[str, str], str] = {
     (WorkEvent.stated, WorkState.open): N_("opened it again"),

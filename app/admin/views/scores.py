@@ -1,14 +1,16 @@
 """The score in time and by group, and what offers brought, as the screen shows them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from app.admin.texts import (
     UNKNOWN,
     certainty_text,
+    country_text,
     duration_text,
     interval_text,
+    language_text,
     percent_text,
     points_text,
     too_few_text,
@@ -16,7 +18,8 @@ from app.admin.texts import (
 from app.admin.views.cards import Scale, scale_of
 from app.admin.views.chart import Chart, line_chart
 from app.admin.views.overview import BAND_NAMES, FEWEST, LINE_TITLES, group_name, score_point, score_row
-from app.base.i18n import N_, SOURCE, shown_amount, translate, translate_plural
+from app.base import money
+from app.base.i18n import N_, SOURCE, exact_decimal, translate, translate_plural
 from app.insight.band_revenue import BandRevenue
 from app.insight.lift import Lift
 from app.insight.nps import ENOUGH, Counts, change, nps, wilson
@@ -46,8 +49,11 @@ _KEYS = {
     "first": N_("First order"),
     "repeat": N_("Had ordered before"),
 }
+_PLACES: Mapping[str, Callable[[str], str]] = {"country": country_text, "locale": language_text}
 _WORDED = ("channel", "buyer")
 """Groupings whose keys are words of ours; a product may be called `email`."""
+_CHART_WIDTH = 1100
+"""As broad as the page, so that its letters are not enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ def scores_values(found: Figures, by: By) -> ScoresValues:
         "changed": change_sentence(found.earlier, counts),
         "rate": percent_text(report.response_rate, SOURCE),
         "rate_detail": _rate_detail(report),
-        "chart": line_chart([score_point(group, found.in_time) for group in line]),
+        "chart": line_chart([score_point(group, found.in_time) for group in line], width=_CHART_WIDTH),
         "line_title": title,
         "line_column": column,
         "line": [score_row(group, found.in_time) for group in line],
@@ -259,6 +265,8 @@ def _key_text(key: str | None, by: By) -> str:
         return group_name(Group(key, Counts()), by, "yMMMd")
     if by.value == "cohort":
         return group_name(Group(key, Counts()), By.month, "yMMMd")
+    if by.value in _PLACES:
+        return _PLACES[by.value](key)
     return translate(SOURCE, _KEYS[key]) if key in _KEYS and by.value in _WORDED else key
 
 
@@ -279,5 +287,5 @@ def _band_row(found: BandRevenue) -> BandRow:
         if found.band
         else translate(SOURCE, "Had not answered")
     )
-    revenue = shown_amount(found.revenue, found.currency, SOURCE)
+    revenue = exact_decimal(money.to_decimal(found.revenue, found.currency), found.currency, SOURCE)
     return BandRow(found.band or "", name, found.referrers, found.orders, revenue)

@@ -56,9 +56,6 @@ def role_name(role: Role | str) -> str:
     return translate(SOURCE, ROLE_NAMES[role]) if isinstance(role, Role) else role
 
 
-def role_choices() -> list[tuple[str, str]]:
-    """The roles with what each may do."""
-    return [
-        (role.value, f"{role_name(role).capitalize()}: {translate(SOURCE, _ROLE_HINTS[role])}")
-        for role in Role
-    ]
+def role_choices() -> list[tuple[str, str, str]]:
+    """The roles: the value of each, its name, and what it may do."""
+    return [(role.value, role_name(role), translate(SOURCE, _ROLE_HINTS[role])) for role in Role]

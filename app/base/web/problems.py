@@ -1,4 +1,4 @@
-"""RFC 9457 problem responses for every failure."""
+"""RFC 9457 problem responses for every failure; a page where a browser opens an unknown one."""
 
 import asyncpg
 from fastapi import FastAPI, Request
@@ -11,6 +11,7 @@ from app.base.errors import AppError
 from app.base.log import logger
 from app.base.retry import is_unavailable, sqlstate_of
 from app.base.text import one_line
+from app.base.web.pages import not_found_page
 
 log = logger(__name__)
 
@@ -73,6 +74,8 @@ def install_problems(app: FastAPI) -> None:
             405: ("method_not_allowed", "Use another method here."),
             413: ("too_large", str(error.detail)),
         }
+        if error.status_code == 404 and _is_browser(request):
+            return not_found_page(request)
         code, detail = words.get(error.status_code, ("refused", str(error.detail)))
         headers = dict(error.headers or {})
         if error.status_code == 405 and (allowed := _allowed(app, request.url.path)):
@@ -90,6 +93,11 @@ def install_problems(app: FastAPI) -> None:
             raise error
         log.error("the database is unavailable", error=type(error).__name__, state=sqlstate_of(error))
         return unavailable()
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether somebody opened the address, rather than a program."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
 
 
 def _allowed(app: FastAPI, path: str) -> str:

@@ -26,6 +26,6 @@ async def preview_programme(
     return ProgrammePreview.of(
         present.version,
         differences(present.programme, after),
-        await preview_terms(session, brand.id, present.programme, after, now=now),
+        await preview_terms(session, brand, present.programme, after, now=now),
         None if shop is None else sample_offer(brand, shop, after, now=now),
     )

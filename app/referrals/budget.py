@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -10,37 +11,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.orders.models import Order
-from app.referrals.amount_rules import minor_in, reward_value
+from app.referrals.amount_rules import reward_value
+from app.referrals.budget_rules import BudgetKey, budget_key, budget_limit
 from app.referrals.models import Redemption, Reward
 from app.referrals.period_rules import period_of
 from app.referrals.rules import COUNTED
 
-BudgetKey = tuple[datetime | None, str]
-"""The start of a period (None: `total`) and a currency."""
-
-
-def budget_key(programme: Programme, placed_at: datetime, currency: str, zone: ZoneInfo) -> BudgetKey:
-    """The budget that the reward for an order of that time is taken from."""
-    budget = programme.reward.budget
-    period = None if budget is None else period_of(placed_at, budget.period, zone)
-    return (None if period is None else period[0]), currency
-
-
-def budget_limit(programme: Programme, currency: str) -> int | None:
-    """The most that rewards may cost in a period, in minor units; None without a budget.
-
-    0 in a currency that the budget does not name.
-    """
-    budget = programme.reward.budget
-    return None if budget is None else minor_in(budget.amount, currency) or 0
-
 
 async def find_spent(
-    session: AsyncSession, brand: Brand, programme: Programme, keys: Collection[BudgetKey]
+    session: AsyncSession,
+    brand: Brand,
+    programme: Programme,
+    keys: Collection[BudgetKey],
+    *,
+    before: UUID | None = None,
 ) -> dict[BudgetKey, int]:
     """What the rewards of each budget cost so far, pending ones included, after refunds.
 
-    Rewards for trials are not in it.
+    Of redemptions that were made `before` that one; None: of all. Rewards for trials are not in it.
     """
     budget, zone = programme.reward.budget, ZoneInfo(brand.time_zone)
     if budget is None:
@@ -49,6 +37,7 @@ async def find_spent(
     for start, currency in keys:
         period = None if start is None else period_of(start, budget.period, zone)
         within = [Order.placed_at >= period[0], Order.placed_at < period[1]] if period else []
+        within += [] if before is None else [Redemption.id < before]
         total = await session.scalar(
             select(func.sum(Reward.net_amount))
             .join(

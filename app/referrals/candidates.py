@@ -15,7 +15,7 @@ from app.brands.programme import Programme
 from app.brands.terms import Terms
 from app.orders.rules import OrderMoney
 from app.referrals.amount_rules import reward_for, reward_value
-from app.referrals.budget import BudgetKey, budget_key, budget_limit
+from app.referrals.budget_rules import BudgetKey, budget_key, budget_limit
 from app.referrals.eligibility_rules import EligibilityInput, RewardLimits, why_no_reward
 from app.referrals.models import Code
 from app.referrals.rules import RefusalReason

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, not_, select, text
+from sqlalchemy import Row, func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -22,7 +23,8 @@ from app.customers.erased import (
     phone_hash,
 )
 from app.customers.models import Customer
-from app.referrals.budget import budget_key, find_spent
+from app.referrals.budget import find_spent
+from app.referrals.budget_rules import budget_key
 from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext
 from app.referrals.erase import hidden_address
 from app.referrals.marks import find_marks
@@ -68,7 +70,7 @@ async def gather(
         zone=zone,
         codes=codes,
         owners=owners,
-        existing=await _existing(session, brand.id, candidates)
+        existing=await find_existing(session, brand.id, candidates)
         | await _erased(session, tokens, brand.id, candidates),
         emails=await _used(session, tokens, brand.id, Redemption.friend_email_key, emails, own),
         phones=await _used(session, tokens, brand.id, Redemption.friend_phone, phones, own),
@@ -161,12 +163,13 @@ _EXISTING = text("""
 """)
 
 
-async def _existing(
-    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate]
+async def find_existing(
+    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate] | Sequence[Row[Any]]
 ) -> set[UUID]:
-    """Keys of candidates whose person has an earlier paid order with the brand, in any shop.
+    """Keys of those whose person has an earlier paid order with the brand, in any shop.
 
-    Imported history counts; test orders, trials and cancelled ones do not.
+    Imported history counts; test orders, trials and cancelled ones do not. Rows have `key` (the
+    order's id), `customer_id email_key phone buyer_key placed_at` as candidates do.
     """
     rows = await session.scalars(
         _EXISTING,

@@ -1,8 +1,11 @@
 """What terms make of a friend's order: of one that might come, and of those that came. Pure."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.brands.amount_rules import amount_in
 from app.brands.programme import Programme
@@ -15,6 +18,9 @@ from app.referrals.amount_rules import (
     reward_left,
     reward_value,
 )
+from app.referrals.budget_rules import BudgetKey, budget_key, budget_limit
+from app.referrals.eligibility_rules import RewardLimits, why_no_reward
+from app.referrals.rules import RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +36,33 @@ class OrderResult:
 
 @dataclass(frozen=True, slots=True)
 class PastOrder:
-    """An order that counted; amounts in minor units of its currency."""
+    """An order with a friend's code; amounts in minor units of its currency."""
 
     subtotal: int
     currency: str
     money: OrderMoney
-    use: int
-    """Which use of its share code it was; the first one is 1."""
+    share: UUID
+    """The share code at which its use counts."""
+    referrer: UUID
+    placed_at: datetime
+    existing: bool
+    """Whether its friend had ordered before, as far as is known now."""
 
 
 @dataclass(frozen=True, slots=True)
+class PastOrders:
+    """Orders, the oldest first, and what was there before them."""
+
+    orders: Sequence[PastOrder]
+    uses: Mapping[UUID, int] = field(default_factory=dict)
+    """Of share codes."""
+    rewards: Mapping[UUID, int] = field(default_factory=dict)
+    """How many each referrer had."""
+    spent: Mapping[BudgetKey, int] = field(default_factory=dict)
+    """What rewards had cost in the periods of budgets."""
+
+
+@dataclass(slots=True)
 class PastCost:
     """What terms would have made of past orders in one currency, in its minor units."""
 
@@ -48,6 +71,12 @@ class PastCost:
     below_minimum: int = 0
     beyond_uses: int = 0
     """Those after the last use of their code."""
+    existing_customers: int = 0
+    """Those of friends who had ordered before, where the terms are for new ones alone."""
+    capped: int = 0
+    """Those that counted without a reward, since their referrer had as many as the terms allow."""
+    over_budget: int = 0
+    """Those that counted without a reward, since the budget was spent."""
     discounts: int = 0
     rewards: int = 0
     """After refunds."""
@@ -76,35 +105,58 @@ def order_result(programme: Programme, subtotal: int, currency: str) -> OrderRes
     )
 
 
-def past_costs(programme: Programme, orders: Sequence[PastOrder]) -> dict[str, PastCost]:
-    """What the terms would have made of these orders, by currency.
+def past_costs(programme: Programme, past: PastOrders, zone: ZoneInfo) -> dict[str, PastCost]:
+    """What the terms would have made of these orders, by currency; budgets' periods in `zone`.
 
-    Discount, minimum, uses of a code, reward and refunds are considered; caps and budgets are not,
-    nor whether other terms would have brought other orders.
+    Orders are decided one after the other as they came, with the uses, rewards and costs that the
+    terms would have led to until then; what was before the first one stays as it was. Refunds
+    count as if they had been known at once. Not considered: whether other terms would have brought
+    other orders, and codes that were refused for another reason than an earlier order.
     """
-    by_currency: dict[str, list[PastOrder]] = defaultdict(list)
-    for order in orders:
-        by_currency[order.currency].append(order)
-    return {currency: _cost(programme, of_one, currency) for currency, of_one in by_currency.items()}
-
-
-def _cost(programme: Programme, orders: Sequence[PastOrder], currency: str) -> PastCost:
-    counted = below = beyond = discounts = rewards = 0
-    for order in orders:
-        result = order_result(programme, order.subtotal, currency)
-        if order.use > programme.offer.max_uses_per_code:
-            beyond += 1
+    uses, rewards, spent = Counter(past.uses), Counter(past.rewards), Counter(past.spent)
+    costs: dict[str, PastCost] = defaultdict(PastCost)
+    for order in past.orders:
+        cost, result = costs[order.currency], order_result(programme, order.subtotal, order.currency)
+        cost.orders += 1
+        if uses[order.share] >= programme.offer.max_uses_per_code:
+            cost.beyond_uses += 1
+        elif order.existing and programme.offer.new_customers_only:
+            cost.existing_customers += 1
         elif not result.counts:
-            below += 1
+            cost.below_minimum += 1
         else:
-            counted += 1
-            discounts += result.off
-            rewards += reward_left(
-                result.reward,
-                order.money,
-                programme.reward,
-                programme.offer,
-                currency=currency,
-                reward_currency=currency,
+            cost.counted += 1
+            cost.discounts += result.off
+            uses[order.share] += 1
+            budget = budget_key(programme, order.placed_at, order.currency, zone)
+            limits = RewardLimits(
+                granted=rewards[order.referrer],
+                cap=programme.reward.cap_per_referrer,
+                spent=spent[budget],
+                budget=budget_limit(programme, order.currency),
             )
-    return PastCost(len(orders), counted, below, beyond, discounts, rewards)
+            left = _reward_of(programme, order, result.reward, cost, limits)
+            rewards[order.referrer] += left > 0
+            spent[budget] += left
+    return costs
+
+
+def _reward_of(
+    programme: Programme, order: PastOrder, reward: int, cost: PastCost, limits: RewardLimits
+) -> int:
+    """What is left of the order's reward after refunds, added to the cost; 0 beyond the limits."""
+    none_because = why_no_reward(reward, limits)
+    if none_because is not None:
+        cost.capped += none_because is RefusalReason.cap_reached
+        cost.over_budget += none_because is RefusalReason.budget_spent
+        return 0
+    left = reward_left(
+        reward,
+        order.money,
+        programme.reward,
+        programme.offer,
+        currency=order.currency,
+        reward_currency=order.currency,
+    )
+    cost.rewards += left
+    return left

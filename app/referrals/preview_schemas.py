@@ -7,9 +7,10 @@ from pydantic import Field, JsonValue
 
 from app.base.money import to_text
 from app.base.schemas import ApiModel
+from app.referrals.past_orders import AT_MOST
 from app.referrals.preview_rules import OrderResult, PastCost
 from app.referrals.samples import OfferSample
-from app.referrals.terms_preview import PAST_AT_MOST, PAST_DAYS, Example, Past, TermsPreview
+from app.referrals.terms_preview import PAST_DAYS, Example, Past, TermsPreview
 
 
 class TermChange(ApiModel):
@@ -64,8 +65,13 @@ class CostShape(ApiModel):
     counted: int
     below_minimum: int
     beyond_uses: int = Field(description="Orders after the last use of their code.")
+    existing_customers: int = Field(
+        description="Orders of friends who had ordered before, where the terms are for new ones alone."
+    )
+    capped: int = Field(description="Orders that counted without a reward: their referrer had enough.")
+    over_budget: int = Field(description="Orders that counted without a reward: the budget was spent.")
     discounts: str
-    rewards: str = Field(description="After refunds; caps and budgets are not considered.")
+    rewards: str = Field(description="After refunds, which count as if they had been known at once.")
 
     @classmethod
     def of(cls, cost: PastCost, currency: str) -> Self:
@@ -74,6 +80,9 @@ class CostShape(ApiModel):
             counted=cost.counted,
             below_minimum=cost.below_minimum,
             beyond_uses=cost.beyond_uses,
+            existing_customers=cost.existing_customers,
+            capped=cost.capped,
+            over_budget=cost.over_budget,
             discounts=to_text(cost.discounts, currency),
             rewards=to_text(cost.rewards, currency),
         )
@@ -122,7 +131,7 @@ class ProgrammePreview(ApiModel):
     changes: dict[str, TermChange] = Field(description="By place, such as `survey.delay_hours`.")
     examples: list[ExampleShape] = Field(description="One for each currency of the brand's shops.")
     past: list[PastShape] = Field(
-        description=f"Of the newest {PAST_AT_MOST} friends' orders of the last {PAST_DAYS} days; "
+        description=f"Of the newest {AT_MOST} friends' orders of the last {PAST_DAYS} days; "
         "empty where there was none."
     )
     words: OfferWords | None = Field(description="Null where the first shop would make no offer.")

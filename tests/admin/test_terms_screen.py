@@ -20,6 +20,7 @@ from app.brands.add import patch_programme
 from app.brands.find import load_brand, load_programme
 from app.brands.patch_rules import patch_between, patched
 from app.brands.programme import Discount, Programme
+from app.customers.models import Customer
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
@@ -183,8 +184,7 @@ async def test_the_api_previews_terms_with_orders_that_came(context, brand, shop
     rows = Rows(session, brand, shop)
     happy = await rows.answer(10)
     code = await rows.code(happy.customer_id, happy.survey_id)
-    for _ in range(2):
-        await rows.redemption(code, placed_at=clock.now())
+    redemptions = [await rows.redemption(code, placed_at=clock.now()) for _ in range(2)]
     await session.commit()
     async with context.sessions.begin() as other:
         key = await add_key(other, brand.id, [Scope.write], actor=cli_actor(brand.id))
@@ -217,6 +217,20 @@ async def test_the_api_previews_terms_with_orders_that_came(context, brand, shop
         assert (past["before"]["discounts"], past["before"]["rewards"]) == ("16.00", "20.00")
         assert (past["after"]["discounts"], past["after"]["rewards"]) == ("5.00", "8.00")
         assert past["after"]["beyond_uses"] == 1
+        strict = {"reward": {"cap_per_referrer": 1}}
+        (past,) = (await api.post("/programme/preview", json=strict)).json()["past"]
+        assert (past["after"]["capped"], past["after"]["rewards"]) == (1, "10.00")
+        # One friend had ordered before: by the rule that is in force they are no new customer.
+        friend = await session.get_one(Customer, (brand.id, redemptions[1].friend_id))
+        await rows.order(friend, history=True)
+        budget = {"reward": {"budget": {"amount": "10.00", "period": "total"}}}
+        await session.commit()
+        (past,) = (await api.post("/programme/preview", json=budget)).json()["past"]
+        assert (past["after"]["existing_customers"], past["after"]["counted"]) == (1, 1)
+        everybody = budget | {"offer": {"new_customers_only": False}}
+        (past,) = (await api.post("/programme/preview", json=everybody)).json()["past"]
+        assert (past["before"]["counted"], past["after"]["counted"]) == (1, 2)
+        assert (past["after"]["over_budget"], past["after"]["rewards"]) == (1, "10.00")
         assert shown["words"]["headline"] == "Give a friend €5 off, get €8"
         refused = await api.post("/programme/preview", json={"reward": {"value": "8.001"}})
         assert (refused.status_code, refused.json()["code"]) == (422, "bad_amount")

@@ -9,7 +9,7 @@ from app.admin.views.term_form import TermsForm, Texts, value_at
 from app.admin.views.term_words import TermWords
 from app.base.i18n import SOURCE, shown_decimal, translate, translate_plural
 from app.brands.programme import HoldFrom, Programme, RewardKind
-from app.referrals.preview_schemas import ExampleShape, PastShape, ProgrammePreview
+from app.referrals.preview_schemas import CostShape, ExampleShape, PastShape, ProgrammePreview
 from app.referrals.terms_preview import PAST_DAYS
 
 
@@ -215,22 +215,56 @@ def _past(past: PastShape) -> str:
             after=amount(after),
         )
     ]
-    if past.after.below_minimum:
-        sentences.append(
+    return " ".join([*sentences, *_left_out(past.after)])
+
+
+def _left_out(after: CostShape) -> list[str]:
+    """Which of the orders would have brought less."""
+    found = (
+        (
+            after.below_minimum,
             translate_plural(
                 SOURCE,
                 "One is below the minimum and would not have counted.",
                 "%(num)s are below the minimum and would not have counted.",
-                past.after.below_minimum,
-            )
-        )
-    if past.after.beyond_uses:
-        sentences.append(
+                after.below_minimum,
+            ),
+        ),
+        (
+            after.beyond_uses,
             translate_plural(
                 SOURCE,
                 "One came after the last use of its code and would not have counted.",
                 "%(num)s came after the last use of their code and would not have counted.",
-                past.after.beyond_uses,
-            )
-        )
-    return " ".join(sentences)
+                after.beyond_uses,
+            ),
+        ),
+        (
+            after.existing_customers,
+            translate_plural(
+                SOURCE,
+                "One is of a friend who had ordered before and would not have counted.",
+                "%(num)s are of friends who had ordered before and would not have counted.",
+                after.existing_customers,
+            ),
+        ),
+        (
+            after.capped,
+            translate_plural(
+                SOURCE,
+                "One would have brought no reward, since its referrer had as many as they may have.",
+                "%(num)s would have brought no reward, since their referrers had as many as they may have.",
+                after.capped,
+            ),
+        ),
+        (
+            after.over_budget,
+            translate_plural(
+                SOURCE,
+                "One would have brought no reward, since the budget was spent.",
+                "%(num)s would have brought no reward, since the budget was spent.",
+                after.over_budget,
+            ),
+        ),
+    )
+    return [text for number, text in found if number]

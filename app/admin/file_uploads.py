@@ -2,15 +2,14 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
-
-from fastapi import Request
 
 _PIECE = 1024 * 1024
 
 
-async def receive_file(request: Request, path: Path) -> bytes:
-    """Write the request's body to a file; returns the SHA-256 of what came.
+async def receive_file(body: AsyncIterator[bytes], path: Path) -> bytes:
+    """Write a request's body to a file; returns the SHA-256 of what came.
 
     Memory holds a piece of it at most. How large it may be is the middleware's to say.
     """
@@ -22,7 +21,7 @@ async def receive_file(request: Request, path: Path) -> bytes:
             file.write(piece)
 
         waiting = bytearray()
-        async for chunk in request.stream():
+        async for chunk in body:
             waiting += chunk
             if len(waiting) >= _PIECE:
                 await asyncio.to_thread(keep, bytes(waiting))

@@ -177,6 +177,11 @@ def in_bound_ids(subject: QueryableAttribute[Any], name: str) -> ColumnElement[b
     return subject == any_(bindparam(name, type_=ARRAY(Uuid)))
 
 
+def in_bound_texts(subject: QueryableAttribute[Any], name: str) -> ColumnElement[bool]:
+    """As `in_texts`, for a prepared statement that takes the texts by this name, as a list."""
+    return subject == any_(bindparam(name, type_=ARRAY(Text)))
+
+
 def in_texts(subject: QueryableAttribute[Any], texts: Sequence[str]) -> ColumnElement[bool]:
     """Whether a column is one of these texts; one bound array however many there are."""
     return subject == any_(literal(list(texts), ARRAY(Text)))

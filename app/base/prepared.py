@@ -19,6 +19,7 @@ from sqlalchemy import Executable, Numeric, TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.types import TypeEngine
 
 from app.base.db import to_json
@@ -190,10 +191,11 @@ async def _hold(session: Session) -> _Held:
     if sync.new or sync.dirty or sync.deleted:
         await session.flush()
     held = sync.info.get(_HELD)
-    if not isinstance(held, _Held) or held.transaction is not sync.get_transaction():
+    if not isinstance(held, _Held) or held.transaction is not _transaction(sync):
+        # In a nested transaction this makes the savepoint too, which waits for the first statement.
         connection: Any = (await session.connection()).sync_connection
         listeners = connection.dispatch.before_cursor_execute
-        transaction = sync.get_transaction()
+        transaction = _transaction(sync)
         held = _Held(connection.connection, connection.invalidate, listeners, transaction)
         sync.info[_HELD] = held
     if held.adapter._transaction is None:  # noqa: SLF001  # SQLAlchemy has no public way to begin
@@ -204,6 +206,11 @@ async def _hold(session: Session) -> _Held:
             held.invalidate(error)
             raise
     return held
+
+
+def _transaction(sync: SyncSession) -> object:
+    """The session's innermost transaction."""
+    return sync.get_nested_transaction() or sync.get_transaction()
 
 
 def _report(held: _Held, sql: str, arguments: Sequence[object]) -> None:

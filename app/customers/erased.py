@@ -10,11 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, literal, select
+from sqlalchemy import bindparam, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import as_row, constant, in_ids, recordset
+from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.customers.contact import email_key
 from app.customers.models import CustomerReference, ErasedIdentity
@@ -139,10 +140,16 @@ async def list_erased(session: AsyncSession, brand_id: int, identities: Sequence
 
 async def has_erased(session: AsyncSession, brand_id: int, *, after: int | None = None) -> bool:
     """Whether anybody of the brand is on the list; with `after`, by an erasure after this place."""
-    conditions = [ErasedIdentity.brand_id == brand_id]
-    if after is not None:
-        conditions.append(ErasedIdentity.sequence > after)
-    return bool(await session.scalar(select(exists().where(*conditions))))
+    first = -1 if after is None else after
+    return bool(await _HAS_ERASED.all(session, of_brand=brand_id, after=first))
+
+
+_HAS_ERASED = Prepared(
+    select(ErasedIdentity.sequence)
+    .where(ErasedIdentity.brand_id == bindparam("of_brand"), ErasedIdentity.sequence > bindparam("after"))
+    .limit(1),
+    int,
+)
 
 
 async def find_erased(

@@ -1,14 +1,15 @@
 """Load the customers that a batch may name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, bindparam, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_texts
+from app.base.batch import in_bound_texts
+from app.base.prepared import Prepared
 from app.customers.match import ComparablePerson, CustomerIndex, KnownCustomer
 from app.customers.models import Customer, CustomerReference
 
@@ -42,51 +43,58 @@ async def load_index(
     """
     once: dict[UUID, KnownCustomer] = {}
 
-    async def load(keys: set[str], query: Select[*tuple[Any, ...]]) -> dict[str, KnownCustomer]:
-        found = (await session.execute(query)).all() if keys else []
-        return {row[-1]: once.setdefault(row[0], KnownCustomer(*row[:-1])) for row in found}
+    async def load(
+        statement: Prepared[_Found], keys: Collection[str], **given: object
+    ) -> dict[str, KnownCustomer]:
+        found = await statement.all(session, of_brand=brand_id, keys=list(keys), **given) if keys else []
+        return {key: once.setdefault(customer.id, customer) for customer, key in found}
 
     emails = {person.email for person in people if person.email}
     phones = {person.phone for person in people if person.phone and not person.email}
     references = {person.external_id for person in people if person.external_id}
     return CustomerIndex(
-        by_email=await load(emails, _by_email(brand_id, emails)),
-        by_phone=await load(phones, _by_phone(brand_id, phones)),
-        by_reference=await load(references, _by_reference(brand_id, shop_id, references)),
+        by_email=await load(_BY_EMAIL, emails),
+        by_phone=await load(_BY_PHONE, phones),
+        by_reference=await load(_BY_REFERENCE, references, of_shop=shop_id),
     )
 
 
-def _known(brand_id: int) -> Select[*tuple[Any, ...]]:
+_Found = tuple[KnownCustomer, str]
+"""A customer, and the address or id by which they were found."""
+
+
+def _found(*values: Any) -> _Found:
+    return KnownCustomer(*values[:-1]), values[-1]
+
+
+def _known() -> Select[*tuple[Any, ...]]:
     """Select each `KnownCustomer` of the brand who is not erased."""
-    return select(*OWN).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None))
+    return select(*OWN).where(Customer.brand_id == bindparam("of_brand"), Customer.erased_at.is_(None))
 
 
-def _by_email(brand_id: int, emails: set[str]) -> Select[*tuple[Any, ...]]:
-    return _known(brand_id).add_columns(Customer.email).where(in_texts(Customer.email, list(emails)))
-
-
-def _by_phone(brand_id: int, phones: set[str]) -> Select[*tuple[Any, ...]]:
-    """The oldest customer with each number."""
-    return (
-        _known(brand_id)
-        .add_columns(Customer.phone)
-        .ext(distinct_on(Customer.phone))
-        .where(in_texts(Customer.phone, list(phones)))
-        .order_by(Customer.phone, Customer.id)
-    )
-
-
-def _by_reference(brand_id: int, shop_id: UUID, references: set[str]) -> Select[*tuple[Any, ...]]:
-    return (
-        _known(brand_id)
-        .add_columns(CustomerReference.external_id)
-        .join(
-            CustomerReference,
-            and_(
-                CustomerReference.brand_id == brand_id,
-                CustomerReference.shop_id == shop_id,
-                CustomerReference.customer_id == Customer.id,
-                in_texts(CustomerReference.external_id, list(references)),
-            ),
-        )
-    )
+_BY_EMAIL = Prepared(
+    _known().add_columns(Customer.email).where(in_bound_texts(Customer.email, "keys")), _found
+)
+# The oldest customer with each number.
+_BY_PHONE = Prepared(
+    _known()
+    .add_columns(Customer.phone)
+    .ext(distinct_on(Customer.phone))
+    .where(in_bound_texts(Customer.phone, "keys"))
+    .order_by(Customer.phone, Customer.id),
+    _found,
+)
+_BY_REFERENCE = Prepared(
+    _known()
+    .add_columns(CustomerReference.external_id)
+    .join(
+        CustomerReference,
+        and_(
+            CustomerReference.brand_id == bindparam("of_brand"),
+            CustomerReference.shop_id == bindparam("of_shop"),
+            CustomerReference.customer_id == Customer.id,
+            in_bound_texts(CustomerReference.external_id, "keys"),
+        ),
+    ),
+    _found,
+)

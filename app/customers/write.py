@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Subquery,
+    Update,
     Uuid,
     and_,
     bindparam,
@@ -26,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import arrays_of, bound_recordset, in_ids, recordset
+from app.base.batch import arrays_of, bound_recordset, in_bound_ids, in_ids, recordset
 from app.base.prepared import Prepared
 from app.base.touched import touch
 from app.customers.contact import email_key
@@ -137,24 +138,11 @@ async def _update(session: AsyncSession, brand_id: int, changed: Sequence[KnownC
 
 async def _update_rows(session: AsyncSession, brand_id: int, changed: Sequence[KnownCustomer]) -> bool:
     ids = [customer.id for customer in changed]
-    of_these = (Customer.brand_id == brand_id, in_ids(Customer.id, ids))
-    await session.execute(
-        select(Customer.id).where(*of_these).order_by(Customer.id).with_for_update(key_share=True)
-    )
+    await _LOCK.run(session, of_brand=brand_id, ids=ids)
     rows = [{"id": customer.id, **customer.changes, **_key_of(customer.changes)} for customer in changed]
-    given = recordset(rows, _WRITTEN)
-    values: dict[str, ColumnElement[Any]] = {
-        name: func.coalesce(getattr(Customer, name), given.c[name]) for name in ("email", "email_key")
-    }
-    written = await session.execute(
-        update(Customer)
-        .values(values | _newest(given))
-        .where(*of_these, Customer.id == given.c.id, Customer.erased_at.is_(None))
-        .returning(Customer.id, Customer.email)
-        .execution_options(synchronize_session=False)
-    )
+    written = await _UPDATE.all(session, of_brand=brand_id, ids=ids, **arrays_of(rows, _WRITTEN))
     await touch(session, brand_id, "customers", [each.id for each in changed if "country" in each.changes])
-    emails = {row.id: row.email for row in written}
+    emails = dict(written)
     return all(emails.get(customer.id, "") == customer.email for customer in changed)
 
 
@@ -189,6 +177,27 @@ def _is_newer(name: str, given: Subquery) -> ColumnElement[bool]:
     after = tuple_(*(given.c[key] for key in keys), given.c[name].collate("C"))
     unknown = or_(value.is_(None), getattr(Customer, f"{name}_at").is_(None))
     return and_(given.c[f"{name}_at"].is_not(None), or_(unknown, after > before))
+
+
+def _updating() -> Update:
+    """The statement that writes these changes, as far as they are newer, and returns addresses."""
+    given = bound_recordset(_WRITTEN)
+    values: dict[str, ColumnElement[Any]] = {
+        name: func.coalesce(getattr(Customer, name), given.c[name]) for name in ("email", "email_key")
+    }
+    return (
+        update(Customer)
+        .values(values | _newest(given))
+        .where(*_OF_THESE, Customer.id == given.c.id, Customer.erased_at.is_(None))
+        .returning(Customer.id, Customer.email)
+    )
+
+
+_OF_THESE = (Customer.brand_id == bindparam("of_brand"), in_bound_ids(Customer.id, "ids"))
+_LOCK = Prepared(
+    select(Customer.id).where(*_OF_THESE).order_by(Customer.id).with_for_update(key_share=True), tuple
+)
+_UPDATE = Prepared(_updating(), lambda customer_id, email: (customer_id, email))
 
 
 async def _refer(

@@ -85,6 +85,9 @@ class _Run:
     position: int = 0
     """Bytes that are read of it."""
 
+    new: int = 0
+    """Orders of the last batch that were not known."""
+
     async def batch(self, records: Sequence[FileRecord]) -> None:
         """Record a batch, and report what was refused of it.
 
@@ -123,6 +126,7 @@ class _Run:
             )
             if len(result.done) + len(result.failed) < len(items):
                 raise _Locked
+            self.new = result.new
             failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
             refused = [*(each for each in records if each.refused), *failed]
             if self.keeps:
@@ -204,7 +208,7 @@ async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
             run.position = reader.position
             ahead = asyncio.create_task(asyncio.to_thread(read_batch))
             await run.batch(batch)
-            await statistics.after_batch(context)
+            await statistics.after_batch(context, new=run.new)
             await give_way(context, shop.brand_id, now=now)
             done = await _progress(context, run, reader.position / max(1, file.size), skip)
             progress(done)

@@ -118,8 +118,8 @@ class Synchronisation:
                 is_over = deadline is not None and clock.monotonic() >= deadline
                 if not fetched.is_last and not is_over:
                     ahead = asyncio.create_task(self._fetch(http, fetched.cursor, now))
-                await retry_conflicts(partial(self._apply, fetched, now), name="sync")
-                await self._statistics.after_batch(self._context)
+                counts = await retry_conflicts(partial(self._apply, fetched, now), name="sync")
+                await self._statistics.after_batch(self._context, new=counts.new)
                 await give_way(self._context, self._shop.brand_id, now=now)
                 self.reached = fetched.reached or self.reached
                 if progress is not None:
@@ -180,8 +180,8 @@ class Synchronisation:
                 raise taken()
         self._kept_at = clock.monotonic()
 
-    async def _apply(self, fetched: _Fetched, now: datetime) -> None:
-        """All of the batch and where the next one begins, or nothing."""
+    async def _apply(self, fetched: _Fetched, now: datetime) -> Counts:
+        """All of the batch and where the next one begins, or nothing; returns what it came to."""
         items = {new_id(): place for place, events in enumerate(fetched.events) if events}
         failures = list(fetched.failures)
         async with self._context.sessions.begin() as session:
@@ -213,6 +213,7 @@ class Synchronisation:
             self.counts.known + counts.known,
             self.counts.failed + counts.failed,
         )
+        return counts
 
     def _delivery(self, topic: str, body: bytes, reason: str, now: datetime) -> tuple[NewDelivery, str]:
         delivery = NewDelivery(self._shop.brand_id, self._shop.id, self._shop.platform, topic, "", body, now)

@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Numeric,
-    Row,
     Uuid,
     and_,
+    bindparam,
     case,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -24,8 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import as_row, constant, in_ids, in_texts, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset, constant, in_bound_ids, in_bound_texts
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.brands.models import Brand, Shop
 from app.orders.event_rules import fact_of
 from app.orders.facts_rules import FactKind, ReportedFact
@@ -100,18 +101,18 @@ def _merged(events: Sequence[FactEvent]) -> _Facts:
 
 async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Facts) -> None:
     """Insert the facts; the row of one that is known becomes `ReportedFact.merged` of both."""
-    given = recordset(
-        [_row(external_id, fact) for (external_id, _, _), fact in facts.items()],
-        _FACT,
-    )
-    statement = insert(OrderFact).from_select(
+    rows = [_row(external_id, fact) for (external_id, _, _), fact in facts.items()]
+    await _WRITE.run(session, of_brand=brand_id, of_shop=shop_id, **arrays_of(rows, _FACT))
+
+
+def _writing() -> Insert:
+    given = bound_recordset(_FACT)
+    of_shop = bindparam("of_brand", type_=Integer), bindparam("of_shop", type_=Uuid)
+    return insert(OrderFact).from_select(
         ["brand_id", "shop_id", *given.c.keys()],
-        select(literal(brand_id), literal(shop_id, Uuid), *given.c).order_by(
-            given.c.order_external_id, given.c.kind, given.c.key
-        ),
+        select(*of_shop, *given.c).order_by(given.c.order_external_id, given.c.kind, given.c.key),
         include_defaults=False,
     )
-    await session.execute(_merging(statement))
 
 
 def _row(external_id: str, fact: ReportedFact) -> dict[str, object]:
@@ -168,45 +169,57 @@ def _is_later(at: ColumnElement[datetime], dispute: ColumnElement[DisputeStatus]
     return or_(at > OrderFact.at, and_(at == OrderFact.at, rank(dispute) > rank(OrderFact.dispute)))
 
 
+_WRITE = Prepared(_merging(_writing()), tuple)
+
+
 async def load_facts(
     session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Collection[str]
 ) -> defaultdict[str, list[ReportedFact]]:
     """What was reported about these orders of a shop, by the orders' external ids."""
-    found = await session.execute(
-        select(
-            OrderFact.order_external_id,
-            OrderFact.kind,
-            OrderFact.at,
-            OrderFact.key,
-            OrderFact.amount,
-            OrderFact.dispute,
-            OrderFact.shipping,
-            OrderFact.quantity,
-        ).where(
-            OrderFact.brand_id == brand_id,
-            OrderFact.shop_id == shop_id,
-            in_texts(OrderFact.order_external_id, list(external_ids)),
-        )
-    )
+    found = await _FACTS.all(session, of_brand=brand_id, of_shop=shop_id, named=list(external_ids))
     facts: defaultdict[str, list[ReportedFact]] = defaultdict(list)
-    for row in found:
-        facts[row.order_external_id].append(ReportedFact(*row[1:]))
+    for external_id, fact in found:
+        facts[external_id].append(fact)
     return facts
+
+
+_FACTS = Prepared(
+    select(
+        OrderFact.order_external_id,
+        OrderFact.kind,
+        OrderFact.at,
+        OrderFact.key,
+        OrderFact.amount,
+        OrderFact.dispute,
+        OrderFact.shipping,
+        OrderFact.quantity,
+    ).where(
+        OrderFact.brand_id == bindparam("of_brand"),
+        OrderFact.shop_id == bindparam("of_shop"),
+        in_bound_texts(OrderFact.order_external_id, "named"),
+    ),
+    lambda external_id, *fact: (external_id, ReportedFact(*fact)),
+)
 
 
 async def _lock(
     session: AsyncSession, brand_id: int, shop_id: UUID, external_ids: Sequence[str]
 ) -> dict[str, UUID]:
     """The known ones of these orders, locked in the order of their ids until the commit."""
-    found = await session.execute(
-        select(Order.external_id, Order.id)
-        .where(
-            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, external_ids)
-        )
-        .order_by(Order.id)
-        .with_for_update(key_share=True)
+    return dict(await _LOCK.all(session, of_brand=brand_id, of_shop=shop_id, named=list(external_ids)))
+
+
+_LOCK = Prepared(
+    select(Order.external_id, Order.id)
+    .where(
+        Order.brand_id == bindparam("of_brand"),
+        Order.shop_id == bindparam("of_shop"),
+        in_bound_texts(Order.external_id, "named"),
     )
-    return {row.external_id: row.id for row in found}
+    .order_by(Order.id)
+    .with_for_update(key_share=True),
+    lambda external_id, order_id: (external_id, order_id),
+)
 
 
 _PIECES: ColumnElement[Decimal | None] = literal_column(
@@ -225,36 +238,56 @@ async def fold_orders(
     if not orders:
         return
     facts = await load_facts(session, brand_id, shop_id, orders.keys())
-    found = await session.execute(
-        select(
-            Order.id,
-            Order.external_id,
-            Order.total,
-            Order.currency,
-            Order.shipping_total,
-            Order.refunded_wholly,
-            _PIECES.label("pieces"),
-            *_STATE,
-        ).where(Order.brand_id == brand_id, in_ids(Order.id, list(orders.values())))
-    )
+    found = await _FOLDED.all(session, of_brand=brand_id, ids=list(orders.values()))
     changed = []
     for row in found:
-        before = OrderState(*(getattr(row, column.key) for column in _STATE))
-        state = _folded(row, facts[row.external_id])
-        if state != before:
+        state = _fold(row, facts[row.external_id])
+        if state != row.before:
             changed.append({"id": row.id, **as_row(state)})
-    if not changed:
-        return
-    given = recordset(changed, [Order.id, *_STATE])
-    await session.execute(
-        update(Order)
-        .values({column.key: given.c[column.key] for column in _STATE})
-        .where(Order.brand_id == brand_id, Order.id == given.c.id)
-        .execution_options(synchronize_session=False)
-    )
+    if changed:
+        await _WRITE_STATES.run(session, of_brand=brand_id, **arrays_of(changed, [Order.id, *_STATE]))
 
 
-def _folded(order: Row[*tuple[Any, ...]], facts: Sequence[ReportedFact]) -> OrderState:
+class _Folded(NamedTuple):
+    """An order whose facts are folded; `before` is its state as it is stored."""
+
+    id: UUID
+    external_id: str
+    total: int
+    currency: str
+    shipping_total: int
+    refunded_wholly: bool
+    pieces: Decimal | None
+    before: OrderState
+
+
+def _folded(*values: Any) -> _Folded:
+    return _Folded._make((*values[:7], OrderState(*values[7:])))
+
+
+_FOLDED = Prepared(
+    select(
+        Order.id,
+        Order.external_id,
+        Order.total,
+        Order.currency,
+        Order.shipping_total,
+        Order.refunded_wholly,
+        _PIECES.label("pieces"),
+        *_STATE,
+    ).where(Order.brand_id == bindparam("of_brand"), in_bound_ids(Order.id, "ids")),
+    _folded,
+)
+_states = bound_recordset([Order.id, *_STATE])
+_WRITE_STATES = Prepared(
+    update(Order)
+    .values({column.key: _states.c[column.key] for column in _STATE})
+    .where(Order.brand_id == bindparam("of_brand"), Order.id == _states.c.id),
+    tuple,
+)
+
+
+def _fold(order: _Folded, facts: Sequence[ReportedFact]) -> OrderState:
     return fold(
         facts,
         total=order.total,

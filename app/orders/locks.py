@@ -10,13 +10,18 @@ one batch at a time.
 import hashlib
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.prepared import Prepared
 
 
 async def lock_shared(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:
     """Lock the shop shared until the transaction ends; waits while it is locked exclusively."""
-    await session.execute(select(func.pg_advisory_xact_lock_shared(_key(brand_id, shop_id))))
+    await _LOCK_SHARED.run(session, key=_key(brand_id, shop_id))
+
+
+_LOCK_SHARED = Prepared(select(func.pg_advisory_xact_lock_shared(bindparam("key", type_=BigInteger))), tuple)
 
 
 async def lock_exclusive(session: AsyncSession, brand_id: int, shop_id: UUID) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,30 +9,29 @@ from sqlalchemy import ColumnElement, Integer, Uuid, bindparam, func, literal_co
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, as_row, bound_recordset, in_texts, recordset
+from app.base.batch import arrays_of, as_row, bound_recordset
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
-from app.base.touched import touch
 from app.brands.models import Brand, Shop
 from app.customers.contact import email_identity
 from app.customers.places import country_code
 from app.customers.relays import is_relay
-from app.orders.facts import fold_orders, load_facts
+from app.orders.facts import load_facts
 from app.orders.facts_rules import ReportedFact
 from app.orders.locks import lock_shared
+from app.orders.merge_known import VERSION, merge_known
 from app.orders.models import Order, StoredItem
 from app.orders.parcel_rules import count_pieces
-from app.orders.rules import comparable_address, external_order_id, fold
-from app.orders.version_rules import FIELDS, OrderVersion, from_row, merged, to_row, version_of
+from app.orders.rules import OrderState, comparable_address, external_order_id, fold
+from app.orders.version_rules import OrderVersion, merged, to_row, version_of
 from app.platforms.events import Item, OrderPaid
 
-_VERSION = [*(getattr(Order, name) for name in FIELDS), Order.version_at, Order.stated_at]
 _ORDER = [
     Order.id,
     Order.external_id,
-    *_VERSION,
+    *VERSION,
     Order.history,
     Order.trial,
     Order.fulfilled_at,
@@ -88,22 +86,31 @@ async def record_orders(
     new = {external_id: version for external_id, version in versions.items() if external_id not in known}
     facts = await load_facts(session, brand.id, shop.id, new) if new else {}
     rows = [
-        _new_row(external_id, version, facts.get(external_id, []))
-        | {"history": history, "trial": external_id in trials}
+        _new_row(
+            external_id,
+            version,
+            facts.get(external_id, []),
+            {"history": history, "trial": external_id in trials},
+        )
         for external_id, version in new.items()
     ]
     ids = await _insert(session, brand.id, shop.id, rows) if rows else {}
     others = {external_id: version for external_id, version in versions.items() if external_id not in ids}
-    found, changed = await _merge_known(session, brand.id, shop.id, others)
+    found, changed = await merge_known(session, brand.id, shop.id, others)
     ids |= found
     return RecordedOrders(
         [ids[external_order_id(paid.order_id)] for paid, _ in incoming], changed, list(found.values())
     )
 
 
-def _new_row(external_id: str, version: OrderVersion, facts: Sequence[ReportedFact]) -> dict[str, object]:
+def _new_row(
+    external_id: str, version: OrderVersion, facts: Sequence[ReportedFact], marks: Mapping[str, bool]
+) -> dict[str, object]:
     """The row of an order, with what these facts add up to."""
     row = to_row(version, external_id)
+    row |= {"id": new_id(), "external_id": external_id, **marks}
+    if not (facts or row["refunded_wholly"]):
+        return row | _NOTHING_REPORTED
     state = fold(
         facts,
         total=row["total"],
@@ -112,7 +119,10 @@ def _new_row(external_id: str, version: OrderVersion, facts: Sequence[ReportedFa
         refunded_wholly=row["refunded_wholly"],
         pieces=count_pieces(row["items"]) if facts else None,
     )
-    return row | {"id": new_id(), "external_id": external_id, **as_row(state)}
+    return row | as_row(state)
+
+
+_NOTHING_REPORTED = as_row(OrderState())
 
 
 def _version(
@@ -229,50 +239,6 @@ _INSERT = Prepared(
     .returning(Order.external_id, Order.id),
     lambda external_id, order_id: (external_id, order_id),
 )
-
-
-async def _merge_known(
-    session: AsyncSession, brand_id: int, shop_id: UUID, versions: Mapping[str, OrderVersion]
-) -> tuple[dict[str, UUID], list[UUID]]:
-    """Merge versions into known orders and lock those; returns their ids, then the changed ones."""
-    if not versions:
-        return {}, []
-    found = await session.execute(
-        select(Order.external_id, Order.id, *_VERSION)
-        .where(
-            Order.brand_id == brand_id, Order.shop_id == shop_id, in_texts(Order.external_id, list(versions))
-        )
-        .order_by(Order.id)
-        .with_for_update(key_share=True)
-    )
-    ids, written, changed = {}, [], {}
-    moved: list[datetime] = []
-    former: list[UUID] = []
-    for found_row in found.mappings():
-        external_id, order_id = found_row["external_id"], found_row["id"]
-        ids[external_id] = order_id
-        row = to_row(merged([from_row({**found_row}), versions[external_id]]), external_id)
-        different = {name for name, value in row.items() if value != found_row[name]}
-        if different:
-            written.append({"id": order_id, **row})
-        if different - {"version_at", "stated_at"}:
-            changed[external_id] = order_id
-        if "placed_at" in different:
-            moved.append(found_row["placed_at"])
-        if different & {"customer_id", "placed_at"} and found_row["customer_id"] is not None:
-            former.append(found_row["customer_id"])
-    if written:
-        given = recordset(written, [Order.id, *_VERSION])
-        await session.execute(
-            update(Order)
-            .values({column.key: given.c[column.key] for column in _VERSION})
-            .where(Order.brand_id == brand_id, Order.id == given.c.id)
-            .execution_options(synchronize_session=False)
-        )
-    await fold_orders(session, brand_id, shop_id, changed)
-    # What an order is now is noted by the caller, with all that follows from it.
-    await touch(session, brand_id, "customers", former, moved)
-    return ids, list(changed.values())
 
 
 async def lock_order(session: AsyncSession, brand_id: int, shop_id: UUID, external_id: str) -> bool:

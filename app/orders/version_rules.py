@@ -69,7 +69,12 @@ class OrderVersion:
 
 def version_of(at: datetime, reported_at: datetime, values: Mapping[str, object]) -> OrderVersion:
     """A version that states these values; what is None or empty it does not state."""
-    stated = {name: value for name, value in values.items() if value or not _is_empty(value)}
+    # As `_is_empty`: a call less for each of two dozen fields of every order.
+    stated = {
+        name: value
+        for name, value in values.items()
+        if value or not (value is None or isinstance(value, _CONTAINERS))
+    }
     return OrderVersion(at, reported_at, stated, {})
 
 
@@ -113,9 +118,12 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
+_NOTHING: Mapping[str, None] = dict.fromkeys(FIELDS)
+
+
 def to_row(version: OrderVersion, external_id: str) -> dict[str, Any]:
     """The columns of the order, its `version_at` and its `stated_at`."""
-    row: dict[str, Any] = {name: version.values.get(name) for name in FIELDS}
+    row: dict[str, Any] = {**_NOTHING, **version.values}
     for name in ("discount_codes", "tags", "items"):
         row[name] = row[name] or []
     row["number"] = row["number"] or external_id
@@ -153,4 +161,7 @@ def from_row(row: Mapping[str, Any]) -> OrderVersion:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or (not value and isinstance(value, (list, tuple, dict, str)))
+    return value is None or (not value and isinstance(value, _CONTAINERS))
+
+
+_CONTAINERS = (list, tuple, dict, str)

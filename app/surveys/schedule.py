@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import arrays_of, bound_recordset, constant, in_ids, recordset
+from app.base.batch import arrays_of, bound_recordset, constant, in_ids
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
@@ -85,12 +85,18 @@ async def skip_history(session: AsyncSession, brand_id: int, order_ids: Sequence
     if not order_ids:
         return
     terms = await load_programme(session, brand_id)
-    given = recordset(
-        [{"id": new_id(), "order_id": each} for each in order_ids], [Survey.id, Survey.order_id]
-    )
+    rows = [{"id": new_id(), "order_id": each} for each in order_ids]
+    given = arrays_of(rows, [Survey.id, Survey.order_id])
+    await _SKIP_HISTORY.run(session, of_brand=brand_id, in_force=terms.version, **given)
+
+
+def _skipping_history() -> Insert:
+    """The statement that writes these skips."""
+    given = bound_recordset([Survey.id, Survey.order_id])
+    of_brand = bindparam("of_brand", type_=Integer)
     fixed = {
         "cause_kind": constant(SurveyCause.order, Survey.cause_kind.type),
-        "programme_version": literal(terms.version),
+        "programme_version": bindparam("in_force", type_=Integer),
         "status": constant(SurveyStatus.skipped, Survey.status.type),
         "reason": constant(SkipReason.excluded, Survey.reason.type),
         "reminders_sent": constant(0),
@@ -99,19 +105,20 @@ async def skip_history(session: AsyncSession, brand_id: int, order_ids: Sequence
     of_order = {"order_id": Order.id, "shop_id": Order.shop_id, "customer_id": Order.customer_id}
     rows = (
         select(
-            literal(brand_id),
+            of_brand,
             given.c.id,
             given.c.order_id.label("cause_id"),
             *of_order.values(),
             *fixed.values(),
         )
-        .join_from(given, Order, (Order.brand_id == brand_id) & (Order.id == given.c.order_id))
+        .join_from(given, Order, (Order.brand_id == of_brand) & (Order.id == given.c.order_id))
         .order_by(given.c.order_id)
     )
     names = ["brand_id", "id", "cause_id", *of_order, *fixed]
-    await session.execute(
-        insert(Survey).from_select(names, rows, include_defaults=False).on_conflict_do_nothing()
-    )
+    return insert(Survey).from_select(names, rows, include_defaults=False).on_conflict_do_nothing()
+
+
+_SKIP_HISTORY = Prepared(_skipping_history(), tuple)
 
 
 async def plan_survey(

@@ -90,6 +90,15 @@ async def test_errors_are_those_of_sqlalchemy_and_a_savepoint_undoes_them(sessio
     assert len(await _SHOPS.all(session, of_brand=shop.brand_id)) == 1
 
 
+async def test_a_savepoint_undoes_it_where_nothing_but_it_was_executed(session, brand):
+    async with session.begin_nested():
+        await _RENAME.run(session, of_brand=brand.id, name="kept")
+    nested = await session.begin_nested()
+    await _RENAME.run(session, of_brand=brand.id, name="undone")
+    await nested.rollback()
+    assert await _NAME.all(session, of_brand=brand.id) == ["kept"]
+
+
 async def test_a_lost_connection_is_reported_as_lost_and_replaced(context, brand):
     async with context.sessions() as session:
         (process,) = await Prepared(text("SELECT pg_backend_pid()"), int).all(session)

@@ -53,7 +53,7 @@ async def _upload(
         found = await find_own_shop(session, caller, shop)
     with tempfile.TemporaryDirectory(prefix="tenfold-upload-") as folder:
         path = Path(folder) / "orders"
-        yield _Upload(found, path, await receive_file(request, path))
+        yield _Upload(found, path, await receive_file(request.stream(), path))
 
 
 async def take_import(  # of the query, the file, and who sends it

@@ -1,0 +1,73 @@
+"""Merge versions into orders that are known already."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import arrays_of, bound_recordset, in_bound_texts
+from app.base.prepared import Prepared
+from app.base.touched import touch
+from app.orders.facts import fold_orders
+from app.orders.models import Order
+from app.orders.version_rules import FIELDS, OrderVersion, from_row, merged, to_row
+
+VERSION = [*(getattr(Order, name) for name in FIELDS), Order.version_at, Order.stated_at]
+"""The columns of what is stated of an order."""
+_NAMES = [*FIELDS, "version_at", "stated_at"]
+
+
+async def merge_known(
+    session: AsyncSession, brand_id: int, shop_id: UUID, versions: Mapping[str, OrderVersion]
+) -> tuple[dict[str, UUID], list[UUID]]:
+    """Merge versions into known orders and lock those; returns their ids, then the changed ones."""
+    if not versions:
+        return {}, []
+    found = await _LOCK_KNOWN.all(session, of_brand=brand_id, of_shop=shop_id, named=list(versions))
+    ids, written, changed = {}, [], {}
+    moved: list[datetime] = []
+    former: list[UUID] = []
+    for external_id, order_id, found_row in found:
+        ids[external_id] = order_id
+        row = to_row(merged([from_row(found_row), versions[external_id]]), external_id)
+        different = {name for name, value in row.items() if value != found_row[name]}
+        if different:
+            written.append({"id": order_id, **row})
+        if different - {"version_at", "stated_at"}:
+            changed[external_id] = order_id
+        if "placed_at" in different:
+            moved.append(found_row["placed_at"])
+        if different & {"customer_id", "placed_at"} and found_row["customer_id"] is not None:
+            former.append(found_row["customer_id"])
+    if written:
+        await _REWRITE.run(session, of_brand=brand_id, **arrays_of(written, [Order.id, *VERSION]))
+    await fold_orders(session, brand_id, shop_id, changed)
+    # What an order is now is noted by the caller, with all that follows from it.
+    await touch(session, brand_id, "customers", former, moved)
+    return ids, list(changed.values())
+
+
+_LOCK_KNOWN = Prepared(
+    select(Order.external_id, Order.id, *VERSION)
+    .where(
+        Order.brand_id == bindparam("of_brand"),
+        Order.shop_id == bindparam("of_shop"),
+        in_bound_texts(Order.external_id, "named"),
+    )
+    .order_by(Order.id)
+    .with_for_update(key_share=True),
+    lambda external_id, order_id, *values: (
+        external_id,
+        order_id,
+        dict(zip(_NAMES, values, strict=True)),
+    ),
+)
+_rewritten = bound_recordset([Order.id, *VERSION])
+_REWRITE = Prepared(
+    update(Order)
+    .values({name: _rewritten.c[name] for name in _NAMES})
+    .where(Order.brand_id == bindparam("of_brand"), Order.id == _rewritten.c.id),
+    tuple,
+)

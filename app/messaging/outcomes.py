@@ -88,6 +88,27 @@ _ATTEMPTS = Prepared(
 )
 
 
+# Most batches: all were accepted by one call. No row is joined with another, so this reads messages
+# by their keys whatever the planner knows of a table that was empty a minute ago.
+_ACCEPT_MESSAGES = Prepared(
+    text("""
+    UPDATE messages SET status = 'accepted', reason = NULL, sent_at = :now
+    WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[])) AND attempts = :number
+      AND status IN ('sending', 'unknown', 'review')
+    RETURNING id
+"""),
+    _as_it_is,
+)
+_ACCEPT_ATTEMPTS = Prepared(
+    text("""
+    UPDATE attempts SET status = 'accepted', provider_ref = coalesce(provider_ref, :ref), error = NULL,
+        finished_at = coalesce(finished_at, :now)
+    WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[]))
+"""),
+    tuple,
+)
+
+
 async def record_results(
     session: AsyncSession,
     context: AppContext,
@@ -101,6 +122,50 @@ async def record_results(
 
     The wait until a next try counts from `now`.
     """
+    call = _one_call(messages, results)
+    if call is None:
+        accepted = await _record_each(session, context, brand_id, messages, results, now)
+    else:
+        accepted = await _record_accepted(session, brand_id, messages, call, now)
+    await touch(session, brand_id, "messages", [each for each in accepted if each is not None])
+    await _report_accepted(session, brand_id, messages, set(accepted), now)
+
+
+def _one_call(messages: Sequence[ClaimedMessage], results: Sequence[Result]) -> tuple[int, str | None] | None:
+    """The number of the attempts and the provider's id, where all were accepted and share both."""
+    calls = {
+        (message.number, result.provider_ref) if isinstance(result, Accepted) else None
+        for message, result in zip(messages, results, strict=True)
+    }
+    return calls.pop() if len(calls) == 1 else None
+
+
+async def _record_accepted(
+    session: AsyncSession,
+    brand_id: int,
+    messages: Sequence[ClaimedMessage],
+    call: tuple[int, str | None],
+    now: datetime,
+) -> list[UUID | None]:
+    """As `_record_each`, of a call that was accepted."""
+    number, ref = call
+    ids = [message.message_id for message in messages]
+    await _LOCK.run(session, brand_id=brand_id, ids=ids)
+    accepted = await _ACCEPT_MESSAGES.all(session, brand_id=brand_id, now=now, ids=ids, number=number)
+    attempt_ids = [message.attempt_id for message in messages]
+    await _ACCEPT_ATTEMPTS.run(session, brand_id=brand_id, now=now, ids=attempt_ids, ref=ref)
+    return accepted
+
+
+async def _record_each(
+    session: AsyncSession,
+    context: AppContext,
+    brand_id: int,
+    messages: Sequence[ClaimedMessage],
+    results: Sequence[Result],
+    now: datetime,
+) -> list[UUID | None]:
+    """Write each result; returns the messages that are accepted now, None for the others."""
     decisions = _decide(messages, results)
     # Suppressions first, as everywhere: provider events of the same messages may come in meanwhile.
     await _suppress_refused(session, context, brand_id, messages, results, now)
@@ -121,8 +186,7 @@ async def record_results(
     }
     attempt_ids = [message.attempt_id for message in messages]
     await _ATTEMPTS.run(session, brand_id=brand_id, now=now, ids=attempt_ids, **_bound(of_attempts))
-    await touch(session, brand_id, "messages", [each for each in accepted if each is not None])
-    await _report_accepted(session, brand_id, messages, set(accepted), now)
+    return accepted
 
 
 def _bound(arrays: Mapping[str, Sequence[object]]) -> dict[str, str]:

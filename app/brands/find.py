@@ -1,17 +1,17 @@
 """Find brands, shops and the terms in force."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.errors import AppError
+from app.base.prepared import Prepared
 from app.base.text import quoted
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.programme import Programme
@@ -34,13 +34,9 @@ def is_in_force(brand_id: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version == newest)
 
 
-def read_programme(stored: Mapping[str, Any]) -> Programme:
-    """The programme of a stored version. Equal content is parsed once a process."""
-    return _parse_programme(orjson.dumps(stored))
-
-
 @lru_cache(maxsize=1024)
-def _parse_programme(stored: bytes) -> Programme:
+def read_terms(stored: str) -> Programme:
+    """The programme of a version's `terms` as text. Equal content is parsed once a process."""
     return Programme.model_validate(orjson.loads(stored))
 
 
@@ -108,12 +104,22 @@ async def load_currencies(session: AsyncSession, brand_id: int) -> set[str]:
 
 async def load_programme(session: AsyncSession, brand_id: int) -> ProgrammeInForce:
     """The newest version of the brand's programme: the one in force."""
-    row = (await session.execute(_IN_FORCE, {"brand_id": brand_id})).one()
-    return ProgrammeInForce(row.version, read_programme(row.terms), row.terms_id)
+    in_force = await _IN_FORCE.first(session, of_brand=brand_id)
+    if in_force is None:
+        raise LookupError(f"there is no brand {brand_id} with a programme")
+    return in_force
 
 
-_IN_FORCE = select(ProgrammeVersion.version, ProgrammeVersion.terms, ProgrammeVersion.terms_id).where(
-    is_in_force(bindparam("brand_id"))
+def _in_force(version: int, terms: str, terms_id: UUID) -> ProgrammeInForce:
+    return ProgrammeInForce(version, read_terms(terms), terms_id)
+
+
+_TERMS = cast(ProgrammeVersion.terms, Text)
+_IN_FORCE = Prepared(
+    select(ProgrammeVersion.version, _TERMS, ProgrammeVersion.terms_id).where(
+        is_in_force(bindparam("of_brand"))
+    ),
+    _in_force,
 )
 
 
@@ -122,8 +128,8 @@ async def load_programme_versions(
 ) -> dict[int, Programme]:
     """Several versions of the programme; codes and orders belong to one of them."""
     rows = await session.execute(
-        select(ProgrammeVersion.version, ProgrammeVersion.terms).where(
+        select(ProgrammeVersion.version, _TERMS.label("terms")).where(
             ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version.in_(versions)
         )
     )
-    return {row.version: read_programme(row.terms) for row in rows}
+    return {row.version: read_terms(row.terms) for row in rows}

@@ -19,9 +19,8 @@ from sqlalchemy.types import TypeEngine
 
 from app.base.db import Base, EnumText
 from app.base.prepared import Prepared
-from app.brands.find import ProgrammeInForce, is_in_force
+from app.brands.find import ProgrammeInForce, is_in_force, read_terms
 from app.brands.models import Brand, ProgrammeVersion, Shop
-from app.brands.programme import Programme
 
 Model = TypeVar("Model", bound=Base)
 
@@ -79,12 +78,6 @@ def _read_shops(stored: str) -> Mapping[UUID, Shop]:
 def read_shop(stored: str) -> Shop:
     """The shop of a text by `as_text`."""
     return _read(Shop, orjson.loads(stored))
-
-
-@lru_cache(maxsize=1024)
-def read_terms(stored: str) -> Programme:
-    """The programme of a version's `terms` as text."""
-    return Programme.model_validate(orjson.loads(stored))
 
 
 def _read(of: type[Model], stored: Mapping[str, Any]) -> Model:

@@ -139,7 +139,40 @@ def _is_e164(text: str) -> bool:
     prefix = _national_prefix(code)
     if prefix is None or prefix.match(rest) or not rest or rest[0] == "0":
         return False
-    return phonenumbers.is_valid_number(phonenumbers.PhoneNumber(code, int(rest)))
+    return _is_ordinary(code, rest) or phonenumbers.is_valid_number(phonenumbers.PhoneNumber(code, int(rest)))
+
+
+def _is_ordinary(code: int, digits: str) -> bool:
+    """Whether it is a mobile or fixed number of a code's only country, and so valid.
+
+    Nearly all are, and the library asks for nine other kinds before these.
+    """
+    kinds = _ordinary_kinds(code)
+    return bool(kinds) and _is_of(kinds[0], digits) and any(_is_of(kind, digits) for kind in kinds[1:])
+
+
+_NumberKind = tuple[frozenset[int], re.Pattern[str]]
+"""Numbers of digits, none for any, and the pattern of a kind of number."""
+
+
+def _is_of(kind: _NumberKind, digits: str) -> bool:
+    lengths, pattern = kind
+    return (not lengths or len(digits) in lengths) and pattern.fullmatch(digits) is not None
+
+
+@cache
+def _ordinary_kinds(code: int) -> tuple[_NumberKind, ...]:
+    """All numbers of the code, mobile ones and fixed ones; none for a code of several countries."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(regions[0]) if len(regions) == 1 else None
+    if metadata is None:
+        return ()
+    kinds = (metadata.general_desc, metadata.mobile, metadata.fixed_line)
+    return tuple(
+        (frozenset(kind.possible_length), re.compile(kind.national_number_pattern))
+        for kind in kinds
+        if kind is not None and kind.national_number_pattern is not None
+    )
 
 
 @cache

@@ -14,8 +14,8 @@ from app.base.retry import retry_conflicts
 from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.base.turns import Busy, Sweep
-from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
+from app.brands.setup import load_setup
 from app.customers.identify import identify
 from app.ingest.bodies import empty_in_process
 from app.ingest.claim import load_waiting, write_results
@@ -115,10 +115,10 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     if batch.history:
         await skip_history(session, brand.id, [each for each in orders if each not in known_before])
         # No fact about an order of history changes why its survey is skipped; its customer may.
-        await schedule_surveys(session, tokens, brand, _unique(edited), now=now)
+        await schedule_surveys(session, tokens, brand, _unique(edited), shops=batch.shops, now=now)
         await _reconsider_surveys(batch, events, customers)
         return
-    await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), now=now)
+    await schedule_surveys(session, tokens, brand, _unique([*orders, *changed]), shops=batch.shops, now=now)
     await _reconsider_surveys(batch, events, customers)
     # Orders of all shops together, since the first to arrive wins a limited use. This includes the
     # facts that were reported before their order.
@@ -226,8 +226,8 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
         waiting = await load_waiting(session, brand_id, limit)
         if not waiting:
             return 0
-        brand = await load_brand(session, brand_id)
-        batch = Batch(session, context.tokens, brand, await load_shops(session, brand_id), now)
+        setup = await load_setup(session, brand_id)
+        batch = Batch(session, context.tokens, setup.brand, setup.shops, now)
         parsed = parse_deliveries(waiting, batch.shops)
         results = await process_isolated(session, parsed.events, lambda events: process_events(batch, events))
         results |= parsed.results

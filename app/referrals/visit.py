@@ -16,11 +16,11 @@ from app.base.prepared import Prepared, Session
 from app.base.text import isolated
 from app.base.tokens import Tokens, slug_brand
 from app.base.touched import touch_with
-from app.brands.find import is_in_force
+from app.brands.find import is_in_force, read_terms
 from app.brands.models import Brand, ProgrammeVersion, Shop
 from app.brands.programme import Programme
 from app.brands.rules import zone_or
-from app.brands.setup import as_text, read_brand, read_shop, read_terms
+from app.brands.setup import as_text, read_brand, read_shop
 from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name

@@ -9,10 +9,10 @@ from sqlalchemy import Text, bindparam, cast, select
 
 from app.base.prepared import Prepared, Session
 from app.base.tokens import Subject
-from app.brands.find import is_in_force
+from app.brands.find import is_in_force, read_terms
 from app.brands.models import Brand, ProgrammeVersion
 from app.brands.programme import Programme
-from app.brands.setup import as_text, read_brand, read_terms
+from app.brands.setup import as_text, read_brand
 from app.customers.models import Customer
 from app.orders.models import Order, StoredItem
 from app.surveys.models import Response, Survey

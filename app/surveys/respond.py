@@ -12,9 +12,9 @@ from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.tokens import Subject, Tokens
 from app.base.touched import touch
-from app.brands.find import ProgrammeInForce
+from app.brands.find import ProgrammeInForce, read_terms
 from app.brands.models import Brand, Shop
-from app.brands.setup import read_brand, read_shop, read_terms
+from app.brands.setup import read_brand, read_shop
 from app.messaging.queue import cancel_messages
 from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.new_codes import NewReferrer

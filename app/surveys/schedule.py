@@ -1,6 +1,6 @@
 """Plan one survey per cause, and plan it again when a fact about it changes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.brands.find import load_programme
-from app.brands.models import Brand
+from app.brands.models import Brand, Shop
 from app.messaging.queue import cancel_messages
 from app.orders.models import Order
 from app.surveys.gather import Gathered, Occasion, gather_occasions, gather_orders, occasion_of
@@ -60,7 +60,13 @@ _REPLANNED = (
 
 
 async def schedule_surveys(
-    session: AsyncSession, tokens: Tokens, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
+    session: AsyncSession,
+    tokens: Tokens,
+    brand: Brand,
+    order_ids: Sequence[UUID],
+    *,
+    now: datetime,
+    shops: Mapping[UUID, Shop] | None = None,
 ) -> None:
     """Plan or skip the one survey of each of these orders, as the facts are now.
 
@@ -68,11 +74,11 @@ async def schedule_surveys(
     survey that is queued, sent, answered or expired is not changed; of the skipped only those are
     planned again that a fact can undo (`RECONSIDERED`, `UNDONE_BY_EDITS`). One row per order holds
     under concurrent calls. Reminders of an open survey stop once its order is cancelled or
-    refunded.
+    refunded. `shops` are all of the brand; without them they are read here.
     """
     if not order_ids:
         return
-    gathered = await gather_orders(session, tokens, brand, set(order_ids))
+    gathered = await gather_orders(session, tokens, brand, set(order_ids), shops)
     await _plan(session, brand, list(gathered.values()), now=now)
     await _stop_reminders(session, brand.id, gathered.values())
 

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 
 import app.models  # noqa: F401  # registers every table and message template
 from app.admin import account_pages, sign_in_pages
+from app.admin.alarm_watch import watching
 from app.admin.api import imports as api_imports
 from app.admin.api import router as api_router
 from app.admin.dashboard import imports, screens
@@ -129,7 +130,8 @@ async def _own_parts(app: FastAPI) -> AsyncIterator[None]:
     when_parent_dies(lambda: os.kill(os.getpid(), signal.SIGTERM))
     async with open_parts(settings, pools=web_pools(settings.database_pool), limits=WEB) as parts:
         app.state.context = parts.context
-        yield
+        async with watching(parts.context):
+            yield
         await referral_routes.finish(app)
     if settings.embedded:
         # uvicorn ends the process by the signal that stopped it, so nothing that waits for the exit

@@ -21,6 +21,8 @@ class AlarmKind(StrEnum):
     circuit_open = "circuit_open"
     """An account at a provider fails, and nothing is sent by it."""
     deliveries_failed = "deliveries_failed"
+    work_stopped = "work_stopped"
+    """Something has been due for long, and nothing was processed or sent since."""
 
 
 NO_SURVEY_HOURS = 48
@@ -30,6 +32,8 @@ FEWEST_SKIPPED = 5
 """Orders whose surveys are all skipped make an alarm from this number on."""
 OVERDUE = timedelta(hours=6)
 """A planned survey is late when it is due for longer; quiet hours move the due time itself."""
+STOPPED = timedelta(minutes=20)
+"""A delivery or message waits for seconds where a worker runs."""
 UNSENT = timedelta(hours=24)
 """A queued survey is late when it was queued longer ago; quiet hours last less than a day."""
 POOL_LOW = 20

@@ -14,6 +14,7 @@ _TOPICS = {
     AlarmKind.connection_broken: N_("a shop’s connection is broken"),
     AlarmKind.circuit_open: N_("an account fails"),
     AlarmKind.deliveries_failed: N_("deliveries failed"),
+    AlarmKind.work_stopped: N_("nothing is processed or sent"),
 }
 
 
@@ -134,6 +135,17 @@ def _deliveries_failed(it: Finding) -> AlarmText:
     return AlarmText(title, remedy, "/system")
 
 
+def _work_stopped(_it: Finding) -> AlarmText:
+    return AlarmText(
+        _("Orders or messages wait, and nothing is processed or sent."),
+        _(
+            "The operator checks that a worker runs (tenfold worker) and reads its log; what waits is done"
+            " once it does. See the page System for what waits."
+        ),
+        "/system",
+    )
+
+
 def _sentence(text: str) -> str:
     """The text with a full stop at its end."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
@@ -151,4 +163,5 @@ _TEXTS: Mapping[AlarmKind, Callable[[Finding], AlarmText]] = {
     AlarmKind.connection_broken: _connection_broken,
     AlarmKind.circuit_open: _circuit_open,
     AlarmKind.deliveries_failed: _deliveries_failed,
+    AlarmKind.work_stopped: _work_stopped,
 }

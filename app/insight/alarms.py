@@ -18,6 +18,7 @@ from app.insight.alarm_rules import (
     AlarmKind,
     Finding,
 )
+from app.insight.stopped_work import find_stopped_work
 from app.insight.unsent_surveys import find_unsent_surveys
 from app.messaging.account_rules import is_own_circuit
 from app.messaging.circuits import load_circuits
@@ -78,7 +79,7 @@ _POOLS = text("""
 async def find_alarms(
     session: AsyncSession, brand_id: int, *, no_survey_hours: int, now: datetime
 ) -> list[Finding]:
-    """All that is wrong with the brand at `now`; five small queries where nothing is.
+    """All that is wrong with the brand at `now`; six small queries where nothing is.
 
     Of a connection, a provider or a delivery the reason is in the words that the check or the other
     side gave.
@@ -88,6 +89,7 @@ async def find_alarms(
     found += await _low_pools(session, brand_id, now)
     found += await _open_circuits(session, brand_id, now)
     found += await find_unsent_surveys(session, brand_id, hours=no_survey_hours, now=now)
+    found += await find_stopped_work(session, brand_id, now=now)
     return found
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import func, select, update
 from standardwebhooks import Webhook
 
 from app.admin.alarm_calls import WAITS, make_due_calls
-from app.admin.alarm_models import Alarm, AlarmCall, AlarmNotice
+from app.admin.alarm_models import Alarm, AlarmCall, AlarmNotice, AlarmSettings
 from app.admin.alarm_settings import set_webhook
 from app.admin.alarm_sweep import calls_sweep, sweep
+from app.admin.alarm_watch import LATE, check_late_brands
 from app.admin.alarms import EVERY, check_brand
 from app.admin.codes import CodeState
 from app.admin.dashboard import screens
@@ -31,6 +32,7 @@ from app.ingest.rules import DeliveryStatus
 from app.insight.alarm_rules import AlarmKind, Finding
 from app.insight.alarm_texts import alarm_text
 from app.messaging.models import Message
+from app.messaging.rules import MessageStatus
 from tests.support.apps import api_app, whole_app
 from tests.support.dashboard import browser_of, sign_in_as
 from tests.support.fakes.server import FakeProvider, Fault
@@ -86,6 +88,28 @@ async def team(context, brand):
         signed_in = Staff.id.in_([people[name] for name in ("mia", "zoe", "max")])
         await session.execute(update(Staff).where(signed_in).values(joined_at=clock.now()))
     return people
+
+
+async def test_the_web_process_checks_what_no_worker_checks_and_calls_the_webhook(
+    context, session, brand, shop
+):
+    now = clock.now()
+    row = await fail_a_delivery(session, brand, shop)
+    row.status, row.received_at = DeliveryStatus.new, now - timedelta(minutes=30)
+    settings = context.settings.model_copy(update={"local_platforms": True})
+    async with Receiver() as receiver:
+        async with context.sessions.begin() as other:
+            actor = cli_actor(brand.id)
+            await set_webhook(other, settings, context.tokens, f"{receiver.url}/in", actor=actor, now=now)
+        await session.execute(update(AlarmSettings).values(check_due_at=now - LATE + timedelta(seconds=5)))
+        await session.commit()
+        web = replace(context, settings=settings)
+        assert await check_late_brands(web, now=now) == 0, "a worker may be about to"
+        later = now + timedelta(seconds=10)
+        found = await asyncio.gather(*(check_late_brands(web, now=later) for _ in range(2)))
+        assert max(found) == 1
+        assert [json.loads(call.body)["data"]["kind"] for call in receiver.calls] == ["work_stopped"]
+        assert await check_late_brands(web, now=later + timedelta(minutes=1)) == 0
 
 
 async def test_an_alarm_is_mailed_once_however_often_it_is_found_and_once_more_when_it_is_solved(
@@ -165,6 +189,8 @@ async def test_the_webhook_gets_signed_alarms_and_is_tried_again(context, sessio
         assert body["data"]["kind"] == "deliveries_failed"
         assert body["data"]["title"] == "One delivery of Acme could not be processed."
         failed.status = DeliveryStatus.processed
+        # The mail about it is sent, as by a worker that runs.
+        await session.execute(update(Message).values(status=MessageStatus.accepted))
         await session.commit()
         assert await check(context, brand, later=2 * EVERY) == 1
         receiver.fail(*[Fault.redirect] * 9)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from app.base import clock
 from app.base.ids import new_id
@@ -13,7 +13,8 @@ from app.ingest.rules import DeliveryStatus
 from app.insight.alarm_rules import NO_SURVEY_HOURS, POOL_LOW, AlarmKind, Finding
 from app.insight.alarm_texts import alarm_text, alarm_topic
 from app.insight.alarms import find_alarms
-from app.messaging.models import ProviderCircuit
+from app.messaging.models import Message, ProviderCircuit
+from app.messaging.rules import MessageStatus
 from app.platforms.models import ShopConnection
 from app.referrals.leak_models import SuspectedLeak
 from app.referrals.leak_rules import LeakReason
@@ -75,6 +76,34 @@ async def test_friends_orders_that_wait_too_long_and_a_leaked_code_are_found(ses
     code.disabled_at, leak.dismissed_at = None, clock.now()
     await session.flush()
     assert AlarmKind.leaked_code not in await found(session, brand)
+
+
+async def test_what_waits_while_nothing_is_processed_or_sent_is_found(session, brand, shop):
+    rows, now = Rows(session, brand, shop), clock.now()
+    happy = await rows.answer(10)
+    code = await rows.code(happy.customer_id, happy.survey_id)
+    message = (await session.scalars(select(Message).where(Message.subject_id == code.id))).one()
+    message.status, message.due_at = MessageStatus.planned, now - timedelta(minutes=19)
+    waits = {"brand_id": brand.id, "shop_id": shop.id, "source": "checkout", "topic": "order.paid"}
+    waiting = Delivery(
+        **waits, external_id="1", body=b"{}", body_hash=b"1", received_at=now - timedelta(minutes=19)
+    )
+    session.add(waiting)
+    await session.flush()
+    assert AlarmKind.work_stopped not in await found(session, brand, now=now)
+    for row, name in ((waiting, "received_at"), (message, "due_at")):
+        usual = getattr(row, name)
+        setattr(row, name, now - timedelta(minutes=21))
+        await session.flush()
+        alarm = (await found(session, brand, now=now))[AlarmKind.work_stopped]
+        assert alarm.since == now - timedelta(minutes=21)
+        assert "tenfold worker" in alarm_text(alarm).remedy
+        setattr(row, name, usual)
+    waiting.received_at = now - DAY
+    done = {"status": DeliveryStatus.processed, "processed_at": now - timedelta(minutes=3)}
+    session.add(Delivery(**waits, external_id="2", body_hash=b"2", body=b"", received_at=now - DAY, **done))
+    await session.flush()
+    assert AlarmKind.work_stopped not in await found(session, brand, now=now), "a backlog that moves"
 
 
 async def test_broken_connections_failing_accounts_and_failed_deliveries_are_found(session, brand, shop):

@@ -9,10 +9,13 @@ from sqlalchemy import select
 
 from app.admin.rules import Role, Scope
 from app.base import clock
+from app.base.actor import cli_actor
 from app.base.ids import public_id
+from app.base.money import Money
 from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
+from app.referrals.goodwill import grant_goodwill
 from app.referrals.models import Referrer
 from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve
@@ -225,12 +228,23 @@ async def test_what_is_owed_and_decided_is_accessible_and_fits_every_width(
     for _ in range(2):
         held = await rows.redemption(code, RedemptionStatus.in_review)
         held.reason = "suspected_fraud"
+    await grant_goodwill(
+        session,
+        brand,
+        code.referrer_id,
+        Money(1250, "EUR"),
+        times=5,
+        actor=cli_actor(brand.id),
+        reason="a late parcel",
+        now=clock.now(),
+    )
     await session.commit()
     app = dashboard_app(context)
     async with serve(app, browser) as site, signed_in_page(site, context, brand) as page:
         for name, path in {
             "rewards": "/admin/rewards",
             "ledger": "/admin/ledger?account=reward_cost&currency=EUR",
+            "goodwill": f"/admin/rewards/goodwill?referrer={public_id('ref', code.referrer_id)}",
             "order_to_relink": f"/admin/orders/{public_id('red', held.id)}#relink",
             "bulk": "/admin/orders/bulk?action=reject&status=in_review",
         }.items():

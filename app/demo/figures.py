@@ -8,11 +8,15 @@ from typing import Any, Self
 from sqlalchemy import case, extract, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base import money
+from app.brands.models import Brand
+from app.brands.programme import RewardKind
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer, Reward
 from app.referrals.rules import CodeKind, RedemptionStatus
+from app.referrals.shop_credit_models import ShopCredit
 from app.referrals.templates import OFFER
 from app.referrals.visit_models import Visit
 from app.surveys.models import Response, Survey
@@ -42,6 +46,7 @@ class Figures:
     approved: int = 0
     rewards: int = 0
     rewards_spent: int = 0
+    """Wholly or in part."""
     reversals: int = 0
     """Redemptions reversed, and rewards taken back in part or whole."""
     messages: int = 0
@@ -72,7 +77,7 @@ async def count_all(session: AsyncSession, brand_id: int) -> Figures:
         "refused": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.refused),
         "approved": _count(Redemption.brand_id, brand_id, Redemption.status == RedemptionStatus.approved),
         "rewards": _count(Reward.brand_id, brand_id, Reward.granted_at.is_not(None)),
-        "rewards_spent": _count(Reward.brand_id, brand_id, Reward.used_at.is_not(None)),
+        "rewards_spent": _count(Reward.brand_id, brand_id, Reward.used_amount > 0),
         "messages": _count(Message.brand_id, brand_id, Message.sent_at.is_not(None)),
     }
     row = (
@@ -98,6 +103,29 @@ async def _reversals(session: AsyncSession, brand_id: int) -> int:
         )
     )
     return await session.scalar(touched) or 0
+
+
+async def credit_amounts(session: AsyncSession, brand: Brand, currency: str) -> dict[str, str]:
+    """What became of credit: granted, spent, taken back unspent, and what shops hold of it now.
+
+    In major units. Nothing where none was granted.
+    """
+    kept = func.greatest(Reward.net_amount, Reward.used_amount)
+    found = await session.execute(
+        select(
+            func.sum(Reward.amount).label("credit_granted"),
+            func.sum(Reward.used_amount).label("credit_spent"),
+            func.sum(Reward.amount - kept).label("credit_taken_back"),
+            select(func.sum(ShopCredit.held))
+            .where(ShopCredit.brand_id == brand.id)
+            .scalar_subquery()
+            .label("credit_held"),
+        ).where(Reward.brand_id == brand.id, Reward.kind == RewardKind.credit, Reward.granted_at.is_not(None))
+    )
+    amounts = found.mappings().one()
+    if amounts["credit_granted"] is None:
+        return {}
+    return {name: money.to_text(int(minor or 0), currency) for name, minor in amounts.items()}
 
 
 async def offer_delays(session: AsyncSession, brand_id: int) -> list[float]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from app.brands.programme import CodeStyle, OfferTerms, Programme, RewardKind, RewardTerms
+from app.brands.programme import CodeStyle, OfferTerms, Programme
 from app.demo.people import Buyer, make_answer, make_buyer, make_random
 from app.demo.scenario import CENT, Phase, PlannedDelivery, PlannedResponse, Scenario, ShopSetup, with_code
 
@@ -17,9 +17,7 @@ SETUP = ShopSetup(
     time_zone="Europe/Berlin",
     locale="en",
     url="https://shop.example",
-    programme=Programme(
-        offer=OfferTerms(code_style=CodeStyle.named), reward=RewardTerms(kind=RewardKind.code)
-    ),
+    programme=Programme(offer=OfferTerms(code_style=CodeStyle.named)),
     has_look=True,
 )
 _GOODS = (
@@ -96,7 +94,7 @@ def make_scenario(*, orders: int, seed: int, today: datetime) -> Scenario:
     """A scenario of `orders` orders that ends `today`; the same seed makes the same one.
 
     About a sixth are friends' orders with a code, a few referrers spend their reward, and a tenth
-    are so young that their surveys are still to come.
+    are so young that their surveys are still to come, but for one that waits for its answer.
     """
     shop = _Shop(make_random(seed), today)
     friends = orders // 6 or int(orders > 1)
@@ -202,6 +200,11 @@ def _rewarded_orders(shop: _Shop, before: int, count: int) -> None:
 
 def _young_orders(shop: _Shop, before: int, count: int) -> None:
     for place in range(count):
+        if place == 0:
+            # Its survey was sent a day or two ago, so that its page can be tried.
+            order = shop.order(before + 1, shop.buyer(), shop.when(8, spread=1))
+            shop.deliver(order, shop.when(5.5, spread=0.5))
+            continue
         order = shop.order(before + place + 1, shop.buyer(), shop.when(4, spread=2))
         if place % 2:
             shop.deliver(order, shop.when(1.5))

@@ -208,11 +208,13 @@ async def _summary(context: AppContext, created: DemoShop, client: DemoClient) -
     async with context.sessions() as session:
         counts = await figures.count_all(session, created.brand.id)
         delays = await figures.offer_delays(session, created.brand.id)
+        credit = await figures.credit_amounts(session, created.brand, created.shop.currency)
     nps = await client.get_json("/api/v1/nps", key=created.api_key)
     shown = {name: getattr(counts, name) for name in Figures.__dataclass_fields__}
     delays_by_name = {"p50": percentile(delays, 0.5), "p99": percentile(delays, 0.99)}
     return {
         **shown,
+        **credit,
         "nps": nps["nps"],
         "nps_interval": nps["interval"],
         "answer_to_offer_ms": {

@@ -4,26 +4,26 @@ import asyncio
 import heapq
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from app.base import clock, money
+from app.base import clock
 from app.base.context import AppContext
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.demo.client import DemoClient
-from app.demo.scenario import PlannedDelivery, Scenario, with_code, with_reward
+from app.demo.scenario import PlannedDelivery, Scenario, order_number, with_code
 from app.demo.simulated_clock import SimulatedClock
+from app.demo.spending import Spending
 from app.demo.storefronts import CheckoutStorefront, Storefront
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
-from app.referrals.models import Code, Referrer, Reward
+from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import CodeKind, PublicationState, RewardStatus
+from app.referrals.rules import CodeKind, PublicationState
 from app.referrals.templates import OFFER
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
@@ -37,15 +37,6 @@ class _ActiveCode:
 
     display: str
     slug: str
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnCode:
-    """The code of an unspent reward, what it is worth, and its owner's address."""
-
-    display: str
-    amount: Decimal
-    email: str
 
 
 @dataclass
@@ -81,9 +72,7 @@ class ScenarioRunner:
         self._seen_surveys: set[UUID] = set()
         self._responses: list[tuple[datetime, str, UUID]] = []
         self._codes: list[_ActiveCode] = []
-        self._own_codes: list[_OwnCode] = []
-        orders = (each.data for each in scenario.deliveries if "customer" in each.data)
-        self._buyers = {data["customer"]["email"]: data["customer"] for data in orders}
+        self._spending = Spending(context, brand.id, scenario)
         self._result = PhaseResult()
         self.first_code_at: float | None = None
         """When the first promoter's code was seen, on the monotonic clock."""
@@ -130,7 +119,7 @@ class ScenarioRunner:
         if friends:
             await self._load_codes()
         if any(delivery.reward_choice is not None for delivery in due):
-            await self._load_own_codes()
+            await self._spending.load(self._refunded_later())
         if self._codes:
             await self._client.visit([f"/r/{self._code_for(delivery).slug}" for delivery in friends])
         self._result.deliveries += await self._storefront.deliver(
@@ -139,15 +128,18 @@ class ScenarioRunner:
 
     def _body(self, delivery: PlannedDelivery) -> dict[str, Any]:
         data = delivery.data
-        if delivery.reward_choice is not None and self._own_codes:
-            own = self._own_codes.pop(int(delivery.reward_choice * len(self._own_codes)))
-            buyer = self._buyers[own.email]
-            data = with_reward(data, own.display, amount=own.amount, customer=buyer)
+        if delivery.reward_choice is not None:
+            data = self._spending.spend(delivery.reward_choice, data)
         if delivery.code_choice is not None and self._codes:
             self._result.friends += 1
             code = self._code_for(delivery)
             data = with_code(data, code.display, slug=code.slug, percent=self._percent)
         return {"type": delivery.topic, "timestamp": delivery.at.isoformat(), "data": data}
+
+    def _refunded_later(self) -> list[str]:
+        """The platform's ids of the orders of which a refund is still to come."""
+        coming = self._script.deliveries[self._delivered :]
+        return [str(order_number(each.data["order_id"])) for each in coming if each.topic == "order.refunded"]
 
     def _code_for(self, friend: PlannedDelivery) -> _ActiveCode:
         return self._codes[int((friend.code_choice or 0.0) * len(self._codes))]
@@ -225,23 +217,3 @@ class ScenarioRunner:
             self._codes = [_ActiveCode(row.display, row.slug) for row in await session.execute(active)]
         if self._codes and self.first_code_at is None:
             self.first_code_at = clock.monotonic()
-
-    async def _load_own_codes(self) -> None:
-        """Load the codes of unspent rewards, in an order that every run repeats."""
-        unspent = (
-            select(Code.display, Customer.email, Reward.net_amount, Reward.currency)
-            .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id))
-            .join(Referrer, (Referrer.brand_id == Reward.brand_id) & (Referrer.id == Reward.referrer_id))
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .where(
-                Code.brand_id == self._brand_id,
-                Reward.status == RewardStatus.granted,
-                Customer.email.is_not(None),
-            )
-            .order_by(Customer.email, Code.display)
-        )
-        async with self._context.sessions() as session:
-            self._own_codes = [
-                _OwnCode(row.display, money.to_decimal(row.net_amount, row.currency), row.email)
-                for row in await session.execute(unspent)
-            ]

@@ -17,7 +17,8 @@ class PlannedDelivery:
 
     `code_choice` in [0, 1) marks a friend's order: it picks one of the codes active by then.
     `reward_choice` in [0, 1) marks the order of a referrer who spends a reward: it picks one that
-    is unspent by then, and its owner is the buyer; where there is none it is an order like others.
+    is unspent by then, or credit, and its owner is the buyer; where there is none it is an order
+    like others.
     """
 
     at: datetime
@@ -130,6 +131,23 @@ def with_reward(
     """The order of a referrer who spends a reward of this amount by its code."""
     off = min(amount, Decimal(order["subtotal"])).quantize(CENT)
     return {**_discounted(order, code, off), "customer": customer}
+
+
+def with_credit(order: Mapping[str, Any], *, amount: Decimal, customer: Mapping[str, Any]) -> dict[str, Any]:
+    """The order of a referrer who pays with the credit in their account, of which this is there."""
+    return {**order, "customer": customer, "store_credit": str(min(amount, Decimal(order["total"])))}
+
+
+def of_little(order: Mapping[str, Any]) -> dict[str, Any]:
+    """The order with one thing in it that costs little."""
+    subtotal = sum((Decimal(each["unit_price"]) for each in _LITTLE), Decimal(0))
+    total = subtotal + shipping_of(order)
+    return {**order, "items": _LITTLE, "subtotal": str(subtotal), "total": str(total)}
+
+
+_LITTLE: Sequence[Mapping[str, Any]] = (
+    {"sku": "HP-20", "title": "Beeswax candle", "quantity": 1, "unit_price": "3.00"},
+)
 
 
 def _discounted(order: Mapping[str, Any], code: str, off: Decimal) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app.demo.fakes.shopify.buying import (
     FakeLine,
     cancel_order,
     deliver_parcel,
+    pay_with_credit,
     place_order,
     refund_order,
     send_parcel,
@@ -121,6 +122,8 @@ class ShopifyStorefront:
             self._refused += 1
             return self._place(number, data, at, lines, (), slug)
         self._uses += len(order["discount_codes"])
+        if "store_credit" in data:
+            pay_with_credit(self._remote, order, Decimal(data["store_credit"]), at=at)
         return order
 
     def _place(
@@ -149,6 +152,9 @@ class ShopifyStorefront:
         return {
             "shop_codes": len(codes),
             "shop_rewards": sum(is_reward(each) for each in self._remote.discounts.values()),
+            "shop_credit": str(
+                sum((each.balance for each in self._remote.credit.accounts.values()), Decimal(0))
+            ),
             "shop_code_uses": self._uses,
             "shop_codes_deleted": self._remote.codes_deleted,
             "carts_refused": self._refused,

@@ -36,9 +36,10 @@ class Storefront(Protocol):
     def summary(self) -> dict[str, Any]:
         """What the shop says at the end.
 
-        A platform's: the codes that are there, those of rewards among them, how often codes were
-        used in carts, how many were deleted, how many carts refused theirs, and how much did not
-        fit the platform's schema; where webhooks get lost, how many.
+        A platform's: the codes that are there, those of rewards among them, the credit that its
+        customers have, how often codes were used in carts, how many were deleted, how many carts
+        refused theirs, and how much did not fit the platform's schema; where webhooks get lost, how
+        many.
         """
 
 

@@ -106,9 +106,13 @@ class WooCommerceStorefront:
 
     def summary(self) -> dict[str, Any]:
         """See `Storefront.summary`."""
+        rewards = [each for each in self._remote.coupons.values() if is_reward(each)]
         return {
             "shop_codes": len(self._remote.coupons),
-            "shop_rewards": sum(is_reward(each) for each in self._remote.coupons.values()),
+            "shop_rewards": len(rewards),
+            "shop_credit": str(
+                sum((each.amount for each in rewards if each.given["email_restrictions"]), Decimal(0))
+            ),
             "shop_code_uses": self._uses,
             "shop_codes_deleted": self._remote.coupons_deleted,
             "carts_refused": self._refused,

@@ -4,9 +4,12 @@ import threading
 import webbrowser
 
 import pytest
+from sqlalchemy import update
 
+from app.brands.programme import RewardKind
 from app.demo.console import Reporter
 from app.demo.story import describe_life
+from app.referrals.models import Redemption, Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import Rows
 
@@ -32,7 +35,23 @@ async def test_a_life_is_told_as_far_as_it_has_come(session, brand, rows):
     await rows.redemption(code, RedemptionStatus.approved)
     described = await describe_life(session, brand.id)
     assert described is not None
-    assert described.endswith(" → Ana ordered €72 → €10")
+    assert described.endswith(" → Ana ordered €72 → €10 credit")
+
+
+async def test_credit_is_told_until_a_refund_takes_the_rest(session, brand, rows):
+    lea = await rows.answer(9, customer=await rows.customer(first_name="Lea"))
+    code = await rows.code(lea.customer_id, lea.survey_id)
+    await rows.redemption(code, RedemptionStatus.approved)
+    for changes, told in (
+        ({"kind": RewardKind.code}, " → Ana ordered €72 → €10"),
+        ({"kind": RewardKind.credit}, " → Ana ordered €72 → €10 credit"),
+        ({"used_amount": 790}, "€10 credit → €7.90 spent in the shop"),
+        ({"net_amount": 0}, "€10 credit → €7.90 spent in the shop → a refund took €2.10 back"),
+    ):
+        await session.execute(update(Reward).values(**changes))
+        if told.endswith("back"):
+            await session.execute(update(Redemption).values(status=RedemptionStatus.reversed))
+        assert (await describe_life(session, brand.id) or "").endswith(told)
 
 
 async def test_the_life_that_came_furthest_is_told_and_a_refused_order_is_none(session, brand, rows):

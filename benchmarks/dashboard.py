@@ -1,167 +1,168 @@
-"""How long each figure of the dashboard takes in a large brand, and in one a tenth as large.
+"""How long every screen of the dashboard takes in a large brand, and in one a tenth as large.
 
 A brand of three years (`large_brand.py`) in an embedded PostgreSQL in a directory of its own. The
-sweep `rollups` builds its figures; then each is read for all time, a year, 90 and 30 days in turn.
+sweep `rollups` builds its figures. Then the application shows every screen, and every list with
+each of its filters (`dashboard_screens.py`), to an administrator, nothing kept from before.
 
-    fill       making the brand
-    build      computing all of its days
-    round      computing the days of 500 answers and orders, as often while the brand is busy
-    others     one figure each: milliseconds at the median and of 95 %, and the ratio of both sizes
+    filled      making the brand
+    built       computing all of its days
+    a round     computing the days of 500 answers and orders, as often while the brand is busy
+    p50, p95    milliseconds of a page, from the request to the end of the response
+    ratio       of the medians of both sizes
+    statements  of one page, and `rows`: rows and entries of indexes that they read
 
-Run: uv run python benchmarks/dashboard.py [--orders 1000000] [--rounds 10] [--rows]
-`--rows` also counts each figure from the rows, as it was before the roll-ups were built.
+A row of the report that misses a target says so; the last lines are about all pages together.
+
+Run: uv run python benchmarks/dashboard.py [--orders 1000000] [--rounds 10] [--only WORD]
+    [--keep DIR]
+`--only` shows the pages with this word in their names; `--keep` fills both brands below a
+directory and uses them again the next time.
 """
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import uvloop
-from large_brand import fill_large
-from sqlalchemy import select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from dashboard_home import EMAIL, Filled, open_large
+from dashboard_screens import Screen, screens_of
+from fastapi import FastAPI
+from sqlalchemy import event, text
 
-import app.models  # noqa: F401  # all tables
+from app.admin.links import make_login_link
 from app.base import clock
-from app.base.actor import cli_actor
-from app.base.config import LogFormat, load_settings
-from app.base.context import AppContext
-from app.base.db import COMMAND, make_engine, make_sessions
-from app.base.embedded import start_embedded, stop_embedded
+from app.base.config import LogFormat
 from app.base.log import configure_logs
-from app.base.schema import migrate
-from app.base.tokens import Tokens
-from app.base.touched import touch
-from app.brands.add import add_brand, add_shop
-from app.brands.models import Brand
-from app.insight.activity import activity
-from app.insight.funnel import funnel
-from app.insight.models import Rollup
-from app.insight.overview import overview
-from app.insight.periods import Period, last_days
-from app.insight.roll import roll
-from app.insight.scores import By, count_bands, count_groups, nps_report, response_rate
-from app.orders.models import Order
-from app.surveys.models import Response
+from app.main import create_app
 
-KEY = "a key for benchmarks alone, of no worth to anyone"
 TARGET_MS = 100.0
 TARGET_RATIO = 1.3
-Read = Callable[[AsyncSession, Brand, Period], Awaitable[object]]
-FIGURES: dict[str, Read] = {
-    "overview": overview,
-    "nps": nps_report,
-    "score": count_bands,
-    "response rate": response_rate,
-    "funnel": funnel,
-    "activity": activity,
-    **{
-        f"nps by {by}": (lambda session, brand, period, by=by: count_groups(session, brand, period, by))
-        for by in By
-    },
-}
+_KEPT = ("overviews", "score_figures")
+"""What the application keeps of figures; here each page computes them."""
 
 
-async def fill(home: Path, orders: int) -> tuple[AppContext, Brand]:
-    """A context with a brand of so many orders."""
-    url = start_embedded(home)
-    await migrate(url)
-    engine = make_engine(url, pool_size=4, limits=COMMAND)
-    settings = load_settings(_env_file=None, database_url=url, secret_key=KEY)
-    context = AppContext(settings, engine, make_sessions(engine), Tokens(KEY), url)
-    async with context.sessions.begin() as session:
-        brand = await add_brand(session, "large", name="Large", time_zone="Europe/Berlin")
-        shops = [
-            (
-                await add_shop(
-                    session,
-                    context.tokens,
-                    brand,
-                    f"shop{number}",
-                    name="Shop",
-                    platform="checkout",
-                    currency="EUR",
-                    actor=cli_actor(brand.id),
-                )
-            )[0]
-            for number in range(3)
-        ]
-    await fill_large(context, brand, shops, orders)
-    return context, brand
+@dataclass(slots=True)
+class Cost:
+    """What one page costs."""
+
+    times: list[float] = field(default_factory=list)
+    """Milliseconds."""
+    statements: int = 0
+    rows: int = 0
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.times)
+
+    @property
+    def p95(self) -> float:
+        return _p95(self.times)
 
 
-async def rolled(context: AppContext, brand: Brand) -> float:
-    """Seconds of a round of the sweep."""
+@asynccontextmanager
+async def signed_in(filled: Filled) -> AsyncIterator[tuple[FastAPI, httpx2.AsyncClient]]:
+    """The application, and a browser of the brand's administrator."""
+    context = filled.parts.context
+    app = create_app(filled.parts)
+    async with filled.session() as session:
+        url = await make_login_link(session, context, EMAIL, now=clock.now(), brand_id=filled.brand.id)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:
+        shown = await client.post(url.removeprefix(context.settings.public_url))
+        if shown.status_code != 303:
+            raise RuntimeError(f"signing in returned {shown.status_code}")
+        yield app, client
+
+
+async def show(app: FastAPI, client: httpx2.AsyncClient, screen: Screen) -> float:
+    """Milliseconds of a page. Raises RuntimeError for one that leads elsewhere or fails."""
+    for name in _KEPT:
+        if hasattr(app.state, name):
+            delattr(app.state, name)
     began = time.perf_counter()
-    now = clock.now()
-    async with context.sessions.begin() as session:
-        await session.execute(update(Rollup).values(due_at=now))
-    count = 1
-    while count:
-        async with context.sessions.begin() as session:
-            count = await roll(session, brand.id, now=now, rolled_from=0)
-    return time.perf_counter() - began
+    shown = await client.get(screen.path, params=dict(screen.query))
+    took = 1000 * (time.perf_counter() - began)
+    if shown.status_code != 200 and not screen.path.endswith("/search"):
+        raise RuntimeError(f"{screen.name}: {shown.status_code} {shown.headers.get('location', '')}")
+    return took
 
 
-async def note_some(context: AppContext, brand: Brand) -> None:
-    """Notes of the latest answers and of the latest orders, as a busy hour leaves them."""
-    async with context.sessions.begin() as session:
-        for table, model in (("responses", Response), ("orders", Order)):
-            latest = select(model.id).where(model.brand_id == brand.id).order_by(model.id.desc()).limit(250)
-            await touch(session, brand.id, table, (await session.scalars(latest)).all())
+async def measure(filled: Filled, rounds: int, only: str) -> dict[str, Cost]:
+    """Every page so many times, after one that warms up and is counted in statements and rows."""
+    screens = [screen for screen in await screens_of(filled) if only in screen.name]
+    costs: dict[str, Cost] = {screen.name: Cost() for screen in screens}
+    executed = 0
+    engine = filled.parts.context.engine
+
+    def count(*_: object) -> None:
+        nonlocal executed
+        executed += 1
+
+    event.listen(engine.sync_engine, "before_cursor_execute", count)
+    async with signed_in(filled) as (app, client):
+        for screen in screens:
+            await show(app, client, screen)
+            before, executed = await _rows_read(filled), 0
+            await show(app, client, screen)
+            costs[screen.name].statements = executed
+            costs[screen.name].rows = await _rows_read(filled) - before
+        for _ in range(rounds):
+            for screen in screens:
+                costs[screen.name].times.append(await show(app, client, screen))
+    return costs
 
 
-async def measure(context: AppContext, brand: Brand, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each figure, over periods of several lengths."""
-    lengths = [Period(), *(last_days(days, brand.time_zone, now=clock.now()) for days in (365, 90, 30))]
-    found: dict[str, list[float]] = {name: [] for name in FIGURES}
-    for turn in range(rounds + 1):
-        for name, read in FIGURES.items():
-            for period in lengths:
-                async with context.sessions() as session:
-                    await session.execute(text("SELECT 1"))
-                    began = time.perf_counter()
-                    await read(session, brand, period)
-                    if turn:
-                        found[name].append(1000 * (time.perf_counter() - began))
-    return found
+async def _rows_read(filled: Filled) -> int:
+    """Rows and entries of indexes that were read until now, by the one connection in use."""
+    async with filled.parts.context.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text("SELECT pg_stat_force_next_flush()"))
+        found = await alone.execute(
+            text("""SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)
+                + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)""")
+        )
+        return int(found.scalar_one())
 
 
-async def run(orders: int, rounds: int, *, rows: bool) -> None:
-    """Print every figure at both sizes."""
+async def run(orders: int, rounds: int, only: str, keep: str | None) -> None:
+    """Print every page at both sizes."""
     results = []
     for size in (orders // 10, orders):
-        with tempfile.TemporaryDirectory(prefix="tenfold-dashboard-", dir="/dev/shm") as home:
-            began = time.perf_counter()
-            context, brand = await fill(Path(home), size)
-            try:
-                print(f"{size:,} orders: filled in {time.perf_counter() - began:.1f} s")
-                if rows:
-                    report("from rows", await measure(context, brand, 1))
-                print(f"  built in {await rolled(context, brand):.1f} s")
-                await note_some(context, brand)
-                print(f"  a round in {await rolled(context, brand):.2f} s")
-                results.append(await measure(context, brand, rounds))
-                report("rolled", results[-1])
-            finally:
-                await context.engine.dispose()
-                stop_embedded(Path(home))
-    print("ratios of medians")
-    for name in FIGURES:
-        small, large = (statistics.median(result[name]) for result in results)
-        slowest = _p95(results[-1][name])
-        kept = "" if large / small <= TARGET_RATIO and slowest <= TARGET_MS else "  MISSED"
-        print(f"  {name:20} {large / small:5.2f}{kept}")
+        print(f"{size:,} orders", flush=True)
+        with tempfile.TemporaryDirectory(prefix="tenfold-dashboard-", dir="/dev/shm") as made:
+            home = Path(made) if keep is None else Path(keep) / str(size)
+            async with open_large(home, size) as filled:
+                results.append(await measure(filled, rounds, only))
+    report(*results)
 
 
-def report(what: str, found: dict[str, Sequence[float]]) -> None:
-    """Print the median and the 95th percentile of each figure."""
-    print(f"  {what}, ms: median, p95")
-    for name, times in found.items():
-        print(f"    {name:20} {statistics.median(times):8.1f} {_p95(times):8.1f}")
+def report(small: dict[str, Cost], large: dict[str, Cost]) -> None:
+    """Print the table, and what all pages have in common."""
+    print(f"{'page':52} {'p50':>7} {'p95':>7} {'ratio':>6} {'statements':>10} {'rows':>8}")
+    missed = 0
+    for name, cost in large.items():
+        ratio = cost.p50 / small[name].p50
+        kept = cost.p95 < TARGET_MS and ratio <= TARGET_RATIO
+        missed += not kept
+        print(
+            f"{name:52} {cost.p50:7.1f} {cost.p95:7.1f} {ratio:6.2f} {cost.statements:10} {cost.rows:8}"
+            f"{'' if kept else '  MISSED'}"
+        )
+    every = [each for cost in large.values() for each in cost.times]
+    others = [each for cost in small.values() for each in cost.times]
+    print(
+        f"{len(large)} pages: p50 {statistics.median(every):.1f} ms, p95 {_p95(every):.1f} ms, slowest page's p95 "
+    )
+    print(
+        f"  {max(cost.p95 for cost in large.values()):.1f} ms; of p95 a tenth's {_p95(others):.1f} ms; {missed} missed"
+    )
 
 
 def _p95(times: Sequence[float]) -> float:
@@ -169,10 +170,12 @@ def _p95(times: Sequence[float]) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure the dashboard's figures.")
+    parser = argparse.ArgumentParser(description="Measure the dashboard's screens.")
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--rows", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--keep")
     chosen = parser.parse_args()
     configure_logs(LogFormat.console)
-    uvloop.run(run(chosen.orders, chosen.rounds, rows=chosen.rows))
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    uvloop.run(run(chosen.orders, chosen.rounds, chosen.only, chosen.keep))

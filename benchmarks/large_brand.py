@@ -1,154 +1,186 @@
 """A brand of any number of orders over three years, made by a few statements; the same each time.
 
-Of 100 orders 30 are answered; customers order one to five times; 200 products, six countries, two
-channels, three shops; every fiftieth order is a friend's. Ids begin with the time of their row.
+Of 100 orders 30 are answered, most of them well; customers order one to five times; 200 products,
+six countries, two channels, three large shops and a small one; every fiftieth order is a friend's.
+The team closes what is older than two weeks. Of what lists are filtered by there is much of some
+and little of others. Ids begin with the time of their row.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
 
+from large_brand_referrals import REFERRALS
+from large_brand_team import TEAM
+from made_rows import (
+    BRAND,
+    COUNTRIES,
+    FIRST_NAMES,
+    LAST_NAMES,
+    ORDERS,
+    chance,
+    one_line_of,
+    one_of,
+    row_id,
+    spread,
+)
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.base import clock
 from app.base.context import AppContext
 from app.base.tokens import new_slug
 from app.brands.find import load_programme
 from app.brands.models import Brand, Shop
+from app.referrals.figures import note_brand_change, refresh_figures
 
-_YEARS = 3
-
-
-def _chance(salt: int) -> str:
-    """A number that looks random and is the same each time, for row `n`."""
-    return f"(hashint8extended(n, {salt}) & 2147483647)"
-
-
-def _id(at: str, kind: int) -> str:
-    """The id of row `n` of a kind: it begins with its time, as ours do."""
-    milliseconds = f"lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0')"
-    return f"CAST({milliseconds} || '{kind}' || lpad(to_hex(n), 19, '0') AS uuid)"
-
-
-_BRAND, _ORDERS = "CAST(:brand AS int)", "CAST(:orders AS int)"
-_SHOP = "(CAST(:shops AS uuid[]))[1 + n % cardinality(CAST(:shops AS uuid[]))]"
+TABLES = [
+    *("customers", "orders", "surveys", "messages", "attempts", "responses", "response_tags"),
+    *("referrers", "codes", "code_publications", "visits", "redemptions", "rewards"),
+    *("ledger_entries", "credit_accounts", "audit_entries", "suspected_leaks", "deliveries"),
+]
+_SHOP = f"(CAST(:shops AS uuid[]))[CASE WHEN {chance(19)} % 2000 = 0 THEN 4 ELSE 1 + n % 3 END]"
 _CUSTOMER = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"
 _ADDRESS = "CAST(:name AS text) || '.person' || n || '@example.com'"
-_CODE = "'C' || translate(lpad(CAST(n AS text), 9, '0'), '01', 'XZ')"
-_SLUG = "CAST(:slug AS text) || translate(lpad(CAST(n AS text), 8, '0'), '01', 'xz')"
-# Foreign keys hold by construction; checking each row would take most of the time.
-_FILL = (
-    "SET LOCAL session_replication_role = replica",
+_COMMENTS = (
+    "Fast delivery and the shirt fits well.",
+    "The colour is not what I expected, but the material is good.",
+    "Delivery took two weeks and nobody answered my mail.",
+    "Everything as described, I would order again.",
+    "The seam came undone after the first wash.",
+    "Schöne Qualität, schnelle Lieferung, gerne wieder!",
+    "Too small; the return was easy.",
+    "My third order here and still happy.",
+    "Packaging was damaged, the content was fine.",
+    "Great shop.",
+)
+_SCORE = f"""CASE WHEN {chance(5)} % 100 < 55 THEN 9 + {chance(6)} % 2
+    WHEN {chance(5)} % 100 < 80 THEN 7 + {chance(6)} % 2 ELSE {chance(6)} % 7 END"""
+_IS_OLD = "score <= 6 AND answered_at < now() - interval '14 days'"
+_ANSWERED = (
     f"""CREATE TEMPORARY TABLE made ON COMMIT DROP AS
-        SELECT n, at, {_id("at", 0)} AS id, {_SHOP} AS shop_id, customer_id, channel,
-            at + interval '12 days' AS asked_at, {_id("(at + interval '12 days')", 1)} AS survey_id,
-            at + interval '12 days' + make_interval(mins => ({_chance(3)} % 5000)::int) AS answered_at,
-            {_chance(4)} % 100 < 30 AS answered, {_chance(5)} % 11 AS score
+        SELECT *, {row_id("at", 0)} AS id, {row_id("asked_at", 1)} AS survey_id,
+            {row_id("answered_at", 2)} AS response_id, may_answer AND answered_at < now() AS answered
         FROM (
-            SELECT n, now() - make_interval(days => 365 * {_YEARS})
-                    + make_interval(secs => 86400.0 * 365 * {_YEARS} * n / {_ORDERS}) AS at,
-                CAST(lpad(to_hex(1 + {_chance(1)} % (1 + {_ORDERS} / 2)), 32, '0') AS uuid) AS customer_id,
-                CASE WHEN {_chance(2)} % 10 = 0 THEN 'sms' ELSE 'email' END AS channel
-            FROM generate_series(1, {_ORDERS}) AS n
-        ) AS placed""",
-    "UPDATE made SET answered = false WHERE answered_at >= now()",
-    f"""INSERT INTO customers (brand_id, id, email, email_key, first_name, country, phone_agreed, country_own)
-        SELECT {_BRAND}, {_CUSTOMER}, {_ADDRESS}, {_ADDRESS}, 'Ana', 'FR', false, true
-        FROM generate_series(1, 1 + {_ORDERS} / 2) AS n""",
+            SELECT n, at, {_SHOP} AS shop_id, at + interval '12 days' AS asked_at,
+                CAST(lpad(to_hex(1 + {chance(1)} % (1 + {ORDERS} / 2)), 32, '0') AS uuid) AS customer_id,
+                CASE WHEN {chance(2)} % 10 = 0 THEN 'sms' ELSE 'email' END AS channel,
+                at + interval '12 days' + make_interval(mins => ({chance(3)} % 5000)::int) AS answered_at,
+                {chance(4)} % 100 < 30 AS may_answer, {_SCORE} AS score, {one_of(COUNTRIES, 7)} AS country
+            FROM (SELECT n, {spread(ORDERS)} AS at FROM generate_series(1, {ORDERS}) AS n) AS placed
+        ) AS timed""",
+    "ANALYZE made",
+    f"""INSERT INTO customers (brand_id, id, email, email_key, first_name, last_name, country, phone_agreed,
+            country_own)
+        SELECT {BRAND}, {_CUSTOMER}, {_ADDRESS}, {_ADDRESS}, {one_of(FIRST_NAMES, 12)},
+            {one_of(LAST_NAMES, 13)}, {one_of(COUNTRIES, 14)}, false, true
+        FROM generate_series(1, 1 + {ORDERS} / 2) AS n""",
     f"""INSERT INTO orders (brand_id, id, shop_id, external_id, number, customer_id, currency, subtotal, total,
             discount_total, shipping_total, refunded_wholly, discount_codes, tags, items, relayed, test,
             trial, history, ordered_before, country, placed_at, paid_at, version_at, delivered_at, refunded,
             refunded_shipping, status)
-        SELECT {_BRAND}, id, shop_id, 'o' || n, CAST(n AS text), customer_id, 'EUR', 8000, 8000, 0, 0, false,
-            '[]', '[]', json_build_array(json_build_object('sku', 'SKU-' || {_chance(6)} % 200, 'title',
+        SELECT {BRAND}, id, shop_id, 'o' || n, CAST(n AS text), customer_id, 'EUR', 8000, 8000, 0, 0, false,
+            '[]', '[]', json_build_array(json_build_object('sku', 'SKU-' || {chance(8)} % 200, 'title',
                 'Linen shirt', 'quantity', 1, 'unit_price', 8000)),
-            false, false, false, false, false, (ARRAY['DE', 'FR', 'IT', 'ES', 'US', 'AT'])[1 + {_chance(7)} % 6],
-            at, at, at, at, CASE {_chance(8)} % 20 WHEN 0 THEN 2000 ELSE 0 END, 0, 'paid'
+            false, false, false, false, false, country, at, at, at, at,
+            CASE {chance(9)} % 20 WHEN 0 THEN 2000 ELSE 0 END, 0, 'paid'
         FROM made""",
     f"""INSERT INTO surveys (brand_id, id, cause_kind, cause_id, order_id, shop_id, customer_id,
             programme_version, status, channel, triggered_at, due_at, queued_at, sent_at, expires_at,
             reminders_sent, trial)
-        SELECT {_BRAND}, survey_id, 'order', id, id, shop_id, customer_id, CAST(:version AS int),
-            CASE WHEN answered THEN 'answered' ELSE 'expired' END, channel, at, asked_at, asked_at, asked_at,
-            asked_at + interval '30 days', 0, false
+        SELECT {BRAND}, survey_id, 'order', id, id, shop_id, customer_id, CAST(:version AS int),
+            CASE WHEN answered THEN 'answered' WHEN asked_at < now() - interval '30 days' THEN 'expired'
+                ELSE 'sent' END, channel, at, asked_at, asked_at, asked_at, asked_at + interval '30 days', 0, false
         FROM made WHERE asked_at < now()""",
     f"""INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
-            status, address, locale, template_params, at_once, due_at, attempts, unknowns, refusals,
+            status, reason, address, locale, template_params, at_once, due_at, attempts, unknowns, refusals,
             possible_duplicate, sent_at, trial, created_at)
-        SELECT {_BRAND}, survey_id, customer_id, shop_id, 'survey', survey_id, 0, channel, 'normal',
-            CASE {_chance(9)} % 50 WHEN 0 THEN 'bounced' ELSE 'delivered' END, NULL,
-            CASE {_chance(10)} % 3 WHEN 0 THEN 'de' ELSE 'en' END, '{{}}', false, asked_at, 1, 0, 0, false,
+        SELECT {BRAND}, survey_id, customer_id, shop_id, 'survey', survey_id, 0, channel, 'normal',
+            CASE WHEN {chance(10)} % 50 = 0 THEN 'bounced' WHEN {chance(10)} % 5000 = 1 THEN 'failed'
+                WHEN {chance(10)} % 20000 = 2 THEN 'review' ELSE 'delivered' END,
+            CASE WHEN {chance(10)} % 5000 = 1 THEN 'rejected' END, NULL,
+            CASE {chance(11)} % 3 WHEN 0 THEN 'de' ELSE 'en' END, '{{}}', false, asked_at, 1, 0, 0, false,
             asked_at, false, asked_at
         FROM made WHERE asked_at < now()""",
-    f"""INSERT INTO responses (brand_id, id, survey_id, order_id, customer_id, channel, score,
-            testimonial_consent, answered_at, first_answered_at, changes, trial, created_at)
-        SELECT {_BRAND}, {_id("answered_at", 2)}, survey_id, id, customer_id, channel, score, false, answered_at,
-            answered_at, 0, false, answered_at
+    f"""INSERT INTO responses (brand_id, id, survey_id, order_id, customer_id, channel, score, comment,
+            testimonial_consent, answered_at, first_answered_at, changes, trial, state, assignee_id, suspicion,
+            evidence, created_at)
+        SELECT {BRAND}, response_id, survey_id, id, customer_id, channel, score,
+            CASE WHEN {chance(15)} % 10 < 4 THEN {one_line_of(_COMMENTS, 16)}
+                || CASE WHEN {chance(15)} % 5000 = 1 THEN ' The zipper is broken.' ELSE '' END END,
+            score >= 9 AND {chance(15)} % 10 < 2, answered_at, answered_at, 0, false,
+            CASE WHEN {_IS_OLD} THEN CASE WHEN {chance(17)} % 3 = 0 THEN 'answered' ELSE 'closed' END END,
+            CASE WHEN score <= 6 AND {chance(17)} % 20 = 1 THEN (CAST(:staff AS uuid[]))[1] END,
+            CASE WHEN {chance(18)} % 3000 = 0 THEN 'suspected' WHEN {chance(18)} % 9000 = 1 THEN 'left_out' END,
+            CASE WHEN {chance(18)} % 3000 = 0 OR {chance(18)} % 9000 = 1
+                THEN CAST('{{"after_sent": 4, "on_page": null, "burst": true}}' AS jsonb) END, answered_at
         FROM made WHERE answered""",
-    f"""CREATE TEMPORARY TABLE promoters ON COMMIT DROP AS
-        SELECT row_number() OVER (ORDER BY n) AS place, n, customer_id, survey_id, shop_id, answered_at,
-            {_id("answered_at", 2)} AS id
-        FROM (SELECT DISTINCT ON (customer_id) * FROM made WHERE answered AND score >= 9
-            ORDER BY customer_id, answered_at) AS first""",
-    f"""INSERT INTO referrers (brand_id, id, customer_id, slug, shop_id, survey_id)
-        SELECT {_BRAND}, id, customer_id, {_SLUG}, shop_id, survey_id FROM promoters""",
-    f"""INSERT INTO codes (brand_id, id, referrer_id, kind, code, display, terms_id, discount_kind,
-            discount_value, currency, max_uses, uses, active, starts_at, expires_at)
-        SELECT {_BRAND}, id, id, 'share', {_CODE}, {_CODE}, CAST(:terms AS uuid), 'percent', 10, 'EUR', 100, 0,
-            true, answered_at, now() + interval '180 days' FROM promoters""",
-    f"""INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
-            status, address, locale, template_params, at_once, due_at, attempts, unknowns, refusals,
-            possible_duplicate, sent_at, trial, created_at)
-        SELECT {_BRAND}, id, customer_id, shop_id, 'offer', id, 0, 'email', 'urgent', 'delivered', NULL, 'en',
-            '{{}}', false, answered_at, 1, 0, 0, false, answered_at, false, answered_at FROM promoters""",
-    f"""INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at, finished_at,
-            created_at)
-        SELECT {_BRAND}, id, id, 1, 'outbox', 'accepted', answered_at, answered_at,
-            answered_at + interval '1 second' FROM promoters""",
-    f"""INSERT INTO visits (brand_id, id, referrer_id, visitor, at)
-        SELECT {_BRAND}, {_id("answered_at + make_interval(hours => day)", 3)}, id,
-            decode(lpad(to_hex(n * 4 + day), 32, '0'), 'hex'), answered_at + make_interval(hours => day)
-        FROM promoters CROSS JOIN generate_series(1, 2) AS day WHERE n % 2 = 0""",
-    """CREATE TEMPORARY TABLE friends ON COMMIT DROP AS
-        SELECT made.n, made.id, made.at, made.customer_id, promoters.id AS referrer_id
-        FROM made JOIN promoters ON promoters.place = 1 + hashint8extended(made.n, 11) & 2147483647
-            % (SELECT count(*) FROM promoters) WHERE made.n % 50 = 0""",
-    f"""INSERT INTO redemptions (brand_id, id, order_id, code_id, referrer_id, friend_id, friend_email_key,
-            one_per_friend, status, reason, amount_off, currency, terms_id, holds_use, hold_until, approved_at)
-        SELECT {_BRAND}, id, id, referrer_id, referrer_id, customer_id, 'friend' || n, true,
-            CASE n % 500 WHEN 0 THEN 'refused' ELSE 'approved' END,
-            CASE n % 500 WHEN 0 THEN 'minimum_not_met' END, 800, 'EUR', CAST(:terms AS uuid), n % 500 <> 0, at,
-            CASE n % 500 WHEN 0 THEN NULL ELSE at + interval '14 days' END
-        FROM friends""",
-    *(
-        f"""INSERT INTO ledger_entries (brand_id, id, transaction_id, transaction_key, account, amount, currency,
-            cause_kind, cause_id, referrer_id, occurred_at, posted_on)
-        SELECT {_BRAND}, gen_random_uuid(), id, '{account}:' || n, '{account}', {amount}, 'EUR', 'redemption',
-            id, referrer_id, {at}, ({at})::date
-        FROM friends WHERE n % 500 <> 0"""
-        for account, amount, at in (
-            ("discount_cost", 800, "at"),
-            ("friends", -800, "at"),
-            ("reward_cost", 1000, "at + interval '14 days'"),
-            ("referrers", -1000, "at + interval '14 days'"),
-        )
-    ),
 )
 
 
-async def fill_large(context: AppContext, brand: Brand, shops: Sequence[Shop], orders: int) -> None:
-    """Add `orders` orders over the last three years, and all that followed from them."""
-    async with context.sessions.begin() as session:
+async def fill_large(
+    context: AppContext, brand: Brand, shops: Sequence[Shop], orders: int, staff: Sequence[UUID]
+) -> None:
+    """Add `orders` orders over the last three years, and all that followed from them.
+
+    `shops` are three large ones, a small one and one without orders; answers are assigned to the
+    first of `staff`.
+    """
+    async with _without_indexes(context), context.sessions.begin() as session:
         in_force = await load_programme(session, brand.id)
         given = {
             "brand": brand.id,
             "orders": orders,
             "shops": [shop.id for shop in shops],
+            "staff": list(staff),
             "name": brand.slug,
             "version": in_force.version,
             "terms": in_force.terms_id,
             "slug": new_slug(brand.id)[:-8],
         }
-        for statement in _FILL:
+        # Foreign keys hold by construction; checking each row would take most of the time.
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        await session.execute(text("SET LOCAL work_mem = '256MB'"))
+        for statement in (*_ANSWERED, *REFERRALS, *TEAM):
             names = text(statement).compile().params
             await session.execute(text(statement), {name: given[name] for name in names})
     async with context.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await alone.execute(text("VACUUM ANALYZE"))
+    async with context.sessions.begin() as session:
+        await note_brand_change(session, brand.id)
+    left = 1
+    while left:
+        async with context.sessions.begin() as session:
+            left = await refresh_figures(session, brand.id, now=clock.now())
+
+
+@asynccontextmanager
+async def _without_indexes(context: AppContext) -> Any:
+    """Without the indexes that are no constraints; they are built after it, two at a time."""
+    async with context.engine.begin() as connection:
+        found = await connection.execute(_INDEXES, {"tables": TABLES})
+        indexes = found.all()
+        for name, _ in indexes:
+            await connection.execute(text(f"DROP INDEX {name}"))
+    yield
+    waiting = iter([definition for _, definition in indexes])
+    await asyncio.gather(*(_build(context, waiting) for _ in range(2)))
+
+
+async def _build(context: AppContext, waiting: Iterator[str]) -> None:
+    connection: AsyncConnection
+    async with context.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text("SET maintenance_work_mem = '256MB'"))
+        for definition in waiting:
+            await alone.exec_driver_sql(definition)
+
+
+_INDEXES = text("""
+    SELECT CAST(CAST(indexrelid AS regclass) AS text), pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = ANY(CAST(CAST(:tables AS text[]) AS regclass[]))
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+""")

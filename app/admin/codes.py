@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy import ColumnElement, and_, false, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -15,6 +15,7 @@ from app.admin.code_texts import leak_text, place_text
 from app.admin.rows import CODES, MESSAGES
 from app.base import clock
 from app.base.actor import Actor
+from app.base.batch import constant
 from app.base.errors import NotFound
 from app.base.ids import parse_public_id
 from app.base.schemas import ApiModel
@@ -69,14 +70,19 @@ def code_conditions(brand_id: int, wanted: CodeFilter, *, now: datetime) -> list
     if wanted.code:
         found.append(Code.code == plain_code(wanted.code))
     if wanted.kind:
-        found.append(Code.kind == wanted.kind)
+        # As text: the index of these alone counts where the statement says it.
+        found.append(Code.kind == constant(wanted.kind, Code.kind.type))
     if wanted.kind is CodeKind.friend:
         # The index of these alone: they may be few.
         found.append(Code.parent_id.is_not(None))
+    if wanted.state is CodeState.ended and wanted.kind not in (None, CodeKind.share):
+        # That state is of shared codes alone; the database would look at each of them.
+        found.append(false())
     if wanted.state:
         found.append(_in_state(brand_id, wanted.state, now=now))
     if wanted.shop_id:
-        found.append(Referrer.shop_id == wanted.shop_id)
+        # As text too: of a shop with few referrers an index finds them.
+        found.append(Referrer.shop_id == constant(wanted.shop_id, Referrer.shop_id.type))
     return found
 
 

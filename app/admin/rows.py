@@ -33,7 +33,7 @@ from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow, shown_order
 from app.referrals.share import in_home_shop
 from app.referrals.visit_models import Visit, VisitCount
-from app.surveys.listed import select_responses
+from app.surveys.listed import of_shops, select_responses
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseRow, SurveyRow
 from app.surveys.testimonials import IS_TESTIMONIAL, TestimonialRow
@@ -263,8 +263,8 @@ DATA_REQUESTS = Resource(
 CUSTOMERS = Resource(customers, Customer.id, CustomerRow.from_row, _customers_of, "customers")
 ORDERS = Resource(orders, Order.id, OrderRow.from_row, directly(Order.shop_id))
 SURVEYS = Resource(surveys, Survey.id, SurveyRow.from_row, directly(Survey.shop_id))
-RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, directly(Survey.shop_id), "responses")
-TESTIMONIALS = Resource(testimonials, Response.id, TestimonialRow.from_row, directly(Survey.shop_id))
+RESPONSES = Resource(responses, Response.id, ResponseRow.from_row, of_shops, "responses")
+TESTIMONIALS = Resource(testimonials, Response.id, TestimonialRow.from_row, of_shops)
 MESSAGES = Resource(messages, Message.id, MessageRow.from_row, directly(Message.shop_id))
 CODES = Resource(codes, Code.id, CodeRow.from_row, directly(Referrer.shop_id), "codes")
 REDEMPTIONS = Resource(redemptions, Redemption.id, RedemptionRow.from_row, directly(Redemption.shop_id))

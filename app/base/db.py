@@ -145,11 +145,18 @@ class Limits:
     """A transaction without a statement: its process froze."""
     pool: float
     """Waiting for a free connection of the process's own pool."""
+    helpers: int = 0
+    """Processes of the server that one statement may start to help it: starting them takes longer
+    than most statements do, and they take the processors from all others."""
 
     @property
     def server_settings(self) -> dict[str, str]:
         """As settings of a connection, which are sent once, when it is opened."""
         return {
+            "max_parallel_workers_per_gather": str(self.helpers),
+            # Data is in memory or on a disk without moving parts, where a page found by an index
+            # costs little more than the next one; by default whole tables are read too soon.
+            "random_page_cost": "1.1",
             "lock_timeout": f"{self.lock}s",
             "statement_timeout": f"{self.statement}s",
             "idle_in_transaction_session_timeout": f"{self.idle}s",
@@ -158,9 +165,9 @@ class Limits:
 
 WEB = Limits(lock=2, statement=10, idle=30, pool=5.0)
 WORKER = Limits(lock=2, statement=60, idle=30, pool=60.0)
-COMMAND = Limits(lock=10, statement=0, idle=60, pool=60.0)
+COMMAND = Limits(lock=10, statement=0, idle=60, pool=60.0, helpers=2)
 """An operator's command: it may read whole tables."""
-MIGRATION = Limits(lock=0, statement=0, idle=0, pool=60.0)
+MIGRATION = Limits(lock=0, statement=0, idle=0, pool=60.0, helpers=2)
 """A migration waits for another one; `migrations/env.py` bounds its own locks."""
 
 

@@ -1,6 +1,6 @@
 """What a figure is: a query that counts rows by shop, day and key, for any slice of time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -69,16 +69,39 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A table that several figures count: the SQL of its rows, which binds what a figure's does.
+
+    It may read from the parts before it.
+    """
+
+    name: str
+    query: Callable[[Slice], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """Numbers that are added up over days and shops.
 
-    `query` returns the SQL of rows `shop_id day until key` and `columns`; it binds `brand`, `zone`
-    and the slice's values. Each column is a bigint. It is grouped by the first four.
+    `select` returns the SQL of rows `shop_id day until key` and `columns`; it reads from `parts`
+    and binds `brand`, `zone` and the slice's values. Each column is a bigint. It is grouped by the
+    first four.
     """
 
     name: str
     columns: Sequence[str]
-    query: Callable[[Slice], str]
+    select: Callable[[Slice], str]
+    parts: Sequence[Part] = ()
+
+    def query(self, slice_: Slice) -> str:
+        """The SQL of the figure's rows alone."""
+        return f"{with_parts(self.parts, slice_)} SELECT * FROM ({self.select(slice_)}) AS counted"
+
+
+def with_parts(parts: Iterable[Part], slice_: Slice) -> str:
+    """The SQL that begins a statement over these parts, each once; empty for none."""
+    known = {part.name: f"{part.name} AS ({part.query(slice_)})" for part in parts}
+    return f"WITH {', '.join(known.values())}" if known else ""
 
 
 UNTIL_FOREVER = f"DATE '{FOREVER}'"

@@ -14,7 +14,7 @@ from app.brands.rules import zone_or
 from app.insight import activity_figures, funnel_figures, message_figures, response_figures
 from app.insight.figure_types import Figure, Slice
 from app.insight.models import Rollup
-from app.insight.periods import Period, midnight
+from app.insight.periods import Period, day_beginning
 from app.insight.roll_rules import FOREVER, NO_DAY, VERSION
 
 FIGURES: tuple[Figure, ...] = (
@@ -173,18 +173,13 @@ def query_values(brand_id: int, slice_: Slice, zone: str) -> dict[str, Any]:
 
 def whole_days(period: Period, zone: str) -> Days | None:
     """The period's days in the zone; None where it begins or ends inside of a day."""
-    start, end = _day(period.start, zone), _day(period.end, zone)
+    known = zone_or(zone, "UTC").key
+    start, end = (
+        None if moment is None else day_beginning(moment, known) for moment in (period.start, period.end)
+    )
     if (start is None) != (period.start is None) or (end is None) != (period.end is None):
         return None
     return Days(start, end)
-
-
-def _day(moment: datetime | None, zone: str) -> date | None:
-    """The day whose first moment it is, if any."""
-    if moment is None:
-        return None
-    day = moment.astimezone(zone_or(zone, "UTC")).date()
-    return day if midnight(day, zone) == moment else None
 
 
 def day_ranges(days: Days) -> DayRanges:

@@ -4,7 +4,7 @@ A survey about another cause counts at the day of its trigger.
 """
 
 from app.insight.activity_figures import IS_COST, MONEY, REMAINING, SHARES, SUMS
-from app.insight.figure_types import EVERYTHING, UNTIL_FOREVER, Figure, Slice
+from app.insight.figure_types import EVERYTHING, UNTIL_FOREVER, Figure, Part, Slice
 from app.insight.roll_rules import NO_DAY
 
 _ARRIVED = "bool_or(messages.status IN ('delivered', 'complained'))"
@@ -19,19 +19,26 @@ OFFER_CHANNELS = ("email", "sms")
 def _cohort(slice_: Slice) -> str:
     """The causes of surveys in the slice: orders placed, and other causes by their trigger."""
     return f"""
-        cohort AS (
-            SELECT 'order' AS cause_kind, orders.id AS cause_id, orders.shop_id,
-                {slice_.day("orders.placed_at")} AS day
-            FROM orders
-            WHERE orders.brand_id = :brand AND NOT orders.test AND NOT orders.history
-                AND NOT orders.trial AND {slice_.within("orders.placed_at")}
-            UNION ALL
-            SELECT surveys.cause_kind, surveys.cause_id, surveys.shop_id,
-                {slice_.day("surveys.triggered_at")}
-            FROM surveys
-            WHERE surveys.brand_id = :brand AND surveys.cause_kind <> 'order'
-                AND {slice_.within("surveys.triggered_at")}
-        )
+        SELECT 'order' AS cause_kind, orders.id AS cause_id, orders.shop_id,
+            {slice_.day("orders.placed_at")} AS day
+        FROM orders
+        WHERE orders.brand_id = :brand AND NOT orders.test AND NOT orders.history
+            AND NOT orders.trial AND {slice_.within("orders.placed_at")}
+        UNION ALL
+        SELECT surveys.cause_kind, surveys.cause_id, surveys.shop_id,
+            {slice_.day("surveys.triggered_at")}
+        FROM surveys
+        WHERE surveys.brand_id = :brand AND surveys.cause_kind <> 'order'
+            AND {slice_.within("surveys.triggered_at")}
+    """
+
+
+def _cohort_surveys(_: Slice) -> str:
+    """The surveys of the cohort, those of trials and those not sent too."""
+    return """
+        SELECT surveys.id, surveys.channel, surveys.sent_at, surveys.trial, cohort.shop_id, cohort.day
+        FROM cohort JOIN surveys ON surveys.brand_id = :brand AND surveys.cause_kind = cohort.cause_kind
+            AND surveys.cause_id = cohort.cause_id
     """
 
 
@@ -44,31 +51,28 @@ def _cohort_referrers(slice_: Slice) -> str:
         WHERE referrers.brand_id = :brand AND referrers.survey_id IS NULL
     """
     return f"""
-        cohort_referrers AS (
-            SELECT referrers.id, referrers.customer_id, cohort.shop_id, cohort.day FROM cohort
-            JOIN surveys ON surveys.brand_id = :brand AND surveys.cause_kind = cohort.cause_kind
-                AND surveys.cause_id = cohort.cause_id AND NOT surveys.trial
-            JOIN referrers ON referrers.brand_id = :brand AND referrers.survey_id = surveys.id
-            {unsurveyed if slice_.with_unsurveyed else ""}
-        )
+        SELECT referrers.id, referrers.customer_id, surveys.shop_id, surveys.day
+        FROM cohort_surveys AS surveys
+        JOIN referrers ON referrers.brand_id = :brand AND referrers.survey_id = surveys.id
+        WHERE NOT surveys.trial
+        {unsurveyed if slice_.with_unsurveyed else ""}
     """
 
 
-def _orders(slice_: Slice) -> str:
+def _orders(_: Slice) -> str:
     return f"""
-        WITH {_cohort(slice_)}
         SELECT shop_id, day, {UNTIL_FOREVER} AS until, {EVERYTHING} AS key, count(*) AS orders
         FROM cohort WHERE cause_kind = 'order' GROUP BY 1, 2, 3, 4
     """
 
 
-def _surveys(slice_: Slice) -> str:
+def _surveys(_: Slice) -> str:
     return f"""
-        WITH {_cohort(slice_)}, sent_surveys AS (
-            SELECT surveys.id, surveys.channel, cohort.shop_id, cohort.day, responses.score FROM cohort
-            JOIN surveys ON surveys.brand_id = :brand AND surveys.cause_kind = cohort.cause_kind
-                AND surveys.cause_id = cohort.cause_id AND surveys.sent_at IS NOT NULL
+        WITH sent_surveys AS (
+            SELECT surveys.id, surveys.channel, surveys.shop_id, surveys.day, responses.score
+            FROM cohort_surveys AS surveys
             LEFT JOIN responses ON responses.brand_id = :brand AND responses.survey_id = surveys.id
+            WHERE surveys.sent_at IS NOT NULL
         ), survey_results AS (
             SELECT sent_surveys.shop_id, sent_surveys.day, sent_surveys.channel, sent_surveys.score,
                 coalesce({_ARRIVED}, false) AS arrived, coalesce({_ACCEPTED}, false) AS accepted,
@@ -88,7 +92,7 @@ def _surveys(slice_: Slice) -> str:
     """
 
 
-def _offers(slice_: Slice) -> str:
+def _offers(_: Slice) -> str:
     """The key has a letter for each state of each channel: `t`, `f`, or `-` for no offer there."""
     letters = ", ".join(
         f"coalesce(left(({aggregate} FILTER (WHERE messages.channel = '{channel}'))::text, 1), '-')"
@@ -96,7 +100,7 @@ def _offers(slice_: Slice) -> str:
         for aggregate in (_ARRIVED, _ACCEPTED, _REPORTED)
     )
     return f"""
-        WITH {_cohort(slice_)}, {_cohort_referrers(slice_)}, offers_by_person AS (
+        WITH offers_by_person AS (
             SELECT cohort_referrers.shop_id, cohort_referrers.day, concat({letters}) AS states
             FROM cohort_referrers JOIN messages ON messages.brand_id = :brand
                 AND messages.customer_id = cohort_referrers.customer_id AND messages.template = 'offer'
@@ -107,10 +111,9 @@ def _offers(slice_: Slice) -> str:
     """
 
 
-def _referrals(slice_: Slice) -> str:
+def _referrals(_: Slice) -> str:
     return f"""
-        WITH {_cohort(slice_)}, {_cohort_referrers(slice_)},
-        visits_by_referrer AS (
+        WITH visits_by_referrer AS (
             SELECT referrer_id, sum(visits) AS visits FROM (
                 SELECT visits.referrer_id, count(*) AS visits FROM cohort_referrers
                 JOIN visits ON visits.brand_id = :brand AND visits.referrer_id = cohort_referrers.id
@@ -144,11 +147,10 @@ def _referrals(slice_: Slice) -> str:
     """
 
 
-def _money(slice_: Slice) -> str:
+def _money(_: Slice) -> str:
     """Revenue is of redemptions that count, costs are of all; in minor units."""
     return f"""
-        WITH {_cohort(slice_)}, {_cohort_referrers(slice_)},
-        friend_orders AS (
+        WITH friend_orders AS (
             SELECT cohort_referrers.shop_id, cohort_referrers.day, redemptions.id AS redemption_id,
                 redemptions.status, orders.currency, {REMAINING} AS remaining
             FROM cohort_referrers JOIN redemptions ON redemptions.brand_id = :brand
@@ -171,17 +173,23 @@ def _money(slice_: Slice) -> str:
     """
 
 
-ORDERS = Figure("orders", ("orders",), _orders)
+_COHORT = Part("cohort", _cohort)
+_SURVEYS = (_COHORT, Part("cohort_surveys", _cohort_surveys))
+_REFERRERS = (*_SURVEYS, Part("cohort_referrers", _cohort_referrers))
+ORDERS = Figure("orders", ("orders",), _orders, (_COHORT,))
 SURVEYS = Figure(
     "surveys of orders",
     ("surveyed", "arrived", "accepted", "reported", "responses", "promoters"),
     _surveys,
+    _SURVEYS,
 )
 """By channel."""
-OFFERS = Figure("offers of orders", ("people",), _offers)
+OFFERS = Figure("offers of orders", ("people",), _offers, _REFERRERS)
 """People by how far their offers came on each channel: see `offer_states`."""
-REFERRALS = Figure("referrals of orders", ("shared", "friend_visits", "redemptions", "approved"), _referrals)
-FUNNEL_MONEY = Figure("money of orders", MONEY, _money)
+REFERRALS = Figure(
+    "referrals of orders", ("shared", "friend_visits", "redemptions", "approved"), _referrals, _REFERRERS
+)
+FUNNEL_MONEY = Figure("money of orders", MONEY, _money, _REFERRERS)
 """By currency."""
 FIGURES = (ORDERS, SURVEYS, OFFERS, REFERRALS, FUNNEL_MONEY)
 

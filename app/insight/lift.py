@@ -13,7 +13,7 @@ from app.surveys.models import COUNTS
 
 FOLLOWED = timedelta(days=90)
 """An order of their own counts if it is placed within this time of the answer."""
-MOST = 3_000
+MOST = 2_000
 """Of more promoters than these the latest are compared."""
 _COUNTS = COUNTS.format("responses")
 

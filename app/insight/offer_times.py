@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.insight.periods import Period, binds, within
 
-MOST = 2_000
+MOST = 1_000
 """Of more promoters than these the latest are timed."""
 
 

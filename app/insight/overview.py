@@ -18,8 +18,8 @@ from app.insight.message_figures import SURVEYS
 from app.insight.nps import Change, Counts, change
 from app.insight.offer_times import offer_times
 from app.insight.periods import Period, before, binds, within
-from app.insight.reasons import Reason, reasons
-from app.insight.response_figures import RESPONSES, RESPONSES_BY
+from app.insight.reasons import Reason, reasons_of
+from app.insight.response_figures import REASONS, RESPONSES, RESPONSES_BY
 from app.insight.scores import By, Group, Rate, bands_of, groups_of, rate_of
 from app.surveys.models import COUNTS
 
@@ -70,8 +70,8 @@ class Overview:
     reasons: list[Reason]
     """Why the period's detractors said so."""
     as_of: datetime | None = None
-    """What was committed by then is counted; None: everything is. The latest responses, reasons
-    and `answer_to_offer` are always of this moment."""
+    """What was committed by then is counted; None: everything is. The latest responses and
+    `answer_to_offer` are always of this moment."""
 
 
 async def overview(
@@ -81,12 +81,12 @@ async def overview(
 
     Of one shop where one is given, as `scores` and `funnel` have it.
     """
-    earlier = before(period)
+    earlier = before(period, brand.time_zone)
     by = By.week if _is_short(period) else By.month
     as_of = await rolled_as_of(session, brand, period)
-    figures = (*_COMPARED, RESPONSES_BY[by], *FUNNEL)
+    figures = (*_COMPARED, RESPONSES_BY[by], REASONS, *FUNNEL)
     read = await read_figures(session, brand, figures, period, shop_id)
-    events, (groups, *stages) = read[: len(_COMPARED)], read[len(_COMPARED) :]
+    events, (groups, tagged, *stages) = read[: len(_COMPARED)], read[len(_COMPARED) :]
     counts, rate, happened = await _compared(session, brand, events, shop_id)
     events_before = await read_figures(session, brand, _COMPARED, earlier, shop_id) if earlier else None
     before_counts, rate_before, happened_before = (
@@ -107,7 +107,7 @@ async def overview(
         activity_before=happened_before,
         answer_to_offer=(await offer_times(session, brand.id, period, shop_id)).p95,
         latest=await _latest(session, brand.id, period, shop_id),
-        reasons=await reasons(session, brand.id, period, shop_id),
+        reasons=await reasons_of(session, brand.id, tagged),
         as_of=as_of,
     )
 
@@ -142,14 +142,17 @@ async def _latest(
                 AND {within("responses.answered_at", period)}
             ORDER BY responses.answered_at DESC, responses.id DESC LIMIT {LATEST}
         """),
-        {**binds(brand_id, period), "shop": shop_id},
+        binds(brand_id, period),
     )
     return [LatestResponse(**row) for row in rows.mappings()]
 
 
 def _of_shop(shop_id: UUID | None) -> str:
-    """SQL that keeps the responses to surveys of the shop `:shop`; nothing for all shops."""
+    """SQL that keeps the responses to surveys of a shop; nothing for all shops.
+
+    The shop stands in the statement itself, since of one with few answers an index finds them.
+    """
     if shop_id is None:
         return ""
-    return """JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
-        AND surveys.shop_id = :shop"""
+    return f"""JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
+        AND surveys.status = 'answered' AND surveys.shop_id = '{shop_id}'"""

@@ -42,11 +42,23 @@ def last_days(days: int, zone: str, *, now: datetime) -> Period:
     return Period(midnight(tomorrow - timedelta(days=days), zone), midnight(tomorrow, zone))
 
 
-def before(period: Period) -> Period | None:
-    """The period of equal length just before; None for one that is open."""
+def before(period: Period, zone: str) -> Period | None:
+    """The period of equal length just before; None for one that is open.
+
+    Of whole days in the zone it is as many days, though not of as many hours where clocks change.
+    """
     if period.start is None or period.end is None:
         return None
+    first, end = (day_beginning(moment, zone) for moment in (period.start, period.end))
+    if first is not None and end is not None:
+        return Period(midnight(first - (end - first), zone), period.start)
     return Period(period.start - (period.end - period.start), period.start)
+
+
+def day_beginning(moment: datetime, zone: str) -> date | None:
+    """The day in the zone whose first moment it is, if any."""
+    day = moment.astimezone(ZoneInfo(zone)).date()
+    return day if midnight(day, zone) == moment else None
 
 
 def within(column: str, period: Period) -> str:

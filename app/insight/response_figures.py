@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.insight.figure_types import UNTIL_FOREVER, Figure, Slice
+from app.insight.figure_types import UNTIL_FOREVER, Figure, Part, Slice
 from app.surveys.models import COUNTS
 
 BANDS = ("promoters", "passives", "detractors")
@@ -42,11 +42,10 @@ class _Group:
 
 # A response to a survey that is not about an order has none; it counts by its survey's shop and its
 # customer's country, and has no product.
-_ORDERS = "LEFT JOIN orders ON orders.brand_id = :brand AND orders.id = latest.order_id"
 _PRODUCTS = """
     LEFT JOIN LATERAL (
         SELECT DISTINCT coalesce(item.value ->> 'sku', item.value ->> 'title') AS name
-        FROM json_array_elements(orders.items) AS item
+        FROM json_array_elements(latest.items) AS item
     ) AS product ON true
 """
 _LOCALES = """
@@ -58,10 +57,10 @@ _LOCALES = """
     JOIN shops ON shops.brand_id = :brand AND shops.id = latest.shop_id
 """
 _CUSTOMERS = "JOIN customers ON customers.brand_id = :brand AND customers.id = latest.customer_id"
-_IS_REPEAT = """(orders.ordered_before OR EXISTS (
+_IS_REPEAT = """(latest.ordered_before OR EXISTS (
     SELECT FROM orders AS earlier WHERE earlier.brand_id = :brand
-        AND earlier.customer_id = orders.customer_id AND NOT earlier.test AND NOT earlier.trial
-        AND earlier.placed_at < orders.placed_at))"""
+        AND earlier.customer_id = latest.buyer_id AND NOT earlier.test AND NOT earlier.trial
+        AND earlier.placed_at < latest.placed_at))"""
 
 
 def _week(at: str) -> str:
@@ -75,17 +74,17 @@ def _month(at: str) -> str:
 _GROUPS: dict[By, _Group] = {
     By.week: _Group(_week("latest.answered_at"), bucket=_week),
     By.month: _Group(_month("latest.answered_at"), bucket=_month),
-    By.product: _Group("product.name", _ORDERS + _PRODUCTS),
+    By.product: _Group("product.name", _PRODUCTS),
     By.country: _Group(
-        "CASE WHEN latest.order_id IS NULL THEN customers.country ELSE orders.country END",
-        f"{_ORDERS} {_CUSTOMERS}",
+        "CASE WHEN latest.order_id IS NULL THEN customers.country ELSE latest.country END",
+        _CUSTOMERS,
     ),
     By.channel: _Group("latest.channel"),
     By.locale: _Group("coalesce(sent.locale, shops.locale)", _LOCALES),
     By.buyer: _Group(
-        f"CASE WHEN orders.id IS NULL THEN NULL WHEN {_IS_REPEAT} THEN 'repeat' ELSE 'first' END", _ORDERS
+        f"CASE WHEN latest.placed_at IS NULL THEN NULL WHEN {_IS_REPEAT} THEN 'repeat' ELSE 'first' END"
     ),
-    By.cohort: _Group(_month("coalesce(orders.placed_at, latest.triggered_at)"), _ORDERS),
+    By.cohort: _Group(_month("coalesce(latest.placed_at, latest.triggered_at)")),
 }
 
 
@@ -93,25 +92,31 @@ def _query(group: _Group, slice_: Slice) -> str:
     is_same_bucket = (
         "true"
         if group.bucket is None
-        else f"{group.bucket('responses.later_at')} = {group.bucket('responses.answered_at')}"
+        else f"{group.bucket('answers.later_at')} = {group.bucket('answers.answered_at')}"
     )
     until = f"coalesce({slice_.day('latest.next_at')}, {UNTIL_FOREVER})" if slice_.by_day else UNTIL_FOREVER
     return f"""
-        WITH latest AS (
-            SELECT responses.id, responses.survey_id, responses.order_id, responses.customer_id,
-                responses.channel, responses.score, responses.answered_at, surveys.shop_id,
-                surveys.triggered_at, CASE WHEN {is_same_bucket} THEN responses.later_at END AS next_at
-            FROM ({_with_later(slice_)}) AS responses
-            JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
-        )
         SELECT latest.shop_id, {slice_.day("latest.answered_at")} AS day, {until} AS until,
             coalesce({group.key}, '') AS key,
             count(*) FILTER (WHERE latest.score >= 9) AS promoters,
             count(*) FILTER (WHERE latest.score BETWEEN 7 AND 8) AS passives,
             count(*) FILTER (WHERE latest.score <= 6) AS detractors
-        FROM latest {group.joins}
+        FROM (
+            SELECT *, CASE WHEN {is_same_bucket} THEN answers.later_at END AS next_at FROM answers
+        ) AS latest {group.joins}
         {"" if slice_.by_day else "WHERE latest.next_at IS NULL"}
         GROUP BY 1, 2, 3, 4
+    """
+
+
+def _ordered_responses(slice_: Slice) -> str:
+    """The responses of the slice with their order and the time of the person's next one."""
+    return f"""
+        SELECT responses.*, surveys.shop_id, surveys.triggered_at, orders.country, orders.items,
+            orders.ordered_before, orders.customer_id AS buyer_id, orders.placed_at
+        FROM ({_with_later(slice_)}) AS responses
+        JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
+        LEFT JOIN orders ON orders.brand_id = :brand AND orders.id = responses.order_id
     """
 
 
@@ -143,12 +148,32 @@ def _with_later(slice_: Slice) -> str:
     """
 
 
+_ORDERED = Part("answers", _ordered_responses)
+
+
 def _figure(name: str, group: _Group) -> Figure:
-    return Figure(name, BANDS, lambda slice_: _query(group, slice_))
+    return Figure(name, BANDS, lambda slice_: _query(group, slice_), (_ORDERED,))
 
 
 RESPONSES = _figure("responses", _Group("''"))
 """Each person's latest response, by band."""
 RESPONSES_BY = {by: _figure(f"responses by {by.value}", group) for by, group in _GROUPS.items()}
 """The same by group; `By.shop` has none, since every figure is kept by shop."""
-FIGURES = (RESPONSES, *RESPONSES_BY.values())
+
+
+def _reasons(slice_: Slice) -> str:
+    return f"""
+        SELECT surveys.shop_id, {slice_.day("responses.answered_at")} AS day, {UNTIL_FOREVER} AS until, tags.key,
+            count(*) AS responses
+        FROM responses
+        JOIN response_tags AS tags ON tags.brand_id = :brand AND tags.response_id = responses.id
+        JOIN surveys ON surveys.brand_id = :brand AND surveys.id = responses.survey_id
+        WHERE responses.brand_id = :brand AND responses.score <= 6 AND {COUNTS.format("responses")}
+            AND {slice_.within("responses.answered_at")}
+        GROUP BY 1, 2, 3, 4
+    """
+
+
+REASONS = Figure("reasons", ("responses",), _reasons)
+"""Detractors' responses by the key of a tag that they have, a person's earlier ones too."""
+FIGURES = (RESPONSES, *RESPONSES_BY.values(), REASONS)

@@ -1,20 +1,21 @@
 """Responses as they are listed, with what the team made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, Text, exists, func, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Select, Text, exists, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import constant, in_ids
 from app.brands.models import Shop
 from app.customers.contact import email_identity
 from app.customers.models import Customer
 from app.messaging.models import Message
 from app.surveys.models import IS_OPEN, Response, ResponseEvent, ResponseTag, Survey
+from app.surveys.rules import SurveyStatus
 from app.surveys.templates import REPLY
 from app.surveys.work_rules import WorkState, prefix_query
 
@@ -47,19 +48,29 @@ def in_state(state: WorkState) -> ColumnElement[bool]:
     return IS_OPEN if state is WorkState.open else Response.state == state
 
 
-async def with_words(session: AsyncSession, brand_id: int, text: str) -> ColumnElement[bool]:
+def of_shops(shops: Collection[UUID]) -> ColumnElement[bool]:
+    """The condition that a response is to a survey of one of these shops.
+
+    They stand in the statement itself: of a shop with few answers these are found by an index, of
+    one with many the list is read in its order.
+    """
+    wanted = [constant(shop_id, Survey.shop_id.type) for shop_id in sorted(shops)]
+    return (Survey.status == constant(SurveyStatus.answered, Survey.status.type)) & Survey.shop_id.in_(wanted)
+
+
+async def with_words(session: AsyncSession, brand_id: int, entered: str) -> ColumnElement[bool]:
     """The condition that the comment has words with each of these beginnings.
 
     An e-mail address finds the responses of whose it is. Few matches are found by their index here:
     the planner would rather read a list in its order, which for a rare word is all of it. Of a
     frequent word it soon finds a page of rows.
     """
-    email = email_identity(text) if "@" in text else None
+    email = email_identity(entered) if "@" in entered else None
     if email is not None:
         people = select(Customer.id).where(Customer.brand_id == brand_id, Customer.email == email)
         return in_ids(Response.customer_id, list(await session.scalars(people)))
     vector = func.to_tsvector(_SIMPLE, Response.comment)
-    words = vector.op("@@", return_type=Boolean())(func.to_tsquery(_SIMPLE, prefix_query(text)))
+    words = vector.op("@@", return_type=Boolean())(func.to_tsquery(_SIMPLE, prefix_query(entered)))
     found = await session.scalars(select(Response.id).where(Response.brand_id == brand_id, words).limit(_FEW))
     ids = found.all()
     return words if len(ids) == _FEW else in_ids(Response.id, list(ids))
@@ -85,6 +96,28 @@ async def tag_list(session: AsyncSession, brand_id: int) -> list[tuple[str, int]
         .limit(MOST_NAMES)
     )
     return [(name, number) for name, number in found]
+
+
+_USED_TAGS = text("""
+    WITH RECURSIVE keys AS (
+        (SELECT key FROM response_tags WHERE brand_id = :brand ORDER BY key LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT tags.key FROM response_tags AS tags
+            WHERE tags.brand_id = :brand AND tags.key > keys.key ORDER BY tags.key LIMIT 1
+        ) FROM keys WHERE keys.key IS NOT NULL
+    )
+    SELECT spelled.name FROM keys CROSS JOIN LATERAL (
+        SELECT tags.name FROM response_tags AS tags
+        WHERE tags.brand_id = :brand AND tags.key = keys.key ORDER BY tags.response_id LIMIT 1
+    ) AS spelled LIMIT :most
+""")
+
+
+async def used_tags(session: AsyncSession, brand_id: int) -> Sequence[str]:
+    """The tags that a brand uses, in their order; reads one row of each, however many there are."""
+    found = await session.scalars(_USED_TAGS, {"brand": brand_id, "most": MOST_NAMES})
+    return found.all()
 
 
 @dataclass(slots=True)

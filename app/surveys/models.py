@@ -56,6 +56,10 @@ class Survey(Base):
         ),
         Index("ix_surveys_customer", "brand_id", "customer_id", "queued_at"),
         Index("ix_surveys_status", "brand_id", "status", "id"),
+        # For the answers of one shop, of which there may be few.
+        Index(
+            "ix_surveys_answered", "brand_id", "shop_id", "id", postgresql_where=text("status = 'answered'")
+        ),
         Index("ix_surveys_trial", "brand_id", "id", postgresql_where=text("trial")),
         Index(
             "ix_surveys_occasion",
@@ -101,8 +105,9 @@ class Survey(Base):
     created_at: Mapped[Created]
 
 
-_IS_OPEN = "({0}state = 'open' OR {0}state IS NULL AND {0}score <= 6 AND NOT {0}trial)"
-"""`work_rules.work_state` but for suspects, in SQL without parameters, so that a query may use the
+_WAITS = """(({0}state = 'open' OR {0}state IS NULL AND {0}score <= 6 AND NOT {0}trial)
+    AND ({0}suspicion IS NULL OR {0}suspicion = 'real'))"""
+"""Whether `work_rules.work_state` is open, in SQL without parameters, so that a query may use the
 index below."""
 
 
@@ -131,7 +136,7 @@ class Response(Base):
         Index("ix_responses_channel", "brand_id", "channel", "id"),
         Index("ix_responses_replying", "brand_id", "id", postgresql_where=text("replying")),
         Index("ix_responses_testimonials", "brand_id", "id", postgresql_where=text(TESTIMONIAL.format(""))),
-        Index("ix_responses_open", "brand_id", "id", postgresql_where=text(_IS_OPEN.format(""))),
+        Index("ix_responses_waiting", "brand_id", "id", postgresql_where=text(_WAITS.format(""))),
         Index(
             "ix_responses_suspicion",
             "brand_id",
@@ -186,7 +191,6 @@ class Response(Base):
     created_at: Mapped[Created]
 
 
-_WAITS = f"({_IS_OPEN} AND ({{0}}suspicion IS NULL OR {{0}}suspicion = 'real'))"
 IS_OPEN: ColumnElement[bool] = literal_column(_WAITS.format("responses."), Boolean)
 """Whether a response waits for the team."""
 COUNTS = "(NOT {0}.trial AND {0}.suspicion IS DISTINCT FROM 'left_out')"

@@ -13,6 +13,7 @@ from app.base.audit import AuditAction, differing, record_action
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id, public_id_or_none
 from app.base.text import several_lines
+from app.base.touched import touch
 from app.customers.models import Customer
 from app.surveys.models import Response, ResponseEvent, ResponseTag
 from app.surveys.work_rules import (
@@ -172,6 +173,8 @@ async def _retag(
     ]
     if added:
         await session.execute(insert(ResponseTag), added)
+    if gone or added:
+        await touch(session, response.brand_id, "responses", [response.id])
 
 
 async def record_work(

@@ -104,10 +104,10 @@ async def test_responses_are_filtered_by_what_the_team_made_of_them(session, row
     assert (await api.get("/tags")).json() == {"data": [{"name": "Bag open", "responses": 1}]}
     waiting = (await api.get("/waiting")).json()["open_responses"]
     assert (waiting["count"], waiting["since"][:10]) == (1, "2026-03-02")
-    assert [(each.tag, each.responses) for each in await reasons(session, rows.brand.id, Period())] == [
+    assert [(each.tag, each.responses) for each in await reasons(session, rows.brand, Period())] == [
         ("Bag open", 1)
     ]
-    assert await reasons(session, rows.brand.id, Period(clock.now(), None)) == []
+    assert await reasons(session, rows.brand, Period(clock.now(), None)) == []
 
 
 async def test_the_later_of_two_is_told_and_nothing_is_lost(context, session, rows, api):

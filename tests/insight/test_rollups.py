@@ -33,7 +33,7 @@ from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
-from app.surveys.models import Response
+from app.surveys.models import Response, ResponseTag
 from app.surveys.templates import SURVEY
 from tests.support.factories.rows import START, Rows
 
@@ -157,6 +157,21 @@ class History:
     async def note(self, table: TouchedTable, *ids, moments=()) -> None:
         await self.session.flush()
         await touch(self.session, self.brand.id, table, ids, moments)
+
+    async def a_tag(self) -> None:
+        if self.responses:
+            response, name = self.random.choice(self.responses), self.random.choice(["Size", "Delivery"])
+            tagged = await self.session.get(
+                ResponseTag, (self.brand.id, response.id, name.lower()), populate_existing=True
+            )
+            if tagged is not None:
+                await self.session.delete(tagged)
+            else:
+                tag = ResponseTag(
+                    brand_id=self.brand.id, response_id=response.id, key=name.lower(), name=name
+                )
+                self.session.add(tag)
+            await self.note("responses", response.id)
 
     async def any_message(self) -> None:
         messages = (await self.session.scalars(select(Message).order_by(Message.id))).all()
@@ -282,6 +297,7 @@ class History:
                 self.any_response,
                 self.any_response,
                 self.a_change_of_mind,
+                self.a_tag,
                 self.any_message,
                 self.a_survey_that_nobody_answers,
                 self.a_referrer,

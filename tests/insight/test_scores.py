@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -8,7 +8,7 @@ from app.brands.add import add_shop
 from app.brands.programme import Channel
 from app.insight.funnel import funnel
 from app.insight.funnel_report import funnel_report
-from app.insight.periods import Period, before, id_binds, last_days, read_period
+from app.insight.periods import Period, before, id_binds, last_days, midnight, read_period
 from app.insight.scores import By, count_bands, count_groups, nps_report
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
@@ -86,10 +86,18 @@ def test_a_year_out_of_reach_is_refused(text):
 
 def test_the_widest_period_has_one_before_it_and_ids_to_search_by():
     widest = read_period("1970-01-01", "2200-12-31T23:59:59", "Pacific/Kiritimati")
-    earlier = before(widest)
+    earlier = before(widest, "Pacific/Kiritimati")
     assert earlier is not None
     assert earlier.end == widest.start
     assert id_binds(earlier)["last"] < id_binds(widest)["last"]
+
+
+def test_the_days_before_some_whole_days_are_whole_days_too_where_clocks_changed():
+    last = last_days(30, "Europe/Berlin", now=datetime(2026, 11, 12, 9, tzinfo=UTC))
+    earlier = before(last, "Europe/Berlin")
+    assert earlier == Period(midnight(date(2026, 9, 14), "Europe/Berlin"), last.start)
+    part = Period(last.start, datetime(2026, 11, 12, 9, tzinfo=UTC))
+    assert before(part, "Europe/Berlin") == Period(part.start - (part.end - part.start), part.start)
 
 
 def test_a_period_cannot_end_before_it_starts():

@@ -108,9 +108,13 @@ class Statement:
         return {node for each in query.get("target_list", []) for node in self._hands_out(each, scopes)}
 
     def _common_tables(self, query: Tree, around: Sequence[Scope]) -> None:
-        for each in query.get("with_clause", {}).get("ctes", []):
+        clause = query.get("with_clause", {})
+        for each in clause.get("ctes", []):
             table = each["common_table_expr"]
             ((_, inner),) = table["ctequery"].items()
+            if clause.get("recursive"):
+                # It reads itself, as a table that hands out no number.
+                self._handed_out[table["ctename"]] = set()
             self._handed_out[table["ctename"]] = self._query(inner, around)
 
     def _target(self, query: Tree, scope: Scope) -> None:

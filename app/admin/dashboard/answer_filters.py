@@ -18,8 +18,8 @@ from app.base.text import is_clean
 from app.brands.programme import Channel
 from app.insight.periods import Period
 from app.insight.words import CHANNELS, word
-from app.surveys.listed import in_state, with_tag, with_words
-from app.surveys.models import Response, Survey
+from app.surveys.listed import in_state, of_shops, with_tag, with_words
+from app.surveys.models import Response
 from app.surveys.rules import Band
 from app.surveys.suspicion_rules import Suspicion
 from app.surveys.testimonials import IS_TESTIMONIAL
@@ -75,7 +75,7 @@ async def read_filters(frame: Frame) -> Filters:
         Response.channel == _known(Channel, entered["channel"]) if entered["channel"] else true(),
         has_comment(True if entered["commented"] else None),
         answered_in(period),
-        Survey.shop_id == frame.shop.id if frame.shop else true(),
+        of_shops([frame.shop.id]) if frame.shop else true(),
     ]
     return Filters(state, entered, period_text, conditions)
 

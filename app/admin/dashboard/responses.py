@@ -28,7 +28,7 @@ from app.base.ids import parse_public_id
 from app.base.masking import mask_email
 from app.insight.waiting import MOST_OPEN
 from app.orders.models import Order
-from app.surveys.listed import tag_list
+from app.surveys.listed import used_tags
 from app.surveys.models import Response as Answer
 from app.surveys.schemas import ResponseDetail, ResponseRow
 from app.surveys.work_rules import WorkState
@@ -74,7 +74,7 @@ async def _list_values(
     frame: Frame, filters: Filters, rows: Sequence[ResponseRow], chosen: str, names: Names
 ) -> dict[str, object]:
     waiting = frame.counts.get(Badge.open_responses, 0)
-    tags = await tag_list(frame.session, frame.brand.id)
+    tags = await used_tags(frame.session, frame.brand.id)
     counts = {WorkState.open.value: min(waiting, MOST_OPEN) if not frame.shop else None}
     every = {
         **{each.value: name for each, name in view.STATES.items()},
@@ -103,10 +103,10 @@ async def _list_values(
         ),
         "kept": [("state", filters.state), *((("shop", frame.shop.slug),) if frame.shop else ())],
         "bands": view.choices(view.BANDS, translate(SOURCE, "All scores")),
-        "tag_choices": [("", translate(SOURCE, "Any reason")), *((name, name) for name, _ in tags)],
+        "tag_choices": [("", translate(SOURCE, "Any reason")), *((name, name) for name in tags)],
         "channels": view.channel_choices(),
         "people": list(names.staff.items()),
-        "known_tags": [name for name, _ in tags],
+        "known_tags": tags,
         "chips": chips(frame, filters, names.actor),
         "clear": frame.url(PATH, state=filters.state),
     }

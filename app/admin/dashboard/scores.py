@@ -81,7 +81,7 @@ async def show_scores(frame: ForViewer) -> Response:
 
 async def _figures(frame: Frame, brand: Brand, wanted: _Wanted) -> Figures:
     session, period, shop_id = frame.session, wanted.period, wanted.shop_id
-    earlier = before(period)
+    earlier = before(period, brand.time_zone)
     in_time = By.week if _is_short(period) else By.month
     return Figures(
         report=await nps_report(session, brand, period, wanted.by, shop_id),

@@ -1,12 +1,13 @@
 """How many of the providers' reports one web process stores a second.
 
-Three ways in of one real uvicorn process on loopback, over an embedded PostgreSQL in a directory of
-its own, called in turn by an aiohttp client in another process. Every report is about an attempt of
-its own and raises its message to `delivered`:
+Ways in of the product's own web process on loopback, over an embedded PostgreSQL in a directory of
+its own, called in turn by a client in another process, which posts prepared requests. Every report
+is about an attempt of its own and raises its message to `delivered`:
 
     twilio     the product's endpoint: signed status callbacks, one text each, committed in groups
     alone      the same, with a transaction of its own for each callback
     sendgrid   the product's endpoint: signed posts of 500 events each
+    empty      an endpoint that returns 204 at once, without a database: what the server takes
 
 Run: uv run python benchmarks/receipts.py [--reports 6000] [--rounds 3] [--connections 64]
 """
@@ -22,17 +23,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-import aiohttp
 import orjson
 import uvicorn
+import uvloop
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import FastAPI, Request
+from fastapi import Path as PathParameter
+from fastapi import Request
 from pages import free_ports
 from processor import database_seconds, process_seconds
+from raw_client import post_all, request_bytes
 from sqlalchemy import text
 from starlette.responses import Response
 from twilio.request_validator import RequestValidator
@@ -43,20 +47,21 @@ from app.base.config import load_settings
 from app.base.context import AppContext
 from app.base.db import make_engine, make_sessions
 from app.base.embedded import start_embedded, stop_embedded
+from app.base.http_protocol import BoundedProtocol
 from app.base.ids import new_id
 from app.base.log import configure_logs
 from app.base.memory import tune_garbage_collector
 from app.base.schema import migrate
 from app.base.tokens import Tokens
-from app.base.web.middleware import RequestMiddleware
-from app.base.web.problems import install_problems
+from app.base.web.page_route import make_page_router
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Shop
+from app.main import create_app
 from app.messaging.provider_events import ParsedProviderEvent, record_provider_events
-from app.messaging.provider_routes import router
 from app.messaging.providers.sendgrid.client import ATTEMPT_ARGUMENT
 from app.messaging.providers.sendgrid.events import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from app.messaging.providers.twilio import events, routes
+from app.wiring import Parts
 
 KEY = "a key for benchmarks alone, of no worth to anyone"
 AUTH_TOKEN = "a token for benchmarks alone"
@@ -64,7 +69,12 @@ TARGET_RATE = 2_000
 """Callbacks a second, with the client and the database on the same two cores."""
 TARGET_OF_ALONE = 3.0
 A_POST = 500
-PATHS = {"twilio": "/hooks/twilio/status/", "alone": "/bench/status/", "sendgrid": "/hooks/sendgrid/events"}
+PATHS = {
+    "twilio": "/hooks/twilio/status/",
+    "alone": "/bench/status/",
+    "sendgrid": "/hooks/sendgrid/events",
+    "empty": "/bench/empty/",
+}
 
 
 def open_context(url: str, base: str, public_key: str) -> AppContext:
@@ -81,18 +91,15 @@ def open_context(url: str, base: str, public_key: str) -> AppContext:
 
 
 def serve(url: str, port: int, public_key: str) -> None:
-    """The server process: the product's router, and the endpoint it is measured against."""
+    """The server process: the product's application, and the endpoints it is measured against."""
     context = open_context(url, f"http://127.0.0.1:{port}", public_key)
     configure_logs(context.settings.log_format, level=40)
     tune_garbage_collector()  # as the web does at its start
-    app = FastAPI()
-    app.state.context = context
-    app.add_middleware(RequestMiddleware)
-    install_problems(app)
-    app.router.routes.extend(router.routes)  # as the web does
+    app = create_app(Parts(context, {}))
+    beside = make_page_router("bench")
 
-    @app.post("/bench/status/{attempt}")
-    async def alone(attempt: str, request: Request) -> Response:
+    @beside.post("/bench/status/{attempt}")
+    async def alone(attempt: Annotated[str, PathParameter()], request: Request) -> Response:
         form, _ = await routes._signed_form(context, request)  # noqa: SLF001  # the product's own check
         event = events.read_status(context.tokens, attempt, form, now=clock.now())
         assert isinstance(event, ParsedProviderEvent)
@@ -100,12 +107,17 @@ def serve(url: str, port: int, public_key: str) -> None:
             await record_provider_events(session, context.tokens, [event], now=clock.now())
         return Response(status_code=204)
 
+    @beside.post("/bench/empty/{attempt}")
+    async def empty(attempt: Annotated[str, PathParameter()]) -> Response:  # noqa: ARG001  # in the path
+        return Response(status_code=204)
+
+    app.router.routes.extend(beside.routes)
     uvicorn.run(
         app,
         host="127.0.0.1",
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         log_level="error",
         access_log=False,
         timeout_keep_alive=120,  # else connections end while the next round is filled
@@ -150,16 +162,7 @@ async def fill(context: AppContext, shop: Shop, name: str, count: int) -> list[U
     return ids
 
 
-@dataclass(frozen=True)
-class Post:
-    """One request: the path after the server's address, its headers and its body."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-def callbacks(context: AppContext, path: str, shop: Shop, attempts: Sequence[UUID]) -> list[Post]:
+def callbacks(context: AppContext, path: str, shop: Shop, attempts: Sequence[UUID]) -> list[bytes]:
     """Signed status callbacks, one of each attempt."""
     validator, posts = RequestValidator(AUTH_TOKEN), []
     for attempt in attempts:
@@ -177,13 +180,13 @@ def callbacks(context: AppContext, path: str, shop: Shop, attempts: Sequence[UUI
             events.SIGNATURE_HEADER: signature,
             "content-type": "application/x-www-form-urlencoded",
         }
-        posts.append(Post(target, headers, urlencode(form).encode()))
+        posts.append(request_bytes(target, headers, urlencode(form).encode()))
     return posts
 
 
 def event_posts(
     context: AppContext, shop: Shop, attempts: Sequence[UUID], key: ec.EllipticCurvePrivateKey
-) -> list[Post]:
+) -> list[bytes]:
     """Signed posts of 500 events of SendGrid, one event of each attempt."""
     posts = []
     for start in range(0, len(attempts), A_POST):
@@ -205,32 +208,18 @@ def event_posts(
             TIMESTAMP_HEADER: stamp,
             "content-type": "application/json",
         }
-        posts.append(Post(PATHS["sendgrid"], headers, body))
+        posts.append(request_bytes(PATHS["sendgrid"], headers, body))
     return posts
-
-
-async def send(client: aiohttp.ClientSession, base: str, posts: list[Post], connections: int) -> float:
-    """Post all of them, so many at a time; returns the seconds."""
-    left = iter(posts)
-
-    async def one_connection() -> None:
-        for post in left:
-            async with client.post(base + post.path, data=post.body, headers=post.headers) as response:
-                if response.status not in (200, 204):
-                    raise RuntimeError(f"{post.path} returned {response.status}: {await response.text()}")
-
-    began = time.perf_counter()
-    await asyncio.gather(*(one_connection() for _ in range(connections)))
-    return time.perf_counter() - began
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One round: reports a second, and processor µs a report of server and database."""
+    """One round: reports a second, and processor µs a report of server, database and client."""
 
     rate: float
     server: float
     database: float
+    client: float
 
 
 async def measure(
@@ -246,34 +235,35 @@ async def measure(
             session, context.tokens, brand, "bench", name="Bench", actor=cli_actor(brand.id)
         )
     found: dict[str, list[Measured]] = {name: [] for name in PATHS}
-    base = context.settings.public_url
-    connector = aiohttp.TCPConnector(limit=options.connections)
-    async with aiohttp.ClientSession(connector=connector) as client:
-        await reachable(client, base)
-        for warm in (True, *(False for _ in range(options.rounds))):
-            for name, path in PATHS.items():
-                count = A_POST if warm else options.reports // (10 if name == "alone" else 1)
-                attempts = await fill(context, shop, name, count)
-                if name == "sendgrid":
-                    posts = event_posts(context, shop, attempts, key)
-                else:
-                    posts = callbacks(context, path, shop, attempts)
-                before = process_seconds(server), database_seconds(home)
-                seconds = await send(client, base, posts, options.connections)
-                used = process_seconds(server) - before[0], database_seconds(home) - before[1]
+    port = int(context.settings.public_url.rpartition(":")[2])
+    await reachable(port)
+    for warm in (True, *(False for _ in range(options.rounds))):
+        for name, path in PATHS.items():
+            count = A_POST if warm else options.reports // (10 if name == "alone" else 1)
+            attempts = await fill(context, shop, name, count)
+            if name == "sendgrid":
+                posts = event_posts(context, shop, attempts, key)
+            else:
+                posts = callbacks(context, path, shop, attempts)
+            before = process_seconds(server), database_seconds(home)
+            seconds, ours = await post_all(port, posts, options.connections)
+            used = process_seconds(server) - before[0], database_seconds(home) - before[1], ours
+            if name != "empty":
                 await check_delivered(context, attempts)
-                if not warm:
-                    found[name].append(Measured(count / seconds, *(each / count * 1e6 for each in used)))
+            if not warm:
+                found[name].append(Measured(count / seconds, *(each / count * 1e6 for each in used)))
     return report(found)
 
 
-async def reachable(client: aiohttp.ClientSession, base: str) -> None:
+async def reachable(port: int) -> None:
     for _ in range(600):
         try:
-            async with client.get(base):
-                return
-        except aiohttp.ClientConnectorError:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
             await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
     raise RuntimeError("the server did not start")
 
 
@@ -296,13 +286,13 @@ async def check_delivered(context: AppContext, attempts: Sequence[UUID]) -> None
 def report(found: dict[str, list[Measured]]) -> bool:
     rates = {name: statistics.median(one.rate for one in rounds) for name, rounds in found.items()}
     for name, rounds in found.items():
-        server, database = (
+        server, database, client = (
             statistics.median(costs)
-            for costs in zip(*((one.server, one.database) for one in rounds), strict=True)
+            for costs in zip(*((one.server, one.database, one.client) for one in rounds), strict=True)
         )
         print(
             f"{name:>9}: {rates[name]:>8,.0f} reports/s   ({', '.join(f'{one.rate:,.0f}' for one in rounds)})   "
-            f"processor µs a report: server {server:,.0f}, database {database:,.0f}"
+            f"processor µs a report: server {server:,.0f}, database {database:,.0f}, client {client:,.0f}"
         )
     of_alone = rates["twilio"] / rates["alone"]
     print(f"callbacks in groups / one commit each = {of_alone:.1f} (target {TARGET_OF_ALONE})")
@@ -335,7 +325,7 @@ def main() -> None:
         server.start()
         try:
             context = open_context(url, f"http://127.0.0.1:{port}", public_key)
-            met = asyncio.run(measure(context, home, server.pid or 0, key, options))
+            met = uvloop.run(measure(context, home, server.pid or 0, key, options))
         finally:
             server.terminate()
             server.join()

@@ -34,6 +34,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.base import clock
 from app.base.ids import new_id
+from app.base.transactions import SessionMaker
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -233,7 +234,7 @@ def _replace_dead_connections(engine: AsyncEngine) -> None:
 
 def make_sessions(engine: AsyncEngine) -> Sessions:
     """A session factory; objects stay readable after the commit."""
-    return async_sessionmaker(engine, expire_on_commit=False)
+    return SessionMaker(engine, expire_on_commit=False)
 
 
 def make_reading_sessions(engine: AsyncEngine) -> Sessions:

@@ -159,7 +159,9 @@ def read_form(body: bytes) -> events.Form:
     for field in fields:
         if field:
             name, _, value = field.partition("=")
-            form.setdefault(_unquoted(name), []).append(_unquoted(value))
+            if "%" in field or "+" in field:
+                name, value = _unquoted(name), _unquoted(value)
+            form.setdefault(name, []).append(value)
     return form
 
 

@@ -108,10 +108,13 @@ async def gather_orders(
     brand: Brand,
     order_ids: Collection[UUID],
     shops: Mapping[UUID, Shop] | None = None,
+    *,
+    sampled: bool = True,
 ) -> dict[UUID, Gathered]:
     """Inputs for these orders' surveys as the facts are now, by order id, without unknown ids.
 
-    `shops` are all of the brand; without them they are read here.
+    `shops` are all of the brand; without them they are read here. Where none is `sampled`, no place
+    in the sample is computed.
     """
     orders = await _ORDERS.all(session, of_brand=brand.id, ids=list(order_ids))
     shops = await load_shops(session, brand.id) if shops is None else shops
@@ -123,7 +126,13 @@ async def gather_orders(
             order,
             shops[order.shop_id],
             order.customer_id,
-            _order_input(tokens, brand, order, shops[order.shop_id], contacts.get(order.customer_id)),
+            _order_input(
+                brand,
+                order,
+                shops[order.shop_id],
+                contacts.get(order.customer_id),
+                share=tokens.share("sample", order.id) if sampled else 0.0,
+            ),
         )
         async for order in in_pieces(orders)
     }
@@ -162,7 +171,8 @@ async def gather_surveys(
     """Inputs for these surveys as the facts are now, by survey id; a few queries per batch."""
     brand, shops = setup.brand, setup.shops
     order_ids = [survey.order_id for survey in surveys if survey.order_id is not None]
-    orders = await gather_orders(session, tokens, brand, order_ids, shops)
+    sampled = setup.in_force.programme.survey.sample_percent < 100
+    orders = await gather_orders(session, tokens, brand, order_ids, shops, sampled=sampled)
     others = [occasion_of(survey) for survey in surveys if survey.order_id is None]
     occasions = await gather_occasions(session, tokens, brand, others, shops) if others else {}
     return {
@@ -187,7 +197,7 @@ async def _contacts(
 
 
 def _order_input(
-    tokens: Tokens, brand: Brand, order: SurveyedOrder, shop: Shop, contact: ContactOptions | None
+    brand: Brand, order: SurveyedOrder, shop: Shop, contact: ContactOptions | None, *, share: float
 ) -> SurveyInput:
     country = (contact.country if contact else None) or order.country
     return SurveyInput(
@@ -205,7 +215,7 @@ def _order_input(
         history=order.history,
         trial=order.trial,
         relayed=order.relayed,
-        share=tokens.share("sample", order.id),
+        share=share,
         contact=contact,
         zone=zone_or(contact.time_zone if contact else None, shop.time_zone),
         country_quiet_hours=country_quiet_hours(brand.countries, country),

@@ -44,7 +44,7 @@ class SurveyInput:
     relayed: bool = False
     """The buyer's address is a marketplace's relay or a no-reply address."""
     share: float = 0.0
-    """The cause's place in [0, 1) for the sample."""
+    """The cause's place in [0, 1) for the sample; any where everybody is asked."""
     contact: ContactOptions | None = None
     """None without a customer."""
     zone: ZoneInfo = _UTC

@@ -45,6 +45,7 @@ from app.wiring import Parts, open_parts
 from app.worker import sweeps_of
 
 TARGET_MS = 500
+START_SECONDS = 300
 PAUSE_SECONDS = 0.15
 """Between two responses, so that the queue is idle when one comes."""
 WARM = 5
@@ -114,16 +115,22 @@ async def send_surveys(
 
 
 async def until_ready(base: str) -> None:
-    async with aiohttp.ClientSession() as session:
-        for _ in range(300):
+    """Wait for the web; a machine that is busy takes a minute and more to start it."""
+    began, said, last = time.monotonic(), 0.0, "nothing listens"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        while (waited := time.monotonic() - began) < START_SECONDS:
             try:
                 async with session.get(f"{base}/readyz") as response:
                     if response.status == 200:
                         return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-    raise SystemExit("the web did not start")
+                    last = f"{response.status}: {(await response.text())[:200]}"
+            except (aiohttp.ClientError, TimeoutError) as error:
+                last = type(error).__name__
+            if waited - said >= 10:
+                said = waited
+                print(f"waiting for the web since {waited:.0f} s ({last})", flush=True)
+            await asyncio.sleep(0.2)
+    raise SystemExit(f"the web did not start within {START_SECONDS} s ({last})")
 
 
 async def respond_all(

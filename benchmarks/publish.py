@@ -99,11 +99,15 @@ async def live_codes(context: AppContext) -> int:
 
 
 async def until_live(context: AppContext, count: int, *, seconds: float) -> float:
-    """Seconds until that many codes are live."""
-    began = time.monotonic()
-    while await live_codes(context) < count:
-        if time.monotonic() - began > seconds:
-            raise SystemExit(f"{await live_codes(context)} of {count} codes are live after {seconds:.0f} s")
+    """Seconds until that many codes are live; says each minute how many there are."""
+    began = said = time.monotonic()
+    while (live := await live_codes(context)) < count:
+        now = time.monotonic()
+        if now - began > seconds:
+            raise SystemExit(f"{live} of {count} codes are live after {seconds:.0f} s")
+        if now - said >= 60:
+            said = now
+            print(f"{live} of {count} codes are live after {now - began:.0f} s", flush=True)
         await asyncio.sleep(0.5)
     return time.monotonic() - began
 
@@ -112,7 +116,7 @@ async def waits_of(parts: Parts, base: str, brand_id: int, surveys: Sequence[UUI
     """Milliseconds from each answer to its mail, the first few left out, the shortest first."""
     await respond_all(parts, base, brand_id, surveys[:WARM], pause=PAUSE_SECONDS)
     began, _ = await respond_all(parts, base, brand_id, surveys[WARM:], pause=PAUSE_SECONDS)
-    for _ in range(40):
+    for _ in range(120):
         waits = await read_waits(parts.context, brand_id, began)
         if len(waits) == len(began):
             return waits
@@ -128,7 +132,8 @@ def report(what: str, waits: Sequence[float], half_ms: float | None, nearly_all_
     )
     print(
         f"{what}: p50 {half:.0f} ms, p99 {nearly_all:.0f} ms, most {waits[-1]:.0f} ms; target {targets}:"
-        f" {'met' if is_met else 'missed'}"
+        f" {'met' if is_met else 'missed'}",
+        flush=True,
     )
     return is_met
 
@@ -141,7 +146,7 @@ async def measure(parts: Parts, base: str, answers: int, bulk: int) -> bool:
         fake.intercept = slow
         await connect(parts, brand_id, fake, remote)
         with started(["tenfold", "worker"]):
-            await until_live(context, REFILLED_BELOW, seconds=90)
+            await until_live(context, REFILLED_BELOW, seconds=300)
             waits = await waits_of(parts, base, brand_id, surveys[:each])
             is_met = report("code that lies ready", waits, None, POOL_MS)
             await name_codes(context, brand_id)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -26,7 +26,7 @@ from app.base.ids import new_id
 from app.base.retry import LOCK_NOT_AVAILABLE, retry_conflicts, sqlstate_of
 from app.brands.models import Shop
 from app.brands.rules import zone_or
-from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
+from app.ingest.backfill import BackfillItem, ReadEvent, Statistics, give_way, read_events, record_backfill
 from app.ingest.backfill_models import OrderImport
 from app.ingest.import_parts import drop_parts, drop_refusals, keep_refusals
 from app.ingest.order_file import FileRecord, OrderFile, OrderFileReader
@@ -65,6 +65,13 @@ class Refusals(Protocol):
         """Write one record that was refused; called once its batch is committed."""
 
 
+class _Read(NamedTuple):
+    """A record, and its events as they are applied."""
+
+    record: FileRecord
+    events: Sequence[ReadEvent]
+
+
 class _Locked(Exception):
     """Another transaction has locked rows that the batch needs."""
 
@@ -88,7 +95,7 @@ class _Run:
     new: int = 0
     """Orders of the last batch that were not known."""
 
-    async def batch(self, records: Sequence[FileRecord]) -> None:
+    async def batch(self, read: Sequence[_Read]) -> None:
         """Record a batch, and report what was refused of it.
 
         Waits for rows that others have locked, without a lock of its own. Raises `AppError`
@@ -96,7 +103,7 @@ class _Run:
         """
         for _ in range(LOCKED_TRIES):
             try:
-                failed = await retry_conflicts(lambda: self._transaction(records), name="import")
+                failed = await retry_conflicts(lambda: self._transaction(read), name="import")
                 break
             except (DBAPIError, _Locked) as error:
                 if isinstance(error, DBAPIError) and sqlstate_of(error) != LOCK_NOT_AVAILABLE:
@@ -104,13 +111,15 @@ class _Run:
                 await asyncio.sleep(LOCKED_SECONDS)
         else:
             raise _busy("Orders of the file are locked by another process.")
-        self.done += len(records)
-        for each in sorted([*(it for it in records if it.refused), *failed], key=lambda it: it.line):
+        self.done += len(read)
+        refused = (it.record for it in read if it.record.refused)
+        for each in sorted([*refused, *failed], key=lambda it: it.line):
             self.refusals.add(each)
 
-    async def _transaction(self, records: Sequence[FileRecord]) -> list[FileRecord]:
+    async def _transaction(self, read: Sequence[_Read]) -> list[FileRecord]:
         """All of the batch or nothing; returns what could not be processed of it."""
-        items = {new_id(): record for record in records if record.events}
+        items = {new_id(): each for each in read if each.events}
+        records = [each.record for each in read]
         async with self.context.sessions.begin() as session:
             done, known_refusals = await _lock(session, self.shop.brand_id, self.import_id)
             if done != self.done:
@@ -120,14 +129,14 @@ class _Run:
                 self.context.tokens,
                 self.shop.brand_id,
                 self.shop.id,
-                [BackfillItem(item_id, record.events) for item_id, record in items.items()],
+                [BackfillItem(item_id, each.events) for item_id, each in items.items()],
                 history=self.history,
                 now=self.now,
             )
             if len(result.done) + len(result.failed) < len(items):
                 raise _Locked
             self.new = result.new
-            failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
+            failed = [FileRecord(items[each].record.line, refused=why) for each, why in result.failed.items()]
             refused = [*(each for each in records if each.refused), *failed]
             if self.keeps:
                 await keep_refusals(session, self.shop.brand_id, self.import_id, refused, known_refusals)
@@ -197,8 +206,9 @@ async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
     reader = OrderFileReader(file, _file_shop(shop, now))
     records = reader.records(skip=skip)
 
-    def read_batch() -> list[FileRecord]:
-        return list(islice(records, BATCH))
+    def read_batch() -> list[_Read]:
+        batch = islice(records, BATCH)
+        return [_Read(each, read_events(context.tokens, shop, each.events, now=now)) for each in batch]
 
     statistics = Statistics()
     # The next batch is read while the database works on this one.

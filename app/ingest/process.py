@@ -134,7 +134,9 @@ async def _identify(batch: Batch, events: Sequence[ParsedEvent]) -> dict[ParsedE
     customers: dict[ParsedEvent, UUID | None] = {}
     for shop_id, people in people_by_shop(events).items():
         persons = [person for _, person in people]
-        ids = await identify(batch.session, batch.brand, batch.shops[shop_id], persons, now=batch.now)
+        read = [event.read.person if event.read else None for event, _ in people]
+        shop = batch.shops[shop_id]
+        ids = await identify(batch.session, batch.brand, shop, persons, now=batch.now, read=read)
         customers |= dict(zip((event for event, _ in people), ids, strict=True))
     return customers
 
@@ -156,6 +158,7 @@ async def _record_orders(
             incoming,
             history=batch.history,
             known=batch.known_orders,
+            read=[event.read.version if event.read else None for event, _ in orders],
         )
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from app.base.frozen import quick
 from app.base.replace import replaced
+from app.customers.match import ComparablePerson
 from app.customers.person import Person, stated_at
+from app.orders.version_rules import OrderVersion
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
 NOTHING_USED = "It holds nothing that Tenfold uses."
@@ -41,6 +43,15 @@ class ProcessingResult:
 
 
 @quick
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """What was made of a paid order before its batch began, while the database worked."""
+
+    person: ComparablePerson
+    version: OrderVersion
+
+
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedEvent:
     """One event of a delivery. `sequence` is the delivery's place in the order of arrival."""
@@ -49,6 +60,7 @@ class ParsedEvent:
     sequence: int
     shop_id: UUID
     event: PlatformEvent
+    read: ReadOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)

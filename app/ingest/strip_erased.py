@@ -67,7 +67,7 @@ async def without_erased(
                 deliveries.add(each.delivery_id)
             if person is not None:
                 event = _without_person(event)
-        stripped = each if event is each.event else replace(each, event=event)
+        stripped = each if event is each.event else replace(each, event=event, read=None)
         kept.append(stripped)
         if person is not None and person.customer_id is not None:
             owners[stripped] = person.customer_id

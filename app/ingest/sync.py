@@ -20,7 +20,7 @@ from app.base.ids import new_id
 from app.base.retry import retry_conflicts
 from app.brands.find import load_shops
 from app.brands.models import Shop
-from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
+from app.ingest.backfill import BackfillItem, ReadEvent, Statistics, give_way, read_events, record_backfill
 from app.ingest.failures import failed
 from app.ingest.store import NewDelivery, store_failed
 from app.ingest.sync_rows import (
@@ -36,7 +36,6 @@ from app.ingest.sync_rows import (
 )
 from app.platforms.calls import open_platform_session
 from app.platforms.connections import load_connections
-from app.platforms.events import PlatformEvent
 from app.platforms.protocol import Connection, NeedsFetch, OrderPage, PlatformAdapter, RawDelivery
 from app.platforms.registry import adapter_of
 from app.platforms.shop_settings import settings_of
@@ -66,7 +65,7 @@ class _Fetched:
     """Orders that wait for their transaction; `cursor` is where the next page begins."""
 
     bodies: list[bytes] = field(default_factory=list)
-    events: list[Sequence[PlatformEvent]] = field(default_factory=list)
+    events: list[Sequence[ReadEvent]] = field(default_factory=list)
     failures: list[tuple[bytes, str]] = field(default_factory=list)
     topic: str = ""
     cursor: str | None = None
@@ -161,7 +160,8 @@ class Synchronisation:
                 fetched.failures.append((body, failed(new_id(), error).reason or ""))
                 fetched.events.append(())
                 continue
-            fetched.events.append(() if isinstance(parsed, NeedsFetch) else parsed)
+            events = () if isinstance(parsed, NeedsFetch) else parsed
+            fetched.events.append(read_events(self._context.tokens, self._shop, events, now=now))
 
     async def _content(self, http: aiohttp.ClientSession, needed: NeedsFetch) -> bytes:
         """What an order needs besides its body; empty where that cannot be had and need not be."""

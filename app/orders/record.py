@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import arrays_of, as_row, bound_recordset
 from app.base.ids import new_id
 from app.base.prepared import Prepared
+from app.base.replace import replaced
 from app.base.text import one_line_or_none
 from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand, Shop
@@ -65,20 +67,24 @@ async def record_orders(
     *,
     history: bool = False,
     known: Collection[str] = frozenset(),
+    read: Sequence[OrderVersion | None] = (),
 ) -> RecordedOrders:
     """Record these orders of a shop with their customers.
 
     Of a known order, and of several alike in one batch, the newest version counts, field by field
     (`version_rules`). Facts that were reported before are included. `history` marks new orders as
     from before the start; such never cause a message. `known` are external ids of orders that the
-    caller has found in this transaction, which need not be tried as new ones: orders stay.
+    caller has found in this transaction, which need not be tried as new ones: orders stay. `read`
+    has what `read_version` made of each, if the caller has done that.
     """
     if not incoming:
         return RecordedOrders([], [], [])
     versions: dict[str, OrderVersion] = {}
-    for paid, customer_id in incoming:
+    for (paid, customer_id), made in zip_longest(incoming, read):
         external_id = external_order_id(paid.order_id)
-        version = _version(tokens, brand.id, shop.id, paid, customer_id)
+        version = made or read_version(tokens, brand.id, shop.id, paid)
+        if customer_id is not None:
+            version = replaced(version, values={**version.values, "customer_id": customer_id})
         former = versions.get(external_id)
         versions[external_id] = merged([former, version]) if former else version
     trials = {external_order_id(paid.order_id) for paid, _ in incoming if paid.trial}
@@ -125,15 +131,13 @@ def _new_row(
 _NOTHING_REPORTED = as_row(OrderState())
 
 
-def _version(
-    tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid, customer_id: UUID | None
-) -> OrderVersion:
+def read_version(tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid) -> OrderVersion:
+    """What the order states, but for its customer. Pure."""
     address = comparable_address(paid.shipping_address)
     payment = one_line_or_none(paid.payment_fingerprint)
     number = one_line_or_none(paid.number)
     values: dict[str, Any] = {
         "number": None if number == paid.order_id else number,
-        "customer_id": customer_id,
         "buyer_key": buyer_key(tokens, shop_id, paid.person.external_id),
         "currency": paid.currency,
         "subtotal": paid.subtotal,

@@ -39,7 +39,7 @@ class Customer(Base):
             "ix_customers_words",
             text(PERSON_WORDS),
             postgresql_using="gin",
-            postgresql_with={"gin_pending_list_limit": 256},
+            postgresql_with={"gin_pending_list_limit": 1024},
         ),
     )
 

@@ -132,15 +132,19 @@ async def _by_number(
 async def _by_name(
     session: AsyncSession, brand_id: int, text: str, visible: ColumnElement[bool] | None
 ) -> AsyncIterator[tuple[UUID, FoundBy]]:
-    """At most `MOST` people with these words and as many with these beginnings."""
+    """At most `MOST` people with these words, and where they are fewer as many with beginnings."""
     for whole in (True, False):
         words = words_query(brand_id, text, whole=whole)
         if words is None:
             return
         people = _named(brand_id, words)
-        for row in await session.execute(_some(people if visible is None else people.where(visible), MOST)):
+        query = _some(people if visible is None else people.where(visible), MOST)
+        rows = (await session.execute(query)).all()
+        for row in rows:
             begins_address = row.email is not None and row.email.startswith(text.lower())
             yield row.id, FoundBy.email if begins_address else FoundBy.name
+        if len(rows) == MOST:
+            return
 
 
 def _named(brand_id: int, words: str) -> Select[UUID, str | None]:

@@ -72,15 +72,17 @@ async def list_page(
 
     With `by` those with the most of this column are first, which is null in none of them. One
     query, and an entry of the audit log where staff see people's data. Raises AppError
-    (`bad_cursor`) for a cursor that is not of this brand, or whose row is not in the list any more.
+    (`bad_cursor`) for a cursor that is not of this brand, or whose row is gone.
     """
     after = wanted.after(caller.brand_id)
-    query = resource.visible(caller).where(*conditions)
+    every = resource.visible(caller)
+    query = every.where(*conditions)
     order = (resource.key.desc(),) if by is None else (by.desc(), resource.key.desc())
     if after is not None and by is None:
         query = query.where(resource.key < after)
     elif after is not None and by is not None:
-        reached = await session.scalar(query.where(resource.key == after).with_only_columns(by))
+        # It may have left the list since: who works one off goes on behind it.
+        reached = await session.scalar(every.where(resource.key == after).with_only_columns(by))
         if reached is None:
             raise AppError("bad_cursor", _BAD_CURSOR)
         query = query.where(tuple_(by, resource.key) < tuple_(literal(reached), literal(after)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.admin.models import Staff
 from app.admin.rows import RESPONSES, TESTIMONIALS
@@ -45,6 +46,15 @@ def answered_in(period: Period) -> ColumnElement[bool]:
     """The condition that a response was given in the period."""
     since = true() if period.start is None else Response.answered_at >= period.start
     return since & (true() if period.end is None else Response.answered_at < period.end)
+
+
+def order_in(period: Period) -> InstrumentedAttribute[Any] | None:
+    """What a list of responses begins with the most of; None for the newest first.
+
+    Those of a period are in the order in which they were answered: so they are found by its index,
+    and what came after the period is not read.
+    """
+    return None if period == Period() else Response.answered_at
 
 
 def has_comment(wanted: bool | None) -> ColumnElement[bool]:

@@ -110,6 +110,8 @@ async def visits(person: Person) -> list[TimelineEntry]:
 async def redemptions(person: Person) -> list[TimelineEntry]:
     """Friends' orders with their code, and their own orders with a friend's."""
     customer_id = person.customer.id
+    # A column of one table each: so either is found by its index.
+    own = select(Referrer.id).where(*rows_of(person, Referrer))
     found = await person.session.execute(
         select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
@@ -117,7 +119,7 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
         .join(Referrer, _owns(Redemption))
         .where(
             Redemption.brand_id == person.brand_id,
-            or_(Referrer.customer_id == customer_id, Redemption.friend_id == customer_id),
+            or_(Redemption.referrer_id == own.scalar_subquery(), Redemption.friend_id == customer_id),
             person.sees(Order.shop_id),
         )
     )

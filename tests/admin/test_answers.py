@@ -92,6 +92,12 @@ async def test_responses_are_filtered_by_what_the_team_made_of_them(session, row
     assert await found(state="answered", tag="BAG open") == [shown(low)]
     assert await found(state="closed") == []
     assert await found(q="op") == [shown(high), shown(low)]
+    # A page of a period goes on behind an answer that is in the list no more.
+    period = {"from": "2026-03-01", "to": "2026-04-01"}
+    assert await found(**period) == await found()
+    cursor = (await api.get("/responses", params={**period, "limit": "1"})).json()["next_cursor"]
+    assert await found(**period, state="answered", cursor=cursor) == [shown(low)]
+    assert await found(**{"from": "2026-04-01"}) == []
     assert await found(q="bag arr", band="detractor") == [shown(low)]
     assert await found(q="it's") == [shown(high)]
     assert await found(q="' | z:*") == []

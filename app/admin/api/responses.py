@@ -19,6 +19,7 @@ from app.admin.response_work import (
     has_comment,
     in_band,
     note_answer,
+    order_in,
     preview_reply_to_answer,
     reply_to_answer,
     show_answer,
@@ -161,13 +162,14 @@ async def list_responses(
     if wanted.q and not caller.sees_people:
         raise AppError("missing_scope", "Finding words in comments needs the scope 'pii'.", status=403)
     brand = await load_brand(session, caller.brand_id)
+    period = read_period(wanted.start, wanted.end, brand.time_zone)
     return await list_page(
         session,
         page,
         caller,
         RESPONSES,
         in_band(wanted.band),
-        answered_in(read_period(wanted.start, wanted.end, brand.time_zone)),
+        answered_in(period),
         await with_words(session, brand.id, wanted.q) if wanted.q else true(),
         matches_id(Response.customer_id, "cus", wanted.customer),
         in_state(wanted.state) if wanted.state else true(),
@@ -177,6 +179,7 @@ async def list_responses(
         matches(Response.channel, wanted.channel),
         has_comment(wanted.commented),
         matches(Response.suspicion, wanted.suspicion),
+        by=order_in(period),
     )
 
 

@@ -43,6 +43,7 @@ class Filters:
 
     state: str
     entered: dict[str, str]
+    period: Period
     period_text: str
     conditions: list[ColumnElement[bool]]
 
@@ -77,7 +78,7 @@ async def read_filters(frame: Frame) -> Filters:
         answered_in(period),
         of_shops([frame.shop.id]) if frame.shop else true(),
     ]
-    return Filters(state, entered, period_text, conditions)
+    return Filters(state, entered, period, period_text, conditions)
 
 
 def _in(state: str) -> ColumnElement[bool]:

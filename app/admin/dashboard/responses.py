@@ -13,7 +13,7 @@ from app.admin.dashboard.list_exports import links_of
 from app.admin.dashboard.menu import Badge
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
-from app.admin.response_work import change_answer, note_answer, show_answer
+from app.admin.response_work import change_answer, note_answer, order_in, show_answer
 from app.admin.rows import ORDERS, RESPONSES
 from app.admin.rules import Role
 from app.admin.texts import moment_text
@@ -46,10 +46,13 @@ async def show_responses(frame: ForViewer) -> Response:
     query = frame.request.query_params
     try:
         filters = await read_filters(frame)
+        wanted = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
+        by = order_in(filters.period)
+        found = await list_page(
+            frame.session, wanted, frame.staff.actor, RESPONSES, *filters.conditions, by=by
+        )
     except AppError:
         return RedirectResponse(frame.url(PATH), 303)
-    wanted = PageRequest(frame.context.tokens, _AT_ONCE, query.get("cursor"))
-    found = await list_page(frame.session, wanted, frame.staff.actor, RESPONSES, *filters.conditions)
     chosen = query.get("answer") or (found.data[0].id if found.data else "")
     names = await names_of(frame)
     values = {

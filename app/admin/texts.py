@@ -1,6 +1,6 @@
 """Numbers, amounts, times, languages and countries as texts of the dashboard."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from babel.dates import format_skeleton
@@ -91,6 +91,11 @@ def language_text(locale: str) -> str:
 def country_text(code: str) -> str:
     """`Germany` for `DE`; what is no country as it is."""
     return str(regional_locale(SOURCE).territories.get(code.upper(), code))
+
+
+def short_day_text(day: date, language: str) -> str:
+    """`3 Mar 2026`, for columns."""
+    return format_skeleton("yMMMd", day, locale=regional_locale(language))
 
 
 def moment_text(at: datetime, language: str, skeleton: str = "yMMMd") -> str:

@@ -21,7 +21,7 @@ from app.admin.dashboard.menu import Badge, badges_of, shown_menu
 from app.admin.icons import icon
 from app.admin.rules import Role, includes, may_see_shop, sees_people
 from app.admin.staff import SignedIn
-from app.admin.texts import ROLE_NAMES, moment_text
+from app.admin.texts import ROLE_NAMES, moment_text, short_day_text
 from app.base.config import EmailProvider, SmsProvider
 from app.base.context import AppContext
 from app.base.i18n import SOURCE, long_date, shown_amount, translate
@@ -109,6 +109,10 @@ class Frame:
         """`3 March 2026` in the brand's zone."""
         return long_date(at.astimezone(self.zone).date(), LANGUAGE)
 
+    def short_day(self, at: datetime) -> str:
+        """`3 Mar 2026` in the brand's zone, for columns."""
+        return short_day_text(at.astimezone(self.zone).date(), LANGUAGE)
+
     def amount(self, minor: int, currency: str) -> str:
         """An amount in minor units, exact: `€10`, `€9.50`."""
         return shown_amount(minor, currency, LANGUAGE)
@@ -160,6 +164,7 @@ class Frame:
             "here": self.here,
             "moment": self.moment,
             "day": self.day,
+            "short_day": self.short_day,
             "amount": self.amount,
         }
 

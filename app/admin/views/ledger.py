@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from app.admin.ledger import ReferrerBalance
-from app.base.i18n import N_, SOURCE, exact_decimal, long_date, translate
+from app.admin.texts import short_day_text
+from app.base.i18n import N_, SOURCE, exact_decimal, translate
 from app.insight import words
 from app.insight.words import word
 from app.ledger.rules import CauseKind, LedgerAccount
@@ -166,7 +167,7 @@ def entry_rows(found: Iterable[LedgerEntryRow]) -> list[EntryRow]:
     return [
         EntryRow(
             id=each.id,
-            day=shown_day(each.posted_on),
+            day=short_day_text(each.posted_on, SOURCE),
             account=account_name(each.account),
             amount=_amount(each.amount, each.currency),
             cause=cause_name(each.cause.kind),
@@ -192,11 +193,6 @@ def cause_path(kind: str, shown_id: str) -> str:
     """Where the cause is shown: the friend's order, else all that was posted for it."""
     is_order = kind == CauseKind.redemption
     return f"/admin/orders/{shown_id}" if is_order else f"/admin/ledger?cause={shown_id}"
-
-
-def shown_day(day: date) -> str:
-    """`3 March 2026`."""
-    return long_date(day, SOURCE)
 
 
 def total_lines(totals: LedgerTotals) -> list[list[str]]:

@@ -52,8 +52,8 @@ _KEYS = {
 _PLACES: Mapping[str, Callable[[str], str]] = {"country": country_text, "locale": language_text}
 _WORDED = ("channel", "buyer")
 """Groupings whose keys are words of ours; a product may be called `email`."""
-_CHART_WIDTH = 1100
-"""As broad as the page, so that its letters are not enlarged."""
+_CHART_WIDTH = 860
+"""Nearly as broad as the page, so that its letters are hardly enlarged."""
 
 
 @dataclass(frozen=True, slots=True)

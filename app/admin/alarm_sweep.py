@@ -28,7 +28,7 @@ def sweep(context: AppContext) -> Sweep:
     async def brands(now: datetime) -> Sequence[int]:
         if abs(now - clock.now()) > _PRESENT:
             return []
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
             # Two queries: the first reads a table that is on every machine.
@@ -49,10 +49,10 @@ def calls_sweep(context: AppContext) -> Sweep:
     """Call webhooks about alarms; nothing in a fenced copy of the database."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
-        return await brands_of(context.sessions, AlarmCall.brand_id, AlarmCall.due_at <= now)
+        return await brands_of(context.reading_sessions, AlarmCall.brand_id, AlarmCall.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await make_due_calls(context, brand_id, now=now)

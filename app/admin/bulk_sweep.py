@@ -15,7 +15,9 @@ def sweep(context: AppContext) -> Sweep:
     """Does one batch of one decision at a time, each in a transaction of its own."""
 
     async def brands(_now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, BulkDecision.brand_id, BulkDecision.finished_at.is_(None))
+        return await brands_of(
+            context.reading_sessions, BulkDecision.brand_id, BulkDecision.finished_at.is_(None)
+        )
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -96,7 +96,7 @@ def sweep(context: AppContext) -> Sweep:
     """Send the weekly mails that are due, brand by brand."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, Staff.brand_id, Staff.digest_due_at <= now)
+        return await brands_of(context.reading_sessions, Staff.brand_id, Staff.digest_due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -47,7 +47,9 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
     there at the start, or, when it is replaced under a running process, behind its own.
     """
     writer = await _started(sessions, journal)
-    async with sessions.begin() as session:
+    async with sessions() as session:
+        # Asked before each send: a transaction would take two round trips more.
+        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         # Read before the query: its snapshot lacks what another task commits meanwhile.
         known = writer.known
         row = (
@@ -60,11 +62,12 @@ async def may_send(sessions: Sessions, journal: Journal) -> bool:
                 )
             )
         ).one()
-        fenced_at, number = row
-        if fenced_at is None and (number is None or number < known):
+    fenced_at, number = row
+    if fenced_at is None and (number is None or number < known):
+        async with sessions.begin() as session:
             await raise_fence(session, "the database went back while a worker ran")
-            return False
-        return fenced_at is None
+        return False
+    return fenced_at is None
 
 
 async def _started(sessions: Sessions, journal: Journal) -> JournalWriter:

@@ -19,7 +19,7 @@ def sweep(context: AppContext) -> Sweep:
 
     async def brands(now: datetime) -> Sequence[int]:
         return await brands_of(
-            context.sessions,
+            context.reading_sessions,
             CreditReservation.brand_id,
             CreditReservation.status == ReservationStatus.reserved,
             CreditReservation.expires_at <= now,

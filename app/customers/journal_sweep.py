@@ -22,7 +22,7 @@ def sweep(context: AppContext) -> Sweep:
         if not await may_send(context.sessions, context.journal):
             return []
         await mark(context.sessions, context.journal)
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             return await brands_to_journal(session)
 
     async def work(brand_id: int, _now: datetime) -> int:

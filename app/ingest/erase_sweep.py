@@ -178,7 +178,7 @@ def sweep(context: AppContext) -> Sweep:
     """The sweep that finishes erasures, brand by brand."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await due.brands_of(context.sessions, Erasure.brand_id, Erasure.due_at <= now)
+        return await due.brands_of(context.reading_sessions, Erasure.brand_id, Erasure.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await finish_due(context, brand_id, now=now)

@@ -92,7 +92,7 @@ def sweep(context: AppContext) -> Sweep:
     """The sweep that does due fetches, brand by brand."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, DeliveryFetch.brand_id, DeliveryFetch.due_at <= now)
+        return await brands_of(context.reading_sessions, DeliveryFetch.brand_id, DeliveryFetch.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await fetch_due(context, brand_id, now=now)

@@ -127,7 +127,7 @@ def sweep(context: AppContext) -> Sweep:
     """The sweep that reads what is due, brand by brand."""
 
     async def brands(now: datetime) -> list[int]:
-        return list(await brands_of(context.sessions, OrderImport.brand_id, *_is_due(now)))
+        return list(await brands_of(context.reading_sessions, OrderImport.brand_id, *_is_due(now)))
 
     async def work(brand_id: int, now: datetime) -> int:
         return await work_due(context, brand_id, now=now)

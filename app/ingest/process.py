@@ -248,7 +248,7 @@ def sweep(context: AppContext) -> Sweep:
     """
 
     async def brands(_now: datetime) -> list[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             rows = await session.scalars(
                 select(Delivery.brand_id)
                 .where(Delivery.status == DeliveryStatus.new)

@@ -109,7 +109,7 @@ def sweep(context: AppContext) -> Sweep:
 
     async def brands(now: datetime) -> list[int]:
         found: set[int] = set()
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             for kind in KINDS:
                 found.update(await kind.brands(session, kind.before(context.settings, now)))
         return sorted(found)

@@ -64,7 +64,7 @@ def sweep(context: AppContext) -> Sweep:
     """The sweep that synchronises what is due, brand by brand."""
 
     async def brands(now: datetime) -> list[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             is_due = (ShopSync.due_at <= now) & or_(
                 ShopSync.leased_until.is_(None), ShopSync.leased_until <= now
             )

@@ -61,7 +61,7 @@ def sweep(context: AppContext, *, rolled_from: int = ROLLED_FROM) -> Sweep:
     """The sweep; brands of more than `rolled_from` orders get roll-ups."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             return (await session.scalars(_DUE, {"now": now})).all()
 
     async def work(brand_id: int, now: datetime) -> int:

@@ -49,7 +49,9 @@ def sweep(context: AppContext) -> Sweep:
     """The sweep that checks what is due, brand by brand."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, ShopConnection.brand_id, ShopConnection.check_due_at <= now)
+        return await brands_of(
+            context.reading_sessions, ShopConnection.brand_id, ShopConnection.check_due_at <= now
+        )
 
     async def work(brand_id: int, now: datetime) -> int:
         return await check_due(context, brand_id, now=now)

@@ -49,7 +49,7 @@ def sweep(context: AppContext) -> Sweep:
     """Checks what is due, a page of one shop and terms at a time."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
             found = await session.scalars(

@@ -34,7 +34,7 @@ def sweep(context: AppContext) -> Sweep:
     """
 
     async def brands(now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, Reward.brand_id, *_due(now))
+        return await brands_of(context.reading_sessions, Reward.brand_id, *_due(now))
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -127,7 +127,7 @@ def sweep(context: AppContext) -> Sweep:
     """Computes the figures of referrers who changed."""
 
     async def brands(_now: datetime) -> Sequence[int]:
-        return await brands_of(context.sessions, ReferrerChange.brand_id)
+        return await brands_of(context.reading_sessions, ReferrerChange.brand_id)
 
     async def work(brand_id: int, now: datetime) -> int:
         async with context.sessions.begin() as session:

@@ -52,10 +52,10 @@ def sweep(context: AppContext) -> Sweep:
     """Brings connected shops to what the rewards are now."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
-        return await brands_of(context.sessions, ShopCredit.brand_id, ShopCredit.due_at <= now)
+        return await brands_of(context.reading_sessions, ShopCredit.brand_id, ShopCredit.due_at <= now)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await hold_batch(context, brand_id, now=now)

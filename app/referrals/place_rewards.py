@@ -26,7 +26,7 @@ def sweep(context: AppContext) -> Sweep:
     """Brings connected shops to what the rewards are now."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
             found = await session.scalars(

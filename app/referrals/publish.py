@@ -58,7 +58,7 @@ class _Publisher:
 
     async def brands(self, now: datetime) -> Sequence[int]:
         """The brands with codes that are due or late at `now`."""
-        async with self.context.sessions() as session:
+        async with self.context.reading_sessions() as session:
             due = await session.scalars(
                 select(CodePublication.brand_id).where(is_due(now, urgent=self.urgent)).distinct()
             )

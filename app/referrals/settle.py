@@ -30,7 +30,7 @@ def sweep(context: AppContext) -> Sweep:
 
     async def brands(now: datetime) -> Sequence[int]:
         is_due = (Redemption.status == RedemptionStatus.pending, Redemption.hold_until <= now)
-        return await brands_of(context.sessions, Redemption.brand_id, *is_due)
+        return await brands_of(context.reading_sessions, Redemption.brand_id, *is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await _settle(context, brand_id, now)

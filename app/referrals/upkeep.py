@@ -42,7 +42,7 @@ def sweep(context: AppContext) -> Sweep:
     """Keeps the pools filled and takes expired codes out of the shops, shop by shop."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.sessions() as session:
+        async with context.reading_sessions() as session:
             if await load_fence(session) is not None:
                 return []
             found = await session.scalars(

@@ -14,6 +14,9 @@ from app.base.errors import AppError
 AT_ONCE = 16
 """Requests open at the same time."""
 _TIMEOUT_SECONDS = 30
+_KEEP_SECONDS = 1
+"""An idle connection is used again for this long. The server closes one after five seconds, and a
+request that meets the end of its connection is lost."""
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 T = TypeVar("T")
@@ -32,7 +35,7 @@ class DemoClient:
         self._signer = Webhook(secret)
         self._visitors = 0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_ONCE),
+            connector=aiohttp.TCPConnector(limit=AT_ONCE, keepalive_timeout=_KEEP_SECONDS),
             timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
         )
 

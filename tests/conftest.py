@@ -37,7 +37,12 @@ from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
 
 LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
-pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.languages"]
+pytest_plugins = [
+    "tests.support.browser",
+    "tests.support.databases",
+    "tests.support.languages",
+    "tests.support.wheel",
+]
 
 # By default structlog formats every value of every frame of a traceback, which takes seconds;
 # processes of the product format the traceback alone.
@@ -47,6 +52,16 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest of the slow tests first, so that none of them goes on alone at the end."""
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> int:
+    """About how long a test takes: what its mark says, ten seconds where it says nothing."""
+    return max((mark.kwargs.get("seconds", 10) for mark in item.iter_markers("slow")), default=0)
 
 
 def pytest_collection_finish() -> None:

@@ -288,7 +288,7 @@ async def fill(rows, api):
 
 
 @needs_chromium
-@pytest.mark.slow
+@pytest.mark.slow(seconds=35)
 async def test_answers_fit_every_view_and_keys_work(context, brand, shop, session, rows, api, browser):
     app = dashboard_app(context)
     async with serve(app, browser) as site, signed_in_page(site, context, brand) as page:

@@ -371,6 +371,7 @@ async def test_handed_over_is_not_called_delivered(context, brand, session, rows
 
 
 @pytest.mark.browser
+@pytest.mark.slow(seconds=60)
 @needs_chromium
 async def test_screens_are_accessible_and_fit_every_width(context, brand, session, rows, app, browser, views):
     await fill(rows)

@@ -54,7 +54,7 @@ async def run_generated(address: str, key: str | None, directory: Path, *options
     return process.returncode or 0, output.decode()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 async def test_generated_requests_get_what_the_document_promises(context, brand, shop, tmp_path):
     await sent_survey(context, brand, shop)
     code = await make_referrer(context, brand, shop)

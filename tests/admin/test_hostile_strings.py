@@ -36,7 +36,7 @@ from tests.support.factories.messages import queue
 from tests.support.factories.rows import Rows
 from tests.support.hostile import MARK, PRODUCT, STRINGS
 
-pytestmark = [pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.slow(seconds=60), needs_chromium]
 _FILES = (".csv", ".jsonl", "/export")
 ROWS = 2
 """Each row's texts hold this part of all strings."""

@@ -74,7 +74,7 @@ async def test_a_marketer_changes_the_terms_and_a_german_text_and_sees_the_mail(
 
 
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 @needs_chromium
 async def test_the_programme_works_without_a_script_and_is_accessible(
     context, brand, shop, session, app, browser

@@ -263,7 +263,7 @@ async def test_a_colleague_is_invited_joins_and_leaves_in_a_browser(context, bra
 VIEWS = [(390, "light"), (768, "dark"), (1440, "light")]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 @pytest.mark.browser
 @needs_chromium
 async def test_pages_of_settings_and_signing_in_are_accessible_and_fit(

@@ -105,7 +105,7 @@ def printed(run_here) -> Callable[..., str]:
     return run
 
 
-@pytest.fixture(params=["here", pytest.param("process", marks=pytest.mark.slow)])
+@pytest.fixture(params=["here", pytest.param("process", marks=pytest.mark.slow(seconds=20))])
 def command(request, home, run_here) -> Callable[..., str]:
     """Run a command, which ends with `code`; return what it prints."""
 

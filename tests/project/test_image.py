@@ -92,7 +92,7 @@ def get(url: str) -> tuple[int, Mapping[str, str]]:
         return error.code, error.headers
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_the_services_commands_start_with_their_environment_and_write_the_journal_alone(
     database_url, tmp_path
 ):
@@ -118,12 +118,17 @@ def test_the_services_commands_start_with_their_environment_and_write_the_journa
             [Path(sys.executable).parent / program, *words, *more], env=environment(name), cwd=tmp_path
         )
 
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
     assert start("migrate").wait(60) == 0
     assert health(port) != 0
     running = [start("worker"), start("web", "--port", str(port))]
     try:
         until = time.monotonic() + 60
-        while health(port) != 0:
+        while not listens() or health(port) != 0:
+            time.sleep(0.05)
             assert time.monotonic() < until
             assert [one.poll() for one in running] == [None, None]
         status, headers = get(f"http://127.0.0.1:{port}/healthz")

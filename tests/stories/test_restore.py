@@ -19,7 +19,7 @@ from app.ingest.erase import PersonToErase, erase_people
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=25)
 TENFOLD = Path(sys.executable).parent / "tenfold"
 MESSAGES = 40
 RUN_DUE = ("run-due", "--now", NOW.isoformat())

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,7 +40,7 @@ from tests.support.factories.messages import GRACE, SURVEY_PARAMS
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid
 from tests.support.fakes.server import Fault
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=50)
 TENFOLD = Path(sys.executable).parent / "tenfold"
 WAVE = 10
 
@@ -114,15 +113,14 @@ class Home:
 
 
 @pytest.fixture
-async def home() -> AsyncIterator[Home]:
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
     async with FakeSendGrid() as provider:
-        with tempfile.TemporaryDirectory(prefix="tenfold-restored-") as folder:
-            home = Home(Path(folder) / "home", provider)
-            url = start_embedded(home.path)
-            await migrate(url)
-            embedded_secret_key(home.path)
-            yield home
-            stop_embedded(home.path)
+        home = Home(tmp_path / "home", provider)
+        url = start_embedded(home.path)
+        await migrate(url)
+        embedded_secret_key(home.path)
+        yield home
+        stop_embedded(home.path)
 
 
 async def add_shop_of_acme(context: AppContext) -> None:

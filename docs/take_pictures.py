@@ -3,7 +3,7 @@
 uv run tenfold demo --orders 60
 uv run python docs/take_pictures.py LINK     the dashboard's link that the demo prints
 
-The pictures have the machine's fonts: those in the documents are of one with Inter and Lohit Devanagari.
+The pictures have the machine's fonts; those in the documents are of one with Inter and Lohit.
 """
 
 import asyncio

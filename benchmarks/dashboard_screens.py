@@ -28,7 +28,8 @@ _PICKED = {
     "entry": "SELECT id FROM ledger_entries ORDER BY id LIMIT 1",
     "answer": "SELECT id FROM responses WHERE state = 'closed' ORDER BY id LIMIT 1",
     "ranked": """SELECT referrer_id FROM referrer_figures WHERE span = 'all' AND currency = 'EUR'
-        ORDER BY revenue, referrer_id OFFSET 100 LIMIT 1""",
+        ORDER BY revenue, referrer_id
+        LIMIT 1 OFFSET (SELECT count(*) / 2 FROM referrer_figures WHERE span = 'all' AND currency = 'EUR')""",
     "ended": "SELECT id FROM codes WHERE active AND kind = 'share' AND expires_at <= now() ORDER BY id LIMIT 1",
     "staff": "SELECT id FROM staff ORDER BY id LIMIT 1",
 }

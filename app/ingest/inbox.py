@@ -146,8 +146,7 @@ class Inbox:
             await self._commit([delivery for delivery, _ in group], seconds)
         except Exception as error:  # noqa: BLE001  # nothing is acknowledged that is not committed
             if isinstance(error, (DataError, IntegrityError)) and len(group) > 1:
-                # One of them cannot be stored (its shop was just removed); the others must be all
-                # the same.
+                # One of them cannot be stored; the others must be all the same.
                 for each in group:
                     await self._write([each], seconds)
             else:

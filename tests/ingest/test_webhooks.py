@@ -253,8 +253,22 @@ async def test_full_inbox_gets_503(client, context, shop, monkeypatch):
     assert len(await stored(context)) == statuses.count(200)
 
 
+BREAK = """
+    CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.brand_id = {brand} THEN {what}; END IF;
+        RETURN NEW;
+    END $$;
+"""
+ON_DELIVERIES = "CREATE TRIGGER break BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION break()"
+REFUSED = "RAISE EXCEPTION 'refused' USING ERRCODE = '23514'"
+
+
 async def test_delivery_that_cannot_be_stored_fails_alone(context, shop):
     inbox = Inbox(context)
+    async with context.sessions.begin() as session:
+        await session.execute(text(BREAK.format(brand=999, what=REFUSED)))
+        await session.execute(text(ON_DELIVERIES))
 
     def named(name: str, brand_id: int) -> NewDelivery:
         return NewDelivery(brand_id, shop.id, "checkout", "order.paid", name, RAW, NOW)
@@ -338,7 +352,7 @@ async def impatient(context) -> AsyncIterator[AppContext]:
     await engine.dispose()
 
 
-async def test_a_locked_shop_holds_up_no_other_brand(impatient, context, brand, shop):
+async def test_a_locked_row_of_a_brand_holds_up_no_other_brand(impatient, context, brand, shop):
     async with context.sessions.begin() as session:
         other = await add_brand(session, "other", name="Other")
         free, _ = await add_shop(
@@ -354,8 +368,11 @@ async def test_a_locked_shop_holds_up_no_other_brand(impatient, context, brand, 
             return "unavailable", clock.monotonic() - began
         return "stored", clock.monotonic() - began
 
-    async with context.sessions.begin() as session:
-        await session.execute(select(Shop).where(Shop.id == shop.id).with_for_update())
+    async with context.sessions() as session:
+        # What another process stores at this moment: the same delivery waits for its end.
+        for name in ("0", "held"):
+            present = NewDelivery(shop.brand_id, shop.id, "checkout", "order.paid", name, RAW, NOW)
+            await store_deliveries(session, [present])
         first = await asyncio.gather(*(store(each, f"{n}") for n in range(5) for each in (shop, free)))
         assert [outcome for outcome, _ in first] == ["unavailable", "stored"] * 5
         held = asyncio.create_task(store(shop, "held"))
@@ -367,14 +384,6 @@ async def test_a_locked_shop_holds_up_no_other_brand(impatient, context, brand, 
     assert len(await stored(context)) == 16
 
 
-BREAK = """
-    CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF NEW.brand_id = {brand} THEN {what}; END IF;
-        RETURN NEW;
-    END $$;
-"""
-ON_DELIVERIES = "CREATE TRIGGER break BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION break()"
 # As a coordinator reports that a brand's machine is away, or as it waits for one that is silent.
 AWAY = "RAISE EXCEPTION 'connection to the remote node failed' USING ERRCODE = '08006'"
 SILENT = "PERFORM pg_sleep(60)"

@@ -13,6 +13,9 @@ from tests.support.brand_joins import problems
 from tests.support.constants import PROJECT
 
 _TABLE = re.compile(rf"[\s,](?:{'|'.join(sorted(DISTRIBUTED | LOCAL))})\b(?![.(])")
+_APP = str(PROJECT / "app")
+_PREPARED = str(PROJECT / "app/base/prepared.py")
+"""It sends what others prepared."""
 _ALONE = re.compile(r"\bFOR (?:NO KEY )?UPDATE\b|\bFOR (?:KEY )?SHARE\b|\bON CONFLICT\b")
 """What is checked in a statement of one table too."""
 
@@ -54,7 +57,7 @@ def _place() -> str | None:
     while current is not None:
         while frame is not None:
             path = frame.f_code.co_filename
-            if path.startswith(str(PROJECT / "app")):
+            if path.startswith(_APP) and path != _PREPARED:
                 return f"{path.removeprefix(str(PROJECT) + '/')}:{frame.f_lineno}"
             if path.startswith(str(PROJECT / "tests")) and not path.endswith("watch.py"):
                 return None

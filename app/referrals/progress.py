@@ -4,44 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Uuid, bindparam, cast, func, select, type_coerce
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import aliased
-
 from app.base.i18n import translate
-from app.base.prepared import Prepared, Session
+from app.base.prepared import Session
 from app.base.text import isolated
 from app.base.tokens import Subject
 from app.brands.models import Brand
-from app.brands.setup import as_text, read_brand
 from app.brands.terms import load_terms
-from app.customers.models import Customer
 from app.customers.names import shown_name
-from app.orders.models import Order
-from app.referrals.credit_lines import CreditLine, CreditRow, credit_lines, select_credit
-from app.referrals.goodwill_shown import GoodwillRow, expiry_of, select_goodwill
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.credit_lines import CreditLine, credit_lines
+from app.referrals.goodwill_shown import GoodwillRow, expiry_of
 from app.referrals.offer_texts import Reader, reader_of
-from app.referrals.placement_models import RewardPlacement, working_code
-from app.referrals.publication_models import CodePublication
-from app.referrals.rules import EARNED, CodeKind, CodeStatus, PublicationState, RedemptionStatus, RewardStatus
+from app.referrals.progress_rows import ORDERS, PAGE
+from app.referrals.rules import CodeStatus, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
-from app.referrals.share import Share, in_home_shop, is_live, make_share, status_of
-from app.referrals.shown import (
-    ShownCode,
-    ShownRedemption,
-    ShownReferrer,
-    ShownReward,
-    columns_of,
-    read_code,
-)
-from app.referrals.visit_models import Visit, VisitCount
-
-SHOWN = 50
-"""Friends' orders on the page, the newest first."""
+from app.referrals.share import Share, is_live, make_share, status_of
+from app.referrals.shown import ShownRedemption, ShownReward
 
 
 class OrderState(StrEnum):
@@ -92,7 +71,7 @@ class Progress:
     earned: Sequence[str]
     """The sum of granted rewards after reversals, one amount per currency."""
     orders: Sequence[FriendOrder]
-    """The newest first, `SHOWN` at most."""
+    """The newest first, `progress_rows.SHOWN` at most."""
     rewards: Sequence[UsableReward]
     credit: Sequence[CreditLine]
     reward: str | None
@@ -120,7 +99,7 @@ async def find_progress(
 ) -> Progress | None:
     """A referrer's page at `now`; None for an unknown, revoked or erased referrer."""
     given: dict[str, object] = {"brand_id": subject.brand_id, "referrer_id": subject.row_id}
-    row = await _PAGE.first(session, **given)
+    row = await PAGE.first(session, **given)
     if row is None:
         return None
     brand, code = row.brand, row.code
@@ -131,7 +110,7 @@ async def find_progress(
         live = is_live(code, row.state)
         made = make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
         status = status_of(code, now=now)
-    orders = await _ORDERS.all(session, **given) if row.uses else []
+    orders = await ORDERS.all(session, **given) if row.uses else []
     per_friend = code is not None and not code.redeemable
     states = LINK_STATES if per_friend else CODE_STATES
     problem = NO_CODE if status is None else states[status]
@@ -158,131 +137,6 @@ async def find_progress(
         reward=None if made is None else made.offer.reward,
         per_friend=per_friend,
     )
-
-
-def _page() -> Select[Any]:
-    """Everything of the page but the list of orders, in one statement.
-
-    The code is the present share code, else the last one there was.
-    """
-    brand_id = bindparam("brand_id", type_=Integer)
-    referrer_id = bindparam("referrer_id", type_=Uuid)
-    other = aliased(Code)
-    latest = (
-        select(other.id)
-        .where(other.brand_id == brand_id, other.referrer_id == referrer_id, other.kind == CodeKind.share)
-        .order_by(other.active.desc(), other.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    visits = select(func.count()).where(Visit.brand_id == brand_id, Visit.referrer_id == referrer_id)
-    counted = select(func.coalesce(func.sum(VisitCount.visits), 0)).where(
-        VisitCount.brand_id == brand_id, VisitCount.referrer_id == referrer_id
-    )
-    uses = select(func.count()).where(Redemption.brand_id == brand_id, Redemption.referrer_id == referrer_id)
-    sums = (
-        select(Reward.currency, func.sum(Reward.net_amount).label("total"))
-        .where(
-            Reward.brand_id == brand_id,
-            Reward.referrer_id == referrer_id,
-            Reward.status.in_(EARNED),
-            Reward.net_amount > 0,
-        )
-        .group_by(Reward.currency)
-        .subquery()
-    )
-    earned = select(func.coalesce(func.jsonb_object_agg(sums.c.currency, sums.c.total), cast({}, JSONB)))
-    return (
-        select(
-            as_text(Brand),
-            Customer.first_name,
-            Customer.locale,
-            Customer.country,
-            CodePublication.state,
-            (visits.scalar_subquery() + counted.scalar_subquery()).label("clicks"),
-            uses.scalar_subquery().label("uses"),
-            type_coerce(earned.scalar_subquery(), JSONB).label("earned"),
-            type_coerce(select_credit(brand_id, referrer_id), JSONB).label("credit"),
-            type_coerce(select_goodwill(brand_id, referrer_id), JSONB).label("goodwill"),
-            *columns_of(Referrer, ShownReferrer),
-            *columns_of(Code, ShownCode),
-        )
-        .select_from(Referrer)
-        .join(Brand, Brand.id == Referrer.brand_id)
-        .outerjoin(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-        .outerjoin(Code, (Code.brand_id == Referrer.brand_id) & (Code.id == latest))
-        .outerjoin(CodePublication, in_home_shop())
-        .where(
-            Referrer.brand_id == brand_id,
-            Referrer.id == referrer_id,
-            Referrer.revoked_at.is_(None),
-            Customer.erased_at.is_(None),
-        )
-    )
-
-
-class _PageRow(NamedTuple):
-    brand: Brand
-    first_name: str | None
-    locale: str | None
-    country: str | None
-    state: PublicationState | None
-    clicks: int
-    uses: int
-    earned: dict[str, int]
-    credit: Sequence[CreditRow] | None
-    goodwill: Sequence[GoodwillRow] | None
-    referrer: ShownReferrer
-    code: ShownCode | None
-
-
-def _page_row(brand: str, *values: Any) -> _PageRow:
-    referrer, code = values[_REFERRER_AT:_CODE_AT], values[_CODE_AT:]
-    plain = values[:_REFERRER_AT]
-    return _PageRow._make([read_brand(brand), *plain, ShownReferrer(*referrer), read_code(code)])
-
-
-_REFERRER_AT = 9
-_CODE_AT = _REFERRER_AT + len(ShownReferrer._fields)
-_PAGE = Prepared(_page(), _page_row)
-
-
-class _OrderRow(NamedTuple):
-    redemption: ShownRedemption
-    placed_at: datetime
-    reward: ShownReward | None
-    own: str | None
-    """The referrer's own code that the reward is paid with, once it works."""
-
-
-def _order_row(placed_at: datetime, own: str | None, *shown: Any) -> _OrderRow:
-    redemption, reward = shown[:_REWARD_AT], shown[_REWARD_AT:]
-    return _OrderRow(
-        ShownRedemption(*redemption), placed_at, None if reward[0] is None else ShownReward(*reward), own
-    )
-
-
-_REWARD_AT = len(ShownRedemption._fields)
-_ORDERS = Prepared(
-    select(
-        Order.placed_at,
-        working_code(),
-        *columns_of(Redemption, ShownRedemption),
-        *columns_of(Reward, ShownReward),
-    )
-    .select_from(Redemption)
-    .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-    .outerjoin(Reward, (Reward.brand_id == Redemption.brand_id) & (Reward.redemption_id == Redemption.id))
-    .outerjoin(Code, (Code.brand_id == Reward.brand_id) & (Code.id == Reward.code_id))
-    .outerjoin(
-        RewardPlacement,
-        (RewardPlacement.brand_id == Reward.brand_id) & (RewardPlacement.reward_id == Reward.id),
-    )
-    .where(Redemption.brand_id == bindparam("brand_id"), Redemption.referrer_id == bindparam("referrer_id"))
-    .order_by(Order.placed_at.desc(), Redemption.id.desc())
-    .limit(SHOWN),
-    _order_row,
-)
 
 
 def _friend_order(

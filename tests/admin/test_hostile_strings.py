@@ -89,6 +89,9 @@ class Crawl:
 
     async def _open(self, address: str) -> None:
         response = await self.page.goto(self.site.url + address)
+        if response is None:
+            # On a busy machine the answer is lost where the page before is still being replaced.
+            response = await self.page.goto(self.site.url + address)
         assert response is not None
         self.paths.add(urlsplit(self.page.url).path)
         if response.status >= 500:

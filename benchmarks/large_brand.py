@@ -7,9 +7,8 @@ and little of others. Ids begin with the time of their row.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import UUID
 
 from large_brand_referrals import REFERRALS
@@ -158,7 +157,7 @@ async def fill_large(
 
 
 @asynccontextmanager
-async def _without_indexes(context: AppContext) -> Any:
+async def _without_indexes(context: AppContext) -> AsyncIterator[None]:
     """Without the indexes that are no constraints; they are built after it, two at a time."""
     async with context.engine.begin() as connection:
         found = await connection.execute(_INDEXES, {"tables": TABLES})

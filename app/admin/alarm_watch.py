@@ -62,7 +62,11 @@ async def check_late_brands(context: AppContext, *, now: datetime) -> int:
     due = [(planned.get(row.id, row.created_at + EVERY), row.id) for row in brands]
     late = [brand_id for at, brand_id in sorted(due) if at <= now - LATE][:MOST_BRANDS]
     for brand_id in late:
-        async with context.sessions.begin() as session:
-            await check_brand(session, brand_id, now=now)
-        await make_due_calls(context, brand_id, now=now)
+        try:
+            async with context.sessions.begin() as session:
+                await check_brand(session, brand_id, now=now)
+            await make_due_calls(context, brand_id, now=now)
+        except Exception:
+            # It would otherwise come first in each round, and the others never.
+            log.exception("a brand could not be checked for alarms", brand=brand_id)
     return len(late)

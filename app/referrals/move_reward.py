@@ -7,16 +7,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.ids import new_id
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.ledger.models import CreditAccount
-from app.ledger.post import LedgerTransaction, post_entries
+from app.ledger.post import post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision
 from app.referrals.models import Redemption, Reward
 from app.referrals.record import write_rewards
-from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
+from app.referrals.reward_store import RewardChange, RewardValues, reward_transaction, store_rewards
 from app.referrals.rules import RewardStatus
 from app.referrals.take_back import unspent_of
 
@@ -84,23 +83,11 @@ async def _take_granted(session: AsyncSession, brand: Brand, reward: Reward, *, 
     reward.redemption_id = None
     await session.flush()
     if redemption_id is not None:
-        of_order = _cost(reward, -kept, CauseKind.redemption, redemption_id, now=now)
-        as_goodwill = _cost(reward, kept, CauseKind.adjustment, reward.id, now=now)
-        await post_entries(session, brand, [of_order, as_goodwill], now=now)
-
-
-def _cost(
-    reward: Reward, amount: int, kind: CauseKind, cause_id: UUID, *, now: datetime
-) -> LedgerTransaction:
-    return LedgerTransaction(
-        # What is posted follows from the stored row, which is locked: never twice.
-        key=f"reward:{reward.id}:{new_id()}",
-        account=LedgerAccount.reward_cost,
-        other=LedgerAccount.referrers,
-        amount=amount,
-        currency=reward.currency,
-        cause_kind=kind,
-        cause_id=cause_id,
-        referrer_id=reward.referrer_id,
-        occurred_at=now,
-    )
+        accounts = (LedgerAccount.reward_cost, LedgerAccount.referrers)
+        of_order = (CauseKind.redemption, redemption_id)
+        as_goodwill = (CauseKind.adjustment, reward.id)
+        entries = [
+            reward_transaction(reward, *accounts, -kept, of_order, now=now),
+            reward_transaction(reward, *accounts, kept, as_goodwill, now=now),
+        ]
+        await post_entries(session, brand, entries, now=now)

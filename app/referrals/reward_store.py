@@ -183,6 +183,19 @@ def _transaction(
         kind, cause_id = CauseKind.redemption, reward.redemption_id
     elif is_grant:
         kind = CauseKind.adjustment if amount > 0 else CauseKind.withdrawal
+    return reward_transaction(reward, account, other, amount, (kind, cause_id), now=now)
+
+
+def reward_transaction(
+    reward: Reward,
+    account: LedgerAccount,
+    other: LedgerAccount,
+    amount: int,
+    cause: tuple[CauseKind, UUID],
+    *,
+    now: datetime,
+) -> LedgerTransaction:
+    """An amount of a locked reward, in minor units, from one account to the other."""
     return LedgerTransaction(
         # What is posted follows from the stored row, which is locked: never twice.
         key=f"reward:{reward.id}:{new_id()}",
@@ -190,8 +203,8 @@ def _transaction(
         other=other,
         amount=amount,
         currency=reward.currency,
-        cause_kind=kind,
-        cause_id=cause_id,
+        cause_kind=cause[0],
+        cause_id=cause[1],
         referrer_id=reward.referrer_id,
         occurred_at=now,
     )

@@ -21,18 +21,19 @@ async def _read(url: str, query: str) -> int:
         await connection.close()
 
 
-def until(url: str, query: str) -> None:
-    """Wait until the query returns a number above 0, in another thread: this loop stands."""
+def until(url: str, query: str) -> int:
+    """The number above 0 that the query returns at last; read in a thread, as this one stands."""
     read: Callable[[], int] = partial(lambda: asyncio.run(_read(url, query)))
     with ThreadPoolExecutor(1) as elsewhere:
         deadline = time.monotonic() + 30
-        while not elsewhere.submit(read).result():
+        while not (found := elsewhere.submit(read).result()):
             assert time.monotonic() < deadline, query
             time.sleep(0.05)
+    return found
 
 
 async def test_an_offer_is_sent_while_bulk_work_holds_its_loop(context, brand, shop, database_url):
     async with urgent_thread(context.settings, 3, context.precedence):
         until(database_url, "SELECT count(*) FROM journal_positions")
         await make_referrer(context, brand, shop, now=clock.now())
-        until(database_url, "SELECT count(*) FROM messages WHERE status = 'accepted'")
+        assert until(database_url, "SELECT count(*) FROM messages WHERE status = 'accepted'")

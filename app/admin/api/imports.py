@@ -56,7 +56,7 @@ async def _upload(
         yield _Upload(found, path, await receive_file(request.stream(), path))
 
 
-async def take_import(  # of the query, the file, and who sends it
+async def take_import(
     request: Request,
     caller: Administrator,
     upload: Annotated[_Upload, Depends(_upload, scope="function")],

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 from httpx2 import ASGITransport, AsyncClient
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from standardwebhooks import Webhook
 
 from app.admin.alarm_calls import WAITS, make_due_calls
@@ -110,6 +110,30 @@ async def test_the_web_process_checks_what_no_worker_checks_and_calls_the_webhoo
         assert max(found) == 1
         assert [json.loads(call.body)["data"]["kind"] for call in receiver.calls] == ["work_stopped"]
         assert await check_late_brands(web, now=later + timedelta(minutes=1)) == 0
+
+
+async def test_a_brand_that_cannot_be_checked_holds_up_no_other(context, session, brand):
+    other = await add_brand(session, "other", name="Other")
+    await session.commit()
+    now = clock.now()
+    for each in (brand, other):
+        await check_brand(session, each.id, now=now - timedelta(hours=1))
+    await session.execute(
+        text(f"""
+            CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.brand_id = {brand.id} THEN RAISE EXCEPTION 'broken'; END IF;
+                RETURN NEW;
+            END $$
+        """)
+    )
+    await session.execute(
+        text("CREATE TRIGGER break BEFORE UPDATE ON alarm_settings FOR EACH ROW EXECUTE FUNCTION break()")
+    )
+    await session.commit()
+    assert await check_late_brands(context, now=now) == 2
+    rows = await session.execute(select(AlarmSettings.brand_id, AlarmSettings.check_due_at))
+    assert {row.brand_id for row in rows if row.check_due_at > now} == {other.id}
 
 
 async def test_an_alarm_is_mailed_once_however_often_it_is_found_and_once_more_when_it_is_solved(

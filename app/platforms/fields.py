@@ -10,6 +10,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from app.base import money
 from app.base.log import scrub
 from app.base.text import one_line, one_line_or_none
@@ -27,7 +29,21 @@ _MOST_PIECES = 10**9
 def load(raw: bytes) -> "Fields":
     """The JSON object in a body, its decimals exact. Raises `Unparseable` for anything else."""
     try:
-        body = _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
+        body = _FAST_DECODER.decode(raw)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        body = _load_slowly(raw)
+    if not isinstance(body, dict):
+        raise Unparseable("The body must be a JSON object.")
+    return Fields(body)
+
+
+def _load_slowly(raw: bytes) -> object:
+    """As the fast decoder, which refuses more: a byte-order mark, half of a surrogate pair.
+
+    Raises `Unparseable`, which says what is wrong.
+    """
+    try:
+        return _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError:
         raise Unparseable("The body is not UTF-8.") from None
     except RecursionError:
@@ -35,15 +51,13 @@ def load(raw: bytes) -> "Fields":
     except (ValueError, ArithmeticError):
         # A number of thousands of digits raises ValueError, an absurd exponent ArithmeticError.
         raise Unparseable("The body is no JSON that can be read.") from None
-    if not isinstance(body, dict):
-        raise Unparseable("The body must be a JSON object.")
-    return Fields(body)
 
 
 def _no_number(name: str) -> object:
     raise Unparseable(f"{name} is no JSON number.")
 
 
+_FAST_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
 
 

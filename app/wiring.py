@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from app.base.config import EmailProvider, Environment, Settings, SmsProvider, embedded_secret_key
 from app.base.context import AppContext
 from app.base.db import Limits, make_engine, make_sessions
+from app.base.domain_names import encoded_domain
 from app.base.embedded import start_embedded
 from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.base.mail_server import parse_mail_server
@@ -223,7 +224,8 @@ def _own_smtp(settings: Settings, url: str) -> "Smtp":
 
 
 def _host_name(settings: Settings) -> str:
-    return urlsplit(settings.public_url).hostname or "localhost"
+    host = urlsplit(settings.public_url).hostname or ""
+    return encoded_domain(host) or "localhost"
 
 
 def _sms(context: AppContext) -> Provider:

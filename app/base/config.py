@@ -4,12 +4,13 @@ import os
 import secrets
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.base.dns_server import DnsServer, parse_dns_server
+from app.base.domain_names import encoded_domain, split_sender
 from app.base.errors import AppError
 from app.base.mail_server import MailServer, parse_mail_server
 
@@ -92,6 +93,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "must be an http(s) address such as https://nps.example.com, without query or fragment"
             )
+        host = parts.hostname or ""
+        if not host.isascii():
+            # Headers of mails and signed addresses hold it, and both are ASCII.
+            value = urlunsplit(parts._replace(netloc=_encoded(host, parts.port)))
         return value.rstrip("/")
 
     @field_validator("database_url")
@@ -114,6 +119,13 @@ class Settings(BaseSettings):
         if value is not None:
             parse_mail_server(value.get_secret_value())
         return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value and split_sender(value) is None:
+            raise ValueError("must be an address such as hello@acme.example, or Acme <hello@acme.example>")
+        return value or None
 
     @field_validator("return_path_domain")
     @classmethod
@@ -223,6 +235,13 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         text = "; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())
         raise AppError("bad_settings", f"The settings cannot be used: {text}.", status=500) from None
+
+
+def _encoded(host: str, port: int | None) -> str:
+    domain = encoded_domain(host)
+    if domain is None:
+        raise ValueError("must have the name of a host")
+    return domain if port is None else f"{domain}:{port}"
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:

@@ -1,7 +1,10 @@
-"""Calendar months in times. Pure."""
+"""Calendar years and months of times. Pure."""
 
 import calendar
 from datetime import datetime
+
+YEARS = range(1970, 2201)
+"""In which a time lies that anybody means."""
 
 
 def months_before(at: datetime, months: int) -> datetime:

@@ -200,8 +200,8 @@ async def change_programme(  # two ways to read what is left out, and a precondi
     A kind of reward that is left out is the brand's default (`Brand.default_reward`). With
     `keep_switches` the switches and dates that `programme` leaves out stay as they are.
     Concurrent changes come one after the other. Raises `AppError` `precondition_failed` (412)
-    where the version in force is none of `if_version`, and `bad_amount` for an amount that a
-    currency cannot hold.
+    where the version in force is none of `if_version`, `bad_amount` for an amount that a currency
+    cannot hold, and `bad_time` for a date that no calendar has.
     """
     present = await lock_programme(session, brand_id, if_version)
     names_reward = "kind" in programme.reward.model_fields_set

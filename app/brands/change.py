@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.actor import Actor
 from app.base.audit import AuditAction, differing, record_action
 from app.base.colour import parse_colour
+from app.base.domain_names import encoded_domain, split_sender
 from app.base.errors import AppError, NotFound
 from app.base.text import quoted
 from app.brands.colour_rules import ColourCheck, check_colour
@@ -49,13 +50,16 @@ async def change_brand(session: AsyncSession, brand_id: int, fields: BrandFields
     """Set these fields of a brand and return it.
 
     Of `branding` too only what is given changes; `countries` replaces all rules. Raises `AppError`
-    `bad_colour` for an accent that is no colour, and `domain_not_allowed` for a sender outside the
-    brand's domains.
+    `bad_colour` for an accent that is no colour, and for a sender `bad_email` and, outside of the
+    brand's domains, `domain_not_allowed`.
     """
     wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
     brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
     values: dict[str, object] = {**fields}
-    _check_domain(brand, fields.get("email_from"))
+    sender = fields.get("email_from")
+    if sender is not None:
+        checked_sender(sender)
+    _check_domain(brand, sender)
     if "branding" in fields:
         values["branding"] = {**brand.branding, **_checked(fields["branding"])}
     changes = _assign(brand, values)
@@ -99,18 +103,30 @@ async def change_domains(
 
     Raises `AppError` `bad_domain` for a text that is none.
     """
-    for domain in add:
-        if not is_domain(domain.lower()):
+    added = {each: encoded_domain(each) or "" for each in add}
+    for domain, encoded in added.items():
+        if not is_domain(encoded):
             raise AppError("bad_domain", f"{quoted(domain)} is no domain; write it as shop.example.")
     wanted = select(Brand).where(Brand.id == brand_id).with_for_update()
     brand = (await session.scalars(wanted.execution_options(populate_existing=True))).one()
-    removed = {each.lower() for each in remove}
-    domains = sorted({*brand.domains, *(each.lower() for each in add)} - removed)
+    removed = {encoded_domain(each) or each.lower() for each in remove}
+    domains = sorted({*brand.domains, *added.values()} - removed)
     changes = _assign(brand, {"domains": domains})
     if changes:
         await record_action(session, actor, AuditAction.brand_changed, ("brand", None), changes)
     await session.flush()
     return domains
+
+
+def checked_sender(address: str) -> str:
+    """The address, its domain encoded. Raises `AppError` `bad_email` for what cannot send mail."""
+    found = split_sender(address)
+    if found is None:
+        raise AppError(
+            "bad_email",
+            f"{quoted(address)} is no address that mail can come from; write it as hello@shop.example.",
+        )
+    return found[1]
 
 
 def _check_domain(brand: Brand, address: str | None) -> None:

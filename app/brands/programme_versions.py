@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.actor import Actor
 from app.base.audit import AuditAction, differing, record_action
 from app.base.errors import AppError
-from app.brands.amounts import check_amounts
+from app.brands.amounts import check_amounts, check_dates
 from app.brands.find import ProgrammeInForce, load_currencies, load_programme
 from app.brands.models import Brand, ProgrammeVersion
 from app.brands.programme import Programme, RewardKind
@@ -58,6 +58,7 @@ async def put_programme(
     session: AsyncSession, brand_id: int, present: ProgrammeInForce, programme: Programme, *, actor: Actor
 ) -> ProgrammeInForce:
     """Store the programme where it differs from the present one, which is locked."""
+    check_dates(programme, present.programme)
     check_amounts(programme, await load_currencies(session, brand_id))
     if present.programme == programme:
         return present

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import ValidationError
 
 from app.base.colour import parse_colour
+from app.base.domain_names import encoded_domain
 from app.brands.programme import QuietHours
 
 RESERVED_SLUGS = frozenset({"sendgrid", "twilio"})
@@ -150,12 +151,12 @@ def is_web_address(text: str) -> bool:
 
 
 def domain_of(address: str) -> str:
-    """The domain of a web address or an e-mail address in lower case, without `www.`.
+    """The domain of a web address or an e-mail address, encoded and without `www.`.
 
     Empty where it has none.
     """
     host = (urlsplit(address).hostname or "") if "://" in address else address.rpartition("@")[2]
-    return host.lower().rstrip(".").removeprefix("www.")
+    return (encoded_domain(host) or host.lower().rstrip(".")).removeprefix("www.")
 
 
 def is_domain(text: str) -> bool:

@@ -28,12 +28,13 @@ Slug = Annotated[str, typer.Argument(help="The shop's slug.")]
 def connect(
     slug: Slug,
     account: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="The shop's name at its platform, such as acme.myshopify.com, or for WooCommerce its"
-            " address, such as https://acme.example."
+            " address, such as https://acme.example. Where it is left out, the one that the shop is connected"
+            " with; else it is asked for."
         ),
-    ],
+    ] = None,
     credentials_stdin: Annotated[
         bool,
         typer.Option(
@@ -53,18 +54,23 @@ def connect(
     from app.brands import find
     from app.platforms.check import check_shop
     from app.platforms.connect import connect_shop, try_connection
+    from app.platforms.connections import load_row
     from app.platforms.registry import adapter_of
 
     async def work(context: AppContext) -> ConnectionReport:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
-        credentials = _credentials(adapter_of(shop.platform), from_stdin=credentials_stdin)
-        connection = await try_connection(context.settings, shop, account, credentials)
+            present = await load_row(session, brand.id, shop.id)
+        adapter = adapter_of(shop.platform)
+        known = account or (None if present is None else present.account)
+        where = known or _account(adapter, from_stdin=credentials_stdin)
+        credentials = _credentials(adapter, from_stdin=credentials_stdin)
+        connection = await try_connection(context.settings, shop, where, credentials)
         async with context.sessions.begin() as session:
             await connect_shop(
                 session, context.tokens, shop, connection, actor=cli_actor(brand.id), now=clock.now()
             )
-        if adapter_of(shop.platform).lists_orders:
+        if adapter.lists_orders and present is None:
             console.print_note(OFFER.format(slug=slug))
         return await check_shop(context, brand.id, shop.id, now=clock.now())
 
@@ -149,6 +155,18 @@ def _print(slug: str, report: ConnectionReport) -> None:
     )
     if report.problems:
         raise SystemExit(1)
+
+
+def _account(adapter: PlatformAdapter, *, from_stdin: bool) -> str:
+    """The account as a person enters it. Raises `AppError` where nobody is there to ask."""
+    from app.base.errors import AppError
+
+    if adapter.credentials and (from_stdin or not sys.stdin.isatty()):
+        raise AppError("no_account", f"Name the shop's account: --account {adapter.account_hint}")
+    if not adapter.credentials:
+        return ""
+    console.print_note(f"The shop's account, such as {adapter.account_hint}:")
+    return input()
 
 
 def _credentials(adapter: PlatformAdapter, *, from_stdin: bool) -> Mapping[str, str]:

@@ -6,11 +6,14 @@ import errno
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from app.base.errors import AppError
+from app.base.months import YEARS
+from app.base.text import quoted
 
 if TYPE_CHECKING:
     from app.base.config import Settings
@@ -122,6 +125,22 @@ def read_secret(name: str) -> str:
     if not secret:
         raise AppError("no_secret", f"No {name} came on stdin; pipe it in, one line.")
     return secret
+
+
+def read_moment(text: str, example: str, zone: tzinfo | None = None) -> datetime:
+    """The time that somebody entered, in UTC; one without a zone is in `zone`, None: refused.
+
+    Raises AppError (`bad_time`), which shows the `example`.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise AppError("bad_time", f"{quoted(text)} is no time; write it as {example}.") from None
+    if moment.tzinfo is None and zone is None:
+        raise AppError("bad_time", f"Write the time with its zone, such as {example}.")
+    if moment.year not in YEARS:
+        raise AppError("bad_time", f"A time lies between the years {YEARS.start} and {YEARS.stop - 1}.")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def print_json(value: object) -> None:

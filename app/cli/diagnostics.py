@@ -232,16 +232,15 @@ def _examine_providers(settings: Settings) -> list[str]:
 
 async def _examine_mail_server(settings: Settings) -> list[str]:
     """Whether the mail server lets us in."""
-    from email.utils import parseaddr
-
     from app.base.config import EmailProvider
+    from app.base.domain_names import split_sender
     from app.wiring import smtp_of
 
     if settings.email_provider is not EmailProvider.smtp:
         return []
     server = smtp_of(settings)
     try:
-        error = await server.check(parseaddr(settings.email_from or "")[1])
+        error = await server.check((split_sender(settings.email_from or "") or ("", ""))[1])
     finally:
         await server.close()
     return [] if error is None else [f"No mail can be sent: {error.reason}. Check TENFOLD_SMTP_URL."]

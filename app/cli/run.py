@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.base.errors import AppError
-from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     import uvicorn
 
@@ -163,15 +162,7 @@ async def _run_due(settings: Settings, moment: datetime, *, simulated: bool) -> 
 def _moment(text: str | None) -> datetime:
     from app.base import clock
 
-    if text is None:
-        return clock.now()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise AppError("bad_time", f"{quoted(text)} is no time; write it as 2026-05-01T12:00:00Z.") from None
-    if moment.tzinfo is None:
-        raise AppError("bad_time", "Write the time with its zone, such as 2026-05-01T12:00:00Z.")
-    return moment.astimezone(UTC)
+    return clock.now() if text is None else console.read_moment(text, "2026-05-01T12:00:00Z")
 
 
 @console.cli.command()

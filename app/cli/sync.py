@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.base.errors import AppError
-from app.base.text import quoted
 from app.cli import console
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from app.base.context import AppContext
     from app.ingest.sync import SyncProgress
 
@@ -81,7 +77,8 @@ async def _sync(
             )
         if await load_fence(session) is not None:
             raise AppError("fenced", "This database is fenced; run tenfold recover first.")
-        at = _moment(since, zone_or(shop.time_zone, "UTC"))
+        zone = zone_or(shop.time_zone, "UTC")
+        at = None if since is None else console.read_moment(since, "2026-03-01", zone)
         claimed, before = await claim_now(session, shop, since=at, history=history, now=clock.now())
     try:
         progress = _show if sys.stdout.isatty() else None
@@ -90,17 +87,6 @@ async def _sync(
         raise AppError(
             "platform_failed", f"{error.reason} Run the same command again; it goes on from there."
         ) from None
-
-
-def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The time; a date is its beginning in the shop's zone."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise AppError("bad_time", f"{quoted(text)} is no time; write it as 2026-03-01.") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _line(progress: SyncProgress) -> str:

@@ -13,7 +13,7 @@ from app.base.errors import AppError
 from app.base.fence import load_fence
 from app.brands.models import Shop
 from app.ingest.backfill_models import ShopSync
-from app.ingest.sync_rows import NOT_CONNECTED, SWEEP_NAME, TAKEN, begin, ensure_row
+from app.ingest.sync_rows import NOT_CONNECTED, SWEEP_NAME, TAKEN, begin, check_since, ensure_row
 from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 
@@ -32,14 +32,13 @@ async def request_sync(
 
     One that waits, or was stopped by a problem, begins again with these terms. Raises `AppError`:
     `cannot_sync`, `not_connected`, `sync_taken` while one is being worked on, `fenced` in a copy
-    of the database, and `bad_time` for a time that is still to come.
+    of the database, and `bad_time` as `check_since`.
     """
     if not adapter_of(shop.platform).lists_orders:
         raise AppError(
             "cannot_sync", "Orders of this shop cannot be read from its platform; import a file of them."
         )
-    if since > now:
-        raise AppError("bad_time", "Choose a day that has begun: orders since then are read.")
+    check_since(since, now)
     if await load_fence(session) is not None:
         raise AppError(
             "fenced", "This database is a fenced copy, which reads nothing from shops.", status=409

@@ -1,7 +1,7 @@
 """The rows of synchronisations: begun, claimed by one process, written with each batch."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
@@ -24,6 +24,7 @@ MARGIN = timedelta(hours=1)
 """Read once more before the last run: a platform's index may be behind its orders."""
 
 
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 NOT_CONNECTED = "The shop is not connected to its platform; connect it first (tenfold shop connect)."
 TAKEN = "Another process synchronises this shop now."
 
@@ -138,8 +139,10 @@ async def claim_now(
 
     One that broke off goes on, unless `since` is earlier or `history` differs: then it starts over
     at `since`. Without `since` a new one is as a nightly one. Raises `AppError`:
-    `not_connected`, or `sync_taken` where another process works on it.
+    `bad_time` as `check_since`, `not_connected`, or `sync_taken` where another process works on it.
     """
+    if since is not None:
+        check_since(since, now)
     connection = await session.get(ShopConnection, (shop.brand_id, shop.id))
     if connection is None:
         raise AppError("not_connected", NOT_CONNECTED, status=404)
@@ -153,6 +156,12 @@ async def claim_now(
     if not goes_on:
         begin(row, since=since or nightly_since(row, connection, now), history=history, now=now)
     return await claim(session, row, connection, now=now), row.orders
+
+
+def check_since(since: datetime, now: datetime) -> None:
+    """Raise `AppError` `bad_time` for a time that is still to come, or from before shops were."""
+    if not _FIRST <= since <= now:
+        raise AppError("bad_time", "Choose a day that has begun, and after 1969: orders since then are read.")
 
 
 async def write_batch(

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from email.utils import parseaddr
 
 from app.base.config import Settings
 from app.base.context import AppContext
+from app.base.domain_names import split_sender
 from app.base.precedence import PIECE
 from app.base.text import one_line
 from app.brands.models import Brand
@@ -97,7 +97,9 @@ def _mail_recipient(message: ClaimedMessage, tags: Tags, links: Links) -> Recipi
 def sender_of(brand: Brand, settings: Settings) -> tuple[str, str]:
     """Name and address that mail comes from.
 
-    Where none is set, which only development allows, the address reaches nobody.
+    Where none is set, which only development allows, the address reaches nobody. The domain is
+    encoded, as every mail server takes it.
     """
-    name, address = parseaddr(brand.email_from or settings.email_from or f"{brand.slug}@tenfold.example")
+    given = brand.email_from or settings.email_from or f"{brand.slug}@tenfold.example"
+    name, address = split_sender(given) or ("", given)
     return one_line(name or brand.name, limit=80, ellipsis=True), address

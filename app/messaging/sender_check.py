@@ -5,12 +5,12 @@ from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 
-import idna
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.config import EmailProvider, Settings
 from app.base.dns_records import DnsRecords, DnsUnknown
+from app.base.domain_names import encoded_domain
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.messaging import sender_rules as rules
@@ -268,7 +268,4 @@ async def _dmarc_texts(dns: DnsRecords, owner: str) -> list[str]:
 
 def _encoded(domain: str) -> str:
     """A domain as mail servers know it: `xn--…` for an international one."""
-    try:
-        return idna.encode(domain.strip().rstrip("."), uts46=True).decode()
-    except idna.IDNAError:
-        return domain.strip().lower()
+    return encoded_domain(domain) or domain.strip().lower()

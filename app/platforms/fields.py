@@ -14,6 +14,7 @@ import msgspec
 
 from app.base import money
 from app.base.log import scrub
+from app.base.months import YEARS
 from app.base.text import one_line, one_line_or_none
 from app.platforms.events import Unparseable
 
@@ -22,7 +23,6 @@ ID_LIMIT = 128
 LIST_LIMIT = 500
 """Entries of a list that are read; orders with more lines than that keep the first."""
 _NOTHING: Mapping[str, Any] = {}
-_YEARS = range(1970, 2201)
 _MOST_PIECES = 10**9
 
 
@@ -159,8 +159,8 @@ class Fields:
         if at.tzinfo is None:
             self._refuse(name, "must carry its time zone, as in 2026-03-10T12:00:00Z")
             return None
-        if at.year not in _YEARS:
-            self._refuse(name, f"must lie between the years {_YEARS.start} and {_YEARS.stop - 1}")
+        if at.year not in YEARS:
+            self._refuse(name, f"must lie between the years {YEARS.start} and {YEARS.stop - 1}")
             return None
         return at if at.tzinfo is UTC else at.astimezone(UTC)
 

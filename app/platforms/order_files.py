@@ -70,6 +70,9 @@ _SPACED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII)
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 _GERMAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\b,?")
 _SYMBOLS = re.compile(r"[^0-9,.\-]+")
+_SHORTENED = re.compile(r"[0-9][eE][+-]?[0-9]")
+"""How a spreadsheet writes a long number."""
+_AMOUNT_LENGTH = 40
 
 
 def column_name(header: str) -> str:
@@ -98,10 +101,12 @@ def iso_time(text: str) -> str:
 def decimal_text(text: str, column: str) -> str:
     """An amount as text with a decimal point, without its symbol. Raises `Unparseable`.
 
-    `1,234` alone could be either number, so it is refused.
+    `1,234` alone could be either number, so it is refused, and so is `1.2E+05`.
     """
-    if _DECIMAL.fullmatch(text):
+    if len(text) <= _AMOUNT_LENGTH and _DECIMAL.fullmatch(text):
         return text
+    if len(text) > _AMOUNT_LENGTH or _SHORTENED.search(text):
+        raise Unparseable(f"{column} is no amount as it was exported.")
     plain = _SYMBOLS.sub("", text)
     comma, point = plain.rfind(","), plain.rfind(".")
     if comma >= 0 and point < 0 and re.fullmatch(r"-?\d{1,3},\d{3}", plain):

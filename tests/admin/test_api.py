@@ -259,8 +259,14 @@ async def test_sender_and_shop_address_need_an_administrator_and_the_brands_doma
         assert (refused.status_code, refused.json()["code"]) == (422, "domain_not_allowed")
         assert (await admin.get("/brand")).json()["name"] == "Acme Goods"
     async with context.sessions.begin() as session:
-        await change_domains(session, brand.id, add=["Shop.Example"], actor=cli_actor(brand.id))
-    assert (await admin.get("/brand")).json()["domains"] == ["acme.example", "shop.example"]
+        added = ["Shop.Example", "Grün.example"]
+        await change_domains(session, brand.id, add=added, actor=cli_actor(brand.id))
+    allowed = ["acme.example", "shop.example", "xn--grn-ioa.example"]
+    assert (await admin.get("/brand")).json()["domains"] == allowed
+    umlaut = await admin.patch("/brand", json={"email_from": "hallo@grün.example"})
+    assert umlaut.json()["email_from"] == "hallo@grün.example"
+    nobody = await admin.patch("/brand", json={"email_from": "jörg@acme.example"})
+    assert (nobody.status_code, nobody.json()["code"]) == (422, "bad_email")
     taken = await admin.patch("/shops/acme", json={"url": "https://de.shop.example"})
     assert taken.json()["url"] == "https://de.shop.example"
     assert (await admin.patch("/shops/acme", json={"url": None})).json()["url"] is None

@@ -101,6 +101,8 @@ async def test_an_account_is_tried_saved_shown_without_its_secrets_and_removed(c
             ({"credentials": {"api_key": "wrong"}}, 422, "bad_credentials"),
             ({"credentials": {"api_key": KEY, "event_public_key": "A" * 100}}, 422, "bad_credentials"),
             ({"from": "hi@evil.example"}, 422, "domain_not_allowed"),
+            ({"from": "acme.example"}, 422, "bad_email"),
+            ({"from": "jörg@acme.example"}, 422, "bad_email"),
             ({"provider": "twilio"}, 422, "bad_credentials"),
         ):
             refused = await admin.put("/brand/providers/email", json=mail | changed)

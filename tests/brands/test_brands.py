@@ -121,6 +121,8 @@ async def test_switches_and_dates_are_kept_where_a_put_leaves_them_out(context, 
     kept = await put(reward={"hold_days": 3})
     assert (kept.surveys_enabled, kept.offers_enabled, kept.ends_at.year) == (False, True, 2027)
     assert (await put(surveys_enabled=True, ends_at=None)).ends_at is None
+    with pytest.raises(AppError, match="ends_at: it must lie between the years 1970 and 2200"):
+        await put(ends_at="9999-12-31T23:59:59Z")
 
 
 async def test_two_webhook_secrets_are_good_while_one_is_exchanged_and_never_three(context, brand, shop):

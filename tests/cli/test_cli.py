@@ -295,6 +295,7 @@ def test_run_due_at_a_time_prints_one_line_of_counts(command):
         (["staff", "add", "a@b.example", "--brand", "x", "--role", "admin", "--password-stdin"], "password"),
         (["run-due", "--now", "tomorrow"], "time"),
         (["run-due", "--now", "2026-05-01T12:00:00"], "zone"),
+        (["run-due", "--now", "0001-01-01T00:00:00+01:00"], "between the years 1970 and 2200"),
         (["person", "export", "a@b.example", "--brand", "nobody"], "brand"),
         (["person", "erase", "--phone", "+31612345678", "--brand", "nobody"], "brand"),
     ],
@@ -449,3 +450,4 @@ def test_a_shop_that_cannot_be_synchronised_says_why(command, refused):
     assert "import a file" in refused("sync", "--shop", "acme")
     assert "is not connected" in refused("sync", "--shop", "fern", "--since", "2026-03-01")
     assert "write it as 2026-03-01" in refused("sync", "--shop", "fern", "--since", "yesterday")
+    assert "has begun" in refused("sync", "--shop", "fern", "--since", "2199-03-01")

@@ -128,7 +128,7 @@ async def test_a_shop_is_connected_checked_and_disconnected_by_commands(home, fa
 
     remote.currency = "USD"
     by_environment = home | {"TENFOLD_SHOP_CREDENTIALS": credentials}
-    again = await tenfold(by_environment, *connect, code=1)
+    again = await tenfold(by_environment, "shop", "connect", "fern", code=1)
     assert "USD at Shopify and EUR here" in json.loads(again.stdout)["problems"][0]
     assert "! The shop's currency" in again.stderr
 
@@ -144,6 +144,7 @@ async def test_bad_input_is_one_sentence_and_quotes_no_credential(home, fake, te
     connect = ("shop", "connect", "fern", "--account", connection.account)
     for words, stdin, expected in (
         (connect, "", "--credentials-stdin"),
+        (("shop", "connect", "fern"), "", "--account acme.myshopify.com"),
         ((*connect, "--credentials-stdin"), "shpat_no_json", "JSON object"),
         (
             (*connect, "--credentials-stdin"),

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from email.headerregistry import Address
 from urllib.parse import quote
 from uuid import uuid4
@@ -17,6 +18,7 @@ from app.base.mail_server import parse_mail_server
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppressions_of
+from app.messaging.compose import sender_of
 from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient
 from app.messaging.providers.smtp.client import Smtp
@@ -170,6 +172,20 @@ async def test_a_refused_sender_fails_no_message(
     server.replies.sender.append(reply)
     result = refusal((await make().send(batch(recipient())))[0])
     assert (result.outcome, result.permanent, result.fault) == (outcome, permanent, fault)
+
+
+async def test_a_sender_of_an_international_domain_is_encoded_and_none_at_all_is_refused(
+    context: AppContext, server: FakeMailServer, make: Make
+) -> None:
+    provider = make()
+    umlaut = sender_of(Brand(slug="acme", name="Acme", email_from="hallo@grün.example"), context.settings)[1]
+    await provider.send(replace(batch(recipient()), sender=umlaut))
+    assert str(server.mails[0]["From"].addresses[0].addr_spec) == "hallo@xn--grn-ioa.example"
+    for sender in ("acme.example", "jörg@acme.example"):
+        result = refusal((await provider.send(replace(batch(recipient()), sender=sender)))[0])
+        assert (result.outcome, result.permanent) == (Outcome.refused, False)
+        assert await provider.check(sender) is not None
+    assert (len(server.taken), server.opened) == (1, 1)
 
 
 @pytest.mark.parametrize(("reply", "permanent"), [("554 5.6.0 no", True), ("452 4.3.1 disk", False)])

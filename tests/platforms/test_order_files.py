@@ -223,8 +223,13 @@ def test_a_row_that_cannot_be_read_is_refused_alone(tmp_path):
         plain | {"order_id": "10", "order_total": "-1"},
         plain | {"order_id": "11", "order_currency": "XXQ"},
         plain | {"order_id": "12"},
+        plain | {"order_id": "13", "order_date": "0001-01-01 00:00:00"},
+        plain | {"order_id": "14", "order_date": "9999-12-31 23:59:59"},
+        plain | {"order_id": "15", "order_total": "1.2E+05"},
+        plain | {"order_id": "16", "order_total": "9" * 50_000},
+        plain | {"order_id": "17", "line_items": "[" * 100_000},
     ]
-    names = [*plain, "billing_first_name", "order_currency"]
+    names = [*plain, "billing_first_name", "order_currency", "line_items"]
     lines = [",".join(names)]
     for row in rows:
         cells = [f'"{row.get(name, "")}"' for name in names] + ([row[None]] if None in row else [])
@@ -233,10 +238,10 @@ def test_a_row_that_cannot_be_read_is_refused_alone(tmp_path):
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
     # A broken row comes before the order that it may interrupt.
     records = sorted(read(path), key=lambda each: each.line)
-    assert [each.line for each in records] == list(range(2, 14))
+    assert [each.line for each in records] == list(range(2, 19))
     refused = {each.line - 1: each.refused for each in records if each.refused}
-    assert [each.line - 1 for each in records if each.events] == [1, 12]
-    assert refused.keys() == {3, 4, 5, 6, 7, 8, 9, 10, 11}
+    assert [each.line - 1 for each in records if each.events] == [1, 12, 17]
+    assert refused.keys() == {*range(3, 12), *range(13, 17)}
     assert (
         refused[3]
         == "Order status 'in-transit' is none of WooCommerce's own, and no column has the date of payment."
@@ -249,6 +254,9 @@ def test_a_row_that_cannot_be_read_is_refused_alone(tmp_path):
     assert refused[9] == "A cell is longer than 1 MiB: is a quotation mark left open?"
     assert refused[10] == "Order total must not be negative."
     assert refused[11].startswith("Order currency cannot be used")
+    assert refused[13] == "Order date is missing."
+    assert refused[14] == refused[6]
+    assert refused[15] == refused[16] == "Order total is no amount as it was exported."
 
 
 def test_a_line_of_our_own_is_an_order_or_a_whole_event(tmp_path):

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import aiohttp
+from aiohttp import web
 
 from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
 from app.platforms.protocol import RawDelivery
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
-from app.platforms.woocommerce.client import PAGE_SIZE
+from app.platforms.woocommerce.client import PAGE_SIZE, RESPONSE_LIMIT
 from tests.support.constants import NOW
 from tests.support.fake_woocommerce import connection_of
 
@@ -64,3 +65,18 @@ async def test_a_page_of_one_second_goes_on_by_number():
     assert page.reached == SINCE + timedelta(seconds=5)
     events = ADAPTER.parse(RawDelivery(page.topic, page.bodies[0], NOW))
     assert events == ADAPTER.parse(RawDelivery("order.created", json.dumps(shop.orders[1]).encode(), NOW))
+
+
+async def test_orders_in_which_plugins_keep_documents_are_read_a_few_at_a_time():
+    shop = FakeShop()
+    for number in range(1, 13):
+        place_order(shop, BUYER, Decimal(10), number=number, at=SINCE + timedelta(seconds=5))
+
+    async def be_long(request: web.Request) -> web.Response | None:
+        is_long = request.query["per_page"] == str(PAGE_SIZE)
+        return web.Response(body=b" " * RESPONSE_LIMIT + b"[]") if is_long else None
+
+    async with FakeWooCommerce(shop) as fake, aiohttp.ClientSession() as http:
+        fake.intercept = be_long
+        pages = await read_all(http, connection_of(fake, shop))
+    assert [number for page in pages for number in page] == [*range(1, 11), *range(1, 13)]

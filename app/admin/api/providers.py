@@ -17,7 +17,7 @@ from app.base.errors import AppError, NotFound
 from app.base.schemas import Page
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
-from app.brands.change import change_brand
+from app.brands.change import change_brand, checked_sender
 from app.brands.find import load_brand
 from app.brands.programme import Channel
 from app.messaging.account_rules import AccountEntry, circuit_of, read_entry
@@ -78,8 +78,10 @@ async def put_provider(
         stored = await write.find_stored(session, caller)
     if stored is not None:
         return stored
-    _, address = sender_of(brand, context.settings)
-    await try_account(context, brand.id, entry, body.from_ or address)
+    sender = body.from_ or sender_of(brand, context.settings)[1]
+    if channel is Channel.email and body.from_ is not None:
+        sender = checked_sender(body.from_)
+    await try_account(context, brand.id, entry, sender)
 
     async def act() -> WriteResult:
         session = write.session

@@ -82,17 +82,21 @@ async def save_terms(writer: MarketerWriter) -> Response:
     except BadTerms as bad:
         return await _terms_page(frame, present, entered, dict(bad.errors))
     except AppError as error:
-        errors = _amount_errors(form, after, error) or {"terms": _changed_meanwhile(present.version)}
+        errors = _term_errors(form, after, error) or {"terms": _changed_meanwhile(present.version)}
         return await _terms_page(frame, present, entered, errors)
     if saved.version == present.version:
         return frame.redirect(TERMS, translate(SOURCE, "Nothing was changed."))
     return frame.redirect(TERMS, translate(SOURCE, "Saved as version %(number)s.", number=saved.version))
 
 
-def _amount_errors(form: TermsForm, after: Programme, error: AppError) -> dict[str, str]:
-    """What is wrong with an amount, by the name of its input; empty for another error."""
+_OF_A_TERM = ("bad_amount", "bad_time")
+"""Errors whose detail begins with the term."""
+
+
+def _term_errors(form: TermsForm, after: Programme, error: AppError) -> dict[str, str]:
+    """What is wrong with an amount or a date, by the name of its input; empty for another error."""
     place, _, detail = error.detail.partition(": ")
-    return {form.input_at(place, after.as_json()): detail} if error.code == "bad_amount" else {}
+    return {form.input_at(place, after.as_json()): detail} if error.code in _OF_A_TERM else {}
 
 
 def _changed_meanwhile(version: int) -> str:
@@ -136,7 +140,7 @@ async def _terms_page(
         after = form.programme(entered, present.programme)
         preview = await preview_programme(frame.session, frame.brand, present, after, now=clock.now())
     except (BadTerms, AppError) as error:
-        faults = error.errors if isinstance(error, BadTerms) else _amount_errors(form, after, error)
+        faults = error.errors if isinstance(error, BadTerms) else _term_errors(form, after, error)
         errors, after = {**faults, **errors}, present.programme
         preview = await preview_programme(frame.session, frame.brand, present, after, now=clock.now())
     changes = words.changes(present.programme, after)

@@ -70,7 +70,7 @@ class TermsForm:
             case Kind.percent:
                 return _decimal_text(value)
             case Kind.moment if value:
-                return datetime.fromisoformat(str(value)).astimezone(self.zone).strftime("%Y-%m-%dT%H:%M")
+                return moment_at(str(value), self.zone).strftime("%Y-%m-%dT%H:%M")
             case _ if isinstance(value, list):
                 return " ".join(str(each) for each in value)
             case _:
@@ -172,6 +172,15 @@ class TermsForm:
         inside = [name for name in names if name.startswith(f"{place}.")]
         around = [name for name in names if place.startswith(f"{name}.")]
         return (inside or around or ["ends_at"])[0]
+
+
+def moment_at(stored: str, zone: ZoneInfo) -> datetime:
+    """A stored date in the zone; one at the end of the calendar, as some were stored, as it is."""
+    at = datetime.fromisoformat(stored)
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
 
 
 def value_at(stored: Json, path: str) -> JsonValue:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,7 @@ from pydantic import JsonValue
 
 from app.admin.texts import moment_text
 from app.admin.views.term_fields import FIELDS, SWITCHES, Kind, TermField
-from app.admin.views.term_form import value_at
+from app.admin.views.term_form import moment_at, value_at
 from app.base.i18n import N_, SOURCE, shown_decimal, shown_percent, translate
 from app.brands.programme import Programme
 
@@ -50,7 +49,7 @@ class TermWords:
             case Kind.money:
                 return self._amounts(value)
             case Kind.moment:
-                return moment_text(datetime.fromisoformat(str(value)).astimezone(self.zone), SOURCE)
+                return moment_text(moment_at(str(value), self.zone), SOURCE)
             case Kind.number:
                 return f"{value} {translate(SOURCE, field.unit) if field.unit else ''}".rstrip()
             case _:

@@ -20,6 +20,13 @@ RESPONSE_LIMIT = 8 * 1024 * 1024
 """Bytes."""
 
 
+class TooLong(OutsideError):
+    """A page of a list is longer than is read, as where a plugin keeps documents in orders."""
+
+    def __init__(self) -> None:
+        super().__init__(Outcome.refused, "The shop's response is longer than 8 MiB.", fault=Fault.outage)
+
+
 class WooCommerceClient:
     """Calls one shop, one call at a time. The session's own time limit holds for each."""
 
@@ -45,11 +52,13 @@ class WooCommerceClient:
         raise OutsideError(Outcome.refused, "WooCommerce lists more than is read at once.", permanent=True)
 
     async def get_page(
-        self, path: str, query: Mapping[str, str], page: int
+        self, path: str, query: Mapping[str, str], page: int, *, size: int = PAGE_SIZE
     ) -> tuple[list[dict[str, Any]], int]:
-        """A page of a list, and how many pages it has. Raises `OutsideError`."""
-        asked = {**query, "per_page": str(PAGE_SIZE), "page": str(page)}
+        """A page of a list, and how many pages it has. Raises `OutsideError`, a `TooLong` too."""
+        asked = {**query, "per_page": str(size), "page": str(page)}
         response = await self._call("GET", path, asked)
+        if response.is_cut:
+            raise TooLong
         rows = _data(response, is_write=False)
         if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
             raise incomplete()
@@ -104,6 +113,7 @@ class WooCommerceClient:
                     response.headers.get("Location"),
                     retry_wait(response.headers.get("Retry-After"), None, now=0.0),
                     _pages(response.headers.get("X-WP-TotalPages")),
+                    is_cut=len(content) >= RESPONSE_LIMIT,
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise of_exception(error) from None

@@ -97,7 +97,7 @@ def _parts(cell: str) -> Iterator[dict[str, str]]:
     if cell.lstrip().startswith("["):
         try:
             entries = json.loads(cell)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         for entry in entries:
             if isinstance(entry, dict):

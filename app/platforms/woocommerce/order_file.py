@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from app.base.months import YEARS
 from app.base.text import quoted
 from app.platforms.events import OrderRefunded, PlatformEvent, Unparseable
 from app.platforms.fields import Fields
@@ -92,6 +93,8 @@ _LABELS = {
 }
 """How some exports write a status: as the admin shows it, in English or German."""
 _DATE = "as 2026-03-10 12:00"
+_NO_DATE = ("0000", "0001-01-01")
+"""How some exports write that there is none."""
 
 
 def _problem(columns: Collection[str]) -> str | None:
@@ -186,15 +189,19 @@ def _gmt(row: TableRow, name: str, shop: FileShop) -> str | None:
     """A time in UTC; one without a zone is the shop's. Raises `Unparseable`."""
     gmt = row.first(*COLUMNS[f"{name}_gmt"])
     text = gmt or row.first(*COLUMNS[name])
-    if text is None or text.startswith("0000"):
+    if text is None or text.startswith(_NO_DATE):
         return None
+    unreadable = Unparseable(f"The order's {name} date cannot be read; write dates {_DATE}.")
     try:
         at = datetime.fromisoformat(iso_time(text))
-    except ValueError:
-        raise Unparseable(f"The order's {name} date cannot be read; write dates {_DATE}.") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC if gmt else shop.zone)
-    return at.astimezone(UTC).isoformat()
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC if gmt else shop.zone)
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise unreadable from None
+    if at.year not in YEARS:
+        raise unreadable
+    return at.isoformat()
 
 
 def _billing(row: TableRow) -> dict[str, str | None]:

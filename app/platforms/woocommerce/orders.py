@@ -11,10 +11,12 @@ import aiohttp
 import orjson
 
 from app.platforms.protocol import Connection, OrderPage
-from app.platforms.woocommerce.client import PAGE_SIZE, WooCommerceClient
+from app.platforms.woocommerce.client import PAGE_SIZE, TooLong, WooCommerceClient
 from app.platforms.woocommerce.responses import incomplete
 
 TOPIC = "order.updated"
+_FEW = 10
+"""Orders of a page, where more are too long: plugins keep documents in them."""
 _SECOND = timedelta(seconds=1)
 """WooCommerce's times have whole seconds, and what it is asked for is later than the time given."""
 
@@ -23,7 +25,7 @@ async def fetch_orders(
     http: aiohttp.ClientSession, connection: Connection, since: datetime, cursor: str | None
 ) -> OrderPage:
     """See `PlatformAdapter.fetch_orders`."""
-    after, number = _place(since, cursor)
+    after, number, size = _place(since, cursor)
     asked = {
         "modified_after": f"{after:%Y-%m-%dT%H:%M:%S}",
         "dates_are_gmt": "true",
@@ -31,7 +33,12 @@ async def fetch_orders(
         "order": "asc",
         "status": "any",
     }
-    rows, _ = await WooCommerceClient(http, connection).get_page("orders", asked, number)
+    client = WooCommerceClient(http, connection)
+    try:
+        rows, _ = await client.get_page("orders", asked, number, size=size)
+    except TooLong:
+        number, size = (number - 1) * (size // _FEW) + 1, _FEW
+        rows, _ = await client.get_page("orders", asked, number, size=size)
     reached = None
     if rows:
         try:
@@ -39,19 +46,21 @@ async def fetch_orders(
         except (KeyError, TypeError, ValueError):
             raise incomplete() from None
     # Not by the header of the pages' number, which proxies may drop.
-    is_last = len(rows) < PAGE_SIZE
-    next_cursor = None if is_last or reached is None else _next(after, number, reached - _SECOND)
+    is_last = len(rows) < size
+    next_cursor = None if is_last or reached is None else _next(after, number, size, reached - _SECOND)
     return OrderPage(TOPIC, tuple(orjson.dumps(each) for each in rows), next_cursor, reached)
 
 
-def _place(since: datetime, cursor: str | None) -> tuple[datetime, int]:
-    """The time after which orders are asked for, and the number of the page."""
+def _place(since: datetime, cursor: str | None) -> tuple[datetime, int, int]:
+    """The time after which orders are asked for, the number of the page, and how many it has."""
     if cursor is None:
-        return since.astimezone(UTC) - _SECOND, 1
-    at, number = cursor.split("|")
-    return datetime.fromisoformat(at), int(number)
+        return since.astimezone(UTC) - _SECOND, 1, PAGE_SIZE
+    at, number, *size = cursor.split("|")
+    return datetime.fromisoformat(at), int(number), int(size[0]) if size else PAGE_SIZE
 
 
-def _next(after: datetime, number: int, ended: datetime) -> str:
+def _next(after: datetime, number: int, size: int, ended: datetime) -> str:
     """The next page's cursor: a page whose orders all changed in one second goes on by number."""
-    return f"{ended.isoformat()}|1" if ended > after else f"{after.isoformat()}|{number + 1}"
+    part = "" if size == PAGE_SIZE else f"|{size}"
+    at, following = (ended, 1) if ended > after else (after, number + 1)
+    return f"{at.isoformat()}|{following}{part}"

@@ -57,6 +57,8 @@ class Response:
     """Seconds to wait where the status asks for it."""
     pages: int | None = None
     """How many pages a list has."""
+    is_cut: bool = False
+    """Whether the body was longer than is read."""
 
     @property
     def code(self) -> str:

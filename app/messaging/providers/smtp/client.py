@@ -11,6 +11,7 @@ from contextlib import suppress
 import aiosmtplib
 
 from app.base import clock
+from app.base.domain_names import split_sender
 from app.base.errors import OutsideError
 from app.base.mail_server import MailServer
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Recipient, Result
@@ -50,6 +51,8 @@ class Smtp:
 
     async def send(self, batch: OutgoingBatch) -> list[Result]:
         """Send a mail to each recipient; each has an outcome of its own."""
+        if split_sender(batch.sender) is None:
+            return [replies.no_sender()] * len(batch.recipients)
         begin_until = clock.monotonic() + self._begin_seconds
         return await asyncio.gather(*(self._send(batch, one, begin_until) for one in batch.recipients))
 
@@ -62,6 +65,8 @@ class Smtp:
 
         Connects, signs in and names the sender, so nothing is sent.
         """
+        if sender and split_sender(sender) is None:
+            return replies.no_sender()
         try:
             connection = await self._connections.open()
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -62,6 +62,11 @@ def of_sender(error: aiosmtplib.SMTPResponseException) -> OutsideError:
     return OutsideError(Outcome.refused, f"SMTP {_codes(error)}: the sender was refused")
 
 
+def no_sender() -> OutsideError:
+    """The sender is no address, as one that was stored before addresses were checked."""
+    return OutsideError(Outcome.refused, "the sender is no address that mail can come from")
+
+
 def of_recipient(error: aiosmtplib.SMTPResponseException) -> OutsideError:
     """Why the server refused the recipient."""
     if error.code < 500:

@@ -115,6 +115,13 @@ class PublishedCode:
     remote_id: str | None
     """None where it is not known whether the code is there."""
     expires_at: datetime
+    may_come: bool = False
+    """Whether it was sent and nobody has seen it in the shop: where it is not found now, the
+    platform may be making it still."""
+
+
+NOT_THERE_YET = "It was sent, and the shop does not have it yet."
+"""Why a code that `may_come` is looked for once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,8 @@ class PlatformAdapter(Protocol):
         """Take at most `codes_at_once` codes out of the shop, and nobody else's.
 
         Returns why one could not be, in the order given; None where it is gone, or never was there.
-        Raises `OutsideError` where that holds for all of them; it may be repeated.
+        Of one that is not found and `may_come` it returns `NOT_THERE_YET`. Raises `OutsideError`
+        where that holds for all of them; it may be repeated.
         """
         raise OutsideError(Outcome.refused, "The platform takes no codes.", permanent=True)
 

@@ -167,7 +167,9 @@ async def _record(session: AsyncSession, check: CodeCheck, found: KnownPage, *, 
     """Store what the page showed; after the last one, what the whole check found."""
     row = await _lock_row(session, check)
     progress = await record_page(session, check.place, check.progress, found, now=now)
-    if found.page.is_gone:
+    is_same = check.discount.remote_id == row.remote_id
+    if found.page.is_gone and is_same and row.remote_id is not None:
+        # One that was made meanwhile stays, and so does the code by which one is looked up.
         row.remote_id, row.first_code_id = None, None
     if progress["after"] is not None:
         row.progress, row.check_due_at = progress, now

@@ -58,9 +58,12 @@ async def call_platforms(settings: Settings, claimed: Sequence[ClaimedReward]) -
 
 
 async def _call(http: aiohttp.ClientSession, each: ClaimedReward) -> Placed:
-    if each.wanted is None or each.connection is None:
-        # A used one stays as it is; in a shop that is not connected a code counts at once.
-        return Placed(each.wanted if each.wanted is not None else each.placed, each.remote_id)
+    if each.wanted is None:
+        # A used one stays as it is.
+        return Placed(each.placed, each.remote_id)
+    if each.connection is None:
+        # The code counts at once; what the shop has of it is not known any more.
+        return Placed(each.wanted, None)
     adapter = adapter_of(each.shop.platform)
     try:
         if each.wanted:

@@ -100,18 +100,19 @@ async def place_existing(
 ) -> int:
     """Have a shop that was connected be given the codes of granted rewards; returns how many.
 
-    `is_other`: it is connected to another account than before, which has none of them.
+    `is_other`: it is connected to another account than before, which has none of them. The same
+    account has what it had: what changed while it was not connected is set there now.
     """
-    count = 0
-    if is_other:
-        moved = await session.scalars(
-            update(RewardPlacement)
-            .values(placed=None, remote_id=None, due_at=now, revision=RewardPlacement.revision + 1)
-            .where(RewardPlacement.brand_id == brand_id, RewardPlacement.shop_id == shop_id)
-            .returning(RewardPlacement.reward_id)
-            .execution_options(synchronize_session=False)
-        )
-        count = len(moved.all())
+    here = (RewardPlacement.brand_id == brand_id, RewardPlacement.shop_id == shop_id)
+    unproven = (RewardPlacement.placed.is_not(None), RewardPlacement.remote_id.is_(None))
+    moved = await session.scalars(
+        update(RewardPlacement)
+        .values(placed=None, remote_id=None, due_at=now, revision=RewardPlacement.revision + 1)
+        .where(*here, *(() if is_other else unproven))
+        .returning(RewardPlacement.reward_id)
+        .execution_options(synchronize_session=False)
+    )
+    count = len(moved.all())
     given = {"brand_id": brand_id, "shop_id": shop_id, "now": now}
     count += len((await session.scalars(_EXISTING, given)).all())
     if count:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,7 +23,7 @@ from app.platforms.protocol import Connection, PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.rules import next_check
 from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing
-from app.referrals.publish_rules import discount_title
+from app.referrals.publish_rules import SOUGHT_TIMES, discount_title
 from app.referrals.rules import PublicationState
 
 LEASE = timedelta(minutes=2)
@@ -54,7 +54,9 @@ class ClaimedCode:
     @property
     def published(self) -> PublishedCode:
         """As the adapter revokes it."""
-        return PublishedCode(self.code, self.remote_id, self.expires_at)
+        is_unseen = not self.is_shown and self.remote_id is None
+        may_come = is_unseen and self.attempt < SOUGHT_TIMES
+        return PublishedCode(self.code, self.remote_id, self.expires_at, may_come=may_come)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +220,19 @@ async def _begin(
     urgent: bool,
     now: datetime,
 ) -> list[ClaimedCode]:
-    """Mark the codes of the claim as being sent; the one with the id `first` is the first."""
+    """Mark the codes of the claim as being sent; the one with the id `first` is the first.
+
+    That one is in every claim: an attempt that broke off may have made the discount with it.
+    """
     is_revoking = CodePublication.state == PublicationState.revoking
+    is_first = and_(CodePublication.code_id == first, CodePublication.state.in_(CALLED))
     rows = await session.scalars(
         select(CodePublication)
         .where(
             CodePublication.brand_id == brand_id,
             CodePublication.shop_id == work.shop_id,
             CodePublication.terms_id == work.terms_id,
-            is_due(now, urgent=urgent),
+            or_(is_due(now, urgent=urgent), is_first),
             is_revoking if work.revoking else ~is_revoking,
         )
         .order_by(CodePublication.code_id != first, CodePublication.due_at, CodePublication.code_id)

@@ -16,6 +16,9 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=15)
 REPLACED_AFTER = timedelta(seconds=10)
 """How long a code that nobody has seen may take to be live before another one takes its place."""
+SOUGHT_TIMES = 6
+"""Attempts after which a code that was sent, revoked and never seen in the shop counts as not
+there: Shopify makes codes after it has responded."""
 
 
 @dataclass(frozen=True, slots=True)

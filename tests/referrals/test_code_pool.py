@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from app.base.actor import cli_actor
+from app.base.due import sweep_once
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount, FakeShop
 from app.platforms.connections import remove_connection, save_connection
-from app.referrals import pool
+from app.platforms.shopify import codes as shopify_codes
+from app.referrals import code_check, pool
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code
@@ -17,6 +19,7 @@ from app.referrals.publish_call import call_platform
 from app.referrals.publish_claim import claim
 from app.referrals.publish_record import record
 from app.referrals.rules import PublicationState
+from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW
 from tests.support.factories.programme import set_terms
@@ -213,3 +216,40 @@ async def connect(fern: ConnectedShop, remote: FakeShop | None = None) -> None:
             actor=cli_actor(fern.brand.id),
             now=AFTER if remote else NOW,
         )
+
+
+async def test_code_that_is_revoked_while_shopify_makes_it_leaves_the_shop_once_it_is_there(
+    fern, monkeypatch
+):
+    monkeypatch.setattr(shopify_codes, "WAITS", (0.0,))
+    await fern.issue()
+    await fern.publish()
+    fern.remote.polls_until_done = 9
+    code = await fern.issue()
+    await fern.publish()
+    async with fern.context.sessions.begin() as session:
+        await disable_code(session, fern.brand, code.code, actor=cli_actor(fern.brand.id), now=NOW)
+    await fern.publish(AFTER)
+    assert await fern.states() == {PublicationState.live: 1, PublicationState.revoking: 1}
+    (discount,) = fern.remote.discounts.values()
+    discount.codes[code.display.lower()] = FakeCode("gid://shopify/DiscountRedeemCode/9", code.display)
+    fern.remote.polls_until_done = 1
+    await fern.publish(AFTER + timedelta(minutes=1))
+    assert code.display not in fern.codes_there()
+    assert await fern.states() == {PublicationState.live: 1, PublicationState.revoked: 1}
+
+
+async def test_discount_that_a_process_made_before_it_died_is_taken_over_by_whatever_comes_next(fern):
+    async with fern.context.sessions.begin() as session:
+        await keep_up(session, fern.brand.id, now=NOW)
+    async with fern.context.sessions.begin() as session:
+        claimed = await claim(session, fern.context, fern.brand.id, urgent=False, now=NOW)
+    assert claimed is not None
+    await call_platform(fern.context.settings, claimed)
+    await sweep_once(code_check.sweep(fern.context), AFTER + timedelta(days=1))
+    code = await fern.issue()
+    await fern.publish(AFTER)
+    assert code.display in fern.codes_there()
+    await fern.publish_all(AFTER)
+    assert len(fern.remote.discounts) == 1
+    assert await fern.states() == {PublicationState.live: 5}

@@ -23,6 +23,7 @@ from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop as WordPress
 from app.messaging.models import Message
 from app.platforms.connections import load_connections, remove_connection, save_connection
+from app.platforms.protocol import Connection
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Reward
@@ -273,33 +274,67 @@ async def test_code_leaves_the_shop_with_its_owner_and_when_it_is_disabled(conne
     assert connected.there() == {}
 
 
+async def disconnect(shop: Connected) -> Connection:
+    context, brand_id = shop.context, shop.brand.id
+    async with context.sessions.begin() as session:
+        [given] = (await load_connections(session, context.tokens, brand_id, [shop.shop.id])).values()
+        await remove_connection(session, brand_id, shop.shop.id, actor=cli_actor(brand_id))
+    return given
+
+
+async def connect(shop: Connected, given: Connection, at=GRANTED) -> None:
+    context, brand_id = shop.context, shop.brand.id
+    async with context.sessions.begin() as session:
+        actor = cli_actor(brand_id)
+        await save_connection(session, context.tokens, brand_id, shop.shop.id, given, actor=actor, now=at)
+    async with context.sessions.begin() as session:
+        await keep_up(session, brand_id, now=at)
+
+
 async def test_shop_that_is_connected_no_more_gets_nothing_and_the_code_counts(connected):
-    await earned(connected)
-    async with connected.context.sessions.begin() as session:
-        actor = cli_actor(connected.brand.id)
-        await remove_connection(session, connected.brand.id, connected.shop.id, actor=actor)
+    given = await disconnect(connected)
+    await connect(connected, given, NOW)
+    _, _, code = await earned(connected)
+    await disconnect(connected)
     await connected.place()
     assert connected.there() == {}
+    assert len(await connected.told()) == 1
+    await connect(connected, given)
+    await connected.place()
+    assert worth(connected) == {code.display: ("10.00", 1)}
     assert len(await connected.told()) == 1
 
 
 async def test_shop_that_is_connected_later_or_anew_gets_the_codes_of_before(connected):
-    context, brand = connected.context, connected.brand
-    actor = cli_actor(brand.id)
-    async with context.sessions.begin() as session:
-        [given] = (await load_connections(session, context.tokens, brand.id, [connected.shop.id])).values()
-        await remove_connection(session, brand.id, connected.shop.id, actor=actor)
+    given = await disconnect(connected)
     _, _, code = await earned(connected)
     assert len(await connected.told()) == 1, "in a shop that is not connected a code counts at once"
-    async with context.sessions.begin() as session:
-        await save_connection(
-            session, context.tokens, brand.id, connected.shop.id, given, actor=actor, now=GRANTED
-        )
-    async with context.sessions.begin() as session:
-        await keep_up(session, brand.id, now=GRANTED)
+    await connect(connected, given)
     await connected.place()
     assert code.display in connected.there()
     assert len(await connected.told()) == 1
+
+
+async def test_shop_that_is_connected_again_gets_what_changed_meanwhile(connected):
+    given = await disconnect(connected)
+    await connect(connected, given, NOW)
+    _, order_id, code = await earned(connected)
+    await connected.place()
+    await disconnect(connected)
+    await change_order(connected.context, connected.brand, order_id, refunded=3600, now=GRANTED)
+    await connected.place()
+    assert worth(connected)[code.display] == ("10.00", 1)
+    await connect(connected, given)
+    await connected.place()
+    assert worth(connected)[code.display] == ("5.00", 1)
+    await disconnect(connected)
+    async with connected.context.sessions.begin() as session:
+        actor = cli_actor(connected.brand.id)
+        await disable_code(session, connected.brand, code.code, actor=actor, now=GRANTED)
+    await connected.place()
+    await connect(connected, given, GRANTED + timedelta(hours=1))
+    await connected.place(GRANTED + timedelta(hours=1))
+    assert code.display not in connected.there()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import OutsideError
-from app.platforms.discounts import Discount, PublishedCode
+from app.platforms.discounts import NOT_THERE_YET, Discount, PublishedCode
 from app.platforms.protocol import Connection
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code
@@ -54,7 +54,9 @@ async def _place(
     if code.remote_id is not None and discount.remote_id is not None:
         return discount.remote_id, code.remote_id
     found = await find_code(client, code.code, discount)
-    if found is None or not found.is_ours:
+    if found is None:
+        return NOT_THERE_YET if code.may_come else None
+    if not found.is_ours:
         return None
     return NOT_FOUND_YET if found.code_id is None else (found.discount_id, found.code_id)
 

@@ -13,6 +13,7 @@ import aiohttp
 
 from app.base.errors import Outcome, OutsideError
 from app.platforms.discounts import (
+    NOT_THERE_YET,
     CodePage,
     CodeToPublish,
     Discount,
@@ -128,6 +129,8 @@ async def _ids_of(
     for place, coupon in zip(unknown, coupons, strict=True):
         if isinstance(coupon, OutsideError):
             found[place] = coupon.reason
+        elif coupon is None and codes[place].may_come:
+            found[place] = NOT_THERE_YET
         elif coupon is not None and coupon.is_under(discount):
             found[place] = coupon.id
     return found

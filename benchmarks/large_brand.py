@@ -39,6 +39,7 @@ TABLES = [
     *("customers", "orders", "surveys", "messages", "attempts", "responses", "response_tags"),
     *("referrers", "codes", "code_publications", "visits", "redemptions", "rewards"),
     *("ledger_entries", "credit_accounts", "audit_entries", "suspected_leaks", "deliveries"),
+    "withheld_offers",
 ]
 _SHOP = f"(CAST(:shops AS uuid[]))[CASE WHEN {chance(19)} % 2000 = 0 THEN 4 ELSE 1 + n % 3 END]"
 _CUSTOMER = "CAST(lpad(to_hex(n), 32, '0') AS uuid)"

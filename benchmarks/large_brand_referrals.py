@@ -5,6 +5,9 @@ from made_rows import BRAND, chance, one_line_of, one_of, row_id
 _CODE = "'C' || translate(lpad(CAST(n AS text), 9, '0'), '01', 'XZ')"
 _SLUG = "CAST(:slug AS text) || translate(lpad(CAST(n AS text), 8, '0'), '01', 'xz')"
 _REJECTED = ("Same household.", "The friend is an employee.", "Asked for by the referrer.")
+_FIRST = """SELECT DISTINCT ON (customer_id) * FROM made WHERE answered AND score >= 9
+    ORDER BY customer_id, answered_at"""
+_IS_HELD_OUT = f"{chance(29)} % 20 = 0"
 _REFUSED = "minimum_not_met existing_customer existing_customer expired already_used_by_friend"
 
 
@@ -22,11 +25,13 @@ def _entries(
 
 
 REFERRALS = (
-    """CREATE TEMPORARY TABLE promoters ON COMMIT DROP AS
+    f"""CREATE TEMPORARY TABLE promoters ON COMMIT DROP AS
         SELECT row_number() OVER (ORDER BY n) AS place, n, customer_id, survey_id, shop_id, answered_at,
             response_id AS id
-        FROM (SELECT DISTINCT ON (customer_id) * FROM made WHERE answered AND score >= 9
-            ORDER BY customer_id, answered_at) AS first""",
+        FROM ({_FIRST}) AS first WHERE NOT {_IS_HELD_OUT}""",
+    f"""INSERT INTO withheld_offers (brand_id, id, customer_id, survey_id, reason, at)
+        SELECT {BRAND}, response_id, customer_id, survey_id, 'held_out', answered_at
+        FROM ({_FIRST}) AS first WHERE {_IS_HELD_OUT}""",
     f"""INSERT INTO referrers (brand_id, id, customer_id, slug, shop_id, survey_id)
         SELECT {BRAND}, id, customer_id, {_SLUG}, shop_id, survey_id FROM promoters""",
     f"""INSERT INTO codes (brand_id, id, referrer_id, kind, code, display, terms_id, discount_kind,
@@ -55,7 +60,7 @@ REFERRALS = (
     f"""INSERT INTO attempts (brand_id, id, message_id, number, provider, status, started_at, finished_at,
             created_at)
         SELECT {BRAND}, id, id, 1, 'outbox', 'accepted', answered_at, answered_at,
-            answered_at + interval '1 second' FROM promoters""",
+            answered_at + make_interval(secs => 1 + power({chance(28)} % 1000 / 125.0, 2)) FROM promoters""",
     f"""INSERT INTO visits (brand_id, id, referrer_id, visitor, at)
         SELECT {BRAND}, {row_id("answered_at + make_interval(hours => day)", 3)}, id,
             decode(lpad(to_hex(n * 4 + day), 32, '0'), 'hex'), answered_at + make_interval(hours => day)

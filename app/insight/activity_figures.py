@@ -1,6 +1,6 @@
 """The figures of events, each by its own time: friends' orders, revenue and cost."""
 
-from app.insight.figure_types import EVERYTHING, UNTIL_FOREVER, Figure, Slice
+from app.insight.figure_types import EVERYTHING, UNTIL_FOREVER, Figure, Part, Slice
 
 REMAINING = """CASE WHEN orders.cancelled_at IS NULL
     THEN greatest(0, orders.total - orders.refunded) ELSE 0 END"""
@@ -16,17 +16,29 @@ SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in MONEY)
 IS_COST = "entries.account IN ('discount_cost', 'leaked_discount', 'reward_cost')"
 _NO_SHOP = "'00000000-0000-0000-0000-000000000000'::uuid"
 """The shop of a cost that no order and no referrer's shop is known for."""
-_REAL = "NOT orders.test AND NOT orders.trial"
+IS_REAL = "NOT orders.test AND NOT orders.trial"
+IS_COUNTED = "redemptions.status IN ('pending', 'in_review', 'approved')"
+"""SQL: whether a redemption counts or may still count."""
 
 
-def _redemptions(slice_: Slice) -> str:
+def _friends_orders(slice_: Slice) -> str:
+    """Orders placed in the slice with their redemption, refused ones too."""
     return f"""
-        SELECT orders.shop_id, {slice_.day("orders.placed_at")} AS day, {UNTIL_FOREVER} AS until,
-            {EVERYTHING} AS key, count(*) AS redemptions
+        SELECT orders.id, orders.shop_id, {slice_.day("orders.placed_at")} AS day, orders.currency,
+            orders.placed_at, {REMAINING} AS remaining, redemptions.status, redemptions.referrer_id
         FROM orders JOIN redemptions ON redemptions.brand_id = :brand
-            AND redemptions.order_id = orders.id AND redemptions.status <> 'refused'
-        WHERE orders.brand_id = :brand AND {_REAL} AND {slice_.within("orders.placed_at")}
-        GROUP BY 1, 2, 3, 4
+            AND redemptions.order_id = orders.id
+        WHERE orders.brand_id = :brand AND {IS_REAL} AND {slice_.within("orders.placed_at")}
+    """
+
+
+FRIENDS_ORDERS = Part("friends_orders", _friends_orders)
+
+
+def _redemptions(_: Slice) -> str:
+    return f"""
+        SELECT shop_id, day, {UNTIL_FOREVER} AS until, {EVERYTHING} AS key, count(*) AS redemptions
+        FROM friends_orders WHERE status <> 'refused' GROUP BY 1, 2, 3, 4
     """
 
 
@@ -35,7 +47,7 @@ def _approved(slice_: Slice) -> str:
         SELECT orders.shop_id, {slice_.day("redemptions.approved_at")} AS day, {UNTIL_FOREVER} AS until,
             {EVERYTHING} AS key, count(*) AS approved
         FROM redemptions JOIN orders ON orders.brand_id = :brand AND orders.id = redemptions.order_id
-            AND {_REAL}
+            AND {IS_REAL}
         WHERE redemptions.brand_id = :brand AND redemptions.status = 'approved'
             AND redemptions.approved_at IS NOT NULL AND {slice_.within("redemptions.approved_at")}
         GROUP BY 1, 2, 3, 4
@@ -45,12 +57,9 @@ def _approved(slice_: Slice) -> str:
 def _money(slice_: Slice) -> str:
     return f"""
         WITH amounts AS (
-            SELECT orders.shop_id, {slice_.day("orders.placed_at")} AS day, orders.currency,
-                {REMAINING} AS revenue, 0 AS discount_cost, 0 AS leaked_discount, 0 AS reward_cost
-            FROM orders JOIN redemptions ON redemptions.brand_id = :brand
-                AND redemptions.order_id = orders.id
-                AND redemptions.status IN ('pending', 'in_review', 'approved')
-            WHERE orders.brand_id = :brand AND {_REAL} AND {slice_.within("orders.placed_at")}
+            SELECT redemptions.shop_id, redemptions.day, redemptions.currency,
+                redemptions.remaining AS revenue, 0 AS discount_cost, 0 AS leaked_discount, 0 AS reward_cost
+            FROM friends_orders AS redemptions WHERE {IS_COUNTED}
             UNION ALL
             SELECT coalesce(orders.shop_id, referrers.shop_id, {_NO_SHOP}),
                 {slice_.day("entries.occurred_at")}, entries.currency, 0, {SHARES}
@@ -67,10 +76,10 @@ def _money(slice_: Slice) -> str:
     """
 
 
-REDEMPTIONS = Figure("redemptions", ("redemptions",), _redemptions)
+REDEMPTIONS = Figure("redemptions", ("redemptions",), _redemptions, (FRIENDS_ORDERS,))
 """Friends' orders by the time they were placed, whose code was not refused."""
 APPROVED = Figure("approved", ("approved",), _approved)
 """Redemptions by the time they were approved, those that still count."""
-EVENTS_MONEY = Figure("money of events", MONEY, _money)
+EVENTS_MONEY = Figure("money of events", MONEY, _money, (FRIENDS_ORDERS,))
 """By currency: revenue of friends' orders placed, costs posted."""
 FIGURES = (REDEMPTIONS, APPROVED, EVENTS_MONEY)

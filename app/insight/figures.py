@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.brands.rules import zone_or
-from app.insight import activity_figures, funnel_figures, message_figures, response_figures
+from app.insight import (
+    activity_figures,
+    band_figures,
+    funnel_figures,
+    message_figures,
+    promoter_figures,
+    response_figures,
+)
 from app.insight.figure_types import Figure, Slice
 from app.insight.models import Rollup
 from app.insight.periods import Period, day_beginning
@@ -22,6 +29,8 @@ FIGURES: tuple[Figure, ...] = (
     *message_figures.FIGURES,
     *funnel_figures.FIGURES,
     *activity_figures.FIGURES,
+    *promoter_figures.FIGURES,
+    *band_figures.FIGURES,
 )
 """Every figure; names are unique."""
 Counted = Mapping[str, Any]

@@ -1,5 +1,6 @@
 """Shapes of the API: holdout lift, revenue by band, times of offers."""
 
+from datetime import datetime
 from typing import Self
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from app.insight.band_revenue import BandRevenue
 from app.insight.lift import Lift
 from app.insight.nps import wilson
 from app.insight.offer_times import OfferTimes
-from app.insight.schemas import IntervalShape
+from app.insight.schemas import AS_OF, IntervalShape
 from app.insight.shares import Share, are_enough, difference
 
 
@@ -39,9 +40,10 @@ class HoldoutReport(ApiModel):
     lift_interval: IntervalShape | None
     is_enough: bool = Field(description="Whether both groups have at least 30 people.")
     friends_orders: int = Field(description="Placed by friends of those with an offer.")
+    as_of: datetime | None = AS_OF
 
     @classmethod
-    def of(cls, found: Lift) -> Self:
+    def of(cls, found: Lift, *, as_of: datetime | None = None) -> Self:
         """The shape of a comparison."""
         offered, held_out = found.offered.value, found.held_out.value
         known = offered is not None and held_out is not None
@@ -54,6 +56,7 @@ class HoldoutReport(ApiModel):
             lift_interval=IntervalShape.of(difference(found.offered, found.held_out), 6),
             is_enough=are_enough(found.offered, found.held_out),
             friends_orders=found.friends_orders,
+            as_of=as_of,
         )
 
 
@@ -82,18 +85,24 @@ class BandReport(ApiModel):
     """What friends' orders brought, by what their referrers had answered; most revenue first."""
 
     bands: list[BandRevenueRow]
+    as_of: datetime | None = AS_OF
 
 
 class OfferTimesReport(ApiModel):
-    """Seconds from the answer until a provider accepted the offer; null where there was none."""
+    """Seconds from the answer until a provider accepted the offer; null where there was none.
+
+    Times are kept in groups of which the longest is 1.19 times the shortest; each is that of its
+    group's mean.
+    """
 
     offers: int
     p50_seconds: float | None
     p95_seconds: float | None
     p99_seconds: float | None
+    as_of: datetime | None = AS_OF
 
     @classmethod
-    def of(cls, found: OfferTimes) -> Self:
+    def of(cls, found: OfferTimes, *, as_of: datetime | None = None) -> Self:
         """The shape of the times."""
 
         def rounded(seconds: float | None) -> float | None:
@@ -104,4 +113,5 @@ class OfferTimesReport(ApiModel):
             p50_seconds=rounded(found.p50),
             p95_seconds=rounded(found.p95),
             p99_seconds=rounded(found.p99),
+            as_of=as_of,
         )

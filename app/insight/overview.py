@@ -16,8 +16,9 @@ from app.insight.funnel import FIGURES as FUNNEL
 from app.insight.funnel import Funnel, funnel_of
 from app.insight.message_figures import SURVEYS
 from app.insight.nps import Change, Counts, change
-from app.insight.offer_times import offer_times
-from app.insight.periods import Period, before, binds, within
+from app.insight.offer_times import times_of
+from app.insight.periods import Period, before, binds, is_short, within
+from app.insight.promoter_figures import OFFER_TIMES
 from app.insight.reasons import Reason, reasons_of
 from app.insight.response_figures import REASONS, RESPONSES, RESPONSES_BY
 from app.insight.scores import By, Group, Rate, bands_of, groups_of, rate_of
@@ -25,8 +26,6 @@ from app.surveys.models import COUNTS
 
 LATEST = 20
 """Number of the latest responses."""
-_LONG_DAYS = 400
-"""From this length on the chart has a point a month, not a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +63,14 @@ class Overview:
     """What happened in the period."""
     activity_before: Activity | None
     answer_to_offer: float | None
-    """Seconds within which 95 % of the period's promoters had their offer handed to a provider, the
-    latest `offer_times.MOST` of them."""
+    """Seconds within which 95 % of the period's promoters had their offer handed to a provider, as
+    `OfferTimes` has it."""
     latest: list[LatestResponse]
     reasons: list[Reason]
     """Why the period's detractors said so."""
     as_of: datetime | None = None
-    """What was committed by then is counted; None: everything is. The latest responses and
-    `answer_to_offer` are always of this moment."""
+    """What was committed by then is counted; None: everything is. The latest responses are always
+    of this moment."""
 
 
 async def overview(
@@ -82,11 +81,11 @@ async def overview(
     Of one shop where one is given, as `scores` and `funnel` have it.
     """
     earlier = before(period, brand.time_zone)
-    by = By.week if _is_short(period) else By.month
+    by = By.week if is_short(period) else By.month
     as_of = await rolled_as_of(session, brand, period)
-    figures = (*_COMPARED, RESPONSES_BY[by], REASONS, *FUNNEL)
+    figures = (*_COMPARED, RESPONSES_BY[by], REASONS, OFFER_TIMES, *FUNNEL)
     read = await read_figures(session, brand, figures, period, shop_id)
-    events, (groups, tagged, *stages) = read[: len(_COMPARED)], read[len(_COMPARED) :]
+    events, (groups, tagged, times, *stages) = read[: len(_COMPARED)], read[len(_COMPARED) :]
     counts, rate, happened = await _compared(session, brand, events, shop_id)
     events_before = await read_figures(session, brand, _COMPARED, earlier, shop_id) if earlier else None
     before_counts, rate_before, happened_before = (
@@ -105,7 +104,7 @@ async def overview(
         funnel=await funnel_of(session, brand, stages, shop_id, as_of=as_of),
         activity=happened,
         activity_before=happened_before,
-        answer_to_offer=(await offer_times(session, brand.id, period, shop_id)).p95,
+        answer_to_offer=times_of(times).p95,
         latest=await _latest(session, brand.id, period, shop_id),
         reasons=await reasons_of(session, brand.id, tagged),
         as_of=as_of,
@@ -122,10 +121,6 @@ async def _compared(
     """The score, the response rate and the events, as `_COMPARED` counts them."""
     responses, surveys, *events = found
     return bands_of(responses), rate_of(surveys), await activity_of(session, brand, events, shop_id)
-
-
-def _is_short(period: Period) -> bool:
-    return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
 
 
 async def _latest(

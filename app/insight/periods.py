@@ -13,6 +13,7 @@ from app.base.text import quoted
 _YEARS = range(1970, 2201)
 """Years that can be asked for: far enough from either end of the calendar for zones, the period
 before and a day of slack."""
+_LONG_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ def day_beginning(moment: datetime, zone: str) -> date | None:
     """The day in the zone whose first moment it is, if any."""
     day = moment.astimezone(ZoneInfo(zone)).date()
     return day if midnight(day, zone) == moment else None
+
+
+def is_short(period: Period) -> bool:
+    """Whether a line of the period has a point a week; of a longer one it has a point a month."""
+    return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
 
 
 def within(column: str, period: Period) -> str:

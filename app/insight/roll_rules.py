@@ -13,7 +13,7 @@ FOREVER = date(9000, 1, 1)
 Neither is the calendar's first or last day, which the driver takes for infinity."""
 ROLLED_FROM = 10_000
 """Brands of more orders than these have roll-ups; those of fewer are counted from their rows."""
-VERSION = 2
+VERSION = 3
 """Raised where a figure is added or counts something else: then all days are computed anew."""
 SLICE_DAYS = 31
 """Days computed in one transaction."""

@@ -7,6 +7,7 @@ response.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -139,11 +140,21 @@ async def nps_report(
     as_of = await rolled_as_of(session, brand, period)
     figures = (RESPONSES, message_figures.SURVEYS)
     responses, surveys = await read_figures(session, brand, figures, period, shop_id)
+    groups = None if by is None else await count_groups(session, brand, period, by, shop_id)
+    return report_of(period, responses, surveys, as_of=as_of, by=by, groups=groups)
+
+
+def report_of(
+    period: Period,
+    responses: Sequence[Counted],
+    surveys: Sequence[Counted],
+    *,
+    as_of: datetime | None,
+    by: By | None,
+    groups: Sequence[Group] | None,
+) -> NpsReport:
+    """The report of a period, as `RESPONSES` and `message_figures.SURVEYS` count it."""
     counts, rate = bands_of(responses), rate_of(surveys)
-    found = None if by is None else await count_groups(session, brand, period, by, shop_id)
-    groups = (
-        None if found is None else [ScoreGroup(key=each.key, **Score.values(each.counts)) for each in found]
-    )
     return NpsReport(
         **Score.values(counts),
         response_rate=None if rate.value is None else round(rate.value, 6),
@@ -154,7 +165,9 @@ async def nps_report(
         to=period.end,
         as_of=as_of,
         by=by,
-        groups=groups,
+        groups=None
+        if groups is None
+        else [ScoreGroup(key=each.key, **Score.values(each.counts)) for each in groups],
     )
 
 

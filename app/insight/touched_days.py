@@ -1,7 +1,7 @@
 """Which days' figures follow from rows that changed: the queries that lead from a row to its days.
 
-Each binds `brand`, `zone` and `ids`, and returns days in the zone. A row may lead to a day that it
-does not change; that day is computed again for nothing.
+Each binds `brand`, `zone`, `ids` and `moved`, and returns days in the zone. A row may lead to a day
+that it does not change; that day is computed again for nothing.
 """
 
 from collections import defaultdict
@@ -16,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.touched import TouchedTable
 from app.brands.rules import zone_or
+from app.insight.activity_figures import IS_COUNTED, IS_REAL
+from app.insight.band_figures import with_band
+from app.insight.promoter_figures import FOLLOWED_DAYS
 from app.insight.roll_rules import NO_DAY
 from app.surveys.models import COUNTS
 
@@ -53,6 +56,34 @@ _REDEEMED = f"""
     SELECT redemptions.{{0}} FROM redemptions
     WHERE redemptions.brand_id = :brand AND redemptions.order_id = {_GIVEN}
 """
+_PROMOTED = """
+    SELECT responses.answered_at FROM referrers JOIN responses ON responses.brand_id = :brand
+        AND responses.survey_id = referrers.survey_id
+    WHERE referrers.brand_id = :brand AND {0}
+"""
+"""The times of the responses that made referrers."""
+_OF_REFERRERS = """
+    SELECT orders.placed_at FROM redemptions JOIN orders ON orders.brand_id = :brand
+        AND orders.id = redemptions.order_id
+    WHERE redemptions.brand_id = :brand AND redemptions.referrer_id IN ({0})
+"""
+"""The times of all friends' orders of referrers."""
+_THEIRS_BEFORE = f"""
+    SELECT touched.id AS touched_id, theirs.referrer_id, orders.id, orders.currency, orders.placed_at
+    FROM redemptions AS mine
+    JOIN orders AS touched ON touched.brand_id = :brand AND touched.id = mine.order_id
+    JOIN redemptions AS theirs ON theirs.brand_id = :brand AND theirs.referrer_id = mine.referrer_id
+    JOIN orders ON orders.brand_id = :brand AND orders.id = theirs.order_id AND {IS_REAL}
+        AND (orders.placed_at, orders.id) < (touched.placed_at, touched.id)
+    WHERE mine.brand_id = :brand AND mine.order_id = {_GIVEN}
+        AND {IS_COUNTED.replace("redemptions", "theirs")}
+"""
+"""Friends' orders of the same referrers before those that changed."""
+_LATEST_BEFORE = f"""
+    (SELECT DISTINCT ON (touched_id, currency, band) placed_at FROM ({with_band(_THEIRS_BEFORE)}) AS theirs
+    ORDER BY touched_id, currency, band, placed_at DESC, id DESC)
+"""
+"""Of them the latest in each band and currency: its referrer counts there until the next one."""
 _ENTRIES = """
     SELECT entries.occurred_at FROM ledger_entries AS entries
     WHERE entries.brand_id = :brand AND entries.cause_id {0}
@@ -65,6 +96,18 @@ DAYS: Mapping[TouchedTable, str] = {
         _REDEEMED.format("approved_at") + " AND redemptions.approved_at IS NOT NULL",
         _ENTRIES.format(f"IN ({_REDEEMED.format('id')})"),
         _cohort_of_referrers(f"referrers.id IN ({_REDEEMED.format('referrer_id')})"),
+        _PROMOTED.format(f"referrers.id IN ({_REDEEMED.format('referrer_id')})"),
+        _LATEST_BEFORE,
+        # Of one that moved, the order that came before it is not known any more.
+        _OF_REFERRERS.format(
+            f"{_REDEEMED.format('referrer_id')} AND redemptions.order_id = ANY(CAST(:moved AS uuid[]))"
+        ),
+        # Its buyer's responses as a promoter, which it may have followed.
+        f"""SELECT responses.answered_at FROM orders JOIN responses ON responses.brand_id = :brand
+                AND responses.customer_id = orders.customer_id AND responses.score >= 9
+                AND responses.answered_at < orders.placed_at
+                AND responses.answered_at >= orders.placed_at - interval '{FOLLOWED_DAYS + 1} days'
+            WHERE orders.brand_id = :brand AND orders.id = {_GIVEN}""",
         # Its own response, and those to later orders, whose buyer had ordered before.
         f"""SELECT responses.answered_at FROM orders AS touched JOIN orders ON orders.brand_id = :brand
                 AND orders.customer_id = touched.customer_id AND orders.placed_at >= touched.placed_at
@@ -88,6 +131,7 @@ DAYS: Mapping[TouchedTable, str] = {
         _cohort_of_referrers(
             f"referrers.customer_id IN (SELECT customer_id {_MESSAGES} AND template = 'offer')"
         ),
+        _PROMOTED.format(f"referrers.customer_id IN (SELECT customer_id {_MESSAGES} AND template = 'offer')"),
     ),
     "responses": _days(
         # One that was changed counted on another day before, mostly on the same.
@@ -104,6 +148,15 @@ DAYS: Mapping[TouchedTable, str] = {
                         AND earlier.customer_id = touched.customer_id
                         AND earlier.answered_at < touched.first_answered_at), touched.first_answered_at)
             WHERE touched.brand_id = :brand AND touched.id = {_GIVEN}""",
+        # Later ones of a promoter: the first one counts in the comparison with those held out.
+        f"""SELECT responses.answered_at FROM responses AS touched
+            JOIN responses ON responses.brand_id = :brand
+                AND responses.customer_id = touched.customer_id AND responses.score >= 9
+                AND responses.answered_at >= touched.first_answered_at
+            WHERE touched.brand_id = :brand AND touched.id = {_GIVEN}""",
+        _OF_REFERRERS.format(f"""SELECT referrers.id FROM responses JOIN referrers
+            ON referrers.brand_id = :brand AND referrers.customer_id = responses.customer_id
+            WHERE responses.brand_id = :brand AND responses.id = {_GIVEN}"""),
         f"""SELECT messages.created_at FROM responses JOIN messages ON messages.brand_id = :brand
                 AND messages.template = 'survey' AND messages.subject_id = responses.survey_id
             WHERE responses.brand_id = :brand AND responses.id = {_GIVEN}""",
@@ -112,7 +165,11 @@ DAYS: Mapping[TouchedTable, str] = {
                 WHERE responses.brand_id = :brand AND responses.id = {_GIVEN})"""
         ),
     ),
-    "referrers": _days(_cohort_of_referrers(f"referrers.id = {_GIVEN}")),
+    "referrers": _days(
+        _cohort_of_referrers(f"referrers.id = {_GIVEN}"),
+        _PROMOTED.format(f"referrers.id = {_GIVEN}"),
+        _OF_REFERRERS.format(f"SELECT id FROM referrers WHERE brand_id = :brand AND id = {_GIVEN}"),
+    ),
     "rewards": _days(_ENTRIES.format(f"= {_GIVEN}")),
     "surveys": _days(_cohort_of(f"surveys.id = {_GIVEN}")),
     "customers": _days(
@@ -157,6 +214,8 @@ class Touched:
 
     rows: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))
     moments: set[datetime] = field(default_factory=set)
+    moved: set[UUID] = field(default_factory=set)
+    """Those whose own note has such times."""
 
     @classmethod
     def of(cls, notes: Iterable[Note]) -> "Touched":
@@ -165,6 +224,8 @@ class Touched:
         for note in notes:
             touched.rows[note.table_name].update(note.row_ids)
             touched.moments.update(note.moments)
+            if note.moments:
+                touched.moved.update(note.row_ids)
         return touched
 
 
@@ -172,10 +233,11 @@ async def days_of(session: AsyncSession, brand_id: int, zone: str, touched: Touc
     """The days whose figures may follow from these rows."""
     known = zone_or(zone, "UTC")
     days = {moment.astimezone(known).date() for moment in touched.moments}
+    moved = list(touched.moved)
     for table, query in DAYS.items():
         if ids := touched.rows.get(table):
             found = await session.scalars(
-                text(query), {"brand": brand_id, "zone": known.key, "ids": list(ids)}
+                text(query), {"brand": brand_id, "zone": known.key, "ids": list(ids), "moved": moved}
             )
             days.update(found)
     return days

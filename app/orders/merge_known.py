@@ -27,7 +27,7 @@ async def merge_known(
         return {}, []
     found = await _LOCK_KNOWN.all(session, of_brand=brand_id, of_shop=shop_id, named=list(versions))
     ids, written, changed = {}, [], {}
-    moved: list[datetime] = []
+    moved: dict[UUID, datetime] = {}
     former: list[UUID] = []
     for external_id, order_id, found_row in found:
         ids[external_id] = order_id
@@ -38,14 +38,15 @@ async def merge_known(
         if different - {"version_at", "stated_at"}:
             changed[external_id] = order_id
         if "placed_at" in different:
-            moved.append(found_row["placed_at"])
+            moved[order_id] = found_row["placed_at"]
         if different & {"customer_id", "placed_at"} and found_row["customer_id"] is not None:
             former.append(found_row["customer_id"])
     if written:
         await _REWRITE.run(session, of_brand=brand_id, **arrays_of(written, [Order.id, *VERSION]))
     await fold_orders(session, brand_id, shop_id, changed)
     # What an order is now is noted by the caller, with all that follows from it.
-    await touch(session, brand_id, "customers", former, moved)
+    await touch(session, brand_id, "customers", former)
+    await touch(session, brand_id, "orders", list(moved), list(moved.values()))
     return ids, list(changed.values())
 
 

@@ -32,7 +32,8 @@ from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
-from app.referrals.rules import RedemptionStatus
+from app.referrals.rules import RedemptionStatus, WithheldReason
+from app.referrals.withheld_models import WithheldOffer
 from app.surveys.models import Response, ResponseTag
 from app.surveys.templates import SURVEY
 from tests.support.factories.rows import START, Rows
@@ -246,6 +247,22 @@ class History:
             await self.note("messages", message)
             await self.note("referrers", code.referrer_id)
 
+    async def a_holdout(self) -> None:
+        happy = [each for each in self.responses if each.score >= 9]
+        if happy:
+            response = self.random.choice(happy)
+            self.responses = [each for each in self.responses if each is not response]
+            self.session.add(
+                WithheldOffer(
+                    brand_id=self.brand.id,
+                    customer_id=response.customer_id,
+                    survey_id=response.survey_id,
+                    reason=WithheldReason.held_out,
+                    at=response.answered_at,
+                )
+            )
+            await self.note("responses", response.id)
+
     async def a_visit(self) -> None:
         if self.codes:
             code = self.random.choice(self.codes)
@@ -287,8 +304,8 @@ class History:
             order.refunded = self.random.choice([0, order.total // 3])
             order.test = self.random.random() < 0.15
             order.country = self.random.choice(["DE", "IT"])
-            await self.note("orders", order.id)
-            await self.note("customers", *[order.customer_id] if order.customer_id else [], moments=[before])
+            await self.note("orders", order.id, moments=[before])
+            await self.note("customers", *[order.customer_id] if order.customer_id else [])
 
     async def something(self) -> None:
         await self.random.choice(
@@ -302,6 +319,7 @@ class History:
                 self.a_survey_that_nobody_answers,
                 self.a_referrer,
                 self.a_referrer,
+                self.a_holdout,
                 self.a_visit,
                 self.a_redemption,
                 self.a_redemption,

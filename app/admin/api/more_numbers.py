@@ -9,6 +9,7 @@ from app.base.web.context import SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.insight.band_revenue import band_revenue
+from app.insight.figures import rolled_as_of
 from app.insight.lift import holdout_lift
 from app.insight.number_schemas import BandReport, BandRevenueRow, HoldoutReport, OfferTimesReport
 from app.insight.offer_times import offer_times
@@ -25,7 +26,8 @@ async def show_holdout(
     brand = await load_brand(session, caller.brand_id)
     shop_id = await find_shop_id(session, brand.id, shop)
     period = read_period(start, end, brand.time_zone)
-    return HoldoutReport.of(await holdout_lift(session, brand.id, period, shop_id))
+    as_of = await rolled_as_of(session, brand, period)
+    return HoldoutReport.of(await holdout_lift(session, brand, period, shop_id), as_of=as_of)
 
 
 @router.get("/bands", responses=problems(404))
@@ -36,8 +38,9 @@ async def show_band_revenue(
     brand = await load_brand(session, caller.brand_id)
     shop_id = await find_shop_id(session, brand.id, shop)
     period = read_period(start, end, brand.time_zone)
-    found = await band_revenue(session, brand.id, period, shop_id)
-    return BandReport(bands=[BandRevenueRow.of(each) for each in found])
+    as_of = await rolled_as_of(session, brand, period)
+    found = await band_revenue(session, brand, period, shop_id)
+    return BandReport(bands=[BandRevenueRow.of(each) for each in found], as_of=as_of)
 
 
 @router.get("/offer-times", responses=problems(404))
@@ -48,4 +51,5 @@ async def show_offer_times(
     brand = await load_brand(session, caller.brand_id)
     shop_id = await find_shop_id(session, brand.id, shop)
     period = read_period(start, end, brand.time_zone)
-    return OfferTimesReport.of(await offer_times(session, brand.id, period, shop_id))
+    as_of = await rolled_as_of(session, brand, period)
+    return OfferTimesReport.of(await offer_times(session, brand, period, shop_id), as_of=as_of)

@@ -11,21 +11,16 @@ from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.spans import entered_day, span_choices
 from app.admin.views.limited import shop_figures
 from app.admin.views.period import Chosen, chosen_period
-from app.admin.views.scores import GROUPINGS, Figures, counts_of, scores_values
+from app.admin.views.scores import GROUPINGS, counts_of, scores_values
 from app.base import clock
 from app.base.i18n import SOURCE, translate
-from app.brands.models import Brand
-from app.insight.band_revenue import band_revenue
-from app.insight.lift import holdout_lift
-from app.insight.offer_times import offer_times
-from app.insight.periods import Period, before
+from app.insight.period_scores import PeriodScores, period_scores
+from app.insight.periods import Period
 from app.insight.scores import By, nps_report
 from app.insight.ttl_cache import TtlCache
 
 SCORES = "/admin/scores"
 router = screen_router(SCORES)
-_LONG_DAYS = 400
-"""From this length on the line has a point a month, not a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,9 @@ async def show_scores(frame: ForViewer) -> Response:
     wanted = _Wanted(
         brand.id, brand.time_zone, chosen.period, by, None if frame.shop is None else frame.shop.id
     )
-    found = await _kept(frame.request).get(wanted, lambda: _figures(frame, brand, wanted))
+    found = await _kept(frame.request).get(
+        wanted, lambda: period_scores(frame.session, brand, wanted.period, by, wanted.shop_id)
+    )
     values = {
         **scores_values(found, by),
         "spans": span_choices(frame, chosen),
@@ -79,25 +76,6 @@ async def show_scores(frame: ForViewer) -> Response:
     return frame.page("admin/scores.html", "scores", values, by_shop=True)
 
 
-async def _figures(frame: Frame, brand: Brand, wanted: _Wanted) -> Figures:
-    session, period, shop_id = frame.session, wanted.period, wanted.shop_id
-    earlier = before(period, brand.time_zone)
-    in_time = By.week if _is_short(period) else By.month
-    return Figures(
-        report=await nps_report(session, brand, period, wanted.by, shop_id),
-        line=await nps_report(session, brand, period, in_time, shop_id),
-        in_time=in_time,
-        earlier=counts_of(await nps_report(session, brand, earlier, None, shop_id)) if earlier else None,
-        times=await offer_times(session, brand.id, period, shop_id),
-        lift=await holdout_lift(session, brand.id, period, shop_id),
-        bands=await band_revenue(session, brand.id, period, shop_id),
-    )
-
-
-def _is_short(period: Period) -> bool:
-    return period.start is not None and (period.end is None or (period.end - period.start).days < _LONG_DAYS)
-
-
 async def _limited(frame: Frame, chosen: Chosen) -> Response:
     """The score of each shop that the reader may see."""
     found = await nps_report(frame.session, frame.brand, chosen.period, By.shop)
@@ -110,9 +88,9 @@ async def _limited(frame: Frame, chosen: Chosen) -> Response:
     return frame.page("admin/limited.html", "scores", values)
 
 
-def _kept(request: Request) -> TtlCache[Figures]:
+def _kept(request: Request) -> TtlCache[PeriodScores]:
     """The application's cache of these figures: those of a large brand take a while."""
     state = request.app.state
     if not hasattr(state, "score_figures"):
-        state.score_figures = TtlCache[Figures]()
+        state.score_figures = TtlCache[PeriodScores]()
     return state.score_figures  # type: ignore[no-any-return]  # starlette's state is untyped

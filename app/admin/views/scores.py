@@ -1,6 +1,6 @@
 """The score in time and by group, and what offers brought, as the screen shows them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -24,6 +24,7 @@ from app.insight.band_revenue import BandRevenue
 from app.insight.lift import Lift
 from app.insight.nps import ENOUGH, Counts, change, nps, wilson
 from app.insight.offer_times import OfferTimes
+from app.insight.period_scores import PeriodScores
 from app.insight.schemas import NpsReport, Score, ScoreGroup
 from app.insight.scores import By, Group
 from app.insight.shares import Share, are_enough, difference
@@ -54,19 +55,6 @@ _WORDED = ("channel", "buyer")
 """Groupings whose keys are words of ours; a product may be called `email`."""
 _CHART_WIDTH = 860
 """Nearly as broad as the page, so that its letters are hardly enlarged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """All that the screen shows of one period; `earlier` is None for one that is open."""
-
-    report: NpsReport
-    line: NpsReport
-    in_time: By
-    earlier: Counts | None
-    times: OfferTimes
-    lift: Lift
-    bands: Sequence[BandRevenue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +117,10 @@ class ScoresValues(TypedDict):
     is_empty: bool
 
 
-def scores_values(found: Figures, by: By) -> ScoresValues:
+def scores_values(found: PeriodScores, by: By) -> ScoresValues:
     """The figures in words."""
     report, counts = found.report, counts_of(found.report)
     title, column = (translate(SOURCE, text) for text in LINE_TITLES[found.in_time])
-    line = [Group(each.key, counts_of(each)) for each in found.line.groups or ()]
     groups = report.groups or []
     offer_time, offer_detail = _time_texts(found.times)
     return {
@@ -146,10 +133,10 @@ def scores_values(found: Figures, by: By) -> ScoresValues:
         "changed": change_sentence(found.earlier, counts),
         "rate": percent_text(report.response_rate, SOURCE),
         "rate_detail": _rate_detail(report),
-        "chart": line_chart([score_point(group, found.in_time) for group in line], width=_CHART_WIDTH),
+        "chart": line_chart([score_point(group, found.in_time) for group in found.line], width=_CHART_WIDTH),
         "line_title": title,
         "line_column": column,
-        "line": [score_row(group, found.in_time) for group in line],
+        "line": [score_row(group, found.in_time) for group in found.line],
         "group_column": translate(SOURCE, GROUPINGS[by][1]),
         "groups": [_group_row(group, by) for group in groups[:MOST]],
         "left_out": max(0, len(groups) - MOST),
@@ -276,7 +263,10 @@ def _time_texts(found: OfferTimes) -> tuple[str, str]:
         return UNKNOWN, translate(SOURCE, "no offer was sent yet")
     half, most, all_but_one = (duration_text(each, SOURCE) for each in (found.p50, found.p95, found.p99))
     detail = translate(
-        SOURCE, "half of them within %(half)s, 99 %% within %(slowest)s", half=half, slowest=all_but_one
+        SOURCE,
+        "half of them within about %(half)s, 99 %% within about %(slowest)s",
+        half=half,
+        slowest=all_but_one,
     )
     return most, detail
 

@@ -35,7 +35,9 @@ CONSUMERS.append(admin_erase.CONSUMER)
 
 REFERENCE = frozenset({"brands", "shop_slugs"})
 """Where the tables are distributed by brand (Citus), these small ones are on every machine."""
-LOCAL = frozenset({"installations", "journal_positions", "provider_circuits", "secret_keys"})
+LOCAL = frozenset(
+    {"installations", "journal_positions", "provider_circuits", "secret_keys", "sign_in_guesses"}
+)
 """These belong to no brand and stay on the machine that the processes connect to. No statement
 reads them together with a brand's tables. The queue engine's tables are there too."""
 DISTRIBUTED = frozenset(

@@ -14,6 +14,7 @@ from app.admin.auth import ACCOUNT, StaffDep, require_confirmed
 from app.admin.csrf import csrf_field, require_own_form
 from app.admin.devices import device_of
 from app.admin.digest import set_digest
+from app.admin.guesses import Guess, count_guess, take_guess_back
 from app.admin.models import Staff
 from app.admin.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH
 from app.admin.rules import is_confirmed, needs_second_factor, own_path
@@ -28,7 +29,6 @@ from app.admin.second_factor import (
 )
 from app.admin.sessions import end_sessions, list_sessions, note_confirmed, renew_session
 from app.admin.sign_in import confirms
-from app.admin.sign_in_limits import get_sign_in_limits
 from app.admin.sign_in_pages import give_session, sign_in_page
 from app.admin.staff import SignedIn, lock_staff, set_password
 from app.admin.texts import moment_text
@@ -225,18 +225,18 @@ async def confirm(request: Request, staff: StaffDep, context: ContextDep, sessio
     """Take a password or a code, which then counts for ten minutes."""
     if staff is None:
         return sign_in_page()
-    form, limits, now = await request.form(), get_sign_in_limits(request), clock.now()
+    form, now = await request.form(), clock.now()
     password, code, back_to = (str(form.get(name, "")) for name in ("password", "code", "back_to"))
-    counter, who = limits.codes, str(staff.staff_id)
-    if counter.is_limited(who):
+    who = str(staff.staff_id)
+    if not await count_guess(context, Guess.code, who, now=now):
         return rate_limited_page()
     if code and staff.has_second_factor:
         is_right = await is_code(session, context.tokens, staff, code, now=now)
     else:
         is_right = bool(password) and await confirms(session, staff, password)
     if not is_right:
-        counter.record_failure(who)
         return await _confirm(session, staff, back_to, is_wrong=True)
+    await take_guess_back(session, context.tokens, Guess.code, who)
     await note_confirmed(session, staff, now=now)
     return RedirectResponse(own_path(back_to) or "/admin", 303)
 

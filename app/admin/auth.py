@@ -2,9 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -174,24 +173,3 @@ def refuse_unconfirmed(person: SignedIn, page: str) -> None:
 
 
 StaffDep = Annotated[SignedIn | None, Depends(_signed_in, scope="function")]
-
-
-def is_local(request: Request) -> bool:
-    """Whether the caller is a program on this machine that was given a loopback address.
-
-    Neither alone will do: a proxy on this machine forwards strangers' requests, and a page of a
-    stranger can lead its own name to this machine.
-    """
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-        return ip_address(request.client.host).is_loopback and (
-            host == "localhost" or ip_address(host).is_loopback
-        )
-    except ValueError:
-        return False
-
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers by which a proxy shows itself."""

@@ -52,7 +52,8 @@ class CodeState(StrEnum):
 class CodeFilter:
     """Which codes are wanted; None asks for all.
 
-    `referrer` is a public id, `code` as a person writes it, `shop_id` its referrer's shop.
+    `referrer` is a public id, `code` as a person writes it, `shop_id` its referrer's shop,
+    `updated_since` when it was issued, used, disabled or erased last, or later.
     """
 
     referrer: str | None = None
@@ -60,6 +61,7 @@ class CodeFilter:
     kind: CodeKind | None = None
     state: CodeState | None = None
     shop_id: UUID | None = None
+    updated_since: datetime | None = None
 
 
 def code_conditions(brand_id: int, wanted: CodeFilter, *, now: datetime) -> list[ColumnElement[bool]]:
@@ -83,6 +85,8 @@ def code_conditions(brand_id: int, wanted: CodeFilter, *, now: datetime) -> list
     if wanted.shop_id:
         # As text too: of a shop with few referrers an index finds them.
         found.append(Referrer.shop_id == constant(wanted.shop_id, Referrer.shop_id.type))
+    if wanted.updated_since:
+        found.append(Code.updated_at >= wanted.updated_since)
     return found
 
 

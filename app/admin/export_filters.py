@@ -46,13 +46,17 @@ from app.referrals.rules import CodeKind, RedemptionReason, RedemptionStatus, Re
 from app.surveys.listed import in_state, with_tag, with_words
 from app.surveys.models import Response
 from app.surveys.rules import Band
+from app.surveys.suspicion_rules import Suspicion
+from app.surveys.testimonials import IS_TESTIMONIAL
 from app.surveys.work_rules import WorkState
 
 W = TypeVar("W", bound=StrEnum)
 PERSONAL = frozenset({"q", "email"})
-"""Filters whose values may name a person: they are stored nowhere."""
+"""Filters by which people are found, for who sees people."""
+_UNSTORED = PERSONAL | {"code"}
+"""Filters whose values may name a person, as a code does: they are stored nowhere."""
 TAKES: Mapping[ExportName, str] = {
-    ExportName.responses: "shop from to q customer band state assignee tag channel commented",
+    ExportName.responses: "shop from to q customer band state assignee tag channel commented suspicion testimonial",
     ExportName.referrers: "shop span currency",
     ExportName.codes: "shop referrer code kind state",
     ExportName.redemptions: "shop from to status reason referrer code",
@@ -90,6 +94,8 @@ class ExportFilters(BaseModel):
     tag: Plain | None = None
     channel: Plain | None = None
     commented: bool | None = None
+    suspicion: Plain | None = Field(default=None, description="One word or several, with commas.")
+    testimonial: bool | None = Field(default=None, description="Whether it may be shown to others.")
     template: Plain | None = None
     account: Plain | None = None
     action: Plain | None = None
@@ -106,7 +112,7 @@ class ExportFilters(BaseModel):
 
     def stored(self) -> dict[str, str]:
         """As `given`, without what may name a person."""
-        return {name: "…" if name in PERSONAL else value for name, value in self.given().items()}
+        return {name: "…" if name in _UNSTORED else value for name, value in self.given().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,11 @@ def _of_response(filters: ExportFilters) -> list[ColumnElement[bool]]:
     found += [with_tag(filters.tag)] if filters.tag else []
     found += _is_id(Response.customer_id, "cus", filters.customer)
     found += _is_id(Response.assignee_id, "stf", filters.assignee)
+    if filters.suspicion:
+        words = (_word(Suspicion, each) for each in filters.suspicion.split(","))
+        found.append(Response.suspicion.in_([each for each in words if each]))
+    if filters.testimonial is not None:
+        found.append(IS_TESTIMONIAL if filters.testimonial else ~IS_TESTIMONIAL)
     channel = _word(Channel, filters.channel)
     return found + [Response.channel == channel] * (channel is not None)
 

@@ -37,7 +37,7 @@ EXPORTS = {
         RESPONSES,
         _columns(
             "answered_at score band comment channel testimonial_consent customer order survey changes state"
-            " tags"
+            " tags shop trial suspicion"
         ),
     ),
     ExportName.referrers: Export(

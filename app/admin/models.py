@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Double,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
@@ -141,3 +142,15 @@ class IdempotencyKey(Base):
     body: Mapped[dict[str, Any]]
     """The response's JSON; `{}` while the write is under way."""
     created_at: Mapped[Created]
+
+
+class SignInGuesses(Base):
+    """How often somebody guessed at sign-in of late, for all web processes and brands together."""
+
+    __tablename__ = "sign_in_guesses"
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """A keyed hash of what is guessed and for whom."""
+    level: Mapped[float] = mapped_column(Double)
+    """Of a bucket that leaks evenly, at `at`."""
+    at: Mapped[Moment]

@@ -11,12 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.auth import ACCOUNT, StaffDep, cookie_name
 from app.admin.csrf import FIELD, csrf_field, require_own_form, require_same_site
 from app.admin.devices import device_of
+from app.admin.guesses import Guess, count_guess, take_guess_back
 from app.admin.links import FoundLink, find_link
 from app.admin.rules import CODE_WAITS, SESSION_LASTS, LinkKind, LinkState, SessionStage, own_path
 from app.admin.second_factor import is_code
 from app.admin.sessions import NewSession, end_session_of, find_waiting, finish_code, sign_out
 from app.admin.sign_in import other_brands, sign_in, sign_in_by_password, staff_to_mail, switch_brand
-from app.admin.sign_in_limits import SignInLimits, get_sign_in_limits, guesser
+from app.admin.sign_in_limits import get_askers, guesser
 from app.admin.staff import SignedIn
 from app.admin.staff_mail import mail_login_link
 from app.base import clock
@@ -65,46 +66,48 @@ async def show_sign_in(
 @router.post("/login")
 async def use_password(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """Sign this browser in by a password; a wrong one and an unknown address look alike."""
-    fields, limits = await _fields(request), get_sign_in_limits(request)
+    fields, now = await _fields(request), clock.now()
     email, back_to = fields.get("email", "")[:320], fields.get("back_to", "")
     entered = email.strip().casefold()
     if get_lookup_limit(request).is_limited(request):
         return rate_limited_page()
     known = request.cookies.get(browser_cookie(context.settings), "")
-    who = await guesser(session, context.tokens, entered, known)
-    if limits.passwords.is_limited(who):
+    who = await guesser(context, entered, known)
+    if not await count_guess(context, Guess.password, who, now=now):
         return sign_in_page(email=email, too_many=True, back_to=back_to)
     made = await sign_in_by_password(
-        session, context.tokens, email, fields.get("password", ""), device=_device(request), now=clock.now()
+        session, context.tokens, email, fields.get("password", ""), device=_device(request), now=now
     )
     if made is None:
         get_lookup_limit(request).record_failure(request)
-        limits.passwords.record_failure(who)
         return sign_in_page(email=email, is_wrong=True, back_to=back_to)
+    await take_guess_back(session, context.tokens, Guess.password, who)
     return await enter(request, session, made, back_to)
 
 
 @router.post("/login/link")
 async def ask_for_link(request: Request) -> Response:
     """Mail a one-time link; the response is the same, and as fast, for an unknown address."""
-    fields, limits = await _fields(request), get_sign_in_limits(request)
+    fields, askers = await _fields(request), get_askers(request)
     email = fields.get("email", "").strip()[:320]
-    if get_lookup_limit(request).is_limited(request) or limits.askers.is_limited(address_of(request)):
+    if get_lookup_limit(request).is_limited(request) or askers.is_limited(address_of(request)):
         return rate_limited_page()
-    limits.askers.record_failure(address_of(request))
+    askers.record_failure(address_of(request))
     context, device = get_context(request), _device(request)
     shown = page("admin/link_sent.html", {"email": email})
-    shown.background = BackgroundTask(_mail_link, context, limits, email, device)
+    shown.background = BackgroundTask(_mail_link, context, email, device)
     return shown
 
 
-async def _mail_link(context: AppContext, limits: SignInLimits, email: str, device: str) -> None:
-    address = email.casefold()
+async def _mail_link(context: AppContext, email: str, device: str) -> None:
+    address, now = email.casefold(), clock.now()
     try:
+        async with context.reading_sessions() as reading:
+            person = await staff_to_mail(reading, address)
+        if person is None or not await count_guess(context, Guess.link, address, now=now):
+            return
         async with context.sessions.begin() as session:
-            person = await staff_to_mail(session, address)
-            if person is not None and limits.may_mail(address):
-                await mail_login_link(session, *person, device=device, now=clock.now())
+            await mail_login_link(session, *person, device=device, now=now)
     except AppError as error:
         log.warning("a link to sign in was not mailed", why=error.code)
 
@@ -123,19 +126,21 @@ async def show_code(request: Request, context: ContextDep, session: SessionDep) 
 @router.post("/login/code")
 async def use_code(request: Request, context: ContextDep, session: SessionDep) -> Response:
     """Sign this browser in by a code of the authenticator, or a recovery code."""
-    now, fields, limits = clock.now(), await _fields(request), get_sign_in_limits(request)
-    waiting = await find_waiting(session, context.tokens, _cookie(request), now=now)
+    now, fields = clock.now(), await _fields(request)
+    async with context.reading_sessions() as reading:
+        waiting = await find_waiting(reading, context.tokens, _cookie(request), now=now)
     if waiting is None:
         return RedirectResponse("/admin", 303)
     if not context.tokens.is_form_token(fields.get(FIELD, ""), waiting.session_id):
         raise AppError("stale_form", "This form is of an earlier session; sign in again.", status=403)
-    if limits.codes.is_limited(str(waiting.staff_id)):
+    who = str(waiting.staff_id)
+    if not await count_guess(context, Guess.code, who, now=now):
         return rate_limited_page()
     back_to = fields.get("back_to", "")
     if not await is_code(session, context.tokens, waiting, fields.get("code", ""), now=now):
-        limits.codes.record_failure(str(waiting.staff_id))
         values = {"csrf": waiting.form_token, "is_wrong": True, "back_to": back_to}
         return page("admin/code.html", values, status=401)
+    await take_guess_back(session, context.tokens, Guess.code, who)
     made = await finish_code(session, context.tokens, waiting, device=_device(request), now=now)
     return await enter(request, session, made, back_to)
 

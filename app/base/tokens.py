@@ -176,6 +176,18 @@ class Tokens:
         about = row_id.bytes + day.isoformat().encode() + visitor.encode("utf-8", "surrogatepass")
         return self._hashes.mac("visitor", about)[:16]
 
+    def network_key(self, brand_id: int, network: str) -> int:
+        """24 bits of a keyed hash of a network, another one for each brand.
+
+        Hundreds of addresses have the same, so it names nobody.
+        """
+        about = brand_id.to_bytes(_BRAND_BYTES) + network.encode("utf-8", "surrogatepass")
+        return int.from_bytes(self._hashes.mac("network", about)[:3])
+
+    def guess_key(self, what: str, who: str) -> bytes:
+        """A keyed hash of what is guessed at sign-in, and for whom."""
+        return self._hashes.mac(f"guess/{what}", who.encode("utf-8", "surrogatepass"))[:20]
+
     def recovery_key(self, row_id: UUID, code: str) -> bytes:
         """A keyed hash of a recovery code: the stored ones cannot be searched without the key."""
         return self._hashes.mac("recovery", row_id.bytes + code.encode("utf-8", "surrogatepass"))

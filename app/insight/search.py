@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, cast, literal_column, select
+from sqlalchemy import ColumnElement, Select, cast, literal_column, select, true
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids
 from app.base.errors import NotFound
@@ -61,12 +62,12 @@ async def find_people(
     Where there are none: some, at most `MOST` of each kind, whose order's number begins with it, or
     whose name or e-mail address has these words, first as they are and then as beginnings. Orders
     are found by their number, also without `#`, and by their id in the shop. Names, addresses and
-    telephone numbers are looked up only with `pii`, since else they could be guessed. Beginnings
-    are those of orders of `shops` and of customers that are `visible`; None: of all. Every look-up
-    reads an index, by a key or a beginning.
+    telephone numbers are looked up only with `pii`, since else they could be guessed. Orders and
+    codes are those of `shops`, and beginnings of names those of customers that are `visible`; None:
+    of all. Every look-up reads an index, by a key or a beginning.
     """
     found: dict[UUID, FoundBy] = {}
-    for by, query in _queries(brand_id, text.strip(), pii=pii):
+    for by, query in _queries(brand_id, text.strip(), shops, pii=pii):
         for customer_id in await session.scalars(query.limit(MOST)):
             if customer_id is not None:
                 found.setdefault(customer_id, by)
@@ -79,7 +80,9 @@ async def find_people(
     return [FoundPerson(customer_id, by) for customer_id, by in found.items()]
 
 
-def _queries(brand_id: int, text: str, *, pii: bool) -> Iterator[tuple[FoundBy, Select[UUID | None]]]:
+def _queries(
+    brand_id: int, text: str, shops: Collection[UUID] | None, *, pii: bool
+) -> Iterator[tuple[FoundBy, Select[UUID | None]]]:
     if not text:
         return
     people = select(Customer.id).where(Customer.brand_id == brand_id)
@@ -91,14 +94,20 @@ def _queries(brand_id: int, text: str, *, pii: bool) -> Iterator[tuple[FoundBy, 
     if pii and (phone := phone_e164(text, [])):
         yield FoundBy.phone, people.where(Customer.phone == phone)
     for condition in _orders(brand_id, text):
-        buyers = select(Order.customer_id).where(Order.brand_id == brand_id, condition)
+        buyers = select(Order.customer_id).where(
+            Order.brand_id == brand_id, condition, _of_shops(Order.shop_id, shops)
+        )
         yield FoundBy.order, buyers.order_by(Order.id.desc())
     codes = (
         select(Referrer.customer_id)
         .join(Code, (Code.brand_id == Referrer.brand_id) & (Code.referrer_id == Referrer.id))
-        .where(Code.brand_id == brand_id, Code.code == plain_code(text))
+        .where(Code.brand_id == brand_id, Code.code == plain_code(text), _of_shops(Referrer.shop_id, shops))
     )
     yield FoundBy.code, codes
+
+
+def _of_shops(column: InstrumentedAttribute[UUID], shops: Collection[UUID] | None) -> ColumnElement[bool]:
+    return true() if shops is None else in_ids(column, sorted(shops))
 
 
 def _orders(brand_id: int, text: str) -> Iterator[ColumnElement[bool]]:
@@ -123,7 +132,7 @@ async def _by_number(
             Order.brand_id == brand_id,
             Order.number.startswith(start, autoescape=True),
             Order.customer_id.is_not(None),
-            *([] if shops is None else [in_ids(Order.shop_id, sorted(shops))]),
+            _of_shops(Order.shop_id, shops),
         )
         for customer_id in await session.scalars(_some(buyers, MOST)):
             yield customer_id

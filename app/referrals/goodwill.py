@@ -1,7 +1,7 @@
 """Goodwill: a reward that a person of the team grants, without a friend's order."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,6 +30,14 @@ PERIOD = timedelta(days=30)
 """What one referrer is granted within this time counts together for the limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What goodwill is for, and the id of its reward: the same one again is refused."""
+
+    reason: str
+    reward_id: UUID = field(default_factory=new_id)
+
+
 async def grant_goodwill(
     session: AsyncSession,
     brand: Brand,
@@ -38,7 +46,7 @@ async def grant_goodwill(
     *,
     times: int,
     actor: Actor,
-    reason: str,
+    grant: Grant,
     now: datetime,
 ) -> Reward:
     """Grant a referrer an amount in the currency of their shop; returns the reward.
@@ -46,9 +54,16 @@ async def grant_goodwill(
     It is a code or credit as the programme's rewards are, and is usable at once. No message is
     sent. A referrer gets at most `times` the programme's reward in 30 days; concurrent calls wait
     for each other. Raises 404, 422 `currency_mismatch` and `bad_amount`, 409 `not_rewardable` for
-    one who could not use it, `no_rewards` where the programme gives none, `above_limit`.
+    one who could not use it, `no_rewards` where the programme gives none, `above_limit`, and
+    `already_granted` for a grant that was made: a form sent twice grants once.
     """
     referrer = await _lock(session, brand.id, referrer_id)
+    if await session.get(Reward, (brand.id, grant.reward_id)) is not None:
+        raise AppError(
+            "already_granted",
+            "This was granted already, once; send the form again to grant more.",
+            status=409,
+        )
     shops = await load_shops(session, brand.id)
     home = shops[referrer.shop_id]
     in_force = await load_programme(session, brand.id)
@@ -56,7 +71,7 @@ async def grant_goodwill(
     await _check_limit(session, brand.id, referrer_id, amount, in_force, times=times, now=now)
     reward = Reward(
         brand_id=brand.id,
-        id=new_id(),
+        id=grant.reward_id,
         redemption_id=None,
         referrer_id=referrer_id,
         kind=in_force.programme.reward.kind,
@@ -73,7 +88,7 @@ async def grant_goodwill(
     await _pay(session, brand, RewardToPay(reward, amount.minor, in_force.terms_id, home.id), shops, now=now)
     await record_events(session, brand.id, [Event("reward.granted", reward.id, now)])
     await note_changes(session, brand.id, [referrer_id])
-    changes = {"amount": (None, str(amount)), "reason": (None, reason)}
+    changes = {"amount": (None, str(amount)), "reason": (None, grant.reason)}
     await record_action(session, actor, AuditAction.goodwill_granted, ("rwd", reward.id), changes)
     return reward
 

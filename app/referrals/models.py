@@ -14,6 +14,7 @@ from sqlalchemy import (
     Numeric,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -138,6 +139,12 @@ class Code(Base):
     erased_key: Mapped[bytes | None]
     """A keyed hash of the code that stood here until its referrer was erased."""
     created_at: Mapped[Created]
+    updated_at: Mapped[Moment] = mapped_column(
+        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
+    )
+    """When it was issued, used, disabled or erased last, by the database's clock.
+
+    No index has it, so that a use stays a change of this row alone. SQL sets it by itself."""
 
 
 class StoredState(TypedDict):

@@ -170,7 +170,7 @@ def amount_off_of(decision: RedemptionDecision) -> int:
 
 
 _TAKE = text("""
-    UPDATE codes SET uses = uses + taken.count
+    UPDATE codes SET uses = uses + taken.count, updated_at = clock_timestamp()
     FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS taken (id, count)
     WHERE codes.brand_id = :brand_id AND codes.id = taken.id AND uses + taken.count <= max_uses
     RETURNING codes.id, NOT redeemable AND uses = max_uses AS is_spent_link

@@ -153,7 +153,7 @@ _LOCK_CODES = text("""
     ORDER BY codes.parent_id IS NOT NULL, codes.id FOR NO KEY UPDATE
 """)
 _GIVE_BACK = text("""
-    UPDATE codes SET uses = codes.uses - given.count
+    UPDATE codes SET uses = codes.uses - given.count, updated_at = clock_timestamp()
     FROM (
         SELECT counted.id, count(*) AS count
         FROM redemptions

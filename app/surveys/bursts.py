@@ -1,37 +1,58 @@
-"""Networks that sent a page a moment ago which nobody had read; each process notes its own."""
+"""Pages that nobody can have read and that one network sent within seconds, to whatever process.
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+Each is stored with its network, and those of one network are taken one after the other: so each
+finds the ones before it.
+"""
 
-from app.base import clock
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Integer, bindparam, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.prepared import Prepared
+from app.base.touched import touch
 from app.surveys.suspicion_rules import BURST_SECONDS
 
-_MOST = 10_000
-"""Networks that are known; the one noted longest ago is dropped first."""
+_LOCK_CLASS = 0xB057
+"""Class of the advisory lock on a network."""
 
 
-@dataclass(slots=True)
-class Bursts:
-    """When each network sent such a page last."""
+class _Suspected(NamedTuple):
+    """A response that is suspected now."""
 
-    monotonic: Callable[[], float] = clock.monotonic
-    _at: OrderedDict[str, float] = field(default_factory=OrderedDict)
-
-    def note(self, network: str) -> bool:
-        """Note one of this network; returns whether there was another within `BURST_SECONDS`."""
-        moment = self.monotonic()
-        before = self._at.pop(network, None)
-        self._at[network] = moment
-        if len(self._at) > _MOST:
-            self._at.popitem(last=False)
-        return before is not None and moment - before <= BURST_SECONDS
+    id: UUID
 
 
-def is_public(host: str) -> bool:
-    """Whether this is an address of the internet; a private one may be our own proxy's."""
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return False
+_LOCK = Prepared(select(func.pg_advisory_xact_lock(_LOCK_CLASS, bindparam("network", type_=Integer))), tuple)
+_SUSPECT_OTHERS = Prepared(
+    text("""
+        UPDATE responses SET suspicion = 'suspected', evidence = evidence || '{"burst": true}'
+        WHERE brand_id = :brand_id AND network = :network AND id <> :response_id AND suspicion IS NULL
+            AND first_answered_at BETWEEN :since AND :until
+        RETURNING id
+    """),
+    _Suspected,
+)
+
+
+async def lock_network(session: AsyncSession, network: int) -> None:
+    """Have other responses of this network wait until the commit; before any row is locked."""
+    await _LOCK.run(session, network=network)
+
+
+async def suspect_others(
+    session: AsyncSession, brand_id: int, network: int, response_id: UUID, *, now: datetime
+) -> None:
+    """Suspect the other responses of a burst too, those about which nobody has decided."""
+    near = timedelta(seconds=BURST_SECONDS)
+    found = await _SUSPECT_OTHERS.all(
+        session,
+        brand_id=brand_id,
+        network=network,
+        response_id=response_id,
+        since=now - near,
+        until=now + near,
+    )
+    await touch(session, brand_id, "responses", [each.id for each in found])

@@ -49,6 +49,7 @@ async def _erase_responses_of(session: AsyncSession, brand_id: int, customer_ids
             testimonial_consent=False,
             assignee_id=None,
             replying=False,
+            network=None,
             state=case((IS_OPEN, WorkState.closed.value), else_=Response.state),
         )
         .execution_options(synchronize_session=False)

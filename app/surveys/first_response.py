@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
+    Interval,
     Select,
     SmallInteger,
     Text,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from app.base.prepared import Prepared
 from app.base.touched import touch_with
@@ -35,7 +38,7 @@ from app.brands.setup import as_text
 from app.customers.models import Customer
 from app.surveys.models import Response, Survey
 from app.surveys.rules import ANSWERABLE, SurveyStatus
-from app.surveys.suspicion_rules import FRESH_SECONDS, Suspicion
+from app.surveys.suspicion_rules import BURST_SECONDS, FRESH_SECONDS, Suspicion
 from app.surveys.work_rules import WorkState
 
 # No name is a column's: the statement's insert and update would take it for a value of theirs.
@@ -43,7 +46,8 @@ _BRAND_ID: BindParameter[int] = bindparam("given_brand_id")
 _SCORE = bindparam("given_score", type_=SmallInteger)
 _COMMENT = bindparam("given_comment", type_=Text)
 _NOW = bindparam("given_now", type_=DateTime(timezone=True))
-_BURST = bindparam("given_burst", type_=Boolean)
+_NETWORK = bindparam("given_network", type_=Integer)
+_IS_FAST = bindparam("given_is_fast", type_=Boolean)
 
 
 class TakenRow(NamedTuple):
@@ -88,7 +92,7 @@ def _locked_survey() -> CTE:
     return (
         select(Survey.id, Survey.order_id, Survey.customer_id, Survey.channel, Survey.shop_id, Survey.trial)
         .add_columns(_seconds_since(func.coalesce(Survey.sent_at, Survey.queued_at)).label("after_sent"))
-        .add_columns(Brand.opens_passives)
+        .add_columns(_in_burst().label("in_burst"), Brand.opens_passives)
         .join(Brand, Brand.id == Survey.brand_id)
         .join(Customer, (Customer.brand_id == Survey.brand_id) & (Customer.id == Survey.customer_id))
         .where(
@@ -105,9 +109,7 @@ def _locked_survey() -> CTE:
 
 def _made_response(survey: CTE) -> CTE:
     """The response, stored unless the survey has one."""
-    suspected = bindparam("given_is_fast", type_=Boolean) & (
-        _BURST | survey.c.after_sent.between(0, FRESH_SECONDS)
-    )
+    suspected = _IS_FAST & (survey.c.in_burst | survey.c.after_sent.between(0, FRESH_SECONDS))
     opens = survey.c.opens_passives & _SCORE.between(7, 8) & _COMMENT.is_not(None) & survey.c.trial.is_(False)
     values = {
         Response.brand_id: _BRAND_ID,
@@ -125,7 +127,8 @@ def _made_response(survey: CTE) -> CTE:
         Response.trial: survey.c.trial,
         Response.state: case((opens, WorkState.open.value)),
         Response.suspicion: case((suspected, Suspicion.suspected.value)),
-        Response.evidence: case((suspected, _evidence(survey.c.after_sent))),
+        Response.evidence: case((suspected | _NETWORK.is_not(None), _evidence(survey))),
+        Response.network: _NETWORK,
     }
     return (
         insert(Response)
@@ -157,19 +160,30 @@ def _seconds_since(at: ColumnElement[datetime]) -> ColumnElement[int]:
     return cast(func.floor(func.extract("epoch", _NOW - at)), Integer)
 
 
-def _evidence(after_sent: ColumnElement[int]) -> ColumnElement[Any]:
+def _in_burst() -> ColumnElement[bool]:
+    """Whether another page that nobody had read came from the same network at this time."""
+    other = aliased(Response)
+    near = literal_column(f"interval '{BURST_SECONDS} seconds'", Interval)
+    return exists().where(
+        other.brand_id == _BRAND_ID,
+        other.network == _NETWORK,
+        other.first_answered_at.between(_NOW - near, _NOW + near),
+    )
+
+
+def _evidence(survey: CTE) -> ColumnElement[Any]:
     """An `Evidence`."""
     return func.jsonb_build_object(
         literal_column("'after_sent'"),
-        after_sent,
+        survey.c.after_sent,
         literal_column("'on_page'"),
         bindparam("given_on_page", type_=Integer),
         literal_column("'burst'"),
-        _BURST,
+        survey.c.in_burst,
     )
 
 
 TAKE = Prepared(_first_response(), TakenRow)
 """Takes `given_brand_id`, `given_survey_id`, `given_response_id`, `given_score`, `given_comment`,
-`given_testimonial_consent`, `given_now`, `given_is_fast`, `given_burst` and `given_on_page`; no row
-for a survey that is not sent or over, or of nobody."""
+`given_testimonial_consent`, `given_now`, `given_is_fast`, `given_network` and `given_on_page`; no
+row for a survey that is not sent or over, or of nobody."""

@@ -144,6 +144,13 @@ class Response(Base):
             "id",
             postgresql_where=text("suspicion IS NOT NULL"),
         ),
+        Index(
+            "ix_responses_network",
+            "brand_id",
+            "network",
+            "first_answered_at",
+            postgresql_where=text("network IS NOT NULL"),
+        ),
         Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
         Index(
             "ix_responses_assignee",
@@ -187,7 +194,9 @@ class Response(Base):
     suspicion: Mapped[Suspicion | None] = mapped_column(enum_text(Suspicion))
     """Whether a machine gave it; None where nothing speaks for that."""
     evidence: Mapped[Evidence | None] = mapped_column(JSONB)
-    """What speaks for a machine; None unless one is suspected."""
+    """How a page came that nobody can have read; it speaks for a machine where one is suspected."""
+    network: Mapped[int | None] = mapped_column(Integer)
+    """From which network such a page came, as `Tokens.network_key` has it; None for any other."""
     created_at: Mapped[Created]
 
 

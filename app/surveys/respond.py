@@ -18,6 +18,7 @@ from app.brands.setup import read_brand, read_shop
 from app.messaging.queue import cancel_messages
 from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.new_codes import NewReferrer
+from app.surveys.bursts import lock_network, suspect_others
 from app.surveys.first_response import TAKE
 from app.surveys.models import Response
 from app.surveys.rules import Band, band_of
@@ -97,6 +98,9 @@ async def _take(
     session: AsyncSession, subject: Subject, response: NewResponse, signs: Signs | None, *, now: datetime
 ) -> _TakenSurvey | None:
     """Insert the first response; None for a survey that is not sent or over, or of nobody."""
+    network = None if signs is None else signs.network
+    if network is not None:
+        await lock_network(session, network)
     given: dict[str, object] = {
         "given_brand_id": subject.brand_id,
         "given_survey_id": subject.row_id,
@@ -106,7 +110,7 @@ async def _take(
         "given_testimonial_consent": response.testimonial_consent,
         "given_now": now,
         "given_is_fast": signs is not None and signs.is_fast,
-        "given_burst": signs is not None and signs.burst,
+        "given_network": network,
         "given_on_page": None if signs is None else signs.on_page,
     }
     row = await TAKE.first(session, **given)
@@ -114,6 +118,8 @@ async def _take(
         return None
     if row.made is not None:
         await record_events(session, subject.brand_id, [Event("response.recorded", row.made, now)])
+        if network is not None:
+            await suspect_others(session, subject.brand_id, network, row.made, now=now)
     in_force = ProgrammeInForce(row.version, read_terms(row.terms), row.terms_id)
     brand, shop = read_brand(row.brand), read_shop(row.shop)
     return _TakenSurvey(brand, shop, in_force, subject.row_id, row.customer_id, row.made, row.trial)
@@ -157,7 +163,7 @@ async def _change(
         present.replying = False
         if signs is not None and not signs.is_fast:
             # Whoever changes it has read the page.
-            present.suspicion = present.evidence = None
+            present.suspicion = present.evidence = present.network = None
         present.changes += 1
         await session.flush()
         await touch(session, survey.brand.id, "responses", [present.id])

@@ -16,6 +16,7 @@ from app.base.reading import Reading
 from app.base.text import isolated
 from app.base.tokens import Subject
 from app.base.web.context import ContextDep, ReadingDep, SessionDep
+from app.base.web.local import is_local
 from app.base.web.lookup_limit import address_of, get_lookup_limit, rate_limited_page
 from app.base.web.middleware import read_body
 from app.base.web.openapi import error_pages, problems
@@ -26,13 +27,12 @@ from app.brands.appearance import page_values
 from app.brands.rules import zone_or
 from app.customers.names import shown_name
 from app.referrals.share import find_share
-from app.surveys.bursts import Bursts, is_public
 from app.surveys.find import PURPOSE, OpenSurvey, open_survey
 from app.surveys.form import MAX_COMMENT, SurveyForm, read_form, read_score
 from app.surveys.gather import item_title
 from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.rules import Band, band_of
-from app.surveys.suspicion_rules import Signs, seconds_on_page
+from app.surveys.suspicion_rules import Signs, is_public, seconds_on_page
 
 router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a survey's link, as it stands in the message.")]
@@ -112,7 +112,7 @@ async def answer_survey(
     outcome = None
     if form.score is not None:
         answer = NewResponse(form.score, form.comment, form.testimonial_consent)
-        signs = _signs(request, form)
+        signs = _signs(request, context, subject, form)
         outcome = await record_response(
             session, context.tokens, subject, answer, signs=signs, now=clock.now()
         )
@@ -184,15 +184,18 @@ def _subject(request: Request, context: AppContext, token: str) -> Subject | Res
     return subject
 
 
-def _signs(request: Request, form: SurveyForm) -> Signs:
-    """How the page was sent; what somebody can have read is compared with nothing."""
+def _signs(request: Request, context: AppContext, subject: Subject, form: SurveyForm) -> Signs | None:
+    """How the page was sent; None for who tries this program on its own machine.
+
+    What somebody can have read is compared with nothing.
+    """
+    if is_local(request):
+        return None
     signs = Signs(seconds_on_page(form.opened, clock.now().timestamp()))
     if not signs.is_fast or request.client is None or not is_public(request.client.host):
         return signs
-    state = request.app.state
-    if not hasattr(state, "bursts"):
-        state.bursts = Bursts()
-    return Signs(signs.on_page, burst=state.bursts.note(address_of(request)))
+    network = context.tokens.network_key(subject.brand_id, address_of(request))
+    return Signs(signs.on_page, network)
 
 
 async def _fields(request: Request, body: bytes) -> dict[str, str]:

@@ -121,7 +121,10 @@ class ResponseRow(RowModel):
                 response.state, response.score, trial=response.trial, suspicion=response.suspicion
             ),
             suspicion=response.suspicion,
-            evidence=None if response.evidence is None else EvidenceShape(**response.evidence),
+            # What is suspected of nothing has no evidence against it.
+            evidence=EvidenceShape(**response.evidence)
+            if response.evidence is not None and response.suspicion is not None
+            else None,
             assignee=public_id_or_none("stf", response.assignee_id),
             tags=row.tags or [],
             version=response.version,

@@ -6,13 +6,14 @@ came right after the mail, or beside another one from the same network.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import TypedDict
 
 READING_SECONDS = 2
 """Whoever sends the page sooner after opening it has not read it."""
 FRESH_SECONDS = 60
 """How soon after the mail scanners come."""
-BURST_SECONDS = 10.0
+BURST_SECONDS = 10
 """Scanners open the links of several mails at once."""
 _LONGEST_VISIT = 30 * 24 * 3600
 
@@ -28,14 +29,14 @@ class Suspicion(StrEnum):
 
 
 class Evidence(TypedDict):
-    """What speaks for a machine; stored with the response, names nobody."""
+    """How a page came that nobody can have read; stored with the response, names nobody."""
 
     after_sent: int
     """Seconds after the survey's message was accepted."""
     on_page: int | None
     """Seconds after its page was opened; None where nothing says that it was."""
     burst: bool
-    """Another response came from the same network within `BURST_SECONDS`, as fast."""
+    """Another one came from the same network within `BURST_SECONDS`, as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Signs:
     """What is known of the request that a response came by."""
 
     on_page: int | None = None
-    burst: bool = False
+    network: int | None = None
+    """Where a page comes from that nobody can have read, as `Tokens.network_key` has it."""
 
     @property
     def is_fast(self) -> bool:
@@ -61,3 +63,11 @@ def seconds_on_page(opened_at: str | None, now: float) -> int | None:
         return None
     passed = int(now) - int(written)
     return passed if 0 <= passed <= _LONGEST_VISIT else None
+
+
+def is_public(host: str) -> bool:
+    """Whether this is an address of the internet; a private one may be our own proxy's."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False

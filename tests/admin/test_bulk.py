@@ -151,7 +151,9 @@ async def test_a_marketer_rejects_a_filter_on_a_screen_and_a_key_approves_it_aga
     assert await statuses(context) == {"rejected": 3}
     async with await api_of(context, brand, Scope.read, Scope.write) as api:
         body = {"action": "approve", "filter": {"status": "rejected", "from": "2000-01-01"}}
-        made = await api.post("/redemptions/bulk", json=body)
+        seen = (await api.post("/redemptions/bulk/preview", json=body)).json()
+        assert seen == {"count": 3, "until": public_id("red", held[2])}
+        made = await api.post("/redemptions/bulk", json=body | {"until": seen["until"]})
         assert made.status_code == 202, made.text
         assert (made.json()["done"], made.json()["left_out"]) == (3, 0)
         shown = await api.get(f"/redemptions/bulk/{made.json()['id']}")

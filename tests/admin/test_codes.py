@@ -1,24 +1,30 @@
 """The screen of codes: their states, where one works, and what a press does."""
 
+import re
+
 import httpx2
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.ids import public_id
+from app.base.paths import ROOT
 from app.messaging.models import Message
 from app.messaging.rules import MessageStatus
 from app.referrals.figures import note_changes, refresh_figures
 from app.referrals.models import Code
 from app.referrals.publication_models import CodePublication
+from app.referrals.record import take_uses
 from app.referrals.rules import PublicationState
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
+
+SOURCES = sorted((ROOT / "app").rglob("*.py"))
 
 
 @pytest.fixture
@@ -120,6 +126,12 @@ async def test_lists_by_state_say_where_a_code_is_missing(context, brand, sessio
         }.items():
             answer = (await api.get(f"/codes{query}")).json()["data"]
             assert [each["id"] for each in answer] == [public_id("cod", each.id) for each in found], query
+        since = (await session.scalar(select(func.clock_timestamp()))).isoformat()
+        await take_uses(session, brand.id, {code.id: 1}, now=clock.now())
+        await session.commit()
+        changed = (await api.get("/codes", params={"updated_since": since})).json()["data"]
+        assert [each["id"] for each in changed] == [public_id("cod", code.id)]
+        assert (await api.get("/codes?updated_since=yesterday")).json()["code"] == "bad_period"
         detail = (await api.get(f"/codes/{quiet.display.lower()}")).json()
         assert detail["places"][0]["text"] == (
             "The shop refused it: The shop has too many codes. Replace it: a new code is tried at once."
@@ -134,3 +146,9 @@ async def test_lists_by_state_say_where_a_code_is_missing(context, brand, sessio
     assert "This is their new code" in (await client.get(led.headers["location"])).text
     for nonsense in ("?state=x", "?kind=x", "?referrer=x", "?cursor=x"):
         assert (await client.get(f"/admin/codes{nonsense}")).headers["location"] == "/admin/codes"
+
+
+def test_every_statement_that_changes_codes_says_when():
+    changes = re.findall(r"UPDATE codes SET [^\n]*", "".join(each.read_text() for each in SOURCES))
+    assert len(changes) >= 2
+    assert all("updated_at = " in each for each in changes), changes

@@ -2,7 +2,9 @@
 
 import gzip
 import random
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from inspect import signature
 from typing import get_args
 
@@ -16,12 +18,14 @@ from app.admin.dashboard.menu import MENU, shown_menu
 from app.admin.icons import icon
 from app.admin.rules import Role, includes, own_path
 from app.admin.views.chart import Point, line_chart
+from app.admin.views.period import dated_path
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.ids import new_id, public_id
 from app.base.web.stylesheets import dashboard_stylesheet_url
 from app.brands.add import add_brand, add_shop
 from app.insight.changes import count_p, rate_p
+from app.insight.periods import Period, read_period
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.templates import SURVEY
@@ -205,6 +209,19 @@ def test_a_change_that_chance_explains_is_told_from_one_that_it_does_not():
     assert rate_p(5, 5, 7, 7) == 1
 
 
+def test_a_figure_leads_to_its_rows_of_the_same_days():
+    """Clocks change on 29 March; a list of answers names the last day, one of orders the next."""
+    zone = "Europe/Berlin"
+    month = read_period("2026-03-01", "2026-04-01", zone)
+    answers, orders = "/admin/answers?band=promoter", "/admin/orders"
+    assert dated_path(answers, month, zone) == f"{answers}&from=2026-03-01&to=2026-03-31"
+    assert dated_path(orders, month, zone) == f"{orders}?from=2026-03-01&to=2026-04-01"
+    assert dated_path(orders, read_period("2026-03-01", None, zone), zone) == f"{orders}?from=2026-03-01"
+    noon = read_period("2026-03-01T12:00", "2026-04-01", zone)
+    for path, period in ((orders, Period()), (orders, noon), ("/admin/rewards", month)):
+        assert dated_path(path, period, zone) == path
+
+
 async def test_a_new_brand_is_shown_its_first_steps(context, brand, shop, session, rows, client):
     await sign_in_as(client, context, brand)
     text = (await client.get("/admin")).text
@@ -269,6 +286,8 @@ async def test_the_overview_shows_the_numbers_the_api_gives(context, brand, sess
     assert "NPS, from 5 answers" in text
     assert "<script>alert" not in text
     assert "Ana Ito1" in text
+    promoters = unescape(re.search(r'href="(/admin/answers\?band=promoter&amp;[^"]+)"', text)[1])
+    assert (await client.get(promoters)).text.count("<li data-item>") == 3
     for role, shows in ((Role.viewer, False), (Role.support, True)):
         await sign_in_as(client, context, brand, role)
         page = (await client.get("/admin?days=7")).text

@@ -177,6 +177,8 @@ async def test_json_lines_are_the_rows_of_the_list_and_end_with_their_number(con
         listed = (await reader.get("/responses")).json()["data"]
         assert await taken("/exports/responses.jsonl") == listed[::-1]
         assert await taken("/exports/responses.jsonl?band=promoter") == listed[1:]
+        assert await taken("/exports/responses.jsonl?suspicion=suspected,left_out") == []
+        assert await taken("/exports/responses.jsonl?testimonial=false") == listed[::-1]
         assert await taken(f"/exports/responses.jsonl?shop={shop.slug}&to=2020-01-01") == []
         (referrer,) = await taken("/exports/referrers.jsonl?span=2026&currency=EUR")
         assert (referrer["orders"], referrer["email"]) == (0, "a***@***")
@@ -195,6 +197,7 @@ async def test_json_lines_are_the_rows_of_the_list_and_end_with_their_number(con
         for address, code in {
             "codes.csv?status=active": "bad_filter",
             "codes.csv?kind=odd": "bad_filter",
+            "responses.csv?suspicion=real,odd": "bad_filter",
             "messages.csv?template=odd": "bad_filter",
             "customers.csv?email=a@example.com": "missing_scope",
             "audit.csv": "missing_scope",
@@ -245,7 +248,8 @@ async def test_the_links_of_a_list_take_what_it_shows(context, brand, session, s
     lists = {
         f"/admin/answers?state=all&band=detractor&to={START:%Y-%m-%d}": 1,
         f"/admin/answers?state=all&to={START - timedelta(days=1):%Y-%m-%d}": 0,
-        "/admin/answers?state=testimonials": None,
+        "/admin/answers?state=testimonials": 0,
+        "/admin/answers?state=suspects": 0,
         "/admin/referrers?order=newest&span=2026": 1,
         "/admin/codes?kind=share": 1,
         "/admin/codes?state=disabled": 0,

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from app.admin.rules import Role, Scope
 from app.base import clock
 from app.base.actor import cli_actor
-from app.base.ids import public_id
+from app.base.ids import new_id, public_id
 from app.base.money import Money
 from app.ledger.models import LedgerEntry
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.goodwill import grant_goodwill
+from app.referrals.goodwill import Grant, grant_goodwill
 from app.referrals.models import Referrer
 from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve
@@ -177,11 +177,14 @@ async def test_marketers_grant_goodwill_on_a_screen_and_keys_by_the_api(
     assert "You may grant this referrer 50.00 EUR more" in refused.text
     wrong = await send_form(client, page, "/admin/rewards/goodwill", fields | {"amount": "x", "reason": ""})
     assert "Say what it is for." in wrong.text
-    granted = await send_form(client, page, "/admin/rewards/goodwill", fields | {"amount": "12.50"})
+    pressed = fields | {"amount": "12.50", "once": public_id("rwd", new_id())}
+    granted = await send_form(client, page, "/admin/rewards/goodwill", pressed)
     assert granted.headers["location"] == f"/admin/rewards?q={referrer}"
     text = (await client.get(granted.headers["location"])).text
     assert "no message is sent, so write to them" in text
     assert "€29.50" in text
+    twice = await send_form(client, page, "/admin/rewards/goodwill", pressed)
+    assert "This was granted already, once" in twice.text
     [taking] = re.findall(
         r'action="(/admin/rewards/goodwill/rwd_\w+/take-back)"', (await client.get(page)).text
     )
@@ -235,7 +238,7 @@ async def test_what_is_owed_and_decided_is_accessible_and_fits_every_width(
         Money(1250, "EUR"),
         times=5,
         actor=cli_actor(brand.id),
-        reason="a late parcel",
+        grant=Grant("a late parcel"),
         now=clock.now(),
     )
     await session.commit()

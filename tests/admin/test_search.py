@@ -28,8 +28,9 @@ async def test_people_are_found_by_address_number_order_code_and_id(brand, shop,
     code = await rows.code(happy.customer_id, happy.survey_id)
     nobody = await rows.order(None, number="#1184")
 
-    async def found(text, *, pii=True):
-        return [(each.customer_id, each.by) for each in await find_people(session, brand.id, text, pii=pii)]
+    async def found(text, **options):
+        options = {"pii": True} | options
+        return [(each.customer_id, each.by) for each in await find_people(session, brand.id, text, **options)]
 
     for typed, by in (
         (" Lea@Example.com ", FoundBy.email),
@@ -47,6 +48,9 @@ async def test_people_are_found_by_address_number_order_code_and_id(brand, shop,
     for typed in ("lea@example.com", "+491701234567"):
         assert await found(typed, pii=False) == []
     assert await found("#1183", pii=False) == [(lea.id, FoundBy.order)]
+    for typed in ("#1183", "9912", code.display):
+        assert await found(typed, shops=[]) == [], "it is of another shop"
+        assert await found(typed, shops=[shop.id]) == await found(typed)
 
 
 async def test_people_are_found_by_the_beginning_of_a_name_an_address_or_an_order(brand, shop, session):

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,13 +13,13 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.admin.auth import cookie_name
+from app.admin.guesses import MOST, Guess, count_guess
 from app.admin.keys import create_key
 from app.admin.models import ApiKey, LoginLink, Staff, StaffSession
 from app.admin.rules import INVITATION_LASTS, SESSION_IDLE, SESSION_LASTS, Role, Scope
 from app.admin.second_factor import RECOVERY_CODES, reseal_totp
 from app.admin.sessions import find_signed_in, list_sessions
 from app.admin.sign_in import sign_in
-from app.admin.sign_in_limits import MAILED_LINKS, WRONG_CODES, WRONG_PASSWORDS
 from app.admin.staff import add_staff, change_staff, remove_staff
 from app.admin.staff_mail import invite, resend_invitation
 from app.base import clock
@@ -240,8 +241,8 @@ async def test_strangers_cannot_lock_a_person_out(context, brand, shop, app, cli
     await add_with_password(context, brand)
     assert (await enter(client)).status_code == 303
     await send_form(client, "/admin", "/admin/logout")
-    for _ in range(WRONG_PASSWORDS):
-        app.state.sign_in_limits.passwords.record_failure("mia@example.com")
+    for _ in range(MOST[Guess.password]):
+        assert await count_guess(context, Guess.password, "mia@example.com", now=clock.now())
     async with browser(context, app) as stranger:
         refused = await enter(stranger)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
@@ -252,7 +253,7 @@ async def test_strangers_cannot_lock_a_person_out(context, brand, shop, app, cli
     assert (await enter(client)).status_code == 303
     await send_form(client, "/admin", "/admin/logout")
     assert (await enter(client, "eve@example.com", "x")).status_code == 401
-    for _ in range(WRONG_PASSWORDS + 1):
+    for _ in range(MOST[Guess.password] + 1):
         last = await enter(client, password="wrong password")
         if last.status_code == 429:
             break
@@ -267,12 +268,12 @@ async def test_a_mailed_link_is_the_same_page_for_every_address_and_limited(cont
         )
     pages = []
     for address in ("mia@example.com", "nobody@example.com", "new@example.com"):
-        for _ in range(MAILED_LINKS + 2):
+        for _ in range(MOST[Guess.link] + 2):
             asked = await client.post("/admin/login/link", data={"email": address})
             pages.append((asked.status_code, asked.text.replace(address, "")))
     assert len(set(pages)) == 1
     assert pages[0][0] == 200
-    assert len(await mails_to(context, "mia@example.com")) == MAILED_LINKS
+    assert len(await mails_to(context, "mia@example.com")) == MOST[Guess.link]
     assert await mails_to(context, "nobody@example.com") == []
     (invitation,) = await mails_to(context, "new@example.com")
     assert "invited" in invitation.text
@@ -347,10 +348,16 @@ async def test_a_second_factor_is_asked_for_and_each_code_counts_once(
                 assert tried.status_code == (303 if again == codes[0] else 401)
         assert "9 recovery codes are left" in (await other.get(ACCOUNT)).text
         assert (await other.post("/admin/login/code", data={"code": code})).headers["location"] == "/admin"
-    for _ in range(WRONG_CODES):
-        app.state.sign_in_limits.codes.record_failure(str(stored.id))
-    async with browser(context, app) as guesser:
+    async with browser(context, app) as guesser, browser(context) as elsewhere:
         await enter(guesser)
+        elsewhere.cookies = guesser.cookies
+        at_once = (
+            send_form(each, "/admin/login/code", "/admin/login/code", {"code": "WRONG"})
+            for each in (guesser, elsewhere) * MOST[Guess.code]
+        )
+        statuses = Counter([each.status_code for each in await asyncio.gather(*at_once)])
+        assert statuses.keys() == {401, 429}
+        assert statuses[401] < MOST[Guess.code], "two web processes count together, and at once"
         limited = await send_form(guesser, "/admin/login/code", "/admin/login/code", {"code": codes[1]})
         assert limited.status_code == 429
     actions = set(await session.scalars(select(AuditEntry.action)))

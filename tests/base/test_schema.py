@@ -32,10 +32,12 @@ OF_THE_INSTALLATION = {
     "journal_positions",  # a process writes the journal for every brand
     "secret_keys",  # the installation has one key
     "provider_circuits",  # providers belong to the installation's settings
+    "sign_in_guesses",  # who signs in says no brand, and an address may belong to none
 }
 """Tables whose rows belong to no brand, each with its reason."""
 KEYS_WITHOUT_BRAND = {
     ("provider_circuits", ("provider",)),
+    ("sign_in_guesses", ("key",)),
     ("secret_keys", ("fingerprint",)),
     ("installations", ("number",)),
     ("journal_positions", ("writer",)),

@@ -18,7 +18,7 @@ from app.ledger.models import LedgerEntry
 from app.ledger.rules import CauseKind
 from app.ledger.sums import referrers_liabilities
 from app.messaging.models import Message
-from app.referrals.goodwill import grant_goodwill
+from app.referrals.goodwill import Grant, grant_goodwill
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import find_progress
@@ -39,7 +39,7 @@ async def grant(context, brand, referrer_id, amount, *, currency="EUR", times=5,
             Money(amount, currency),
             times=times,
             actor=cli_actor(brand.id),
-            reason="a late parcel",
+            grant=Grant("a late parcel"),
             now=now,
         )
         return reward.id

@@ -1,6 +1,7 @@
 """Answers that a machine may have given, and passives' that wait for the team: told apart as they
 come in."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx2
@@ -17,11 +18,10 @@ from app.base.web.problems import install_problems
 from app.insight.periods import Period
 from app.insight.scores import count_bands
 from app.insight.waiting import open_responses
-from app.surveys.bursts import Bursts, is_public
 from app.surveys.models import Response, Survey
 from app.surveys.routes import router
 from app.surveys.suspects import decide_suspect
-from app.surveys.suspicion_rules import Signs, Suspicion, seconds_on_page
+from app.surveys.suspicion_rules import Signs, Suspicion, is_public, seconds_on_page
 from app.surveys.work_rules import WorkState, work_state
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
@@ -46,10 +46,7 @@ def test_a_suspect_waits_for_nobody_until_a_person_is_behind_it():
     assert work_state(None, 2, trial=False, suspicion=Suspicion.real) is WorkState.open
 
 
-def test_networks_are_compared_for_a_few_seconds_and_private_ones_never():
-    times = iter([0.0, 9.0, 9.5, 30.0])
-    bursts = Bursts(lambda: next(times))
-    assert [bursts.note(each) for each in ("a", "a", "b", "a")] == [False, True, False, False]
+def test_private_networks_are_never_compared():
     hosts = (PUBLIC, "2a00:1450::1", "10.0.0.1", "127.0.0.1", "::1", "fd00::1", "", "client")
     assert [is_public(each) for each in hosts] == [True, True, *[False] * 6]
 
@@ -60,31 +57,69 @@ def rows(session, brand, shop):
 
 
 @pytest.fixture
-def answer(context, session, rows):
-    """Answers a new survey, whose message left some seconds ago, by its page."""
-    app = FastAPI()
-    app.state.context = context
-    install_problems(app)
-    app.include_router(router)
+def ask(session, rows):
+    """Makes a survey whose message left some seconds ago."""
 
-    async def answered(score, *, sent=5, survey=None, host=PUBLIC, **fields):
-        if survey is None:
-            at = clock.now() - timedelta(seconds=sent)
-            order = await rows.order(await rows.customer())
-            survey = await rows.survey(order, sent_at=at, queued_at=at)
-            await session.commit()
-        token = context.tokens.link("survey", rows.brand.id, survey.id)
-        transport = httpx2.ASGITransport(app=app, client=(host, 1))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    async def asked(*, sent=5):
+        at = clock.now() - timedelta(seconds=sent)
+        order = await rows.order(await rows.customer())
+        survey = await rows.survey(order, sent_at=at, queued_at=at)
+        await session.commit()
+        return survey
+
+    return asked
+
+
+@pytest.fixture
+def send(context, brand):
+    """Sends a survey's page to one of two web processes."""
+    apps = FastAPI(), FastAPI()
+    for app in apps:
+        app.state.context = context
+        install_problems(app)
+        app.include_router(router)
+
+    async def sent(score, survey, *, host=PUBLIC, name="test", process=0, **fields):
+        token = context.tokens.link("survey", brand.id, survey.id)
+        transport = httpx2.ASGITransport(app=apps[process], client=(host, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url=f"http://{name}") as client:
             if fields.pop("reads", False):
                 page = (await client.get(f"/s/{token}")).text
                 fields["opened"] = page.split('name="opened" value="')[1].split('"')[0]
             done = await client.post(f"/s/{token}", data={"score": str(score), **fields})
         assert done.status_code == 303
-        found = select(Response).where(Response.survey_id == survey.id)
-        return (await session.scalars(found.execution_options(populate_existing=True))).one()
+
+    return sent
+
+
+@pytest.fixture
+def answer(ask, send, session):
+    """Answers a survey by its page, a new one unless it is given."""
+
+    async def answered(score, *, survey=None, sent=5, **given):
+        survey = survey or await ask(sent=sent)
+        await send(score, survey, **given)
+        return await response_to(session, survey)
 
     return answered
+
+
+async def response_to(session, survey):
+    found = select(Response).where(Response.survey_id == survey.id)
+    return (await session.scalars(found.execution_options(populate_existing=True))).one()
+
+
+async def test_a_burst_is_found_whichever_processes_took_it(ask, send, session, rows):
+    """None sees the others before it commits, so they are taken one after the other."""
+    surveys = [await ask(sent=600) for _ in range(4)]
+    sent = (send(3, survey, process=number % 2) for number, survey in enumerate(surveys[:3]))
+    await asyncio.gather(*sent, send(3, surveys[3], host="81.2.69.161"))
+    *burst, other = [await response_to(session, survey) for survey in surveys]
+    assert [each.suspicion for each in burst] == [Suspicion.suspected] * 3, "the first one too"
+    assert all(each.evidence["burst"] and each.evidence["on_page"] is None for each in burst)
+    assert other.suspicion is None
+    assert len({each.network for each in burst} - {other.network}) == 1
+    assert (await open_responses(session, rows.brand.id)).count == 1
 
 
 async def test_what_nobody_can_have_read_is_suspected_right_after_the_mail_or_in_a_burst(
@@ -100,6 +135,8 @@ async def test_what_nobody_can_have_read_is_suspected_right_after_the_mail_or_in
     read = await answer(1, opened=long_ago)
     assert (read.suspicion, read.evidence) == (None, None)
     assert (await answer(4, sent=600, host="127.0.0.1")).suspicion is None
+    own = await answer(8, host="127.0.0.1", name="127.0.0.1:8000")
+    assert (own.suspicion, own.evidence) == (None, None), "this machine itself scans no mails"
     second = await answer(4, sent=600)
     assert (second.suspicion, second.evidence["burst"]) == (Suspicion.suspected, True)
     assert (await open_responses(session, rows.brand.id)).count == 2

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from app.admin.api.numbers import From, To
@@ -56,20 +56,32 @@ class Objection(BaseModel):
     reason: Line
 
 
+class CodeFilters(BaseModel):
+    """Which codes are listed."""
+
+    referrer: Plain | None = None
+    code: Plain | None = None
+    kind: CodeKind | None = None
+    state: CodeState | None = None
+    shop: Plain | None = None
+    updated_since: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Those issued, used, disabled or erased since; a date or time, in the brand's zone.",
+    )
+
+
 @router.get("/codes", responses=problems(404))
 async def list_codes(
-    caller: Reader,
-    page: PageDep,
-    session: SessionDep,
-    referrer: Plain | None = None,
-    code: Plain | None = None,
-    kind: CodeKind | None = None,
-    state: CodeState | None = None,
-    shop: Plain | None = None,
+    caller: Reader, page: PageDep, session: SessionDep, given: Annotated[CodeFilters, Query()]
 ) -> Page[CodeRow]:
     """Codes with their number of uses, newest first; those that ended by the time they did."""
-    shop_id = await find_shop_id(session, caller.brand_id, shop)
-    wanted = CodeFilter(referrer, code, kind, state, shop_id)
+    shop_id = await find_shop_id(session, caller.brand_id, given.shop)
+    since = None
+    if given.updated_since:
+        brand = await load_brand(session, caller.brand_id)
+        since = read_period(given.updated_since, None, brand.time_zone).start
+    wanted = CodeFilter(given.referrer, given.code, given.kind, given.state, shop_id, since)
     chosen = code_conditions(caller.brand_id, wanted, now=clock.now())
     return await list_page(session, page, caller, CODES, *chosen, by=order_of(wanted))
 

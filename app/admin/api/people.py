@@ -187,6 +187,8 @@ async def export_data_request(
     _check_sees_people(caller)
     request_id = parse_public_id("drq", id)
     found = await find_request_customers(session, caller.brand_id, request_id)
+    for customer_id in found:
+        await record_person_export(session, caller, customer_id)
     ids = await with_former(session, caller.brand_id, found) if found else set()
     return await export_people(session, context, await load_brand(session, caller.brand_id), ids)
 

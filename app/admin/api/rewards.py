@@ -32,7 +32,7 @@ from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.ledger.schemas import LedgerEntryRow, LedgerTotals, LedgerTransactionDetail, LiabilityReport
-from app.referrals.goodwill import grant_goodwill
+from app.referrals.goodwill import Grant, grant_goodwill
 from app.referrals.models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.schemas import RewardRow
@@ -88,7 +88,7 @@ async def grant_reward(
             money.Money(minor, goodwill.currency),
             times=goodwill_times(role),
             actor=caller,
-            reason=goodwill.reason,
+            grant=Grant(goodwill.reason),
             now=clock.now(),
         )
         reward_id = reward.id

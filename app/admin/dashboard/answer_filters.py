@@ -30,7 +30,8 @@ _LONGEST = 200
 ALL, TESTIMONIALS, SUSPECTS = "all", "testimonials", "suspects"
 """What stands in the place of a state: every answer, those that may be shown to others, and those
 that a machine may have given."""
-_SUSPECTED = Response.suspicion.in_((Suspicion.suspected, Suspicion.left_out))
+SUSPECTED = (Suspicion.suspected, Suspicion.left_out)
+"""The suspicions of the answers that a machine may have given."""
 W = TypeVar("W", WorkState, Band, Channel)
 
 
@@ -86,7 +87,7 @@ def _in(state: str) -> ColumnElement[bool]:
         return true()
     if state == TESTIMONIALS:
         return IS_TESTIMONIAL
-    return _SUSPECTED if state == SUSPECTS else in_state(_known(WorkState, state))
+    return Response.suspicion.in_(SUSPECTED) if state == SUSPECTS else in_state(_known(WorkState, state))
 
 
 def _known(words: type[W], text: str) -> W:

@@ -13,10 +13,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
-from app.admin.auth import StaffDep, is_local
+from app.admin.auth import StaffDep
 from app.admin.dashboard.access import RoleRequired, SignInRequired, screen_router
 from app.admin.dashboard.frame import Frame, load_frame
 from app.admin.icons import icon
+from app.admin.reads import record_reading
 from app.admin.rules import Role, includes
 from app.admin.staff import SignedIn, load_administrators
 from app.admin.texts import moment_text
@@ -25,6 +26,7 @@ from app.base.errors import NotFound
 from app.base.i18n import SOURCE
 from app.base.ids import parse_public_id, public_id
 from app.base.web.context import ContextDep, SessionDep
+from app.base.web.local import is_local
 from app.base.web.pages import page
 from app.base.web.policy import CSP
 from app.insight.unsent import SkippedSurvey, Unsent, unsent
@@ -128,6 +130,8 @@ async def list_outbox(
         query = query.where(OutboxItem.created_at <= mark.created_at, OutboxItem.id < mark.id)
     items = (await session.execute(query)).all()
     rows = [{"id": public_id(_ID, item.id), "item": item, "at": at} for item, at in items[:AT_ONCE]]
+    if rows and reader.staff is not None:
+        await record_reading(session, reader.staff.actor, "messages", len(rows))
     older = rows[-1]["id"] if len(items) > AT_ONCE else None
     values: dict[str, object] = {"rows": rows, "to": to, "older": older}
     if not rows:

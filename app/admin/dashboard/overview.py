@@ -1,6 +1,7 @@
 """The overview: whether it works, and what waits for somebody today."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -18,7 +19,7 @@ from app.admin.rules import Role
 from app.admin.views.alarms import alarm_todos
 from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
-from app.admin.views.period import Chosen, chosen_period
+from app.admin.views.period import Chosen, chosen_period, dated_path
 from app.admin.views.waiting import (
     ORDERS,
     RESPONSES,
@@ -65,8 +66,13 @@ async def show_overview(frame: ForViewer) -> Response:
     shown = overview_values(found, brand, pii=frame.sees_people, compared=compared)
     if shown["latest"]:
         await record_reading(frame.session, frame.staff.actor, RESPONSE_LIST.people, len(shown["latest"]))
+
+    def dated(path: str) -> str:
+        return dated_path(path, chosen.period, brand.time_zone)
+
     values = {
         **shown,
+        "cards": [replace(card, path=dated(card.path)) for card in shown["cards"]],
         "spans": span_choices(frame, chosen),
         "period": chosen.text,
         "as_of": found.as_of,
@@ -78,7 +84,7 @@ async def show_overview(frame: ForViewer) -> Response:
         "compared": compared,
         "can_compare": found.activity_before is not None,
         "todos": await _todos(frame),
-        "reasons": [(each, _reason_path(query, each.tag)) for each in found.reasons],
+        "reasons": [(each, dated(_reason_path(query, each.tag))) for each in found.reasons],
         "steps": step_rows(steps, frame.serves),
         "is_new": not steps.survey_sent,
         "is_empty": not steps.survey_sent and not found.funnel.stages.orders and not found.counts.responses,
@@ -88,9 +94,8 @@ async def show_overview(frame: ForViewer) -> Response:
 
 
 def _reason_path(query: Mapping[str, str], tag: str) -> str:
-    """The detractors' answers with this tag, of the same two dates where there are some."""
-    dates = {name: entered_day(query.get(name)) for name in ("from", "to")}
-    wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, "shop": query.get("shop"), **dates}
+    """The detractors' answers with this tag."""
+    wanted = {"state": "all", "band": Band.detractor.value, "tag": tag, "shop": query.get("shop")}
     return f"{RESPONSES}?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 

@@ -6,7 +6,15 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
-from app.admin.dashboard.answer_filters import ALL, SUSPECTS, TESTIMONIALS, Filters, chips, read_filters
+from app.admin.dashboard.answer_filters import (
+    ALL,
+    SUSPECTED,
+    SUSPECTS,
+    TESTIMONIALS,
+    Filters,
+    chips,
+    read_filters,
+)
 from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.list_exports import links_of
@@ -116,12 +124,12 @@ async def _list_values(
 
 
 def _exports(frame: Frame, filters: Filters) -> list[tuple[str, str]]:
-    """The list as files; none of the answers that machines may have given, and of testimonials."""
-    if filters.state not in {ALL, *WorkState}:
-        return []
+    """The list as files."""
     chosen = {name: value or None for name, value in filters.entered.items()}
     chosen |= {
-        "state": None if filters.state == ALL else filters.state,
+        "state": filters.state if filters.state in set(WorkState) else None,
+        "suspicion": ",".join(SUSPECTED) if filters.state == SUSPECTS else None,
+        "testimonial": "true" if filters.state == TESTIMONIALS else None,
         "commented": "true" if chosen["commented"] else None,
         # The page names the last day, an export the day after.
         "to": day_after(chosen["to"]),

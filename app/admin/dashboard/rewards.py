@@ -15,12 +15,12 @@ from app.admin.views import ledger as view
 from app.base import clock, money
 from app.base.errors import AppError
 from app.base.i18n import N_, SOURCE, translate
-from app.base.ids import parse_public_id
+from app.base.ids import new_id, parse_public_id, public_id
 from app.base.text import is_clean
 from app.brands.entered import NAME_LIMIT
 from app.brands.programme import RewardKind
 from app.referrals.find_referrers import home_shop_of
-from app.referrals.goodwill import grant_goodwill
+from app.referrals.goodwill import Grant, grant_goodwill
 from app.referrals.models import Reward
 from app.referrals.take_back import take_goodwill_back
 
@@ -83,6 +83,7 @@ async def give_goodwill(writer: MarketerWriter) -> Response:
     referrer, amount = form.text("referrer", limit=100), form.text("amount", limit=40)
     reason = form.text("reason", limit=NAME_LIMIT)
     referrer_id = parse_public_id("ref", referrer)
+    once = form.text("once", limit=100)
     shop = await home_shop_of(frame.session, frame.brand.id, referrer_id)
     errors = {}
     minor = 0
@@ -102,7 +103,7 @@ async def give_goodwill(writer: MarketerWriter) -> Response:
             money.Money(minor, shop.currency),
             times=goodwill_times(frame.staff.role),
             actor=frame.staff.actor,
-            reason=reason,
+            grant=Grant(reason, parse_public_id("rwd", once)) if once else Grant(reason),
             now=clock.now(),
         )
     except AppError as error:
@@ -149,6 +150,8 @@ async def _form(frame: Frame, referrer: str, amount: str, reason: str, errors: d
         Reward.redemption_id.is_(None),
     )
     values = {
+        # A form that is sent twice names the same reward.
+        "once": public_id("rwd", new_id()),
         "referrer": referrer,
         "row": view.balance_rows([found])[0],
         "given": view.goodwill_rows(given.data),

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
 
 from app.base.errors import AppError
 from app.base.i18n import N_, SOURCE, long_date, regional_locale, translate
-from app.insight.periods import Period, last_days, read_period
+from app.insight.periods import Period, day_beginning, last_days, read_period
 
 DEFAULT_DAYS = "90"
+_LESS = {"/admin/answers": 1, "/admin/orders": 0}
+"""Lists by date, with how many days before the end of a period their last day is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +88,20 @@ def _text(period: Period, zone: str) -> str:
     if last:
         return translate(SOURCE, "until %(day)s", day=day(last))
     return translate(SOURCE, _ALL_TIME)
+
+
+def dated_path(path: str, period: Period, zone: str) -> str:
+    """A list's address with the days of the period, so that it has the rows of a figure.
+
+    Unchanged for a period that is not of whole days, and for lists without dates.
+    """
+    less = _LESS.get(path.partition("?")[0])
+    found = {
+        name: day_beginning(moment, zone)
+        for name, moment in (("from", period.start), ("to", period.end))
+        if moment is not None
+    }
+    if less is None or not found or None in found.values():
+        return path
+    days = {name: day - timedelta(days=less * (name == "to")) for name, day in found.items() if day}
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(days)}"

@@ -37,7 +37,8 @@ from app.base.web.middleware import BodyLimitMiddleware, RequestMiddleware
 from app.base.web.openapi import install_openapi, operation_id, problems
 from app.base.web.peers import PEERS
 from app.base.web.policy import CSP
-from app.base.web.problems import install_problems, problem
+from app.base.web.problems import install_problems
+from app.base.web.refusals import problem
 from app.brands import routes as brand_routes
 from app.checkout import routes as checkout_routes
 from app.customers import routes as customer_routes

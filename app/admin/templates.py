@@ -128,11 +128,11 @@ DIGEST = register(
         DigestParams(
             week="23 Nov to 29 November 2026",
             score="NPS, from 51 answers: 51",
-            certainty="29 to 67 with 95 % certainty",
+            certainty="29 to 67 with 95% certainty",
             change="Beside the week before: 4 more, could be chance",
             rate="Response rate: 12.8% (51 of 400 delivered); 1.2 points more, could be chance",
             promoters="Promoters: 32 (62.7% of the answers); 4 more, could be chance",
-            offers="Offers delivered: 30 (95 % within 2.1 s of the answer); 3 more, could be chance",
+            offers="Offers delivered: 30 (95% within 2.1 s of the answer); 3 more, could be chance",
             orders="Friends’ orders: 12 (8 approved); 2 more, could be chance",
             revenue="Referred revenue: €960 (after refunds); €160 more",
             cost="What it cost: €176 (€96 discounts, €80 rewards)",

@@ -41,14 +41,14 @@ def percent_text(fraction: float | None, language: str) -> str:
 
 
 def certainty_text(counts: Counts, language: str) -> str:
-    """`12 to 34 with 95 % certainty`; below `ENOUGH` answers that these are too few."""
+    """`12 to 34 with 95% certainty`; below `ENOUGH` answers that these are too few."""
     found = interval(counts)
     if found is None:
         return translate(language, "no answers yet")
     if counts.responses < ENOUGH:
         return too_few_text(counts.responses, language)
     low, high = points_text(found.low), points_text(found.high)
-    return translate(language, "%(low)s to %(high)s with 95 %% certainty", low=low, high=high)
+    return translate(language, "%(low)s to %(high)s with 95%% certainty", low=low, high=high)
 
 
 def too_few_text(responses: int, language: str) -> str:

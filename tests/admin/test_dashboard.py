@@ -352,7 +352,7 @@ async def test_one_answer_is_too_few_to_say(context, brand, session, rows, clien
     await sign_in_as(client, context, brand)
     text = (await client.get("/admin?days=7")).text
     assert "too few to say (1 of 30)" in text
-    assert "with 95 % certainty</p></div>" not in text
+    assert "with 95% certainty</p></div>" not in text
 
 
 async def test_without_a_margin_there_is_no_return(context, brand, session, rows, client):

@@ -220,7 +220,7 @@ async def test_a_reply_is_read_before_it_is_sent(context, brand, shop, session, 
         await sign_in_as(client, context, brand, Role.support)
         opened = (await client.get(page)).text
         assert "Preview the reply" in opened
-        assert "They left no address for a reply by text message." in opened
+        assert "They gave no phone number." in opened
         form = {"csrf": form_token(opened), "channel": "email", "version": "0", "step": "preview"}
         preview = await client.post(act, data={**form, "text": "Sorry!\r\nTo you"})
         assert preview.status_code == 200

@@ -87,7 +87,7 @@ async def test_looking_at_a_link_does_not_use_it_up_and_pressing_the_button_does
     for method in ("GET", "POST"):
         over = await client.request(method, path)
         assert over.status_code == 410
-        assert "This link was used" in over.text
+        assert "This link was already used" in over.text
         assert 'action="/admin/login/link"' in over.text
 
 

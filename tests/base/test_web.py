@@ -1,6 +1,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from httpx2 import ASGITransport, AsyncClient
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from starlette.responses import HTMLResponse
 
 from app.base.db import Limits, make_engine, make_sessions
 from app.base.errors import AppError
@@ -88,6 +90,14 @@ async def client(context):
         await session.execute(text("SELECT 1"))
         await asyncio.sleep(1.5)
         await session.execute(text("SELECT 1"))
+
+    for prefix in ("", "/admin"):
+        app.add_api_route(f"{prefix}/page", mistake, methods=["POST"], include_in_schema=False)
+
+    @app.get("/broken-page", response_class=HTMLResponse)
+    @app.get("/admin/page", include_in_schema=False)
+    async def broken() -> None:
+        raise ZeroDivisionError
 
     @app.get("/looks-for-a-file")
     def looks_for_a_file() -> None:
@@ -174,13 +184,39 @@ async def test_an_error_is_a_problem_with_a_stable_code(client):
     assert (answer.status_code, answer.json()["code"]) == (409, "no_such_thing")
 
 
-async def test_an_unknown_address_is_a_page_in_a_browser_and_a_problem_for_a_program(client):
-    opened = await client.get("/nowhere", headers={"Accept": "text/html,*/*;q=0.8"})
-    assert opened.status_code == 404
-    assert "There is no page at this address" in " ".join(opened.text.split())
-    for method, accepted in (("GET", "*/*"), ("POST", "text/html")):
-        refused = await client.request(method, "/nowhere", headers={"Accept": accepted})
-        assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+FORM = {**BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def test_a_failure_is_a_page_in_a_browser_and_a_problem_for_a_program(client):
+    german = {**BROWSER, "Accept-Language": "de"}
+    for method, path, headers, status, shown in (
+        ("GET", "/nowhere", BROWSER, 404, "There is no page at this address"),
+        ("POST", "/nowhere", FORM, 404, "There is no page at this address"),
+        ("GET", "/page", BROWSER, 405, "There is no page at this address"),
+        ("POST", "/page", FORM, 409, "open the link from your message once more"),
+        (
+            "GET",
+            "/admin/page",
+            BROWSER,
+            500,
+            "Something broke on our side; it is logged with the request's id",
+        ),
+        ("POST", "/admin/page", FORM, 409, "There is no such thing; name another."),
+        ("GET", "/broken-page", BROWSER, 500, "Wait a moment, then try again."),
+        ("GET", "/broken-page", german, 500, "Der Fehler liegt bei uns"),
+    ):
+        opened = await client.request(method, path, headers=headers, content=b"")
+        assert opened.status_code == status, path
+        assert shown in " ".join(unescape(opened.text).split()), (path, opened.text)
+        asked = await client.request(method, path, headers={"Accept": "*/*"}, content=b"")
+        assert (asked.status_code, asked.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_what_is_for_programs_is_a_problem_in_a_browser_too(client):
+    for path, headers in (("/mistake", FORM), ("/page", {**BROWSER, "Content-Type": "application/json"})):
+        refused = await client.post(path, headers=headers, content=b"")
+        assert (refused.status_code, refused.json()["code"]) == (409, "no_such_thing")
 
 
 async def test_a_refused_body_is_not_echoed(client):

@@ -25,6 +25,7 @@ from app.base.errors import AppError
 from app.base.i18n import SOURCE, translate
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.pages import page
+from app.base.web.refusals import failure_page
 
 
 class SignInRequired(Exception):
@@ -116,9 +117,9 @@ class ScreenRoute(APIRoute):
             except RoleRequired as refused:
                 return _forbidden_page(refused)
             except RequestValidationError:
-                return _refusal_page(404, translate(SOURCE, "Nothing is here under that address."))
+                return failure_page(request, 404, translate(SOURCE, "Nothing is here under that address."))
             except AppError as error:
-                return _refusal_page(error.status, error.detail, error.headers)
+                return failure_page(request, error.status, error.detail, headers=error.headers)
 
         return shown
 
@@ -143,7 +144,3 @@ def _forbidden_page(refused: RoleRequired) -> Response:
         "administrators": refused.administrators,
     }
     return page("admin/forbidden.html", values, status=403)
-
-
-def _refusal_page(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    return page("admin/refused.html", {"status": status, "detail": detail}, status=status, headers=headers)

@@ -148,7 +148,7 @@ def _offers_card(found: Overview, then: Activity | None) -> Card:
     detail = translate(SOURCE, "nothing to time yet")
     if seconds is not None:
         duration = duration_text(seconds, SOURCE)
-        detail = translate(SOURCE, "95 %% within %(duration)s of the answer", duration=duration)
+        detail = translate(SOURCE, "95%% within %(duration)s of the answer", duration=duration)
     return _count_card(name, found.activity.offers, then.offers if then else None, detail, "/admin/codes")
 
 
@@ -215,7 +215,7 @@ def return_text(totals: CurrencyTotals, margin_percent: int | None) -> str:
     if margin_percent is not None:
         left = percent_text((totals.revenue * margin_percent / 100 - spent) / spent, SOURCE)
         return translate(
-            SOURCE, "%(left)s return at a margin of %(percent)s %%", left=left, percent=margin_percent
+            SOURCE, "%(left)s return at a margin of %(percent)s%%", left=left, percent=margin_percent
         )
     unit = 10 ** money.exponent(totals.currency)
     return translate(

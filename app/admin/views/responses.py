@@ -44,10 +44,13 @@ BAND_WORDS = {
     Band.promoter: N_("Promoter"),
 }
 _WAYS = {Channel.email: N_("By e-mail"), Channel.sms: N_("By text")}
+_NO_ADDRESS = {
+    Channel.email: N_("They gave no e-mail address."),
+    Channel.sms: N_("They gave no phone number."),
+}
 _NO_REPLY = {
     ReplyRefusal.erased: N_("They were erased."),
     ReplyRefusal.unsubscribed: N_("They want no more messages by %(channel)s."),
-    ReplyRefusal.no_address: N_("They left no address for a reply by %(channel)s."),
 }
 _DONE_WORDS: Mapping[tuple[str, str], str] = {
     (WorkEvent.stated, WorkState.open): N_("opened it again"),
@@ -119,12 +122,16 @@ def reply_ways(detail: AnswerDetail) -> list[Way]:
             str(way.channel),
             translate(SOURCE, _WAYS[way.channel]),
             way.address or "",
-            translate(SOURCE, _NO_REPLY[way.reason], channel=word(SOURCE, words.CHANNELS, way.channel))
-            if way.reason
-            else "",
+            _no_reply(way.channel, way.reason) if way.reason else "",
         )
         for way in detail.reply_by
     ]
+
+
+def _no_reply(channel: Channel, reason: ReplyRefusal) -> str:
+    if reason is ReplyRefusal.no_address:
+        return translate(SOURCE, _NO_ADDRESS[channel])
+    return translate(SOURCE, _NO_REPLY[reason], channel=word(SOURCE, words.CHANNELS, channel))
 
 
 def reply_under_way(detail: AnswerDetail) -> str:

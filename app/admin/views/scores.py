@@ -198,7 +198,7 @@ def lift_text(found: Lift) -> LiftText:
     )
     return LiftText(
         translate(SOURCE, text, points=_points(middle)),
-        translate(SOURCE, "between %(low)s and %(high)s points with 95 %% certainty", low=low, high=high),
+        translate(SOURCE, "between %(low)s and %(high)s points with 95%% certainty", low=low, high=high),
         offered,
         held_out,
     )
@@ -225,7 +225,7 @@ def _rate_detail(report: NpsReport) -> str:
         return translate(SOURCE, "no survey arrived yet")
     return translate(
         SOURCE,
-        "%(answered)s of %(delivered)s; %(low)s to %(high)s with 95 %% certainty",
+        "%(answered)s of %(delivered)s; %(low)s to %(high)s with 95%% certainty",
         answered=f"{report.answered:,}",
         delivered=f"{report.delivered:,}",
         low=percent_text(found.low, SOURCE),
@@ -264,7 +264,7 @@ def _time_texts(found: OfferTimes) -> tuple[str, str]:
     half, most, all_but_one = (duration_text(each, SOURCE) for each in (found.p50, found.p95, found.p99))
     detail = translate(
         SOURCE,
-        "half of them within about %(half)s, 99 %% within about %(slowest)s",
+        "half of them within about %(half)s, 99%% within about %(slowest)s",
         half=half,
         slowest=all_but_one,
     )

@@ -16,7 +16,8 @@ from app.base.ids import new_trace
 from app.base.log import logger
 from app.base.web.peers import PEERS
 from app.base.web.policy import CSP
-from app.base.web.problems import UNSTORABLE, problem
+from app.base.web.problems import UNSTORABLE
+from app.base.web.refusals import problem, refusal
 
 log = logger(__name__)
 
@@ -72,14 +73,15 @@ class RequestMiddleware:
                 await self.app(scope, receive, response.send)
         except ClientDisconnect:
             if response.status is None:
-                refusal = problem(400, "incomplete", "The request's body did not come whole.")
-                await refusal(scope, receive, response.send)
+                broken = problem(400, "incomplete", "The request's body did not come whole.")
+                await broken(scope, receive, response.send)
         except Exception:
             log.exception("a request failed")
             if response.status is None:
-                failure = problem(
-                    500, "internal", "Something broke on our side; it is logged with this request's id."
+                detail = (
+                    f"Something broke on our side; it is logged with the request's id, {response.request_id}."
                 )
+                failure = refusal(Request(scope), 500, "internal", detail)
                 await failure(scope, receive, response.send)
 
 
@@ -173,7 +175,7 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         limit = self.larger.get(scope["path"], self.limit)
-        refusal = f"The body is larger than {limit // 1024} KiB."
+        detail = f"The body is larger than {limit // 1024} KiB."
         size = 0
 
         async def counted() -> Message:
@@ -185,7 +187,7 @@ class BodyLimitMiddleware:
                 size += len(message.get("body", b""))
             if size > limit:
                 # This exception alone passes through FastAPI's own reading of the body.
-                raise HTTPException(413, refusal, {"Connection": "close"})
+                raise HTTPException(413, detail, {"Connection": "close"})
             return message
 
         if not _is_over(headers.get(b"content-length", b"0"), limit):
@@ -195,7 +197,7 @@ class BodyLimitMiddleware:
             with suppress(HTTPException):
                 while (await counted()).get("more_body"):
                     pass
-        response = problem(413, "too_large", refusal, headers={"Connection": "close"})
+        response = refusal(Request(scope), 413, "too_large", detail, headers={"Connection": "close"})
         await response(scope, receive, send)
 
 

@@ -45,12 +45,12 @@ def page(
     return HTMLResponse(body, status, own)
 
 
-def not_found_page(request: Request | None = None) -> HTMLResponse:
+def not_found_page(request: Request | None = None, *, status: int = 404) -> HTMLResponse:
     """The one 404 page: unknown, expired and revoked links all get it, byte for byte.
 
     It is in the language of the request's browser; in English without a request, for staff.
     """
-    return page("not_found.html", {}, language=browser_language(request), status=404)
+    return page("not_found.html", {}, language=browser_language(request), status=status)
 
 
 def browser_language(request: Request | None) -> str:

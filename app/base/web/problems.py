@@ -1,17 +1,17 @@
-"""RFC 9457 problem responses for every failure; a page where a browser opens an unknown one."""
+"""A response to every failure: an RFC 9457 problem, or a page in a browser."""
 
 import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from app.base.errors import AppError
 from app.base.log import logger
 from app.base.retry import is_unavailable, sqlstate_of
 from app.base.text import one_line
-from app.base.web.pages import not_found_page
+from app.base.web.refusals import refusal
 
 log = logger(__name__)
 
@@ -22,28 +22,13 @@ _UNSTORABLE_TEXT = {"22021", "22P05"}
 UNSTORABLE = "Text may hold no zero byte (U+0000) and no half of a surrogate pair"
 
 
-def problem(
-    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **more: object
-) -> JSONResponse:
-    """An RFC 9457 response with our stable `code`."""
-    body = {
-        "type": "about:blank",
-        "title": code.replace("_", " "),
-        "status": status,
-        "code": code,
-        "detail": detail,
-        **more,
-    }
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
-
-
 def refuse_unstorable(*texts: str) -> None:
     """Raise `AppError` `invalid` (422) where a field of a form holds a zero byte."""
     if any("\0" in text for text in texts):
         raise AppError("invalid", f"{UNSTORABLE}.")
 
 
-def _invalid(error: RequestValidationError) -> Response:
+def _invalid(request: Request, error: RequestValidationError) -> Response:
     # The name of an unknown field is the caller's own text.
     errors = [
         {
@@ -53,19 +38,19 @@ def _invalid(error: RequestValidationError) -> Response:
         for item in error.errors()[:_MOST_ERRORS]
     ]
     detail = "; ".join(f"{item['where']}: {item['problem']}" for item in errors[:3])
-    return problem(422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
+    return refusal(request, 422, "invalid", f"The request cannot be used: {detail}.", errors=errors)
 
 
 def install_problems(app: FastAPI) -> None:
-    """Return every failure as a problem, without repeating what was sent."""
+    """Respond to every failure (`app.base.web.refusals`), without repeating what was sent."""
 
     @app.exception_handler(AppError)
-    async def on_app_error(_request: Request, error: AppError) -> Response:
-        return problem(error.status, error.code, error.detail, headers=error.headers)
+    async def on_app_error(request: Request, error: AppError) -> Response:
+        return refusal(request, error.status, error.code, error.detail, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
-        return _invalid(error)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        return _invalid(request, error)
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
@@ -74,30 +59,23 @@ def install_problems(app: FastAPI) -> None:
             405: ("method_not_allowed", "Use another method here."),
             413: ("too_large", str(error.detail)),
         }
-        if error.status_code == 404 and _is_browser(request):
-            return not_found_page(request)
         code, detail = words.get(error.status_code, ("refused", str(error.detail)))
         headers = dict(error.headers or {})
         if error.status_code == 405 and (allowed := _allowed(app, request.url.path)):
             headers["Allow"] = allowed
-        return problem(error.status_code, code, detail, headers=headers)
+        return refusal(request, error.status_code, code, detail, headers=headers)
 
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(asyncpg.PostgresError)
     @app.exception_handler(asyncpg.InterfaceError)
     @app.exception_handler(OSError)
-    async def on_database(_request: Request, error: Exception) -> Response:
+    async def on_database(request: Request, error: Exception) -> Response:
         if sqlstate_of(error) in _UNSTORABLE_TEXT or _cannot_be_encoded(error):
-            return problem(422, "invalid", f"{UNSTORABLE}.")
+            return refusal(request, 422, "invalid", f"{UNSTORABLE}.")
         if not is_unavailable(error):
             raise error
         log.error("the database is unavailable", error=type(error).__name__, state=sqlstate_of(error))
-        return unavailable()
-
-
-def _is_browser(request: Request) -> bool:
-    """Whether somebody opened the address, rather than a program."""
-    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+        return _unavailable(request)
 
 
 def _allowed(app: FastAPI, path: str) -> str:
@@ -127,9 +105,10 @@ def _cannot_be_encoded(error: BaseException | None) -> bool:
     return False
 
 
-def unavailable() -> JSONResponse:
+def _unavailable(request: Request) -> Response:
     """503 while the database cannot do the work; the caller should try again."""
-    return problem(
+    return refusal(
+        request,
         503,
         "unavailable",
         "We cannot do that right now; try again in a moment.",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.db import allow_long_reading
 from app.base.tokens import Tokens
 from app.insight import (
     computed_invariants,
@@ -69,3 +70,9 @@ async def check(session: AsyncSession, tokens: Tokens) -> list[Violation]:
             for brand_id in sorted(rows)
         ]
     return violations
+
+
+async def check_brand(session: AsyncSession, tokens: Tokens, brand_id: int) -> list[Violation]:
+    """Every violation in one brand; it may read for minutes."""
+    await allow_long_reading(session)
+    return [each for each in await check(session, tokens) if each.brand_id == brand_id]

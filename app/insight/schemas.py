@@ -130,6 +130,20 @@ class FunnelReport(CurrencyFigures):
     as_of: datetime | None = AS_OF
 
 
+class ViolationShape(ApiModel):
+    """A statement about the data that some rows violate; at most 100 of them are named."""
+
+    name: str
+    statement: str
+    rows: list[str]
+
+
+class ViolationList(ApiModel):
+    """The statements that are violated; empty where the data agrees with itself."""
+
+    data: list[ViolationShape]
+
+
 class TimelineEntry(ApiModel):
     """One fact or decision about a person; the fields after `text` are present where they apply."""
 

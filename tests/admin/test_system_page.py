@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.admin.rules import Role
+from app.admin.rules import Role, Scope
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.ids import public_id
@@ -17,6 +17,7 @@ from app.surveys.templates import SURVEY
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
+from tests.support.keys import api_of
 
 
 @pytest.fixture
@@ -110,3 +111,11 @@ async def test_violated_invariants_are_looked_for_on_request(context, brand, sho
     await sign_in_as(client, context, brand)
     assert "may take a minute" in (await client.get("/admin/system")).text
     assert "Every statement about the data holds." in (await client.get("/admin/system?check=1")).text
+    order = await Rows(session, brand, shop).order(None)
+    order.refunded = 100
+    await session.commit()
+    async with await api_of(context, brand, Scope.admin) as api:
+        found = (await api.get("/system/invariants")).json()["data"]
+    assert any(public_id("ord", order.id) in each["rows"] for each in found)
+    text = (await client.get("/admin/system?check=1")).text
+    assert all(each["name"] in text for each in found)

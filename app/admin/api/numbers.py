@@ -18,10 +18,11 @@ from app.brands.find import load_brand, load_shops
 from app.insight.first_steps import first_steps
 from app.insight.funnel import funnel
 from app.insight.funnel_report import funnel_report
+from app.insight.invariants import check_brand
 from app.insight.overview import overview
 from app.insight.overview_report import OverviewReport, WaitingReport
 from app.insight.periods import read_period
-from app.insight.schemas import FunnelReport, NpsReport
+from app.insight.schemas import FunnelReport, NpsReport, ViolationList, ViolationShape
 from app.insight.scores import By, nps_report
 from app.insight.system import SystemReport, system_report
 from app.insight.waiting import open_responses, redemptions_in_review
@@ -110,3 +111,11 @@ async def show_waiting(caller: Reader, context: ContextDep, session: SessionDep)
 async def show_system(caller: Administrator, session: SessionDep) -> SystemReport:
     """What waits, what fails, and what each shop delivered last."""
     return await system_report(session, caller.brand_id, now=clock.now())
+
+
+@router.get("/system/invariants")
+async def check_invariants(caller: Administrator, context: ContextDep, session: SessionDep) -> ViolationList:
+    """What of the brand's data does not agree with itself; reads everything, for a minute."""
+    found = await check_brand(session, context.tokens, caller.brand_id)
+    shown = [ViolationShape(name=each.name, statement=each.statement, rows=each.rows) for each in found]
+    return ViolationList(data=shown)

@@ -20,7 +20,7 @@ from app.base.ids import parse_public_id
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
 from app.ingest.store import replay
-from app.insight.invariants import check
+from app.insight.invariants import check_brand
 from app.insight.system import system_report
 from app.messaging.models import Message
 from app.messaging.resend import dismiss_message, resend_message
@@ -49,14 +49,13 @@ async def show_system(frame: ForAdmin) -> Response:
     checked = frame.request.query_params.get("check") == "1"
     unsolved = Alarm.solved_at.is_(None)
     alarms = await list_page(session, newest, frame.staff.actor, ALARMS, unsolved)
-    violations = await check(session, tokens) if checked else []
     values = {
         "report": await system_report(session, frame.brand.id, now=clock.now()),
         "failed": await list_page(session, wanted, frame.staff.actor, DELIVERIES, failed),
         "alarms": alarm_rows(alarms.data),
         "checked": checked,
         "in_review": await list_page(session, newest, frame.staff.actor, MESSAGES, undecided),
-        "violations": [each for each in violations if each.brand_id == frame.brand.id],
+        "violations": await check_brand(session, tokens, frame.brand.id) if checked else [],
     }
     return frame.page("admin/system.html", "system", values)
 

@@ -107,7 +107,7 @@ def _header(text: str) -> tuple[str, set[str]]:
     """The delimiter under which the first row has most columns, and these."""
     found = []
     for delimiter in _DELIMITERS:
-        row = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+        row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
         found.append((delimiter, {column_name(each) for each in row} - {""}))
     return max(found, key=lambda each: len(each[1]))
 
@@ -200,7 +200,7 @@ class OrderFileReader:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
         csv.field_size_limit(LINE_BYTES)
         reader = csv.reader(text, delimiter=self._file.delimiter)
-        columns = [column_name(each) for each in next(reader, [])]
+        columns: list[str] | None = None
         while True:
             line = reader.line_num + 1
             try:
@@ -211,6 +211,10 @@ class OrderFileReader:
             if cells is None:
                 text.detach()
                 return
+            if columns is None:
+                names = [column_name(each) for each in cells]
+                columns = names if any(names) else None
+                continue
             self.rows = reader.line_num
             if row := _row(line, columns, cells):
                 yield row

@@ -115,6 +115,7 @@ def create_app(parts: Parts | None = None) -> FastAPI:
         screens.router,
     ):
         app.include_router(router)
+    app.respond_by(screens.ROUTES)
     _add_operations(app)
     _add_papers(app)
     app.mount("/static/swagger", CompressedFiles(str(files("fastapi_swagger") / "resources")), name="swagger")

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.admin.find_sessions import NOTED_EVERY, find_signed_in, note_seen
 from app.admin.known_keys import KnownKeys
 from app.admin.rules import Scope, allows, is_confirmed, needs_second_factor
-from app.admin.sessions import NOTED_EVERY, find_signed_in, note_seen
 from app.admin.staff import SignedIn
 from app.base import clock
 from app.base.actor import Actor, ActorKind
@@ -128,7 +128,7 @@ async def _signed_in(request: Request, context: ContextDep) -> SignedIn | None:
     if not cookie:
         return None
     now = clock.now()
-    async with context.reading_sessions() as session:
+    async with context.reading() as session:
         person = await find_signed_in(session, context.tokens, cookie, now=now)
         if person is not None and now - person.times.last_seen_at >= NOTED_EVERY:
             await note_seen(session, person, now=now)

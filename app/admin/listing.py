@@ -14,6 +14,7 @@ from app.admin.resources import Resource
 from app.base.actor import Actor
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
+from app.base.records import read_first, read_rows
 from app.base.schemas import Page, RowModel
 from app.base.tokens import Tokens
 from app.base.web.context import ContextDep
@@ -86,8 +87,7 @@ async def list_page(
         if reached is None:
             raise AppError("bad_cursor", _BAD_CURSOR)
         query = query.where(tuple_(by, resource.key) < tuple_(literal(reached), literal(after)))
-    result = await session.execute(query.order_by(*order).limit(wanted.limit + 1))
-    rows = result.all()
+    rows = await read_rows(session, query.order_by(*order).limit(wanted.limit + 1))
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
     cursor = wanted.cursor_after(caller.brand_id, shown[-1].id if more else None)
@@ -98,7 +98,7 @@ async def list_page(
 
 async def get_row(session: AsyncSession, caller: Actor, resource: Resource[M], row_id: UUID) -> M:
     """One row; raises NotFound for a missing one and for one that the caller may not see."""
-    row = (await session.execute(resource.visible(caller).where(resource.key == row_id))).first()
+    row = await read_first(session, resource.visible(caller).where(resource.key == row_id))
     if row is None:
         raise NotFound
     return resource.shape(row, pii=caller.sees_people)

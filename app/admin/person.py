@@ -12,6 +12,7 @@ from app.base import clock, money
 from app.base.actor import Actor
 from app.base.batch import in_ids
 from app.base.context import AppContext
+from app.base.records import read_rows
 from app.base.schemas import ApiModel, RowModel
 from app.brands.models import Brand
 from app.brands.programme import Channel
@@ -69,7 +70,7 @@ async def person_summary(
 
     async def latest(resource: Resource[M], condition: ColumnElement[bool]) -> list[M]:
         query = resource.visible(caller).where(condition).order_by(resource.key.desc()).limit(MOST)
-        return [resource.shape(row, pii=caller.sees_people) for row in await session.execute(query)]
+        return [resource.shape(row, pii=caller.sees_people) for row in await read_rows(session, query)]
 
     return PersonSummary(
         reach=await _reach(session, context, brand, customer_id),

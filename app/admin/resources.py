@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -41,7 +42,13 @@ class Resource(Generic[M_co]):
 
     def visible(self, caller: Actor) -> Select[Any]:
         """The rows of the caller's brand, of their shops alone where they are limited to some."""
-        query = self.rows(caller.brand_id)
+        query = _rows_of(self.rows, caller.brand_id)
         if caller.shops is None:
             return query
         return query.where(false() if self.in_shops is None else self.in_shops(caller.shops))
+
+
+@lru_cache(maxsize=256)
+def _rows_of(rows: Callable[[int], Select[Any]], brand_id: int) -> Select[Any]:
+    """A brand's rows. A statement never changes, and building one takes as long as reading it."""
+    return rows(brand_id)

@@ -18,6 +18,7 @@ from app.base.context import AppContext
 from app.base.errors import AppError, NotFound
 from app.base.ids import parse_public_id
 from app.base.masking import mask_email, mask_phone
+from app.base.records import read_first
 from app.base.schemas import ApiModel
 from app.brands.models import Shop
 from app.brands.programme import Channel
@@ -103,7 +104,7 @@ async def show_answer(
     answerer = await load_answerer(session, context, caller.brand_id, response_id)
     ways = [ReplyWay.of(channel, answerer.options, pii=caller.sees_people) for channel in Channel]
     detail = ResponseDetail.of(row, worked[response_id], pii=caller.sees_people)
-    shown = (await session.execute(TESTIMONIALS.visible(caller).where(Response.id == response_id))).first()
+    shown = await read_first(session, TESTIMONIALS.visible(caller).where(Response.id == response_id))
     testimonial = None if shown is None else TESTIMONIALS.shape(shown, pii=caller.sees_people)
     return AnswerDetail(**detail.__dict__, reply_by=ways, testimonial=testimonial)
 
@@ -183,7 +184,7 @@ async def decide(
 
 
 async def _find(session: AsyncSession, caller: Actor, response_id: UUID) -> ResponseRow:
-    row = (await session.execute(RESPONSES.visible(caller).where(RESPONSES.key == response_id))).first()
+    row = await read_first(session, RESPONSES.visible(caller).where(RESPONSES.key == response_id))
     if row is None:
         raise NotFound
     return RESPONSES.shape(row, pii=caller.sees_people)

@@ -1,9 +1,8 @@
 """Sessions of staff: what a browser's cookie stands for, on the server, until it is ended."""
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Update, delete, select, update
@@ -17,9 +16,6 @@ from app.base.audit import AuditAction, record_action
 from app.base.errors import NotFound
 from app.base.ids import new_id
 from app.base.tokens import Tokens, new_secret, secret_hash
-
-NOTED_EVERY = timedelta(minutes=1)
-"""How often the time of the latest request is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,74 +135,8 @@ async def _begin(
     return NewSession(f"{tokens.link('session', brand_id, made.id)}.{secret}", stage, staff_id, brand_id)
 
 
-async def _find(
-    session: AsyncSession, tokens: Tokens, cookie: str, stage: SessionStage, now: datetime
-) -> tuple[StaffSession, Staff] | None:
-    link, _, secret = cookie.partition(".")
-    subject = tokens.read_link("session", link)
-    if subject is None:
-        return None
-    found = await session.execute(
-        select(StaffSession, Staff)
-        .join(Staff, (Staff.brand_id == StaffSession.brand_id) & (Staff.id == StaffSession.staff_id))
-        .where(StaffSession.brand_id == subject.brand_id, StaffSession.id == subject.row_id)
-        .execution_options(populate_existing=True)
-    )
-    row = found.first()
-    if row is None or not hmac.compare_digest(row[0].secret_hash, secret_hash(secret)):
-        return None
-    if row[0].stage is not stage or not is_live(_times(row[0]), now=now):
-        return None
-    browser, person = row
-    return browser, person
-
-
 def _times(row: StaffSession) -> SessionTimes:
     return SessionTimes(row.last_seen_at, row.confirmed_at, row.expires_at)
-
-
-async def find_signed_in(
-    session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime
-) -> SignedIn | None:
-    """The staff member whose session cookie this is; None for an unknown or ended one.
-
-    Role and shops are those of this moment.
-    """
-    row = await _find(session, tokens, cookie, SessionStage.open, now)
-    if row is None:
-        return None
-    browser, person = row
-    return SignedIn(
-        brand_id=person.brand_id,
-        session_id=browser.id,
-        staff_id=person.id,
-        email=person.email,
-        role=person.role,
-        form_token=tokens.form_token(browser.id),
-        shops=None if person.shop_ids is None else frozenset(person.shop_ids),
-        times=_times(browser),
-        proven=browser.proven,
-        has_second_factor=person.sealed_totp is not None,
-        has_password=person.password_hash is not None,
-    )
-
-
-async def find_waiting(
-    session: AsyncSession, tokens: Tokens, cookie: str, *, now: datetime
-) -> Waiting | None:
-    """The browser that must still enter a code."""
-    row = await _find(session, tokens, cookie, SessionStage.code, now)
-    if row is None:
-        return None
-    browser = row[0]
-    return Waiting(
-        browser.brand_id, browser.id, browser.staff_id, browser.proven, tokens.form_token(browser.id)
-    )
-
-
-async def note_seen(session: AsyncSession, person: SignedIn, *, now: datetime) -> None:
-    """Write that the session was used now."""
-    await session.execute(_of(person).values(last_seen_at=now))
 
 
 async def note_confirmed(session: AsyncSession, person: SignedIn, *, now: datetime) -> None:

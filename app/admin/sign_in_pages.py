@@ -11,11 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.auth import ACCOUNT, StaffDep, cookie_name
 from app.admin.csrf import FIELD, csrf_field, require_own_form, require_same_site
 from app.admin.devices import device_of
+from app.admin.find_sessions import find_waiting
 from app.admin.guesses import Guess, count_guess, take_guess_back
 from app.admin.links import FoundLink, find_link
 from app.admin.rules import CODE_WAITS, SESSION_LASTS, LinkKind, LinkState, SessionStage, own_path
 from app.admin.second_factor import is_code
-from app.admin.sessions import NewSession, end_session_of, find_waiting, finish_code, sign_out
+from app.admin.sessions import NewSession, end_session_of, finish_code, sign_out
 from app.admin.sign_in import other_brands, sign_in, sign_in_by_password, staff_to_mail, switch_brand
 from app.admin.sign_in_limits import get_askers, guesser
 from app.admin.staff import SignedIn

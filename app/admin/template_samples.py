@@ -11,9 +11,10 @@ from app.admin.staff import checked_address
 from app.base.actor import Actor
 from app.base.context import AppContext
 from app.base.errors import AppError
-from app.brands.find import load_brand, load_programme, load_shops
+from app.brands.find import load_brand, load_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme
+from app.brands.setup import load_setup
 from app.messaging.lint_rules import Rendered, find_findings
 from app.messaging.own_texts import Blocks, check_language, check_texts, load_own_texts
 from app.messaging.preview import preview
@@ -83,7 +84,7 @@ async def preview_template(  # noqa: PLR0913  # what a message is made of
 
 async def first_shop(session: AsyncSession, brand: Brand) -> Shop:
     """The brand's first shop, in whose look samples are; one of no row where it has none."""
-    shops = await load_shops(session, brand.id)
+    shops = (await load_setup(session, brand.id)).shops
     return next(iter(shops.values()), None) or Shop(brand_id=brand.id, name=brand.name, currency="EUR")
 
 

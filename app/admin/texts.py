@@ -3,8 +3,6 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from babel.dates import format_skeleton
-
 from app.admin.rules import Role
 from app.base import money
 from app.base.i18n import (
@@ -14,6 +12,7 @@ from app.base.i18n import (
     regional_locale,
     shown_decimal,
     shown_percent,
+    skeleton_date,
     translate,
 )
 from app.insight.nps import ENOUGH, Counts, interval
@@ -95,9 +94,9 @@ def country_text(code: str) -> str:
 
 def short_day_text(day: date, language: str) -> str:
     """`3 Mar 2026`, for columns."""
-    return format_skeleton("yMMMd", day, locale=regional_locale(language))
+    return skeleton_date(day, "yMMMd", language)
 
 
 def moment_text(at: datetime, language: str, skeleton: str = "yMMMd") -> str:
     """`3 Mar 2026, 14:05`: a date by a CLDR skeleton and the time, in the language."""
-    return f"{format_skeleton(skeleton, at, locale=regional_locale(language))}, {at:%H:%M}"
+    return f"{skeleton_date(at.date(), skeleton, language)}, {at.hour:02}:{at.minute:02}"

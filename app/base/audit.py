@@ -6,20 +6,21 @@ recorded alike. The values before and after may be personal, so they are rows of
 an erasure deletes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Select, delete, insert, select
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, Select, bindparam, delete, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, QueryableAttribute, mapped_column
 
 from app.base.actor import Actor, ActorKind
-from app.base.batch import in_ids
+from app.base.batch import arrays_of, bound_recordset, in_ids
 from app.base.db import Base, BrandKey, Created, RowKey, enum_text
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 
 AUDITED = frozenset({ActorKind.api_key, ActorKind.staff, ActorKind.cli})
 
@@ -156,27 +157,43 @@ async def record_actions(
     """As `record_action`, for several subjects of one kind: their changes by id."""
     if actor.kind not in AUDITED or not changes:
         return
-    who = {"brand_id": actor.brand_id, "actor_kind": actor.kind, "actor_id": actor.id}
+    who = {"actor_kind": actor.kind, "actor_id": actor.id, "action": action, "subject_kind": kind}
     ids = {subject_id: new_id() for subject_id in changes}
     entries = [
-        {
-            **who,
-            "id": ids[subject_id],
-            "action": action,
-            "subject_kind": kind,
-            "subject_id": subject_id,
-            "fields": sorted(values),
-        }
+        {**who, "id": ids[subject_id], "subject_id": subject_id, "fields": sorted(values)}
         for subject_id, values in changes.items()
     ]
-    await session.execute(insert(AuditEntry), entries)
+    await _INSERT_ENTRIES.run(session, of_brand=actor.brand_id, **arrays_of(entries, _ENTRY))
     given = [
-        {"brand_id": actor.brand_id, "entry_id": ids[subject_id], "field": field, "before": old, "after": new}
+        {"entry_id": ids[subject_id], "field": field, "before": old, "after": new}
         for subject_id, values in changes.items()
         for field, (old, new) in sorted(values.items())
     ]
     if given:
-        await session.execute(insert(AuditValue), given)
+        await _INSERT_VALUES.run(session, of_brand=actor.brand_id, **arrays_of(given, _VALUE))
+
+
+def _insert(into: type[AuditEntry | AuditValue], columns: Sequence[QueryableAttribute[Any]]) -> Prepared[Any]:
+    """Insert a brand's rows, which are bound as arrays."""
+    given = bound_recordset(columns)
+    rows = select(bindparam("of_brand", type_=Integer), *given.c)
+    return Prepared(
+        insert(into).from_select(["brand_id", *given.c.keys()], rows, include_defaults=False), tuple
+    )
+
+
+_ENTRY = [
+    AuditEntry.id,
+    AuditEntry.actor_kind,
+    AuditEntry.actor_id,
+    AuditEntry.action,
+    AuditEntry.subject_kind,
+    AuditEntry.subject_id,
+    AuditEntry.fields,
+]
+_VALUE = [AuditValue.entry_id, AuditValue.field, AuditValue.before, AuditValue.after]
+_INSERT_ENTRIES = _insert(AuditEntry, _ENTRY)
+_INSERT_VALUES = _insert(AuditValue, _VALUE)
 
 
 def differing(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, tuple[object, object]]:

@@ -228,6 +228,12 @@ def short_date(day: date, language: str, *locales: str | None) -> str:
     return format_skeleton("MMMd", day, locale=regional_locale(language, *locales))
 
 
+@lru_cache(maxsize=4096)
+def skeleton_date(day: date, skeleton: str, language: str) -> str:
+    """The day with the parts that a skeleton of CLDR names: `3 Mar 2026` by `yMMMd`."""
+    return format_skeleton(skeleton, day, locale=regional_locale(language))
+
+
 def reload_catalogs() -> None:
     """Read the folder again on the next use; for tests with a catalog of their own."""
     for cached in (_catalogs, _by_lower_case, _language_of, translations):

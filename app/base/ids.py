@@ -14,6 +14,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, lower case, as the TypeID specification uses it."""
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""The two letters of each number of ten bits."""
+_PLACES = range(120, -1, -10)
 
 
 @dataclass(slots=True)
@@ -57,8 +60,7 @@ def date_ids_by(now: Callable[[], datetime] | None) -> None:
 def public_id(prefix: str, row_id: UUID) -> str:
     """The id as API and exports show it, such as `red_01hx…` (a TypeID)."""
     value = row_id.int
-    letters = [_ALPHABET[(value >> (5 * place)) & 31] for place in range(_LENGTH - 1, -1, -1)]
-    return f"{prefix}_{''.join(letters)}"
+    return f"{prefix}_{''.join([_PAIRS[value >> place & 1023] for place in _PLACES])}"
 
 
 def public_id_or_none(prefix: str, row_id: UUID | None) -> str | None:

@@ -29,7 +29,8 @@ Row = TypeVar("Row")
 Session = AsyncSession | Reading
 """Where a prepared statement is executed."""
 _Process = Callable[[Any], Any]
-_DIALECT: Any = PGDialect_asyncpg(json_serializer=to_json, json_deserializer=orjson.loads)  # type: ignore[no-untyped-call]
+DIALECT: Any = PGDialect_asyncpg(json_serializer=to_json, json_deserializer=orjson.loads)  # type: ignore[no-untyped-call]
+"""As that of the engine."""
 _HELD = "prepared.connection"
 
 
@@ -83,14 +84,14 @@ class Prepared(Generic[Row]):
     def _compiled(self) -> tuple[str, list[tuple[str | None, object, _Process | None]]]:
         """The text, and for each place the name of its value, or the constant that it always is."""
         statement: Any = self._statement
-        for bind in statement.compile(dialect=_DIALECT).binds.values():
+        for bind in statement.compile(dialect=DIALECT).binds.values():
             # In the text, so that a plan that is made once can use an index over some rows.
             bind.literal_execute = not bind.required and _is_plain(bind.value)
-        compiled = statement.compile(dialect=_DIALECT)
+        compiled = statement.compile(dialect=DIALECT)
         required = {bind.key: None for bind in compiled.binds.values() if bind.required}
         state = compiled.construct_expanded_state(required)
         processors = {
-            name: bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+            name: bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)
             for bind, name in compiled.bind_names.items()
         } | dict(state.processors)
         slots: list[tuple[str | None, object, _Process | None]] = []
@@ -119,7 +120,7 @@ class Prepared(Generic[Row]):
     def _processors(self) -> Sequence[tuple[int, _Process]]:
         """What makes a value of the driver the value of its column, by the place of the column."""
         columns = () if isinstance(self._statement, TextClause) else self._statement.exported_columns  # type: ignore[attr-defined]
-        found = ((place, _result_processor(each.type)) for place, each in enumerate(columns))
+        found = ((place, result_processor(each.type)) for place, each in enumerate(columns))
         return [(place, process) for place, process in found if process is not None]
 
 
@@ -130,11 +131,12 @@ def _is_plain(value: object) -> bool:
     )
 
 
-def _result_processor(of: TypeEngine[Any]) -> _Process | None:
+def result_processor(of: TypeEngine[Any]) -> _Process | None:
+    """What makes a value of the driver the value of a column of this type; None for nothing."""
     if isinstance(of, Numeric):
         # The driver makes decimals by itself; SQLAlchemy asks for the type that was sent.
         return None
-    return of.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
+    return of.dialect_impl(DIALECT).result_processor(DIALECT, None)
 
 
 async def fetch(session: Session, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
@@ -235,7 +237,7 @@ def _translated(held: _Held, sql: str, error: Exception) -> Exception:
             adapter.dbapi.Error,
             hide_parameters=True,
             connection_invalidated=held.driver.is_closed(),
-            dialect=_DIALECT,
+            dialect=DIALECT,
         )
         return wrapped
     except Exception as other:  # noqa: BLE001  # what it does not know is raised as it is

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -120,6 +121,26 @@ _IN_FORCE = Prepared(
         is_in_force(bindparam("of_brand"))
     ),
     _in_force,
+)
+
+
+async def saved_at(session: AsyncSession, brand_id: int, version: int) -> datetime:
+    """When a version of the brand's programme was saved. Raises LookupError for one that is not."""
+    found = await _SAVED_AT.first(session, of_brand=brand_id, number=version)
+    if found is None:
+        raise LookupError(f"the programme of brand {brand_id} has no version {version}")
+    return found
+
+
+def _as_it_is(at: datetime) -> datetime:
+    return at
+
+
+_SAVED_AT = Prepared(
+    select(ProgrammeVersion.created_at).where(
+        ProgrammeVersion.brand_id == bindparam("of_brand"), ProgrammeVersion.version == bindparam("number")
+    ),
+    _as_it_is,
 )
 
 

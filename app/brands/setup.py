@@ -12,7 +12,20 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Cast, DateTime, Function, Text, Uuid, bindparam, cast, func, inspect, select
+from sqlalchemy import (
+    Cast,
+    ColumnElement,
+    DateTime,
+    Function,
+    ScalarSelect,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
@@ -56,9 +69,15 @@ def as_text(of: type[Base]) -> Cast[str]:
     return cast(_as_json(of), Text)
 
 
+def shops_as_text(brand_id: ColumnElement[int]) -> ScalarSelect[str]:
+    """All shops of a brand as one text, for `read_shops`; null where it has none."""
+    every = cast(func.json_agg(aggregate_order_by(_as_json(Shop), Shop.id)), Text)
+    return select(every).where(Shop.brand_id == brand_id).scalar_subquery()
+
+
 def _made(brand: str, shops: str | None, version: int, terms: str, terms_id: UUID) -> BrandSetup:
     return BrandSetup(
-        read_brand(brand), _read_shops(shops or "[]"), ProgrammeInForce(version, read_terms(terms), terms_id)
+        read_brand(brand), read_shops(shops or "[]"), ProgrammeInForce(version, read_terms(terms), terms_id)
     )
 
 
@@ -69,7 +88,8 @@ def read_brand(stored: str) -> Brand:
 
 
 @lru_cache(maxsize=4096)
-def _read_shops(stored: str) -> Mapping[UUID, Shop]:
+def read_shops(stored: str) -> Mapping[UUID, Shop]:
+    """The shops of a text by `shops_as_text`, by id."""
     shops = (_read(Shop, each) for each in orjson.loads(stored))
     return MappingProxyType({shop.id: shop for shop in shops})
 
@@ -102,15 +122,10 @@ def _value(of: TypeEngine[Any], stored: Any) -> Any:
     return stored if parse is None or stored is None else parse(stored)
 
 
-_shops = (
-    select(cast(func.json_agg(aggregate_order_by(_as_json(Shop), Shop.id)), Text))
-    .where(Shop.brand_id == bindparam("of_brand"))
-    .scalar_subquery()
-)
 _SETUP = Prepared(
     select(
         as_text(Brand),
-        _shops,
+        shops_as_text(bindparam("of_brand")),
         ProgrammeVersion.version,
         cast(ProgrammeVersion.terms, Text),
         ProgrammeVersion.terms_id,

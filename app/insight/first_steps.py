@@ -1,8 +1,9 @@
 """The first steps of a brand, as far as its data shows that they were taken."""
 
-from sqlalchemy import exists, select
+from sqlalchemy import Integer, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.prepared import Prepared
 from app.base.schemas import ApiModel
 from app.brands.models import ProgrammeVersion, Shop
 from app.brands.rules import Platform
@@ -33,28 +34,8 @@ class FirstSteps(ApiModel):
 
 async def first_steps(session: AsyncSession, brand_id: int, *, sends: bool) -> FirstSteps:
     """Six look-ups by indexes, in one query; `sends` is whether the installation sends e-mails."""
-    # By each shop's own sources: a brand may have a million rows of imported orders before them.
-    delivered = exists().where(
-        Delivery.brand_id == Shop.brand_id,
-        Delivery.shop_id == Shop.id,
-        Delivery.source.in_((*Platform, "api")),
-    )
-    sent = exists().where(
-        Survey.brand_id == brand_id,
-        Survey.status.in_((SurveyStatus.sent, SurveyStatus.answered, SurveyStatus.expired)),
-        Survey.trial.is_(False),
-    )
-    found = await session.execute(
-        select(
-            exists().where(Shop.brand_id == brand_id),
-            exists().where(Shop.brand_id == brand_id, delivered),
-            exists().where(ProviderAccount.brand_id == brand_id),
-            exists().where(ProgrammeVersion.brand_id == brand_id, ProgrammeVersion.version > 1),
-            exists().where(Survey.brand_id == brand_id, Survey.trial),
-            sent,
-        )
-    )
-    shop, delivery, own, programme, trial, survey = found.one()
+    (found,) = await _STEPS.all(session, of_brand=brand_id)
+    shop, delivery, own, programme, trial, survey = found
     return FirstSteps(
         shop_added=shop,
         delivery_received=delivery,
@@ -63,3 +44,32 @@ async def first_steps(session: AsyncSession, brand_id: int, *, sends: bool) -> F
         trial_sent=trial,
         survey_sent=survey,
     )
+
+
+def _row(*found: bool) -> tuple[bool, ...]:
+    return found
+
+
+_of_brand = bindparam("of_brand", type_=Integer)
+# By each shop's own sources: a brand may have a million rows of imported orders before them.
+_delivered = exists().where(
+    Delivery.brand_id == Shop.brand_id,
+    Delivery.shop_id == Shop.id,
+    Delivery.source.in_((*Platform, "api")),
+)
+_sent = exists().where(
+    Survey.brand_id == _of_brand,
+    Survey.status.in_((SurveyStatus.sent, SurveyStatus.answered, SurveyStatus.expired)),
+    Survey.trial.is_(False),
+)
+_STEPS = Prepared(
+    select(
+        exists().where(Shop.brand_id == _of_brand),
+        exists().where(Shop.brand_id == _of_brand, _delivered),
+        exists().where(ProviderAccount.brand_id == _of_brand),
+        exists().where(ProgrammeVersion.brand_id == _of_brand, ProgrammeVersion.version > 1),
+        exists().where(Survey.brand_id == _of_brand, Survey.trial),
+        _sent,
+    ),
+    _row,
+)

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, Select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids
+from app.base.records import read_rows
 from app.base.tokens import Tokens
 from app.customers.models import Customer
 
@@ -29,6 +30,14 @@ class Person:
     """Of days in sentences: the brand's."""
     shops: Collection[UUID] | None = None
     """Those whose happenings are read; None for every shop."""
+
+    async def rows(self, query: Select[*tuple[Any, ...]]) -> list[Any]:
+        """The rows of a query, as records."""
+        return await read_rows(self.session, query)
+
+    async def each(self, query: Select[*tuple[Any, ...]]) -> list[Any]:
+        """The first value of each row."""
+        return [row[0] for row in await self.rows(query)]
 
     def sees(self, shop_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
         """The condition that a row is of one of the shops."""

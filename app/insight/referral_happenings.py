@@ -43,8 +43,8 @@ async def codes(person: Person) -> list[TimelineEntry]:
     )
     friends = Code.kind == CodeKind.friend
     latest = codes.where(friends).order_by(Code.id.desc()).limit(MOST_VISITS)
-    own = (await person.session.scalars(codes.where(not_(friends)))).all()
-    for code in (*own, *await person.session.scalars(latest)):
+    own = await person.each(codes.where(not_(friends)))
+    for code in (*own, *await person.each(latest)):
         shown = _shown_code(code.display, person)
         text = sentences.code(code, shown, person.language, person.zone)
         happened.append(TimelineEntry(at=code.starts_at, kind="code", text=text, code=shown))
@@ -60,7 +60,7 @@ async def codes(person: Person) -> list[TimelineEntry]:
     revoked = select(Referrer.revoked_at).where(
         *rows_of(person, Referrer), person.sees(Referrer.shop_id), Referrer.revoked_at.is_not(None)
     )
-    ends = await person.session.scalars(revoked)
+    ends = await person.each(revoked)
     return happened + [
         TimelineEntry(
             at=at, kind="referrer_revoked", text=translate(person.language, "Their share link was revoked.")
@@ -77,7 +77,7 @@ async def withheld_offers(person: Person) -> list[TimelineEntry]:
         query = query.join(
             Survey, (Survey.brand_id == WithheldOffer.brand_id) & (Survey.id == WithheldOffer.survey_id)
         ).where(person.sees(Survey.shop_id))
-    found = await person.session.scalars(query)
+    found = await person.each(query)
     return [
         TimelineEntry(
             at=it.at,
@@ -103,7 +103,7 @@ async def visits(person: Person) -> list[TimelineEntry]:
         TimelineEntry(
             at=at, kind="visit", text=translate(person.language, "A friend opened their share link.")
         )
-        for at in await person.session.scalars(latest)
+        for at in await person.each(latest)
     ]
 
 
@@ -112,7 +112,7 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
     customer_id = person.customer.id
     # A column of one table each: so either is found by its index.
     own = select(Referrer.id).where(*rows_of(person, Referrer))
-    found = await person.session.execute(
+    found = await person.rows(
         select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
@@ -152,7 +152,7 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
 
 async def rewards(person: Person) -> list[TimelineEntry]:
     """Their rewards for friends' orders."""
-    found = await person.session.scalars(
+    found = await person.each(
         select(Reward)
         .join(Referrer, _owns(Reward))
         .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))

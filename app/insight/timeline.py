@@ -96,7 +96,7 @@ async def _known(person: Person) -> list[TimelineEntry]:
 
 async def _consents(person: Person) -> list[TimelineEntry]:
     """Every consent and refusal that was stated; the latest of a channel counts."""
-    found = await person.session.scalars(select(ConsentFact).where(*rows_of(person, ConsentFact)))
+    found = await person.each(select(ConsentFact).where(*rows_of(person, ConsentFact)))
     return [
         TimelineEntry(
             at=it.at,
@@ -126,9 +126,7 @@ async def _suppressions(person: Person) -> list[TimelineEntry]:
 
 
 async def _orders(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(
-        select(Order).where(*rows_of(person, Order), person.sees(Order.shop_id))
-    )
+    found = await person.each(select(Order).where(*rows_of(person, Order), person.sees(Order.shop_id)))
     return [
         TimelineEntry(
             at=it.placed_at,
@@ -142,7 +140,7 @@ async def _orders(person: Person) -> list[TimelineEntry]:
 
 
 async def _facts(person: Person) -> list[TimelineEntry]:
-    found = await person.session.execute(
+    found = await person.rows(
         select(OrderFact, Order.id, Order.number, Order.currency)
         .join(
             Order,
@@ -164,7 +162,7 @@ async def _facts(person: Person) -> list[TimelineEntry]:
 
 
 async def _surveys(person: Person) -> list[TimelineEntry]:
-    found = await person.session.execute(
+    found = await person.rows(
         select(Survey, Order.number)
         .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
         .where(*rows_of(person, Survey), person.sees(Survey.shop_id))
@@ -192,9 +190,7 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
 
 
 async def _messages(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(
-        select(Message).where(*rows_of(person, Message), person.sees(Message.shop_id))
-    )
+    found = await person.each(select(Message).where(*rows_of(person, Message), person.sees(Message.shop_id)))
     return [
         TimelineEntry(
             at=it.sent_at or it.due_at,
@@ -211,7 +207,7 @@ async def _messages(person: Person) -> list[TimelineEntry]:
 
 
 async def _attempts(person: Person) -> list[TimelineEntry]:
-    found = await person.session.execute(
+    found = await person.rows(
         select(Attempt, Message.template)
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
         .where(*rows_of(person, Message), person.sees(Message.shop_id))
@@ -229,7 +225,7 @@ async def _attempts(person: Person) -> list[TimelineEntry]:
 
 
 async def _provider_events(person: Person) -> list[TimelineEntry]:
-    found = await person.session.execute(
+    found = await person.rows(
         select(ProviderEvent, Message.template, Message.id)
         .join(
             Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
@@ -249,7 +245,7 @@ async def _provider_events(person: Person) -> list[TimelineEntry]:
 
 
 async def _responses(person: Person) -> list[TimelineEntry]:
-    found = await person.session.scalars(
+    found = await person.each(
         select(Response)
         .join(Survey, (Survey.brand_id == Response.brand_id) & (Survey.id == Response.survey_id))
         .where(*rows_of(person, Response), person.sees(Survey.shop_id))

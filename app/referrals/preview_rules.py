@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,8 @@ from app.referrals.amount_rules import (
     amount_off,
     has_amounts,
     minor_in,
+    net_reward,
     reward_for,
-    reward_left,
     reward_value,
 )
 from app.referrals.budget_rules import BudgetKey, budget_key, budget_limit
@@ -87,22 +88,50 @@ class PastCost:
         return self.discounts + self.rewards
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """A programme's terms in one currency, in its minor units."""
+
+    programme: Programme
+    currency: str
+    discount: Decimal | None
+    """None where the terms lack an amount in this currency."""
+    minimum: int | None
+    reward: int
+    budget: int | None
+
+    @classmethod
+    def of(cls, programme: Programme, currency: str) -> "_Terms":
+        return cls(
+            programme,
+            currency,
+            amount_in(programme.offer.friend_discount.value, currency)
+            if has_amounts(programme, currency)
+            else None,
+            minor_in(programme.offer.minimum_subtotal, currency),
+            reward_value(programme.reward, currency),
+            budget_limit(programme, currency),
+        )
+
+    def result(self, subtotal: int) -> OrderResult:
+        """What they make of an order of this subtotal that is kept."""
+        if self.discount is None or subtotal < (self.minimum or 0):
+            return OrderResult(counts=False)
+        kind = self.programme.offer.friend_discount.kind
+        off = amount_off(kind, self.discount, subtotal, self.currency)
+        money, currency = OrderMoney(subtotal - off), self.currency
+        reward = reward_for(self.reward, money, currency=currency, reward_currency=currency)
+        return OrderResult(counts=True, off=off, reward=reward)
+
+    def left(self, reward: int, money: OrderMoney) -> int:
+        """What refunds leave of a reward; never more than what they leave of the order."""
+        how = self.programme.reward.partial_refund
+        return min(net_reward(reward, money, how=how, minimum=self.minimum), money.remaining)
+
+
 def order_result(programme: Programme, subtotal: int, currency: str) -> OrderResult:
     """What the terms make of an order of this subtotal that is kept."""
-    discount = programme.offer.friend_discount
-    value = amount_in(discount.value, currency)
-    minimum = minor_in(programme.offer.minimum_subtotal, currency)
-    if value is None or not has_amounts(programme, currency) or subtotal < (minimum or 0):
-        return OrderResult(counts=False)
-    off = amount_off(discount.kind, value, subtotal, currency)
-    money = OrderMoney(subtotal - off)
-    return OrderResult(
-        counts=True,
-        off=off,
-        reward=reward_for(
-            reward_value(programme.reward, currency), money, currency=currency, reward_currency=currency
-        ),
-    )
+    return _Terms.of(programme, currency).result(subtotal)
 
 
 def past_costs(programme: Programme, past: PastOrders, zone: ZoneInfo) -> dict[str, PastCost]:
@@ -115,8 +144,10 @@ def past_costs(programme: Programme, past: PastOrders, zone: ZoneInfo) -> dict[s
     """
     uses, rewards, spent = Counter(past.uses), Counter(past.rewards), Counter(past.spent)
     costs: dict[str, PastCost] = defaultdict(PastCost)
+    by_currency = {each: _Terms.of(programme, each) for each in {order.currency for order in past.orders}}
     for order in past.orders:
-        cost, result = costs[order.currency], order_result(programme, order.subtotal, order.currency)
+        terms = by_currency[order.currency]
+        cost, result = costs[order.currency], terms.result(order.subtotal)
         cost.orders += 1
         if uses[order.share] >= programme.offer.max_uses_per_code:
             cost.beyond_uses += 1
@@ -133,30 +164,21 @@ def past_costs(programme: Programme, past: PastOrders, zone: ZoneInfo) -> dict[s
                 granted=rewards[order.referrer],
                 cap=programme.reward.cap_per_referrer,
                 spent=spent[budget],
-                budget=budget_limit(programme, order.currency),
+                budget=terms.budget,
             )
-            left = _reward_of(programme, order, result.reward, cost, limits)
+            left = _reward_of(terms, order, result.reward, cost, limits)
             rewards[order.referrer] += left > 0
             spent[budget] += left
     return costs
 
 
-def _reward_of(
-    programme: Programme, order: PastOrder, reward: int, cost: PastCost, limits: RewardLimits
-) -> int:
+def _reward_of(terms: _Terms, order: PastOrder, reward: int, cost: PastCost, limits: RewardLimits) -> int:
     """What is left of the order's reward after refunds, added to the cost; 0 beyond the limits."""
     none_because = why_no_reward(reward, limits)
     if none_because is not None:
         cost.capped += none_because is RefusalReason.cap_reached
         cost.over_budget += none_because is RefusalReason.budget_spent
         return 0
-    left = reward_left(
-        reward,
-        order.money,
-        programme.reward,
-        programme.offer,
-        currency=order.currency,
-        reward_currency=order.currency,
-    )
+    left = terms.left(reward, order.money)
     cost.rewards += left
     return left

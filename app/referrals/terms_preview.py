@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
-from app.brands.find import load_currencies
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.orders.models import Order
@@ -56,17 +55,27 @@ class TermsPreview:
 
 
 async def preview_terms(
-    session: AsyncSession, brand: Brand, before: Programme, after: Programme, *, now: datetime
+    session: AsyncSession,
+    brand: Brand,
+    currencies: Collection[str],
+    before: Programme,
+    after: Programme,
+    *,
+    now: datetime,
 ) -> TermsPreview:
     """Compare two programmes: on an order of the usual size, and on friends' orders that came.
 
+    `currencies` are those of the brand's shops.
+
     The newest `past_orders.AT_MOST` of the last `PAST_DAYS` days. Changes nothing.
     """
-    currencies = sorted(await load_currencies(session, brand.id))
     usual = await _usual_subtotals(session, brand.id, currencies)
     since, zone = now - timedelta(days=PAST_DAYS), ZoneInfo(brand.time_zone)
-    past = await load_past_orders(session, brand, (before, after), since=since)
-    costs = past_costs(before, past, zone), past_costs(after, past, zone)
+    is_same = after == before
+    programmes = (before,) if is_same else (before, after)
+    past = await load_past_orders(session, brand, programmes, since=since)
+    costs_before = past_costs(before, past, zone)
+    costs_after = costs_before if is_same else past_costs(after, past, zone)
     return TermsPreview(
         [
             Example(
@@ -75,9 +84,9 @@ async def preview_terms(
                 order_result(before, usual[each], each),
                 order_result(after, usual[each], each),
             )
-            for each in currencies
+            for each in sorted(currencies)
         ],
-        [Past(each, costs[0][each], costs[1][each]) for each in sorted(costs[0])],
+        [Past(each, costs_before[each], costs_after[each]) for each in sorted(costs_before)],
     )
 
 

@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import constant, in_ids
+from app.base.prepared import Prepared
+from app.base.records import read_rows
 from app.brands.models import Shop
 from app.customers.contact import email_identity
 from app.customers.models import Customer
@@ -98,7 +100,8 @@ async def tag_list(session: AsyncSession, brand_id: int) -> list[tuple[str, int]
     return [(name, number) for name, number in found]
 
 
-_USED_TAGS = text("""
+_USED_TAGS = Prepared(
+    text("""
     WITH RECURSIVE keys AS (
         (SELECT key FROM response_tags WHERE brand_id = :brand ORDER BY key LIMIT 1)
         UNION ALL
@@ -111,13 +114,14 @@ _USED_TAGS = text("""
         SELECT tags.name FROM response_tags AS tags
         WHERE tags.brand_id = :brand AND tags.key = keys.key ORDER BY tags.response_id LIMIT 1
     ) AS spelled LIMIT :most
-""")
+    """),
+    str,
+)
 
 
 async def used_tags(session: AsyncSession, brand_id: int) -> Sequence[str]:
     """The tags that a brand uses, in their order; reads one row of each, however many there are."""
-    found = await session.scalars(_USED_TAGS, {"brand": brand_id, "most": MOST_NAMES})
-    return found.all()
+    return await _USED_TAGS.all(session, brand=brand_id, most=MOST_NAMES)
 
 
 @dataclass(slots=True)
@@ -134,13 +138,14 @@ async def load_work(
 ) -> dict[UUID, ResponseWork]:
     """What the team did with each of these responses."""
     found = {each: ResponseWork() for each in response_ids}
-    for event in await session.scalars(
+    events = (
         select(ResponseEvent)
         .where(ResponseEvent.brand_id == brand_id, in_ids(ResponseEvent.response_id, list(response_ids)))
         .order_by(ResponseEvent.id)
-    ):
-        found[event.response_id].events.append(event)
-    for message in await session.scalars(
+    )
+    for row in await read_rows(session, events):
+        found[row.ResponseEvent.response_id].events.append(row.ResponseEvent)
+    messages = (
         select(Message)
         .where(
             Message.brand_id == brand_id,
@@ -148,6 +153,7 @@ async def load_work(
             in_ids(Message.subject_id, list(response_ids)),
         )
         .order_by(Message.step)
-    ):
-        found[message.subject_id].replies.append(message)
+    )
+    for row in await read_rows(session, messages):
+        found[row.Message.subject_id].replies.append(row.Message)
     return found

@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
 from app.base.errors import AppError, NotFound
+from app.base.prepared import Prepared
 from app.base.text import several_lines
-from app.brands.find import load_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.brands.rules import zone_or
+from app.brands.setup import load_setup
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.models import Message
@@ -62,18 +64,25 @@ async def load_answerer(
     session: AsyncSession, context: AppContext, brand_id: int, response_id: UUID
 ) -> Answerer:
     """Who gave this response. Raises NotFound."""
-    found = await session.execute(
-        select(Survey.customer_id, Shop)
-        .join(Response, (Response.brand_id == Survey.brand_id) & (Response.survey_id == Survey.id))
-        .join(Shop, (Shop.brand_id == Survey.brand_id) & (Shop.id == Survey.shop_id))
-        .where(Response.brand_id == brand_id, Response.id == response_id)
-    )
-    row = found.first()
-    if row is None or row.customer_id is None:
+    found = await _ANSWERED.first(session, of_brand=brand_id, response=response_id)
+    if found is None or found.customer_id is None:
         raise NotFound
-    brand = await load_brand(session, brand_id)
-    people = await load_contact_options(session, context.tokens, brand, [row.customer_id])
-    return Answerer(brand, row.Shop, people[row.customer_id])
+    setup = await load_setup(session, brand_id)
+    people = await load_contact_options(session, context.tokens, setup.brand, [found.customer_id])
+    return Answerer(setup.brand, setup.shops[found.shop_id], people[found.customer_id])
+
+
+class _Answered(NamedTuple):
+    customer_id: UUID | None
+    shop_id: UUID
+
+
+_ANSWERED = Prepared(
+    select(Survey.customer_id, Survey.shop_id)
+    .join(Response, (Response.brand_id == Survey.brand_id) & (Response.survey_id == Survey.id))
+    .where(Response.brand_id == bindparam("of_brand"), Response.id == bindparam("response")),
+    _Answered,
+)
 
 
 async def preview_reply(

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 from sqlalchemy import event, func, select, update
 
+from app.admin.find_sessions import find_signed_in
 from app.admin.keys import add_key, create_key
 from app.admin.known_keys import RECHECK_SECONDS, WRITE_SECONDS, KnownKeys
 from app.admin.links import login_link_of
 from app.admin.models import ApiKey, IdempotencyKey, LoginLink, Staff, StaffSession
 from app.admin.rules import Role, Scope
-from app.admin.sessions import find_signed_in
 from app.admin.sign_in import sign_in
 from app.admin.staff import add_staff, remove_staff
 from app.base import clock

@@ -13,12 +13,13 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.admin.auth import cookie_name
+from app.admin.find_sessions import find_signed_in
 from app.admin.guesses import MOST, Guess, count_guess
 from app.admin.keys import create_key
 from app.admin.models import ApiKey, LoginLink, Staff, StaffSession
 from app.admin.rules import INVITATION_LASTS, SESSION_IDLE, SESSION_LASTS, Role, Scope
 from app.admin.second_factor import RECOVERY_CODES, reseal_totp
-from app.admin.sessions import find_signed_in, list_sessions
+from app.admin.sessions import list_sessions
 from app.admin.sign_in import sign_in
 from app.admin.staff import add_staff, change_staff, remove_staff
 from app.admin.staff_mail import invite, resend_invitation

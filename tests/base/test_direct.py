@@ -108,3 +108,23 @@ async def test_a_page_below_the_prefix_of_a_proxy_is_found():
 
 async def test_a_page_passes_none_of_the_layers_of_the_framework(clients):
     assert [(await each.get("/own")).text for each in clients] == ["False", "True"]
+
+
+async def test_the_routes_that_an_application_is_given_come_first(clients):
+    app = _made(DirectApp)
+    own = make_page_router()
+
+    @own.get("/s/other/thanks")
+    async def fixed() -> Response:
+        return PlainTextResponse("fixed")
+
+    @own.get("/s/{name}/thanks/{again}")
+    async def again(name: Name, again: Name) -> Response:
+        return PlainTextResponse(f"{name} {again}")
+
+    app.respond_by(own.routes)
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
+        paths = ("/s/other/thanks", "/s/ana/thanks", "/s/ana/thanks/b", "/s/ana/other", "/s/other/thanks/")
+        found = [(await client.get(path)).text for path in paths]
+    assert found[:4] == ["fixed", "thanks, ana", "ana b", "other ana"]
+    assert "not_found" in found[4]

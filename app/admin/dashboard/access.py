@@ -6,6 +6,8 @@ one place where a form is checked to be ours.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from functools import cached_property
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +28,9 @@ from app.base.i18n import SOURCE, translate
 from app.base.web.context import ContextDep, SessionDep
 from app.base.web.pages import page
 from app.base.web.refusals import failure_page
+
+_STACKS = ("fastapi_middleware_astack", "fastapi_inner_astack", "fastapi_function_astack")
+"""Where the framework finds what closes the parts of a request."""
 
 
 class SignInRequired(Exception):
@@ -104,6 +109,23 @@ def confirmed_writer(page: str) -> Callable[..., Awaitable[tuple[Frame, Form]]]:
 
 class ScreenRoute(APIRoute):
     """A route of a screen: whatever is refused becomes a page."""
+
+    served_paths: frozenset[str] = frozenset()
+    """The paths of all screens; none for a screen outside of `app.admin.dashboard.screens`."""
+
+    @cached_property
+    def respond(self) -> Callable[[Request], Awaitable[Response]]:
+        """What makes a request's response where the application responds by itself."""
+        handle = self.get_route_handler()
+
+        async def respond(request: Request) -> Response:
+            # All that is opened for a screen is closed, and its transaction committed, before the
+            # response is sent, so one stack does for the three of the framework.
+            async with AsyncExitStack() as stack:
+                request.scope.update(dict.fromkeys(_STACKS, stack))
+                return await handle(request)
+
+        return respond
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's own handler, its refusals as pages."""

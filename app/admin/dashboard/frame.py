@@ -3,7 +3,7 @@
 A screen's route gets a `Frame`, asks its steps for numbers and rows, and returns `frame.page(…)`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
@@ -18,6 +18,7 @@ from app.admin.csrf import csrf_field
 from app.admin.dashboard import flash as flashes
 from app.admin.dashboard.flash import Flash, Tone, opened_flash, sealed_flash
 from app.admin.dashboard.menu import Badge, badges_of, shown_menu
+from app.admin.frame_facts import FrameFacts, load_frame_facts
 from app.admin.icons import icon
 from app.admin.rules import Role, includes, may_see_shop, sees_people
 from app.admin.staff import SignedIn
@@ -30,8 +31,7 @@ from app.brands.appearance import logo_of
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.insight.waiting import open_responses, redemptions_in_review
-from app.messaging.accounts import load_account_rows
+from app.insight.waiting import Waiting, open_responses
 
 LANGUAGE = SOURCE
 """The dashboard is in English only: a staff member has no language yet."""
@@ -61,9 +61,15 @@ class Frame:
     shops: list[Shop]
     shop: Shop | None
     """The chosen one; None for all shops."""
-    counts: Mapping[Badge, int]
+    waiting: Mapping[Badge, Waiting]
+    """What waits, by the badges that are shown to who is signed in."""
     sends_nothing: list[Channel]
     """The channels of which the outbox takes everything."""
+
+    @property
+    def counts(self) -> dict[Badge, int]:
+        """How many wait, by badge."""
+        return {badge: each.count for badge, each in self.waiting.items()}
 
     @property
     def sees_people(self) -> bool:
@@ -170,17 +176,13 @@ class Frame:
 
 
 async def load_frame(request: Request, context: AppContext, session: AsyncSession, staff: SignedIn) -> Frame:
-    """The frame of this request; a few small queries."""
-    brand = await load_brand(session, staff.brand_id)
-    known = (await load_shops(session, brand.id)).values()
-    shops = [shop for shop in known if may_see_shop(staff.shops, shop.id)]
+    """The frame of this request. A form gets a brand and shops of its session, to be changed."""
+    facts = await load_frame_facts(session, staff.brand_id)
+    brand, known = facts.brand, facts.shops
+    if request.method != "GET":
+        brand, known = await load_brand(session, brand.id), await load_shops(session, brand.id)
+    shops = [shop for shop in known.values() if may_see_shop(staff.shops, shop.id)]
     slug = request.query_params.get(SHOP)
-    badges = badges_of(_served(request))
-    counts = {}
-    if Badge.in_review in badges and staff.shops is None:
-        counts[Badge.in_review] = (await redemptions_in_review(session, brand.id)).count
-    if Badge.open_responses in badges:
-        counts[Badge.open_responses] = (await open_responses(session, brand.id, staff.shops)).count
     return Frame(
         request=request,
         context=context,
@@ -189,22 +191,35 @@ async def load_frame(request: Request, context: AppContext, session: AsyncSessio
         brand=brand,
         shops=shops,
         shop=next((shop for shop in shops if shop.slug == slug), None),
-        counts=counts,
-        sends_nothing=await _channels_of_the_outbox(context, session, brand),
+        waiting=await _waiting(session, staff, facts, badges_of(_served(request))),
+        sends_nothing=_channels_of_the_outbox(context, facts),
     )
 
 
-async def _channels_of_the_outbox(context: AppContext, session: AsyncSession, brand: Brand) -> list[Channel]:
+async def _waiting(
+    session: AsyncSession, staff: SignedIn, facts: FrameFacts, badges: Collection[Badge]
+) -> dict[Badge, Waiting]:
+    """What waits for who is signed in; of their shops alone where they are limited to some."""
+    found = {}
+    if Badge.in_review in badges and staff.shops is None:
+        found[Badge.in_review] = facts.in_review
+    if Badge.open_responses in badges:
+        found[Badge.open_responses] = (
+            facts.open_responses
+            if staff.shops is None
+            else await open_responses(session, staff.brand_id, staff.shops)
+        )
+    return found
+
+
+def _channels_of_the_outbox(context: AppContext, facts: FrameFacts) -> list[Channel]:
     """The channels whose messages go to the outbox, as the brand has no account of its own."""
     settings = context.settings
     kept = [Channel.email] * (settings.email_provider is EmailProvider.outbox)
     kept += [Channel.sms] * (settings.sms_provider is SmsProvider.outbox)
-    if not kept:
-        return []
-    own = {account.channel for account in await load_account_rows(session, [brand.id])}
-    return [channel for channel in kept if channel not in own]
+    return [channel for channel in kept if channel not in facts.own_channels]
 
 
 def _served(request: Request) -> frozenset[str]:
     """The paths of all screens; none for a screen outside of `app.admin.dashboard.screens`."""
-    return getattr(request.state, "served_paths", frozenset())
+    return getattr(request.scope.get("route"), "served_paths", frozenset())

@@ -28,6 +28,7 @@ from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, language_of, translate
 from app.brands.find import load_programme
+from app.messaging.models import TemplateTexts
 from app.messaging.own_texts import (
     change_texts,
     find_text_problems,
@@ -41,6 +42,8 @@ from app.messaging.text_schemas import PreviewShape, TemplateShape, TextsShape
 MESSAGES = "/admin/programme/messages"
 _AT_ONCE = 20
 _KIND = "texts"
+Present = dict[str, TemplateTexts]
+"""The latest texts of a template by language."""
 router = screen_router(MESSAGES)
 
 
@@ -89,13 +92,13 @@ def _as_sent(spec: TemplateSpec) -> int:
 async def show_message(frame: ForViewer, spec: SpecDep, language: LanguageDep) -> Response:
     """One message in a language: its texts and how it looks; with `from` those of a version."""
     language = language or language_of(frame.brand.locale)
-    texts = await _texts(frame, spec, language)
+    present, texts = await _texts(frame, spec, language)
     entered: Mapping[str, str] = texts.own
     earlier = frame.request.query_params.get("from", "")
     if earlier.isdigit() and len(earlier) < 9:
         found = await load_texts_versions(frame.session, frame.brand.id, spec, language, [int(earlier)])
         entered = found.get(int(earlier), entered)
-    return await _message_page(frame, spec, texts, entered)
+    return await _message_page(frame, spec, (present, texts), entered)
 
 
 @router.post("/{name}")
@@ -107,19 +110,19 @@ async def save_message(writer: MarketerWriter, spec: SpecDep, language: Language
     here = f"{MESSAGES}/{spec.name}?language={language}"
     if sent.text("act") == "sample":
         return await _send_sample(frame, spec, language, here)
-    texts, entered = await _texts(frame, spec, language), _entered(sent, spec)
+    (present, texts), entered = await _texts(frame, spec, language), _entered(sent, spec)
     if sent.text("act") == "preview":
-        return await _message_page(frame, spec, texts, entered)
+        return await _message_page(frame, spec, (present, texts), entered)
     errors = find_text_problems(frame.brand, spec, entered)
     if errors:
-        return await _message_page(frame, spec, texts, entered, errors)
+        return await _message_page(frame, spec, (present, texts), entered, errors)
     actor, based_on = frame.staff.actor, version_of(sent)
     try:
         version = await change_texts(
             frame.session, frame.brand.id, spec, language, entered, actor=actor, if_version=based_on
         )
     except AppError as error:
-        return await _message_page(frame, spec, texts, entered, {"texts": _refusal(error)})
+        return await _message_page(frame, spec, (present, texts), entered, {"texts": _refusal(error)})
     if version == texts.version:
         return frame.redirect(here, translate(SOURCE, "Nothing was changed."))
     return frame.redirect(here, translate(SOURCE, "Saved. Messages from now on have these texts."))
@@ -158,26 +161,35 @@ def _entered(sent: Form, spec: TemplateSpec) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-async def _texts(frame: Frame, spec: TemplateSpec, language: str) -> TextsShape:
-    present = (await load_present(frame.session, frame.brand.id, spec)).get(language)
-    return TextsShape.of(frame.brand, spec, language, present)
+async def _texts(frame: Frame, spec: TemplateSpec, language: str) -> tuple[Present, TextsShape]:
+    """The latest texts in all languages, and in this one."""
+    present = await load_present(frame.session, frame.brand.id, spec)
+    return present, TextsShape.of(frame.brand, spec, language, present.get(language))
 
 
 async def _message_page(
     frame: Frame,
     spec: TemplateSpec,
-    texts: TextsShape,
+    stored: tuple[Present, TextsShape],
     entered: Mapping[str, str],
     errors: Mapping[str, str] | None = None,
 ) -> Response:
+    present, texts = stored
     problems = find_text_problems(frame.brand, spec, entered)
     errors = {**problems, **(errors or {})}
     good = {name: text for name, text in entered.items() if name not in problems}
-    shown = await preview_template(
-        frame.session, frame.context, frame.brand, spec, texts.locale, good, now=clock.now()
-    )
-    shape = TemplateShape.of(frame.brand, spec, await load_present(frame.session, frame.brand.id, spec))
     programme = (await load_programme(frame.session, frame.brand.id)).programme
+    shown = await preview_template(
+        frame.session,
+        frame.context,
+        frame.brand,
+        spec,
+        texts.locale,
+        good,
+        programme=programme,
+        now=clock.now(),
+    )
+    shape = TemplateShape.of(frame.brand, spec, present)
     blocks = view.shown_blocks(shape.blocks, texts, entered, errors, programme)
     base = f"{MESSAGES}/{spec.name}"
     locales = [each.locale for each in shape.texts]
@@ -246,7 +258,7 @@ async def show_versions(frame: ForViewer, spec: SpecDep, language: LanguageDep) 
     language = language or language_of(frame.brand.locale)
     wanted = PageRequest(frame.context.tokens, _AT_ONCE, frame.request.query_params.get("cursor"))
     found = await list_texts_versions(frame.session, wanted, frame.brand.id, spec.name, language)
-    texts = await _texts(frame, spec, language)
+    _, texts = await _texts(frame, spec, language)
     oldest = found.data[-1].version if found.data else 0
     brand_id = frame.brand.id
     before = await load_texts_versions(frame.session, brand_id, spec, language, [oldest - 1])

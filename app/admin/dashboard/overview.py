@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from app.admin.alarm_models import Alarm
 from app.admin.dashboard.access import ForViewer, screen_router
 from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.menu import Badge
 from app.admin.dashboard.spans import entered_day, span_choices
 from app.admin.listing import PageRequest, list_page
 from app.admin.reads import record_reading
@@ -21,7 +22,6 @@ from app.admin.views.limited import shop_figures
 from app.admin.views.overview import overview_values
 from app.admin.views.period import Chosen, chosen_period, dated_path
 from app.admin.views.waiting import (
-    ORDERS,
     RESPONSES,
     Todo,
     in_review_todo,
@@ -34,7 +34,6 @@ from app.insight.first_steps import first_steps
 from app.insight.overview import Overview, overview
 from app.insight.scores import By, count_groups
 from app.insight.ttl_cache import TtlCache
-from app.insight.waiting import open_responses, redemptions_in_review
 from app.surveys.rules import Band
 
 router = screen_router()
@@ -118,10 +117,10 @@ async def _todos(frame: Frame) -> list[Todo]:
         unsolved = Alarm.solved_at.is_(None)
         alarms = await list_page(frame.session, newest, frame.staff.actor, ALARMS, unsolved)
         found += alarm_todos(alarms.data)
-    if frame.serves(RESPONSES):
-        found.append(open_responses_todo(await open_responses(frame.session, frame.brand.id), frame.moment))
-    if frame.serves(ORDERS):
-        found.append(in_review_todo(await redemptions_in_review(frame.session, frame.brand.id), frame.moment))
+    if Badge.open_responses in frame.waiting:
+        found.append(open_responses_todo(frame.waiting[Badge.open_responses], frame.moment))
+    if Badge.in_review in frame.waiting:
+        found.append(in_review_todo(frame.waiting[Badge.in_review], frame.moment))
     return [each for each in found if each is not None]
 
 

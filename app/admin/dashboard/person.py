@@ -20,6 +20,7 @@ from app.base import clock
 from app.base.errors import NotFound
 from app.base.i18n import SOURCE, translate
 from app.base.ids import parse_public_id, public_id
+from app.base.records import read_first
 from app.customers.former import with_former
 from app.customers.schemas import CustomerRow
 from app.insight.person import export_people
@@ -102,7 +103,7 @@ async def _find(frame: Frame, shown_id: str) -> tuple[UUID, CustomerRow]:
     """The customer's id and row; raises NotFound for one that the reader may not see."""
     customer_id = parse_public_id("cus", shown_id)
     found = CUSTOMERS.visible(frame.staff.actor).where(CUSTOMERS.key == customer_id)
-    row = (await frame.session.execute(found)).first()
+    row = await read_first(frame.session, found)
     if row is None or public_id("cus", customer_id) != shown_id:
         raise NotFound
     return customer_id, CUSTOMERS.shape(row, pii=frame.sees_people)

@@ -34,6 +34,7 @@ from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, translate
 from app.base.ids import parse_public_id
 from app.base.masking import mask_email
+from app.base.records import read_first, read_rows
 from app.insight.waiting import MOST_OPEN
 from app.orders.models import Order
 from app.surveys.listed import used_tags
@@ -187,11 +188,11 @@ async def _around(frame: Frame, detail: ResponseDetail) -> tuple[str, str]:
     order = ""
     if detail.order:
         order_id = parse_public_id("ord", detail.order)
-        row = (await frame.session.execute(ORDERS.visible(actor).where(Order.id == order_id))).first()
+        row = await read_first(frame.session, ORDERS.visible(actor).where(Order.id == order_id))
         order = view.order_text(ORDERS.shape(row, pii=actor.sees_people)) if row else ""
     about = parse_public_id("cus", detail.customer), parse_public_id("rsp", detail.id)
     query = RESPONSES.visible(actor).where(Answer.customer_id == about[0], Answer.id < about[1])
-    found = await frame.session.execute(query.order_by(Answer.id.desc()).limit(_BEFORE))
+    found = await read_rows(frame.session, query.order_by(Answer.id.desc()).limit(_BEFORE))
     earlier = [RESPONSES.shape(row, pii=actor.sees_people) for row in found]
     return order, view.earlier_text(earlier, frame.day)
 

@@ -1,7 +1,6 @@
 """Every screen, by its module; the menu shows the entry of a screen that is added here."""
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.routing import APIRoute
+from fastapi import APIRouter
 
 from app.admin.dashboard import (
     alarms,
@@ -32,6 +31,7 @@ from app.admin.dashboard import (
     team,
     terms,
 )
+from app.admin.dashboard.access import ScreenRoute
 
 SCREENS = (
     overview,
@@ -62,15 +62,12 @@ SCREENS = (
     system,
     gallery,
 )
-ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for screen in SCREENS for route in screen.router.routes if isinstance(route, ScreenRoute)]
 _PATHS = frozenset(route.path for route in ROUTES)
+for route in ROUTES:
+    # So that nothing leads to a screen that does not exist.
+    route.served_paths = _PATHS
 
-
-async def _name_served_paths(request: Request) -> None:
-    """For `Frame.serves`: whether a screen exists, so that nothing leads to one that does not."""
-    request.state.served_paths = _PATHS
-
-
-router = APIRouter(dependencies=[Depends(_name_served_paths)])
+router = APIRouter()
 for screen in SCREENS:
     router.include_router(screen.router)

@@ -23,8 +23,7 @@ from app.base import clock
 from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, language_tag, translate
 from app.brands.add import patch_programme
-from app.brands.find import ProgrammeInForce, load_programme, load_programme_versions
-from app.brands.models import ProgrammeVersion
+from app.brands.find import ProgrammeInForce, load_programme, load_programme_versions, saved_at
 from app.brands.patch_rules import patch_between
 from app.brands.programme import Programme
 
@@ -200,8 +199,7 @@ def _why_closed(frame: Frame, programme: Programme) -> str:
 
 
 async def _since(frame: Frame, version: int) -> str:
-    row = await frame.session.get_one(ProgrammeVersion, (frame.brand.id, version))
-    return frame.day(row.created_at)
+    return frame.day(await saved_at(frame.session, frame.brand.id, version))
 
 
 @router.get("/versions")

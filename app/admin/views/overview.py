@@ -6,13 +6,11 @@ from datetime import date, datetime
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_skeleton
-
 from app.admin.texts import interval_text, moment_text, percent_text, points_text
 from app.admin.views.cards import Card, LeadCard, lead_card, overview_cards, return_text
 from app.admin.views.chart import Chart, Point, line_chart
 from app.base import money
-from app.base.i18n import N_, SOURCE, exact_decimal, regional_locale, translate
+from app.base.i18n import N_, SOURCE, exact_decimal, skeleton_date, translate
 from app.base.ids import public_id
 from app.base.masking import mask_email, mask_name, without_addresses
 from app.brands.models import Brand
@@ -178,7 +176,7 @@ def group_name(group: Group, by: By, skeleton: str) -> str:
     if group.key is None:
         return translate(SOURCE, "not known")
     day = date.fromisoformat(group.key if by is By.week else f"{group.key}-01")
-    return format_skeleton(skeleton if by is By.week else "yMMM", day, locale=regional_locale(SOURCE))
+    return skeleton_date(day, skeleton if by is By.week else "yMMM", SOURCE)
 
 
 def score_row(group: Group, by: By) -> list[str]:

@@ -5,10 +5,8 @@ from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_skeleton
-
 from app.base.errors import AppError
-from app.base.i18n import N_, SOURCE, long_date, regional_locale, translate
+from app.base.i18n import N_, SOURCE, long_date, skeleton_date, translate
 from app.insight.periods import Period, day_beginning, last_days, read_period
 
 DEFAULT_DAYS = "90"
@@ -81,7 +79,7 @@ def _text(period: Period, zone: str) -> str:
         first = period.start.astimezone(ZoneInfo(zone)).date()
         start, end = day(period.start), day(last)
         if start != end and first.year == last.astimezone(ZoneInfo(zone)).year:
-            start = format_skeleton("MMMMd", first, locale=regional_locale(SOURCE))
+            start = skeleton_date(first, "MMMMd", SOURCE)
         return start if start == end else translate(SOURCE, "%(start)s to %(end)s", start=start, end=end)
     if period.start:
         return translate(SOURCE, "since %(day)s", day=day(period.start))

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from babel.dates import format_skeleton
-
 from app.admin.referrers import ReferrerOrder
-from app.base.i18n import N_, SOURCE, exact_decimal, regional_locale, translate
+from app.base.i18n import N_, SOURCE, exact_decimal, skeleton_date, translate
 from app.referrals.figure_models import ALL_TIME
 from app.referrals.schemas import ReferrerRow
 from app.referrals.share import share_url
@@ -97,4 +95,4 @@ def span_name(span: str) -> str:
     if "-" not in span:
         return span
     year, month = span.split("-")
-    return format_skeleton("yMMMM", date(int(year), int(month), 1), locale=regional_locale(SOURCE))
+    return skeleton_date(date(int(year), int(month), 1), "yMMMM", SOURCE)

@@ -88,6 +88,8 @@ class TermsForm:
             for field in FIELDS
             if any(entered.get(name, "") != shown[name] for name, _ in self.inputs(field))
         ]
+        if not changed:
+            return present
         for field in changed:
             if not field.path.startswith(_JOINED):
                 _put(made, field.path, self._value(field, entered, value_at(stored, field.path)))

@@ -88,7 +88,9 @@ async def clients() -> AsyncIterator[list[AsyncClient]]:
     ],
 )
 async def test_a_page_is_responded_to_as_by_the_framework(clients, method, path, content, status, text):
-    own, framework = [await each.request(method, path, content=content) for each in clients]
+    # The text of a failure has the id of its request.
+    headers = {"X-Request-Id": "of-this-test"}
+    own, framework = [await each.request(method, path, content=content, headers=headers) for each in clients]
     assert (own.status_code, own.text, own.headers.get("allow")) == (
         framework.status_code,
         framework.text,

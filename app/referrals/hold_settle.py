@@ -60,16 +60,19 @@ async def settle(
             Reward.kind == RewardKind.credit,
             Reward.status == RewardStatus.granted,
             Reward.net_amount > 0,
-            Reward.frozen.is_(False),
             *([] if row.announced_until is None else [Reward.granted_at >= row.announced_until]),
         )
         .order_by(Reward.id)
     )
-    new = found.all()
+    rewards = found.all()
+    new = [reward for reward in rewards if not reward.frozen]
     if new:
         granted = [GrantedReward(reward, None, claimed.shop, row.code, row.code is None) for reward in new]
         await announce_rewards(session, context.tokens, brand, granted, now=now)
-        row.announced_until = max(reward.granted_at for reward in new if reward.granted_at is not None)
+        # One that is frozen is told once it is not; what was told is told once all the same.
+        waiting = [reward.granted_at for reward in rewards if reward.frozen and reward.granted_at is not None]
+        told = [reward.granted_at for reward in new if reward.granted_at is not None]
+        row.announced_until = min(waiting, default=max(told))
 
 
 def defer(row: ShopCredit, error: OutsideError, *, now: datetime) -> None:

@@ -60,28 +60,32 @@ def _row(claimed: ClaimedReward, outcome: Placed, now: datetime) -> dict[str, ob
 async def _write(
     session: AsyncSession, brand_id: int, rows: Sequence[Mapping[str, object]], *, now: datetime
 ) -> set[UUID]:
-    """Write the rows whose attempt is the latest; returns their rewards."""
+    """Write the rows whose attempt is the latest; returns the rewards whose codes have been live.
+
+    A code whose reward changed meanwhile is not live by this call, but by the one that follows.
+    """
     table = RewardPlacement
     columns = (
         *(table.reward_id, table.attempt, table.revision, table.placed, table.remote_id, table.reason),
         *(table.due_at, table.live_at),
     )
     given = recordset(rows, columns).c
-    changed = await session.scalars(
+    is_as_claimed = table.revision == given.revision
+    changed = await session.execute(
         update(table)
         .values(
             placed=given.placed,
             remote_id=given.remote_id,
             reason=given.reason,
-            due_at=case((table.revision == given.revision, given.due_at), else_=now),
+            due_at=case((is_as_claimed, given.due_at), else_=now),
             attempt=case((given.reason.is_(None), 0), else_=table.attempt),
-            live_at=func.coalesce(table.live_at, given.live_at),
+            live_at=case((is_as_claimed, func.coalesce(table.live_at, given.live_at)), else_=table.live_at),
         )
         .where(table.brand_id == brand_id, table.reward_id == given.reward_id, table.attempt == given.attempt)
-        .returning(table.reward_id)
+        .returning(table.reward_id, table.live_at)
         .execution_options(synchronize_session=False)
     )
-    return set(changed)
+    return {row.reward_id for row in changed if row.live_at is not None}
 
 
 async def _announce(

@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiohttp import web
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import cli_actor
 from app.base.context import AppContext
@@ -22,7 +23,10 @@ from app.customers.models import Customer, CustomerReference
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop as WordPress
 from app.messaging.models import Message
+from app.orders.facts import record_facts
+from app.orders.models import Order
 from app.platforms.connections import load_connections, remove_connection, save_connection
+from app.platforms.events import DisputeStatus, OrderDisputed
 from app.platforms.protocol import Connection
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
@@ -36,6 +40,7 @@ from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
 from app.referrals.placements import placement_problems
 from app.referrals.progress import find_progress
+from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RewardStatus
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
@@ -226,6 +231,14 @@ async def test_call_that_broke_off_puts_nothing_there_twice(connected):
     assert len(await connected.told()) == 1
 
 
+async def dispute(
+    session: AsyncSession, shop: Connected, order_id: UUID, status: DisputeStatus, at: datetime
+) -> None:
+    order = (await session.scalars(select(Order).where(Order.id == order_id))).one()
+    await record_facts(session, shop.brand, shop.shop, [OrderDisputed(order.external_id, "d1", status, at)])
+    await reverse_orders(session, shop.brand, [order_id], now=GRANTED)
+
+
 async def test_change_during_a_call_is_made_after_it(connected):
     _, order_id, code = await earned(connected)
     context, brand_id = connected.context, connected.brand.id
@@ -234,9 +247,16 @@ async def test_change_during_a_call_is_made_after_it(connected):
     outcomes = await call_platforms(context.settings, claimed)
     await change_order(context, connected.brand, order_id, refunded=3600, now=GRANTED)
     async with context.sessions.begin() as session:
+        await dispute(session, connected, order_id, DisputeStatus.open, GRANTED)
         await record(session, context, brand_id, claimed, outcomes, now=GRANTED)
     assert await connected.place() == 1
+    assert worth(connected) == {}
+    assert await connected.told() == []
+    async with context.sessions.begin() as session:
+        await dispute(session, connected, order_id, DisputeStatus.won, GRANTED + timedelta(hours=1))
+    await connected.place()
     assert worth(connected) == {code.display: ("5.00", 1)}
+    assert len(await connected.told()) == 1
 
 
 async def test_shop_that_fails_is_asked_again_and_nobody_is_told_meanwhile(connected):

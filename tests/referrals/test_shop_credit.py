@@ -74,10 +74,10 @@ class Holding:
         found = self.shop.remote.credit.account(OWNER, "EUR")
         return "none" if found is None else str(found.balance)
 
-    async def earn(self) -> UUID:
+    async def earn(self, *, days: int = 45) -> UUID:
         """A reward of 10.00 is granted; the friend's order."""
         redemption = await friend_orders(self.shop.context, self.shop.brand, self.shop.shop, self.code.code)
-        await settle(self.shop.context)
+        await settle(self.shop.context, days=days)
         return redemption.order_id
 
     async def hold(self, later: timedelta = timedelta(0)) -> int:
@@ -323,11 +323,15 @@ async def test_debit_that_may_be_one_of_several_waits_for_a_person_and_is_not_ma
     await holding.is_sound()
 
 
-async def test_dispute_takes_credit_out_of_the_account_until_it_is_won(holding):
+@pytest.mark.parametrize("is_told_before", [True, False])
+async def test_dispute_takes_credit_out_of_the_account_until_it_is_won(holding, is_told_before):
     order_id = await holding.earn()
-    await holding.hold()
+    if is_told_before:
+        await holding.hold()
     context, brand = holding.shop.context, holding.shop.brand
-    for status, balance in ((DisputeStatus.open, "0.00"), (DisputeStatus.won, "10.00")):
+    for status, balance in ((DisputeStatus.open, "10.00"), (DisputeStatus.won, "20.00")):
+        if status is DisputeStatus.open:
+            await holding.earn(days=46)
         async with context.sessions.begin() as session:
             order = (await session.scalars(select(Order).where(Order.id == order_id))).one()
             holding.at += timedelta(hours=1)
@@ -336,6 +340,7 @@ async def test_dispute_takes_credit_out_of_the_account_until_it_is_won(holding):
             await reverse_orders(session, brand, [order_id], now=holding.at)
         await holding.hold()
         assert holding.balance == balance
+    assert await holding.told() == 2
     await holding.is_sound()
 
 

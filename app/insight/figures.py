@@ -36,6 +36,15 @@ FIGURES: tuple[Figure, ...] = (
 Counted = Mapping[str, Any]
 """A figure's columns, each an int, with the `key` (a text) or the `shop_id` that they are of."""
 _FIRST_DAY = NO_DAY + timedelta(days=1)
+_STANDS = "until >= :until"
+_PARTS = (
+    ("day", "first", "months_from", _STANDS),
+    ("months", "months_from", "months_until", "until >= :until_month"),
+    ("month", "months_from", "months_until", f"{_STANDS} AND until < :until_month"),
+    ("day", "months_until", "last", _STANDS),
+)
+"""What a period is added up from: the span of the rows, between which days, and which stand."""
+_NO_DAY_PART = ("day", "no_day", "first", _STANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +145,14 @@ async def _from_rollups(
     if days is None:
         raise ValueError("roll-ups know whole days alone")
     ranges = day_ranges(days)
-    parts = [
-        ("day", "first", "months_from"),
-        ("month", "months_from", "months_until"),
-        ("day", "months_until", "last"),
-    ]
-    if days == Days(None, None):
-        parts.append(("day", "no_day", "first"))
+    parts = (*_PARTS, _NO_DAY_PART) if days == Days(None, None) else _PARTS
     places = range(1, max(len(figure.columns) for figure in figures) + 1)
     rows = " UNION ALL ".join(
         f"""SELECT figure, {by}, counts FROM daily_figures WHERE brand_id = :brand
             AND figure = ANY(CAST(:figures AS text[])) AND span = '{span}'
-            AND day >= :{start} AND day < :{end} AND until >= :until
+            AND day >= :{start} AND day < :{end} AND {stands}
             {"" if shop_id is None else "AND shop_id = :shop"}"""
-        for span, start, end in parts
+        for span, start, end, stands in parts
     )
     found = await session.execute(
         text(f"""
@@ -165,7 +168,8 @@ async def _from_rollups(
             "months_until": ranges.months_until,
             "last": ranges.last,
             "no_day": NO_DAY,
-            "until": days.end or FOREVER,
+            "until": ranges.last,
+            "until_month": _month_from(ranges.last),
         },
     )
     of_figure: dict[str, list[Counted]] = {figure.name: [] for figure in figures}

@@ -19,7 +19,7 @@ from app.base.models import TouchedRows
 from app.base.turns import Sweep
 from app.brands.models import Brand
 from app.brands.rules import zone_or
-from app.insight.figure_types import Figure, Slice, with_parts
+from app.insight.figure_types import UNTIL_FOREVER, Figure, Slice, with_parts
 from app.insight.figures import FIGURES, query_values
 from app.insight.models import DailyFigure, DirtyDay, Rollup
 from app.insight.periods import Period, midnight
@@ -239,19 +239,27 @@ _DELETE_DAYS = text("""
 """).bindparams(figures=[figure.name for figure in FIGURES])
 _DELETE_MONTH = text("""
     DELETE FROM daily_figures WHERE brand_id = :brand AND figure = ANY(CAST(:figures AS text[]))
-        AND span = 'month' AND day = :month
+        AND span IN ('month', 'months') AND day = :month
 """).bindparams(figures=[figure.name for figure in FIGURES])
 _PLACES = range(1, max(len(figure.columns) for figure in FIGURES) + 1)
-MONTH_SUMS = f"""
-    SELECT figure, date_trunc('month', day)::date AS day, until, shop_id, key,
-        array_remove(ARRAY[{", ".join(f"sum(counts[{place}])::bigint" for place in _PLACES)}], NULL) AS counts
-    FROM daily_figures WHERE brand_id = :brand AND span = 'day' AND day <> :no_day {{}}
-    GROUP BY 1, 2, 3, 4, 5
+_SUMS = f"""array_remove(
+    ARRAY[{", ".join(f"sum(counts[{place}])::bigint" for place in _PLACES)}], NULL) AS counts"""
+MONTH_ROWS = f"""
+    WITH of_months AS (
+        SELECT figure, date_trunc('month', day)::date AS day, until, shop_id, key, {_SUMS}
+        FROM daily_figures WHERE brand_id = :brand AND span = 'day' AND day <> :no_day {{}}
+        GROUP BY 1, 2, 3, 4, 5
+    )
+    SELECT 'month' AS span, figure, day, until, shop_id, key, counts FROM of_months
+    WHERE until <> {UNTIL_FOREVER}
+    UNION ALL
+    SELECT 'months', figure, day, date_trunc('month', until)::date, shop_id, key, {_SUMS}
+    FROM of_months GROUP BY 1, 2, 3, 4, 5, 6
 """
-"""The SQL of what months are, from their days; `{}` is a further condition on the days."""
+"""The SQL of the rows of months, from those of their days; `{}` is a further condition on the days."""
 _OF_MONTH = "AND figure = ANY(CAST(:figures AS text[])) AND day BETWEEN :month AND :last"
 _ADD_MONTH = text(f"""
     INSERT INTO daily_figures (brand_id, figure, span, day, until, shop_id, key, counts)
-    SELECT :brand, figure, 'month', day, until, shop_id, key, counts
-    FROM ({MONTH_SUMS.format(_OF_MONTH)}) AS sums ORDER BY 2, 4, 5, 6, 7
+    SELECT :brand, figure, span, day, until, shop_id, key, counts
+    FROM ({MONTH_ROWS.format(_OF_MONTH)}) AS sums ORDER BY 2, 3, 4, 5, 6, 7
 """).bindparams(figures=[figure.name for figure in FIGURES], no_day=NO_DAY)

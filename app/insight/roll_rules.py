@@ -13,7 +13,7 @@ FOREVER = date(9000, 1, 1)
 Neither is the calendar's first or last day, which the driver takes for infinity."""
 ROLLED_FROM = 10_000
 """Brands of more orders than these have roll-ups; those of fewer are counted from their rows."""
-VERSION = 3
+VERSION = 4
 """Raised where a figure is added or counts something else: then all days are computed anew."""
 SLICE_DAYS = 31
 """Days computed in one transaction."""
@@ -31,6 +31,9 @@ class Span(StrEnum):
 
     day = "day"
     month = "month"
+    """The rows of a month by the day until which they count; without those that count forever."""
+    months = "months"
+    """All rows of a month by the month until which they count, its first day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from app.insight.figure_types import Figure, Slice
 from app.insight.figures import FIGURES, query_values
 from app.insight.invariant_types import ComputedInvariant, ViolatingRow
 from app.insight.models import DailyFigure, DirtyDay, Rollup
-from app.insight.roll import MONTH_SUMS, slice_of
+from app.insight.roll import MONTH_ROWS, slice_of
 from app.insight.roll_rules import NO_DAY, VERSION, DayRange
 from app.insight.touched_days import ALL_DAYS, Touched, days_of
 
@@ -101,19 +101,19 @@ async def _find_months(session: AsyncSession, _tokens: Tokens) -> list[Violating
         stored = await session.execute(_MONTHS, {"brand": brand_id})
         summed = await session.execute(_SUMS, {"brand": brand_id, "no_day": NO_DAY})
         differing = {_month(row) for row in stored} ^ {_month(row) for row in summed}
-        violating.update((brand_id, f"{figure}, month of {day}") for figure, day, *_ in differing)
+        violating.update((brand_id, f"{figure}, month of {day}") for _, figure, day, *_ in differing)
     return sorted(violating)
 
 
 _MONTHS = text("""
-    SELECT figure, day, until, shop_id, key, counts FROM daily_figures
-    WHERE brand_id = :brand AND span = 'month'
+    SELECT span, figure, day, until, shop_id, key, counts FROM daily_figures
+    WHERE brand_id = :brand AND span IN ('month', 'months')
 """)
-_SUMS = text(MONTH_SUMS.format(""))
+_SUMS = text(MONTH_ROWS.format(""))
 
 
 def _month(row: Row[Any]) -> tuple[Any, ...]:
-    return (*row[:5], tuple(row.counts))
+    return (*row[:6], tuple(row.counts))
 
 
 INVARIANTS = (

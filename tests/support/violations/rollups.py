@@ -25,5 +25,5 @@ async def a_visit_that_nobody_noted(sound: Sound) -> str:
 @breaks("months_add_up")
 async def a_month_that_was_changed_by_itself(sound: Sound) -> str:
     await _rolled(sound)
-    await sound.sql("UPDATE daily_figures SET counts = '{7}' WHERE span = 'month' AND figure = 'approved'")
+    await sound.sql("UPDATE daily_figures SET counts = '{7}' WHERE span = 'months' AND figure = 'approved'")
     return "approved, month of 2026-03-01"

@@ -256,7 +256,7 @@ MONTH_ROWS = f"""
     SELECT 'months', figure, day, date_trunc('month', until)::date, shop_id, key, {_SUMS}
     FROM of_months GROUP BY 1, 2, 3, 4, 5, 6
 """
-"""The SQL of the rows of months, from those of their days; `{}` is a further condition on the days."""
+"""The SQL of the rows of months, from those of days; `{}` is a further condition on the days."""
 _OF_MONTH = "AND figure = ANY(CAST(:figures AS text[])) AND day BETWEEN :month AND :last"
 _ADD_MONTH = text(f"""
     INSERT INTO daily_figures (brand_id, figure, span, day, until, shop_id, key, counts)

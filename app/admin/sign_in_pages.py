@@ -40,7 +40,12 @@ _Fields = dict[str, str]
 
 
 def sign_in_page(
-    *, email: str = "", is_wrong: bool = False, too_many: bool = False, back_to: str = ""
+    *,
+    email: str = "",
+    is_wrong: bool = False,
+    too_many: bool = False,
+    is_signed_out: bool = False,
+    back_to: str = "",
 ) -> Response:
     """The page to sign in on, also for who opens another page without a session.
 
@@ -50,6 +55,7 @@ def sign_in_page(
         "email": email,
         "is_wrong": is_wrong,
         "too_many": too_many,
+        "is_signed_out": is_signed_out,
         "back_to": own_path(back_to),
     }
     headers = {"Retry-After": "60"} if too_many else None
@@ -58,10 +64,14 @@ def sign_in_page(
 
 @router.get("/login")
 async def show_sign_in(
-    staff: StaffDep, back_to: Annotated[str, Query(max_length=2_000, alias="next")] = ""
+    staff: StaffDep,
+    back_to: Annotated[str, Query(max_length=2_000, alias="next")] = "",
+    out: Annotated[str, Query(max_length=1)] = "",
 ) -> Response:
-    """The page to sign in on; the overview for who has."""
-    return sign_in_page(back_to=back_to) if staff is None else RedirectResponse("/admin", 303)
+    """The page to sign in on; the overview for who has. With `out` it says that they signed out."""
+    if staff is not None:
+        return RedirectResponse("/admin", 303)
+    return sign_in_page(back_to=back_to, is_signed_out=bool(out))
 
 
 @router.post("/login")
@@ -230,7 +240,7 @@ async def log_out(staff: StaffDep, context: ContextDep, session: SessionDep) -> 
     """End this browser's session."""
     if staff is not None:
         await sign_out(session, staff)
-    response = RedirectResponse("/admin", 303)
+    response = RedirectResponse("/admin/login?out=1", 303)
     public_url = context.settings.public_url
     response.delete_cookie(
         cookie_name(public_url), httponly=True, samesite="lax", secure=public_url.startswith("https://")

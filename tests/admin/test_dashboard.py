@@ -367,7 +367,7 @@ async def test_without_a_margin_there_is_no_return(context, brand, session, rows
     session.add(brand)
     await session.commit()
     text = (await client.get("/admin?days=7")).text
-    assert "100% return at a margin of 50 %" in text
+    assert "100% return at a margin of 50%" in text
 
 
 async def test_handed_over_is_not_called_delivered(context, brand, session, rows, client):

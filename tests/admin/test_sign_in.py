@@ -129,7 +129,9 @@ async def test_without_a_session_nothing_is_shown(context, brand, client):
 async def test_signing_out_ends_the_session(context, brand, shop, session, client):
     await client.post(await link_for(context, brand))
     cookie = client.cookies[COOKIE]
-    assert (await send_form(client, "/admin", "/admin/logout")).status_code == 303
+    done = await send_form(client, "/admin", "/admin/logout")
+    assert done.status_code == 303
+    assert "You are signed out." in (await client.get(done.headers["location"])).text
     assert await session.scalar(select(func.count()).select_from(StaffSession)) == 0
     assert await find_signed_in(session, context.tokens, cookie, now=clock.now()) is None
     assert (await client.get("/admin")).status_code == 401

@@ -316,7 +316,7 @@ async def _try_pages(client, context, brand, made, identity, wrong, *, only_refu
         if needed == ANYBODY:
             continue
         allowed = role is not None and (needed == SIGNED_IN or includes(role, needed))
-        if response.status_code == 500 or allowed is _is_refused(response, role):
+        if response.status_code == 500 or allowed is _is_refused(response):
             wrong.append(f"{identity}: {name} is {response.status_code}")
         if identity == "rival" and any(secret in response.text for secret in made.secrets):
             wrong.append(f"rival reads ours at {name}")
@@ -325,10 +325,10 @@ async def _try_pages(client, context, brand, made, identity, wrong, *, only_refu
             wrong.append(f"rival may {name}: {response.status_code}")
 
 
-def _is_refused(response, role) -> bool:
-    """Refused, or led to the page to sign in, where signing out leads too."""
+def _is_refused(response) -> bool:
+    """Refused, or led to the page to sign in."""
     if response.status_code == 303 and response.headers["location"] == "/admin":
-        return role is None or response.request.url.path != "/admin/logout"
+        return True
     return response.status_code in (401, 403)
 
 

@@ -79,7 +79,7 @@ GROUPS = (
             TermField("offer.minimum_subtotal", N_("From an order of"), Kind.money, empty=N_("any order")),
             TermField(
                 "offer.combines_with",
-                N_("May stand beside the shop’s own discounts on"),
+                N_("May be combined with the shop’s own discounts on"),
                 Kind.ticks,
                 options=(
                     ("shipping", N_("shipping")),

@@ -64,14 +64,14 @@ _STEPS = (
     (
         "shop_added",
         N_("Add your shop"),
-        N_("The operator of this installation runs: tenfold shop add"),
+        N_("Where its orders come from, and where its codes work."),
         "/admin/settings/shops",
         N_("Shops"),
     ),
     (
         "delivery_received",
         N_("Receive the first order"),
-        N_("The shop sends its orders to the address that adding it printed."),
+        N_("The shop’s page in the settings says where to send them."),
         "/admin/settings/shops",
         N_("Shops"),
     ),

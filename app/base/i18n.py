@@ -73,15 +73,19 @@ def _by_lower_case() -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1024)
+def known_language(locale: str) -> str | None:
+    """The language of a locale as `language_of` reads it; None where it is none of ours."""
+    parts = locale.replace("_", "-").lower().split("-")
+    while parts:
+        if tag := _by_lower_case().get("-".join(parts)):
+            return tag
+        parts.pop()
+    return None
+
+
+@lru_cache(maxsize=1024)
 def _language_of(*locales: str | None) -> str:
-    known = _by_lower_case()
-    for locale in locales:
-        parts = (locale or "").replace("_", "-").lower().split("-")
-        while parts:
-            if tag := known.get("-".join(parts)):
-                return tag
-            parts.pop()
-    return SOURCE
+    return next(filter(None, (known_language(locale or "") for locale in locales)), SOURCE)
 
 
 @cache
@@ -236,5 +240,5 @@ def skeleton_date(day: date, skeleton: str, language: str) -> str:
 
 def reload_catalogs() -> None:
     """Read the folder again on the next use; for tests with a catalog of their own."""
-    for cached in (_catalogs, _by_lower_case, _language_of, translations):
+    for cached in (_catalogs, _by_lower_case, known_language, _language_of, translations):
         cached.cache_clear()

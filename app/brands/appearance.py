@@ -12,7 +12,7 @@ import orjson
 
 from app.base.colour import DEFAULT_ACCENT, contrast
 from app.base.colour_palette import palettes_of
-from app.base.i18n import language_of, language_tag
+from app.base.i18n import known_language, language_of, language_tag
 from app.base.text import isolated
 from app.brands.models import Brand
 from app.brands.rules import BrandingJson, ImageJson, ImageKind, TextKind, accent_of
@@ -91,7 +91,7 @@ def _own_text(branding: BrandingJson, locale: str, kind: TextKind, language: str
     stored: str | dict[str, str] | None = branding.get(kind.value)  # type: ignore[assignment]  # by its name
     if isinstance(stored, str):
         return stored if wanted == language_of(locale) else None
-    return next((text for tag, text in (stored or {}).items() if language_of(tag) == wanted), None)
+    return next((text for tag, text in (stored or {}).items() if known_language(tag) == wanted), None)
 
 
 def is_band_dark(branding: BrandingJson) -> bool:

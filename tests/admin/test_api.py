@@ -216,6 +216,7 @@ async def test_brand_fields_change_and_stay(client):
         ("/brand", {"branding": {"heading": "comic"}}, "invalid"),
         ("/brand", {"branding": {"greeting": ""}}, "invalid"),
         ("/brand", {"branding": {"pitch": {"German": "x" * 241}}}, "invalid"),
+        ("/brand", {"branding": {"pitch": {"fr": "Des capes."}}}, "invalid"),
         ("/brand", {"branding": {"logo": {"file": "x.png", "width": 1, "height": 1}}}, "invalid"),
         ("/brand", {"branding": {"logo_url": "https://acme.example/logo.png"}}, "invalid"),
         ("/shops/acme", {"currency": "USD"}, "invalid"),
@@ -232,6 +233,8 @@ async def test_a_brand_may_have_any_colour_and_texts_of_its_own(client):
     await client.patch("/brand", json={"branding": wanted | {"noun": "your first cape"}})
     await client.patch("/brand", json={"branding": {"noun": None}})
     assert (await client.get("/brand")).json()["branding"] == wanted | {"noun": None}
+    long = await client.patch("/brand", json={"branding": {"noun": {"de-AT": "x" * 241}}})
+    assert "body.branding.noun.by_language.de-AT: String should have at most 240" in long.json()["detail"]
 
 
 async def test_shops_are_listed_and_changed(client):

@@ -9,9 +9,12 @@ from PIL import Image
 
 from app.admin.rules import Role
 from app.base.actor import cli_actor
+from app.brands.appearance import own_text
 from app.brands.change import change_brand
 from app.brands.colour_rules import check_colour
 from app.brands.find import load_brand
+from app.brands.models import Brand
+from app.brands.rules import TextKind
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.forms import form_token
 
@@ -137,3 +140,9 @@ def test_the_nearest_colour_can_be_read():
         assert found.ink_contrast >= 4.5
         assert found.passes is (found.nearest == colour)
         assert check_colour(found.nearest).passes
+
+
+def test_a_text_in_a_language_that_is_none_of_ours_is_shown_to_nobody():
+    brand = Brand(locale="de", branding={"pitch": {"fr": "Des capes.", "de-AT": "Capes."}})
+    assert own_text(brand, TextKind.pitch, "en") is None
+    assert own_text(brand, TextKind.pitch, "de@informal") == "Capes."

@@ -1,9 +1,18 @@
 """The brand and its shops."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 from starlette.responses import JSONResponse
 
 from app.admin.api.route import ApiRoute
@@ -11,6 +20,7 @@ from app.admin.auth import Reader, Writer, check_scope
 from app.admin.fields import Address, BrandText, Country, Line, Lines, Locale, Plain, Url, Zone
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.rules import Scope
+from app.base.i18n import known_language, languages
 from app.base.schemas import Page
 from app.base.web.context import SessionDep
 from app.base.web.openapi import problems
@@ -46,7 +56,21 @@ class _Change(BaseModel):
         return self
 
 
-OwnText = BrandText | Annotated[dict[Locale, BrandText], Field(min_length=1, max_length=20)]
+def _known(locale: str) -> str:
+    if known_language(locale) is None:
+        raise ValueError(f"is no language we have texts in; use one of {', '.join(languages())}")
+    return locale
+
+
+OwnText = Annotated[
+    Annotated[BrandText, Tag("text")]
+    | Annotated[
+        dict[Annotated[Locale, AfterValidator(_known)], BrandText],
+        Field(min_length=1, max_length=20),
+        Tag("by_language"),
+    ],
+    Discriminator(lambda value: "by_language" if isinstance(value, Mapping) else "text"),
+]
 
 
 class BrandingChange(_Change):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 from pydantic import JsonValue
 
-from app.base.i18n import N_, SOURCE, language_of, translate
+from app.base.i18n import N_, SOURCE, known_language, language_of, translate
 from app.brands.appearance import own_text
 from app.brands.models import Brand
 from app.brands.rules import TextKind
@@ -80,8 +80,9 @@ def _in_language(brand: Brand, kind: TextKind, language: str, text: str) -> Json
     """
     stored: str | dict[str, str] | None = brand.branding.get(kind.value)  # type: ignore[assignment]  # by its name
     own = language_of(brand.locale)
-    texts = {own: stored} if isinstance(stored, str) else dict(stored or {})
-    tags = [tag for tag in texts if language_of(tag) == language]
+    given = {own: stored} if isinstance(stored, str) else stored or {}
+    texts = {tag: each for tag, each in given.items() if known_language(tag)}
+    tags = [tag for tag in texts if known_language(tag) == language]
     for tag in tags[1:]:
         del texts[tag]
     tag = tags[0] if tags else language

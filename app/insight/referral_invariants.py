@@ -250,11 +250,14 @@ INVARIANTS = (
     ),
     Invariant(
         "publications_go_on",
-        "a publication that waits for its platform has a time at which it goes on",
+        "a publication that waits for its platform goes on at a time, a reward's at its placement's",
         "cod",
         """
-        SELECT brand_id, code_id AS row FROM code_publications
-        WHERE state IN ('wanted', 'sending', 'revoking') AND due_at IS NULL
+        SELECT code_publications.brand_id, code_publications.code_id AS row FROM code_publications
+        LEFT JOIN codes ON codes.brand_id = code_publications.brand_id
+            AND codes.id = code_publications.issued_id
+        WHERE code_publications.state IN ('wanted', 'sending', 'revoking')
+            AND code_publications.due_at IS NULL AND codes.kind IS DISTINCT FROM 'reward'
         """,
     ),
     Invariant(

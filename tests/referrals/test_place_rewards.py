@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import cli_actor
@@ -22,6 +22,7 @@ from app.brands.rules import Platform
 from app.customers.models import Customer, CustomerReference
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop as WordPress
+from app.insight.referral_invariants import INVARIANTS
 from app.messaging.models import Message
 from app.orders.facts import record_facts
 from app.orders.models import Order
@@ -270,6 +271,8 @@ async def test_shop_that_fails_is_asked_again_and_nobody_is_told_meanwhile(conne
     placement = await connected.one(RewardPlacement)
     async with connected.context.sessions() as session:
         [problem] = await placement_problems(session)
+        [goes_on] = [each for each in INVARIANTS if each.name == "publications_go_on"]
+        assert (await session.execute(text(goes_on.query))).all() == []
     assert f"Shop fern: 1 rewards wait for their codes to be set in the shop: {placement.reason}" == problem
     assert placement.due_at > GRANTED
     assert await connected.told() == []

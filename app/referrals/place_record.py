@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids, recordset
@@ -36,11 +36,19 @@ async def record(
     due.
     """
     rows = [_row(each, outcome, now) for each, outcome in zip(claimed, outcomes, strict=True)]
-    written = await _write(session, brand_id, rows, now=now)
     live = [
         each.code.reward_id for each, row in zip(claimed, rows, strict=True) if row["live_at"] is not None
     ]
+    if live:
+        # Before the placements, as where a code is disabled or erased.
+        await lock_publications(session, *_publications_of(brand_id, live))
+    written = await _write(session, brand_id, rows, now=now)
     await _announce(session, context, brand_id, [each for each in live if each in written], now=now)
+
+
+def _publications_of(brand_id: int, reward_ids: Sequence[UUID]) -> tuple[ColumnElement[bool], ...]:
+    codes = select(Reward.code_id).where(Reward.brand_id == brand_id, in_ids(Reward.id, list(reward_ids)))
+    return CodePublication.brand_id == brand_id, CodePublication.code_id.in_(codes)
 
 
 def _row(claimed: ClaimedReward, outcome: Placed, now: datetime) -> dict[str, object]:
@@ -106,15 +114,10 @@ async def _announce(
         .order_by(Reward.id)
     )
     found = rows.all()
-    publications = (
-        CodePublication.brand_id == brand_id,
-        in_ids(CodePublication.code_id, [row.Code.id for row in found]),
-    )
-    await lock_publications(session, *publications)
     await session.execute(
         update(CodePublication)
         .values(state=PublicationState.live, live_at=now)
-        .where(*publications)
+        .where(*_publications_of(brand_id, reward_ids))
         .execution_options(synchronize_session=False)
     )
     announced = [

@@ -1,5 +1,6 @@
 """A reward's code is in the connected shop before its owner hears of it, for them alone, once."""
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -39,9 +40,10 @@ from app.referrals.place_record import record
 from app.referrals.place_rewards import sweep
 from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
-from app.referrals.placements import placement_problems
+from app.referrals.placements import place_again_of, placement_problems
 from app.referrals.progress import find_progress
 from app.referrals.reverse import reverse_orders
+from app.referrals.revoke import revoke_publications
 from app.referrals.rules import RewardStatus
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
@@ -57,6 +59,7 @@ from tests.support.factories.referrals import (
     settle,
 )
 from tests.support.fake_woocommerce import connection_of
+from tests.support.locks import somebody_waits
 
 GRANTED = NOW + timedelta(days=45)
 Told = dict[str, tuple[str, int, Any]]
@@ -258,6 +261,26 @@ async def test_change_during_a_call_is_made_after_it(connected):
     await connected.place()
     assert worth(connected) == {code.display: ("5.00", 1)}
     assert len(await connected.told()) == 1
+
+
+async def test_outcome_and_somebody_who_ends_the_code_do_not_deadlock(connected):
+    _, _, code = await earned(connected)
+    context, brand_id = connected.context, connected.brand.id
+    async with context.sessions.begin() as session:
+        claimed = await claim(session, context, brand_id, now=GRANTED)
+    outcomes = await call_platforms(context.settings, claimed)
+
+    async def write() -> None:
+        async with context.sessions.begin() as session:
+            await record(session, context, brand_id, claimed, outcomes, now=GRANTED)
+
+    async with context.sessions.begin() as session:
+        await revoke_publications(session, brand_id, [code.id], now=GRANTED)
+        writing = asyncio.create_task(write())
+        await somebody_waits(context)
+        await place_again_of(session, brand_id, code_ids=[code.id], now=GRANTED)
+    await writing
+    assert (await connected.one(RewardPlacement)).due_at == GRANTED
 
 
 async def test_shop_that_fails_is_asked_again_and_nobody_is_told_meanwhile(connected):

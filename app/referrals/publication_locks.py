@@ -1,9 +1,10 @@
 """The order in which transactions lock what a shop knows of codes.
 
 `shop_publishing` before `shop_discounts` before `code_publications` before `reward_placements`, and
-of several publications the one with the lower id first. Calls to a platform, checks, upkeep, erasure and people change the
-same rows side by side: in one order they wait for each other and never deadlock. Whoever changes
-several publications locks them with `lock_publications` first, or skips what is locked.
+of several publications the one with the lower id first. Calls to a platform, checks, upkeep,
+erasure and people change the same rows side by side: in one order they wait for each other and
+never deadlock. Whoever changes several publications locks them with `lock_publications` first, or
+skips what is locked.
 """
 
 from uuid import UUID

@@ -16,6 +16,7 @@ from app.base.actor import Actor
 from app.base.batch import in_ids
 from app.base.errors import AppError, NotFound
 from app.base.ids import id_at, parse_public_id, public_id
+from app.base.records import read_rows
 from app.base.schemas import ApiModel
 from app.brands.models import Brand
 from app.customers.models import Customer
@@ -147,10 +148,8 @@ async def transaction_of(session: AsyncSession, caller: Actor, entry_id: UUID) -
     )
     if key is None:
         raise NotFound
-    found = await session.execute(
-        LEDGER.visible(caller).where(LedgerEntry.transaction_key == key).order_by(LedgerEntry.id)
-    )
-    rows = found.all()
+    query = LEDGER.visible(caller).where(LedgerEntry.transaction_key == key).order_by(LedgerEntry.id)
+    rows = await read_rows(session, query)
     if not rows:
         raise NotFound
     return LedgerTransactionDetail(
@@ -227,11 +226,12 @@ async def _people(
     session: AsyncSession, caller: Actor, referrer_ids: Collection[UUID]
 ) -> dict[UUID, CustomerRow]:
     """The customers who are these referrers, as the caller may see them."""
-    rows: Any = await session.execute(
+    query = (
         select(Referrer.id.label("referrer_id"), Customer)
         .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
         .where(Referrer.brand_id == caller.brand_id, in_ids(Referrer.id, list(referrer_ids)))
     )
+    rows = await read_rows(session, query)
     return {row.referrer_id: _shown(row, caller) for row in rows}
 
 

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.ids import id_at
+from app.base.prepared import Prepared
+from app.base.records import read_rows
 from app.brands.models import Brand
 from app.brands.rules import zone_or
 from app.ledger.liability_rules import OF_REWARDS, AccountSum, Liability, liability_of
@@ -69,7 +71,7 @@ async def sum_accounts(
         since = since.where(of_accounts(accounts))
     found: dict[tuple[Any, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for query in (days, since):
-        for account, currency, *parts in await session.execute(query):
+        for account, currency, *parts in await read_rows(session, query):
             found[account, currency] = [
                 one + int(other) for one, other in zip(found[account, currency], parts, strict=True)
             ]
@@ -111,7 +113,7 @@ async def list_owed(session: AsyncSession, brand_id: int, *, after: UUID | None,
     )
     if after is not None:
         query = query.where(LedgerEntry.referrer_id < after)
-    return [each for each in await session.scalars(query) if each is not None]
+    return [each for (each,) in await read_rows(session, query) if each is not None]
 
 
 async def referrers_liabilities(
@@ -120,7 +122,7 @@ async def referrers_liabilities(
     """The outcome of these referrers' rewards, by referrer; one of each currency."""
     if not referrer_ids:
         return {}
-    rows = await session.execute(
+    query = (
         select(LedgerEntry.referrer_id, LedgerEntry.account, LedgerEntry.currency, _ADDED, _TAKEN)
         .where(
             LedgerEntry.brand_id == brand_id,
@@ -129,6 +131,7 @@ async def referrers_liabilities(
         )
         .group_by(LedgerEntry.referrer_id, LedgerEntry.account, LedgerEntry.currency)
     )
+    rows = await read_rows(session, query)
     sums: dict[UUID, list[AccountSum]] = defaultdict(list)
     for referrer_id, account, currency, added, taken in rows:
         if referrer_id is not None:
@@ -147,6 +150,8 @@ async def _add_days(session: AsyncSession, brand: Brand, *, now: datetime) -> da
     """
     until = (now - _OVER).astimezone(zone_or(brand.time_zone, "UTC")).date()
     last = await _last_day(session, brand.id)
+    if last is not None and last >= until - timedelta(days=1):
+        return last
     entries = (
         select(
             literal(brand.id),
@@ -165,8 +170,17 @@ async def _add_days(session: AsyncSession, brand: Brand, *, now: datetime) -> da
     return await _last_day(session, brand.id)
 
 
+def _as_it_is(day: date | None) -> date | None:
+    return day
+
+
+_LAST_DAY = Prepared(
+    select(func.max(LedgerDay.day)).where(LedgerDay.brand_id == bindparam("of_brand")), _as_it_is
+)
+
+
 async def _last_day(session: AsyncSession, brand_id: int) -> date | None:
-    return await session.scalar(select(func.max(LedgerDay.day)).where(LedgerDay.brand_id == brand_id))
+    return await _LAST_DAY.first(session, of_brand=brand_id)
 
 
 def _since(brand_id: int, last: date | None) -> list[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.batch import in_ids
+from app.base.records import read_rows
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.customers.models import Customer
@@ -37,7 +38,7 @@ async def load_past_orders(
     other terms these may count. Codes that were refused for another reason are left out, and so are
     trials.
     """
-    rows = (await session.execute(_orders(brand.id))).all()
+    rows = await read_rows(session, _orders(brand.id))
     rows = [row for row in reversed(rows) if row.placed_at >= since]
     if not rows:
         return PastOrders(())

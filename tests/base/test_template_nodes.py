@@ -26,9 +26,18 @@ SOURCES = [
     "{% include 'outer.html' %}{{ name }}{% with more = '!' %}{% include 'part.html' %}{% endwith %}",
     "{% include 'macros.html' %}{% include 'no.html' ignore missing %}",
     "{% set name = 'inner' %}{% include 'part.html' %}",
+    "{% macro m(x, y=1) %}[{{ x }}{{ y }}{{ caller() if caller is defined }}]{% endmacro %}{% for n in range(number) %}{{ m(name, y=n) }}{{ m(n) | length }}{% endfor %}{% call m(name) %}{{ name }}<b>{% endcall %}",
+    "{{ marked }}{{ marked ~ name }}{{ name.upper() }}{{ name | upper }}{{ number | string }}{{ true }}{{ 1.5 }}{{ none }}{{ [name, 1] }}{{ word.split() }}",
+    "{% for each in [name, number, marked] %}{{ loop.index }}{{ loop.cycle('a', '<') }}{{ each }}{% endfor %}{% set kept %}{{ name }}{{ marked }}{% endset %}{{ kept }}{{ namespace(x=name).x }}",
     "{% block main %}{{ self.other() }}{% include 'part.html' %}{% endblock %}{% block other %}{{ _('%(n)s', n=name) }}{% endblock %}",
 ]
-VALUES = {"name": "<Ana & Co>", "number": 2, "word": "5%% of %(number)s", "none": None}
+VALUES = {
+    "name": "<Ana & Co>",
+    "number": 2,
+    "word": "5%% of %(number)s",
+    "none": None,
+    "marked": Markup("<i>"),
+}
 
 
 def _plain(*, autoescape: bool) -> Environment:

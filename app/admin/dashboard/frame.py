@@ -3,11 +3,12 @@
 A screen's route gets a `Frame`, asks its steps for numbers and rows, and returns `frame.page(…)`.
 """
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, TypedDict, Unpack
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -95,7 +96,7 @@ class Frame:
         pairs = [(name, str(value)) for name, value in kept.items() if value is not None]
         if not pairs:
             return path
-        return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs)}"
+        return f"{path}{'&' if '?' in path else '?'}{_encoded(pairs)}"
 
     def here(self, **changes: object) -> str:
         """This page's address with changed parts of its query; None takes a name out.
@@ -105,7 +106,7 @@ class Frame:
         query: dict[str, object] = {**self.request.query_params, "cursor": None, **changes}
         pairs = [(name, str(value)) for name, value in query.items() if value is not None]
         path = self.request.url.path
-        return f"{path}?{urlencode(pairs)}" if pairs else path
+        return f"{path}?{_encoded(pairs)}" if pairs else path
 
     def moment(self, at: datetime) -> str:
         """`3 Mar 2026, 14:05` in the brand's zone."""
@@ -173,6 +174,18 @@ class Frame:
             "short_day": self.short_day,
             "amount": self.amount,
         }
+
+
+def _encoded(pairs: Sequence[tuple[str, str]]) -> str:
+    """A query as `urlencode` writes it, which does not ask whether there is anything to encode."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
+
+
+def _quoted(text: str) -> str:
+    return text if _is_plain(text) else quote_plus(text)
+
+
+_is_plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
 async def load_frame(request: Request, context: AppContext, session: AsyncSession, staff: SignedIn) -> Frame:

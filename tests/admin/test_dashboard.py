@@ -363,9 +363,13 @@ async def test_without_a_margin_there_is_no_return(context, brand, session, rows
     text = (await client.get("/admin?days=7")).text
     assert "€4 revenue for each €1" in text
     assert "return at a margin" not in text
-    brand.margin_percent = 50
-    session.add(brand)
-    await session.commit()
+    page = "/admin/referrers"
+    await sign_in_as(client, context, brand, Role.marketer)
+    for entered in ("101", "x"):
+        await send_form(client, page, f"{page}/margin", {"margin": entered})
+        assert "A margin is a whole number from 1 to 100." in (await client.get(page)).text
+    await send_form(client, page, f"{page}/margin", {"margin": "50 %"})
+    assert "Saved. Profits follow" in (await client.get(page)).text
     text = (await client.get("/admin?days=7")).text
     assert "100% return at a margin of 50%" in text
 

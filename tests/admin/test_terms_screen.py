@@ -309,6 +309,7 @@ async def test_who_is_limited_to_some_shops_reads_terms_and_changes_none(context
     assert (await client.post(path)).status_code == 303
     shown = (await client.get(TERMS)).text
     assert "Save as version" not in shown
-    refused = await client.post(TERMS, data={"csrf": form_token(shown), "version": "1"})
-    assert refused.status_code == 403
-    assert "your access is limited to some" in refused.text
+    for address in (TERMS, "/admin/answers/passives", "/admin/referrers/margin"):
+        refused = await client.post(address, data={"csrf": form_token(shown), "version": "1"})
+        assert refused.status_code == 403
+        assert "your access is limited to some" in refused.text

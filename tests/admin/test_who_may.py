@@ -57,6 +57,7 @@ PAGES = {
     "POST /admin/answers/{id}/tags": Role.support,
     "POST /admin/answers/{id}/notes": Role.support,
     "GET /admin/referrers": Role.viewer,
+    "POST /admin/referrers/margin": Role.marketer,
     "GET /admin/codes": Role.viewer,
     "GET /admin/codes/{id}": Role.viewer,
     "POST /admin/codes/{id}/replace": Role.marketer,

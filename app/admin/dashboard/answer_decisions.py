@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from app.admin.dashboard.access import MarketerWriter, SupportWriter, screen_router
 from app.admin.dashboard.responses import PATH, address_of, back_to
+from app.admin.dashboard.terms import refuse_limited
 from app.admin.response_work import decide, withdraw
 from app.base import clock
 from app.base.errors import AppError
@@ -20,6 +21,7 @@ router = screen_router(PATH)
 async def save_passives(writer: MarketerWriter) -> Response:
     """Whether passives' answers with a comment wait for the team too, from now on."""
     frame, form = writer
+    refuse_limited(frame)
     fields = BrandFields(opens_passives=form.is_on("opens_passives"))
     await change_brand(frame.session, frame.brand.id, fields, actor=frame.staff.actor)
     return frame.redirect(frame.url(PATH), translate(SOURCE, "Saved; it holds for new answers."))

@@ -4,9 +4,11 @@ from datetime import UTC
 
 from starlette.responses import RedirectResponse, Response
 
-from app.admin.dashboard.access import ForViewer, screen_router
+from app.admin.dashboard.access import ForViewer, MarketerWriter, screen_router
+from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.list_exports import links_of
+from app.admin.dashboard.terms import may_change, refuse_limited
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
 from app.admin.referrers import ReferrerFilter, ReferrerOrder, default_currency, read_span, referrer_list
@@ -14,7 +16,9 @@ from app.admin.views import referrers as view
 from app.base import clock
 from app.base.errors import AppError
 from app.base.i18n import SOURCE, translate
+from app.brands.change import BrandFields, change_brand
 from app.referrals.figure_models import ALL_TIME
+from app.referrals.figures import note_brand_change
 
 PATH = "/admin/referrers"
 _AT_ONCE = 50
@@ -44,6 +48,7 @@ async def show_people(frame: ForViewer) -> Response:
         "more": frame.here(cursor=found.next_cursor) if found.next_cursor else "",
         "has_margin": frame.brand.margin_percent is not None,
         "margin": frame.brand.margin_percent,
+        "may_change": may_change(frame),
         "orders": view.order_choices(has_margin=frame.brand.margin_percent is not None),
         "spans": view.span_choices(today, frame.brand.created_at.astimezone(UTC).date()),
         "currencies": _currencies(frame),
@@ -58,6 +63,21 @@ async def show_people(frame: ForViewer) -> Response:
         "everybody": frame.here(order=ReferrerOrder.newest.value, span=None),
     }
     return frame.page("admin/referrers.html", "people", values, by_shop=True)
+
+
+@router.post("/margin")
+async def save_margin(writer: MarketerWriter) -> Response:
+    """What is left of revenue before the programme's costs, or that it is not known."""
+    frame, form = writer
+    refuse_limited(frame)
+    page, entered = frame.url(PATH), form.text("margin", limit=4).rstrip(" %")
+    if entered and not (entered.isascii() and entered.isdecimal() and 1 <= int(entered) <= 100):
+        problem = translate(SOURCE, "A margin is a whole number from 1 to 100.")
+        return frame.redirect(page, problem, Tone.failed)
+    fields = BrandFields(margin_percent=int(entered) if entered else None)
+    await change_brand(frame.session, frame.brand.id, fields, actor=frame.staff.actor)
+    await note_brand_change(frame.session, frame.brand.id)
+    return frame.redirect(page, translate(SOURCE, "Saved. Profits follow within seconds."))
 
 
 def _filter_of(frame: Frame) -> ReferrerFilter:

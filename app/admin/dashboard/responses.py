@@ -19,6 +19,7 @@ from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.list_exports import links_of
 from app.admin.dashboard.menu import Badge
+from app.admin.dashboard.terms import may_change
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
 from app.admin.response_work import change_answer, note_answer, order_in, show_answer
@@ -108,6 +109,7 @@ async def _list_values(
         "exports": _exports(frame, filters),
         "fills": translate(SOURCE, view.FILLS.get(filters.state, view.FILLED_BY_MARKS)),
         "opens_passives": frame.brand.opens_passives,
+        "may_change": may_change(frame),
         "filters": filters.entered,
         "is_filtered": filters.is_narrowed,
         "more_filters": any(

@@ -22,7 +22,7 @@ from pathlib import Path
 import orjson
 from starlette.datastructures import Headers
 
-from app.platforms.protocol import RawDelivery, VerifiedDelivery
+from app.platforms.delivery_types import RawDelivery, VerifiedDelivery
 from app.platforms.registry import PLATFORMS
 
 TARGET_US = 150.0

@@ -39,8 +39,8 @@ from app.brands.programme import Programme
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.protocol import Connection
 from app.referrals.pool import REFILLED_BELOW
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState

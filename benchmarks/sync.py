@@ -40,8 +40,8 @@ from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeBucket, FakeShop
 from app.ingest.sync import SyncProgress, sync_now
 from app.ingest.sync_rows import claim_now
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.protocol import Connection
 from app.platforms.shopify.documents import LIST_ORDERS
 from app.platforms.shopify.orders import _OF_MANY, PAGE
 

@@ -23,8 +23,8 @@ from app.brands.rules import is_slug
 from app.checkout.links import OrderLinks, OrderProof, find_proven_links
 from app.checkout.schemas import OwnLinks
 from app.orders.rules import external_order_id
+from app.platforms.connection_types import ShopperSession
 from app.platforms.connections import load_connections
-from app.platforms.protocol import ShopperSession
 from app.platforms.registry import PLATFORMS
 from app.referrals.share import find_share
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.base.context import AppContext
-    from app.platforms.protocol import ConnectionReport, PlatformAdapter
+    from app.platforms.connection_types import ConnectionReport
+    from app.platforms.protocol import PlatformAdapter
 
 CREDENTIALS = "TENFOLD_SHOP_CREDENTIALS"
 OFFER = (

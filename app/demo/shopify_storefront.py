@@ -25,7 +25,7 @@ from app.demo.fakes.shopify.carts import CartRefusal
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeDiscount, FakeShop
 from app.demo.scenario import buyer_number, order_number, shipping_of
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 
 _Report = tuple[str, Mapping[str, Any]]
 """A webhook's topic and body."""

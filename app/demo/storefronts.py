@@ -16,7 +16,7 @@ from app.demo.client import DemoClient
 from app.demo.scenario import Scenario, order_number
 from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, try_connection
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 
 PLATFORMS = (Platform.checkout, Platform.shopify, Platform.woocommerce)
 """Those that the demo can play."""

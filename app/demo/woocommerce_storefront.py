@@ -20,7 +20,7 @@ from app.demo.fakes.woocommerce.orders import (
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeCoupon, FakeShop
 from app.demo.scenario import buyer_number, order_number, shipping_of
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 
 SETTINGS: Mapping[str, str] = {
     "delivered_status": "delivered",

@@ -15,8 +15,9 @@ from app.base.tokens import Tokens
 from app.ingest.models import Delivery, DeliveryFetch
 from app.ingest.rules import MAX_FETCH_ATTEMPTS, DeliveryStatus, ProcessingResult, fetch_delay
 from app.ingest.store import SWEEP_NAME
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
-from app.platforms.protocol import Connection, NeedsFetch
+from app.platforms.delivery_types import NeedsFetch
 
 FETCH_SWEEP_NAME = "ingest_fetch"
 LEASE = timedelta(minutes=5)

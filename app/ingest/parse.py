@@ -8,8 +8,8 @@ from app.brands.models import Shop
 from app.ingest.claim import WaitingDelivery
 from app.ingest.failures import failed
 from app.ingest.rules import NOTHING_USED, DeliveryStatus, ParsedEvent, ProcessingResult, with_person_dated
+from app.platforms.delivery_types import NeedsFetch, RawDelivery
 from app.platforms.events import PlatformEvent
-from app.platforms.protocol import NeedsFetch, RawDelivery
 from app.platforms.registry import PARSERS
 from app.platforms.settings import PlatformSettings
 from app.platforms.shop_settings import settings_of

@@ -35,8 +35,10 @@ from app.ingest.sync_rows import (
     write_batch,
 )
 from app.platforms.calls import open_platform_session
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
-from app.platforms.protocol import Connection, NeedsFetch, OrderPage, PlatformAdapter, RawDelivery
+from app.platforms.delivery_types import NeedsFetch, OrderPage, RawDelivery
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.shop_settings import settings_of
 

@@ -8,7 +8,7 @@ from app.base.errors import AppError
 from app.brands.rules import Platform
 from app.ingest.inbox import SECRETS_RECHECK_SECONDS, Inbox, KnownShop
 from app.ingest.store import NewDelivery
-from app.platforms.protocol import Ping, RefusedDelivery, Verification, VerifiedDelivery
+from app.platforms.delivery_types import Ping, RefusedDelivery, Verification, VerifiedDelivery
 from app.platforms.registry import PLATFORMS
 
 

@@ -25,10 +25,10 @@ from app.brands.models import Shop
 from app.brands.rules import zone_or
 from app.customers.consent import countries_without_consent
 from app.platforms.calls import open_platform_session
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
 from app.platforms.connections import load_connections
 from app.platforms.default_reward import settle_default_reward
 from app.platforms.models import ShopConnection
-from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.registry import adapter_of
 from app.platforms.rules import RETRY, next_check
 

@@ -19,9 +19,9 @@ from app.brands.add import exchange_secret
 from app.brands.models import Shop
 from app.platforms.calls import open_platform_session
 from app.platforms.check import CALL_SECONDS, connected_shop, load_targets
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
 from app.platforms.models import ShopConnection
-from app.platforms.protocol import Connection
 from app.platforms.registry import adapter_of
 
 SWEEP_NAME = "connections"

@@ -16,9 +16,9 @@ from app.base.batch import in_ids
 from app.base.errors import AppError
 from app.base.text import quoted
 from app.base.tokens import Tokens
+from app.platforms.connection_types import Connection
 from app.platforms.default_reward import settle_default_reward
 from app.platforms.models import ShopConnection
-from app.platforms.protocol import Connection
 
 
 async def save_connection(

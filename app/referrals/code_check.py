@@ -21,9 +21,10 @@ from app.brands.models import Shop
 from app.brands.rules import zone_or
 from app.brands.terms import load_terms
 from app.platforms.calls import open_platform_session
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
 from app.platforms.discounts import Discount
-from app.platforms.protocol import Connection, PlatformAdapter
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.rules import RETRY, next_check
 from app.referrals.compare_codes import KnownPage, find_known, publish_missing, record_page, sentences_of

@@ -13,8 +13,8 @@ from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.brands.models import Shop
 from app.customers.models import Customer, CustomerReference
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
-from app.platforms.protocol import Connection
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditHolder, CreditKind
 from app.referrals.models import Referrer

@@ -25,7 +25,7 @@ from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.platforms.calls import open_platform_session
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditKind, CreditMove, CreditReport, MovedCredit
 from app.referrals.hold_book import Superseded, lock_credit

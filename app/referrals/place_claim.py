@@ -14,8 +14,8 @@ from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.brands.models import Shop
 from app.customers.models import Customer, CustomerReference
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
-from app.platforms.protocol import Connection
 from app.platforms.reward_codes import RewardCode
 from app.referrals.models import Code, Referrer, Reward
 from app.referrals.placement_models import RewardPlacement

@@ -17,9 +17,10 @@ from app.brands.models import Shop
 from app.brands.programme import CodePer
 from app.brands.rules import zone_or
 from app.brands.terms import Terms, load_terms
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
 from app.platforms.discounts import CodeToPublish, Discount, PublishedCode
-from app.platforms.protocol import Connection, PlatformAdapter
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import adapter_of
 from app.platforms.rules import next_check
 from app.referrals.publication_models import CodePublication, ShopDiscount, ShopPublishing

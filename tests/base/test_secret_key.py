@@ -14,8 +14,8 @@ from app.base.secret_key import bind_key, finish_rotation, load_key_state
 from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.brands.reseal import reseal_shops
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections, reseal_connections, save_connection
-from app.platforms.protocol import Connection
 from tests.support.constants import NOW, SECRET, SECRET_KEY
 
 NEW_KEY = "another key for tests alone, of no worth to anyone"

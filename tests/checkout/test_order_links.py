@@ -11,8 +11,8 @@ from app.base.web import lookup_limit
 from app.brands.models import Shop
 from app.brands.rules import Platform
 from app.customers.person import Person
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.protocol import Connection
 from app.surveys.sweep import sweep
 from tests.support.apps import whole_app
 from tests.support.constants import NOW, SECRET

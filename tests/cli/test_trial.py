@@ -25,7 +25,7 @@ from app.customers.rules import SuppressionReason
 from app.insight.overview import overview
 from app.insight.periods import Period
 from app.platforms.checkout.verify import sign, verify
-from app.platforms.protocol import RefusedDelivery
+from app.platforms.delivery_types import RefusedDelivery
 from tests.support.constants import SECRET
 from tests.support.factories.customers import make_customer
 from tests.support.factories.programme import set_terms

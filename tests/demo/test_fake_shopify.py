@@ -16,7 +16,7 @@ from app.demo.fakes.shopify.execute import RESOLVERS, executable_schema, run_doc
 from app.demo.fakes.shopify.schema import COVERED
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.shopify.access_tokens import AccessTokens
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.documents import CREATE_WEBHOOK, PERSONAL_DATA, SHOP_FACTS

@@ -26,6 +26,7 @@ from app.demo.fakes.woocommerce import state as woocommerce
 from app.demo.fakes.woocommerce.coupons import CartRefusal as CouponRefusal
 from app.demo.fakes.woocommerce.coupons import create_coupon, discount_of
 from app.demo.look.draw import HERE
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import (
     OrderCancelled,
     OrderDelivered,
@@ -35,7 +36,6 @@ from app.platforms.events import (
     ParcelDelivered,
     PlatformEvent,
 )
-from app.platforms.protocol import RawDelivery
 from app.platforms.registry import PLATFORMS
 from app.platforms.shopify.documents import ONE_ORDER
 from app.platforms.shopify.order_body import order_body

@@ -25,8 +25,8 @@ from app.ingest.rules import MAX_FETCH_ATTEMPTS, DeliveryStatus, fetch_delay
 from app.ingest.store import NewDelivery, replay, store_deliveries
 from app.orders.models import Order
 from app.platforms import registry
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.protocol import Connection
 from tests.support.constants import NOW, SECRET
 from tests.support.fake_platform import NAME, FakePlatform
 

@@ -10,6 +10,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.platforms.checkout.adapter import CheckoutAdapter
 from app.platforms.checkout.parse import _READERS
+from app.platforms.delivery_types import RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.events import (
     CodeDiscount,
     CustomerErased,
@@ -21,7 +22,6 @@ from app.platforms.events import (
     OrderRefunded,
     Unparseable,
 )
-from app.platforms.protocol import RawDelivery, RefusedDelivery, VerifiedDelivery
 from tests.support.constants import NOW, SECRET
 
 CHECKOUT = CheckoutAdapter()

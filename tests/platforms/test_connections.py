@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from app.base.actor import cli_actor
 from app.base.tokens import Tokens
 from app.brands.add import add_brand, add_shop
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections, remove_connection, save_connection
 from app.platforms.models import ShopConnection
-from app.platforms.protocol import Connection
 from tests.support.constants import NOW
 
 CONNECTION = Connection("acme.example", {"access_token": "shpat_very_secret"})

@@ -9,13 +9,9 @@ import pytest
 from app.base.errors import AppError, Outcome, OutsideError
 from app.brands.programme import DiscountKind
 from app.brands.rules import Platform
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
 from app.platforms.discounts import Discount
-from app.platforms.protocol import (
-    ConnectedShop,
-    Connection,
-    ConnectionReport,
-    PlatformAdapter,
-)
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.registry import PARSERS, PLATFORMS, adapter_of
 from app.platforms.shop_credit import CreditKind
 from tests.support.constants import PROJECT

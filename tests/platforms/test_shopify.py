@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from starlette.datastructures import Headers
 
+from app.platforms.delivery_types import NO_TOPIC, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
@@ -26,7 +27,6 @@ from app.platforms.events import (
     ShopErased,
     Unparseable,
 )
-from app.platforms.protocol import NO_TOPIC, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.shopify.adapter import ShopifyAdapter
 from tests.support.constants import NOW
 from tests.support.samples import sample

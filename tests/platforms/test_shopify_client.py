@@ -14,7 +14,7 @@ from app.base.log import scrub
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeBucket, FakeShop
 from app.platforms.calls import open_platform_session
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.shopify.access_tokens import AccessTokens
 from app.platforms.shopify.accounts import domain_of_account, parse_account, url_of_account
 from app.platforms.shopify.client import ShopifyClient

@@ -28,8 +28,8 @@ from app.platforms import check as checks
 from app.platforms.check import check_all, check_shop, load_targets, run_checks, write_results
 from app.platforms.check_sweep import check_due, sweep
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
+from app.platforms.connection_types import Connection, ConnectionReport
 from app.platforms.connections import load_connections, load_row, remove_connection
-from app.platforms.protocol import Connection, ConnectionReport
 from app.platforms.rules import next_check
 from app.platforms.shopify.order import ORDER_TOPICS
 from app.platforms.shopify.parse import _READERS, EDITED

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import CodeDiscount, OrderPaid, OrderRefunded, PlatformEvent, Unparseable
-from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.adapter import ShopifyAdapter
 from tests.support.constants import NOW
 

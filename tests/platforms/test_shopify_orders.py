@@ -14,8 +14,8 @@ from app.base.errors import OutsideError
 from app.customers.person import ConsentStatement
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeBucket, FakeShop
+from app.platforms.delivery_types import NeedsFetch, RawDelivery
 from app.platforms.events import OrderPaid
-from app.platforms.protocol import NeedsFetch, RawDelivery
 from app.platforms.shopify.adapter import ShopifyAdapter
 from app.platforms.shopify.documents import ONE_ORDER
 from app.platforms.shopify.orders import PAGE

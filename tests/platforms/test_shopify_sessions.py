@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.platforms.protocol import Connection, ShopperSession
+from app.platforms.connection_types import Connection, ShopperSession
 from app.platforms.registry import PLATFORMS
 from tests.support.constants import NOW
 from tests.support.fake_shopify import session_token

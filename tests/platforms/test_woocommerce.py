@@ -13,6 +13,14 @@ from jsonschema import Draft7Validator
 from starlette.datastructures import Headers
 
 from app.base.money import MoneyError
+from app.platforms.delivery_types import (
+    NO_TOPIC,
+    NeedsFetch,
+    Ping,
+    RawDelivery,
+    RefusedDelivery,
+    VerifiedDelivery,
+)
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
@@ -23,7 +31,6 @@ from app.platforms.events import (
     OrderRefunded,
     Unparseable,
 )
-from app.platforms.protocol import NO_TOPIC, NeedsFetch, Ping, RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings

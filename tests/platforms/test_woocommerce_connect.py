@@ -27,8 +27,8 @@ from app.demo.fakes.woocommerce.state import FakeKey, FakeShop, FakeWebhook
 from app.demo.fakes.woocommerce.webhooks import show_webhook
 from app.platforms.check import check_all, check_shop
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
 from app.platforms.connections import load_row
-from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
 from app.platforms.woocommerce.accounts import parse_account, url_of_account
 from app.platforms.woocommerce.connect import check as check_connection
 from app.platforms.woocommerce.connect import make_connection

@@ -10,7 +10,7 @@ from aiohttp import web
 from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
-from app.platforms.protocol import RawDelivery
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
 from app.platforms.woocommerce.client import PAGE_SIZE, RESPONSE_LIMIT
 from tests.support.constants import NOW

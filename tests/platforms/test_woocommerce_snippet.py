@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app.platforms.protocol import RawDelivery
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
 from tests.support.constants import NOW, PROJECT
 from tests.support.samples import sample

@@ -27,9 +27,9 @@ from app.insight.referral_invariants import INVARIANTS
 from app.messaging.models import Message
 from app.orders.facts import record_facts
 from app.orders.models import Order
+from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections, remove_connection, save_connection
 from app.platforms.events import DisputeStatus, OrderDisputed
-from app.platforms.protocol import Connection
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Reward

@@ -12,8 +12,8 @@ from app.base.tokens import Subject
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.messaging.models import Message
+from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.protocol import Connection
 from app.platforms.registry import adapter_of
 from app.referrals.issue import add_referrer
 from app.referrals.models import Code, Referrer

@@ -33,7 +33,7 @@ from app.messaging.models import Message
 from app.orders.models import Order
 from app.platforms.check import check_shop
 from app.platforms.connect import connect_shop, try_connection
-from app.platforms.protocol import ConnectionReport
+from app.platforms.connection_types import ConnectionReport
 from app.platforms.woocommerce.webhooks import TOPICS
 from app.referrals import pool
 from app.referrals.decide import disable_code

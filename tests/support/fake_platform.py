@@ -8,18 +8,18 @@ from datetime import datetime
 import aiohttp
 
 from app.platforms.checkout.parse import parse
-from app.platforms.events import PlatformEvent
-from app.platforms.links import with_query
-from app.platforms.protocol import (
-    Connection,
+from app.platforms.connection_types import Connection
+from app.platforms.delivery_types import (
     NeedsFetch,
     Ping,
-    PlatformAdapter,
     RawDelivery,
     RefusedDelivery,
     Verification,
     VerifiedDelivery,
 )
+from app.platforms.events import PlatformEvent
+from app.platforms.links import with_query
+from app.platforms.protocol import PlatformAdapter
 
 NAME = "fake"
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from app.demo.fakes.shopify.server import FakeShopify, Intercept
 from app.demo.fakes.shopify.state import FakeShop
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 
 
 def session_token(secret: str, *, at: datetime, alg: str = "HS256", **claims: object) -> str:

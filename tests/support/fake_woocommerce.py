@@ -6,7 +6,7 @@ from aiohttp import web
 
 from app.demo.fakes.woocommerce.server import FakeWooCommerce, Intercept
 from app.demo.fakes.woocommerce.state import FakeKey, FakeShop
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 
 PAGE = "<!DOCTYPE html><html><body>Something else</body></html>"
 

@@ -8,9 +8,10 @@ from app.base.i18n import N_
 from app.platforms.checkout.parse import parse
 from app.platforms.checkout.schemas import DOCUMENTATION
 from app.platforms.checkout.verify import verify
+from app.platforms.delivery_types import RawDelivery, RefusedDelivery, VerifiedDelivery
 from app.platforms.events import PlatformEvent
 from app.platforms.links import with_query
-from app.platforms.protocol import PlatformAdapter, RawDelivery, RefusedDelivery, VerifiedDelivery
+from app.platforms.protocol import PlatformAdapter
 
 
 class CheckoutAdapter(PlatformAdapter):

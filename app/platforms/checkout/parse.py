@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from app.customers.person import ConsentStatement, Person
 from app.platforms.consent_words import consent_of_word
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import (
     CodeDiscount,
     CustomerErased,
@@ -22,7 +23,6 @@ from app.platforms.events import (
     address_parts,
 )
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import RawDelivery
 
 
 def parse(delivery: RawDelivery) -> list[PlatformEvent]:

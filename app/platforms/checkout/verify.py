@@ -10,9 +10,9 @@ import orjson
 
 from app.platforms import standard_webhooks
 from app.platforms.delivery_id import normalize_delivery_id
+from app.platforms.delivery_types import NO_TOPIC, RefusedDelivery, VerifiedDelivery
 from app.platforms.events import Unparseable
 from app.platforms.fields import load
-from app.platforms.protocol import NO_TOPIC, RefusedDelivery, VerifiedDelivery
 from app.platforms.standard_webhooks import signed_id
 
 _TOPIC = re.compile(r"[A-Za-z0-9_./:-]{1,64}")

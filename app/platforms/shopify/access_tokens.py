@@ -17,7 +17,7 @@ import orjson
 
 from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import read_limited
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.shopify.accounts import url_of_account
 from app.platforms.shopify.responses import CONNECT_AGAIN, of_exception, of_status
 

@@ -7,19 +7,16 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 
-from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
-from app.platforms.protocol import (
-    ConnectedShop,
-    Connection,
-    ConnectionReport,
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport, ShopperSession
+from app.platforms.delivery_types import (
     OrderPage,
     ParseResult,
-    PlatformAdapter,
     RawDelivery,
     RefusedDelivery,
-    ShopperSession,
     VerifiedDelivery,
 )
+from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shop_credit import CreditHolder, CreditKind, CreditMove, CreditReport, MovedCredit
 from app.platforms.shopify.code_lookup import list_codes, repair_discount

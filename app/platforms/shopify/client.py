@@ -10,7 +10,7 @@ import orjson
 
 from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import read_limited, retry_wait
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.shopify.access_tokens import ACCESS_TOKENS, AccessTokens
 from app.platforms.shopify.accounts import url_of_account
 from app.platforms.shopify.documents import API_VERSION, Document

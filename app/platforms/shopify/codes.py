@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
+from app.platforms.connection_types import Connection
 from app.platforms.discounts import (
     CodeToPublish,
     Discount,
@@ -24,7 +25,6 @@ from app.platforms.discounts import (
     Taken,
     Unknown,
 )
-from app.platforms.protocol import Connection
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code, list_newest
 from app.platforms.shopify.discount_shape import STARTS_AT, discount_input

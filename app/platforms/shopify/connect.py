@@ -7,7 +7,7 @@ import aiohttp
 
 from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.base.i18n import N_
-from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
 from app.platforms.shopify.access_tokens import ACCESS_TOKENS
 from app.platforms.shopify.accounts import domain_of_account, parse_account
 from app.platforms.shopify.client import ShopifyClient

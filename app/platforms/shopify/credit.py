@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.shop_credit import (
     CreditEntry,
     CreditHolder,

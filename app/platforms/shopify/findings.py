@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from app.brands.rules import domain_of
-from app.platforms.protocol import ConnectedShop
+from app.platforms.connection_types import ConnectedShop
 from app.platforms.shopify.responses import GraphQLError, incomplete
 from app.platforms.shopify.topics import PRIVACY_TOPICS
 

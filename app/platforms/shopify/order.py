@@ -7,10 +7,10 @@ cart.
 
 from collections.abc import Mapping
 
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent, address_parts
 from app.platforms.fields import Fields
 from app.platforms.links import first_slug, query_of
-from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.edits import KeptLine, kept_lines, placed_subtotal, present_total, shipping_total
 from app.platforms.shopify.parcels import read_parcels
 from app.platforms.shopify.people import read_buyer

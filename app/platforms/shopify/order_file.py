@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.replace import replaced
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import OrderFulfilled, OrderPaid, OrderRefunded, PlatformEvent, Unparseable
 from app.platforms.fields import Fields
 from app.platforms.order_files import (
@@ -24,7 +25,6 @@ from app.platforms.order_files import (
     known_amount,
     split_name,
 )
-from app.platforms.protocol import RawDelivery
 from app.platforms.shopify.order import PAID, read_order
 
 NEEDED = {

@@ -9,7 +9,8 @@ import aiohttp
 import orjson
 
 from app.base.errors import Outcome, OutsideError
-from app.platforms.protocol import Connection, OrderPage
+from app.platforms.connection_types import Connection
+from app.platforms.delivery_types import OrderPage
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.documents import LIST_ORDERS, ONE_ORDER
 from app.platforms.shopify.order_body import Node, is_whole, nodes, order_body

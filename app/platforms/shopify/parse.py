@@ -9,6 +9,7 @@ nothing.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from app.platforms.delivery_types import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
@@ -18,7 +19,6 @@ from app.platforms.events import (
     Unparseable,
 )
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.shopify.disputes import read_dispute
 from app.platforms.shopify.order import ORDER_TOPICS, read_order
 from app.platforms.shopify.order_body import order_resource

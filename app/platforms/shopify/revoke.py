@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import OutsideError
+from app.platforms.connection_types import Connection
 from app.platforms.discounts import NOT_THERE_YET, Discount, PublishedCode
-from app.platforms.protocol import Connection
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code
 from app.platforms.shopify.documents import DELETE_CODES, JOB_DONE

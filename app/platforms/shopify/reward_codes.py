@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists

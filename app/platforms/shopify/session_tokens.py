@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from app.platforms.protocol import Connection, ShopperSession
+from app.platforms.connection_types import Connection, ShopperSession
 from app.platforms.shopify.accounts import domain_of_account
 
 LEEWAY_SECONDS = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from app.base.text import one_line
 from app.platforms.delivery_id import normalize_delivery_id
-from app.platforms.protocol import NO_TOPIC, RefusedDelivery, VerifiedDelivery
+from app.platforms.delivery_types import NO_TOPIC, RefusedDelivery, VerifiedDelivery
 
 
 def verify(

@@ -6,18 +6,11 @@ from typing import ClassVar
 
 import aiohttp
 
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
+from app.platforms.delivery_types import OrderPage, ParseResult, RawDelivery, Verification
 from app.platforms.discounts import CodePage, CodeToPublish, Discount, PublishedCode, PublishReport
 from app.platforms.links import with_query
-from app.platforms.protocol import (
-    ConnectedShop,
-    Connection,
-    ConnectionReport,
-    OrderPage,
-    ParseResult,
-    PlatformAdapter,
-    RawDelivery,
-    Verification,
-)
+from app.platforms.protocol import PlatformAdapter
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shop_credit import CreditKind
 from app.platforms.woocommerce.codes import (

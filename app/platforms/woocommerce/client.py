@@ -9,7 +9,7 @@ import orjson
 
 from app.base.errors import Fault, Outcome, OutsideError
 from app.base.http import read_limited, retry_wait
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.woocommerce.accounts import url_of_account
 from app.platforms.woocommerce.responses import Response, error_of, incomplete, of_exception, read_body
 

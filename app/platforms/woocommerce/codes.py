@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
+from app.platforms.connection_types import Connection
 from app.platforms.discounts import (
     NOT_THERE_YET,
     CodePage,
@@ -27,7 +28,6 @@ from app.platforms.discounts import (
     Taken,
     Unknown,
 )
-from app.platforms.protocol import Connection
 from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.coupon_shape import Coupon, coupon_body, differences, first_step
 from app.platforms.woocommerce.responses import error_of, incomplete

@@ -7,7 +7,7 @@ import aiohttp
 
 from app.base.errors import AppError
 from app.base.i18n import N_
-from app.platforms.protocol import ConnectedShop, Connection, ConnectionReport
+from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
 from app.platforms.woocommerce.accounts import is_local, parse_account
 from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.findings import (

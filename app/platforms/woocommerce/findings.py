@@ -6,7 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from app.brands.rules import domain_of
-from app.platforms.protocol import ConnectedShop
+from app.platforms.connection_types import ConnectedShop
 from app.platforms.woocommerce.responses import KEYS, incomplete
 from app.platforms.woocommerce.webhooks import ACTIVE, TOPICS, Changes, Webhook, ours
 

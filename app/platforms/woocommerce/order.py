@@ -9,6 +9,7 @@ to which our landing page leads).
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import (
     OrderCancelled,
     OrderDelivered,
@@ -20,7 +21,6 @@ from app.platforms.events import (
 )
 from app.platforms.fields import Fields
 from app.platforms.links import first_slug, query_of
-from app.platforms.protocol import RawDelivery
 from app.platforms.woocommerce.amounts import codes_and_discounts, goods, in_minor, items, priced_lines, taxed
 from app.platforms.woocommerce.meta import Meta
 from app.platforms.woocommerce.people import read_buyer

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.base.months import YEARS
 from app.base.text import quoted
+from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import OrderRefunded, PlatformEvent, Unparseable
 from app.platforms.fields import Fields
 from app.platforms.order_files import (
@@ -24,7 +25,6 @@ from app.platforms.order_files import (
     known_amount,
     split_name,
 )
-from app.platforms.protocol import RawDelivery
 from app.platforms.woocommerce.file_lines import coupon_lines, line_items
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.settings import WooCommerceSettings

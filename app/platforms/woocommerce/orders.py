@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import orjson
 
-from app.platforms.protocol import Connection, OrderPage
+from app.platforms.connection_types import Connection
+from app.platforms.delivery_types import OrderPage
 from app.platforms.woocommerce.client import PAGE_SIZE, TooLong, WooCommerceClient
 from app.platforms.woocommerce.responses import incomplete
 

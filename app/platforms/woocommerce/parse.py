@@ -7,9 +7,9 @@ events that are known already change nothing.
 
 from datetime import UTC
 
+from app.platforms.delivery_types import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.people import read_customer
 from app.platforms.woocommerce.refunds import refunds_resource, with_refunds

@@ -14,9 +14,9 @@ import orjson
 
 from app.base import money
 from app.base.errors import Outcome, OutsideError
+from app.platforms.connection_types import Connection
 from app.platforms.events import OrderPaid, OrderRefunded, PlatformEvent
 from app.platforms.fields import Fields, load
-from app.platforms.protocol import Connection
 from app.platforms.woocommerce.amounts import taxed
 from app.platforms.woocommerce.client import WooCommerceClient
 

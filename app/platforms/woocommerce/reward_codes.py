@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
-from app.platforms.protocol import Connection
+from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.coupon_shape import Coupon

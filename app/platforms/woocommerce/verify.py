@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.base.text import one_line
-from app.platforms.protocol import NO_TOPIC, Ping, RefusedDelivery, Verification, VerifiedDelivery
+from app.platforms.delivery_types import NO_TOPIC, Ping, RefusedDelivery, Verification, VerifiedDelivery
 
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot)|#0*(38|60|62|34|39)|#[xX]0*(26|22|27));")

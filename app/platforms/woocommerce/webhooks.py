@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.base.errors import OutsideError
-from app.platforms.protocol import ConnectedShop
+from app.platforms.connection_types import ConnectedShop
 from app.platforms.woocommerce.client import PAGE_SIZE, WooCommerceClient
 from app.platforms.woocommerce.responses import incomplete
 

@@ -42,7 +42,7 @@ from app.ingest.sync import SyncProgress, sync_now
 from app.ingest.sync_rows import claim_now
 from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
-from app.platforms.shopify.documents import LIST_ORDERS
+from app.platforms.shopify.order_documents import LIST_ORDERS
 from app.platforms.shopify.orders import _OF_MANY, PAGE
 
 KEY = "a key for benchmarks alone, of no worth to anyone"

@@ -37,8 +37,8 @@ from app.platforms.events import (
     PlatformEvent,
 )
 from app.platforms.registry import PLATFORMS
-from app.platforms.shopify.documents import ONE_ORDER
 from app.platforms.shopify.order_body import order_body
+from app.platforms.shopify.order_documents import ONE_ORDER
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 CART = [FakeLine("Pot", Decimal("39.00")), FakeLine("Mug", Decimal("20.50"), 2, "MUG")]

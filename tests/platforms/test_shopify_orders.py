@@ -17,7 +17,7 @@ from app.demo.fakes.shopify.state import FakeBucket, FakeShop
 from app.platforms.delivery_types import NeedsFetch, RawDelivery
 from app.platforms.events import OrderPaid
 from app.platforms.shopify.adapter import ShopifyAdapter
-from app.platforms.shopify.documents import ONE_ORDER
+from app.platforms.shopify.order_documents import ONE_ORDER
 from app.platforms.shopify.orders import PAGE
 from app.platforms.shopify.topics import TOPICS
 from tests.support.constants import NOW

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ from graphql import (
     visit,
 )
 
-from app.platforms.shopify.credit_documents import CREDIT_DOCUMENTS
-from app.platforms.shopify.documents import API_VERSION, DOCUMENTS
+from app.platforms import shopify
+from app.platforms.shopify.documents import API_VERSION, Document
 
 FAKE = Path(__file__).resolve().parents[2] / "app" / "demo" / "fakes" / "shopify"
 WIDTH = 110
@@ -175,12 +176,19 @@ def required_access(items: list[dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
+def documents() -> list[Document]:
+    """Every document that we send, from each of the modules that have such."""
+    names = sorted(each.stem for each in Path(shopify.__file__).parent.glob("*documents.py"))
+    modules = [import_module(f"{shopify.__name__}.{name}") for name in names]
+    return [each for module in modules for each in vars(module).values() if isinstance(each, Document)]
+
+
 def main(path: str) -> None:
     raw = Path(path).read_bytes()
     given = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
     schema = build_client_schema(given["data"])
     covered = (FAKE / "covered.graphql").read_text(encoding="utf-8")
-    fields = selected_fields(schema, [covered, *(each.text for each in (*DOCUMENTS, *CREDIT_DOCUMENTS))])
+    fields = selected_fields(schema, [covered, *(each.text for each in documents())])
     text = Cut(schema, fields, required_access(given["offline_scopes"]["items"])).run()
     (FAKE / "schema.graphql").write_text(text, encoding="utf-8")
     sys.stdout.write(f"schema.graphql: {len(text)} characters\n")

@@ -10,8 +10,8 @@ from app.base.errors import Outcome, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.discounts import CodePage, Discount, FoundCode
 from app.platforms.shopify.client import ShopifyClient
+from app.platforms.shopify.discount_documents import FIND_CODE, LIST_CODES, UPDATE_DISCOUNT
 from app.platforms.shopify.discount_shape import differences, discount_input, is_stopped, tag_of
-from app.platforms.shopify.documents import FIND_CODE, LIST_CODES, UPDATE_DISCOUNT
 from app.platforms.shopify.responses import incomplete, user_errors
 
 PAGE = 250

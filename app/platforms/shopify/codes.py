@@ -27,13 +27,8 @@ from app.platforms.discounts import (
 )
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code, list_newest
+from app.platforms.shopify.discount_documents import ADD_CODES, CODES_DONE, CODES_MADE, CREATE_DISCOUNT
 from app.platforms.shopify.discount_shape import STARTS_AT, discount_input
-from app.platforms.shopify.documents import (
-    ADD_CODES,
-    CODES_DONE,
-    CODES_MADE,
-    CREATE_DISCOUNT,
-)
 from app.platforms.shopify.responses import incomplete, user_errors
 
 CODES_AT_ONCE = 250

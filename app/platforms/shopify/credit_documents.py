@@ -87,6 +87,3 @@ CREDIT_IS_ON = Document(
     """,
 )
 """Whether the checkout lets customers spend store credit."""
-
-CREDIT_DOCUMENTS = (CREDIT_ACCOUNTS, CREDIT_ENTRIES, CREDIT_ACCOUNT, DEBIT_ACCOUNT, CREDIT_IS_ON)
-"""All of them."""

@@ -12,8 +12,8 @@ from app.base.errors import Outcome, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.delivery_types import OrderPage
 from app.platforms.shopify.client import ShopifyClient
-from app.platforms.shopify.documents import LIST_ORDERS, ONE_ORDER
 from app.platforms.shopify.order_body import Node, is_whole, nodes, order_body
+from app.platforms.shopify.order_documents import LIST_ORDERS, ONE_ORDER
 from app.platforms.shopify.responses import incomplete, of_errors
 
 PAGE = 10

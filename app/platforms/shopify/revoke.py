@@ -11,7 +11,7 @@ from app.platforms.connection_types import Connection
 from app.platforms.discounts import NOT_THERE_YET, Discount, PublishedCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code
-from app.platforms.shopify.documents import DELETE_CODES, JOB_DONE
+from app.platforms.shopify.discount_documents import DELETE_CODES, JOB_DONE
 from app.platforms.shopify.responses import user_errors
 
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.5)

@@ -13,8 +13,13 @@ from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists
+from app.platforms.shopify.discount_documents import (
+    CREATE_DISCOUNT,
+    DELETE_DISCOUNT,
+    FIND_CODE,
+    UPDATE_DISCOUNT,
+)
 from app.platforms.shopify.discount_shape import STARTS_AT, TAG
-from app.platforms.shopify.documents import CREATE_DISCOUNT, DELETE_DISCOUNT, FIND_CODE, UPDATE_DISCOUNT
 from app.platforms.shopify.responses import incomplete, user_errors
 
 _TAKEN = ("TAKEN", "DUPLICATE")

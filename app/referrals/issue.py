@@ -21,15 +21,9 @@ from app.customers.rules import ContactOptions
 from app.referrals.amount_rules import has_amounts
 from app.referrals.announce import announce_codes
 from app.referrals.budget import find_spent_currencies
+from app.referrals.code_drafts import CodeTerms
 from app.referrals.models import Code, Referrer
-from app.referrals.new_codes import (
-    TRIES,
-    CodeTerms,
-    NewReferrer,
-    keep_codes,
-    make_codes,
-    make_referrers,
-)
+from app.referrals.new_codes import TRIES, NewReferrer, keep_codes, make_codes, make_referrers
 from app.referrals.pool import take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS
 from app.referrals.publishing_shops import find_publishing_shops

@@ -1,8 +1,8 @@
 """Write referrers and their share codes: one statement for those who are new, a few for others."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,18 +14,13 @@ from app.base.batch import in_ids
 from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.prepared import Prepared
-from app.base.tokens import named_code, new_slug, plain_code, random_code
+from app.base.tokens import new_slug
 from app.base.touched import touch
-from app.brands.amount_rules import amount_in
-from app.brands.find import ProgrammeInForce
-from app.brands.models import Shop
-from app.brands.programme import CodePer, CodeStyle
-from app.customers.names import shown_name
+from app.referrals.code_drafts import CodeTerms, ShareCode, draft_codes
 from app.referrals.models import Code, Referrer
-from app.referrals.pool import PooledCode
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
-from app.referrals.rules import CodeKind, CodeStatus, first_publication_state
+from app.referrals.rules import CodeKind, CodeStatus
 from app.referrals.share import in_home_shop, is_live, status_of
 
 TRIES = 8
@@ -41,41 +36,6 @@ class NewReferrer:
     survey_id: UUID | None = None
     trial: bool = False
     """Whether the response was to a trial's survey."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShareCode:
-    """A referrer's active code, and whether their link works.
-
-    So it does once their shop knows the code, or where each friend gets a code by the link.
-    """
-
-    code: Code
-    is_live: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CodeTerms:
-    """What new codes are made under."""
-
-    in_force: ProgrammeInForce
-    shops: Mapping[UUID, Shop]
-    """Those of the referrers, by id."""
-    names: Mapping[UUID, str | None]
-    """First names by customer."""
-    publishing: Collection[UUID] = ()
-    """The shops into which codes are put before they work."""
-    urgent: bool = True
-    """Whether somebody waits for the codes."""
-    trials: Collection[UUID] = ()
-    """The customers whose response was to a trial's survey."""
-    pooled: dict[UUID, list[PooledCode]] = field(default_factory=dict)
-    """Codes that their shop knows, by shop, locked; each is used up by one draft."""
-
-    def next_pooled(self, shop_id: UUID) -> PooledCode | None:
-        """A code of the shop's pool that no other draft has; None where there is none."""
-        left = self.pooled.get(shop_id)
-        return left.pop() if left else None
 
 
 _GIVEN = """
@@ -173,10 +133,8 @@ async def make_referrers(
             unsurveyed = [each.id for each in referrers.values() if each.survey_id is None]
             await touch(session, brand_id, "referrers", unsurveyed)
             return referrers, made
-        drafts = {
-            draft.code.id: draft
-            for draft in (_draft(new_referrer(brand_id, each), terms, now=now) for each in missing.values())
-        }
+        new = [_new_referrer(brand_id, each) for each in missing.values()]
+        drafts = draft_codes(new, terms, now=now)
         values = [draft.values() for draft in drafts.values()]
         for row in await _NEW_REFERRERS.all(session, brand_id=brand_id, now=now, drafts=values):
             given = row._asdict()
@@ -188,7 +146,7 @@ async def make_referrers(
     raise RuntimeError("no free share slug was found")
 
 
-def new_referrer(brand_id: int, promoter: NewReferrer) -> Referrer:
+def _new_referrer(brand_id: int, promoter: NewReferrer) -> Referrer:
     """A row that is not written yet, with a slug that is probably free."""
     return Referrer(
         brand_id=brand_id,
@@ -209,10 +167,7 @@ async def make_codes(
     for _ in range(TRIES):
         if not missing:
             break
-        drafts = {
-            draft.code.id: draft
-            for draft in (_draft(referrer, terms, now=now) for referrer in missing.values())
-        }
+        drafts = draft_codes(missing.values(), terms, now=now)
         given = {
             "brand_id": referrers[0].brand_id,
             "now": now,
@@ -264,81 +219,3 @@ async def keep_codes(
         )
         await revoke_publications(session, brand_id, useless, now=now)
     return working
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A referrer and a code for them, drawn and not written yet."""
-
-    referrer: Referrer
-    code: Code
-    terms: CodeTerms
-    pooled: bool
-
-    @property
-    def share_code(self) -> ShareCode:
-        return ShareCode(self.code, not self._publishes or not self.code.redeemable)
-
-    @property
-    def _publishes(self) -> bool:
-        return not self.pooled and self.referrer.shop_id in self.terms.publishing
-
-    def values(self) -> dict[str, object]:
-        """The row of `_GIVEN`."""
-        referrer, code = self.referrer, self.code
-        return {
-            "referrer_id": referrer.id,
-            "customer_id": referrer.customer_id,
-            "slug": referrer.slug,
-            "survey_id": referrer.survey_id,
-            "shop_id": referrer.shop_id,
-            "code_id": code.id,
-            "code": code.code,
-            "display": code.display,
-            "redeemable": code.redeemable,
-            "terms_id": code.terms_id,
-            "discount_kind": code.discount_kind,
-            "discount_value": str(code.discount_value),
-            "currency": code.currency,
-            "minimum_subtotal": None if code.minimum_subtotal is None else str(code.minimum_subtotal),
-            "max_uses": code.max_uses,
-            "expires_at": code.expires_at,
-            "state": first_publication_state(publishes=self._publishes),
-            "due_at": code.starts_at if self._publishes else None,
-            "urgent": self.terms.urgent,
-            "trial": referrer.customer_id in self.terms.trials,
-        }
-
-
-def _draft(referrer: Referrer, terms: CodeTerms, *, now: datetime) -> _Draft:
-    offer, shop = terms.in_force.programme.offer, terms.shops[referrer.shop_id]
-    minimum = offer.minimum_subtotal
-    name = None if referrer.customer_id is None else terms.names[referrer.customer_id]
-    per_friend = offer.code_per is CodePer.friend
-    # Nobody is told a code that cannot be entered, so there is no name in it.
-    named = offer.code_style is CodeStyle.named and not per_friend
-    pooled = None if named else terms.next_pooled(shop.id)
-    if pooled is not None:
-        display = pooled.display
-    else:
-        display = named_code(shown_name(name) or "") if named else random_code()
-    code = Code(
-        brand_id=referrer.brand_id,
-        id=new_id() if pooled is None else pooled.code_id,
-        referrer_id=referrer.id,
-        kind=CodeKind.share,
-        code=plain_code(display),
-        display=display,
-        terms_id=terms.in_force.terms_id,
-        discount_kind=offer.friend_discount.kind,
-        discount_value=amount_in(offer.friend_discount.value, shop.currency),
-        currency=shop.currency,
-        minimum_subtotal=None if minimum is None else amount_in(minimum, shop.currency),
-        max_uses=offer.max_uses_per_code,
-        uses=0,
-        redeemable=not per_friend,
-        active=True,
-        starts_at=now,
-        expires_at=now + timedelta(days=offer.valid_days),
-    )
-    return _Draft(referrer, code, terms, pooled is not None)

@@ -1,8 +1,8 @@
-"""The GraphQL documents that we send to Shopify's Admin API: here what we ask of a shop and its webhooks.
+"""The GraphQL documents that we send to Shopify's Admin API.
 
-Those about discounts, orders and credit have modules of their own. Each is checked by a test
-against Shopify's own schema. A field that is new in a document must be in the cut schema:
-`tests/specs/cut_shopify.py` makes it.
+Here are those about the shop itself and its webhooks; those about discounts, orders and credit have
+modules of their own. Each is checked by a test against Shopify's own schema. A field that is new in
+a document must be in the cut schema: `tests/specs/cut_shopify.py` makes it.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,8 @@ already changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,9 +20,9 @@ from app.base.ids import new_id
 from app.base.retry import retry_conflicts
 from app.brands.find import load_shops
 from app.brands.models import Shop
-from app.ingest.backfill import BackfillItem, ReadEvent, Statistics, give_way, read_events, record_backfill
-from app.ingest.failures import failed
+from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.store import NewDelivery, store_failed
+from app.ingest.sync_pages import FetchedOrders, PageReader
 from app.ingest.sync_rows import (
     NOT_CONNECTED,
     TAKEN,
@@ -37,13 +37,7 @@ from app.ingest.sync_rows import (
 from app.platforms.calls import open_platform_session
 from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
-from app.platforms.delivery_types import NeedsFetch, OrderPage, RawDelivery
-from app.platforms.protocol import PlatformAdapter
-from app.platforms.registry import adapter_of
-from app.platforms.shop_settings import settings_of
 
-BATCH = 500
-"""Orders that are applied in one transaction, at least, while there are more."""
 WAITS = "Another process had locked its rows; replay it."
 CALL_SECONDS = 30.0
 KEEP_SECONDS = 30.0
@@ -62,29 +56,14 @@ class SyncProgress:
     """When the last order that was read was changed."""
 
 
-@dataclass(slots=True)
-class _Fetched:
-    """Orders that wait for their transaction; `cursor` is where the next page begins."""
-
-    bodies: list[bytes] = field(default_factory=list)
-    events: list[Sequence[ReadEvent]] = field(default_factory=list)
-    failures: list[tuple[bytes, str]] = field(default_factory=list)
-    topic: str = ""
-    cursor: str | None = None
-    is_last: bool = False
-    reached: datetime | None = None
-
-
 class Synchronisation:
     """One claimed run, as far as this process does it."""
 
     def __init__(self, context: AppContext, shop: Shop, connection: Connection, claimed: ClaimedSync) -> None:
         self._context = context
         self._shop = shop
-        self._connection = connection
         self._claimed = claimed
-        self._adapter: PlatformAdapter = adapter_of(shop.platform)
-        self._settings = settings_of(shop)
+        self._pages = PageReader(context.tokens, shop, connection, claimed.since)
         self._kept_at = clock.monotonic()
         self.counts = Counts()
         self.reached: datetime | None = None
@@ -131,48 +110,8 @@ class Synchronisation:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _fetch(self, http: aiohttp.ClientSession, cursor: str | None, now: datetime) -> _Fetched:
-        """Read pages until there are enough orders for a batch."""
-        fetched = _Fetched(cursor=cursor)
-        while len(fetched.bodies) < BATCH and not fetched.is_last:
-            page = await self._adapter.fetch_orders(
-                http, self._connection, self._claimed.since, fetched.cursor
-            )
-            fetched.topic, fetched.reached = page.topic, page.reached or fetched.reached
-            fetched.is_last = page.next_cursor is None or page.next_cursor == fetched.cursor
-            fetched.cursor = page.next_cursor
-            await self._parse(http, page, fetched, now)
-            await self._keep(now)
-        return fetched
-
-    async def _parse(
-        self, http: aiohttp.ClientSession, page: OrderPage, fetched: _Fetched, now: datetime
-    ) -> None:
-        for body in page.bodies:
-            delivery = RawDelivery(page.topic, body, now, None, self._settings)
-            fetched.bodies.append(body)
-            try:
-                parsed = self._adapter.parse(delivery)
-                if isinstance(parsed, NeedsFetch):
-                    content = await self._content(http, parsed)
-                    parsed = self._adapter.parse(replace(delivery, fetched=content))
-            except OutsideError:
-                raise
-            except Exception as error:  # noqa: BLE001  # one order may not hold up the others
-                fetched.failures.append((body, failed(new_id(), error).reason or ""))
-                fetched.events.append(())
-                continue
-            events = () if isinstance(parsed, NeedsFetch) else parsed
-            fetched.events.append(read_events(self._context.tokens, self._shop, events, now=now))
-
-    async def _content(self, http: aiohttp.ClientSession, needed: NeedsFetch) -> bytes:
-        """What an order needs besides its body; empty where that cannot be had and need not be."""
-        try:
-            return await self._adapter.fetch(http, self._connection, needed.resource)
-        except OutsideError as error:
-            if self._adapter.parses_without_fetch and error.fault not in {Fault.busy, Fault.outage}:
-                return b""
-            raise
+    async def _fetch(self, http: aiohttp.ClientSession, cursor: str | None, now: datetime) -> FetchedOrders:
+        return await self._pages.read(http, cursor, after_page=lambda: self._keep(now), now=now)
 
     async def _keep(self, now: datetime) -> None:
         if clock.monotonic() - self._kept_at < KEEP_SECONDS:
@@ -182,7 +121,7 @@ class Synchronisation:
                 raise taken()
         self._kept_at = clock.monotonic()
 
-    async def _apply(self, fetched: _Fetched, now: datetime) -> Counts:
+    async def _apply(self, fetched: FetchedOrders, now: datetime) -> Counts:
         """All of the batch and where the next one begins, or nothing; returns what it came to."""
         items = {new_id(): place for place, events in enumerate(fetched.events) if events}
         failures = list(fetched.failures)
@@ -200,7 +139,7 @@ class Synchronisation:
             waits = items.keys() - result.done - result.failed.keys()
             failures += [(fetched.bodies[items[each]], WAITS) for each in waits]
             await store_failed(
-                session, [(self._delivery(fetched.topic, *each, now)) for each in failures], now=now
+                session, [self._delivery(fetched.topic, *each, now) for each in failures], now=now
             )
             counts = Counts(len(fetched.bodies), result.new, result.known, len(failures))
             if not await write_batch(

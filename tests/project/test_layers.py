@@ -56,6 +56,7 @@ ARRAYS = {
 """Modules with raw SQL over `unnest` arrays, the exception that `app/base/batch.py` explains."""
 PURE_NAMES = {"rules", "programme"}
 PURE_MODULES = {
+    "app.admin.filter_texts",
     "app.customers.contact",
     "app.customers.names",
     "app.customers.person",
@@ -89,7 +90,7 @@ def level_of(module: str) -> Level:
         return Level.routes
     if last in PURE_NAMES or last.endswith("_rules") or module in PURE_MODULES:
         return Level.rules
-    if last == "models" and parts[0] != "base":  # tables of base are beside what they are made of
+    if (last == "models" or last.endswith("_models")) and parts[0] != "base":  # tables of base are beside what they are made of
         return Level.models
     return Level.steps
 

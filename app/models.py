@@ -24,6 +24,7 @@ from app.referrals import leak_models as leaks
 from app.referrals import models as referrals
 from app.referrals import placement_models as placements
 from app.referrals import publication_models as publications
+from app.referrals import reward_models as rewards
 from app.referrals import shop_credit_models as shop_credits
 from app.referrals import templates as referral_templates
 from app.referrals import visit_models as visits
@@ -100,9 +101,9 @@ DISTRIBUTED = frozenset(
         "shop_credit_moves",
         "shop_credit_uses",
         "shop_credits",
-        "shop_syncs",
         "shop_discounts",
         "shop_publishing",
+        "shop_syncs",
         "shops",
         "staff",
         "staff_sessions",
@@ -149,6 +150,7 @@ __all__ = [
     "publications",
     "referral_templates",
     "referrals",
+    "rewards",
     "shop_credits",
     "survey_templates",
     "surveys",

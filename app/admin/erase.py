@@ -12,7 +12,8 @@ from app.base.outbox import Consumer, RecordedEvent
 from app.ingest.erase import CUSTOMER_ERASED
 from app.messaging.models import Message
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.surveys.models import Response, Survey
 
 _EMPTY = text("""

@@ -41,7 +41,7 @@ from app.messaging.rules import MessageStatus
 from app.messaging.templates import find_template
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind, RedemptionReason, RedemptionStatus, RewardStatus
 from app.surveys.listed import in_state, with_tag, with_words
 from app.surveys.models import Response

@@ -22,7 +22,8 @@ from app.customers.consent import load_contact_options
 from app.customers.rules import NoContactReason
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow
 from app.surveys.models import Response

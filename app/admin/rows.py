@@ -27,8 +27,9 @@ from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
 from app.referrals.figure_models import ALL_TIME, ReferrerFigure
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow, shown_order
 from app.referrals.share import in_home_shop

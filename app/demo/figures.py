@@ -14,7 +14,8 @@ from app.brands.programme import RewardKind
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.orders.models import Order
 from app.orders.rules import OrderStatus
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind, RedemptionStatus
 from app.referrals.shop_credit_models import ShopCredit
 from app.referrals.templates import OFFER

@@ -12,7 +12,8 @@ from app.base.context import AppContext
 from app.customers.models import Customer
 from app.demo.scenario import Scenario, of_little, with_credit, with_reward
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.shop_credit_models import ShopCredit
 

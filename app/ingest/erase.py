@@ -39,7 +39,8 @@ from app.messaging.models import Message
 from app.orders.erase import erase_orders
 from app.platforms.events import CustomerErased
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.surveys.erase import erase_responses
 from app.surveys.models import Response
 

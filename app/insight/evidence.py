@@ -20,7 +20,8 @@ from app.insight import evidence_sentences as sentences
 from app.insight.evidence_sentences import Case, Compared, Finding, Found, Whose
 from app.orders.models import Order
 from app.referrals.amount_rules import minor_of
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import RewardRow
 

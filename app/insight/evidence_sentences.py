@@ -14,7 +14,8 @@ from app.insight import words
 from app.insight.sentences import day
 from app.insight.words import word
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
+from app.referrals.reward_models import Reward
 from app.referrals.rules import REASON_WORDS, RedemptionStatus, RefusalReason, RewardStatus
 
 

@@ -13,7 +13,8 @@ from app.insight import referral_sentences as sentences
 from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import REASON_WORDS, CodeKind
 from app.referrals.visit_models import Visit
 from app.referrals.withheld_models import WithheldOffer

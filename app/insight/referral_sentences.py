@@ -11,7 +11,8 @@ from app.brands.programme import RewardKind
 from app.insight import words
 from app.insight.sentences import by, day
 from app.insight.words import word
-from app.referrals.models import Code, Redemption, Reward, StoredState
+from app.referrals.models import Code, Redemption, StoredState
+from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind, RewardStatus
 from app.referrals.withheld_models import WithheldOffer
 

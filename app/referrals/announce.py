@@ -20,8 +20,9 @@ from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions, NoContactReason
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.templates import TemplateSpec
-from app.referrals.models import Code, Referrer, Reward
+from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import Reader, offer_texts, reader_of
+from app.referrals.reward_models import Reward
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
 
 Unreached = tuple[UUID, Channel, NoContactReason]

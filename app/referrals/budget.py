@@ -13,8 +13,9 @@ from app.brands.programme import Programme
 from app.orders.models import Order
 from app.referrals.amount_rules import reward_value
 from app.referrals.budget_rules import BudgetKey, budget_key, budget_limit
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
 from app.referrals.period_rules import period_of
+from app.referrals.reward_models import Reward
 from app.referrals.rules import COUNTED
 
 

@@ -19,7 +19,7 @@ from app.brands.programme import RewardKind
 from app.orders.models import Order
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.hold_book import book_difference
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
 
 _ANY = Prepared(select(ShopCredit.brand_id).where(ShopCredit.brand_id == bindparam("brand_id")).limit(1), int)

@@ -14,7 +14,7 @@ from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.ledger.models import CreditAccount
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import RewardStatus
 from app.referrals.shop_credit_models import ShopCredit

@@ -28,7 +28,8 @@ from app.referrals.budget_rules import budget_key
 from app.referrals.candidates import CodeOwner, RedemptionCandidate, RedemptionContext
 from app.referrals.erase import hidden_address
 from app.referrals.marks import find_marks
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import HELD_OR_PENDING
 
 _BUDGET_LOCK = 0x7E51

@@ -20,8 +20,9 @@ from app.brands.programme import RewardKind
 from app.referrals.amount_rules import reward_value
 from app.referrals.figures import note_changes
 from app.referrals.hold_rewards import add_held, hold_rewards
-from app.referrals.models import Referrer, Reward
+from app.referrals.models import Referrer
 from app.referrals.own_codes import make_reward_codes
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RewardStatus

@@ -12,8 +12,8 @@ from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.hold_claim import LEASE, ClaimedCredit
-from app.referrals.models import Reward
 from app.referrals.publish_rules import wait_after
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.shop_credit_models import ShopCredit
 from app.referrals.shop_credit_rules import AFTER_THE_END, Move, MoveKind, MoveState

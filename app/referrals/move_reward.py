@@ -13,8 +13,9 @@ from app.ledger.models import CreditAccount
 from app.ledger.post import post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
 from app.referrals.record import write_rewards
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, reward_transaction, store_rewards
 from app.referrals.rules import RewardStatus
 from app.referrals.take_back import unspent_of

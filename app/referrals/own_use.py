@@ -17,9 +17,10 @@ from app.customers.models import Customer
 from app.orders.models import Order
 from app.referrals.coupon_use import use_shop_credit
 from app.referrals.find_candidates import stated_discounts
-from app.referrals.models import Code, Referrer, Reward
+from app.referrals.models import Code, Referrer
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
 from app.referrals.placements import place_again
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import CodeKind, RefusalReason, RewardStatus
 

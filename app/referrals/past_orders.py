@@ -21,8 +21,9 @@ from app.orders.rules import OrderMoney
 from app.referrals.budget import find_spent
 from app.referrals.budget_rules import BudgetKey, budget_key
 from app.referrals.gather import find_existing
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
 from app.referrals.preview_rules import PastOrder, PastOrders
+from app.referrals.reward_models import Reward
 from app.referrals.rules import HELD_OR_PENDING, RedemptionStatus, RefusalReason
 
 AT_MOST = 500

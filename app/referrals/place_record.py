@@ -12,12 +12,13 @@ from app.base.context import AppContext
 from app.brands.find import load_brand
 from app.brands.models import Shop
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.models import Code, Reward
+from app.referrals.models import Code
 from app.referrals.place_call import Placed
 from app.referrals.place_claim import ClaimedReward
 from app.referrals.placement_models import RewardPlacement
 from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import CodePublication
+from app.referrals.reward_models import Reward
 from app.referrals.rules import PublicationState, RewardStatus
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import due
 from app.base.batch import in_ids
 from app.brands.models import Shop
-from app.referrals.models import Code, Reward
+from app.referrals.models import Code
 from app.referrals.placement_models import PLACING_SWEEP, RewardPlacement
+from app.referrals.reward_models import Reward
 
 
 async def add_placements(

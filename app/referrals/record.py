@@ -18,9 +18,10 @@ from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.amount_rules import booked_discount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision, counts_at
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
 from app.referrals.period_rules import hold_end
 from app.referrals.revoke import revoke_unused
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 
 _REDEMPTION = [

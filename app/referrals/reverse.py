@@ -21,8 +21,9 @@ from app.platforms.events import DisputeStatus
 from app.referrals.amount_rules import reward_for, reward_left, reward_value
 from app.referrals.figures import note_changes
 from app.referrals.fold_rules import folded_status
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
 from app.referrals.period_rules import hold_end
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import COUNTED, RedemptionStatus
 

@@ -18,8 +18,8 @@ from app.brands.programme import RewardKind
 from app.ledger.credit import BalanceKey, change_balances
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.models import Reward
 from app.referrals.placements import place_again
+from app.referrals.reward_models import Reward
 from app.referrals.reward_rules import RewardFacts, lapsed_amount, reward_status
 from app.referrals.shop_credits import credit_again
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 
 
 @dataclass(frozen=True, slots=True)

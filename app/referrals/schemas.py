@@ -14,7 +14,8 @@ from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
 from app.orders.models import Order
 from app.referrals.figure_models import ReferrerFigure
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
+from app.referrals.reward_models import Reward
 from app.referrals.rules import (
     REASON_WORDS,
     CodeKind,

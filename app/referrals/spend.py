@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.reward_rules import CreditShare, give_back, spend
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import RewardStatus

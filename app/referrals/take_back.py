@@ -15,7 +15,7 @@ from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.ledger.models import CreditAccount
 from app.referrals.figures import note_changes
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 
 

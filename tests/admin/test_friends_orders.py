@@ -16,8 +16,9 @@ from app.brands.add import add_shop
 from app.customers.models import Customer
 from app.insight.evidence_sentences import Compared, Finding, Found, Whose, decision
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
 from app.referrals.reverse import reverse_orders
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as

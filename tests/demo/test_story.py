@@ -9,7 +9,8 @@ from sqlalchemy import update
 from app.brands.programme import RewardKind
 from app.demo.console import Reporter
 from app.demo.story import describe_life
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import Rows
 

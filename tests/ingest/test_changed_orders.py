@@ -12,7 +12,8 @@ from app.insight.invariants import check
 from app.ledger.models import LedgerEntry
 from app.ledger.rules import LedgerAccount
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.surveys.models import Survey
 from app.surveys.rules import SkipReason, SurveyStatus

@@ -19,7 +19,7 @@ from app.insight.word_invariants import word_columns
 from app.ledger.rules import LedgerAccount
 from app.orders.facts_rules import FactKind
 from app.orders.models import OrderFact
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from tests.support.factories.rows import START, Rows
 from tests.support.violations import (  # noqa: F401  # they fill CASES

@@ -19,7 +19,8 @@ from app.checkout.credit import find_balances, find_owner, reserve_credit
 from app.checkout.credit_use import capture_credit, refund_credit, release_credit
 from app.ledger.models import CreditAccount, LedgerEntry
 from app.referrals import expire as rewards
-from app.referrals.models import Redemption, Reward
+from app.referrals.models import Redemption
+from app.referrals.reward_models import Reward
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import change_order

@@ -19,9 +19,10 @@ from app.ledger.rules import CauseKind
 from app.ledger.sums import referrers_liabilities
 from app.messaging.models import Message
 from app.referrals.goodwill import Grant, grant_goodwill
-from app.referrals.models import Code, Referrer, Reward
+from app.referrals.models import Code, Referrer
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import find_progress
+from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind, RewardStatus
 from app.referrals.take_back import take_goodwill_back
 from tests.support.constants import NOW

@@ -15,8 +15,9 @@ from app.brands.models import Brand, Shop
 from app.checkout.validate import validate_code
 from app.customers.models import Customer
 from app.customers.person import Person
-from app.referrals.models import Code, Reward
+from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer

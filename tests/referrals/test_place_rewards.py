@@ -32,7 +32,7 @@ from app.platforms.connections import load_connections, remove_connection, save_
 from app.platforms.events import DisputeStatus, OrderDisputed
 from app.referrals.decide import disable_code
 from app.referrals.erase import erase_referrals
-from app.referrals.models import Code, Reward
+from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.place_call import call_platforms
 from app.referrals.place_claim import LEASE, claim
@@ -44,6 +44,7 @@ from app.referrals.placements import place_again_of, placement_problems
 from app.referrals.progress import find_progress
 from app.referrals.reverse import reverse_orders
 from app.referrals.revoke import revoke_publications
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up

@@ -13,7 +13,8 @@ from app.brands.models import Brand, Shop
 from app.insight.invariants import check
 from app.insight.timeline import timeline
 from app.referrals.figures import refresh_figures
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
 from tests.support.deliveries import code_of, deliver, fact, rows, run, told

@@ -17,8 +17,9 @@ from app.ledger.models import CreditAccount
 from app.messaging.models import Message
 from app.referrals.decide import undo_redemption
 from app.referrals.figures import refresh_figures
-from app.referrals.models import Code, Redemption, Reward
+from app.referrals.models import Code, Redemption
 from app.referrals.relink import Relink, relink_order
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer

@@ -33,10 +33,11 @@ from app.referrals import expire, place_rewards
 from app.referrals.erase import erase_referrals
 from app.referrals.hold_claim import LEASE, claim
 from app.referrals.hold_sweep import Attempt, sweep
-from app.referrals.models import Code, Reward
+from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
 from app.referrals.reverse import reverse_orders
+from app.referrals.reward_models import Reward
 from app.referrals.rules import KindReason, RewardStatus
 from app.referrals.shop_credit_models import ShopCredit, ShopCreditMove
 from app.referrals.shop_credit_rules import MoveKind

@@ -33,7 +33,7 @@ from app.brands.find import load_brand
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.ledger.schemas import LedgerEntryRow, LedgerTotals, LedgerTransactionDetail, LiabilityReport
 from app.referrals.goodwill import Grant, grant_goodwill
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.schemas import RewardRow
 from app.referrals.take_back import take_goodwill_back

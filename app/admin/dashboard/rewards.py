@@ -21,7 +21,7 @@ from app.brands.entered import NAME_LIMIT
 from app.brands.programme import RewardKind
 from app.referrals.find_referrers import home_shop_of
 from app.referrals.goodwill import Grant, grant_goodwill
-from app.referrals.models import Reward
+from app.referrals.reward_models import Reward
 from app.referrals.take_back import take_goodwill_back
 
 PATH = "/admin/rewards"

@@ -11,9 +11,10 @@ from app.base.due import sweep_once
 from app.brands.models import Brand, Shop
 from app.ledger.models import LedgerEntry
 from app.referrals.issue import issue_offers
-from app.referrals.models import Code, Redemption, Referrer, Reward
+from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.new_codes import NewReferrer
 from app.referrals.redeem import redeem_orders
+from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind
 from app.referrals.settle import sweep
 from tests.support.constants import NOW

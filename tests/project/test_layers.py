@@ -90,9 +90,8 @@ def level_of(module: str) -> Level:
         return Level.routes
     if last in PURE_NAMES or last.endswith("_rules") or module in PURE_MODULES:
         return Level.rules
-    if (last == "models" or last.endswith("_models")) and parts[
-        0
-    ] != "base":  # tables of base are beside what they are made of
+    if parts[0] != "base" and (last == "models" or last.endswith("_models")):
+        # Tables of base are beside what they are made of.
         return Level.models
     return Level.steps
 

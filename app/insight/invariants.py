@@ -13,6 +13,7 @@ from app.insight import (
     consent_invariants,
     erasure_invariants,
     invariant_queries,
+    ledger_invariants,
     reference_invariants,
     referral_invariants,
     reward_invariants,
@@ -27,6 +28,7 @@ MOST_ROWS = 100
 INVARIANTS: tuple[Invariant | ComputedInvariant, ...] = (
     *invariant_queries.INVARIANTS,
     *referral_invariants.INVARIANTS,
+    *ledger_invariants.INVARIANTS,
     *consent_invariants.INVARIANTS,
     *reward_invariants.INVARIANTS,
     *erasure_invariants.INVARIANTS,

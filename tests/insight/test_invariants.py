@@ -26,6 +26,7 @@ from tests.support.violations import (  # noqa: F401  # they fill CASES
     computed,
     consents,
     erasure,
+    ledger,
     references,
     referrals,
     rewards,

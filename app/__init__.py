@@ -1,4 +1,4 @@
 """Tenfold turns happy customers into promoters.
 
-The rooms are told in `docs/decisions/` and drawn in the README.
+`docs/architecture.md` says what each package is for, `docs/decisions/` why it is so.
 """

@@ -6,6 +6,7 @@ statements."""
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import cache
@@ -162,6 +163,14 @@ def test_rules_import_no_database_web_vendor_clock_or_chance():
         if is_one_of(each, IMPURE)
     ]
     assert wrong == []
+
+
+def test_the_contract_of_rules_is_about_every_module_of_rules():
+    """It follows imports over several modules, where the test above reads one."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = [each for each in settings["contracts"] if each["type"] == "forbidden"]
+    rules = {module for module in MODULES if level_of(module) is Level.rules}
+    assert set(contract["source_modules"]) == rules - PURE_MODULES
 
 
 @pytest.mark.parametrize(

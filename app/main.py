@@ -82,6 +82,17 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     )
     if parts is not None:
         app.state.context = parts.context
+    _add_middleware(app)
+    install_problems(app)
+    install_openapi(app)
+    _add_routers(app)
+    _add_operations(app)
+    _add_files(app)
+    return app
+
+
+def _add_middleware(app: FastAPI) -> None:
+    """The last one that is added sees a request first."""
     app.add_middleware(
         BodyLimitMiddleware,
         limit=BODY_LIMIT,
@@ -94,8 +105,9 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     )
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(RequestMiddleware)
-    install_problems(app)
-    install_openapi(app)
+
+
+def _add_routers(app: DirectApp) -> None:
     for pages_of in (
         survey_routes.router,
         referral_routes.router,
@@ -116,11 +128,6 @@ def create_app(parts: Parts | None = None) -> FastAPI:
     ):
         app.include_router(router)
     app.respond_by(screens.ROUTES)
-    _add_operations(app)
-    _add_papers(app)
-    app.mount("/static/swagger", CompressedFiles(str(files("fastapi_swagger") / "resources")), name="swagger")
-    app.mount("/static", CompressedFiles(ROOT / "static"), name="static")
-    return app
 
 
 @asynccontextmanager
@@ -187,7 +194,11 @@ def _add_operations(app: FastAPI) -> None:
         return Response(metrics.rendered(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_papers(app: FastAPI) -> None:
+def _add_files(app: FastAPI) -> None:
+    """Redirects, the page about the API, and static files."""
+    app.mount("/static/swagger", CompressedFiles(str(files("fastapi_swagger") / "resources")), name="swagger")
+    app.mount("/static", CompressedFiles(ROOT / "static"), name="static")
+
     @app.get("/", include_in_schema=False)
     @app.get("/admin/", include_in_schema=False)
     async def home() -> Response:

@@ -123,14 +123,7 @@ async def reserve_credit(
         account = await _lock_account(session, brand.id, owner.referrer_id, amount.currency)
     if account is None:
         raise _insufficient(NOTHING, amount)
-    # The account is locked, and whatever lets a shop hold it locks it too.
-    shop = await find_holding_shop(session, brand.id, account.referrer_id, account.currency)
-    if shop is not None:
-        raise AppError(
-            "credit_in_shop",
-            f"This credit is spent in the cart of {shop.name}, which holds it, and nowhere else.",
-            status=409,
-        )
+    await _refuse_held(session, account)
     balance = await _balance(session, account, await _open(session, account, now=now), now=now)
     if amount.minor > balance.available:
         raise _insufficient(balance, amount)
@@ -151,6 +144,20 @@ async def reserve_credit(
     await hold(session, reservation, amount.minor)
     await session.flush()
     return reservation
+
+
+async def _refuse_held(session: AsyncSession, account: CreditAccount) -> None:
+    """Raise `credit_in_shop` where a connected shop holds the credit.
+
+    The account is locked, and whatever lets a shop hold it locks it too.
+    """
+    shop = await find_holding_shop(session, account.brand_id, account.referrer_id, account.currency)
+    if shop is not None:
+        raise AppError(
+            "credit_in_shop",
+            f"This credit is spent in the cart of {shop.name}, which holds it, and nowhere else.",
+            status=409,
+        )
 
 
 def _insufficient(balance: Balance, amount: Money) -> AppError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.base import money
 from app.base.context import AppContext
@@ -30,6 +30,48 @@ class _Own:
     """Whether an order behind it will be sent back."""
 
 
+def _codes(brand_id: int) -> Select[str, str | None, int, str]:
+    """Rewards that are spent by a code, with whose they are."""
+    return (
+        select(Code.display, Customer.email, Reward.net_amount, Reward.currency)
+        .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id))
+        .join(Referrer, (Referrer.brand_id == Reward.brand_id) & (Referrer.id == Reward.referrer_id))
+        .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+        .where(
+            Code.brand_id == brand_id,
+            Reward.status == RewardStatus.granted,
+            Customer.email.is_not(None),
+        )
+        .order_by(Customer.email, Code.display)
+    )
+
+
+def _credits(
+    brand_id: int, refunded_later: Collection[str]
+) -> Select[str | None, int, str, str | None, bool]:
+    """Credit that shops hold, with whose it is; that of orders that will be sent back first."""
+    is_refunded_later = (
+        select(Reward.id)
+        .join(Redemption, (Redemption.brand_id == Reward.brand_id) & (Redemption.id == Reward.redemption_id))
+        .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+        .where(
+            Reward.brand_id == ShopCredit.brand_id,
+            Reward.referrer_id == ShopCredit.referrer_id,
+            Reward.status == RewardStatus.granted,
+            Order.external_id.in_(refunded_later),
+        )
+        .exists()
+        .label("is_refunded_later")
+    )
+    return (
+        select(ShopCredit.code, ShopCredit.held, ShopCredit.currency, Customer.email, is_refunded_later)
+        .join(Referrer, (Referrer.brand_id == ShopCredit.brand_id) & (Referrer.id == ShopCredit.referrer_id))
+        .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
+        .where(ShopCredit.brand_id == brand_id, ShopCredit.held > 0, Customer.email.is_not(None))
+        .order_by(is_refunded_later.desc(), Customer.email)
+    )
+
+
 class Spending:
     """Turns the orders of referrers whose turn it is into orders that spend what they have."""
 
@@ -48,50 +90,14 @@ class Spending:
         `refunded_later` are the shop's ids of orders that will be sent back. Whoever earned by one
         of them spends credit first, and each person once.
         """
-        codes = (
-            select(Code.display, Customer.email, Reward.net_amount, Reward.currency)
-            .join(Reward, (Reward.brand_id == Code.brand_id) & (Reward.code_id == Code.id))
-            .join(Referrer, (Referrer.brand_id == Reward.brand_id) & (Referrer.id == Reward.referrer_id))
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .where(
-                Code.brand_id == self._brand_id,
-                Reward.status == RewardStatus.granted,
-                Customer.email.is_not(None),
-            )
-            .order_by(Customer.email, Code.display)
-        )
-        is_refunded_later = (
-            select(Reward.id)
-            .join(
-                Redemption, (Redemption.brand_id == Reward.brand_id) & (Redemption.id == Reward.redemption_id)
-            )
-            .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-            .where(
-                Reward.brand_id == ShopCredit.brand_id,
-                Reward.referrer_id == ShopCredit.referrer_id,
-                Reward.status == RewardStatus.granted,
-                Order.external_id.in_(refunded_later),
-            )
-            .exists()
-            .label("is_refunded_later")
-        )
-        credits_ = (
-            select(ShopCredit.code, ShopCredit.held, ShopCredit.currency, Customer.email, is_refunded_later)
-            .join(
-                Referrer, (Referrer.brand_id == ShopCredit.brand_id) & (Referrer.id == ShopCredit.referrer_id)
-            )
-            .join(Customer, (Customer.brand_id == Referrer.brand_id) & (Customer.id == Referrer.customer_id))
-            .where(ShopCredit.brand_id == self._brand_id, ShopCredit.held > 0, Customer.email.is_not(None))
-            .order_by(is_refunded_later.desc(), Customer.email)
-        )
         async with self._context.sessions() as session:
             self._codes = [
                 _Own(row.email, money.to_decimal(row.net_amount, row.currency), row.display)
-                for row in await session.execute(codes)
+                for row in await session.execute(_codes(self._brand_id))
             ]
             self._credits = [
                 _Own(row.email, money.to_decimal(row.held, row.currency), row.code, row.is_refunded_later)
-                for row in await session.execute(credits_)
+                for row in await session.execute(_credits(self._brand_id, refunded_later))
                 if row.email not in self._have_spent
             ]
 

@@ -60,17 +60,22 @@ async def take_file(
     row = found.one()
     if row.leased_until is not None and row.leased_until > now:
         raise AppError("import_taken", "This very file is being read now.", status=409)
-    if row.finished_at is not None:
-        row.started_at, row.finished_at = now, None
-        row.records = row.new = row.known = row.unpaid = row.refused = 0
-    row.size, row.position, row.due_at, row.problem = file.size, 0, now, None
-    row.leased_until = None
+    _begin(row, file, now)
     await session.flush()
     await keep_parts(session, shop.brand_id, row.id, path)
     changes = {"format": (None, file.format.value), "history": (None, history), "size": (None, file.size)}
     await record_action(session, actor, AuditAction.orders_imported, ("shp", shop.id), changes)
     await due.wake(session, SWEEP_NAME)
     return row, file
+
+
+def _begin(row: OrderImport, file: OrderFile, now: datetime) -> None:
+    """Have the file read again; what was finished is counted anew."""
+    if row.finished_at is not None:
+        row.started_at, row.finished_at = now, None
+        row.records = row.new = row.known = row.unpaid = row.refused = 0
+    row.size, row.position, row.due_at, row.problem = file.size, 0, now, None
+    row.leased_until = None
 
 
 async def load_imports(session: AsyncSession, brand_id: int) -> list[OrderImport]:

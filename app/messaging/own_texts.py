@@ -120,12 +120,7 @@ async def change_texts(
     version = 0 if present is None else present.version
     before: Blocks = {} if present is None else present.blocks
     if if_version is not None and version not in if_version:
-        raise AppError(
-            "precondition_failed",
-            "The texts were changed meanwhile; get them again and repeat your change on them.",
-            status=412,
-            headers={"ETag": f'"{version}"'},
-        )
+        raise _changed_meanwhile(version)
     if before == blocks:
         return version
     row = TemplateTexts(
@@ -142,6 +137,15 @@ async def change_texts(
     await record_action(session, actor, AuditAction.texts_changed, ("template", None), changes)
     await session.flush()
     return row.version
+
+
+def _changed_meanwhile(version: int) -> AppError:
+    return AppError(
+        "precondition_failed",
+        "The texts were changed meanwhile; get them again and repeat your change on them.",
+        status=412,
+        headers={"ETag": f'"{version}"'},
+    )
 
 
 def check_language(locale: str) -> None:

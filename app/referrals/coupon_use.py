@@ -72,25 +72,8 @@ async def _find_uses(
     entered: Mapping[UUID, Collection[str]],
 ) -> list[_Use]:
     """The orders that carry a coupon's code, or did so when they were booked, in their order."""
-    codes = {code for each in entered.values() for code in each}
-    by_code: dict[str, ShopCredit] = {}
-    if codes:
-        rows = await session.scalars(
-            select(ShopCredit).where(ShopCredit.brand_id == brand_id, in_texts(ShopCredit.code, list(codes)))
-        )
-        by_code = {each.code: each for each in rows if each.code is not None}
-    used = {
-        row.order_id: row.ShopCredit
-        for row in await session.execute(
-            select(ShopCreditUse.order_id, ShopCredit)
-            .join(
-                ShopCredit,
-                (ShopCredit.brand_id == ShopCreditUse.brand_id)
-                & (ShopCredit.id == ShopCreditUse.shop_credit_id),
-            )
-            .where(ShopCreditUse.brand_id == brand_id, in_ids(ShopCreditUse.order_id, list(order_ids)))
-        )
-    }
+    by_code = await _find_coupons(session, brand_id, {code for each in entered.values() for code in each})
+    used = await _find_used(session, brand_id, order_ids)
     for order_id, given in entered.items():
         found = next((by_code[code] for code in given if code in by_code), None)
         if found is not None:
@@ -110,6 +93,33 @@ async def _find_uses(
         for order in orders
         if (order.shop_id, order.currency) == (used[order.id].shop_id, used[order.id].currency)
     ]
+
+
+async def _find_coupons(
+    session: AsyncSession, brand_id: int, codes: Collection[str]
+) -> dict[str, ShopCredit]:
+    """The credit that is a coupon with one of these codes, by its code."""
+    if not codes:
+        return {}
+    rows = await session.scalars(
+        select(ShopCredit).where(ShopCredit.brand_id == brand_id, in_texts(ShopCredit.code, list(codes)))
+    )
+    return {each.code: each for each in rows if each.code is not None}
+
+
+async def _find_used(
+    session: AsyncSession, brand_id: int, order_ids: Sequence[UUID]
+) -> dict[UUID, ShopCredit]:
+    """The credit that was booked for these orders, by order."""
+    rows = await session.execute(
+        select(ShopCreditUse.order_id, ShopCredit)
+        .join(
+            ShopCredit,
+            (ShopCredit.brand_id == ShopCreditUse.brand_id) & (ShopCredit.id == ShopCreditUse.shop_credit_id),
+        )
+        .where(ShopCreditUse.brand_id == brand_id, in_ids(ShopCreditUse.order_id, list(order_ids)))
+    )
+    return {row.order_id: row.ShopCredit for row in rows}
 
 
 async def _lock_rewards(session: AsyncSession, brand_id: int, credits_: Sequence[ShopCredit]) -> None:

@@ -70,20 +70,8 @@ async def grant_goodwill(
     in_force = await load_programme(session, brand.id)
     _check(amount, home, in_force)
     await _check_limit(session, brand.id, referrer_id, amount, in_force, times=times, now=now)
-    reward = Reward(
-        brand_id=brand.id,
-        id=grant.reward_id,
-        redemption_id=None,
-        referrer_id=referrer_id,
-        kind=in_force.programme.reward.kind,
-        amount=amount.minor,
-        net_amount=amount.minor,
-        used_amount=0,
-        lapsed_amount=0,
-        currency=amount.currency,
-        status=RewardStatus.pending,
-        frozen=False,
-    )
+    kind = in_force.programme.reward.kind
+    reward = _new_reward(brand.id, grant.reward_id, referrer_id, kind, amount)
     session.add(reward)
     await session.flush()
     await _pay(session, brand, RewardToPay(reward, amount.minor, in_force.terms_id, home.id), shops, now=now)
@@ -92,6 +80,23 @@ async def grant_goodwill(
     changes = {"amount": (None, str(amount)), "reason": (None, grant.reason)}
     await record_action(session, actor, AuditAction.goodwill_granted, ("rwd", reward.id), changes)
     return reward
+
+
+def _new_reward(brand_id: int, reward_id: UUID, referrer_id: UUID, kind: RewardKind, amount: Money) -> Reward:
+    return Reward(
+        brand_id=brand_id,
+        id=reward_id,
+        redemption_id=None,
+        referrer_id=referrer_id,
+        kind=kind,
+        amount=amount.minor,
+        net_amount=amount.minor,
+        used_amount=0,
+        lapsed_amount=0,
+        currency=amount.currency,
+        status=RewardStatus.pending,
+        frozen=False,
+    )
 
 
 async def _lock(session: AsyncSession, brand_id: int, referrer_id: UUID) -> Referrer:

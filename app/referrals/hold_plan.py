@@ -102,27 +102,25 @@ async def plan_move(
     if planned is None:
         await settle(session, context, brand, claimed, row, moves, now=now)
         return None
-    move_id = new_id()
-    balance = minor_of(report.balance, claimed.currency)
-    session.add(
-        ShopCreditMove(
-            brand_id=brand.id,
-            id=move_id,
-            shop_credit_id=claimed.id,
-            reward_id=planned.reward_id,
-            kind=planned.kind,
-            state=MoveState.open,
-            amount=planned.amount,
-            expires_at=planned.expires_at,
-            after_id=next((each.id for each in entries if each.id is not None), None),
-            balance_before=balance,
-            held_before=standing.held,
-            tried_at=now,
-        )
+    newest = next((each.id for each in entries if each.id is not None), None)
+    move = ShopCreditMove(
+        brand_id=brand.id,
+        id=new_id(),
+        shop_credit_id=claimed.id,
+        reward_id=planned.reward_id,
+        kind=planned.kind,
+        state=MoveState.open,
+        amount=planned.amount,
+        expires_at=planned.expires_at,
+        after_id=newest,
+        balance_before=minor_of(report.balance, claimed.currency),
+        held_before=standing.held,
+        tried_at=now,
     )
+    session.add(move)
     row.due_at = row.leased_until = now + LEASE
     await session.flush()
-    return PlannedMove(move_id, planned, report.account_id)
+    return PlannedMove(move.id, planned, report.account_id)
 
 
 async def find_next(

@@ -51,10 +51,23 @@ async def settle(
     row.due_at = min(now + every, min(ends) + AFTER_THE_END) if ends else None
     row.leased_until, row.attempt, row.reason = None, 0, None
     await session.flush()
+    rewards = await _find_unannounced(session, row)
+    new = [reward for reward in rewards if not reward.frozen]
+    if new:
+        granted = [GrantedReward(reward, None, claimed.shop, row.code, row.code is None) for reward in new]
+        await announce_rewards(session, context.tokens, brand, granted, now=now)
+        # A frozen one is announced once it is frozen no more; no message is queued twice.
+        waiting = [reward.granted_at for reward in rewards if reward.frozen and reward.granted_at is not None]
+        announced = [reward.granted_at for reward in new if reward.granted_at is not None]
+        row.announced_until = min(waiting, default=max(announced))
+
+
+async def _find_unannounced(session: AsyncSession, row: ShopCredit) -> Sequence[Reward]:
+    """Rewards of which the credit consists that their owner has not been written to about."""
     found = await session.scalars(
         select(Reward)
         .where(
-            Reward.brand_id == brand.id,
+            Reward.brand_id == row.brand_id,
             Reward.referrer_id == row.referrer_id,
             Reward.currency == row.currency,
             Reward.kind == RewardKind.credit,
@@ -64,15 +77,7 @@ async def settle(
         )
         .order_by(Reward.id)
     )
-    rewards = found.all()
-    new = [reward for reward in rewards if not reward.frozen]
-    if new:
-        granted = [GrantedReward(reward, None, claimed.shop, row.code, row.code is None) for reward in new]
-        await announce_rewards(session, context.tokens, brand, granted, now=now)
-        # One that is frozen is told once it is not; what was told is told once all the same.
-        waiting = [reward.granted_at for reward in rewards if reward.frozen and reward.granted_at is not None]
-        told = [reward.granted_at for reward in new if reward.granted_at is not None]
-        row.announced_until = min(waiting, default=max(told))
+    return found.all()
 
 
 def defer(row: ShopCredit, error: OutsideError, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The referrers' own codes, which rewards of kind `code` are paid with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -108,13 +108,7 @@ async def _publish(
     """
     if not made:
         return {}
-    rows = await session.execute(
-        select(Referrer.id, Referrer.shop_id).where(
-            Referrer.brand_id == brand.id,
-            in_ids(Referrer.id, list({code.referrer_id for code in made.values()})),
-        )
-    )
-    homes = {row.id: row.shop_id for row in rows}
+    homes = await _home_shops(session, brand.id, {code.referrer_id for code in made.values()})
     publishing = await find_publishing_shops(session, brand.id, shops.values())
     placed: dict[UUID, UUID] = {}
     values = []
@@ -125,20 +119,33 @@ async def _publish(
         code = made[reward.id]
         if shop.id in publishing:
             placed[reward.id] = shop.id
-        values.append(
-            {
-                "brand_id": brand.id,
-                "code_id": code.id,
-                "shop_id": shop.id,
-                "issued_id": code.id,
-                "code": code.display,
-                "terms_id": code.terms_id,
-                "expires_at": code.expires_at,
-                # Nothing else calls a platform about it: what is to be done is in its placement.
-                "state": first_publication_state(publishes=shop.id in publishing),
-                "live_at": None if shop.id in publishing else now,
-            }
-        )
+        values.append(_publication(code, shop.id, publishes=shop.id in publishing, now=now))
     await session.execute(insert(CodePublication), values)
     await add_placements(session, brand.id, made, placed, now=now)
     return placed
+
+
+async def _home_shops(
+    session: AsyncSession, brand_id: int, referrer_ids: Collection[UUID]
+) -> dict[UUID, UUID]:
+    rows = await session.execute(
+        select(Referrer.id, Referrer.shop_id).where(
+            Referrer.brand_id == brand_id, in_ids(Referrer.id, list(referrer_ids))
+        )
+    )
+    return {row.id: row.shop_id for row in rows}
+
+
+def _publication(code: Code, shop_id: UUID, *, publishes: bool, now: datetime) -> dict[str, object]:
+    return {
+        "brand_id": code.brand_id,
+        "code_id": code.id,
+        "shop_id": shop_id,
+        "issued_id": code.id,
+        "code": code.display,
+        "terms_id": code.terms_id,
+        "expires_at": code.expires_at,
+        # Nothing else calls a platform about it: what is to be done is in its placement.
+        "state": first_publication_state(publishes=publishes),
+        "live_at": None if publishes else now,
+    }

@@ -1,8 +1,9 @@
 """Work on responses: state, assignee, tags and notes, each with who did it and when."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select
@@ -79,14 +80,7 @@ async def change_work(
     response.version += 1
     await session.flush()
     await _retag(session, response, tags, wanted)
-    happened: list[tuple[WorkEvent, str | None]] = []
-    if after["state"] != before["state"]:
-        happened.append((WorkEvent.stated, change.state))
-    if after["assignee"] != before["assignee"]:
-        happened.append((WorkEvent.assigned, public_id_or_none("stf", assignee_id)))
-    happened += [(WorkEvent.tagged, name) for key, name in wanted.items() if key not in tags]
-    happened += [(WorkEvent.untagged, name) for key, name in tags.items() if key not in wanted]
-    await record_work(session, response_id, happened, actor=actor, now=now)
+    await record_work(session, response_id, _happened(before, after, tags, wanted), actor=actor, now=now)
     await record_action(
         session, actor, AuditAction.response_changed, ("rsp", response_id), differing(before, after)
     )
@@ -150,8 +144,28 @@ async def _spelled(session: AsyncSession, brand_id: int, entered: Iterable[str])
     return names | {row.key: row.name for row in known}
 
 
-def _values(state: WorkState | None, assignee: UUID | None, tags: Iterable[str]) -> dict[str, object]:
+class _Values(TypedDict):
+    """What work has made of a response, as the audit log compares it."""
+
+    state: WorkState | None
+    assignee: str | None
+    tags: list[str]
+
+
+def _values(state: WorkState | None, assignee: UUID | None, tags: Iterable[str]) -> _Values:
     return {"state": state, "assignee": public_id_or_none("stf", assignee), "tags": sorted(tags)}
+
+
+def _happened(
+    before: _Values, after: _Values, tags: Mapping[str, str], wanted: Mapping[str, str]
+) -> Iterator[tuple[WorkEvent, str | None]]:
+    """What a change did: its kinds and texts. The tags are those of before and after, by key."""
+    if after["state"] != before["state"]:
+        yield WorkEvent.stated, after["state"]
+    if after["assignee"] != before["assignee"]:
+        yield WorkEvent.assigned, after["assignee"]
+    yield from ((WorkEvent.tagged, name) for key, name in wanted.items() if key not in tags)
+    yield from ((WorkEvent.untagged, name) for key, name in tags.items() if key not in wanted)
 
 
 async def _retag(

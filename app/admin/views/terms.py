@@ -220,7 +220,13 @@ def _past(past: PastShape) -> str:
 
 def _left_out(after: CostShape) -> list[str]:
     """Which of the orders would have brought less."""
-    found = (
+    found = (*_uncounted(after), *_unrewarded(after))
+    return [text for number, text in found if number]
+
+
+def _uncounted(after: CostShape) -> tuple[tuple[int, str], ...]:
+    """How many would not have counted, and the sentence about them, by reason."""
+    return (
         (
             after.below_minimum,
             translate_plural(
@@ -248,6 +254,12 @@ def _left_out(after: CostShape) -> list[str]:
                 after.existing_customers,
             ),
         ),
+    )
+
+
+def _unrewarded(after: CostShape) -> tuple[tuple[int, str], ...]:
+    """How many would have brought no reward, and the sentence about them, by reason."""
+    return (
         (
             after.capped,
             translate_plural(
@@ -267,4 +279,3 @@ def _left_out(after: CostShape) -> list[str]:
             ),
         ),
     )
-    return [text for number, text in found if number]

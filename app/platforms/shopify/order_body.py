@@ -21,7 +21,6 @@ def order_body(node: Node) -> dict[str, Any]:
     A list that is not whole is left out where half of it would be wrong.
     """
     lines = [_line(each) for each in nodes(node, "lineItems")]
-    total = node.get("totalPriceSet") or {}
     return {
         "id": _number(node),
         "name": node.get("name"),
@@ -45,6 +44,21 @@ def order_body(node: Node) -> dict[str, Any]:
         "note_attributes": [
             {"name": each["key"], "value": each.get("value")} for each in node.get("customAttributes") or []
         ],
+        **_amounts(node, lines),
+        "discount_codes": _codes(node),
+        "shipping_lines": [_shipping(each) for each in nodes(node, "shippingLines")],
+        "line_items": lines,
+        "refunds": [_refund(each, node.get("currencyCode")) for each in node.get("refunds") or []],
+        "fulfillments": [_parcel(each) for each in node.get("fulfillments") or []],
+        "customer": _customer(node.get("customer")),
+        "billing_address": _address(node.get("billingAddress")),
+        "shipping_address": _address(node.get("shippingAddress")),
+    }
+
+
+def _amounts(node: Node, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    total = node.get("totalPriceSet") or {}
+    return {
         "total_price": money(total),
         "total_price_set": {
             "shop_money": {"amount": money(total)},
@@ -55,14 +69,6 @@ def order_body(node: Node) -> dict[str, Any]:
         "total_line_items_price": _goods(lines) if is_whole(node, "lineItems") else None,
         "total_discounts": money(node.get("totalDiscountsSet")),
         "total_shipping_price_set": {"shop_money": {"amount": money(node.get("totalShippingPriceSet"))}},
-        "discount_codes": _codes(node),
-        "shipping_lines": [_shipping(each) for each in nodes(node, "shippingLines")],
-        "line_items": lines,
-        "refunds": [_refund(each, node.get("currencyCode")) for each in node.get("refunds") or []],
-        "fulfillments": [_parcel(each) for each in node.get("fulfillments") or []],
-        "customer": _customer(node.get("customer")),
-        "billing_address": _address(node.get("billingAddress")),
-        "shipping_address": _address(node.get("shippingAddress")),
     }
 
 

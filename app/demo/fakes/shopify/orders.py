@@ -96,7 +96,6 @@ def order_node(body: Body, buyers: Buyers) -> dict[str, Any]:
     if "total_price" not in body:  # an order of which only its buyer matters
         return {"id": new_gid("Order"), "email": None, "phone": None, "customer": None, **body}
     codes = [each for each in body.get("discount_codes", []) if each.get("code")]
-    discounted = Decimal(body.get("total_discounts") or 0)
     return {
         "id": f"gid://shopify/Order/{body['id']}",
         "legacyResourceId": str(body["id"]),
@@ -118,11 +117,7 @@ def order_node(body: Body, buyers: Buyers) -> dict[str, Any]:
         "customerLocale": body.get("customer_locale"),
         "customerAcceptsMarketing": bool(body.get("buyer_accepts_marketing")),
         "discountCodes": [each["code"] for each in codes],
-        "totalPriceSet": _money(body["total_price"]),
-        "currentTotalPriceSet": _money(body.get("current_total_price") or body["total_price"]),
-        "subtotalPriceSet": _money(body.get("subtotal_price")),
-        "totalDiscountsSet": _money(str(discounted)),
-        "totalShippingPriceSet": _shipping(body),
+        **_amounts(body),
         "customAttributes": [
             {"key": each["name"], "value": each["value"]} for each in body.get("note_attributes", [])
         ],
@@ -140,6 +135,17 @@ def order_node(body: Body, buyers: Buyers) -> dict[str, Any]:
         "lineItems": _pages([_line(each) for each in body.get("line_items", [])]),
         "refunds": _list([_refund(each) for each in body.get("refunds", [])]),
         "fulfillments": _list([_parcel(each) for each in body.get("fulfillments", [])]),
+    }
+
+
+def _amounts(body: Body) -> dict[str, Any]:
+    discounted = Decimal(body.get("total_discounts") or 0)
+    return {
+        "totalPriceSet": _money(body["total_price"]),
+        "currentTotalPriceSet": _money(body.get("current_total_price") or body["total_price"]),
+        "subtotalPriceSet": _money(body.get("subtotal_price")),
+        "totalDiscountsSet": _money(str(discounted)),
+        "totalShippingPriceSet": _shipping(body),
     }
 
 

@@ -27,7 +27,7 @@ from app.insight.periods import Period
 from app.messaging.providers.protocol import Content
 from app.surveys.listed import load_work
 from app.surveys.models import Response
-from app.surveys.reply import NewReply, load_answerer, preview_reply, send_reply
+from app.surveys.reply import NewReply, load_respondent, preview_reply, send_reply
 from app.surveys.rules import Band
 from app.surveys.schemas import ResponseDetail, ResponseRow
 from app.surveys.suspects import Decision, decide_suspect
@@ -86,7 +86,7 @@ class ReplyWay(ApiModel):
         )
 
 
-class AnswerDetail(ResponseDetail):
+class FullResponse(ResponseDetail):
     """A response with what the team did with it, and how its customer may be replied to."""
 
     reply_by: list[ReplyWay]
@@ -95,18 +95,18 @@ class AnswerDetail(ResponseDetail):
     )
 
 
-async def show_answer(
+async def load_response(
     session: AsyncSession, context: AppContext, caller: Actor, response_id: UUID
-) -> AnswerDetail:
+) -> FullResponse:
     """One answer with what the team did. Raises NotFound for what the caller may not see."""
     row = await _find(session, caller, response_id)
     worked = await load_work(session, caller.brand_id, [response_id])
-    answerer = await load_answerer(session, context, caller.brand_id, response_id)
-    ways = [ReplyWay.of(channel, answerer.options, pii=caller.sees_people) for channel in Channel]
+    respondent = await load_respondent(session, context, caller.brand_id, response_id)
+    ways = [ReplyWay.of(channel, respondent.options, pii=caller.sees_people) for channel in Channel]
     detail = ResponseDetail.of(row, worked[response_id], pii=caller.sees_people)
     shown = await read_first(session, TESTIMONIALS.visible(caller).where(Response.id == response_id))
     testimonial = None if shown is None else TESTIMONIALS.shape(shown, pii=caller.sees_people)
-    return AnswerDetail(**detail.__dict__, reply_by=ways, testimonial=testimonial)
+    return FullResponse(**detail.__dict__, reply_by=ways, testimonial=testimonial)
 
 
 async def withdraw(session: AsyncSession, caller: Actor, response_id: UUID, *, now: datetime) -> None:
@@ -115,7 +115,7 @@ async def withdraw(session: AsyncSession, caller: Actor, response_id: UUID, *, n
     await withdraw_testimonial(session, response_id, actor=caller, now=now)
 
 
-async def reply_to_answer(
+async def reply_to(
     session: AsyncSession,
     context: AppContext,
     caller: Actor,
@@ -130,7 +130,7 @@ async def reply_to_answer(
     await send_reply(session, context, response_id, reply, version=version, actor=caller, now=now)
 
 
-async def preview_reply_to_answer(
+async def preview_reply_to(
     session: AsyncSession, context: AppContext, caller: Actor, response_id: UUID, reply: NewReply
 ) -> Content:
     """The reply as it would be sent now. Raises as `preview_reply`, and as below."""
@@ -145,7 +145,7 @@ async def _check_may_reply(session: AsyncSession, caller: Actor, response_id: UU
     await _find(session, caller, response_id)
 
 
-async def change_answer(
+async def change_response_work(
     session: AsyncSession,
     caller: Actor,
     response_id: UUID,
@@ -167,7 +167,7 @@ async def change_answer(
     return await change_work(session, response_id, change, version=version, actor=caller, now=now)
 
 
-async def note_answer(
+async def add_note_to(
     session: AsyncSession, caller: Actor, response_id: UUID, text: str, *, now: datetime
 ) -> None:
     """Add a note for the team to an answer that the caller may see. Raises as `add_note`."""

@@ -47,7 +47,7 @@ class NewReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Answerer:
+class Respondent:
     """Who answered, where, and how they may be written to."""
 
     brand: Brand
@@ -60,16 +60,16 @@ class Answerer:
         return self.options.locale or self.shop.locale
 
 
-async def load_answerer(
+async def load_respondent(
     session: AsyncSession, context: AppContext, brand_id: int, response_id: UUID
-) -> Answerer:
+) -> Respondent:
     """Who gave this response. Raises NotFound."""
     found = await _ANSWERED.first(session, of_brand=brand_id, response=response_id)
     if found is None or found.customer_id is None:
         raise NotFound
     setup = await load_setup(session, brand_id)
     people = await load_contact_options(session, context.tokens, setup.brand, [found.customer_id])
-    return Answerer(setup.brand, setup.shops[found.shop_id], people[found.customer_id])
+    return Respondent(setup.brand, setup.shops[found.shop_id], people[found.customer_id])
 
 
 class _Answered(NamedTuple):
@@ -89,13 +89,13 @@ async def preview_reply(
     session: AsyncSession, context: AppContext, brand_id: int, response_id: UUID, reply: NewReply
 ) -> Content:
     """The reply as it would be sent now; nothing is written. Raises as `send_reply`."""
-    answerer = await load_answerer(session, context, brand_id, response_id)
+    respondent = await load_respondent(session, context, brand_id, response_id)
     response = await session.get_one(Response, (brand_id, response_id))
-    _check_allowed(answerer, reply.channel)
-    values = _params(answerer, response, _clean(reply))
-    texts = await load_own_texts(session, answerer.brand)
+    _check_allowed(respondent, reply.channel)
+    values = _params(respondent, response, _clean(reply))
+    texts = await load_own_texts(session, respondent.brand)
     return preview_message(
-        context, answerer.brand, answerer.shop, texts, REPLY, reply.channel, answerer.locale, values
+        context, respondent.brand, respondent.shop, texts, REPLY, reply.channel, respondent.locale, values
     )
 
 
@@ -127,16 +127,16 @@ async def send_reply(
             "Somebody changed this answer since you read it; read it again, then reply.",
             status=409,
         )
-    answerer = await load_answerer(session, context, actor.brand_id, response_id)
+    respondent = await load_respondent(session, context, actor.brand_id, response_id)
     message = NewMessage(
         template=REPLY,
         subject_id=response_id,
         customer_id=response.customer_id,
-        shop_id=answerer.shop.id,
+        shop_id=respondent.shop.id,
         channel=reply.channel,
-        address=_check_allowed(answerer, reply.channel),
-        locale=answerer.locale,
-        template_params=_params(answerer, response, words),
+        address=_check_allowed(respondent, reply.channel),
+        locale=respondent.locale,
+        template_params=_params(respondent, response, words),
         due_at=now,
         step=await _next_step(session, actor.brand_id, response_id),
         at_once=True,
@@ -182,19 +182,19 @@ def _clean(reply: NewReply) -> str:
     return words
 
 
-def _check_allowed(answerer: Answerer, channel: Channel) -> str:
+def _check_allowed(respondent: Respondent, channel: Channel) -> str:
     """The address. Raises AppError (`reply_refused`, 409) where nothing may be sent there."""
-    refusal, address = reply_refusal(answerer.options, channel), answerer.options.reply_address(channel)
+    refusal, address = reply_refusal(respondent.options, channel), respondent.options.reply_address(channel)
     if refusal is not None or address is None:
         sentence = _REFUSED[refusal or ReplyRefusal.no_address].format(channel=_CHANNELS[channel])
         raise AppError("reply_refused", sentence, status=409)
     return address
 
 
-def _params(answerer: Answerer, response: Response, words: str) -> ReplyParams:
-    zone = zone_or(answerer.shop.time_zone, answerer.brand.time_zone)
+def _params(respondent: Respondent, response: Response, words: str) -> ReplyParams:
+    zone = zone_or(respondent.shop.time_zone, respondent.brand.time_zone)
     return ReplyParams(
-        first_name=answerer.options.first_name,
+        first_name=respondent.options.first_name,
         words=words,
         score=str(response.score),
         answered_on=response.answered_at.astimezone(zone).date().isoformat(),

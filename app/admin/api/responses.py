@@ -13,16 +13,16 @@ from app.admin.fields import NoteText, Plain, ReplyText, Tag
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, list_page, matches, matches_id
 from app.admin.response_work import (
-    AnswerDetail,
+    FullResponse,
+    add_note_to,
     answered_in,
-    change_answer,
+    change_response_work,
     has_comment,
     in_band,
-    note_answer,
+    load_response,
     order_in,
-    preview_reply_to_answer,
-    reply_to_answer,
-    show_answer,
+    preview_reply_to,
+    reply_to,
 )
 from app.admin.rows import RESPONSES
 from app.base import clock
@@ -196,12 +196,12 @@ async def show_response(
     caller: Reader,
     context: ContextDep,
     session: SessionDep,
-) -> AnswerDetail:
+) -> FullResponse:
     """One response with what the team did with it, and how its customer may be replied to."""
-    return await show_answer(session, context, caller, parse_public_id("rsp", id))
+    return await load_response(session, context, caller, parse_public_id("rsp", id))
 
 
-@router.patch("/responses/{id}", response_model=AnswerDetail, responses=problems(404, 409))
+@router.patch("/responses/{id}", response_model=FullResponse, responses=problems(404, 409))
 async def change_response(
     id: Plain,  # noqa: A002  # the path's own word
     change: ResponseChange,
@@ -216,15 +216,15 @@ async def change_response(
         given = change.model_dump(exclude_unset=True)
         if "assignee" in given:
             given["assignee"] = given["assignee"] or ""
-        await change_answer(write.session, caller, response_id, **given, now=clock.now())
+        await change_response_work(write.session, caller, response_id, **given, now=clock.now())
         write.session.expire_all()
-        return WriteResult(await show_answer(write.session, context, caller, response_id))
+        return WriteResult(await load_response(write.session, context, caller, response_id))
 
     return await write.run(caller, act)
 
 
 @router.post(
-    "/responses/{id}/notes", status_code=201, response_model=AnswerDetail, responses=problems(404, 410)
+    "/responses/{id}/notes", status_code=201, response_model=FullResponse, responses=problems(404, 410)
 )
 async def add_response_note(
     id: Plain,  # noqa: A002  # the path's own word
@@ -237,8 +237,8 @@ async def add_response_note(
 
     async def act() -> WriteResult:
         response_id = parse_public_id("rsp", id)
-        await note_answer(write.session, caller, response_id, note.text, now=clock.now())
-        return WriteResult(await show_answer(write.session, context, caller, response_id), 201)
+        await add_note_to(write.session, caller, response_id, note.text, now=clock.now())
+        return WriteResult(await load_response(write.session, context, caller, response_id), 201)
 
     return await write.run(caller, act)
 
@@ -246,7 +246,7 @@ async def add_response_note(
 @router.post(
     "/responses/{id}/reply",
     status_code=201,
-    response_model=AnswerDetail,
+    response_model=FullResponse,
     responses=problems(403, 404, 409, 410),
 )
 async def reply_to_response(
@@ -263,11 +263,11 @@ async def reply_to_response(
 
     async def act() -> WriteResult:
         response_id, now = parse_public_id("rsp", id), clock.now()
-        await reply_to_answer(
+        await reply_to(
             write.session, context, caller, response_id, reply.reply(), version=reply.version, now=now
         )
         write.session.expire_all()
-        return WriteResult(await show_answer(write.session, context, caller, response_id), 201)
+        return WriteResult(await load_response(write.session, context, caller, response_id), 201)
 
     return await write.run(caller, act)
 
@@ -282,5 +282,5 @@ async def preview_response_reply(
 ) -> ReplyPreview:
     """The reply as the customer would get it; changes nothing. Needs the scope `pii`."""
     response_id = parse_public_id("rsp", id)
-    content = await preview_reply_to_answer(session, context, caller, response_id, reply.reply())
+    content = await preview_reply_to(session, context, caller, response_id, reply.reply())
     return ReplyPreview.of(reply.channel, content)

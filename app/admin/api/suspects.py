@@ -8,7 +8,7 @@ from app.admin.api.route import ApiRoute
 from app.admin.auth import Writer
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
-from app.admin.response_work import AnswerDetail, decide, show_answer
+from app.admin.response_work import FullResponse, decide, load_response
 from app.base import clock
 from app.base.ids import parse_public_id
 from app.base.web.context import ContextDep
@@ -26,7 +26,7 @@ class SuspicionDecision(BaseModel):
     decision: Decision = Field(description="`real`: a person gave it. `left_out`: no score counts it.")
 
 
-@router.post("/responses/{id}/suspicion", response_model=AnswerDetail, responses=problems(404, 409, 410))
+@router.post("/responses/{id}/suspicion", response_model=FullResponse, responses=problems(404, 409, 410))
 async def decide_suspicion(
     id: Plain,  # noqa: A002  # the path's own word
     body: SuspicionDecision,
@@ -40,6 +40,6 @@ async def decide_suspicion(
         response_id = parse_public_id("rsp", id)
         await decide(write.session, caller, response_id, body.decision, now=clock.now())
         write.session.expire_all()
-        return WriteResult(await show_answer(write.session, context, caller, response_id))
+        return WriteResult(await load_response(write.session, context, caller, response_id))
 
     return await write.run(caller, act)

@@ -11,7 +11,7 @@ from app.admin.auth import Reader, Writer
 from app.admin.fields import Plain
 from app.admin.idempotency import IdempotentWriteDep, WriteResult
 from app.admin.listing import PageDep, list_page, matches
-from app.admin.response_work import AnswerDetail, in_band, show_answer, withdraw
+from app.admin.response_work import FullResponse, in_band, load_response, withdraw
 from app.admin.rows import TESTIMONIALS
 from app.base import clock
 from app.base.ids import parse_public_id
@@ -41,7 +41,7 @@ async def list_testimonials(
     return await list_page(session, page, caller, TESTIMONIALS, *conditions)
 
 
-@router.delete("/testimonials/{id}", response_model=AnswerDetail, responses=problems(404, 409))
+@router.delete("/testimonials/{id}", response_model=FullResponse, responses=problems(404, 409))
 async def withdraw_testimonial(
     id: Plain,  # noqa: A002  # the path's own word
     caller: Writer,
@@ -54,6 +54,6 @@ async def withdraw_testimonial(
         response_id = parse_public_id("rsp", id)
         await withdraw(write.session, caller, response_id, now=clock.now())
         write.session.expire_all()
-        return WriteResult(await show_answer(write.session, context, caller, response_id))
+        return WriteResult(await load_response(write.session, context, caller, response_id))
 
     return await write.run(caller, act)

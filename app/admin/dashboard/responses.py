@@ -6,7 +6,11 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from app.admin.dashboard.access import ForViewer, SupportWriter, screen_router
-from app.admin.dashboard.answer_filters import (
+from app.admin.dashboard.flash import Tone
+from app.admin.dashboard.frame import Frame
+from app.admin.dashboard.list_exports import links_of
+from app.admin.dashboard.menu import Badge
+from app.admin.dashboard.response_filters import (
     ALL,
     SUSPECTED,
     SUSPECTS,
@@ -15,14 +19,10 @@ from app.admin.dashboard.answer_filters import (
     chips,
     read_filters,
 )
-from app.admin.dashboard.flash import Tone
-from app.admin.dashboard.frame import Frame
-from app.admin.dashboard.list_exports import links_of
-from app.admin.dashboard.menu import Badge
 from app.admin.dashboard.terms import may_change
 from app.admin.export_rules import ExportName
 from app.admin.listing import PageRequest, list_page
-from app.admin.response_work import change_answer, note_answer, order_in, show_answer
+from app.admin.response_work import add_note_to, change_response_work, load_response, order_in
 from app.admin.rows import ORDERS, RESPONSES
 from app.admin.rules import Role
 from app.admin.texts import moment_text
@@ -39,7 +39,6 @@ from app.base.records import read_first, read_rows
 from app.insight.waiting import MOST_OPEN
 from app.orders.models import Order
 from app.surveys.listed import used_tags
-from app.surveys.models import Response as Answer
 from app.surveys.schemas import ResponseDetail, ResponseRow
 from app.surveys.work_rules import WorkState
 
@@ -155,7 +154,7 @@ async def _detail_values(
     frame: Frame, shown_id: str, rows: Sequence[ResponseRow], names: Names
 ) -> dict[str, object]:
     """The chosen answer. Raises NotFound for one that the reader may not see."""
-    detail = await show_answer(
+    detail = await load_response(
         frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", shown_id)
     )
     order, earlier = await _around(frame, detail)
@@ -228,7 +227,7 @@ async def save_assignee(id: str, writer: SupportWriter) -> Response:  # noqa: A0
 async def save_tags(id: str, writer: SupportWriter) -> Response:  # noqa: A002  # as above
     """Add a reason, or take one away."""
     frame, form = writer
-    detail = await show_answer(frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", id))
+    detail = await load_response(frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", id))
     removed, added = form.text("remove", limit=100), form.text("tag", limit=100)
     tags = [each for each in detail.tags if each != removed] + ([added] if added else [])
     return await _change(writer, id, translate(SOURCE, "Saved."), id, tags=tags)
@@ -239,7 +238,7 @@ async def save_note(id: str, writer: SupportWriter) -> Response:  # noqa: A002  
     """Add a note for the team."""
     frame, form = writer
     try:
-        await note_answer(
+        await add_note_to(
             frame.session, frame.staff.actor, parse_public_id("rsp", id), form.text("note"), now=clock.now()
         )
     except AppError as error:
@@ -260,7 +259,7 @@ async def _change(
     frame, form = writer
     version = form.text("version", limit=9)
     try:
-        await change_answer(
+        await change_response_work(
             frame.session,
             frame.staff.actor,
             parse_public_id("rsp", shown_id),
@@ -279,7 +278,7 @@ async def _change(
 
 async def meanwhile(frame: Frame, shown_id: str) -> str:
     """Who changed it last, and how."""
-    detail = await show_answer(
+    detail = await load_response(
         frame.session, frame.context, frame.staff.actor, parse_public_id("rsp", shown_id)
     )
     done = view.done_rows(detail, (await names_of(frame)).actor)

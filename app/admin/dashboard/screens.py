@@ -4,8 +4,6 @@ from fastapi import APIRouter
 
 from app.admin.dashboard import (
     alarms,
-    answer_decisions,
-    answer_reply,
     audit,
     bulk_orders,
     codes,
@@ -22,6 +20,8 @@ from app.admin.dashboard import (
     overview,
     person,
     referrers,
+    response_decisions,
+    response_reply,
     responses,
     rewards,
     scores,
@@ -37,8 +37,8 @@ SCREENS = (
     overview,
     scores,
     responses,
-    answer_reply,
-    answer_decisions,
+    response_reply,
+    response_decisions,
     referrers,
     codes,
     bulk_orders,

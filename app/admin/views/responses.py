@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from app.admin.response_work import AnswerDetail
+from app.admin.response_work import FullResponse
 from app.base.i18n import N_, SOURCE, shown_decimal, translate, translate_plural
 from app.brands.programme import Channel
 from app.insight import words
@@ -115,7 +115,7 @@ class Way:
     problem: str
 
 
-def reply_ways(detail: AnswerDetail) -> list[Way]:
+def reply_ways(detail: FullResponse) -> list[Way]:
     """How the customer may be replied to, and why not."""
     return [
         Way(
@@ -134,14 +134,14 @@ def _no_reply(channel: Channel, reason: ReplyRefusal) -> str:
     return translate(SOURCE, _NO_REPLY[reason], channel=word(SOURCE, words.CHANNELS, channel))
 
 
-def reply_under_way(detail: AnswerDetail) -> str:
+def reply_under_way(detail: FullResponse) -> str:
     """The outcome of a reply that has not been accepted yet; empty where there is none."""
     if not detail.replying or not detail.replies:
         return ""
     return translate(SOURCE, "The reply %(status)s.", status=_reply_status(detail.replies[-1]))
 
 
-def suspect_text(detail: AnswerDetail) -> str:
+def suspect_text(detail: FullResponse) -> str:
     """What speaks for a machine, in sentences; empty where nothing does or a person gave it."""
     found = detail.evidence
     if found is None or detail.suspicion == Suspicion.real:
@@ -176,7 +176,7 @@ def _reply_status(reply: ReplyRow) -> str:
     return f"{status}: {word(SOURCE, words.MESSAGE_REASONS, reply.reason)}"
 
 
-def done_rows(detail: AnswerDetail, names: Callable[[str], str]) -> list[Done]:
+def done_rows(detail: FullResponse, names: Callable[[str], str]) -> list[Done]:
     """What the team did, newest first; `names` turns an actor's id into a name."""
     replies = iter(detail.replies)
     done = [

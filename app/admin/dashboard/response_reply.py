@@ -7,10 +7,10 @@ from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
 from app.admin.dashboard.responses import PATH, address_of, meanwhile
 from app.admin.response_work import (
-    AnswerDetail,
-    preview_reply_to_answer,
-    reply_to_answer,
-    show_answer,
+    FullResponse,
+    load_response,
+    preview_reply_to,
+    reply_to,
 )
 from app.admin.views import responses as view
 from app.base import clock
@@ -43,7 +43,7 @@ async def write_reply(id: str, writer: SupportWriter) -> Response:  # noqa: A002
     problem, content, actor = "", None, frame.staff.actor
     try:
         if form.text("step") == "send" and _cleaned(form.text("shown")) == _cleaned(reply.words):
-            await reply_to_answer(
+            await reply_to(
                 frame.session, frame.context, actor, response_id, reply, version=given, now=clock.now()
             )
             shown = form.text("next", limit=40) or id
@@ -51,12 +51,12 @@ async def write_reply(id: str, writer: SupportWriter) -> Response:  # noqa: A002
                 address_of(frame, shown),
                 translate(SOURCE, "The reply is on its way. The answer is marked once it has left."),
             )
-        content = await preview_reply_to_answer(frame.session, frame.context, actor, response_id, reply)
+        content = await preview_reply_to(frame.session, frame.context, actor, response_id, reply)
     except NotFound:
         raise
     except AppError as error:
         problem = await meanwhile(frame, id) if error.code == "changed_meanwhile" else error.detail
-    detail = await show_answer(frame.session, frame.context, actor, response_id)
+    detail = await load_response(frame.session, frame.context, actor, response_id)
     return _page(frame, form, detail, reply, content, problem)
 
 
@@ -72,7 +72,7 @@ def _cleaned(text: str) -> str:
 
 
 def _page(
-    frame: Frame, form: Form, detail: AnswerDetail, reply: NewReply, content: Content | None, problem: str
+    frame: Frame, form: Form, detail: FullResponse, reply: NewReply, content: Content | None, problem: str
 ) -> Response:
     way = next(each for each in view.reply_ways(detail) if each.channel == reply.channel)
     is_text = reply.channel is Channel.sms

@@ -17,7 +17,7 @@ from app.orders.models import Order
 from app.orders.record import lock_order_by_id
 from app.platforms.events import OrderRefunded
 from app.referrals.decide import find_order_id, undo_redemption
-from app.referrals.reverse import reverse_orders
+from app.referrals.fold_facts import fold_order_facts
 
 
 async def roll_back(
@@ -67,4 +67,4 @@ async def _refund(
     decimal = money.to_decimal(minor, order.currency)
     fact = OrderRefunded(order.external_id, f"rollback:{key}", decimal, now)
     await record_facts(session, brand, shop, [fact])
-    await reverse_orders(session, brand, [order.id], now=now)
+    await fold_order_facts(session, brand, [order.id], now=now)

@@ -44,10 +44,10 @@ from app.orders.record import record_orders
 from app.orders.rules import external_order_id
 from app.platforms.events import CustomerErased, CustomerUpdated, FactEvent, OrderPaid, ShopErased
 from app.referrals.amend import amend_discounts
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.own_use import use_own_codes
 from app.referrals.redecide import redecide_orders
 from app.referrals.redeem import redeem_orders
-from app.referrals.reverse import reverse_orders
 from app.surveys.schedule import reconsider, schedule_surveys, skip_history
 
 BATCH = 500
@@ -125,7 +125,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     await redeem_orders(session, tokens, brand, orders, now=now)
     await redecide_orders(session, tokens, brand, known, edited, now=now)
     await amend_discounts(session, tokens, brand, edited, now=now)
-    await reverse_orders(session, brand, changed, now=now)
+    await fold_order_facts(session, brand, changed, now=now)
     await use_own_codes(session, tokens, brand, _unique([*orders, *changed]), now=now)
 
 

@@ -1,11 +1,11 @@
-"""Decisions of staff and shops: approve, reject or undo a redemption, disable a code."""
+"""Decisions of staff and shops about redemptions: approve, reject or undo one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import Actor
@@ -13,14 +13,11 @@ from app.base.audit import AuditAction, record_action, record_actions
 from app.base.batch import in_ids
 from app.base.errors import AppError, NotFound
 from app.base.outbox import Event, record_events
-from app.base.tokens import Tokens, plain_code
+from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.ledger.post import post_entries
-from app.messaging.queue import cancel_messages
 from app.orders.models import Order
-from app.referrals.models import Code, Redemption
-from app.referrals.placements import place_again_of
-from app.referrals.reverse import (
+from app.referrals.fold_facts import (
     RedemptionState,
     adjust_rewards,
     discount_back,
@@ -28,10 +25,9 @@ from app.referrals.reverse import (
     lock_codes,
     lock_redemption_states,
 )
-from app.referrals.revoke import revoke_publications
+from app.referrals.models import Code, Redemption
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
-from app.referrals.templates import OFFER
 
 
 async def approve_redemption(
@@ -192,52 +188,6 @@ async def find_order_id(session: AsyncSession, brand_id: int, redemption_id: UUI
     return await session.scalar(
         select(Redemption.order_id).where(Redemption.brand_id == brand_id, Redemption.id == redemption_id)
     )
-
-
-async def disable_code(
-    session: AsyncSession, brand: Brand, code: str, *, actor: Actor, now: datetime
-) -> Code:
-    """Disable a code, given as entered, with the friends' codes made from it; cancel its offers.
-
-    A second call changes nothing; 404.
-    """
-    row = await lock_code(session, brand.id, code)
-    if row.disabled_at is None:
-        await end_code(session, brand, row, now=now)
-        await record_action(session, actor, AuditAction.code_disabled, ("cod", row.id))
-    return row
-
-
-async def lock_code(session: AsyncSession, brand_id: int, code: str) -> Code:
-    """The code, given as entered, as it is now; raises NotFound."""
-    row = await session.scalar(
-        select(Code)
-        .where(Code.brand_id == brand_id, Code.code == plain_code(code))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound("There is no such code.")
-    return row
-
-
-async def end_code(session: AsyncSession, brand: Brand, row: Code, *, now: datetime) -> None:
-    """Disable a locked code with its friends' codes, have shops forget them, cancel its offers."""
-    row.disabled_at = now
-    row.active = False
-    await session.flush()
-    # The parent's lock is held, so none is made meanwhile.
-    friends = await session.scalars(
-        update(Code)
-        .where(Code.brand_id == brand.id, Code.parent_id == row.id, Code.disabled_at.is_(None))
-        .values(disabled_at=now, active=False)
-        .returning(Code.id)
-        .execution_options(synchronize_session=False)
-    )
-    # First: it waits for an outcome that is just being recorded, whose offer is then cancelled.
-    await revoke_publications(session, brand.id, [row.id, *friends], now=now)
-    await place_again_of(session, brand.id, code_ids=[row.id], now=now)
-    await cancel_messages(session, brand.id, [row.id], [OFFER], reason="disabled")
 
 
 async def _lock_state(session: AsyncSession, brand_id: int, redemption_id: UUID) -> RedemptionState:

@@ -28,6 +28,8 @@ from app.referrals.rules import (
     RedemptionStatus,
 )
 
+SETTLING_SWEEP = "referrals"
+"""The name of the sweep that approves redemptions after their hold."""
 _HOLDS_USE = "holds_use AND one_per_friend"
 """While a redemption counts in its code's uses its friend cannot have another one."""
 _IS_SHARED = "active AND kind = 'share'"

@@ -27,10 +27,10 @@ from app.referrals.candidates import (
 from app.referrals.eligibility_rules import may_keep, may_redeem
 from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_codes, find_decided
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
 from app.referrals.models import Redemption
 from app.referrals.record import amount_off_of, take_uses, write_rewards
-from app.referrals.reverse import reverse_orders
 from app.referrals.reward_models import Reward
 from app.referrals.rules import COUNTED, DECIDED_ONCE, REDECIDED, RedemptionStatus, RefusalReason
 
@@ -63,7 +63,7 @@ async def redecide_orders(
     except IntegrityError:
         # The friend used another code at this moment; that is known now.
         await _redecide(session, tokens, brand, candidates, now=now)
-    await reverse_orders(session, brand, [candidate.key for candidate in candidates], now=now)
+    await fold_order_facts(session, brand, [candidate.key for candidate in candidates], now=now)
 
 
 @dataclass(slots=True)

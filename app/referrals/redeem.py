@@ -12,10 +12,10 @@ from app.brands.models import Brand
 from app.referrals.candidates import RedemptionCandidate, RedemptionContext, RedemptionDecision
 from app.referrals.eligibility_rules import may_redeem
 from app.referrals.find_candidates import find_candidates, find_codes
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
-from app.referrals.models import Code
+from app.referrals.models import SETTLING_SWEEP, Code
 from app.referrals.record import record_decisions
-from app.referrals.reverse import reverse_orders
 
 
 async def redeem_orders(
@@ -42,8 +42,8 @@ async def redeem_orders(
         for candidate in candidates
     ]
     decisions = await record_decisions(session, brand, context, decisions, now=now)
-    await reverse_orders(session, brand, [decision.candidate.key for decision in decisions], now=now)
-    await due.wake(session, "referrals")
+    await fold_order_facts(session, brand, [decision.candidate.key for decision in decisions], now=now)
+    await due.wake(session, SETTLING_SWEEP)
 
 
 def decide(

@@ -26,13 +26,13 @@ from app.referrals.candidates import (
 )
 from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_order
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
-from app.referrals.models import Code, Redemption
+from app.referrals.models import SETTLING_SWEEP, Code, Redemption
 from app.referrals.move_reward import RewardMove, lock_reward, move_reward
 from app.referrals.period_rules import hold_end
 from app.referrals.record import record_decisions, take_uses
 from app.referrals.redecide import discount_of, taken_back
-from app.referrals.reverse import reverse_orders
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import (
     COUNTED,
@@ -100,14 +100,14 @@ async def relink_order(
     else:
         redemption_id = present.id
         await _move(session, brand, context, candidate, code, present, now=now)
-    await reverse_orders(session, brand, [asked.order_id], now=now)
+    await fold_order_facts(session, brand, [asked.order_id], now=now)
     if was_approved and await _is_pending(session, brand.id, redemption_id):
         await reward_redemptions(session, tokens, brand, [redemption_id], now=now)
     # The other one is noted with the order's facts.
     before_them = [] if previous is None else [previous]
     await note_changes(session, brand.id, before_them)
     await touch(session, brand.id, "referrers", before_them)
-    await due.wake(session, "referrals")
+    await due.wake(session, SETTLING_SWEEP)
     changes: dict[str, tuple[object, object]] = {
         "referrer": (previous and public_id("ref", previous), public_id("ref", code.referrer_id)),
         "reason": (None, asked.reason),

@@ -18,7 +18,7 @@ from app.base.outbox import Event, record_events
 from app.brands.find import load_shops
 from app.brands.models import Brand, Shop
 from app.referrals.announce_live import announce_live
-from app.referrals.decide import end_code, lock_code
+from app.referrals.disable import end_code, lock_code
 from app.referrals.issue import add_code, issue_offers
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import TRIES, NewReferrer, keep_codes

@@ -13,8 +13,8 @@ from app.base.due import brands_of
 from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.referrals.models import Redemption
-from app.referrals.reverse import reverse_orders
+from app.referrals.fold_facts import fold_order_facts
+from app.referrals.models import SETTLING_SWEEP, Redemption
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus
 
@@ -35,7 +35,7 @@ def sweep(context: AppContext) -> Sweep:
     async def work(brand_id: int, now: datetime) -> int:
         return await _settle(context, brand_id, now)
 
-    return Sweep("referrals", brands, work)
+    return Sweep(SETTLING_SWEEP, brands, work)
 
 
 async def _settle(context: AppContext, brand_id: int, now: datetime) -> int:
@@ -67,7 +67,7 @@ async def _approve_due(
     session: AsyncSession, context: AppContext, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> int:
     # The orders' present facts first: after a refund there may be nothing to grant.
-    await reverse_orders(session, brand, order_ids, now=now)
+    await fold_order_facts(session, brand, order_ids, now=now)
     rows = await session.execute(
         select(Redemption.id, Redemption.status, Redemption.hold_until).where(
             Redemption.brand_id == brand.id, in_ids(Redemption.order_id, order_ids)

@@ -21,7 +21,8 @@ from app.brands.models import Brand
 from app.checkout.parse import Rollback
 from app.checkout.roll_back import roll_back
 from app.ingest.erase import PersonToErase, erase_people
-from app.referrals.decide import approve_redemption, disable_code, reject_redemption
+from app.referrals.decide import approve_redemption, reject_redemption
+from app.referrals.disable import disable_code
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
 from tests.support.apps import api_app

@@ -16,8 +16,8 @@ from app.brands.add import add_shop
 from app.customers.models import Customer
 from app.insight.evidence_sentences import Compared, Finding, Found, Whose, decision
 from app.orders.models import Order
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code, Redemption
-from app.referrals.reverse import reverse_orders
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.apps import api_app
@@ -239,5 +239,5 @@ async def test_a_list_of_one_shop_reads_its_orders_alone(context, brand, shop, s
     await session.commit()
     async with context.sessions.begin() as own:
         orders = list(await own.scalars(select(Redemption.order_id)))
-        await reverse_orders(own, brand, orders, now=clock.now())
+        await fold_order_facts(own, brand, orders, now=clock.now())
     assert len((await api.get("/redemptions?shop=second")).json()["data"]) == 1

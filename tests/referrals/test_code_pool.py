@@ -12,7 +12,7 @@ from app.demo.fakes.shopify.state import FakeCode, FakeDiscount, FakeShop
 from app.platforms.connections import remove_connection, save_connection
 from app.platforms.shopify import codes as shopify_codes
 from app.referrals import code_check, pool
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code
 from app.referrals.publish_call import call_platform

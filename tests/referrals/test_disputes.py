@@ -14,8 +14,8 @@ from app.orders.facts import record_facts
 from app.orders.models import Order
 from app.platforms.events import DisputeStatus, OrderDisputed
 from app.referrals.decide import reject_redemption
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Redemption
-from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RewardStatus
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order, make_order
@@ -46,7 +46,7 @@ async def dispute(
         external_id = await session.scalar(select(Order.external_id).where(Order.id == order_id))
         assert external_id is not None
         await record_facts(session, brand, shop, [OrderDisputed(external_id, dispute_id, status, at)])
-        await reverse_orders(session, brand, [order_id], now=NOW)
+        await fold_order_facts(session, brand, [order_id], now=NOW)
 
 
 async def state(

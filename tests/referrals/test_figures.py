@@ -17,7 +17,7 @@ from app.insight.invariants import check
 from app.orders.models import Order
 from app.referrals.figure_models import ReferrerChange
 from app.referrals.figures import note_changes, refresh_figures
-from app.referrals.reverse import reverse_orders
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.rules import RedemptionStatus
 from tests.support.apps import api_app
 from tests.support.constants import NOW
@@ -93,7 +93,7 @@ async def test_figures_follow_every_change_and_rank_referrers(context, brand, se
     assert (await api.get("/referrers?span=2026-13")).json()["code"] == "bad_period"
     # A refund is folded in by the step, which notes it.
     await session.execute(text("UPDATE orders SET refunded = 2200 WHERE id = :id"), {"id": march.order_id})
-    await reverse_orders(session, brand, [march.order_id], now=START)
+    await fold_order_facts(session, brand, [march.order_id], now=START)
     assert await session.scalar(select(func.count()).select_from(ReferrerChange)) == 1
     assert await broken(session, context) == []
     await session.commit()

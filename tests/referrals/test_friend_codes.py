@@ -21,7 +21,8 @@ from app.insight.invariants import check
 from app.messaging.models import Message
 from app.orders.models import Order
 from app.referrals import friend_codes, pool
-from app.referrals.decide import disable_code, undo_redemption
+from app.referrals.decide import undo_redemption
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.friend_codes import FriendCode, give_friend_code
 from app.referrals.models import Code, Redemption, Referrer

@@ -18,7 +18,7 @@ from app.insight.timeline import timeline
 from app.messaging.models import Message
 from app.messaging.rules import Priority
 from app.referrals import new_codes
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.issue import LoadedBrand, issue_offers
 from app.referrals.models import Code, Referrer

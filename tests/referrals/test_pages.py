@@ -18,7 +18,7 @@ from app.base.ids import new_id
 from app.base.web.lookup_limit import PER_ADDRESS, LookupRateLimit
 from app.base.web.problems import install_problems
 from app.brands.models import Brand, Shop
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication

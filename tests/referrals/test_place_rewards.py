@@ -30,8 +30,9 @@ from app.orders.models import Order
 from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections, remove_connection, save_connection
 from app.platforms.events import DisputeStatus, OrderDisputed
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.place_call import call_platforms
@@ -42,7 +43,6 @@ from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
 from app.referrals.placements import place_again_of, placement_problems
 from app.referrals.progress import find_progress
-from app.referrals.reverse import reverse_orders
 from app.referrals.revoke import revoke_publications
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
@@ -241,7 +241,7 @@ async def dispute(
 ) -> None:
     order = (await session.scalars(select(Order).where(Order.id == order_id))).one()
     await record_facts(session, shop.brand, shop.shop, [OrderDisputed(order.external_id, "d1", status, at)])
-    await reverse_orders(session, shop.brand, [order_id], now=GRANTED)
+    await fold_order_facts(session, shop.brand, [order_id], now=GRANTED)
 
 
 async def test_change_during_a_call_is_made_after_it(connected):

@@ -19,7 +19,7 @@ from app.checkout.validate import validate_code
 from app.customers.erased import Identities, NewErasedIdentity, list_erased
 from app.customers.models import CustomerReference
 from app.customers.person import Person
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.redeem import redeem_orders

@@ -21,8 +21,8 @@ from app.orders.facts import record_facts
 from app.orders.models import Order
 from app.platforms.events import OrderRefunded
 from app.referrals.decide import approve_redemption, reject_redemption
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code, Redemption
-from app.referrals.reverse import reverse_orders
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from app.referrals.settle import sweep
 from app.referrals.templates import REWARD
@@ -377,7 +377,7 @@ async def test_partial_rollback_beside_a_reported_refund_waits_for_it(
         await record_facts(session, brand, shop, [OrderRefunded(order.external_id, "r1", "18.00", NOW)])
         beside = asyncio.create_task(roll_back_half())
         await somebody_waits(context)
-        await reverse_orders(session, brand, [order.id], now=NOW)
+        await fold_order_facts(session, brand, [order.id], now=NOW)
     await beside
     reward = await reward_of(context, brand, redemption.id)
     assert reward is not None

@@ -31,12 +31,12 @@ from app.platforms.events import DisputeStatus, OrderDisputed
 from app.platforms.models import ShopConnection
 from app.referrals import expire, place_rewards
 from app.referrals.erase import erase_referrals
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.hold_claim import LEASE, claim
 from app.referrals.hold_sweep import Attempt, sweep
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
-from app.referrals.reverse import reverse_orders
 from app.referrals.reward_models import Reward
 from app.referrals.rules import KindReason, RewardStatus
 from app.referrals.shop_credit_models import ShopCredit, ShopCreditMove
@@ -338,7 +338,7 @@ async def test_dispute_takes_credit_out_of_the_account_until_it_is_won(holding, 
             holding.at += timedelta(hours=1)
             event = OrderDisputed(order.external_id, "d1", status, holding.at)
             await record_facts(session, brand, holding.shop.shop, [event])
-            await reverse_orders(session, brand, [order_id], now=holding.at)
+            await fold_order_facts(session, brand, [order_id], now=holding.at)
         await holding.hold()
         assert holding.balance == balance
     assert await holding.told() == 2

@@ -36,7 +36,7 @@ from app.platforms.connect import connect_shop, try_connection
 from app.platforms.connection_types import ConnectionReport
 from app.platforms.woocommerce.webhooks import TOPICS
 from app.referrals import pool
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.models import Redemption
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState, RedemptionStatus

@@ -31,7 +31,8 @@ from app.base.web.context import ContextDep, SessionDep
 from app.base.web.openapi import problems
 from app.brands.find import load_brand
 from app.insight.periods import read_period
-from app.referrals.decide import approve_redemption, disable_code, reject_redemption
+from app.referrals.decide import approve_redemption, reject_redemption
+from app.referrals.disable import disable_code
 from app.referrals.leaks import dismiss_leak
 from app.referrals.replace_leaked import replace_code
 from app.referrals.rules import CodeKind, RedemptionReason, RedemptionStatus

@@ -27,7 +27,7 @@ from app.base.errors import AppError, NotFound
 from app.base.i18n import SOURCE, translate
 from app.base.ids import parse_public_id, public_id
 from app.messaging.resend import resend_message
-from app.referrals.decide import disable_code
+from app.referrals.disable import disable_code
 from app.referrals.leaks import dismiss_leak
 from app.referrals.models import Code
 from app.referrals.replace_leaked import issue_again, replace_code

@@ -24,7 +24,7 @@ from app.platforms.events import (
     OrderPaid,
     OrderRefunded,
 )
-from app.referrals.reverse import reverse_orders
+from app.referrals.fold_facts import fold_order_facts
 from app.surveys.schedule import schedule_surveys
 from tests.support.constants import NOW
 
@@ -91,7 +91,7 @@ async def change_order(
         events = _events(order.external_id, order.currency, order.refunded, facts)
         await record_facts(session, brand, shop, events)
         await schedule_surveys(session, context.tokens, brand, [order_id], now=now)
-        await reverse_orders(session, brand, [order_id], now=now)
+        await fold_order_facts(session, brand, [order_id], now=now)
 
 
 async def _order(session: AsyncSession, brand: Brand, order_id: UUID) -> tuple[Order, Shop]:

@@ -12,7 +12,7 @@ from app.base import outbox
 from app.base.context import AppContext
 from app.base.models import DomainEvent
 from app.brands.models import Brand, Shop
-from app.referrals.reverse import reverse_orders
+from app.referrals.fold_facts import fold_order_facts
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
 from tests.support.factories.orders import change_order
@@ -158,8 +158,8 @@ async def test_orders_without_redemption_are_passed_over(
     context: AppContext, brand: Brand, shop: Shop
 ) -> None:
     async with context.sessions.begin() as session:
-        await reverse_orders(session, brand, [], now=NOW)
-        await reverse_orders(session, brand, [shop.id], now=NOW)
+        await fold_order_facts(session, brand, [], now=NOW)
+        await fold_order_facts(session, brand, [shop.id], now=NOW)
     assert await balances(context, brand) == {}
 
 

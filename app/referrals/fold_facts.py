@@ -21,7 +21,7 @@ from app.platforms.events import DisputeStatus
 from app.referrals.amount_rules import reward_for, reward_left, reward_value
 from app.referrals.figures import note_changes
 from app.referrals.fold_rules import folded_status
-from app.referrals.models import Redemption
+from app.referrals.models import SETTLING_SWEEP, Redemption
 from app.referrals.period_rules import hold_end
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
@@ -82,7 +82,7 @@ class RedemptionState:
         return RewardChange(reward, folded, self.redemption.status in COUNTED)
 
 
-async def reverse_orders(
+async def fold_order_facts(
     session: AsyncSession, brand: Brand, order_ids: Sequence[UUID], *, now: datetime
 ) -> None:
     """Fold the orders' present facts into their redemptions and rewards.
@@ -108,7 +108,7 @@ async def reverse_orders(
         one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending
         for one in states
     ):
-        await due.wake(session, "referrals")
+        await due.wake(session, SETTLING_SWEEP)
 
 
 async def lock_codes(

@@ -32,6 +32,7 @@ from app.surveys.rules import (
 from app.surveys.schedule_rules import Planned, Skipped, plan
 from app.surveys.templates import REMINDER, SURVEY
 
+SWEEP_NAME = "surveys"
 _WRITTEN = [
     Survey.id,
     Survey.cause_kind,
@@ -176,7 +177,7 @@ async def _plan(session: AsyncSession, brand: Brand, gathered: Sequence[Gathered
     rows = [_row(it, plan, terms.version) for it, plan in zip(gathered, plans, strict=True)]
     await _WRITE.run(session, of_brand=brand.id, **arrays_of(rows, _WRITTEN))
     if any(isinstance(plan, Planned) and plan.due_at is not None and plan.due_at <= now for plan in plans):
-        await due.wake(session, "surveys")
+        await due.wake(session, SWEEP_NAME)
 
 
 def _writing() -> Insert:

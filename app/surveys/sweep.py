@@ -18,6 +18,7 @@ from app.surveys.confirm import confirm_sent, is_accepted
 from app.surveys.expire import expire_due, is_over
 from app.surveys.models import Survey
 from app.surveys.remind import is_reminder_due, remind_due
+from app.surveys.schedule import SWEEP_NAME
 from app.surveys.send import is_due, send_due
 
 CONFIRM_SECONDS = 10.0
@@ -76,7 +77,7 @@ def sweep(context: AppContext) -> Sweep:
     Of a brand that was just found to have something due only the steps that have are run.
     """
     surveys = _Surveys(context)
-    return Sweep("surveys", surveys.brands, surveys.work)
+    return Sweep(SWEEP_NAME, surveys.brands, surveys.work)
 
 
 @dataclass

@@ -10,8 +10,8 @@ from app.base.i18n import N_, translate
 from app.base.ids import public_id
 from app.base.masking import mask_code, mask_reason
 from app.insight import referral_sentences as sentences
-from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
+from app.insight.timeline_person import Person, rows_of
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.reward_models import Reward

@@ -22,8 +22,8 @@ from app.brands.rules import zone_or
 from app.customers.consent import suppressions_of
 from app.customers.models import ConsentFact, Customer
 from app.insight import referral_happenings, sentences
-from app.insight.happenings import Person, rows_of
 from app.insight.schemas import TimelineEntry
+from app.insight.timeline_person import Person, rows_of
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.models import Order, OrderFact
 from app.surveys.claim import deferrals_of

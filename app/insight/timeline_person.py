@@ -1,4 +1,4 @@
-"""The person whose timeline is read."""
+"""The person whose timeline is read, and as whom it is read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

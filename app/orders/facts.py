@@ -30,7 +30,7 @@ from app.base.prepared import Prepared
 from app.brands.models import Brand, Shop
 from app.orders.event_rules import fact_of
 from app.orders.facts_rules import FactKind, ReportedFact
-from app.orders.locks import lock_exclusive
+from app.orders.locks import lock_exclusive, locking_orders
 from app.orders.models import Order, OrderFact
 from app.orders.rules import OrderState, external_order_id, fold
 from app.platforms.events import DisputeStatus, FactEvent
@@ -209,17 +209,7 @@ async def _lock(
     return dict(await _LOCK.all(session, of_brand=brand_id, of_shop=shop_id, named=list(external_ids)))
 
 
-_LOCK = Prepared(
-    select(Order.external_id, Order.id)
-    .where(
-        Order.brand_id == bindparam("of_brand"),
-        Order.shop_id == bindparam("of_shop"),
-        in_bound_texts(Order.external_id, "named"),
-    )
-    .order_by(Order.id)
-    .with_for_update(key_share=True),
-    lambda external_id, order_id: (external_id, order_id),
-)
+_LOCK = Prepared(locking_orders(), lambda external_id, order_id: (external_id, order_id))
 
 
 _PIECES: ColumnElement[Decimal | None] = literal_column(

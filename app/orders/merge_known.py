@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, bound_recordset, in_bound_texts
+from app.base.batch import arrays_of, bound_recordset
 from app.base.prepared import Prepared
 from app.base.touched import touch
 from app.orders.facts import fold_orders
+from app.orders.locks import locking_orders
 from app.orders.models import Order
 from app.orders.version_rules import FIELDS, OrderVersion, from_row, merged, to_row
 
@@ -51,14 +52,7 @@ async def merge_known(
 
 
 _LOCK_KNOWN = Prepared(
-    select(Order.external_id, Order.id, *VERSION)
-    .where(
-        Order.brand_id == bindparam("of_brand"),
-        Order.shop_id == bindparam("of_shop"),
-        in_bound_texts(Order.external_id, "named"),
-    )
-    .order_by(Order.id)
-    .with_for_update(key_share=True),
+    locking_orders(*VERSION),
     lambda external_id, order_id, *values: (
         external_id,
         order_id,

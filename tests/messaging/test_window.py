@@ -8,7 +8,7 @@ from app.base.ids import new_id
 from app.base.turns import Turns
 from app.brands.programme import Channel
 from app.customers.models import Customer
-from app.messaging import deliver
+from app.messaging import dispatch
 from app.messaging.claim import AT_ONCE
 from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Message
@@ -51,7 +51,7 @@ class SlowAtFirst:
 
 async def test_a_slow_call_holds_up_no_other(context, shop, monkeypatch):
     # However slow this machine is, the turn is not over before the claims are made.
-    monkeypatch.setattr(deliver, "TURN_SECONDS", 600.0)
+    monkeypatch.setattr(dispatch, "TURN_SECONDS", 600.0)
     count = AT_ONCE * (CLAIMS_AT_ONCE + 1) + 1
     people = [new_id() for _ in range(count)]
     async with context.sessions.begin() as session:

@@ -26,12 +26,18 @@ from app.base.db import to_json
 from app.base.reading import Reading
 
 Row = TypeVar("Row")
+Value = TypeVar("Value")
 Session = AsyncSession | Reading
 """Where a prepared statement is executed."""
 _Process = Callable[[Any], Any]
 DIALECT: Any = PGDialect_asyncpg(json_serializer=to_json, json_deserializer=orjson.loads)  # type: ignore[no-untyped-call]
 """As that of the engine."""
 _HELD = "prepared.connection"
+
+
+def one_value(value: Value) -> Value:
+    """What a row becomes of a statement that returns one column."""
+    return value
 
 
 class Prepared(Generic[Row]):

@@ -12,7 +12,7 @@ from app.base.batch import array_text
 from app.base.context import AppContext
 from app.base.fence import Reservation, reserve
 from app.base.precedence import PIECE
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.brands.models import Brand
 from app.brands.programme import Channel
 from app.brands.setup import load_setup
@@ -44,14 +44,10 @@ _CLAIM_UNKNOWN = Prepared(
 )
 
 
-def _as_it_is(version_id: bytes) -> bytes:
-    return version_id
-
-
 # Ids are bound as the driver's arrays, which the database reads for less than texts of them. What
 # few values share is bound once, and named by its place. It returns the versions that are not
 # stored: no foreign key looks for each row's.
-_BEGIN = Prepared(
+_BEGIN: Prepared[bytes] = Prepared(
     text("""
     WITH claimed AS (
         SELECT unnest(CAST(:ids AS uuid[])) AS id, unnest(CAST(:attempt_ids AS uuid[])) AS attempt_id,
@@ -71,7 +67,7 @@ _BEGIN = Prepared(
     SELECT used FROM unnest(CAST(:versions AS bytea[])) AS used
     WHERE NOT EXISTS (SELECT FROM template_versions WHERE brand_id = :brand_id AND id = used)
 """),
-    _as_it_is,
+    one_value,
 )
 # A deferred message is no longer `at_once` and is due later than now, so no claim of this `now`
 # takes it.

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import array_text
 from app.base.context import AppContext
 from app.base.errors import OutsideError
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.base.touched import touch
 from app.brands.programme import Channel
 from app.customers.consent import suppress
@@ -24,11 +24,6 @@ from app.messaging.provider_event_rules import SUPPRESSIONS
 from app.messaging.providers.protocol import Accepted, Result
 from app.messaging.rules import AttemptDecision, RecipientRefused, decide_attempt
 from app.messaging.templates import find_template
-
-
-def _as_it_is(row_id: UUID | None) -> UUID | None:
-    return row_id
-
 
 # Every writer locks messages before attempts, in the order of their ids. By a statement of its own,
 # and with the driver's array: where a table's statistics are of when it was empty, one statement
@@ -41,7 +36,7 @@ _LOCK = Prepared(
     tuple,
 )
 # A message that is being sent has a reason only by `cancel_messages`: it must not be sent again.
-_MESSAGES = Prepared(
+_MESSAGES: Prepared[UUID | None] = Prepared(
     text("""
     UPDATE messages SET
         status = CASE WHEN messages.reason IS NULL THEN result.status
@@ -68,7 +63,7 @@ _MESSAGES = Prepared(
            OR (messages.status IN ('unknown', 'review') AND result.status = 'accepted'))
     RETURNING CASE messages.status WHEN 'accepted' THEN messages.id END
 """),
-    _as_it_is,
+    one_value,
 )
 _ATTEMPTS = Prepared(
     text("""
@@ -90,14 +85,14 @@ _ATTEMPTS = Prepared(
 
 # Most batches: all were accepted by one call. No row is joined with another, so this reads messages
 # by their keys whatever the planner knows of a table that was empty a minute ago.
-_ACCEPT_MESSAGES = Prepared(
+_ACCEPT_MESSAGES: Prepared[UUID | None] = Prepared(
     text("""
     UPDATE messages SET status = 'accepted', reason = NULL, sent_at = :now
     WHERE brand_id = :brand_id AND id = ANY(CAST(:ids AS uuid[])) AND attempts = :number
       AND status IN ('sending', 'unknown', 'review')
     RETURNING id
 """),
-    _as_it_is,
+    one_value,
 )
 _ACCEPT_ATTEMPTS = Prepared(
     text("""

@@ -14,7 +14,7 @@ from app.base.batch import array_text
 from app.base.db import to_json
 from app.base.frozen import quick
 from app.base.ids import new_id
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.brands.programme import Channel
 from app.messaging.rules import Priority
 from app.messaging.templates import TemplateSpec, stored_params
@@ -51,13 +51,9 @@ class NewMessage:
     """Of a trial: left out of figures; the first message waits for no quiet hours."""
 
 
-def _as_it_is(row_id: UUID) -> UUID:
-    return row_id
-
-
 # Arrays rather than rows of parameters: one statement for any number, below the limit of 32,767.
 # What most messages of a batch share is bound once for each kind, and named by the kind's place.
-_INSERT = Prepared(
+_INSERT: Prepared[UUID] = Prepared(
     text("""
     INSERT INTO messages (brand_id, id, customer_id, shop_id, template, subject_id, step, channel, priority,
                           status, address, locale, template_params, at_once, due_at,
@@ -77,7 +73,7 @@ _INSERT = Prepared(
     ON CONFLICT (brand_id, template, subject_id, step, channel) DO NOTHING
     RETURNING id
 """),
-    _as_it_is,
+    one_value,
 )
 # What may have been sent stays unknown. Its reason prevents another send, and keeps it out of the
 # list for review.

@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from app.base.batch import in_bound_ids
 from app.base.outbox import Event, record_events
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
 
@@ -51,12 +51,8 @@ def marked_sent(found: CTE) -> Prepared[UUID]:
             reminder_due_at=Survey.reminder_due_at + waited,
         )
         .returning(Survey.id),
-        _as_it_is,
+        one_value,
     )
-
-
-def _as_it_is(survey_id: UUID) -> UUID:
-    return survey_id
 
 
 _MARK = marked_sent(

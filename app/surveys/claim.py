@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.base.batch import arrays_of_tuples, bound_recordset, in_bound_ids
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.brands.programme import Channel, Programme
 from app.customers.models import Customer
 from app.surveys.models import StoredDeferral, Survey
@@ -138,7 +138,7 @@ class DueSurveys:
             .order_by(due_at, Survey.id)
             .with_for_update(key_share=True, skip_locked=True)
         )
-        self._customers = Prepared(customers, _as_it_is)
+        self._customers: Prepared[UUID] = Prepared(customers, one_value)
         self._surveys = Prepared(surveys, DueSurvey)
 
     async def claim(self, session: AsyncSession, brand_id: int, *, now: datetime) -> Sequence[DueSurvey]:
@@ -150,10 +150,6 @@ class DueSurveys:
         """
         ids = await self._customers.all(session, of_brand=brand_id, now=now)
         return await self._surveys.all(session, of_brand=brand_id, ids=ids, now=now) if ids else []
-
-
-def _as_it_is(row_id: UUID) -> UUID:
-    return row_id
 
 
 async def write_states(session: AsyncSession, brand_id: int, states: Sequence[SurveyState]) -> None:

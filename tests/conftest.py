@@ -35,6 +35,7 @@ from app.base.tokens import Tokens
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from tests.support.constants import SECRET, SECRET_KEY
+from tests.support.factories.rows import Rows
 
 LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 pytest_plugins = [
@@ -150,3 +151,9 @@ async def shop(context: AppContext, brand: Brand) -> Shop:
             actor=cli_actor(brand.id),
         )
         return shop
+
+
+@pytest.fixture
+def rows(session: AsyncSession, brand: Brand, shop: Shop) -> Rows:
+    """Writes rows of the brand and its shop, without the steps that lead to them."""
+    return Rows(session, brand, shop)

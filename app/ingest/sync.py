@@ -22,7 +22,7 @@ from app.brands.find import load_shops
 from app.brands.models import Shop
 from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.store import NewDelivery, store_failed
-from app.ingest.sync_pages import FetchedOrders, PageReader
+from app.ingest.sync_read import FetchedOrders, PageReader
 from app.ingest.sync_rows import (
     NOT_CONNECTED,
     TAKEN,

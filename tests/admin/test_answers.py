@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import select, text
 
-from app.admin.keys import add_key
 from app.admin.models import Staff
 from app.admin.rules import Role, Scope
 from app.admin.staff import add_staff
@@ -20,28 +19,17 @@ from app.surveys.models import ResponseEvent, ResponseTag
 from app.surveys.respond import NewResponse, ResponseOutcome, record_response
 from app.surveys.retain import brands_with_old_notes, delete_old_notes
 from app.surveys.work_rules import WorkState, prefix_query, tag_names, work_state
-from tests.support.apps import api_app
 from tests.support.browser import SCREENSHOTS, needs_chromium, overflow, serve, violations
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
-from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
+from tests.support.keys import api_of
 
 PATH = "/admin/answers"
 
 
 @pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
-
-
-@pytest.fixture
 async def api(context, brand):
-    async with context.sessions.begin() as session:
-        scopes = frozenset({Scope.write, Scope.read, Scope.pii})
-        key = await add_key(session, brand.id, scopes, actor=cli_actor(brand.id))
-    async with browser_of(api_app(context)) as client:
-        client.base_url = "http://test/api/v1"
-        client.headers["Authorization"] = f"Bearer {key}"
+    async with await api_of(context, brand, Scope.write, Scope.read, Scope.pii) as client:
         yield client
 
 

@@ -39,33 +39,8 @@ EVERYTHING = (Scope.read, Scope.pii, Scope.write, Scope.checkout)
 
 
 @pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
-
-
-@pytest.fixture
 def app(context):
     return api_app(context)
-
-
-@pytest.fixture
-async def open_client(context, app):
-    """Makes clients with a fresh key of the given brand and scopes."""
-    opened = []
-
-    async def make(brand, *scopes):
-        async with context.sessions.begin() as session:
-            key = await add_key(session, brand.id, scopes, actor=cli_actor(brand.id))
-        transport = httpx2.ASGITransport(app=app)
-        client = httpx2.AsyncClient(
-            transport=transport, base_url="http://test/api/v1", headers={"Authorization": f"Bearer {key}"}
-        )
-        opened.append(client)
-        return client
-
-    yield make
-    for client in opened:
-        await client.aclose()
 
 
 @pytest.fixture

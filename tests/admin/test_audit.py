@@ -2,14 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-import httpx2
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.api.brand import BrandChange, ShopChange
-from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.admin.staff import add_staff
 from app.base.actor import Actor, ActorKind, cli_actor
@@ -25,33 +23,11 @@ from app.referrals.decide import approve_redemption, reject_redemption
 from app.referrals.disable import disable_code
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
-from tests.support.apps import api_app
 from tests.support.factories.rows import START, Rows
 
 
-@pytest.fixture
-async def open_client(context, brand):
-    app = api_app(context)
-    opened = []
-
-    async def make(*scopes):
-        async with context.sessions.begin() as session:
-            key = await add_key(session, brand.id, scopes, actor=cli_actor(brand.id))
-        client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://test/api/v1",
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        opened.append(client)
-        return client
-
-    yield make
-    for client in opened:
-        await client.aclose()
-
-
-async def test_changes_by_a_key_are_listed_with_their_values(open_client, shop):
-    admin = await open_client(Scope.admin, Scope.pii)
+async def test_changes_by_a_key_are_listed_with_their_values(open_client, brand, shop):
+    admin = await open_client(brand, Scope.admin, Scope.pii)
     await admin.patch("/brand", json={"name": "Acme & Co"})
     await admin.patch("/shops/acme", json={"url": "https://www.acme.example"})
     await admin.put("/programme", json={"survey": {"delay_hours": 5}})
@@ -77,10 +53,10 @@ async def test_changes_by_a_key_are_listed_with_their_values(open_client, shop):
     assert len((await admin.get("/audit")).json()["data"]) == len(entries), "nothing changed"
 
 
-async def test_the_log_needs_the_scope_admin_and_its_values_need_pii(open_client, shop):
-    reader = await open_client(Scope.read, Scope.write)
+async def test_the_log_needs_the_scope_admin_and_its_values_need_pii(open_client, brand, shop):
+    reader = await open_client(brand, Scope.read, Scope.write)
     assert (await reader.get("/audit")).json()["code"] == "missing_scope"
-    admin = await open_client(Scope.admin)
+    admin = await open_client(brand, Scope.admin)
     await admin.patch("/brand", json={"name": "New"})
     (entry, *_rest) = (await admin.get("/audit", params={"action": "brand_changed"})).json()["data"]
     assert (entry["fields_changed"], entry["changes"]) == (["name"], None)
@@ -92,7 +68,7 @@ async def test_an_erasure_deletes_values_and_keeps_entries(context, session, bra
     code = await rows.code(happy.customer_id, happy.survey_id)
     redemption = await rows.redemption(code, RedemptionStatus.in_review)
     await session.commit()
-    writer = await open_client(Scope.write)
+    writer = await open_client(brand, Scope.write)
     path = f"/redemptions/{public_id('red', redemption.id)}/reject"
     assert (await writer.post(path, json={"reason": "Same flat as Ana Ito"})).status_code == 200
     assert await session.scalar(select(AuditValue.after).where(AuditValue.field == "reason"))

@@ -22,14 +22,8 @@ from app.referrals.decide import undo_redemption
 from app.referrals.models import Redemption
 from app.referrals.rules import RedemptionStatus
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 from tests.support.keys import api_of
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def held_back(rows, session, count):

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import httpx2
 import pytest
 from sqlalchemy import func, select, update
 
@@ -16,22 +15,14 @@ from app.insight.invariants import check
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption
 from app.surveys.models import Survey
-from tests.support.apps import api_app
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import make_referrer
+from tests.support.keys import api_of
 
 
 @pytest.fixture
 async def client(context, brand, shop):
-    app = api_app(context)
-    async with context.sessions.begin() as session:
-        key = await add_key(
-            session, brand.id, [Scope.read, Scope.pii, Scope.write, Scope.checkout], actor=cli_actor(brand.id)
-        )
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app), base_url="http://test/api/v1", headers=headers
-    ) as client:
+    async with await api_of(context, brand, Scope.read, Scope.pii, Scope.write, Scope.checkout) as client:
         yield client
 
 

@@ -3,7 +3,6 @@
 import re
 
 import httpx2
-import pytest
 from sqlalchemy import func, select, update
 
 from app.admin.keys import add_key
@@ -20,22 +19,10 @@ from app.referrals.publication_models import CodePublication
 from app.referrals.record import take_uses
 from app.referrals.rules import PublicationState
 from tests.support.apps import api_app
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
+from tests.support.dashboard import sign_in_as
 from tests.support.forms import send_form
 
 SOURCES = sorted((ROOT / "app").rglob("*.py"))
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 async def leaked(rows, session, brand):

@@ -3,11 +3,9 @@
 import dataclasses
 from collections.abc import AsyncIterator
 
-import httpx2
 import pytest
 from sqlalchemy import text
 
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.brands.add import add_brand, add_shop
@@ -17,7 +15,6 @@ from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.check_sweep import check_due
 from app.platforms.shopify.topics import TOPICS
 from tests.support import fake_shopify as failing
-from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.fake_shopify import client_credentials
 
@@ -62,27 +59,6 @@ async def fern(context, brand):
             time_zone="Europe/Berlin",
         )
     return shop
-
-
-@pytest.fixture
-async def open_client(context):
-    app = api_app(context)
-    opened = []
-
-    async def make(brand, *scopes):
-        async with context.sessions.begin() as session:
-            key = await add_key(session, brand.id, scopes, actor=cli_actor(brand.id))
-        client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app),
-            base_url="http://test/api/v1",
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        opened.append(client)
-        return client
-
-    yield make
-    for client in opened:
-        await client.aclose()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from app.referrals.rules import RedemptionStatus
 from app.surveys.templates import SURVEY
 from tests.support.browser import needs_chromium, serve
 from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
-from tests.support.factories.rows import START, Rows
+from tests.support.factories.rows import START
 from tests.support.forms import send_form
 
 
@@ -44,11 +44,6 @@ def app(context):
 async def client(app):
     async with browser_of(app) as client:
         yield client
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 def test_every_screen_names_the_role_it_needs():

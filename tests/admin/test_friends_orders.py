@@ -2,11 +2,9 @@
 
 from zoneinfo import ZoneInfo
 
-import httpx2
 import pytest
 from sqlalchemy import select, update
 
-from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.base import clock
 from app.base.actor import cli_actor
@@ -20,32 +18,14 @@ from app.referrals.fold_facts import fold_order_facts
 from app.referrals.models import Code, Redemption
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RewardStatus
-from tests.support.apps import api_app
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
+from tests.support.dashboard import sign_in_as
 from tests.support.forms import send_form
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
+from tests.support.keys import api_of
 
 
 @pytest.fixture
 async def api(context, brand):
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.read], actor=cli_actor(brand.id))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=api_app(context)),
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as client:
+    async with await api_of(context, brand, Scope.read) as client:
         yield client
 
 

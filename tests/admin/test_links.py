@@ -2,37 +2,28 @@
 
 from datetime import timedelta
 
-import httpx2
 import pytest
 
 from app.admin.api import guesses
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock
-from app.base.actor import cli_actor
 from app.base.due import run_until_idle
 from app.base.ids import public_id
 from app.checkout.links import find_order_links
 from app.referrals.share import find_share
 from app.surveys.sweep import sweep
-from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import make_delivered_order
 from tests.support.factories.referrals import make_referrer, owner_of
+from tests.support.keys import api_of
 
 NOTHING = dict.fromkeys(("customer", "share_url", "code", "discount", "reward", "disclosure", "survey_url"))
 
 
 @pytest.fixture
 async def client(context, brand, shop):
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.checkout], actor=cli_actor(brand.id))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=api_app(context)),
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as client:
+    async with await api_of(context, brand, Scope.checkout) as client:
         yield client
 
 

@@ -4,7 +4,6 @@ import html
 import re
 from io import BytesIO
 
-import pytest
 from PIL import Image
 
 from app.admin.rules import Role
@@ -15,16 +14,10 @@ from app.brands.colour_rules import check_colour
 from app.brands.find import load_brand
 from app.brands.models import Brand
 from app.brands.rules import TextKind
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.dashboard import sign_in_as
 from tests.support.forms import form_token
 
 LOOK = "/admin/programme/look?language=de"
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 async def form_of(client, path=LOOK):

@@ -4,7 +4,6 @@ import html
 import re
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from app.admin.drafts import opened_draft, sealed_draft
@@ -20,17 +19,11 @@ from app.messaging.own_texts import load_own_texts
 from app.messaging.send_sample import AN_HOUR
 from app.referrals.templates import OFFER
 from tests.support.constants import NOW
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.dashboard import sign_in_as
 from tests.support.forms import form_token
 from tests.support.staff import mails_to
 
 OFFERS = "/admin/programme/messages/offer?language=de"
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 async def form_of(client, path=OFFERS):

@@ -45,11 +45,6 @@ async def client(context: AppContext) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def rows(session, brand, shop) -> Rows:
-    return Rows(session, brand, shop)
-
-
 async def send_all(context: AppContext) -> None:
     provider = Outbox(context)
     await sweep_once(sweep(context, {Channel.email: provider, Channel.sms: provider}), NOW)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from app.admin.rules import Role
@@ -14,20 +13,9 @@ from app.customers.models import ConsentFact, Customer
 from app.insight.schemas import TimelineEntry
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import START, Rows
+from tests.support.dashboard import sign_in_as
+from tests.support.factories.rows import START
 from tests.support.forms import send_form
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 def entry(kind, minutes, **said):

@@ -3,10 +3,8 @@
 from urllib.parse import quote
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import select
 
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry, AuditValue
@@ -18,7 +16,6 @@ from app.messaging.deliver import sweep
 from app.messaging.models import ProviderAccount
 from app.messaging.own_providers import OwnProviders
 from app.wiring import own_provider
-from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 from tests.support.fakes.mail_server import PASSWORD, USER, FakeMailServer
@@ -29,25 +26,10 @@ from tests.support.fakes.twilio import ACCOUNT, AUTH_TOKEN, SERVICE, FakeTwilio
 
 
 @pytest.fixture
-async def clients(context, brand, shop):
-    app = api_app(context)
+async def clients(context, brand, shop, open_client):
     async with context.sessions.begin() as session:
-        keys = [
-            await add_key(session, brand.id, (scope,), actor=cli_actor(brand.id))
-            for scope in (Scope.admin, Scope.write)
-        ]
         await change_domains(session, brand.id, add=["acme.example"], actor=cli_actor(brand.id))
-    opened = [
-        AsyncClient(
-            transport=ASGITransport(app=app),
-            base_url="http://test/api/v1",
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        for key in keys
-    ]
-    yield opened
-    for client in opened:
-        await client.aclose()
+    return await open_client(brand, Scope.admin), await open_client(brand, Scope.write)
 
 
 async def test_a_brands_own_mail_server_is_tried_saved_and_sends(context, brand, shop, clients):

@@ -1,19 +1,11 @@
 """An order is credited to a referrer on a screen and by the API, and taken away again."""
 
-import pytest
-
 from app.admin.rules import Role, Scope
 from app.base.ids import public_id
 from app.referrals.rules import RedemptionStatus
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 from tests.support.keys import api_of
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def test_an_order_is_credited_on_a_screen_and_by_a_key(context, brand, session, rows):

@@ -1,16 +1,13 @@
 """Replies to answers: who may be written to, what they get, when an answer counts as answered."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
 
-from app.admin.keys import add_key
 from app.admin.rules import Role, Scope
 from app.base import clock
-from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.due import sweep_once
 from app.base.ids import public_id
@@ -26,9 +23,7 @@ from app.surveys.replied import sweep
 from app.surveys.respond import NewResponse, record_response
 from app.surveys.retain import brands_with_old_replies, delete_old_replies
 from app.surveys.work_rules import ReplyRefusal, reply_refusal
-from tests.support.apps import api_app
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
 from tests.support.fakes.scripted import Scripted, both
 from tests.support.forms import form_token
 from tests.support.rendering import ID
@@ -38,23 +33,12 @@ CLEAN = "Sorry for the <b>bag</b>!\n\nAnother one left us."
 
 
 @pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
-
-
-@pytest.fixture
-async def clients(context, brand):
+async def clients(open_client, brand):
     """By what their key may do, the one that sees people first."""
-    async with AsyncExitStack() as opened:
-        made = []
-        for scopes in ({Scope.write, Scope.read, Scope.pii}, {Scope.write, Scope.read}):
-            async with context.sessions.begin() as session:
-                key = await add_key(session, brand.id, frozenset(scopes), actor=cli_actor(brand.id))
-            client = await opened.enter_async_context(browser_of(api_app(context)))
-            client.base_url = "http://test/api/v1"
-            client.headers["Authorization"] = f"Bearer {key}"
-            made.append(client)
-        yield made
+    return (
+        await open_client(brand, Scope.write, Scope.read, Scope.pii),
+        await open_client(brand, Scope.write, Scope.read),
+    )
 
 
 @pytest.fixture

@@ -19,22 +19,10 @@ from app.referrals.goodwill import Grant, grant_goodwill
 from app.referrals.models import Referrer
 from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve
-from tests.support.dashboard import browser_of, check_screen, dashboard_app, sign_in_as, signed_in_page
-from tests.support.factories.rows import Rows
+from tests.support.dashboard import check_screen, dashboard_app, sign_in_as, signed_in_page
 from tests.support.forms import send_form
 from tests.support.keys import api_of
 from tests.support.staff import link_for
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def two_rewards(rows, session):

@@ -1,6 +1,5 @@
 """People are found by what somebody has before them, in the dashboard and by the API."""
 
-import pytest
 from sqlalchemy import select, text
 
 from app.admin.rules import Role
@@ -10,14 +9,8 @@ from app.brands.add import add_brand
 from app.customers.models import Customer
 from app.customers.word_rules import PERSON_WORDS, words_query
 from app.insight.search import FoundBy, find_people
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.dashboard import sign_in_as
 from tests.support.factories.rows import Rows
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 async def test_people_are_found_by_address_number_order_code_and_id(brand, shop, session):

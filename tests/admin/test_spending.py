@@ -1,33 +1,23 @@
 """Rewards are spent over HTTP: the referrer's own code, and credit."""
 
-import httpx2
 import pytest
 
 from app.admin.api import guesses
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock
-from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.base.ids import new_id, public_id
 from app.customers.models import Customer
 from app.insight.invariants import check
 from app.referrals.settle import sweep
-from tests.support.apps import api_app
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import friend_orders, make_referrer, owner_of
+from tests.support.keys import api_of
 
 
 @pytest.fixture
 async def client(context, brand, shop):
-    app = api_app(context)
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.read, Scope.checkout], actor=cli_actor(brand.id))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app),
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as client:
+    async with await api_of(context, brand, Scope.read, Scope.checkout) as client:
         yield client
 
 

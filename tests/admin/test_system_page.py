@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from app.admin.rules import Role, Scope
 from app.base import clock
 from app.base.actor import cli_actor
@@ -14,16 +12,10 @@ from app.ingest.rules import DeliveryStatus
 from app.insight.first_steps import first_steps
 from app.messaging.rules import MessageStatus
 from app.surveys.templates import SURVEY
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.dashboard import sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 from tests.support.keys import api_of
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 async def add_delivery(session, brand, shop, number, **said):

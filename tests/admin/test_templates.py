@@ -6,7 +6,6 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
@@ -14,10 +13,10 @@ from app.base.due import sweep_once
 from app.brands.change import change_domains
 from app.messaging.as_sent import as_sent
 from app.messaging.render import fill
-from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue, the_message
 from tests.support.fakes.scripted import Scripted, both
+from tests.support.keys import api_of
 
 TEXTS = {"subject": "Eine Minute für {brand}?", "intro": "schön, dass du da bist! acme.example wächst."}
 
@@ -25,14 +24,8 @@ TEXTS = {"subject": "Eine Minute für {brand}?", "intro": "schön, dass du da bi
 @pytest.fixture
 async def client(context, brand, shop) -> AsyncIterator[httpx2.AsyncClient]:
     async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, (Scope.read, Scope.write), actor=cli_actor(brand.id))
         await change_domains(session, brand.id, add=["acme.example"], actor=cli_actor(brand.id))
-    transport = httpx2.ASGITransport(app=api_app(context))
-    async with httpx2.AsyncClient(
-        transport=transport,
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as client:
+    async with await api_of(context, brand, Scope.read, Scope.write) as client:
         yield client
 
 

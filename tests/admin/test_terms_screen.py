@@ -22,18 +22,12 @@ from app.brands.patch_rules import patch_between, patched
 from app.brands.programme import Discount, Programme
 from app.customers.models import Customer
 from tests.support.apps import api_app
-from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
+from tests.support.dashboard import sign_in_as
 from tests.support.factories.rows import Rows
 from tests.support.forms import form_token
 from tests.support.staff import link_for
 
 TERMS = "/admin/programme/terms"
-
-
-@pytest.fixture
-async def client(context):
-    async with browser_of(dashboard_app(context)) as client:
-        yield client
 
 
 def fields_of(text: str) -> dict[str, list[str]]:

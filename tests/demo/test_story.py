@@ -12,12 +12,6 @@ from app.demo.story import describe_life
 from app.referrals.models import Redemption
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
-from tests.support.factories.rows import Rows
-
-
-@pytest.fixture
-def rows(session, brand, shop) -> Rows:
-    return Rows(session, brand, shop)
 
 
 async def test_a_life_is_told_as_far_as_it_has_come(session, brand, rows):

@@ -21,7 +21,7 @@ from app.demo.fakes.shopify.state import FakeBucket, FakeShop
 from app.demo.fakes.woocommerce import orders as woo_orders
 from app.demo.fakes.woocommerce import state as woo_state
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
-from app.ingest import sync, sync_sweep
+from app.ingest import sync, sync_read, sync_sweep
 from app.ingest.backfill_models import ShopSync
 from app.ingest.models import Delivery
 from app.ingest.process import process_waiting
@@ -184,7 +184,7 @@ async def test_with_history_unknown_orders_cause_nothing(remote):
 async def test_a_run_that_broke_off_goes_on_where_it_was_and_only_one_runs(remote, monkeypatch):
     context, shop, fake_shop, fake = remote
     fake_shop.orders += [body(number, NOW - timedelta(hours=3, seconds=-number)) for number in range(1, 36)]
-    monkeypatch.setattr(sync, "BATCH", 10)
+    monkeypatch.setattr(sync_read, "BATCH", 10)
     calls = []
 
     async def fail_third(request):

@@ -2,23 +2,16 @@
 
 from datetime import timedelta
 
-import pytest
-
 from app.insight.activity import activity
 from app.insight.periods import Period
 from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.referrals.templates import OFFER
-from tests.support.factories.rows import START, Rows
+from tests.support.factories.rows import START
 
 WEEK = Period(START, START + timedelta(days=7))
 SINCE = Period(START, None)
 """Ids of the tests' messages are of the day on which they are run."""
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def test_events_count_in_the_period_in_which_they_happened(session, brand, rows):

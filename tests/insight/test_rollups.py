@@ -76,11 +76,6 @@ def test_the_pause_follows_from_how_long_a_round_took():
     assert pause_after(500) == timedelta(minutes=15)
 
 
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
-
-
 async def test_a_small_brand_has_no_roll_ups_and_its_notes_are_deleted(context, session, brand):
     await touch(session, brand.id, "orders", [new_id()])
     await session.commit()

@@ -14,14 +14,9 @@ from app.messaging.rules import MessageStatus
 from app.referrals.rules import RedemptionStatus
 from app.surveys.rules import SurveyStatus
 from app.surveys.templates import SURVEY
-from tests.support.factories.rows import START, Rows
+from tests.support.factories.rows import START
 
 ALL = Period()
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def test_without_a_response_the_score_is_null(session, brand, shop):

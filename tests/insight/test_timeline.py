@@ -26,13 +26,8 @@ from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import make_delivered_order
 from tests.support.factories.programme import set_terms
-from tests.support.factories.rows import START, Rows
+from tests.support.factories.rows import START
 from tests.support.factories.surveys import advance, sent_survey, survey_of
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 async def test_a_person_without_rows_has_only_a_beginning(context, session, brand, rows):

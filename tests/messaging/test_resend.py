@@ -4,11 +4,9 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-import httpx2
 import pytest
 from sqlalchemy import select, update
 
-from app.admin.keys import add_key
 from app.admin.rules import Scope
 from app.base import clock
 from app.base.actor import cli_actor
@@ -27,23 +25,17 @@ from app.messaging.rules import (
 )
 from app.surveys.models import Survey
 from app.surveys.rules import SurveyStatus
-from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.messages import GRACE, attempts, messages, queue, the_message
 from tests.support.factories.orders import make_delivered_order
 from tests.support.fakes.scripted import Scripted, both, lose, refuse
+from tests.support.keys import api_of
 
 
 @pytest.fixture
 async def client(context, brand):
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.read, Scope.write], actor=cli_actor(brand.id))
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=whole_app(context)),
-        base_url="http://test/api/v1",
-        headers={"Authorization": f"Bearer {key}"},
-    ) as client:
+    async with await api_of(context, brand, Scope.read, Scope.write) as client:
         yield client
 
 

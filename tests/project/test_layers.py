@@ -91,7 +91,7 @@ def level_of(module: str) -> Level:
         return Level.routes
     if last in PURE_NAMES or last.endswith("_rules") or module in PURE_MODULES:
         return Level.rules
-    if parts[0] != "base" and (last == "models" or last.endswith("_models")):
+    if (last == "models" or last.endswith("_models")) and parts[0] != "base":
         # Tables of base are beside what they are made of.
         return Level.models
     return Level.steps

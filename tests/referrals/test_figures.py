@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 
-import httpx2
 import pytest
 from sqlalchemy import func, select, text
 
-from app.admin.keys import add_key
 from app.admin.listing import PageRequest, list_page
 from app.admin.referrers import ReferrerFilter, ReferrerOrder, referrer_list
 from app.admin.rules import Role, Scope
-from app.base.actor import Actor, ActorKind, cli_actor
+from app.base.actor import Actor, ActorKind
 from app.base.ids import new_id, public_id
 from app.base.turns import Busy
 from app.insight.invariants import check
@@ -19,10 +17,10 @@ from app.referrals.figure_models import ReferrerChange
 from app.referrals.figures import note_changes, refresh_figures
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.rules import RedemptionStatus
-from tests.support.apps import api_app
 from tests.support.constants import NOW
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
 from tests.support.factories.rows import START, Rows
+from tests.support.keys import api_of
 
 LATE_IN_MAY = datetime(2026, 5, 31, 22, 30, tzinfo=UTC)
 """The first of June in Berlin."""
@@ -30,13 +28,7 @@ LATE_IN_MAY = datetime(2026, 5, 31, 22, 30, tzinfo=UTC)
 
 @pytest.fixture
 async def api(context, brand):
-    async with context.sessions.begin() as session:
-        key = await add_key(session, brand.id, [Scope.read], actor=cli_actor(brand.id))
-    transport = httpx2.ASGITransport(app=api_app(context))
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://test/api/v1", headers=headers
-    ) as client:
+    async with await api_of(context, brand, Scope.read) as client:
         yield client
 
 

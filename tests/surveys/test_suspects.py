@@ -24,7 +24,6 @@ from app.surveys.suspects import decide_suspect
 from app.surveys.suspicion_rules import Signs, Suspicion, is_public, seconds_on_page
 from app.surveys.work_rules import WorkState, work_state
 from tests.support.dashboard import browser_of, dashboard_app, sign_in_as
-from tests.support.factories.rows import Rows
 from tests.support.forms import send_form
 
 PUBLIC = "81.2.69.160"
@@ -49,11 +48,6 @@ def test_a_suspect_waits_for_nobody_until_a_person_is_behind_it():
 def test_private_networks_are_never_compared():
     hosts = (PUBLIC, "2a00:1450::1", "10.0.0.1", "127.0.0.1", "::1", "fd00::1", "", "client")
     assert [is_public(each) for each in hosts] == [True, True, *[False] * 6]
-
-
-@pytest.fixture
-def rows(session, brand, shop):
-    return Rows(session, brand, shop)
 
 
 @pytest.fixture

@@ -192,8 +192,10 @@ async def _around(frame: Frame, detail: ResponseDetail) -> tuple[str, str]:
         row = await read_first(frame.session, ORDERS.visible(actor).where(Order.id == order_id))
         order = view.order_text(ORDERS.shape(row, pii=actor.sees_people)) if row else ""
     about = parse_public_id("cus", detail.customer), parse_public_id("rsp", detail.id)
-    query = RESPONSES.visible(actor).where(Answer.customer_id == about[0], Answer.id < about[1])
-    found = await read_rows(frame.session, query.order_by(Answer.id.desc()).limit(_BEFORE))
+    query = RESPONSES.visible(actor).where(
+        SurveyResponse.customer_id == about[0], SurveyResponse.id < about[1]
+    )
+    found = await read_rows(frame.session, query.order_by(SurveyResponse.id.desc()).limit(_BEFORE))
     earlier = [RESPONSES.shape(row, pii=actor.sees_people) for row in found]
     return order, view.earlier_text(earlier, frame.day)
 

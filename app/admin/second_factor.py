@@ -20,7 +20,6 @@ _STEP = 30
 """Seconds of one code, the default of every authenticator."""
 _STEPS_OFF = 1
 """A code counts one step early or late: clocks differ, and typing takes time."""
-_DIGITS = 6
 
 
 def new_totp(tokens: Tokens, person: SignedIn) -> str:

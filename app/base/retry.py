@@ -36,7 +36,6 @@ def is_conflict(error: BaseException) -> bool:
 
 
 LOCK_NOT_AVAILABLE = "55P03"
-QUERY_CANCELED = "57014"
 _PASSING_CLASSES = ("08", "28", "3D", "40", "53", "57", "58")
 """SQLSTATE classes: connection, login, no such database, rollback, resources (a full disk, too many
 connections), operator (a shutdown, `statement_timeout`), the server's system."""

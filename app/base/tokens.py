@@ -283,11 +283,6 @@ def new_secret(bytes_: int = 32) -> str:
     return secrets.token_urlsafe(bytes_)
 
 
-def new_salt() -> bytes:
-    """Sixteen random bytes, for the hash of one password."""
-    return secrets.token_bytes(16)
-
-
 def new_webhook_secret() -> str:
     """A Standard Webhooks signing secret: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

@@ -13,8 +13,7 @@ from app.base.errors import AppError
 from app.base.fence import load_fence
 from app.brands.models import Shop
 from app.ingest.backfill_models import ShopSync
-from app.ingest.sync_rows import NOT_CONNECTED, SWEEP_NAME, TAKEN, begin, check_since, ensure_row
-from app.platforms.models import ShopConnection
+from app.ingest.sync_rows import SWEEP_NAME, begin, check_since, lock_row
 from app.platforms.registry import adapter_of
 
 
@@ -43,15 +42,7 @@ async def request_sync(
         raise AppError(
             "fenced", "This database is a fenced copy, which reads nothing from shops.", status=409
         )
-    connection = await session.get(ShopConnection, (shop.brand_id, shop.id))
-    if connection is None:
-        raise AppError("not_connected", NOT_CONNECTED, status=404)
-    await ensure_row(session, shop, connection)
-    row = await session.get_one(
-        ShopSync, (shop.brand_id, shop.id), with_for_update=True, populate_existing=True
-    )
-    if row.leased_until is not None and row.leased_until > now:
-        raise AppError("sync_taken", f"{TAKEN} It has read {row.orders} orders.", status=409)
+    row, _ = await lock_row(session, shop, now=now)
     begin(row, since=since, history=history, now=now)
     row.due_at = now
     await session.flush()

@@ -132,17 +132,11 @@ async def claim_due(session: AsyncSession, brand_id: int, *, now: datetime) -> C
     return await claim(session, row, connection, now=now)
 
 
-async def claim_now(
-    session: AsyncSession, shop: Shop, *, since: datetime | None, history: bool, now: datetime
-) -> tuple[ClaimedSync, int]:
-    """Claim the shop's synchronisation at once; returns how many orders its run has read before.
+async def lock_row(session: AsyncSession, shop: Shop, *, now: datetime) -> tuple[ShopSync, ShopConnection]:
+    """The shop's row, which is made where it has none, locked, and its connection.
 
-    One that broke off goes on, unless `since` is earlier or `history` differs: then it starts over
-    at `since`. Without `since` a new one is as a nightly one. Raises `AppError`:
-    `bad_time` as `check_since`, `not_connected`, or `sync_taken` where another process works on it.
+    Raises `AppError`: `not_connected`, or `sync_taken` where another process works on it.
     """
-    if since is not None:
-        check_since(since, now)
     connection = await session.get(ShopConnection, (shop.brand_id, shop.id))
     if connection is None:
         raise AppError("not_connected", NOT_CONNECTED, status=404)
@@ -152,6 +146,21 @@ async def claim_now(
     )
     if row.leased_until is not None and row.leased_until > now:
         raise AppError("sync_taken", f"{TAKEN} It has read {row.orders} orders; try again later.", status=409)
+    return row, connection
+
+
+async def claim_now(
+    session: AsyncSession, shop: Shop, *, since: datetime | None, history: bool, now: datetime
+) -> tuple[ClaimedSync, int]:
+    """Claim the shop's synchronisation at once; returns how many orders its run has read before.
+
+    One that broke off goes on, unless `since` is earlier or `history` differs: then it starts over
+    at `since`. Without `since` a new one is as a nightly one. Raises `AppError`
+    as `check_since` and `lock_row`.
+    """
+    if since is not None:
+        check_since(since, now)
+    row, connection = await lock_row(session, shop, now=now)
     goes_on = row.finished_at is None and row.history == history and (since is None or since >= row.since)
     if not goes_on:
         begin(row, since=since or nightly_since(row, connection, now), history=history, now=now)

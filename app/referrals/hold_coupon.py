@@ -9,14 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base import money
 from app.base.context import AppContext
 from app.brands.models import Brand
-from app.ledger.models import CreditAccount
 from app.platforms.reward_codes import RewardCode
 from app.referrals.hold_book import Superseded, lock_credit
 from app.referrals.hold_claim import ClaimedCredit
 from app.referrals.hold_settle import settle
 from app.referrals.reward_rules import CreditShare, balance_of
 from app.referrals.shop_credit_models import ShopCredit, ShopCreditUse
-from app.referrals.spend import load_shares
+from app.referrals.spend import load_reserved, load_shares
 
 SET_EVERY = timedelta(days=7)
 """How often a coupon is set to what it must be while nothing changes."""
@@ -48,20 +47,14 @@ async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: dat
     if row is None or row.code is None:
         raise Superseded
     shares = await load_shares(session, brand_id, claimed.referrer_id, claimed.currency)
-    reserved = await session.scalar(
-        select(CreditAccount.reserved).where(
-            CreditAccount.brand_id == brand_id,
-            CreditAccount.referrer_id == claimed.referrer_id,
-            CreditAccount.currency == claimed.currency,
-        )
-    )
+    reserved = await load_reserved(session, brand_id, claimed.referrer_id, claimed.currency)
     used = await session.scalar(
         select(func.count()).where(
             ShopCreditUse.brand_id == brand_id, ShopCreditUse.shop_credit_id == claimed.id
         )
     )
     is_nobodys = claimed.ended or claimed.email is None
-    amount = 0 if is_nobodys else balance_of(shares, reserved or 0, now=now).available
+    amount = 0 if is_nobodys else balance_of(shares, reserved, now=now).available
     return WantedCoupon(
         coupon=RewardCode(
             reward_id=claimed.id,
@@ -76,7 +69,7 @@ async def plan_coupon(session: AsyncSession, claimed: ClaimedCredit, *, now: dat
         amount=amount,
         remote_id=row.remote_id,
         revision=row.revision,
-        is_reserved=bool(reserved),
+        is_reserved=reserved > 0,
     )
 
 

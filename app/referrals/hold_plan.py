@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.context import AppContext
 from app.base.ids import new_id
 from app.brands.models import Brand
-from app.ledger.models import CreditAccount
 from app.platforms.shop_credit import CreditEntry, CreditReport
 from app.referrals.amount_rules import minor_of
 from app.referrals.hold_book import book_spent
@@ -31,7 +30,7 @@ from app.referrals.shop_credit_rules import (
     next_move,
     standing_of,
 )
-from app.referrals.spend import load_shares
+from app.referrals.spend import load_reserved, load_shares
 
 KEPT_IN_SIGHT = timedelta(days=7)
 """How long an account is read back to a credit that has ended."""
@@ -129,14 +128,8 @@ async def find_next(
     """The move that the rewards as they are now ask for; the credit's row is locked."""
     brand_id = claimed.shop.brand_id
     shares = await load_shares(session, brand_id, claimed.referrer_id, claimed.currency)
-    reserved = await session.scalar(
-        select(CreditAccount.reserved).where(
-            CreditAccount.brand_id == brand_id,
-            CreditAccount.referrer_id == claimed.referrer_id,
-            CreditAccount.currency == claimed.currency,
-        )
-    )
-    return next_move(shares, reserved or 0, moves, standing, now=now)
+    reserved = await load_reserved(session, brand_id, claimed.referrer_id, claimed.currency)
+    return next_move(shares, reserved, moves, standing, now=now)
 
 
 async def _resolve(

@@ -33,12 +33,13 @@ async def reward_notes(session: AsyncSession, shop_ids: Sequence[UUID] | None = 
         .order_by(Shop.slug)
     )
     return [
-        f"Shop {row.slug}: {_note(RewardKind(row.kind), row.slug, row.names_reward, row.holds_credit)}"
+        f"Shop {row.slug}: "
+        + _note(RewardKind(row.kind), row.slug, names_reward=row.names_reward, holds_credit=row.holds_credit)
         for row in rows
     ]
 
 
-def _note(kind: RewardKind, slug: str, names_reward: bool, holds_credit: bool) -> str:
+def _note(kind: RewardKind, slug: str, *, names_reward: bool, holds_credit: bool) -> str:
     why = "as the programme says" if names_reward else "by default"
     if kind is RewardKind.credit and holds_credit:
         return f"rewards are credit, {why}, and customers spend it in the shop."

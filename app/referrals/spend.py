@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
+from app.ledger.models import CreditAccount
 from app.referrals.reward_models import Reward
 from app.referrals.reward_rules import CreditShare, give_back, spend
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
@@ -22,6 +23,18 @@ async def load_shares(
     """The granted rewards that a referrer's balance in a currency is made of."""
     rewards = await session.scalars(_granted(brand_id, referrer_id, currency))
     return [_share(reward) for reward in rewards]
+
+
+async def load_reserved(session: AsyncSession, brand_id: int, referrer_id: UUID, currency: str) -> int:
+    """What checkouts have claimed of a referrer's balance in a currency, in its minor units."""
+    reserved = await session.scalar(
+        select(CreditAccount.reserved).where(
+            CreditAccount.brand_id == brand_id,
+            CreditAccount.referrer_id == referrer_id,
+            CreditAccount.currency == currency,
+        )
+    )
+    return reserved or 0
 
 
 async def spend_credit(

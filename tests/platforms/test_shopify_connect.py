@@ -29,7 +29,8 @@ from app.platforms.check import check_all, check_shop, load_targets, run_checks,
 from app.platforms.check_sweep import check_due, sweep
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
 from app.platforms.connection_types import Connection, ConnectionReport
-from app.platforms.connections import load_connections, load_row, remove_connection
+from app.platforms.connections import load_connections, remove_connection
+from app.platforms.models import ShopConnection
 from app.platforms.rules import next_check
 from app.platforms.shopify.order import ORDER_TOPICS
 from app.platforms.shopify.parse import _READERS, EDITED
@@ -94,7 +95,7 @@ async def check(context: AppContext, shop: Shop, now: datetime = NOW) -> Connect
 
 async def row_of(context: AppContext, shop: Shop):
     async with context.sessions() as session:
-        return await load_row(session, shop.brand_id, shop.id)
+        return await session.get(ShopConnection, (shop.brand_id, shop.id))
 
 
 def registered(remote: FakeShop) -> Counter[str]:

@@ -28,7 +28,7 @@ from app.demo.fakes.woocommerce.webhooks import show_webhook
 from app.platforms.check import check_all, check_shop
 from app.platforms.connect import connect_shop, remove_webhooks, try_connection
 from app.platforms.connection_types import ConnectedShop, Connection, ConnectionReport
-from app.platforms.connections import load_row
+from app.platforms.models import ShopConnection
 from app.platforms.woocommerce.accounts import parse_account, url_of_account
 from app.platforms.woocommerce.connect import check as check_connection
 from app.platforms.woocommerce.connect import make_connection
@@ -174,7 +174,7 @@ async def test_a_check_that_breaks_off_half_way_is_completed_by_the_next(context
     assert (await check(context, fern)).problems == ("The shop is out of order (status 503).",)
     assert len(remote.webhooks) == 2
     async with context.sessions() as session:
-        row = await load_row(session, fern.brand_id, fern.id)
+        row = await session.get(ShopConnection, (fern.brand_id, fern.id))
     assert row.check_due_at <= NOW + timedelta(hours=1)
     fake.intercept = None
     assert (await check(context, fern)).problems == ()
@@ -295,7 +295,7 @@ async def test_a_shop_that_does_not_respond_as_it_must_saves_nothing(context, fe
             await connect(context, fern, connection_of(fake, other))
         assert (refused.value.code, words in refused.value.detail) == (REFUSED, True), refused.value.detail
     async with context.sessions() as session:
-        assert await load_row(session, fern.brand_id, fern.id) is None
+        assert await session.get(ShopConnection, (fern.brand_id, fern.id)) is None
 
 
 async def test_keys_that_were_revoked_or_are_another_shops_are_told_and_no_secret_is_shown(
@@ -333,7 +333,7 @@ async def test_a_shop_that_hangs_keeps_what_was_known_and_is_checked_within_the_
     hang.released.set()
     assert "did not finish" in problem
     async with context.sessions() as session:
-        row = await load_row(session, fern.brand_id, fern.id)
+        row = await session.get(ShopConnection, (fern.brand_id, fern.id))
     assert (row.webhooks, row.check_due_at) == (list(TOPICS), NOW + timedelta(hours=1))
 
 

@@ -39,6 +39,7 @@ from app.base.records import read_first, read_rows
 from app.insight.waiting import MOST_OPEN
 from app.orders.models import Order
 from app.surveys.listed import used_tags
+from app.surveys.models import Response as SurveyResponse
 from app.surveys.schemas import ResponseDetail, ResponseRow
 from app.surveys.work_rules import WorkState
 

@@ -12,7 +12,6 @@ from app.demo.fakes.woocommerce.coupons import discount_of
 from app.demo.fakes.woocommerce.errors import RestError, invalid_parameters
 from app.demo.fakes.woocommerce.state import FakeShop, decimals, page_of, stamp
 
-_DATES = ("date_created", "date_modified", "date_paid", "date_completed")
 _ADDRESS = ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode")
 
 

@@ -15,7 +15,7 @@ from app.base.i18n import (
     skeleton_date,
     translate,
 )
-from app.insight.nps import ENOUGH, Counts, interval
+from app.insight.nps import ENOUGH, Counts, Interval, interval
 
 ROLE_NAMES = {
     Role.viewer: N_("viewer"),
@@ -46,7 +46,7 @@ def certainty_text(counts: Counts, language: str) -> str:
         return translate(language, "no answers yet")
     if counts.responses < ENOUGH:
         return too_few_text(counts.responses, language)
-    low, high = points_text(found.low), points_text(found.high)
+    low, high = _ends(found)
     return translate(language, "%(low)s to %(high)s with 95%% certainty", low=low, high=high)
 
 
@@ -62,8 +62,21 @@ def interval_text(counts: Counts, language: str) -> str:
         return UNKNOWN
     if counts.responses < ENOUGH:
         return too_few_text(counts.responses, language)
-    low, high = points_text(found.low), points_text(found.high)
+    low, high = _ends(found)
     return translate(language, "%(low)s to %(high)s", low=low, high=high)
+
+
+def _ends(found: Interval) -> tuple[str, str]:
+    """Its ends in whole points; in tenths where these are the same."""
+    low, high = points_text(found.low), points_text(found.high)
+    if low != high:
+        return low, high
+    return tenths_text(found.low), tenths_text(found.high)
+
+
+def tenths_text(value: float) -> str:
+    """A score in tenths of a point, as `points_text` writes it."""
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "\N{MINUS SIGN}")
 
 
 def duration_text(seconds: float, language: str) -> str:

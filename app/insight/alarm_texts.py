@@ -86,7 +86,12 @@ def _leaked_code(it: Finding) -> AlarmText:
         "%(num)s codes may have leaked: strangers seem to use them.",
         it.count,
     )
-    remedy = _("Look at its orders, and replace it in one click, or decide that it is not leaked.")
+    remedy = translate_plural(
+        SOURCE,
+        "Look at its orders, and replace it in one click, or decide that it is not leaked.",
+        "Look at the orders of each, and replace it in one click, or decide that it is not leaked.",
+        it.count,
+    )
     return AlarmText(title, remedy, "/codes?state=suspected")
 
 

@@ -34,17 +34,17 @@ def test_every_grouping_of_the_api_is_on_the_screen_but_the_week_which_the_line_
         (
             Counts(50, 30, 20),
             Counts(58, 27, 15),
-            "+13 points beside the time before is within noise at 100 answers.",
+            "+13 points compared with the time before: chance alone can explain it.",
         ),
         (
             Counts(50, 30, 20),
             Counts(90, 5, 5),
-            "+55 points beside the time before, which chance does not explain.",
+            "+55 points compared with the time before: more than chance explains.",
         ),
         (
             Counts(90, 5, 5),
             Counts(50, 30, 20),
-            "−55 points beside the time before, which chance does not explain.",
+            "−55 points compared with the time before: more than chance explains.",
         ),
         (
             Counts(20, 9, 0),

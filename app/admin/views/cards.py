@@ -62,13 +62,22 @@ class LeadCard:
 def lead_card(found: Overview, *, compared: bool = True) -> LeadCard:
     """The score with its interval, on the whole scale."""
     counts = found.counts
-    name = translate(SOURCE, "NPS, from %(count)s answers", count=f"{counts.responses:,}")
-    if counts.responses == 1:
-        name = translate(SOURCE, "NPS, from one answer")
     change, note = _score_change(found) if compared else ("", "")
     return LeadCard(
-        name, points_text(nps(counts)), change, note, certainty_text(counts, SOURCE), scale_of(counts)
+        lead_name(counts),
+        points_text(nps(counts)),
+        change,
+        note,
+        certainty_text(counts, SOURCE),
+        scale_of(counts),
     )
+
+
+def lead_name(counts: Counts) -> str:
+    """`NPS, from 1,204 answers`."""
+    if counts.responses == 1:
+        return translate(SOURCE, "NPS, from one answer")
+    return translate(SOURCE, "NPS, from %(count)s answers", count=f"{counts.responses:,}")
 
 
 def overview_cards(found: Overview, margin_percent: int | None, *, compared: bool = True) -> list[Card]:

@@ -15,11 +15,11 @@ from app.admin.texts import (
     points_text,
     too_few_text,
 )
-from app.admin.views.cards import Scale, scale_of
+from app.admin.views.cards import Scale, lead_name, scale_of
 from app.admin.views.chart import Chart, line_chart
 from app.admin.views.overview import BAND_NAMES, FEWEST, LINE_TITLES, group_name, score_point, score_row
 from app.base import money
-from app.base.i18n import N_, SOURCE, exact_decimal, translate, translate_plural
+from app.base.i18n import N_, SOURCE, exact_decimal, translate
 from app.insight.band_revenue import BandRevenue
 from app.insight.lift import Lift
 from app.insight.nps import ENOUGH, Counts, change, nps, wilson
@@ -124,9 +124,7 @@ def scores_values(found: PeriodScores, by: By) -> ScoresValues:
     groups = report.groups or []
     offer_time, offer_detail = _time_texts(found.times)
     return {
-        "name": translate_plural(
-            SOURCE, "NPS, from one answer", "NPS, from %(num)s answers", counts.responses
-        ),
+        "name": lead_name(counts),
         "score": points_text(nps(counts)),
         "scale": scale_of(counts),
         "certainty": certainty_text(counts, SOURCE),
@@ -164,16 +162,16 @@ def change_sentence(earlier: Counts | None, now: Counts) -> str:
         return translate(
             SOURCE,
             "Too few answers to compare with the time before: %(now)s now, %(before)s then.",
-            now=now.responses,
-            before=earlier.responses,
+            now=f"{now.responses:,}",
+            before=f"{earlier.responses:,}",
         )
     points = f"{found.points:+.0f}".replace("-", "\N{MINUS SIGN}")
     text = (
-        N_("%(points)s points beside the time before is within noise at %(count)s answers.")
+        N_("%(points)s points compared with the time before: chance alone can explain it.")
         if found.is_noise
-        else N_("%(points)s points beside the time before, which chance does not explain.")
+        else N_("%(points)s points compared with the time before: more than chance explains.")
     )
-    return translate(SOURCE, text, points=points, count=min(earlier.responses, now.responses))
+    return translate(SOURCE, text, points=points)
 
 
 def lift_text(found: Lift) -> LiftText:
@@ -264,7 +262,7 @@ def _time_texts(found: OfferTimes) -> tuple[str, str]:
     half, most, all_but_one = (duration_text(each, SOURCE) for each in (found.p50, found.p95, found.p99))
     detail = translate(
         SOURCE,
-        "half of them within about %(half)s, 99%% within about %(slowest)s",
+        "of the answer; half of them within about %(half)s, 99%% within about %(slowest)s",
         half=half,
         slowest=all_but_one,
     )

@@ -207,7 +207,7 @@ async def test_a_former_number_is_erased_and_suppressed(context, brand, shop):
     assert person.phone == "+31687654321"
     await erase(context, brand, person.id)
     await sweep(context)
-    assert not any(await contents(context))
+    assert await contents(context) == [b""] * 3
     async with context.sessions() as session:
         keys = set(await session.scalars(select(Suppression.address_key)))
     assert context.tokens.address_key("+31612345678") in keys
@@ -255,7 +255,7 @@ async def test_a_waiting_delivery_that_fails_in_its_turn_is_emptied(context, bra
         await due.sweep_once(erase_sweep.sweep(context), NOW + timedelta(minutes=minutes))
     assert all((await contents(context))[1:])
     await sweep(context, NOW + timedelta(hours=1))
-    assert not any(await contents(context))
+    assert await contents(context) == [b""] * 3
 
 
 async def test_a_replayed_delivery_from_before_the_erasure_brings_nobody_back(context, brand, shop):

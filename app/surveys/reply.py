@@ -27,7 +27,7 @@ from app.messaging.providers.protocol import Content
 from app.messaging.queue import NewMessage, queue_messages
 from app.surveys.models import Response, ResponseEvent, Survey
 from app.surveys.templates import REPLY, ReplyParams
-from app.surveys.work import lock_response, record_work
+from app.surveys.work import changed_meanwhile, lock_response, record_work
 from app.surveys.work_rules import REPLY_LIMITS, ReplyRefusal, WorkEvent, reply_refusal
 
 _REFUSED = {
@@ -122,26 +122,10 @@ async def send_reply(
     if version is not None and version != response.version:
         if latest and (latest.actor_id, latest.text) == (actor.id, words) and version == response.version - 1:
             return
-        raise AppError(
-            "changed_meanwhile",
-            "Somebody changed this answer since you read it; read it again, then reply.",
-            status=409,
-        )
+        raise changed_meanwhile("reply")
     respondent = await load_respondent(session, context, actor.brand_id, response_id)
-    message = NewMessage(
-        template=REPLY,
-        subject_id=response_id,
-        customer_id=response.customer_id,
-        shop_id=respondent.shop.id,
-        channel=reply.channel,
-        address=_check_allowed(respondent, reply.channel),
-        locale=respondent.locale,
-        template_params=_params(respondent, response, words),
-        due_at=now,
-        step=await _next_step(session, actor.brand_id, response_id),
-        at_once=True,
-        trial=response.trial,
-    )
+    step = await _next_step(session, actor.brand_id, response_id)
+    message = _message(respondent, response, reply.channel, words, step=step, now=now)
     if not await queue_messages(session, actor.brand_id, [message]):
         raise RuntimeError("replies to a response whose row is locked come one after the other")
     response.replying = True
@@ -149,6 +133,25 @@ async def send_reply(
     await session.flush()
     await record_work(session, response_id, [(WorkEvent.replied, words)], actor=actor, now=now)
     await record_action(session, actor, AuditAction.response_replied, ("rsp", response_id))
+
+
+def _message(
+    respondent: Respondent, response: Response, channel: Channel, words: str, *, step: int, now: datetime
+) -> NewMessage:
+    return NewMessage(
+        template=REPLY,
+        subject_id=response.id,
+        customer_id=response.customer_id,
+        shop_id=respondent.shop.id,
+        channel=channel,
+        address=_check_allowed(respondent, channel),
+        locale=respondent.locale,
+        template_params=_params(respondent, response, words),
+        due_at=now,
+        step=step,
+        at_once=True,
+        trial=response.trial,
+    )
 
 
 async def _latest_reply(session: AsyncSession, brand_id: int, response_id: UUID) -> ResponseEvent | None:

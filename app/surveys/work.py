@@ -69,11 +69,7 @@ async def change_work(
     if before == after:
         return False
     if version is not None and version != response.version:
-        raise AppError(
-            "changed_meanwhile",
-            "Somebody changed this answer since you read it; read it again, then change it.",
-            status=409,
-        )
+        raise changed_meanwhile("change it")
     response.state, response.assignee_id = change.state or response.state, assignee_id
     # What the team decides itself, no reply that is under way decides again.
     response.replying = response.replying and change.state is None
@@ -85,6 +81,15 @@ async def change_work(
         session, actor, AuditAction.response_changed, ("rsp", response_id), differing(before, after)
     )
     return True
+
+
+def changed_meanwhile(then: str) -> AppError:
+    """The error where a response was changed since it was read; `then` is what to do about it."""
+    return AppError(
+        "changed_meanwhile",
+        f"Somebody changed this answer since you read it; read it again, then {then}.",
+        status=409,
+    )
 
 
 async def add_note(

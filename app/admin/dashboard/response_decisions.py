@@ -3,7 +3,8 @@
 from starlette.responses import Response
 
 from app.admin.dashboard.access import MarketerWriter, SupportWriter, screen_router
-from app.admin.dashboard.responses import PATH, address_of, back_to
+from app.admin.dashboard.response_changes import address_of, back_to
+from app.admin.dashboard.responses import PATH
 from app.admin.dashboard.terms import refuse_limited
 from app.admin.response_work import decide, withdraw
 from app.base import clock

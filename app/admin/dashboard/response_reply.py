@@ -5,7 +5,8 @@ from starlette.responses import Response
 from app.admin.dashboard.access import SupportWriter, screen_router
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
-from app.admin.dashboard.responses import PATH, address_of, meanwhile
+from app.admin.dashboard.response_changes import address_of, meanwhile
+from app.admin.dashboard.responses import PATH
 from app.admin.response_work import (
     FullResponse,
     load_response,

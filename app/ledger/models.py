@@ -50,11 +50,13 @@ class LedgerEntry(Base):
             "id",
             postgresql_where=text("cause_kind <> 'redemption'"),
         ),
-        # For the figures of a period.
+        # For the figures of a period; account and referrer are decided in the index.
         Index(
-            "ix_ledger_entries_costs",
+            "ix_ledger_entries_costs_of",
             "brand_id",
             "occurred_at",
+            "account",
+            "referrer_id",
             postgresql_where=text("account IN ('discount_cost', 'leaked_discount', 'reward_cost')"),
         ),
     )

@@ -101,6 +101,7 @@ class Code(Base):
             postgresql_where=text("erased_key IS NOT NULL"),
         ),
         Index("ix_codes_rewards", "brand_id", "id", postgresql_where=text("kind = 'reward'")),
+        Index("ix_codes_friends", "brand_id", "id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_codes_disabled", "brand_id", "id", postgresql_where=text("disabled_at IS NOT NULL")),
         Index("ix_codes_ended", "brand_id", "expires_at", "id", postgresql_where=text(_IS_SHARED)),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses_within_max"),

@@ -135,7 +135,14 @@ class Response(Base):
         Index("ix_responses_customer", "brand_id", "customer_id", "answered_at"),
         Index("ix_responses_channel", "brand_id", "channel", "id"),
         Index("ix_responses_replying", "brand_id", "id", postgresql_where=text("replying")),
-        Index("ix_responses_testimonials", "brand_id", "id", postgresql_where=text(TESTIMONIAL.format(""))),
+        # A filter by score is decided in the index, of however many rows.
+        Index(
+            "ix_responses_testimonial_score",
+            "brand_id",
+            "id",
+            "score",
+            postgresql_where=text(TESTIMONIAL.format("")),
+        ),
         Index("ix_responses_waiting", "brand_id", "id", postgresql_where=text(_WAITS.format(""))),
         Index(
             "ix_responses_suspicion",
@@ -151,7 +158,14 @@ class Response(Base):
             "first_answered_at",
             postgresql_where=text("network IS NOT NULL"),
         ),
-        Index("ix_responses_state", "brand_id", "state", "id", postgresql_where=text("state IS NOT NULL")),
+        Index(
+            "ix_responses_state_score",
+            "brand_id",
+            "state",
+            "id",
+            "score",
+            postgresql_where=text("state IS NOT NULL"),
+        ),
         Index(
             "ix_responses_assignee",
             "brand_id",

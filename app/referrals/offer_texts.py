@@ -59,7 +59,14 @@ class Reader:
         return short_date(day, self.language, *self.locales)
 
     def last_day(self, expires_at: datetime) -> date:
-        """The last day on which something can be used that expires then."""
+        """The last whole day on which something can be used that expires then.
+
+        What is promised until a day holds in its evening too.
+        """
+        return expires_at.astimezone(self.zone).date() - timedelta(days=1)
+
+    def end_day(self, expires_at: datetime) -> date:
+        """The day on which something ends that expires then; at midnight it is the day before."""
         return (expires_at.astimezone(self.zone) - timedelta(microseconds=1)).date()
 
 

@@ -115,9 +115,10 @@ def _describe_use(reward: ShownReward, code: str | None, reader: Reader) -> str:
         )
     if reward.status is RewardStatus.used:
         return translate(reader.language, "You have used it.")
-    last_day = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
     if reward.status is RewardStatus.expired:
-        return translate(reader.language, "It expired on %(day)s.", day=last_day)
+        ended = "" if reward.expires_at is None else reader.day(reader.end_day(reward.expires_at))
+        return translate(reader.language, "It expired on %(day)s.", day=ended)
+    last_day = "" if reward.expires_at is None else reader.day(reader.last_day(reward.expires_at))
     if code is None and reward.code_id is not None:
         return translate(
             reader.language,

@@ -75,7 +75,7 @@ async def test_promoter_gets_a_code_under_the_terms_in_force_and_an_urgent_offer
     )
     assert message.template_params["code"] == code.display
     assert (message.template_params["discount"], message.template_params["reward"]) == ("10%", "€10")
-    assert message.template_params["expires_on"] == "2026-09-06"
+    assert message.template_params["expires_on"] == "2026-09-05"
 
 
 async def test_second_response_reuses_the_code_and_sends_nothing_more(

@@ -44,6 +44,12 @@ def test_the_last_day_is_of_the_brands_calendar_whoever_reads_it():
     assert found.ends_on == "31 December 2026"
 
 
+def test_what_is_promised_until_a_day_holds_in_its_evening():
+    afternoon = datetime(2026, 12, 31, 14, 30, tzinfo=UTC)
+    assert offer_texts(code(expires_at=afternoon), terms(), reader_of(BERLIN)).last_day == date(2026, 12, 30)
+    assert reader_of(BERLIN).end_day(afternoon) == date(2026, 12, 31)
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

@@ -85,7 +85,7 @@ async def test_reward_comes_when_the_hold_is_over_and_not_before(
         "amount": "€10",
         "kind": "credit",
         "code": None,
-        "expires_on": "2027-03-24",
+        "expires_on": "2027-03-23",
         "referrer_id": str(code.referrer_id),
         "spent_in": None,
     }

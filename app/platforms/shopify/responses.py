@@ -100,7 +100,7 @@ def shown(message: object) -> str:
 
 def of_exception(error: Exception) -> OutsideError:
     """As `app.base.http.of_exception`, with Shopify's name before the reason."""
-    found = http.of_exception(error)
+    found = http.of_exception(error, other="platform")
     return OutsideError(
         found.outcome, f"Shopify: {found.reason}.", permanent=found.permanent, fault=found.fault
     )

@@ -76,7 +76,7 @@ def read_body(body: bytes) -> tuple[Any, bool]:
 
 def of_exception(error: Exception) -> OutsideError:
     """As `app.base.http.of_exception`, with the shop before the reason."""
-    found = http.of_exception(error)
+    found = http.of_exception(error, other="shop")
     return OutsideError(
         found.outcome,
         f"The shop's WordPress: {found.reason}.",

@@ -8,7 +8,7 @@ would have to follow. A statement that stays the same is a `Prepared` (`app.base
 
 from collections import namedtuple
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from operator import itemgetter
 from types import FunctionType
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import Select, inspect
 from sqlalchemy.util import LRUCache
 
 from app.base.db import Base
-from app.base.prepared import DIALECT, Session, fetch, result_processor
+from app.base.prepared import DIALECT, Prepared, Session, fetch, result_processor
 
 _Part = Callable[[Sequence[Any]], Any]
 """Makes a value of a row from the values of its columns."""
@@ -47,6 +47,22 @@ async def read_first(session: Session, statement: Select[*tuple[Any, ...]]) -> A
     """The first row, as `read_rows` has it; None where there is none."""
     rows = await read_rows(session, statement)
     return rows[0] if rows else None
+
+
+class Records(Prepared[Any]):
+    """As `Prepared`, of a SELECT whose rows are those of `read_rows`."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        super().__init__(statement, tuple)
+        self._selected = statement
+
+    async def all(self, session: Session, /, **given: object) -> list[Any]:
+        """The rows. Raises `TypeError` where a value is missing or not one of the statement's."""
+        return self._reader.rows(await fetch(session, self._sql, self._arguments(given)))
+
+    @cached_property
+    def _reader(self) -> "_Reader":
+        return _Reader(self._selected, self._selected.compile(dialect=DIALECT))
 
 
 def _bound(compiled: Any, extracted: Any, collected: Any) -> tuple[str, list[Any]]:

@@ -4,14 +4,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, not_, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from app.base.i18n import N_, translate
 from app.base.ids import public_id
 from app.base.masking import mask_code, mask_reason
 from app.insight import referral_sentences as sentences
 from app.insight.schemas import TimelineEntry
-from app.insight.timeline_person import Person, rows_of
+from app.insight.timeline_person import About, Person, Selected
 from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.reward_models import Reward
@@ -34,18 +34,30 @@ def _shown_code(code: str, person: Person) -> str:
     return code if person.pii else mask_code(code) or ""
 
 
+def _select_codes(about: About) -> Select[Any]:
+    query: Select[Any] = select(Code).join(Referrer, _owns(Code))
+    return query.where(*about.rows_of(Referrer), about.sees(Referrer.shop_id))
+
+
+def _select_own_codes(about: About) -> Select[Any]:
+    return _select_codes(about).where(Code.kind != CodeKind.friend)
+
+
+def _select_friends_codes(about: About) -> Select[Any]:
+    latest = _select_codes(about).where(Code.kind == CodeKind.friend)
+    return latest.order_by(Code.id.desc()).limit(MOST_VISITS)
+
+
+def _select_revoked(about: About) -> Selected:
+    return select(Referrer.revoked_at).where(
+        *about.rows_of(Referrer), about.sees(Referrer.shop_id), Referrer.revoked_at.is_not(None)
+    )
+
+
 async def codes(person: Person) -> list[TimelineEntry]:
     """Codes that the customer got, and how these ended."""
     happened = []
-    codes = (
-        select(Code)
-        .join(Referrer, _owns(Code))
-        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
-    )
-    friends = Code.kind == CodeKind.friend
-    latest = codes.where(friends).order_by(Code.id.desc()).limit(MOST_VISITS)
-    own = await person.each(codes.where(not_(friends)))
-    for code in (*own, *await person.each(latest)):
+    for code in (*await person.each(_select_own_codes), *await person.each(_select_friends_codes)):
         shown = _shown_code(code.display, person)
         text = sentences.code(code, shown, person.language, person.zone)
         happened.append(TimelineEntry(at=code.starts_at, kind="code", text=text, code=shown))
@@ -58,10 +70,7 @@ async def codes(person: Person) -> list[TimelineEntry]:
                     code=shown,
                 )
             )
-    revoked = select(Referrer.revoked_at).where(
-        *rows_of(person, Referrer), person.sees(Referrer.shop_id), Referrer.revoked_at.is_not(None)
-    )
-    ends = await person.each(revoked)
+    ends = await person.each(_select_revoked)
     return happened + [
         TimelineEntry(
             at=at, kind="referrer_revoked", text=translate(person.language, "Their share link was revoked.")
@@ -71,14 +80,18 @@ async def codes(person: Person) -> list[TimelineEntry]:
     ]
 
 
+def _select_withheld(about: About) -> Select[Any]:
+    query: Select[Any] = select(WithheldOffer).where(*about.rows_of(WithheldOffer))
+    if about.shops is None:
+        return query
+    return query.join(
+        Survey, (Survey.brand_id == WithheldOffer.brand_id) & (Survey.id == WithheldOffer.survey_id)
+    ).where(about.sees(Survey.shop_id))
+
+
 async def withheld_offers(person: Person) -> list[TimelineEntry]:
     """Why they were not given an offer, or not told of it."""
-    query = select(WithheldOffer).where(*rows_of(person, WithheldOffer))
-    if person.shops is not None:
-        query = query.join(
-            Survey, (Survey.brand_id == WithheldOffer.brand_id) & (Survey.id == WithheldOffer.survey_id)
-        ).where(person.sees(Survey.shop_id))
-    found = await person.each(query)
+    found = await person.each(_select_withheld)
     return [
         TimelineEntry(
             at=it.at,
@@ -91,39 +104,46 @@ async def withheld_offers(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def visits(person: Person) -> list[TimelineEntry]:
-    """The latest openings of their share link, at most `MOST_VISITS`."""
-    latest = (
+def _select_visits(about: About) -> Selected:
+    return (
         select(Visit.at)
         .join(Referrer, _owns(Visit))
-        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
+        .where(*about.rows_of(Referrer), about.sees(Referrer.shop_id))
         .order_by(Visit.id.desc())
         .limit(MOST_VISITS)
     )
+
+
+async def visits(person: Person) -> list[TimelineEntry]:
+    """The latest openings of their share link, at most `MOST_VISITS`."""
     return [
         TimelineEntry(
             at=at, kind="visit", text=translate(person.language, "A friend opened their share link.")
         )
-        for at in await person.each(latest)
+        for at in await person.each(_select_visits)
     ]
 
 
-async def redemptions(person: Person) -> list[TimelineEntry]:
-    """Friends' orders with their code, and their own orders with a friend's."""
-    customer_id = person.customer.id
+def _select_redemptions(about: About) -> Selected:
     # A column of one table each: so either is found by its index.
-    own = select(Referrer.id).where(*rows_of(person, Referrer))
-    found = await person.rows(
+    own = select(Referrer.id).where(*about.rows_of(Referrer)).scalar_subquery()
+    return (
         select(Redemption, Code.display, Order.number, Order.placed_at, Referrer.customer_id)
         .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
         .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
         .join(Referrer, _owns(Redemption))
         .where(
-            Redemption.brand_id == person.brand_id,
-            or_(Redemption.referrer_id == own.scalar_subquery(), Redemption.friend_id == customer_id),
-            person.sees(Order.shop_id),
+            Redemption.brand_id == about.brand_id,
+            or_(Redemption.referrer_id == own, Redemption.friend_id == about.customer_id),
+            about.sees(Order.shop_id),
         )
     )
+
+
+async def redemptions(person: Person) -> list[TimelineEntry]:
+    """Friends' orders with their code, and their own orders with a friend's."""
+    customer_id = person.customer.id
+    found = await person.rows(_select_redemptions)
     happened = []
     for it, code, number, placed_at, referrer_id in found:
         reason = it.reason if person.pii else mask_reason(it.reason, REASON_WORDS)
@@ -151,13 +171,17 @@ async def redemptions(person: Person) -> list[TimelineEntry]:
     return happened
 
 
-async def rewards(person: Person) -> list[TimelineEntry]:
-    """Their rewards for friends' orders."""
-    found = await person.each(
+def _select_rewards(about: About) -> Selected:
+    return (
         select(Reward)
         .join(Referrer, _owns(Reward))
-        .where(*rows_of(person, Referrer), person.sees(Referrer.shop_id))
+        .where(*about.rows_of(Referrer), about.sees(Referrer.shop_id))
     )
+
+
+async def rewards(person: Person) -> list[TimelineEntry]:
+    """Their rewards for friends' orders."""
+    found = await person.each(_select_rewards)
     return [
         TimelineEntry(
             at=it.granted_at or it.created_at,

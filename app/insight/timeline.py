@@ -10,12 +10,13 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.i18n import SOURCE, translate
 from app.base.ids import public_id
 from app.base.masking import without_addresses_or_none
+from app.base.records import Records
 from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.brands.rules import zone_or
@@ -23,7 +24,7 @@ from app.customers.consent import suppressions_of
 from app.customers.models import ConsentFact, Customer
 from app.insight import referral_happenings, sentences
 from app.insight.schemas import TimelineEntry
-from app.insight.timeline_person import Person, rows_of
+from app.insight.timeline_person import About, Person, Selected
 from app.messaging.models import Attempt, Message, ProviderEvent
 from app.orders.models import Order, OrderFact
 from app.surveys.claim import deferrals_of
@@ -48,13 +49,11 @@ async def timeline(
     and reasons come as they were written with `pii`, otherwise without addresses and names;
     sentences are in `language`.
     """
-    customer = await session.scalar(
-        select(Customer).where(Customer.brand_id == brand_id, Customer.id == customer_id)
-    )
-    if customer is None:
+    found = await _CUSTOMER.first(session, of_brand=brand_id, customer=customer_id)
+    if found is None:
         return []
-    zone = zone_or(await session.scalar(select(Brand.time_zone).where(Brand.id == brand_id)), "UTC")
-    person = Person(session, tokens, brand_id, customer, pii, language, zone, shops)
+    zone = zone_or(found.time_zone, "UTC")
+    person = Person(session, tokens, brand_id, found.Customer, pii, language, zone, shops)
     parts: list[Callable[[Person], Awaitable[list[TimelineEntry]]]] = [
         _known,
         _orders,
@@ -72,6 +71,13 @@ async def timeline(
     ]
     happened = [happening for part in parts for happening in await part(person)]
     return sorted(happened, key=lambda happening: happening.at)
+
+
+_CUSTOMER = Records(
+    select(Customer, Brand.time_zone)
+    .join(Brand, Brand.id == Customer.brand_id)
+    .where(Customer.brand_id == bindparam("of_brand"), Customer.id == bindparam("customer"))
+)
 
 
 async def _known(person: Person) -> list[TimelineEntry]:
@@ -94,9 +100,13 @@ async def _known(person: Person) -> list[TimelineEntry]:
     return happened
 
 
+def _select_consents(about: About) -> Selected:
+    return select(ConsentFact).where(*about.rows_of(ConsentFact))
+
+
 async def _consents(person: Person) -> list[TimelineEntry]:
     """Every consent and refusal that was stated; the latest of a channel counts."""
-    found = await person.each(select(ConsentFact).where(*rows_of(person, ConsentFact)))
+    found = await person.each(_select_consents)
     return [
         TimelineEntry(
             at=it.at,
@@ -125,8 +135,12 @@ async def _suppressions(person: Person) -> list[TimelineEntry]:
     return happened
 
 
+def _select_orders(about: About) -> Selected:
+    return select(Order).where(*about.rows_of(Order), about.sees(Order.shop_id))
+
+
 async def _orders(person: Person) -> list[TimelineEntry]:
-    found = await person.each(select(Order).where(*rows_of(person, Order), person.sees(Order.shop_id)))
+    found = await person.each(_select_orders)
     return [
         TimelineEntry(
             at=it.placed_at,
@@ -139,8 +153,8 @@ async def _orders(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def _facts(person: Person) -> list[TimelineEntry]:
-    found = await person.rows(
+def _select_facts(about: About) -> Selected:
+    return (
         select(OrderFact, Order.id, Order.number, Order.currency)
         .join(
             Order,
@@ -148,8 +162,12 @@ async def _facts(person: Person) -> list[TimelineEntry]:
             & (Order.shop_id == OrderFact.shop_id)
             & (Order.external_id == OrderFact.order_external_id),
         )
-        .where(*rows_of(person, Order), person.sees(Order.shop_id))
+        .where(*about.rows_of(Order), about.sees(Order.shop_id))
     )
+
+
+async def _facts(person: Person) -> list[TimelineEntry]:
+    found = await person.rows(_select_facts)
     return [
         TimelineEntry(
             at=fact.at,
@@ -161,12 +179,16 @@ async def _facts(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def _surveys(person: Person) -> list[TimelineEntry]:
-    found = await person.rows(
+def _select_surveys(about: About) -> Selected:
+    return (
         select(Survey, Order.number)
         .outerjoin(Order, (Order.brand_id == Survey.brand_id) & (Order.id == Survey.order_id))
-        .where(*rows_of(person, Survey), person.sees(Survey.shop_id))
+        .where(*about.rows_of(Survey), about.sees(Survey.shop_id))
     )
+
+
+async def _surveys(person: Person) -> list[TimelineEntry]:
+    found = await person.rows(_select_surveys)
     happened = []
     for it, number in found:
         about = partial(TimelineEntry, survey=public_id("sur", it.id), status=it.status)
@@ -189,8 +211,12 @@ async def _surveys(person: Person) -> list[TimelineEntry]:
     return happened
 
 
+def _select_messages(about: About) -> Selected:
+    return select(Message).where(*about.rows_of(Message), about.sees(Message.shop_id))
+
+
 async def _messages(person: Person) -> list[TimelineEntry]:
-    found = await person.each(select(Message).where(*rows_of(person, Message), person.sees(Message.shop_id)))
+    found = await person.each(_select_messages)
     return [
         TimelineEntry(
             at=it.sent_at or it.due_at,
@@ -206,12 +232,16 @@ async def _messages(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def _attempts(person: Person) -> list[TimelineEntry]:
-    found = await person.rows(
+def _select_attempts(about: About) -> Selected:
+    return (
         select(Attempt, Message.template)
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(*rows_of(person, Message), person.sees(Message.shop_id))
+        .where(*about.rows_of(Message), about.sees(Message.shop_id))
     )
+
+
+async def _attempts(person: Person) -> list[TimelineEntry]:
+    found = await person.rows(_select_attempts)
     return [
         TimelineEntry(
             at=it.started_at,
@@ -224,15 +254,19 @@ async def _attempts(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def _provider_events(person: Person) -> list[TimelineEntry]:
-    found = await person.rows(
+def _select_provider_events(about: About) -> Selected:
+    return (
         select(ProviderEvent, Message.template, Message.id)
         .join(
             Attempt, (Attempt.brand_id == ProviderEvent.brand_id) & (Attempt.id == ProviderEvent.attempt_id)
         )
         .join(Message, (Message.brand_id == Attempt.brand_id) & (Message.id == Attempt.message_id))
-        .where(*rows_of(person, Message), person.sees(Message.shop_id))
+        .where(*about.rows_of(Message), about.sees(Message.shop_id))
     )
+
+
+async def _provider_events(person: Person) -> list[TimelineEntry]:
+    found = await person.rows(_select_provider_events)
     return [
         TimelineEntry(
             at=it.at,
@@ -244,12 +278,16 @@ async def _provider_events(person: Person) -> list[TimelineEntry]:
     ]
 
 
-async def _responses(person: Person) -> list[TimelineEntry]:
-    found = await person.each(
+def _select_responses(about: About) -> Selected:
+    return (
         select(Response)
         .join(Survey, (Survey.brand_id == Response.brand_id) & (Survey.id == Response.survey_id))
-        .where(*rows_of(person, Response), person.sees(Survey.shop_id))
+        .where(*about.rows_of(Response), about.sees(Survey.shop_id))
     )
+
+
+async def _responses(person: Person) -> list[TimelineEntry]:
+    found = await person.each(_select_responses)
     return [
         TimelineEntry(
             at=it.answered_at,

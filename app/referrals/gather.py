@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, not_, select, text
+from sqlalchemy import func, not_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -165,7 +165,7 @@ _EXISTING = text("""
 
 
 async def find_existing(
-    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate] | Sequence[Row[Any]]
+    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate] | Sequence[Any]
 ) -> set[UUID]:
     """Keys of those whose person has an earlier paid order with the brand, in any shop.
 

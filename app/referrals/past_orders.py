@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.batch import in_ids
-from app.base.records import read_rows
+from app.base.prepared import Prepared
 from app.brands.models import Brand
 from app.brands.programme import Programme
 from app.customers.models import Customer
@@ -30,6 +30,30 @@ AT_MOST = 500
 """The newest redemptions that are read, so that a page costs the same for every brand."""
 
 
+class _Row(NamedTuple):
+    """An order with a friend's code; `key` is its id."""
+
+    id: UUID
+    holds_use: bool
+    referrer_id: UUID
+    share_id: UUID
+    uses: int
+    key: UUID
+    customer_id: UUID | None
+    buyer_key: bytes | None
+    ordered_before: bool
+    placed_at: datetime
+    subtotal: int
+    currency: str
+    total: int
+    shipping_total: int
+    refunded: int
+    refunded_shipping: int
+    cancelled_at: datetime | None
+    email_key: str | None
+    phone: str | None
+
+
 async def load_past_orders(
     session: AsyncSession, brand: Brand, programmes: Collection[Programme], *, since: datetime
 ) -> PastOrders:
@@ -39,8 +63,8 @@ async def load_past_orders(
     other terms these may count. Codes that were refused for another reason are left out, and so are
     trials.
     """
-    rows = await read_rows(session, _orders(brand.id))
-    rows = [row for row in reversed(rows) if row.placed_at >= since]
+    found = await _ORDERS.all(session, of_brand=brand.id)
+    rows = [row for row in reversed(found) if row.placed_at >= since]
     if not rows:
         return PastOrders(())
     existing = await find_existing(session, brand.id, rows)
@@ -53,34 +77,7 @@ async def load_past_orders(
     )
 
 
-def _orders(brand_id: int) -> Select[*tuple[Any, ...]]:
-    parent = aliased(Code)
-    refused = (Redemption.status == RedemptionStatus.refused) & (
-        Redemption.reason == RefusalReason.existing_customer
-    )
-    return (
-        select(
-            *(Redemption.id, Redemption.holds_use, Redemption.referrer_id),
-            func.coalesce(parent.id, Code.id).label("share_id"),
-            func.coalesce(parent.uses, Code.uses).label("uses"),
-            Order.id.label("key"),
-            *(Order.customer_id, Order.buyer_key, Order.ordered_before, Order.placed_at),
-            *(Order.subtotal, Order.currency, Order.total, Order.shipping_total),
-            *(Order.refunded, Order.refunded_shipping, Order.cancelled_at),
-            *(Customer.email_key, Customer.phone),
-        )
-        .select_from(Redemption)
-        .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
-        .outerjoin(parent, (parent.brand_id == Code.brand_id) & (parent.id == Code.parent_id))
-        .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
-        .outerjoin(Customer, (Customer.brand_id == Order.brand_id) & (Customer.id == Order.customer_id))
-        .where(Redemption.brand_id == brand_id, or_(Redemption.holds_use, refused), Order.trial.is_(False))
-        .order_by(Redemption.id.desc())
-        .limit(AT_MOST)
-    )
-
-
-def _order(row: Row[Any], *, existing: bool) -> PastOrder:
+def _order(row: _Row, *, existing: bool) -> PastOrder:
     paid = OrderMoney(
         row.total,
         row.shipping_total,
@@ -100,7 +97,7 @@ def _order(row: Row[Any], *, existing: bool) -> PastOrder:
 
 
 async def _rewards_before(
-    session: AsyncSession, brand_id: int, programmes: Collection[Programme], rows: Sequence[Row[Any]]
+    session: AsyncSession, brand_id: int, programmes: Collection[Programme], rows: Sequence[_Row]
 ) -> dict[UUID, int]:
     """How many rewards each referrer had before the first of these orders, for a cap."""
     if all(each.reward.cap_per_referrer is None for each in programmes):
@@ -120,7 +117,7 @@ async def _rewards_before(
 
 
 async def _spent_before(
-    session: AsyncSession, brand: Brand, programmes: Collection[Programme], rows: Sequence[Row[Any]]
+    session: AsyncSession, brand: Brand, programmes: Collection[Programme], rows: Sequence[_Row]
 ) -> dict[BudgetKey, int]:
     """What rewards had cost before the first of these orders in the budget's period."""
     spent: dict[BudgetKey, int] = {}
@@ -132,3 +129,33 @@ async def _spent_before(
         }
         spent |= await find_spent(session, brand, each, keys, before=rows[0].id)
     return spent
+
+
+_parent = aliased(Code)
+_refused = (Redemption.status == RedemptionStatus.refused) & (
+    Redemption.reason == RefusalReason.existing_customer
+)
+_ORDERS = Prepared(
+    select(
+        *(Redemption.id, Redemption.holds_use, Redemption.referrer_id),
+        func.coalesce(_parent.id, Code.id),
+        func.coalesce(_parent.uses, Code.uses),
+        *(Order.id, Order.customer_id, Order.buyer_key, Order.ordered_before, Order.placed_at),
+        *(Order.subtotal, Order.currency, Order.total, Order.shipping_total),
+        *(Order.refunded, Order.refunded_shipping, Order.cancelled_at),
+        *(Customer.email_key, Customer.phone),
+    )
+    .select_from(Redemption)
+    .join(Code, (Code.brand_id == Redemption.brand_id) & (Code.id == Redemption.code_id))
+    .outerjoin(_parent, (_parent.brand_id == Code.brand_id) & (_parent.id == Code.parent_id))
+    .join(Order, (Order.brand_id == Redemption.brand_id) & (Order.id == Redemption.order_id))
+    .outerjoin(Customer, (Customer.brand_id == Order.brand_id) & (Customer.id == Order.customer_id))
+    .where(
+        Redemption.brand_id == bindparam("of_brand"),
+        or_(Redemption.holds_use, _refused),
+        Order.trial.is_(False),
+    )
+    .order_by(Redemption.id.desc())
+    .limit(AT_MOST),
+    _Row,
+)

@@ -1,7 +1,7 @@
 """Lists read records, which say the same as the rows that SQLAlchemy would read."""
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import bindparam, inspect, select
 from sqlalchemy.orm import aliased
 
 from app.admin import rows as lists
@@ -9,7 +9,7 @@ from app.admin.resources import Resource
 from app.base.actor import cli_actor
 from app.base.audit import AuditAction, record_action
 from app.base.db import Base
-from app.base.records import read_first, read_rows, record_type
+from app.base.records import Records, read_first, read_rows, record_type
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.orders.models import Order
@@ -84,6 +84,17 @@ async def test_values_in_a_list_and_changes_that_are_not_written_yet_are_read(se
         ]
     (row,) = await read_rows(session, query)
     assert isinstance(row.status, OrderStatus)
+
+
+async def test_a_statement_that_stays_the_same_has_its_records_too(session, brand, shop):
+    await Rows(session, brand, shop).customer(email="ana@example.com")
+    query = select(Customer, Shop.slug.label("shop")).join(Shop, Shop.brand_id == Customer.brand_id)
+    same = Records(
+        query.where(Customer.brand_id == bindparam("of_brand"), Customer.email == bindparam("email"))
+    )
+    (row,) = await same.all(session, of_brand=brand.id, email="ana@example.com")
+    assert row == await read_first(session, query.where(Customer.brand_id == brand.id))
+    assert await same.first(session, of_brand=brand.id, email="nobody") is None
 
 
 async def test_an_alias_of_an_entity_is_refused(session):

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.base.errors import AppError
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.base.text import quoted
 from app.brands.models import Brand, ProgrammeVersion, Shop, ShopSlug
 from app.brands.programme import Programme
@@ -126,21 +126,17 @@ _IN_FORCE = Prepared(
 
 async def saved_at(session: AsyncSession, brand_id: int, version: int) -> datetime:
     """When a version of the brand's programme was saved. Raises LookupError for one that is not."""
-    found = await _SAVED_AT.first(session, of_brand=brand_id, number=version)
+    found: datetime | None = await _SAVED_AT.first(session, of_brand=brand_id, number=version)
     if found is None:
         raise LookupError(f"the programme of brand {brand_id} has no version {version}")
     return found
-
-
-def _as_it_is(at: datetime) -> datetime:
-    return at
 
 
 _SAVED_AT = Prepared(
     select(ProgrammeVersion.created_at).where(
         ProgrammeVersion.brand_id == bindparam("of_brand"), ProgrammeVersion.version == bindparam("number")
     ),
-    _as_it_is,
+    one_value,
 )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.ids import id_at
-from app.base.prepared import Prepared
+from app.base.prepared import Prepared, one_value
 from app.base.records import read_rows
 from app.brands.models import Brand
 from app.brands.rules import zone_or
@@ -170,12 +170,8 @@ async def _add_days(session: AsyncSession, brand: Brand, *, now: datetime) -> da
     return await _last_day(session, brand.id)
 
 
-def _as_it_is(day: date | None) -> date | None:
-    return day
-
-
 _LAST_DAY = Prepared(
-    select(func.max(LedgerDay.day)).where(LedgerDay.brand_id == bindparam("of_brand")), _as_it_is
+    select(func.max(LedgerDay.day)).where(LedgerDay.brand_id == bindparam("of_brand")), one_value
 )
 
 

@@ -51,13 +51,17 @@ async def mail_raised(
 async def mail_solved(
     session: AsyncSession, brand_id: int, alarms: Sequence[Alarm], *, now: datetime
 ) -> None:
-    """Mail those who were mailed about these alarms, and are still here, that they are solved."""
+    """Mail those who were mailed about these alarms, and still would be, that they are solved."""
     if not alarms:
         return
     found = await session.execute(
         select(AlarmNotice, Staff.email)
         .join(Staff, (Staff.brand_id == AlarmNotice.brand_id) & (Staff.id == AlarmNotice.staff_id))
-        .where(AlarmNotice.brand_id == brand_id, in_ids(AlarmNotice.alarm_id, [alarm.id for alarm in alarms]))
+        .where(
+            AlarmNotice.brand_id == brand_id,
+            in_ids(AlarmNotice.alarm_id, [alarm.id for alarm in alarms]),
+            Staff.role == Role.admin,
+        )
         .order_by(AlarmNotice.id)
     )
     rows = found.all()

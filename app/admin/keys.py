@@ -35,11 +35,12 @@ async def create_key(
     actor: Actor,
     label: str = "",
     expires_at: datetime | None = None,
+    key_id: UUID | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key; returns its row and the key itself, of which only a hash is stored.
 
-    Raises AppError (`missing_scope`, 403) for `pii` where the actor does not see people: a key
-    cannot make one that shows more.
+    `key_id` is a new id. Raises AppError (`missing_scope`, 403) for `pii` where the actor does not
+    see people: a key cannot make one that shows more.
     """
     if not may_grant(scopes, sees_people=actor.sees_people):
         raise AppError(
@@ -51,7 +52,7 @@ async def create_key(
     made_by = await _maker(session, actor)
     key = ApiKey(
         brand_id=brand_id,
-        id=new_id(),
+        id=key_id or new_id(),
         secret_hash=secret_hash(secret),
         scopes=sorted(set(scopes)),
         label=label,

@@ -22,7 +22,7 @@ from app.admin.dashboard import screens
 from app.admin.keys import add_key
 from app.admin.models import Staff
 from app.admin.rules import Role, Scope
-from app.admin.staff import add_staff, remove_staff
+from app.admin.staff import add_staff, change_staff, remove_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
@@ -171,7 +171,12 @@ async def test_an_alarm_is_mailed_once_however_often_it_is_found_and_once_more_w
     count = select(func.count()).select_from(Alarm)
     assert await session.scalar(count) == 2
     assert await session.scalar(select(func.count()).select_from(AlarmNotice)) == 3
-    assert await session.scalar(select(func.count()).where(Message.template == "alarm")) == 4
+    async with context.sessions.begin() as other:
+        await change_staff(other, brand.id, team["mia"], Role.viewer, None, actor=cli_actor(brand.id))
+    failed.status = DeliveryStatus.processed
+    await session.commit()
+    assert await check(context, brand, later=6 * EVERY) >= 1
+    assert await session.scalar(select(func.count()).where(Message.template == "alarm")) == 4, "she lost it"
 
 
 async def test_a_brand_without_an_administrator_or_a_shop_has_its_alarms_all_the_same(

@@ -13,7 +13,7 @@ from app.admin.views.audit import ACTION_NAMES
 from app.base import clock
 from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry
-from app.base.ids import public_id
+from app.base.ids import new_id, public_id
 from app.brands.add import add_shop
 from tests.support.browser import needs_chromium, serve, violations
 from tests.support.constants import NOW
@@ -122,7 +122,11 @@ async def test_a_key_is_shown_once_and_revoked(context, brand, shop, session, cl
     assert refused.status_code == 422
     assert refused.text.count("error") >= 3
     data = {"label": "Reports <b>", "scopes": "read", "expires": "90"}
+    data["once"] = public_id("key", new_id())
     made = await send_form(client, f"{KEYS}/new", f"{KEYS}/new", data)
+    twice = await send_form(client, f"{KEYS}/new", f"{KEYS}/new", data)
+    assert twice.headers["location"] == KEYS
+    assert "The key was made already" in (await client.get(KEYS)).text
     (key,) = re.findall(r"<code[^>]*>(tf_[\w-]+)</code>", made.text)
     assert made.headers["cache-control"] == "no-store"
     row = await find_key(session, key)

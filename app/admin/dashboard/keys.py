@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.admin.auth import refuse_unconfirmed
 from app.admin.dashboard.access import AdminWriter, ForAdmin, confirmed_writer, screen_router
+from app.admin.dashboard.flash import Tone
 from app.admin.dashboard.form import Form
 from app.admin.dashboard.frame import Frame
 from app.admin.keys import create_key, revoke_key
@@ -15,11 +16,12 @@ from app.admin.listing import PageRequest, list_page
 from app.admin.models import ApiKey
 from app.admin.rows import KEYS
 from app.admin.rules import Scope
+from app.admin.staff import lock_staff
 from app.admin.views.keys import EXPIRY, SCOPE_HINTS, key_rows
 from app.admin.views.names import staff_names
 from app.base import clock
 from app.base.i18n import SOURCE, translate
-from app.base.ids import parse_public_id
+from app.base.ids import new_id, parse_public_id, public_id
 from app.base.text import is_clean
 
 KEYS_PATH = "/admin/settings/keys"
@@ -63,6 +65,8 @@ async def show_new(frame: ForAdmin) -> Response:
 def _new_page(frame: Frame, entered: dict[str, object], errors: dict[str, str] | None = None) -> Response:
     values = {
         "entered": entered,
+        # A form that is sent twice names the same key.
+        "once": public_id("key", new_id()),
         "scopes": [(scope.value, translate(SOURCE, hint)) for scope, hint in SCOPE_HINTS.items()],
         "expiry": [(key, translate(SOURCE, name)) for key, (name, _days) in EXPIRY.items()],
         "errors": errors or {},
@@ -85,6 +89,13 @@ async def make(writer: Making) -> Response:
         errors["expires"] = translate(SOURCE, "Choose when it ends.")
     if errors:
         return _new_page(frame, {"label": label, "scopes": scopes, "expires": expires}, errors)
+    once = form.text("once", limit=100)
+    key_id = parse_public_id("key", once) if once else new_id()
+    # One press after the other, whatever the browser does.
+    await lock_staff(frame.session, frame.brand.id, frame.staff.staff_id)
+    if await frame.session.get(ApiKey, (frame.brand.id, key_id)) is not None:
+        made = _("The key was made already, and shown once. Revoke it where nobody kept it.")
+        return frame.redirect(KEYS_PATH, made, Tone.failed)
     days = EXPIRY[expires][1]
     row, key = await create_key(
         frame.session,
@@ -92,6 +103,7 @@ async def make(writer: Making) -> Response:
         scopes,
         actor=frame.staff.actor,
         label=label,
+        key_id=key_id,
         expires_at=None if days is None else clock.now() + timedelta(days=days),
     )
     return frame.page("admin/key_made.html", "keys", {"key": key, "label": row.label})

@@ -11,8 +11,9 @@ def quick(of: _Class) -> _Class:
 
     `@quick` above `@dataclass(frozen=True, slots=True)`. The one that `dataclass` writes calls
     `object.__setattr__` for each field. This one makes the object one of a subclass that is not
-    frozen, which assigns plainly, and then one of its own class again. Raises `TypeError` for a
-    dataclass with a default factory, a field that is not given to `__init__`, or `__post_init__`.
+    frozen, which assigns plainly, and then one of its own class again. Pickled, an object is a call
+    of it. Raises `TypeError` for a dataclass with a default factory, a field that is not given to
+    `__init__`, or `__post_init__`.
     """
     names = [each.name for each in fields(of)]
     given: dict[str, Any] = {f"default_{each.name}": each.default for each in fields(of)}
@@ -29,11 +30,13 @@ def quick(of: _Class) -> _Class:
         "    change(self, '__class__', opened)",
         *(f"    self.{name} = {name}" for name in names),
         "    self.__class__ = own",
+        "def __reduce__(self):",
+        f"    return own, ({''.join(f'self.{name}, ' for name in names)})",
     ]
     scope = {**given, "change": object.__setattr__, "opened": opened, "own": of}
     exec("\n".join(lines), scope)  # noqa: S102  # as dataclasses do; nothing but names of fields
     made = scope["__init__"]
     made.__qualname__, made.__module__ = f"{of.__qualname__}.__init__", of.__module__
     made.__annotations__ = of.__init__.__annotations__
-    of.__init__ = made
+    of.__init__, of.__reduce__ = made, scope["__reduce__"]
     return of

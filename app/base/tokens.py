@@ -53,6 +53,9 @@ class _Derived:
         self._keys: dict[str, bytes] = {}
         self._keyed: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
 
+    def __reduce__(self) -> tuple[type["_Derived"], tuple[bytes]]:
+        return _Derived, (self._secret,)
+
     def key(self, purpose: str) -> bytes:
         key = self._keys.get(purpose)
         if key is None:

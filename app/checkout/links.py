@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.tokens import Tokens
 from app.brands.models import Shop
 from app.orders.models import Order
-from app.orders.record import buyer_key, confirmation_key
+from app.orders.stated import buyer_key, confirmation_key
 from app.surveys.models import Survey
 from app.surveys.rules import OPEN
 

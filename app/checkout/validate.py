@@ -16,8 +16,8 @@ from app.customers.contact import email_key, personal_email, phone_e164
 from app.customers.models import Customer
 from app.customers.person import Person
 from app.orders.models import Order
-from app.orders.record import buyer_key
 from app.orders.rules import external_order_id
+from app.orders.stated import buyer_key
 from app.referrals.amount_rules import amount_off
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.eligibility_rules import may_redeem

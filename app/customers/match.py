@@ -124,8 +124,11 @@ class CustomerIndex:
         """The customer of this person, new where none is known; None for an anonymous one."""
         if person.is_anonymous:
             return None
-        known = self._find(person) or KnownCustomer(new_id(), new=True)
-        update_details(known, person)
+        known = self._find(person)
+        if known is None:
+            known = new_customer(new_id(), person)
+        else:
+            update_details(known, person)
         if known.email:
             self.by_email.setdefault(known.email, known)
         if known.phone:
@@ -185,6 +188,33 @@ def _external_id(text: str | None) -> str | None:
     """A shop's id for a customer; WooCommerce gives every guest the id `0`."""
     plain = one_line_or_none(text, limit=256)
     return None if plain in (None, "0") or len(plain) > 255 else plain
+
+
+def new_customer(customer_id: UUID, person: ComparablePerson) -> KnownCustomer:
+    """The customer that a person nobody knew is, as `update_details` makes it of an empty one."""
+    at = person.at
+    zone = person.time_zone
+    if zone is None and person.country is not None:
+        zone = zone_of_country(person.country)
+    return KnownCustomer(
+        customer_id,
+        person.email,
+        person.phone,
+        None if person.phone is None else at,
+        person.phone is not None and person.phone_agreed,
+        person.first_name,
+        None if person.first_name is None else at,
+        person.last_name,
+        None if person.last_name is None else at,
+        person.locale,
+        None if person.locale is None else at,
+        zone,
+        None if person.time_zone is None else at,
+        person.country,
+        None if person.country is None else at,
+        person.country is not None and person.country_own,
+        new=True,
+    )
 
 
 def update_details(known: KnownCustomer, person: ComparablePerson) -> None:

@@ -1,12 +1,13 @@
 """Store customers' consents and refusals, every one once."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, as_row, bound_recordset
+from app.base.batch import arrays_of_tuples, bound_recordset
 from app.base.prepared import Prepared
 from app.customers.models import ConsentFact
 from app.customers.rules import StatedConsent
@@ -19,14 +20,15 @@ _CONSENT = [
     ConsentFact.source,
     ConsentFact.at,
 ]
+_values_of = attrgetter(*(each.key for each in _CONSENT))
 
 
 async def record_consents(session: AsyncSession, brand_id: int, stated: Sequence[StatedConsent]) -> None:
     """Add what was stated; what is known already changes nothing."""
     if not stated:
         return
-    rows = [as_row(consent) for consent in stated]
-    await _INSERT.run(session, of_brand=brand_id, **arrays_of(rows, _CONSENT))
+    rows = [_values_of(consent) for consent in stated]
+    await _INSERT.run(session, of_brand=brand_id, **arrays_of_tuples(rows, _CONSENT))
 
 
 _given = bound_recordset(_CONSENT)

@@ -130,23 +130,22 @@ class StatedConsent:
 
 def stated_consents(people: Sequence[tuple[UUID | None, Person]], *, now: datetime) -> list[StatedConsent]:
     """What these people stated about each channel; a statement without a time is of `now`."""
-    stated = (
-        _stated(customer_id, channel, statement, now)
-        for customer_id, person in people
-        for channel, statement in ((Channel.email, person.email_consent), (Channel.sms, person.sms_consent))
-    )
-    return [consent for consent in stated if consent is not None]
+    stated: list[StatedConsent] = []
+    for customer_id, person in people:
+        if customer_id is None:
+            continue
+        if person.email_consent.given is not None:
+            stated.append(_stated(customer_id, Channel.email, person.email_consent, now))
+        if person.sms_consent.given is not None:
+            stated.append(_stated(customer_id, Channel.sms, person.sms_consent, now))
+    return stated
 
 
-def _stated(
-    customer_id: UUID | None, channel: Channel, statement: ConsentStatement, now: datetime
-) -> StatedConsent | None:
-    if customer_id is None or statement.given is None:
-        return None
+def _stated(customer_id: UUID, channel: Channel, statement: ConsentStatement, now: datetime) -> StatedConsent:
     return StatedConsent(
         customer_id,
         channel,
-        statement.given,
+        statement.given is True,
         one_line_or_none(statement.opt_in_level),
         one_line_or_none(statement.source),
         statement.at or now,

@@ -7,11 +7,11 @@ back.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import Integer, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_bound_texts
@@ -20,18 +20,16 @@ from app.base.frozen import quick
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
 from app.base.turns import Busy
-from app.brands.find import load_brand, load_shops
-from app.brands.models import Shop
-from app.customers.match import comparable
+from app.brands.setup import load_setup
 from app.customers.models import ErasedIdentity
 from app.ingest.isolate import process_isolated
 from app.ingest.models import Delivery
 from app.ingest.process import PLAN_ONCE, TURN, Batch, process_events, process_waiting
-from app.ingest.rules import DeliveryStatus, ParsedEvent, ProcessingResult, ReadOrder, with_person_dated
+from app.ingest.read_orders import ReadEvent
+from app.ingest.rules import DeliveryStatus, ParsedEvent, ProcessingResult
 from app.orders.models import Order
-from app.orders.record import read_version
 from app.orders.rules import external_order_id
-from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
+from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid
 
 _FILLED = """
     customers (brand_id, id, email, phone),
@@ -45,15 +43,6 @@ _FILLED = """
 cost twice as much; the database's own worker collects theirs."""
 _LAST = 2**62
 """A place in the order of arrival after every other."""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class ReadEvent:
-    """An event, and what `read_events` made of a paid order."""
-
-    event: PlatformEvent
-    order: ReadOrder | None = None
 
 
 @quick
@@ -94,8 +83,8 @@ async def record_backfill(
     start: they redeem nothing and cause no message; an order that was reported live is left as it
     is. An item that cannot be processed fails alone.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(TURN, brand_id), PLAN_ONCE))
-    brand, shops = await load_brand(session, brand_id), await load_shops(session, brand_id)
+    await _TURN_OF.run(session, of_brand=brand_id)
+    setup = await load_setup(session, brand_id)
     named = {item.id: _orders_of(item) for item in items}
     is_history = await _known_orders(session, brand_id, shop_id, named.values())
     place_of = await _places(session, brand_id)
@@ -113,8 +102,8 @@ async def record_backfill(
     batch = Batch(
         session,
         tokens,
-        brand,
-        shops,
+        setup.brand,
+        setup.shops,
         now,
         stored=False,
         history=history,
@@ -128,6 +117,11 @@ async def record_backfill(
     orders = {each for item in items if item.id in done for each in _paid_of(item)}
     new = sum(each not in is_history for each in orders)
     return BackfillResult(frozenset(done), failed, new, len(orders) - new)
+
+
+_TURN_OF = Prepared(
+    select(func.pg_advisory_xact_lock(TURN, bindparam("of_brand", type_=Integer)), PLAN_ONCE), tuple
+)
 
 
 def _is_done(result: ProcessingResult) -> bool:
@@ -164,42 +158,22 @@ _KNOWN = Prepared(
 
 async def _places(session: AsyncSession, brand_id: int) -> Callable[[datetime], int]:
     """A function that returns a time's place in the order of arrival, beside erasures."""
-    rows = await session.execute(
-        select(ErasedIdentity.erased_at, func.min(ErasedIdentity.sequence).label("sequence"))
-        .where(ErasedIdentity.brand_id == brand_id)
-        .group_by(ErasedIdentity.erased_at)
-        .order_by(ErasedIdentity.erased_at.desc())
-    )
     times: list[datetime] = []
     earliest: list[int] = []
-    for row in rows:
-        times.insert(0, row.erased_at)
-        earliest.insert(0, min(row.sequence, earliest[0] if earliest else _LAST))
+    for erased_at, sequence in await _ERASURES.all(session, of_brand=brand_id):
+        times.insert(0, erased_at)
+        earliest.insert(0, min(sequence, earliest[0] if earliest else _LAST))
     earliest.append(_LAST)
     return lambda at: earliest[bisect_right(times, at)] - 1
 
 
-def read_events(
-    tokens: Tokens, shop: Shop, events: Sequence[PlatformEvent], *, now: datetime
-) -> list[ReadEvent]:
-    """The events with all that can be made of them without the database. Pure.
-
-    Called while the database works on the batch before; in a thread that costs no time at all.
-    """
-    return [_read(tokens, shop, event, now) for event in events]
-
-
-def _read(tokens: Tokens, shop: Shop, event: PlatformEvent, now: datetime) -> ReadEvent:
-    if isinstance(event, OrderPaid) and event.trial:
-        event = replace(event, trial=False)
-    event = with_person_dated(event, received_at=now)
-    if not isinstance(event, OrderPaid):
-        return ReadEvent(event)
-    try:
-        version = read_version(tokens, shop.brand_id, shop.id, event)
-        return ReadEvent(event, ReadOrder(comparable(event.person, now=now), version))
-    except Exception:  # noqa: BLE001  # it fails again in its batch, and there alone
-        return ReadEvent(event)
+_ERASURES = Prepared(
+    select(ErasedIdentity.erased_at, func.min(ErasedIdentity.sequence))
+    .where(ErasedIdentity.brand_id == bindparam("of_brand"))
+    .group_by(ErasedIdentity.erased_at)
+    .order_by(ErasedIdentity.erased_at.desc()),
+    lambda erased_at, sequence: (erased_at, sequence),
+)
 
 
 def _parsed(
@@ -220,17 +194,21 @@ async def give_way(context: AppContext, brand_id: int, *, now: datetime) -> None
 
     Called between batches of a backfill, which would else hold up what shops report now.
     """
-    async with context.sessions() as session:
-        waits = await session.scalar(
-            select(Delivery.id)
-            .where(Delivery.brand_id == brand_id, Delivery.status == DeliveryStatus.new)
-            .limit(1)
-        )
+    async with context.reading() as session:
+        waits = await _WAITING.first(session, of_brand=brand_id)
     if waits is not None:
         try:
             await process_waiting(context, brand_id, now=now)
         except Busy:
             return
+
+
+_WAITING = Prepared(
+    select(Delivery.id)
+    .where(Delivery.brand_id == bindparam("of_brand"), Delivery.status == DeliveryStatus.new)
+    .limit(1),
+    lambda delivery_id: delivery_id,
+)
 
 
 class Statistics:

@@ -5,14 +5,13 @@ again; one that was finished is read once more from its beginning, and changes n
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,13 +22,16 @@ from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
 from app.base.errors import AppError
 from app.base.ids import new_id
+from app.base.prepared import Prepared
 from app.base.retry import LOCK_NOT_AVAILABLE, retry_conflicts, sqlstate_of
 from app.brands.models import Shop
 from app.brands.rules import zone_or
-from app.ingest.backfill import BackfillItem, ReadEvent, Statistics, give_way, read_events, record_backfill
+from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.backfill_models import OrderImport
 from app.ingest.import_parts import drop_parts, drop_refusals, keep_refusals
-from app.ingest.order_file import FileRecord, OrderFile, OrderFileReader
+from app.ingest.order_file import FileRecord, OrderFile
+from app.ingest.read_ahead import read_ahead
+from app.ingest.read_orders import Piece, Reading, ReadRecord
 from app.platforms.order_files import FileShop
 from app.platforms.shop_settings import settings_of
 
@@ -65,11 +67,12 @@ class Refusals(Protocol):
         """Write one record that was refused; called once its batch is committed."""
 
 
-class _Read(NamedTuple):
-    """A record, and its events as they are applied."""
+class _Batch(NamedTuple):
+    """Records of one transaction."""
 
-    record: FileRecord
-    events: Sequence[ReadEvent]
+    records: Sequence[ReadRecord]
+    position: int
+    """Bytes of the file that are read with them."""
 
 
 class _Locked(Exception):
@@ -87,23 +90,18 @@ class _Run:
     now: datetime
     refusals: Refusals
     keeps: bool
-    done: int
-    """Records of the file that are done, as this run knows it."""
-    position: int = 0
-    """Bytes that are read of it."""
+    done: "_Done"
+    """What is done of the file, as this run knows it."""
 
-    new: int = 0
-    """Orders of the last batch that were not known."""
-
-    async def batch(self, read: Sequence[_Read]) -> None:
-        """Record a batch, and report what was refused of it.
+    async def batch(self, batch: _Batch) -> int:
+        """Record a batch, and report what was refused of it; returns how many orders were new.
 
         Waits for rows that others have locked, without a lock of its own. Raises `AppError`
         `import_busy` where that takes too long, or another process imports the file too.
         """
         for _ in range(LOCKED_TRIES):
             try:
-                failed = await retry_conflicts(lambda: self._transaction(read), name="import")
+                done, refused = await retry_conflicts(lambda: self._transaction(batch), name="import")
                 break
             except (DBAPIError, _Locked) as error:
                 if isinstance(error, DBAPIError) and sqlstate_of(error) != LOCK_NOT_AVAILABLE:
@@ -111,18 +109,23 @@ class _Run:
                 await asyncio.sleep(LOCKED_SECONDS)
         else:
             raise _busy("Orders of the file are locked by another process.")
-        self.done += len(read)
-        refused = (it.record for it in read if it.record.refused)
-        for each in sorted([*refused, *failed], key=lambda it: it.line):
+        new, self.done = done.new - self.done.new, done
+        for each in refused:
             self.refusals.add(each)
+        return new
 
-    async def _transaction(self, read: Sequence[_Read]) -> list[FileRecord]:
-        """All of the batch or nothing; returns what could not be processed of it."""
-        items = {new_id(): each for each in read if each.events}
-        records = [each.record for each in read]
+    async def _transaction(self, batch: _Batch) -> "tuple[_Done, list[FileRecord]]":
+        """All of the batch or nothing; returns what is done then, and what was refused, by line."""
+        items = {new_id(): each for each in batch.records if each.events}
+        of_import = {"of_brand": self.shop.brand_id, "import_id": self.import_id}
         async with self.context.sessions.begin() as session:
-            done, known_refusals = await _lock(session, self.shop.brand_id, self.import_id)
-            if done != self.done:
+            found = await _LOCK.first(session, **of_import)
+            if found is None:
+                raise LookupError("the import is gone")
+            before, problem = found
+            if problem is not None:
+                raise AppError("import_stopped", "The import was stopped.", status=409)
+            if before.records != self.done.records:
                 raise _busy("Another process imports this file now.")
             result = await record_backfill(
                 session,
@@ -135,46 +138,59 @@ class _Run:
             )
             if len(result.done) + len(result.failed) < len(items):
                 raise _Locked
-            self.new = result.new
-            failed = [FileRecord(items[each].record.line, refused=why) for each, why in result.failed.items()]
-            refused = [*(each for each in records if each.refused), *failed]
+            failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
+            refused = [FileRecord(each.line, refused=each.refused) for each in batch.records if each.refused]
+            refused = sorted([*refused, *failed], key=lambda it: it.line)
             if self.keeps:
-                await keep_refusals(session, self.shop.brand_id, self.import_id, refused, known_refusals)
-            await session.execute(
-                update(OrderImport)
-                .where(OrderImport.brand_id == self.shop.brand_id, OrderImport.id == self.import_id)
-                .values(
-                    records=self.done + len(records),
-                    new=OrderImport.new + result.new,
-                    known=OrderImport.known + result.known,
-                    unpaid=OrderImport.unpaid + sum(not (it.events or it.refused) for it in records),
-                    refused=OrderImport.refused + len(refused),
-                    position=self.position,
-                )
+                await keep_refusals(session, self.shop.brand_id, self.import_id, refused, before.refused)
+            done = _Done(
+                before.records + len(batch.records),
+                before.new + result.new,
+                before.known + result.known,
+                before.unpaid + sum(not (each.events or each.refused) for each in batch.records),
+                before.refused + len(refused),
             )
-            return failed
+            values = {f"to_{name}": value for name, value in done._asdict().items()}
+            await _UPDATE.run(session, **of_import, **values, to_position=batch.position)
+            return done, refused
+
+
+class _Done(NamedTuple):
+    """How much of a file is done, and what came of it."""
+
+    records: int
+    new: int
+    known: int
+    unpaid: int
+    refused: int
+
+    def progress(self, share: float, resumed_after: int) -> Progress:
+        return Progress(share, *self, resumed_after)
+
+
+_OF_IMPORT = (OrderImport.brand_id == bindparam("of_brand"), OrderImport.id == bindparam("import_id"))
+_COUNTS = [getattr(OrderImport, name) for name in _Done._fields]
+_WRITTEN = [*_COUNTS, OrderImport.position]
+_WAITS_FOR_NO_DISK = func.set_config("synchronous_commit", "off", true())
+"""For this transaction. One that a crash of the database takes back is done again, since it says
+itself how far the file is done; the end of an import is committed as everything else is."""
+_LOCK = Prepared(
+    select(*_COUNTS, OrderImport.problem, _WAITS_FOR_NO_DISK).where(*_OF_IMPORT).with_for_update(),
+    lambda *values: (_Done(*values[:-2]), values[-2]),
+)
+"""Locks the import's row until the commit."""
+_UPDATE = Prepared(
+    update(OrderImport)
+    .where(*_OF_IMPORT)
+    .values({each.key: bindparam(f"to_{each.key}", type_=each.type) for each in _WRITTEN}),
+    tuple,
+)
 
 
 def _busy(reason: str) -> AppError:
     return AppError(
         "import_busy", f"{reason} Run the same command again later; it goes on from there.", status=503
     )
-
-
-async def _lock(session: AsyncSession, brand_id: int, import_id: UUID) -> tuple[int, int]:
-    """Lock the import's row until the commit; returns how many records are done, and refused.
-
-    Raises `AppError` `import_stopped` where somebody has stopped it.
-    """
-    found = await session.execute(
-        select(OrderImport.records, OrderImport.refused, OrderImport.problem)
-        .where(OrderImport.brand_id == brand_id, OrderImport.id == import_id)
-        .with_for_update()
-    )
-    row = found.one()
-    if row.problem is not None:
-        raise AppError("import_stopped", "The import was stopped.", status=409)
-    return row.records, row.refused
 
 
 async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
@@ -200,47 +216,56 @@ async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
         row = await _start(session, shop, file, history=history, now=now)
         if not keeps:
             row.problem = None
-        run = _Run(context, shop, row.id, history, now, refusals, keeps, row.records)
-        skip = row.records
+        done = _Done(*(getattr(row, name) for name in _Done._fields))
+        run = _Run(context, shop, row.id, history, now, refusals, keeps, done)
+    skip = run.done.records
     refusals.begin(resumed=skip > 0)
-    reader = OrderFileReader(file, _file_shop(shop, now))
-    records = reader.records(skip=skip)
-
-    def read_batch() -> list[_Read]:
-        batch = islice(records, BATCH)
-        return [_Read(each, read_events(context.tokens, shop, each.events, now=now)) for each in batch]
-
+    file_shop = FileShop(shop.currency, zone_or(shop.time_zone, "UTC"), now, settings_of(shop))
+    reading = Reading(file, file_shop, context.tokens, shop.brand_id, shop.id, now, skip)
     statistics = Statistics()
-    # The next batch is read while the database works on this one.
-    ahead = asyncio.create_task(asyncio.to_thread(read_batch))
-    try:
-        while batch := await ahead:
-            run.position = reader.position
-            ahead = asyncio.create_task(asyncio.to_thread(read_batch))
-            await run.batch(batch)
-            await statistics.after_batch(context, new=run.new)
-            await give_way(context, shop.brand_id, now=now)
-            done = await _progress(context, run, reader.position / max(1, file.size), skip)
-            progress(done)
-            if deadline is not None and clock.monotonic() >= deadline:
-                return done
-    finally:
-        await asyncio.gather(ahead, return_exceptions=True)
-    done = await _progress(context, run, 1.0, skip)
+    async with read_ahead(reading, most=BATCH) as pieces:
+        # The next batch is read while the database works on this one.
+        ahead = asyncio.create_task(_read_batch(pieces))
+        try:
+            while (batch := await ahead).records:
+                ahead = asyncio.create_task(_read_batch(pieces))
+                new = await run.batch(batch)
+                await statistics.after_batch(context, new=new)
+                await give_way(context, shop.brand_id, now=now)
+                so_far = run.done.progress(batch.position / max(1, file.size), skip)
+                progress(so_far)
+                if deadline is not None and clock.monotonic() >= deadline:
+                    return so_far
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+    return await _finish(context, run, actor, skip)
+
+
+async def _read_batch(pieces: AsyncIterator[Piece]) -> _Batch:
+    records: list[ReadRecord] = []
+    position = 0
+    async for piece in pieces:
+        records += piece.records
+        position = piece.position
+        if len(records) >= BATCH:
+            break
+    return _Batch(records, position)
+
+
+async def _finish(context: AppContext, run: _Run, actor: Actor, skip: int) -> Progress:
+    """Note that the file is read to its end; returns what came of it."""
+    shop, done = run.shop, run.done.progress(1.0, skip)
     async with context.sessions.begin() as session:
         await session.execute(
             update(OrderImport)
             .where(OrderImport.brand_id == shop.brand_id, OrderImport.id == run.import_id)
-            .values(finished_at=now, due_at=None, leased_until=None)
+            .values(finished_at=run.now, due_at=None, leased_until=None)
         )
         await drop_parts(session, shop.brand_id, run.import_id)
         changes = {name: (None, getattr(done, name)) for name in ("new", "known", "unpaid", "refused")}
         await record_action(session, actor, AuditAction.orders_imported, ("shp", shop.id), changes)
     return done
-
-
-def _file_shop(shop: Shop, now: datetime) -> FileShop:
-    return FileShop(shop.currency, zone_or(shop.time_zone, "UTC"), now, settings_of(shop))
 
 
 async def _start(
@@ -269,9 +294,3 @@ async def _start(
     if row.records == 0:
         await drop_refusals(session, row.brand_id, row.id)
     return row
-
-
-async def _progress(context: AppContext, run: _Run, share: float, skipped: int) -> Progress:
-    async with context.sessions() as session:
-        row = await session.get_one(OrderImport, (run.shop.brand_id, run.import_id))
-        return Progress(share, row.records, row.new, row.known, row.unpaid, row.refused, skipped)

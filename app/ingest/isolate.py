@@ -20,6 +20,7 @@ Deliveries = Sequence[Sequence[ParsedEvent]]
 SHORT_TIMEOUT_MILLISECONDS = 100
 """How long a lock is waited for once one was not to be had: the deliveries that need it are found
 by a dozen attempts, and the others must not wait for all of these."""
+_PROCESSED = ProcessingResult(DeliveryStatus.processed)
 MOST_TIMEOUTS = 20
 """After so many the rest of the batch waits too: they all need what is locked."""
 
@@ -56,9 +57,7 @@ class _Isolation:
             half = len(deliveries) // 2
             first = await self.results_of(deliveries[:half])
             return first | await self.results_of(deliveries[half:])
-        return {
-            delivery[0].delivery_id: ProcessingResult(DeliveryStatus.processed) for delivery in deliveries
-        }
+        return dict.fromkeys((delivery[0].delivery_id for delivery in deliveries), _PROCESSED)
 
     async def _wait_less(self, error: Exception) -> None:
         self.timeouts += 1

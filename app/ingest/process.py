@@ -158,7 +158,7 @@ async def _record_orders(
             incoming,
             history=batch.history,
             known=batch.known_orders,
-            read=[event.read.version if event.read else None for event, _ in orders],
+            read=[event.read.order if event.read else None for event, _ in orders],
         )
         ids |= dict(zip((event for event, _ in orders), found.ids, strict=True))
         changed += found.changed

@@ -11,7 +11,7 @@ from app.base.frozen import quick
 from app.base.replace import replaced
 from app.customers.match import ComparablePerson
 from app.customers.person import Person, stated_at
-from app.orders.version_rules import OrderVersion
+from app.orders.version_rules import StatedOrder
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid, PlatformEvent
 
 NOTHING_USED = "It holds nothing that Tenfold uses."
@@ -48,7 +48,7 @@ class ReadOrder:
     """What was made of a paid order before its batch began, while the database worked."""
 
     person: ComparablePerson
-    version: OrderVersion
+    order: StatedOrder
 
 
 @quick

@@ -10,8 +10,8 @@ from app.base.errors import Fault, OutsideError
 from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Shop
-from app.ingest.backfill import ReadEvent, read_events
 from app.ingest.failures import failed
+from app.ingest.read_orders import ReadEvent, read_events
 from app.platforms.connection_types import Connection
 from app.platforms.delivery_types import NeedsFetch, OrderPage, RawDelivery
 from app.platforms.registry import adapter_of
@@ -88,7 +88,8 @@ class PageReader:
                 fetched.events.append(())
                 continue
             events = () if isinstance(parsed, NeedsFetch) else parsed
-            fetched.events.append(read_events(self._tokens, self._shop, events, now=now))
+            key = self._shop.brand_id, self._shop.id
+            fetched.events.append(read_events(self._tokens, *key, events, now=now))
 
     async def _content(self, http: aiohttp.ClientSession, needed: NeedsFetch) -> bytes:
         """What an order needs besides its body; empty where that cannot be had and need not be."""

@@ -13,26 +13,29 @@ from app.base.touched import touch
 from app.orders.facts import fold_orders
 from app.orders.locks import locking_orders
 from app.orders.models import Order
-from app.orders.version_rules import FIELDS, OrderVersion, from_row, merged, to_row
+from app.orders.version_rules import COLUMNS, StatedOrder, from_row, merged, to_row, values_of
 
-VERSION = [*(getattr(Order, name) for name in FIELDS), Order.version_at, Order.stated_at]
+VERSION = [getattr(Order, name) for name in COLUMNS]
 """The columns of what is stated of an order."""
-_NAMES = [*FIELDS, "version_at", "stated_at"]
 
 
 async def merge_known(
-    session: AsyncSession, brand_id: int, shop_id: UUID, versions: Mapping[str, OrderVersion]
+    session: AsyncSession, brand_id: int, shop_id: UUID, orders: Mapping[str, StatedOrder]
 ) -> tuple[dict[str, UUID], list[UUID]]:
-    """Merge versions into known orders and lock those; returns their ids, then the changed ones."""
-    if not versions:
+    """Merge what is stated into known orders and lock those; returns their ids, and the changed."""
+    if not orders:
         return {}, []
-    found = await _LOCK_KNOWN.all(session, of_brand=brand_id, of_shop=shop_id, named=list(versions))
+    found = await _LOCK_KNOWN.all(session, of_brand=brand_id, of_shop=shop_id, named=list(orders))
     ids, written, changed = {}, [], {}
     moved: dict[UUID, datetime] = {}
     former: list[UUID] = []
-    for external_id, order_id, found_row in found:
+    for external_id, order_id, *values in found:
         ids[external_id] = order_id
-        row = to_row(merged([from_row(found_row), versions[external_id]]), external_id)
+        order = orders[external_id]
+        if values == [*values_of(order.row)]:
+            continue  # the same report again, as most of what is imported twice
+        found_row = dict(zip(COLUMNS, values, strict=True))
+        row = to_row(merged([from_row(found_row), order.version]), external_id)
         different = {name for name, value in row.items() if value != found_row[name]}
         if different:
             written.append({"id": order_id, **row})
@@ -53,16 +56,12 @@ async def merge_known(
 
 _LOCK_KNOWN = Prepared(
     locking_orders(*VERSION),
-    lambda external_id, order_id, *values: (
-        external_id,
-        order_id,
-        dict(zip(_NAMES, values, strict=True)),
-    ),
+    lambda *values: values,
 )
 _rewritten = bound_recordset([Order.id, *VERSION])
 _REWRITE = Prepared(
     update(Order)
-    .values({name: _rewritten.c[name] for name in _NAMES})
+    .values({name: _rewritten.c[name] for name in COLUMNS})
     .where(Order.brand_id == bindparam("of_brand"), Order.id == _rewritten.c.id),
     tuple,
 )

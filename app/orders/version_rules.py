@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from operator import itemgetter
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from app.base.frozen import quick
+from app.base.replace import replaced
 
 DEFAULTED = ("number", "subtotal", "discount_total", "shipping_total", "relayed", "placed_at", "paid_at")
 """Fields that a row has a value of even where no version states them."""
@@ -38,6 +41,10 @@ FIELDS = (
     "test",
 )
 """Everything that a version may state, named as the columns of an order."""
+COLUMNS = (*FIELDS, "version_at", "stated_at")
+"""The columns of what is stated of an order."""
+values_of = itemgetter(*COLUMNS)
+"""A row's values of these columns, in their order."""
 
 
 class Statement(NamedTuple):
@@ -143,6 +150,30 @@ def _stated_at(version: OrderVersion) -> dict[str, str | None]:
     for name, at in version.times.items():
         found[name] = at.isoformat()
     return found
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class StatedOrder:
+    """What is stated of an order, by its external id."""
+
+    external_id: str
+    version: OrderVersion
+    row: Mapping[str, Any]
+    """The version by `to_row`."""
+
+    def of_customer(self, customer_id: UUID | None) -> "StatedOrder":
+        """The order as that of this customer; unchanged for none."""
+        if customer_id is None:
+            return self
+        values = {**self.version.values, "customer_id": customer_id}
+        row = {**self.row, "customer_id": customer_id}
+        return StatedOrder(self.external_id, replaced(self.version, values=values), row)
+
+
+def stated(external_id: str, version: OrderVersion) -> StatedOrder:
+    """The order that a version is of."""
+    return StatedOrder(external_id, version, to_row(version, external_id))
 
 
 def from_row(row: Mapping[str, Any]) -> OrderVersion:

@@ -13,8 +13,8 @@ from app.base.tokens import Tokens, plain_code, slug_brand
 from app.brands.models import Shop
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.orders.record import discount_key
 from app.orders.rules import OrderMoney
+from app.orders.stated import discount_key
 from app.referrals.candidates import RedemptionCandidate
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.rules import REDECIDED, CodeKind

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
-from app.base.batch import arrays_of, bound_recordset, constant, in_ids
+from app.base.batch import arrays_of, arrays_of_tuples, bound_recordset, constant, in_ids
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens
@@ -92,8 +92,8 @@ async def skip_history(session: AsyncSession, brand_id: int, order_ids: Sequence
     if not order_ids:
         return
     terms = await load_programme(session, brand_id)
-    rows = [{"id": new_id(), "order_id": each} for each in order_ids]
-    given = arrays_of(rows, [Survey.id, Survey.order_id])
+    rows = [(new_id(), each) for each in order_ids]
+    given = arrays_of_tuples(rows, [Survey.id, Survey.order_id])
     await _SKIP_HISTORY.run(session, of_brand=brand_id, in_force=terms.version, **given)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Integer,
-    Subquery,
     Update,
     Uuid,
     and_,
@@ -28,7 +28,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.base.batch import arrays_of, arrays_of_tuples, bound_recordset, in_bound_ids, in_ids, recordset
+from app.base.batch import (
+    arrays_of,
+    arrays_of_tuples,
+    bound_recordset,
+    constant,
+    in_bound_ids,
+    in_ids,
+    parsed_once,
+    recordset,
+)
 from app.base.prepared import Prepared
 from app.base.touched import touch
 from app.customers.contact import email_key
@@ -86,17 +95,20 @@ async def _insert(session: AsyncSession, brand_id: int, new: Sequence[KnownCusto
 
 _MOSTLY_WITH_COUNTRY = ("phone", "first_name", "last_name", "locale")
 """A time takes PostgreSQL longer to read than to write, so these details' times are passed where
-they are not the country's."""
+they are not the country's, as are ranks where they are not what most people's are."""
 _own_values = attrgetter(*_OWN)
+_PHONE_AGREED, _COUNTRY_OWN = _OWN.index("phone_agreed"), _OWN.index("country_own")
 _PASSED_TIMES = tuple(_OWN.index(f"{name}_at") for name in _MOSTLY_WITH_COUNTRY)
 
 
 def _row(customer: KnownCustomer) -> list[object]:
-    """The values of `_WRITTEN`."""
     row = [*_own_values(customer), email_key(customer.email) if customer.email else None]
     for place in _PASSED_TIMES:
         if row[place] == customer.country_at:
             row[place] = None
+    row[_PHONE_AGREED] = customer.phone_agreed or None
+    if customer.country_own is (customer.country is not None):
+        row[_COUNTRY_OWN] = None
     return row
 
 
@@ -106,6 +118,8 @@ def _insertion(of: InstrumentedAttribute[str | None], unique: ColumnElement[bool
     for name in _MOSTLY_WITH_COUNTRY:
         at = func.coalesce(given.c[f"{name}_at"], given.c.country_at)
         values[f"{name}_at"] = case((given.c[name].is_not(None), at))
+    values["phone_agreed"] = func.coalesce(given.c.phone_agreed, constant(value=False))
+    values["country_own"] = func.coalesce(given.c.country_own, given.c.country.is_not(None))
     statement = (
         insert(Customer)
         .from_select(
@@ -155,7 +169,7 @@ def _key_of(changes: dict[str, object]) -> dict[str, str]:
     return {"email_key": email_key(str(changes["email"]))} if "email" in changes else {}
 
 
-def _newest(given: Subquery) -> dict[str, ColumnElement[Any]]:
+def _newest(given: CTE) -> dict[str, ColumnElement[Any]]:
     """The details' columns: the given values where they are newer than the row's.
 
     The conditions are those of `KnownCustomer` once more, since another batch may have written
@@ -175,7 +189,7 @@ def _newest(given: Subquery) -> dict[str, ColumnElement[Any]]:
     return values
 
 
-def _is_newer(name: str, given: Subquery) -> ColumnElement[bool]:
+def _is_newer(name: str, given: CTE) -> ColumnElement[bool]:
     keys = [key for key in (RANKED.get(name), f"{name}_at") if key]
     value = getattr(Customer, name)
     before = tuple_(*(getattr(Customer, key) for key in keys), value.collate("C"))
@@ -186,7 +200,7 @@ def _is_newer(name: str, given: Subquery) -> ColumnElement[bool]:
 
 def _updating() -> Update:
     """The statement that writes these changes, as far as they are newer, and returns addresses."""
-    given = bound_recordset(_WRITTEN)
+    given = parsed_once(bound_recordset(_WRITTEN))
     values: dict[str, ColumnElement[Any]] = {
         name: func.coalesce(getattr(Customer, name), given.c[name]) for name in ("email", "email_key")
     }
@@ -210,8 +224,7 @@ async def _refer(
 ) -> bool:
     if not references:
         return True
-    arrays = arrays_of(_reference_rows(references), _REFERENCE)
-    made = await _REFER.run(session, of_brand=brand_id, of_shop=shop_id, **arrays)
+    made = await _REFER.run(session, of_brand=brand_id, of_shop=shop_id, **_given(references))
     return made == len(references)
 
 
@@ -219,8 +232,7 @@ async def _move(
     session: AsyncSession, brand_id: int, shop_id: UUID, references: dict[str, KnownCustomer]
 ) -> None:
     if references:
-        arrays = arrays_of(_reference_rows(references), _REFERENCE)
-        await _MOVE.run(session, of_brand=brand_id, of_shop=shop_id, **arrays)
+        await _MOVE.run(session, of_brand=brand_id, of_shop=shop_id, **_given(references))
 
 
 async def _keep_former(
@@ -245,11 +257,9 @@ async def _keep_former(
     )
 
 
-def _reference_rows(references: dict[str, KnownCustomer]) -> list[dict[str, object]]:
-    return [
-        {"external_id": external_id, "customer_id": customer.id}
-        for external_id, customer in references.items()
-    ]
+def _given(references: dict[str, KnownCustomer]) -> dict[str, object]:
+    rows = [(external_id, customer.id) for external_id, customer in references.items()]
+    return arrays_of_tuples(rows, _REFERENCE)
 
 
 def _references() -> Insert:

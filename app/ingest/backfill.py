@@ -32,7 +32,7 @@ from app.orders.rules import external_order_id
 from app.platforms.events import CustomerUpdated, FactEvent, OrderPaid
 
 _FILLED = """
-    customers (brand_id, id, email, phone),
+    customers (brand_id, id, email, phone, erased_at),
     customer_references (brand_id, shop_id, external_id, customer_id),
     consent_facts (brand_id, customer_id, channel),
     orders (brand_id, id, shop_id, external_id, customer_id),

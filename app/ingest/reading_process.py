@@ -25,12 +25,13 @@ def main() -> None:
     reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301  # of the process that started this one
     tune_garbage_collector()
     try:
-        _write_all(reading, out)
+        write_all(reading, out)
     except BrokenPipeError:
         os._exit(0)  # without writing what is left
 
 
-def _write_all(reading: Reading, out: BinaryIO) -> None:
+def write_all(reading: Reading, out: BinaryIO) -> None:
+    """Write the file's pieces, or the exception that reading it raises, for `read_ahead`."""
     try:
         for piece in read_pieces(reading, PIECE):
             _write(out, piece)

@@ -24,7 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, as_row, bound_recordset, constant, in_bound_ids, in_bound_texts
+from app.base.batch import (
+    arrays_of,
+    as_row,
+    bound_recordset,
+    constant,
+    in_bound_ids,
+    in_bound_texts,
+    parsed_once,
+)
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.brands.models import Brand, Shop
@@ -268,7 +276,7 @@ _FOLDED = Prepared(
     ).where(Order.brand_id == bindparam("of_brand"), in_bound_ids(Order.id, "ids")),
     _folded,
 )
-_states = bound_recordset([Order.id, *_STATE])
+_states = parsed_once(bound_recordset([Order.id, *_STATE]))
 _WRITE_STATES = Prepared(
     update(Order)
     .values({column.key: _states.c[column.key] for column in _STATE})

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import arrays_of, bound_recordset
+from app.base.batch import arrays_of, bound_recordset, parsed_once
 from app.base.prepared import Prepared
 from app.base.touched import touch
 from app.orders.facts import fold_orders
@@ -58,7 +58,7 @@ _LOCK_KNOWN = Prepared(
     locking_orders(*VERSION),
     lambda *values: values,
 )
-_rewritten = bound_recordset([Order.id, *VERSION])
+_rewritten = parsed_once(bound_recordset([Order.id, *VERSION]))
 _REWRITE = Prepared(
     update(Order)
     .values({name: _rewritten.c[name] for name in COLUMNS})

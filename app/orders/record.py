@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Uuid, bindparam, func, literal_column, select, update
+from sqlalchemy import Boolean, ColumnElement, Integer, Uuid, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
-from app.base.batch import arrays_of, as_row, bound_recordset
+from app.base.batch import arrays_of, as_row, bound_recordset, constant
 from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.base.tokens import Tokens, plain_code
@@ -20,7 +22,7 @@ from app.orders.locks import lock_shared
 from app.orders.merge_known import VERSION, merge_known
 from app.orders.models import Order
 from app.orders.parcel_rules import count_pieces
-from app.orders.rules import OrderState, external_order_id, fold
+from app.orders.rules import OrderState, OrderStatus, external_order_id, fold
 from app.orders.stated import state_order
 from app.orders.version_rules import StatedOrder, merged, stated
 from app.platforms.events import OrderPaid
@@ -29,7 +31,6 @@ _ORDER = [
     Order.id,
     Order.external_id,
     *VERSION,
-    Order.history,
     Order.trial,
     Order.fulfilled_at,
     Order.delivered_at,
@@ -97,15 +98,11 @@ async def record_orders(
         _new_row(
             order,
             facts.get(order.external_id, []),
-            {
-                "customer_id": customers[order.external_id],
-                "history": history,
-                "trial": order.external_id in trials,
-            },
+            {"customer_id": customers[order.external_id], "trial": order.external_id in trials},
         )
         for order in new
     ]
-    ids = await _insert(session, brand.id, shop.id, rows) if rows else {}
+    ids = await _insert(session, brand.id, shop.id, rows, history=history) if rows else {}
     others = {
         external_id: order.of_customer(customers[external_id])
         for external_id, order in orders.items()
@@ -122,17 +119,22 @@ def _new_row(
     """The row of an order, with what these facts add up to.
 
     Without what most orders have alike, which `_INSERT` puts back: an array without elements costs
-    nothing, a text to parse does, even that of an empty list.
+    nothing, a text to parse does.
     """
     row = {**order.row, **_NOTHING_REPORTED, **more, "id": new_id(), "external_id": order.external_id}
-    for name in _EMPTY_LISTS:
-        row[name] = row[name] or None
+    if facts or row["refunded_wholly"]:
+        row |= as_row(_state(row, facts))
+    for name in _MOSTLY:
+        if row[name] == _MOSTLY[name]:
+            row[name] = None
     for name in _AS_PLACED:
         if row[name] == row["placed_at"]:
             row[name] = None
-    if not (facts or row["refunded_wholly"]):
-        return row
-    state = fold(
+    return row
+
+
+def _state(row: Mapping[str, Any], facts: Sequence[ReportedFact]) -> OrderState:
+    return fold(
         facts,
         total=row["total"],
         currency=row["currency"],
@@ -140,30 +142,52 @@ def _new_row(
         refunded_wholly=row["refunded_wholly"],
         pieces=count_pieces(row["items"]) if facts else None,
     )
-    return row | as_row(state)
 
 
 _NOTHING_REPORTED = as_row(OrderState())
 
 
 async def _insert(
-    session: AsyncSession, brand_id: int, shop_id: UUID, rows: Sequence[Mapping[str, object]]
+    session: AsyncSession,
+    brand_id: int,
+    shop_id: UUID,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    history: bool,
 ) -> dict[str, UUID]:
     """Insert the new orders; returns the ids of the new rows by external id.
 
     Every batch inserts in the same order, so that two of them only wait for each other.
     """
-    return dict(await _INSERT.all(session, of_brand=brand_id, of_shop=shop_id, **arrays_of(rows, _ORDER)))
+    arrays = arrays_of(rows, _ORDER)
+    return dict(await _INSERT.all(session, of_brand=brand_id, of_shop=shop_id, is_history=history, **arrays))
 
 
-_EMPTY_LISTS = ("discount_codes", "tags")
+_MOSTLY: Mapping[str, object] = {
+    "discount_codes": [],
+    "tags": [],
+    **dict.fromkeys(("discount_total", "shipping_total", "refunded", "refunded_shipping"), 0),
+    **dict.fromkeys(("refunded_wholly", "ordered_before", "relayed", "test", "trial"), False),
+    "status": OrderStatus.paid,
+}
+"""What most orders have alike."""
 _AS_PLACED = ("paid_at", "version_at")
+
+
+def _constant(value: object, of: TypeEngine[Any]) -> ColumnElement[Any]:
+    return _EMPTY_LIST if value == [] else constant(value, of)
+
+
 _EMPTY_LIST: ColumnElement[list[str]] = literal_column("'[]'::jsonb", JSONB)
 _given = bound_recordset(_ORDER)
 _values = {
     **_given.c,
-    **{name: func.coalesce(_given.c[name], _EMPTY_LIST) for name in _EMPTY_LISTS},
+    **{
+        name: func.coalesce(_given.c[name], _constant(value, _given.c[name].type))
+        for name, value in _MOSTLY.items()
+    },
     **{name: func.coalesce(_given.c[name], _given.c.placed_at) for name in _AS_PLACED},
+    "history": bindparam("is_history", type_=Boolean),
 }
 _INSERT = Prepared(
     insert(Order)

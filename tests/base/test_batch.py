@@ -1,12 +1,12 @@
 """A batch of rows is read as it was given, whatever its texts hold."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
-from app.base.batch import arrays_of, arrays_of_tuples, recordset
+from app.base.batch import arrays_of, arrays_of_tuples, parsed_once, recordset
 from app.customers.models import Suppression
 from app.orders.models import Order
 
@@ -58,6 +58,23 @@ async def test_every_kind_of_value_comes_back_and_what_is_absent_is_null(session
     first, second = (await session.execute(select(*given.c))).all()
     assert first._asdict() == {**row, "country": None, "stated_at": None}
     assert set(second) == {None}
+
+
+async def test_times_come_back_to_the_microsecond_and_rows_may_be_parsed_once(session):
+    times = [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        *(datetime(year, 7, 1, 1, 2, 3, year, tzinfo=UTC) for year in range(1900, 2255, 7)),
+        datetime(2026, 3, 10, 12, 0, 0, 1, timezone(timedelta(hours=-9, minutes=-30))),
+    ]
+    given = recordset([{"placed_at": at} for at in times], [Order.placed_at])
+    for rows in (given, parsed_once(given)):
+        assert list(await session.scalars(select(rows.c.placed_at))) == times
+    written = recordset([{"placed_at": at.isoformat()} for at in times], [Order.placed_at])
+    assert list(await session.scalars(select(written.c.placed_at))) == times
+    for wrong in (datetime(9999, 1, 1, tzinfo=UTC), "2026-03-10T12:00:00"):
+        with pytest.raises(ValueError, match="cannot be bound in a batch"):
+            recordset([{"placed_at": wrong}], [Order.placed_at])
 
 
 async def test_no_rows_are_no_rows(session):

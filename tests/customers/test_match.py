@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.customers.match import ComparablePerson, KnownCustomer, comparable, update_details
+from app.customers.match import ComparablePerson, KnownCustomer, comparable, new_customer, update_details
 from app.customers.person import ConsentStatement, Person
 from tests.support.constants import NOW
 
@@ -34,7 +34,12 @@ def known_after(statements: list[ComparablePerson]) -> dict[str, object]:
     known = KnownCustomer(ANN)
     for statement in statements:
         update_details(known, statement)
-    return {field.name: getattr(known, field.name) for field in fields(known) if field.name != "changes"}
+    return details_of(known)
+
+
+def details_of(known: KnownCustomer) -> dict[str, object]:
+    names = {field.name for field in fields(known)} - {"changes", "new"}
+    return {name: getattr(known, name) for name in names}
 
 
 @given(st.lists(STATEMENTS, min_size=1, max_size=6), st.randoms(use_true_random=False))
@@ -46,3 +51,7 @@ def test_details_are_the_same_in_any_order(statements: list[Person], chance: obj
     shuffled = list(given_in_order)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert known_after(shuffled) == known_after(given_in_order)
+    # Who is new is what the details make of an empty customer.
+    for each in given_in_order[:1]:
+        new = new_customer(ANN, each)
+        assert (new.new, details_of(new)) == (True, known_after([each]))

@@ -124,6 +124,7 @@ async def test_connections_are_used_again_and_bounded(server: FakeMailServer, ma
         ("450 4.2.0 Greylisted, <person1@example.com> try later", False, Fault.request),
         ("550 5.7.1 Relaying denied for person1@example.com", True, Fault.request),
         ("421 4.3.2 shutting down", False, Fault.outage),
+        ("530 5.7.0 SMTP authentication is required.", False, Fault.access),
     ],
 )
 async def test_a_refused_recipient_alone_is_refused(
@@ -188,7 +189,9 @@ async def test_a_sender_of_an_international_domain_is_encoded_and_none_at_all_is
     assert (len(server.taken), server.opened) == (1, 1)
 
 
-@pytest.mark.parametrize(("reply", "permanent"), [("554 5.6.0 no", True), ("452 4.3.1 disk", False)])
+@pytest.mark.parametrize(
+    ("reply", "permanent"), [("554 5.6.0 no", True), ("452 4.3.1 disk", False), ("530 5.7.57 sign in", False)]
+)
 async def test_refused_content_was_not_taken(
     server: FakeMailServer, make: Make, reply: str, permanent: bool
 ) -> None:

@@ -55,7 +55,7 @@ def _of_address(error: Exception) -> OutsideError:
 def of_sender(error: aiosmtplib.SMTPResponseException) -> OutsideError:
     """Why the server refused the sender; other brands' mail may go through."""
     if error.code == _NEEDS_SIGN_IN:
-        return _access(f"SMTP {_codes(error)}: the mail server wants user and password")
+        return _needs_sign_in(error)
     if error.code < 500:
         fault = Fault.outage if error.code == _CLOSING else Fault.busy
         return OutsideError(Outcome.refused, f"SMTP {_codes(error)}: not now", fault=fault)
@@ -69,6 +69,9 @@ def no_sender() -> OutsideError:
 
 def of_recipient(error: aiosmtplib.SMTPResponseException) -> OutsideError:
     """Why the server refused the recipient."""
+    if error.code == _NEEDS_SIGN_IN:
+        # Some servers, such as hMailServer, say so only here.
+        return _needs_sign_in(error)
     if error.code < 500:
         fault = Fault.outage if error.code == _CLOSING else Fault.request
         return OutsideError(Outcome.refused, f"SMTP {_codes(error)}: not now", fault=fault)
@@ -79,6 +82,8 @@ def of_recipient(error: aiosmtplib.SMTPResponseException) -> OutsideError:
 
 def of_content(error: aiosmtplib.SMTPResponseException) -> OutsideError:
     """Why the server refused the mail itself, which it then did not take."""
+    if error.code == _NEEDS_SIGN_IN:
+        return _needs_sign_in(error)
     if error.code < 500:
         fault = Fault.outage if error.code == _CLOSING else Fault.request
         return OutsideError(Outcome.refused, f"SMTP {_codes(error)}: not now", fault=fault)
@@ -98,6 +103,10 @@ def lost_with_the_mail() -> OutsideError:
 def not_begun() -> OutsideError:
     """The mail's turn did not come in time; it is sent later."""
     return OutsideError(Outcome.refused, SLOW, retry_after=1.0, fault=Fault.busy)
+
+
+def _needs_sign_in(error: Exception) -> OutsideError:
+    return _access(f"SMTP {_codes(error)}: the mail server wants user and password")
 
 
 def _codes(error: Exception) -> str:

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.admin.rules import Scope
-from app.base.actor import cli_actor
-from app.brands.add import add_brand, add_shop
+from app.brands.add import add_brand
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
@@ -16,6 +15,7 @@ from app.platforms.check_sweep import check_due
 from app.platforms.shopify.topics import TOPICS
 from tests.support import fake_shopify as failing
 from tests.support.constants import NOW
+from tests.support.factories.shops import make_shop
 from tests.support.fake_shopify import client_credentials
 
 PATH = "/shops/fern/connection"
@@ -47,18 +47,7 @@ def context(context):
 
 @pytest.fixture
 async def fern(context, brand):
-    async with context.sessions.begin() as session:
-        shop, _ = await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.shopify,
-            time_zone="Europe/Berlin",
-        )
-    return shop
+    return await make_shop(context, brand, Platform.shopify)
 
 
 @pytest.fixture

@@ -1,19 +1,14 @@
 """A client that is generated from the OpenAPI document works against the program over HTTP."""
 
-import asyncio
 import importlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from app.admin.keys import add_key
 from app.admin.rules import Scope
@@ -22,6 +17,7 @@ from app.base.web.context import AppContext
 from app.brands.models import Brand
 from tests.support.apps import openapi_document, whole_app
 from tests.support.constants import NOW
+from tests.support.served import served
 from tests.support.story import an_order, open_story
 
 GENERATOR = Path(sys.executable).parent / "openapi-python-client"
@@ -53,20 +49,6 @@ def generated(tmp_path, monkeypatch) -> str:
     yield "tenfold_client"
     for name in [name for name in sys.modules if name.split(".")[0] == "tenfold_client"]:
         del sys.modules[name]
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The application on a port of this machine; yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def test_a_generated_client_calls_the_api(

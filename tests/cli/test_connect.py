@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import pytest
 import structlog
 
-from app.base.actor import cli_actor
-from app.brands.add import add_shop
 from app.brands.rules import Platform
 from app.cli import main
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.shopify.topics import TOPICS
+from tests.support.factories.shops import make_shop
 from tests.support.fake_shopify import client_credentials
 from tests.support.fakes.name_server import name_server
 
@@ -31,17 +30,7 @@ async def fake() -> AsyncIterator[FakeShopify]:
 @pytest.fixture
 async def home(context, settings, brand) -> dict[str, str]:
     """The environment of commands, over the test's database with a shop of Shopify."""
-    async with context.sessions.begin() as session:
-        await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.shopify,
-            time_zone="Europe/Berlin",
-        )
+    await make_shop(context, brand, Platform.shopify)
     return {
         "PATH": os.environ["PATH"],
         "TENFOLD_DATABASE_URL": context.database_url,

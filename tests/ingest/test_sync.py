@@ -1,7 +1,6 @@
 """Synchronisation: what webhooks missed is read from the platform, once, wherever it breaks off."""
 
 import copy
-import dataclasses
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -37,6 +36,7 @@ from app.referrals.rules import RedemptionStatus, RefusalReason
 from app.surveys.models import Survey
 from tests.support.constants import NOW
 from tests.support.factories.referrals import make_referrer
+from tests.support.factories.shops import calling_fakes
 from tests.support.fake_shopify import client_credentials, page
 from tests.support.fake_woocommerce import connection_of
 from tests.support.samples import sample
@@ -71,8 +71,7 @@ async def remote(context, brand) -> AsyncIterator[tuple[Any, Shop, FakeShop, Fak
         )
     fake_shop = FakeShop("fern.myshopify.com", bucket=LARGE)
     async with FakeShopify(fake_shop) as fake:
-        settings = context.settings.model_copy(update={"local_platforms": True})
-        context = dataclasses.replace(context, settings=settings)
+        context = calling_fakes(context)
         async with context.sessions.begin() as session:
             connection = client_credentials(fake, fake_shop)
             await save_connection(
@@ -154,8 +153,7 @@ async def test_a_woocommerce_shops_orders_come_with_the_part_of_a_refund_for_shi
         woo_orders.place_order(woo_shop, buyer, Decimal(80), shipping=Decimal(5), number=number, at=at)
     woo_orders.refund_order(woo_shop, 1, Decimal(15), shipping=Decimal(5), at=NOW)
     async with FakeWooCommerce(woo_shop) as fake:
-        settings = context.settings.model_copy(update={"local_platforms": True})
-        context = dataclasses.replace(context, settings=settings)
+        context = calling_fakes(context)
         async with context.sessions.begin() as session:
             connection = connection_of(fake, woo_shop)
             await save_connection(

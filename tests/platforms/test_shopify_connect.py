@@ -37,6 +37,7 @@ from app.platforms.shopify.parse import _READERS, EDITED
 from app.platforms.shopify.topics import PRIVACY_TOPICS, TOPICS, enum_of
 from tests.support import fake_shopify as failing
 from tests.support.constants import NOW
+from tests.support.factories.shops import make_shop
 from tests.support.fake_shopify import client_credentials, custom_token
 
 HOOK = "https://tenfold.example/hooks/fern/shopify"
@@ -53,20 +54,7 @@ def context(context: AppContext) -> AppContext:
 @pytest.fixture
 async def fern(context: AppContext, brand) -> Shop:
     """Our shop, which sells at Shopify."""
-    async with context.sessions.begin() as session:
-        shop, _ = await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.shopify,
-            currency="EUR",
-            time_zone="Europe/Berlin",
-            url="https://www.fern.example",
-        )
-    return shop
+    return await make_shop(context, brand, Platform.shopify, url="https://www.fern.example")
 
 
 @pytest.fixture

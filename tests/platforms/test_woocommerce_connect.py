@@ -16,7 +16,7 @@ from app.base.context import AppContext
 from app.base.errors import AppError, OutsideError
 from app.base.fence import raise_fence
 from app.base.http import open_session
-from app.brands.add import add_shop, exchange_secret
+from app.brands.add import exchange_secret
 from app.brands.change import change_brand
 from app.brands.models import Shop
 from app.brands.programme import Channel
@@ -37,6 +37,7 @@ from app.platforms.woocommerce.webhooks import TOPICS
 from tests.support import fake_woocommerce as failing
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
+from tests.support.factories.shops import make_shop
 from tests.support.fake_shopify import Hang
 from tests.support.fake_woocommerce import connection_of
 
@@ -54,22 +55,14 @@ def context(context: AppContext) -> AppContext:
 @pytest.fixture
 async def fern(context: AppContext, brand) -> Shop:
     """Our shop, which sells by WooCommerce."""
-    async with context.sessions.begin() as session:
-        shop, _ = await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.woocommerce,
-            webhook_secret=SECRET,
-            currency="EUR",
-            time_zone="Europe/Berlin",
-            url="https://www.fern.example",
-            platform_settings={"consent_meta_key": "_newsletter"},
-        )
-    return shop
+    return await make_shop(
+        context,
+        brand,
+        Platform.woocommerce,
+        webhook_secret=SECRET,
+        url="https://www.fern.example",
+        platform_settings={"consent_meta_key": "_newsletter"},
+    )
 
 
 @pytest.fixture

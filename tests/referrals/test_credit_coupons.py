@@ -1,6 +1,5 @@
 """Credit in a shop on WooCommerce is one coupon: spent in parts, added to, never spent twice."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,6 @@ from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.tokens import Subject
-from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.rules import Platform
 from app.customers.models import Customer
@@ -39,6 +37,7 @@ from tests.support.constants import NOW
 from tests.support.factories import orders
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import friend_orders, make_referrer, owner_of, settle
+from tests.support.factories.shops import calling_fakes, make_shop
 from tests.support.fake_woocommerce import connection_of
 
 GRANTED = NOW + timedelta(days=45)
@@ -107,21 +106,13 @@ class Coupons:
 
 @pytest.fixture
 async def coupons(context, brand) -> AsyncIterator[Coupons]:
-    settings = context.settings.model_copy(update={"local_platforms": True})
-    context = dataclasses.replace(context, settings=settings)
+    context = calling_fakes(context)
     remote = WordPress()
     await set_terms(context, brand, {"reward": {"kind": "credit"}})
     async with FakeWooCommerce(remote) as fake:
         actor = cli_actor(brand.id)
+        shop = await make_shop(context, brand, Platform.woocommerce, url="https://fern.example")
         async with context.sessions.begin() as session:
-            shop, _ = await add_shop(
-                *(session, context.tokens, brand, "fern"),
-                name="Fern",
-                actor=actor,
-                platform=Platform.woocommerce,
-                time_zone="Europe/Berlin",
-                url="https://fern.example",
-            )
             given = connection_of(fake, remote)
             await save_connection(session, context.tokens, brand.id, shop.id, given, actor=actor, now=NOW)
             await session.execute(update(ShopConnection).values(holds_credit=True))

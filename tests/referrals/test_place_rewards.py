@@ -17,7 +17,6 @@ from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.tokens import Subject
-from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.rules import Platform
 from app.customers.models import Customer, CustomerReference
@@ -59,6 +58,7 @@ from tests.support.factories.referrals import (
     reward_of,
     settle,
 )
+from tests.support.factories.shops import calling_fakes, make_shop
 from tests.support.fake_woocommerce import connection_of
 from tests.support.locks import somebody_waits
 
@@ -107,19 +107,11 @@ async def connected(request, context, brand) -> AsyncIterator[Connected]:
             yield Connected(fern.context, brand, fern.shop, fern.fake, discounts)
         return
     remote = WordPress()
-    settings = context.settings.model_copy(update={"local_platforms": True})
-    context = dataclasses.replace(context, settings=settings)
+    context = calling_fakes(context)
     async with FakeWooCommerce(remote) as fake:
         actor = cli_actor(brand.id)
+        shop = await make_shop(context, brand, Platform.woocommerce, url="https://fern.example")
         async with context.sessions.begin() as session:
-            shop, _ = await add_shop(
-                *(session, context.tokens, brand, "fern"),
-                name="Fern",
-                actor=actor,
-                platform=Platform.woocommerce,
-                time_zone="Europe/Berlin",
-                url="https://fern.example",
-            )
             given = connection_of(fake, remote)
             await save_connection(session, context.tokens, brand.id, shop.id, given, actor=actor, now=NOW)
 

@@ -1,13 +1,10 @@
 """A shop at the fake of Shopify and the whole application: connected, delivering, mended."""
 
-import dataclasses
-
 from sqlalchemy import select
 
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import run_until_idle
-from app.brands.add import add_shop
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
@@ -20,28 +17,18 @@ from app.wiring import Parts
 from app.worker import sweeps_of
 from tests.support.apps import whole_app
 from tests.support.constants import NOW
+from tests.support.factories.shops import calling_fakes, make_shop
 from tests.support.fake_shopify import client_credentials
 from tests.support.served import served
 from tests.support.shopify_buyer import Buyer
 
 
 async def test_a_connected_shop_delivers_and_what_it_dropped_is_registered_again(context: AppContext, brand):
-    async with context.sessions.begin() as session:
-        shop, _ = await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.shopify,
-            time_zone="Europe/Berlin",
-        )
+    shop = await make_shop(context, brand, Platform.shopify)
     remote = FakeShop("fern.myshopify.com", host="fern.example")
     async with FakeShopify(remote) as fake:
         async with served(whole_app(context)) as address:
-            update = {"local_platforms": True, "public_url": address}
-            context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
+            context = calling_fakes(context, public_url=address)
             given = client_credentials(fake, remote)
             connection = await try_connection(context.settings, shop, given.account, given.credentials)
             async with context.sessions.begin() as session:

@@ -1,7 +1,6 @@
 """A shop at the fake of WooCommerce and the whole application: pinged, delivering, refunding,
 mended."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -16,7 +15,6 @@ from sqlalchemy import select
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import run_until_idle
-from app.brands.add import add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
 from app.demo.fakes.woocommerce.coupons import CartRefusal, delete_coupon, show_coupon
@@ -46,6 +44,7 @@ from app.worker import sweeps_of
 from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.referrals import make_referrer
+from tests.support.factories.shops import calling_fakes, make_shop
 from tests.support.fake_woocommerce import connection_of
 from tests.support.served import served
 
@@ -86,24 +85,17 @@ async def woo(context: AppContext, brand, monkeypatch) -> AsyncIterator[Woo]:
     """A shop that was connected, and whose webhooks are registered; its pool is small."""
     monkeypatch.setattr(pool, "POOL_SIZE", 3)
     monkeypatch.setattr(pool, "REFILLED_BELOW", 2)
-    async with context.sessions.begin() as session:
-        shop, _ = await add_shop(
-            session,
-            context.tokens,
-            brand,
-            "fern",
-            name="Fern",
-            actor=cli_actor(brand.id),
-            platform=Platform.woocommerce,
-            webhook_secret="a shop's &quot;own&quot; secret",
-            time_zone="Europe/Berlin",
-            platform_settings={"consent_meta_key": "_newsletter"},
-        )
+    shop = await make_shop(
+        context,
+        brand,
+        Platform.woocommerce,
+        webhook_secret="a shop's &quot;own&quot; secret",
+        platform_settings={"consent_meta_key": "_newsletter"},
+    )
     remote = FakeShop("fern", url="https://fern.example")
     async with FakeWooCommerce(remote) as fake, AsyncExitStack() as server:
         address = await server.enter_async_context(served(whole_app(context)))
-        update = {"local_platforms": True, "public_url": address}
-        context = dataclasses.replace(context, settings=context.settings.model_copy(update=update))
+        context = calling_fakes(context, public_url=address)
         given = connection_of(fake, remote)
         connection = await try_connection(context.settings, shop, given.account, given.credentials)
         async with context.sessions.begin() as session:

@@ -1,6 +1,5 @@
 """A brand's shop that is connected to the fake of Shopify, and what is in it."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,6 @@ from sqlalchemy import select
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import run_until_idle, sweep_once
-from app.brands.add import add_shop
 from app.brands.models import Brand, Shop
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
@@ -27,6 +25,7 @@ from app.referrals.templates import OFFER
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.referrals import issue
+from tests.support.factories.shops import calling_fakes, make_shop
 from tests.support.fake_shopify import custom_token
 
 
@@ -77,24 +76,12 @@ class ConnectedShop:
 @asynccontextmanager
 async def connected_shop(context: AppContext, brand: Brand) -> AsyncIterator[ConnectedShop]:
     """A shop `fern` of the brand, connected to a shop of the fake that has no codes yet."""
-    settings = context.settings.model_copy(update={"local_platforms": True})
-    context = dataclasses.replace(context, settings=settings)
+    context = calling_fakes(context)
     remote = FakeShop("fern.myshopify.com", polls_until_done=1)
     async with FakeShopify(remote) as fake:
+        shop = await make_shop(context, brand, Platform.shopify, url="https://fern.example")
         async with context.sessions.begin() as session:
-            actor = cli_actor(brand.id)
-            shop, _ = await add_shop(
-                session,
-                context.tokens,
-                brand,
-                "fern",
-                name="Fern",
-                actor=actor,
-                platform=Platform.shopify,
-                time_zone="Europe/Berlin",
-                url="https://fern.example",
-            )
-            connection = custom_token(fake, remote)
+            actor, connection = cli_actor(brand.id), custom_token(fake, remote)
             await save_connection(
                 session, context.tokens, brand.id, shop.id, connection, actor=actor, now=NOW
             )

@@ -17,7 +17,7 @@ from app.brands.programme import Channel
 from app.insight.timeline import timeline
 from app.messaging.models import Message
 from app.messaging.rules import Priority
-from app.referrals import new_codes
+from app.referrals import code_drafts, new_codes
 from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.issue import LoadedBrand, issue_offers
@@ -271,8 +271,9 @@ async def test_a_slug_or_code_that_exists_is_drawn_again(
     async with context.sessions() as session:
         taken = {"new_slug": await session.scalar(select(Referrer.slug)), "random_code": first.code}[drawn]
     draws = iter([taken, taken])
-    fresh = getattr(new_codes, drawn)
-    monkeypatch.setattr(new_codes, drawn, lambda *given: next(draws, None) or fresh(*given))
+    module = {"new_slug": new_codes, "random_code": code_drafts}[drawn]
+    fresh = getattr(module, drawn)
+    monkeypatch.setattr(module, drawn, lambda *given: next(draws, None) or fresh(*given))
     second = await make_referrer(context, brand, shop)
     assert next(draws, None) is None
     assert second.code != first.code

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, select, union
+from sqlalchemy import ColumnElement, and_, func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.base.batch import in_ids, recordset
 from app.customers.models import Customer, CustomerReference, FormerReference
@@ -72,6 +73,36 @@ async def references_of(
     ]
     found = await session.execute(union(*queries) if former else queries[0])
     return [(row.shop_id, row.external_id, row.customer_id) for row in found]
+
+
+def account_of(
+    brand_id: InstrumentedAttribute[int],
+    shop_id: InstrumentedAttribute[UUID],
+    customer_id: InstrumentedAttribute[UUID | None],
+) -> ColumnElement[str | None]:
+    """The platform's id of a customer's account in a shop, for statements over these columns.
+
+    Somebody who changed their address there has the account that they had before, unless its id
+    belonged to more than `MOST_HOLDERS` customers.
+    """
+    held, others = FormerReference, aliased(FormerReference)
+    present = select(func.max(CustomerReference.external_id)).where(
+        CustomerReference.brand_id == brand_id,
+        CustomerReference.shop_id == shop_id,
+        CustomerReference.customer_id == customer_id,
+    )
+    holders = select(func.count()).where(
+        others.brand_id == held.brand_id,
+        others.shop_id == held.shop_id,
+        others.external_id == held.external_id,
+    )
+    former = select(func.max(held.external_id)).where(
+        held.brand_id == brand_id,
+        held.shop_id == shop_id,
+        held.customer_id == customer_id,
+        holders.scalar_subquery() < MOST_HOLDERS,
+    )
+    return func.coalesce(present.scalar_subquery(), former.scalar_subquery())
 
 
 async def find_owners(

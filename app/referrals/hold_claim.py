@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.brands.models import Shop
-from app.customers.models import Customer, CustomerReference
+from app.customers.former import account_of
+from app.customers.models import Customer
 from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
 from app.platforms.registry import adapter_of
@@ -51,15 +52,7 @@ async def claim(
 ) -> list[ClaimedCredit]:
     """Begin an attempt for what waits longest."""
     credit = ShopCredit
-    known_as = (
-        select(func.max(CustomerReference.external_id))
-        .where(
-            CustomerReference.brand_id == credit.brand_id,
-            CustomerReference.shop_id == credit.shop_id,
-            CustomerReference.customer_id == Referrer.customer_id,
-        )
-        .scalar_subquery()
-    )
+    known_as = account_of(credit.brand_id, credit.shop_id, Referrer.customer_id)
     found = await session.execute(
         select(credit, Shop, Referrer.revoked_at, Customer.email, known_as.label("known_as"))
         .join(Shop, (Shop.brand_id == credit.brand_id) & (Shop.id == credit.shop_id))

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
 from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.brands.models import Shop
-from app.customers.models import Customer, CustomerReference
+from app.customers.former import account_of
+from app.customers.models import Customer
 from app.platforms.connection_types import Connection
 from app.platforms.connections import load_connections
 from app.platforms.reward_codes import RewardCode
@@ -49,15 +50,7 @@ async def claim(
 ) -> list[ClaimedReward]:
     """Begin an attempt for the codes that wait longest."""
     placement = RewardPlacement
-    known_as = (
-        select(func.max(CustomerReference.external_id))
-        .where(
-            CustomerReference.brand_id == placement.brand_id,
-            CustomerReference.shop_id == placement.shop_id,
-            CustomerReference.customer_id == Referrer.customer_id,
-        )
-        .scalar_subquery()
-    )
+    known_as = account_of(placement.brand_id, placement.shop_id, Referrer.customer_id)
     found = await session.execute(
         select(placement, Reward, Code, Shop, Referrer.revoked_at, Customer.email, known_as.label("known_as"))
         .join(Reward, (Reward.brand_id == placement.brand_id) & (Reward.id == placement.reward_id))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, func, update
+from sqlalchemy import Text, case, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,8 @@ from app.base import due
 from app.base.batch import as_row, in_ids, recordset
 from app.base.context import AppContext
 from app.base.errors import Fault
+from app.platforms.discounts import NotSent
+from app.platforms.models import ShopConnection
 from app.referrals.announce_live import announce_live
 from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication, ShopDiscount, ShopPublishing
@@ -21,6 +23,8 @@ from app.referrals.publish_claim import Claim
 from app.referrals.publish_rules import NextState, next_state, pause_after, wait_after
 from app.referrals.rules import PublicationState
 
+_MOVED = "The shop was connected to another account meanwhile."
+
 
 async def record(
     session: AsyncSession, context: AppContext, claim: Claim, outcome: CallOutcome, *, now: datetime
@@ -28,13 +32,17 @@ async def record(
     """Write the outcome of the claim's call, and queue the offers of codes that are live now.
 
     An outcome counts only where no later attempt was begun. A code that was revoked meanwhile stays
-    to be revoked. Codes of one offer message are live before it exists, in the same commit.
+    to be revoked, and one that was put into another account than the shop has now is to be put
+    there. Codes of one offer message are live before it exists, in the same commit.
     """
     await _record_shop(session, claim, outcome, now=now)
+    has_moved = await _has_moved(session, claim)
+    if has_moved:
+        outcome = CallOutcome([NotSent(_MOVED)] * len(claim.codes), outcome.left)
     changes_discount = claim.makes_discount or (
         claim.discount is not None and outcome.discount_id != claim.discount.remote_id
     )
-    if changes_discount and not claim.revoking:
+    if changes_discount and not claim.revoking and not has_moved:
         await _record_discount(session, claim, outcome)
     await _lock_codes(session, claim)
     if claim.revoking:
@@ -46,6 +54,18 @@ async def record(
     ]
     live = await _record_published(session, claim, states, now=now)
     await announce_live(session, context, claim.brand_id, claim.shop, live, now=now)
+
+
+async def _has_moved(session: AsyncSession, claim: Claim) -> bool:
+    """Whether the shop is connected to another account than the platform was called for."""
+    if claim.connection is None:
+        return False
+    account = await session.scalar(
+        select(ShopConnection.account).where(
+            ShopConnection.brand_id == claim.brand_id, ShopConnection.shop_id == claim.shop.id
+        )
+    )
+    return account is not None and account != claim.connection.account
 
 
 async def _lock_codes(session: AsyncSession, claim: Claim) -> None:

@@ -192,11 +192,22 @@ async def test_codes_of_before_are_put_into_a_shop_that_is_connected(fern):
     assert len(fern.codes_there()) == 6
     other = FakeShop("moss.myshopify.com", polls_until_done=1)
     fern.fake.shops[other.domain] = other
+    await set_terms(fern.context, fern.brand, {"offer": {"code_style": "named"}})
+    codes.append(await fern.issue(AFTER))
+    async with fern.context.sessions.begin() as session:
+        claimed = await claim(session, fern.context, fern.brand.id, urgent=True, now=AFTER)
+    assert claimed is not None
+    outcome = await call_platform(fern.context.settings, claimed)
     await connect(fern, other)
+    async with fern.context.sessions.begin() as session:
+        await keep_up(session, fern.brand.id, now=AFTER)
+    async with fern.context.sessions.begin() as session:
+        await record(session, fern.context, claimed, outcome, now=AFTER)
+    assert len(await fern.offers()) == 2, "the code is in the other account"
     await fern.publish_all(AFTER + timedelta(minutes=1))
     there = {code for one in other.discounts.values() for code in one.codes}
     assert {each.display.lower() for each in codes} <= there
-    assert len(await fern.offers()) == 2
+    assert len(await fern.offers()) == 3
 
 
 async def remove(fern: ConnectedShop) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
@@ -17,7 +17,7 @@ from app.base.errors import AppError
 from app.base.money import Money
 from app.base.tokens import Subject
 from app.checkout.credit import find_balances, find_owner, reserve_credit
-from app.customers.models import CustomerReference
+from app.customers.models import CustomerReference, FormerReference
 from app.demo.fakes.shopify.buying import FakeBuyer, FakeLine, pay_with_credit, place_order
 from app.demo.fakes.shopify.credit_state import FakeAccount
 from app.demo.fakes.shopify.state import FakeShop
@@ -46,6 +46,7 @@ from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop, connected_shop
 from tests.support.constants import NOW
+from tests.support.factories.customers import make_customer
 from tests.support.factories.orders import change_order, make_order
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import balances, friend_orders, make_referrer, owner_of, settle
@@ -379,6 +380,20 @@ async def test_credit_of_a_shop_is_not_spent_by_the_checkout_too(holding):
         balance = (await find_balances(session, brand.id, owner.referrer_id, now=holding.at))["EUR"]
     assert (refused.value.code, refused.value.status) == ("credit_in_shop", 409)
     assert (balance.total, balance.available, balance.shop) == (1000, 0, "fern")
+
+
+@pytest.mark.parametrize(("holders", "balance"), [(1, "10.00"), (4, "none")])
+async def test_owner_who_changed_their_address_has_the_credit_in_their_account(holding, holders, balance):
+    await holding.earn()
+    context, brand, shop_id = holding.shop.context, holding.shop.brand, holding.shop.shop.id
+    former = [holding.owner, *[await make_customer(context, brand) for _ in range(holders - 1)]]
+    async with context.sessions.begin() as session:
+        await session.execute(delete(CustomerReference))
+        key = {"brand_id": brand.id, "shop_id": shop_id, "external_id": "7"}
+        session.add_all(FormerReference(**key, customer_id=each) for each in former)
+    await holding.hold()
+    assert holding.balance == balance
+    await holding.is_sound()
 
 
 async def test_customer_whom_the_shop_does_not_know_gets_a_code(holding):

@@ -49,8 +49,10 @@ def allows(scopes: Collection[str], wanted: Scope) -> bool:
 
 def includes(role: Role, wanted: Role) -> bool:
     """Whether this role may do what `wanted` may."""
-    order = list(Role)
-    return order.index(role) >= order.index(wanted)
+    return _RANKS[role] >= _RANKS[wanted]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
 def sees_people(role: Role) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import func, select
 
 from app.admin import sign_in_pages
 from app.admin.dashboard import outbox, person
@@ -13,6 +14,7 @@ from app.admin.rules import Role
 from app.admin.staff import add_staff
 from app.base import clock
 from app.base.actor import cli_actor
+from app.base.audit import AuditAction, AuditEntry
 from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.base.ids import public_id
@@ -80,6 +82,11 @@ async def test_the_outbox_lists_the_newest_first_and_shows_each(
     assert "sandbox" in mail.headers["content-security-policy"]
     assert "script-src" not in mail.headers["content-security-policy"]
     assert "/s/" in mail.text
+    await sign_in(context, brand, client)
+    await client.get("/outbox")
+    read = select(func.count()).where(AuditEntry.action == AuditAction.people_listed)
+    async with context.sessions() as session:
+        assert await session.scalar(read) == 1, "staff read many people's addresses there"
 
 
 async def test_a_hostile_name_stays_text_in_the_outbox(

@@ -1,4 +1,4 @@
-"""Numbers beside the score: holdout lift, revenue by the referrers' band, times of offers."""
+"""Numbers of offers: what they change, what friends bring by band, and how fast offers go."""
 
 from fastapi import APIRouter
 

@@ -1,7 +1,7 @@
 """Record paid orders and their versions, whatever else was reported about them before."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 from uuid import UUID
@@ -75,42 +75,62 @@ async def record_orders(
     """
     if not incoming:
         return RecordedOrders([], [], [])
-    orders: dict[str, StatedOrder] = {}
-    customers: dict[str, UUID | None] = {}
-    external_ids: list[str] = []
-    trials: set[str] = set()
-    for (paid, given), made in zip_longest(incoming, read):
-        customer_id: UUID | None = given
-        order = made or state_order(tokens, brand.id, shop.id, paid)
-        external_id = order.external_id
-        external_ids.append(external_id)
-        if paid.trial:
-            trials.add(external_id)
-        if external_id in orders:
-            former = orders[external_id].of_customer(customers[external_id])
-            order = stated(external_id, merged([former.version, order.of_customer(customer_id).version]))
-            customer_id = order.row["customer_id"]
-        orders[external_id], customers[external_id] = order, customer_id
+    batch = _read_batch(tokens, brand.id, shop.id, incoming, read)
     await lock_shared(session, brand.id, shop.id)
-    new = [order for external_id, order in orders.items() if external_id not in known]
+    new = [order for external_id, order in batch.orders.items() if external_id not in known]
     facts = await load_facts(session, brand.id, shop.id, [each.external_id for each in new]) if new else {}
     rows = [
         _new_row(
             order,
             facts.get(order.external_id, []),
-            {"customer_id": customers[order.external_id], "trial": order.external_id in trials},
+            {"customer_id": batch.customers[order.external_id], "trial": order.external_id in batch.trials},
         )
         for order in new
     ]
     ids = await _insert(session, brand.id, shop.id, rows, history=history) if rows else {}
     others = {
-        external_id: order.of_customer(customers[external_id])
-        for external_id, order in orders.items()
+        external_id: order.of_customer(batch.customers[external_id])
+        for external_id, order in batch.orders.items()
         if external_id not in ids
     }
     found, changed = await merge_known(session, brand.id, shop.id, others)
     ids |= found
-    return RecordedOrders([ids[each] for each in external_ids], changed, list(found.values()))
+    return RecordedOrders([ids[each] for each in batch.external_ids], changed, list(found.values()))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The orders of a batch by external id, each once however often it came."""
+
+    external_ids: list[str] = field(default_factory=list)
+    """In the order given."""
+    orders: dict[str, StatedOrder] = field(default_factory=dict)
+    customers: dict[str, UUID | None] = field(default_factory=dict)
+    trials: set[str] = field(default_factory=set)
+
+
+def _read_batch(
+    tokens: Tokens,
+    brand_id: int,
+    shop_id: UUID,
+    incoming: Sequence[tuple[OrderPaid, UUID | None]],
+    read: Sequence[StatedOrder | None],
+) -> _Batch:
+    batch = _Batch()
+    orders, customers = batch.orders, batch.customers
+    for (paid, given), made in zip_longest(incoming, read):
+        customer_id: UUID | None = given
+        order = made or state_order(tokens, brand_id, shop_id, paid)
+        external_id = order.external_id
+        batch.external_ids.append(external_id)
+        if paid.trial:
+            batch.trials.add(external_id)
+        if external_id in orders:
+            former = orders[external_id].of_customer(customers[external_id])
+            order = stated(external_id, merged([former.version, order.of_customer(customer_id).version]))
+            customer_id = order.row["customer_id"]
+        orders[external_id], customers[external_id] = order, customer_id
+    return batch
 
 
 def _new_row(

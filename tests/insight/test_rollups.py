@@ -13,6 +13,7 @@ from app.base.ids import date_ids_by, new_id
 from app.base.models import TouchedRows
 from app.base.touched import TouchedTable, touch
 from app.brands.add import add_shop
+from app.insight.band_figures import BAND_REFERRERS
 from app.insight.figures import (
     FIGURES,
     DayRanges,
@@ -119,6 +120,23 @@ async def test_another_time_zone_builds_all_days_anew_and_counts_rows_until_then
     await _roll(session, brand)
     assert (await session.scalars(days)).all() == [D(2026, 3, 2)]
     assert await rolled_as_of(session, brand, Period()) == START
+
+
+async def test_a_referrer_counts_at_their_latest_friends_order_once_there_is_another(session, brand, rows):
+    """The day of the order before it is computed again too."""
+    code = await rows.code((await rows.customer()).id)
+    first = await rows.redemption(code, placed_at=START + 8 * DAY)
+    later = await rows.redemption(code, RedemptionStatus.pending, placed_at=START + 18 * DAY)
+    later.status = RedemptionStatus.reversed
+    await touch(session, brand.id, "orders", [first.order_id])
+    await _roll(session, brand)
+    later.status = RedemptionStatus.pending
+    await touch(session, brand.id, "orders", [later.order_id])
+    await _roll(session, brand)
+    end = midnight((START + 20 * DAY).date(), brand.time_zone)
+    assert await read_figure(session, brand, BAND_REFERRERS, Period(None, end)) == [
+        {"key": ":EUR", "referrers": 1}
+    ]
 
 
 async def test_only_one_process_rolls_a_brand_and_others_leave_it(context, session, brand, rows):

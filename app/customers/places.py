@@ -1,12 +1,13 @@
 """Countries, languages and time zones, as shops write them. Pure."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel.core import get_global
+from babel.core import Locale, get_global
 
 from app.brands.rules import is_zone
 
@@ -27,11 +28,17 @@ def shop_regions(locale: str, time_zone: str, currency: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def country_code(text: str | None) -> str | None:
-    """The ISO 3166 code in capitals, or None; `UK` and `EL` are read as `GB` and `GR`."""
-    code = (text or "").strip()
-    code = code.upper() if code.isascii() else ""  # `ß` would become `SS`, South Sudan
+    """The ISO 3166 code in capitals, or None; `UK` and `EL` are read as `GB` and `GR`.
+
+    A code of three letters and a name in English or German are read too: some countries need a
+    consent, whatever way a shop names them.
+    """
+    given = (text or "").strip()
+    code = given.upper() if given.isascii() else ""  # `ß` would become `SS`, South Sudan
     code = {"UK": "GB", "EL": "GR"}.get(code, code)
-    return code if code in _countries() else None
+    if len(code) == 2 or not given:
+        return code if code in _countries() else None
+    return _names().get(given.casefold())
 
 
 def locale_tag(text: str | None) -> str | None:
@@ -50,6 +57,23 @@ def _countries() -> frozenset[str]:
     return frozenset(code for code in get_global("territory_zones") if len(code) == 2 and code.isalpha()) - {
         "ZZ"
     }
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Codes by names and by codes of three letters, case folded."""
+    named = {
+        name.casefold(): code
+        for language in ("en", "de")
+        for code, name in Locale.parse(language).territories.items()
+    }
+    # A former country has several codes today.
+    longer = {
+        alias.casefold(): codes[0]
+        for alias, codes in get_global("territory_aliases").items()
+        if len(codes) == 1
+    }
+    return {name: code for name, code in {**longer, **named}.items() if code in _countries()}
 
 
 @cache

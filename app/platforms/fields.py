@@ -16,6 +16,7 @@ from app.base import money
 from app.base.log import scrub
 from app.base.months import YEARS
 from app.base.text import one_line, one_line_or_none
+from app.customers.places import country_code
 from app.platforms.events import Unparseable
 
 ID_LIMIT = 128
@@ -246,12 +247,8 @@ class Fields:
         return int(number) if number == int(number) else round(float(number), 3)
 
     def country(self, name: str) -> str | None:
-        """An ISO 3166 code; anything else is None, since a country is a hint only."""
-        text = self.text(name)
-        if text is None:
-            return None
-        code = text.upper()
-        return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+        """An ISO 3166 code; what names no country is None, since a country is a hint only."""
+        return country_code(self.text(name))
 
     def object_(self, name: str) -> "Fields | None":
         """An object inside this one; PHP writes one without fields as `[]`."""

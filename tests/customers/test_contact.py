@@ -175,14 +175,18 @@ def test_locale_becomes_a_language_tag(written: str | None, tag: str | None) -> 
         ("de", "DE"),
         (" gb ", "GB"),
         ("UK", "GB"),
-        ("Germany", None),
+        ("Germany", "DE"),
+        ("Österreich", "AT"),
+        ("DEU", "DE"),
+        ("Mars", None),
+        ("SU", None),
         ("ZZ", None),
         ("", None),
         (None, None),
         ("ß", None),
     ],
 )
-def test_country_is_an_iso_code_or_none(written: str | None, code: str | None) -> None:
+def test_country_is_read_by_its_codes_and_names(written: str | None, code: str | None) -> None:
     assert places.country_code(written) == code
 
 

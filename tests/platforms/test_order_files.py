@@ -203,6 +203,13 @@ def test_the_export_of_woocommerces_analytics_is_read_with_a_note_that_it_names_
     assert (paid.person.email, paid.person.first_name) == (None, "Ana")
 
 
+def test_a_country_that_a_file_names_in_words_is_known(tmp_path):
+    row = {"Order ID": "1", "Status": "processing", "Order Date": "2026-03-01", "Order Total": "10"}
+    (record,) = read(table(tmp_path, [row | {"Country Name (Billing)": "Deutschland"}]))
+    assert isinstance(record.events[0], OrderPaid)
+    assert record.events[0].person.country == "DE"
+
+
 def test_a_row_that_cannot_be_read_is_refused_alone(tmp_path):
     plain = {
         "order_id": "1",

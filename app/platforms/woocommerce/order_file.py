@@ -69,7 +69,7 @@ _ADDRESS = {
     "address_2": ("address_2", "address_line_2", "address2"),
     "postcode": ("postcode", "zip", "post_code"),
     "city": ("city",),
-    "country": ("country", "country_code"),
+    "country": ("country", "country_code", "country_name"),
 }
 _OF_FIELD = {"total": "Order total", "currency": "Order currency", "status": "Order status", "id": "Order id"}
 _STATUSES = frozenset(

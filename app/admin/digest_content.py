@@ -61,7 +61,7 @@ class Digests:
     async def _waiting(self, person: Staff) -> str:
         brand_id, limited = self.brand.id, person.shop_ids
         responses = (await open_responses(self.session, brand_id, limited)).count
-        orders = 0 if limited else (await redemptions_in_review(self.session, brand_id)).count
+        orders = (await redemptions_in_review(self.session, brand_id, limited)).count
         alarms = 0
         if person.role is Role.admin:
             unsolved = Alarm.brand_id == brand_id, Alarm.solved_at.is_(None)

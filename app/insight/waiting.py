@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
@@ -40,9 +40,14 @@ def select_open(brand_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
     return select(counted.scalar_subquery(), first.scalar_subquery())
 
 
-async def redemptions_in_review(session: AsyncSession, brand_id: int) -> Waiting:
-    """The friends' orders of a brand that are in review."""
-    return await _only(_IN_REVIEW, session, brand_id)
+async def redemptions_in_review(
+    session: AsyncSession, brand_id: int, shops: Collection[UUID] | None = None
+) -> Waiting:
+    """The friends' orders of a brand that are in review, in these shops where some are given."""
+    if shops is None:
+        return await _only(_IN_REVIEW, session, brand_id)
+    query = select_in_review(literal(brand_id)).where(in_ids(Redemption.shop_id, sorted(shops)))
+    return _waiting(*(await session.execute(query)).one())
 
 
 async def open_responses(

@@ -15,6 +15,8 @@ from app.base.actor import Actor, ActorKind, cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import new_id, public_id
 from app.brands.add import add_shop
+from app.insight.waiting import redemptions_in_review
+from app.referrals.rules import RedemptionStatus
 from tests.support.browser import needs_chromium, serve, violations
 from tests.support.constants import NOW
 from tests.support.dashboard import (
@@ -180,14 +182,18 @@ async def test_who_is_limited_to_shops_sees_their_people_alone(context, brand, s
         await theirs.answer(3, answered_at=clock.now(), comment="A broken lamp")
     own = await ours.order(people[0], number="#7")
     await theirs.answer(2, customer=people[0], comment="Theirs alone", order={"number": "#666"})
-    await theirs.redemption(await theirs.code(people[0].id), number="#667")
+    code = await theirs.code(people[0].id)
+    await theirs.redemption(code, number="#667")
+    await theirs.redemption(code, RedemptionStatus.in_review, number="#668")
     await session.commit()
+    for shops, count in ([shop.id], 0), ([second.id], 1), (None, 1):
+        assert (await redemptions_in_review(session, brand.id, shops)).count == count
     async with browser_of(app) as client:
         await client.post(await link_for(context, brand, Role.support, "zoe@example.com", shops=[shop.slug]))
         pages = [await client.get(f"/admin/customers/{public_id('cus', person.id)}") for person in people]
         assert [page.status_code for page in pages] == [200, 404]
         assert own.number in pages[0].text
-        for hidden in ("Theirs alone", "#666", "#667", "CODE", "€72", "€10"):
+        for hidden in ("Theirs alone", "#666", "#667", "#668", "CODE", "€72", "€10"):
             assert hidden not in pages[0].text, "what one person did in another shop"
         shown = (await client.get("/admin")).text
         assert "NPS of Acme" in shown

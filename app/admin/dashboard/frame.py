@@ -32,7 +32,7 @@ from app.brands.appearance import logo_of
 from app.brands.find import load_brand, load_shops
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.insight.waiting import Waiting, open_responses
+from app.insight.waiting import Waiting, open_responses, redemptions_in_review
 
 LANGUAGE = SOURCE
 """The dashboard is in English only: a staff member has no language yet."""
@@ -214,8 +214,12 @@ async def _waiting(
 ) -> dict[Badge, Waiting]:
     """What waits for who is signed in; of their shops alone where they are limited to some."""
     found = {}
-    if Badge.in_review in badges and staff.shops is None:
-        found[Badge.in_review] = facts.in_review
+    if Badge.in_review in badges:
+        found[Badge.in_review] = (
+            facts.in_review
+            if staff.shops is None
+            else await redemptions_in_review(session, staff.brand_id, staff.shops)
+        )
     if Badge.open_responses in badges:
         found[Badge.open_responses] = (
             facts.open_responses

@@ -17,7 +17,7 @@ from typing import IO
 from app.ingest.read_orders import Piece, Reading, read_pieces
 from app.ingest.reading_process import LENGTH_BYTES
 
-PROCESS_BYTES = 4 * 1024 * 1024
+PROCESS_BYTES = 2 * 1024 * 1024
 """Of a file that is worth a process."""
 MEANWHILE = 1_000
 """Records that are read here until the process has started."""

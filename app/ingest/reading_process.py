@@ -22,7 +22,10 @@ def main() -> None:
     # Whatever else is printed goes to stderr.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301  # of the process that started this one
+    try:
+        reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301  # of the process that started this one
+    except EOFError:
+        return  # that process has ended
     tune_garbage_collector()
     try:
         write_all(reading, out)

@@ -13,7 +13,7 @@ from app.base import due
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.errors import AppError, NotFound
-from app.base.ids import public_id
+from app.base.ids import public_id, public_id_or_none
 from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.brands.models import Brand
@@ -103,13 +103,13 @@ async def relink_order(
     await fold_order_facts(session, brand, [asked.order_id], now=now)
     if was_approved and await _is_pending(session, brand.id, redemption_id):
         await reward_redemptions(session, tokens, brand, [redemption_id], now=now)
-    # The other one is noted with the order's facts.
-    before_them = [] if previous is None else [previous]
-    await note_changes(session, brand.id, before_them)
-    await touch(session, brand.id, "referrers", before_them)
+    if previous is not None:
+        # The other one is noted with the order's facts.
+        await note_changes(session, brand.id, [previous])
+        await touch(session, brand.id, "referrers", [previous])
     await due.wake(session, SETTLING_SWEEP)
-    changes: dict[str, tuple[object, object]] = {
-        "referrer": (previous and public_id("ref", previous), public_id("ref", code.referrer_id)),
+    changes = {
+        "referrer": (public_id_or_none("ref", previous), public_id("ref", code.referrer_id)),
         "reason": (None, asked.reason),
     }
     await record_action(session, actor, AuditAction.redemption_relinked, ("red", redemption_id), changes)

@@ -44,10 +44,11 @@ class LedgerEntry(Base):
             postgresql_where=text(_NO_DISCOUNT),
         ),
         Index(
-            "ix_ledger_entries_kind",
+            "ix_ledger_entries_kind_account",
             "brand_id",
             "cause_kind",
             "id",
+            "account",
             postgresql_where=text("cause_kind <> 'redemption'"),
         ),
         # For the figures of a period; account and referrer are decided in the index.

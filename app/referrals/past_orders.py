@@ -26,7 +26,7 @@ from app.referrals.preview_rules import PastOrder, PastOrders
 from app.referrals.reward_models import Reward
 from app.referrals.rules import HELD_OR_PENDING, RedemptionStatus, RefusalReason
 
-AT_MOST = 500
+AT_MOST = 250
 """The newest redemptions that are read, so that a page costs the same for every brand."""
 
 

@@ -39,7 +39,13 @@ async def test_a_connection_that_the_server_closed_is_not_used_again(
 ) -> None:
     before = await backend(single)
     assert await backend(single) == before
+    async with single.connect() as connection:
+        raw = await connection.get_raw_connection()
+        closed = asyncio.Event()
+        raw.driver_connection.add_termination_listener(lambda _: closed.set())
     await end(engine, before)
+    async with asyncio.timeout(10):
+        await closed.wait()  # the process hears a moment after the server's is gone
     assert await backend(single) != before
 
 

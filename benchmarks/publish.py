@@ -35,12 +35,14 @@ from app.base.pools import command_pools
 from app.base.schema import migrate
 from app.brands.add import change_programme
 from app.brands.find import find_shop
+from app.brands.models import ProgrammeVersion
 from app.brands.programme import Programme
 from app.brands.rules import Platform
 from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeShop
 from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
+from app.platforms.models import ShopConnection
 from app.referrals.pool import REFILLED_BELOW
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import PublicationState
@@ -91,11 +93,25 @@ async def name_codes(context: AppContext, brand_id: int) -> None:
         await change_programme(session, brand_id, Programme.model_validate(terms), actor=cli_actor(brand_id))
 
 
+async def until_checked(context: AppContext) -> None:
+    """Wait for the first check of the connection: rewards may become credit by it, by new terms."""
+    for _ in range(240):
+        async with context.sessions() as session:
+            if await session.scalar(select(ShopConnection.checked_at)) is not None:
+                return
+        await asyncio.sleep(0.5)
+    raise SystemExit("the connection was not checked")
+
+
 async def live_codes(context: AppContext) -> int:
+    """How many are live under the terms in force."""
+    newest = select(ProgrammeVersion.terms_id).order_by(ProgrammeVersion.version.desc()).limit(1)
+    query = select(func.count()).where(
+        CodePublication.state == PublicationState.live,
+        CodePublication.terms_id == newest.scalar_subquery(),
+    )
     async with context.sessions() as session:
-        query = select(func.count()).select_from(CodePublication)
-        found = await session.scalar(query.where(CodePublication.state == PublicationState.live))
-        return found or 0
+        return await session.scalar(query) or 0
 
 
 async def until_live(context: AppContext, count: int, *, seconds: float) -> float:
@@ -146,6 +162,7 @@ async def measure(parts: Parts, base: str, answers: int, bulk: int) -> bool:
         fake.intercept = slow
         await connect(parts, brand_id, fake, remote)
         with started(["tenfold", "worker"]):
+            await until_checked(context)
             await until_live(context, REFILLED_BELOW, seconds=300)
             waits = await waits_of(parts, base, brand_id, surveys[:each])
             is_met = report("code that lies ready", waits, None, POOL_MS)

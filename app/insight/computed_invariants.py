@@ -53,7 +53,7 @@ def _adds_up(row: Any) -> bool:
 async def _find_states(session: AsyncSession, _tokens: Tokens) -> list[ViolatingRow]:
     query = """
         SELECT orders.brand_id, orders.id, orders.currency, orders.items, orders.fulfilled_at,
-            orders.delivered_at, orders.cancelled_at, orders.dispute,
+            orders.delivered_at, orders.cancelled_at, orders.dispute, orders.stood_at,
             jsonb_agg(to_jsonb(order_facts)) FILTER (WHERE order_facts.id IS NOT NULL) AS facts
         FROM orders LEFT JOIN order_facts ON order_facts.brand_id = orders.brand_id
             AND order_facts.shop_id = orders.shop_id
@@ -71,7 +71,8 @@ def _is_fold(row: Any) -> bool:
     known = row.facts or []
     if any(fact["kind"] not in set(FactKind) for fact in known):
         return False
-    state = fold(map(_fact, known), total=0, currency=row.currency, pieces=count_pieces(row.items))
+    pieces = count_pieces(row.items)
+    state = fold(map(_fact, known), total=0, currency=row.currency, pieces=pieces, stood_at=row.stood_at)
     found = (state.fulfilled_at, state.delivered_at, state.cancelled_at, state.dispute)
     return found == (row.fulfilled_at, row.delivered_at, row.cancelled_at, row.dispute)
 

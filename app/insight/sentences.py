@@ -43,13 +43,18 @@ def order(it: Order, language: str) -> str:
     return translate(language, "Ordered for %(amount)s: order %(number)s, now %(status)s.", **values)
 
 
-def fact(it: OrderFact, number: str, currency: str, language: str) -> str:
+def fact(it: OrderFact, order: Order, language: str) -> str:
     """What was reported about an order."""
+    number = order.number
+    if it.kind is FactKind.cancelled and order.cancelled_at is None:
+        return translate(
+            language, "Order %(number)s was cancelled; the shop took it up again.", number=number
+        )
     if it.kind is FactKind.refunded and it.amount is not None:
         return translate(
             language,
             "%(amount)s of order %(number)s were refunded.",
-            amount=shown_decimal(it.amount, currency, language),
+            amount=shown_decimal(it.amount, order.currency, language),
             number=number,
         )
     if it.dispute is not None:

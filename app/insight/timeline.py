@@ -155,7 +155,7 @@ async def _orders(person: Person) -> list[TimelineEntry]:
 
 def _select_facts(about: About) -> Selected:
     return (
-        select(OrderFact, Order.id, Order.number, Order.currency)
+        select(OrderFact, Order)
         .join(
             Order,
             (Order.brand_id == OrderFact.brand_id)
@@ -172,10 +172,10 @@ async def _facts(person: Person) -> list[TimelineEntry]:
         TimelineEntry(
             at=fact.at,
             kind=f"order_{fact.kind}",
-            text=sentences.fact(fact, number, currency, person.language),
-            order=public_id("ord", order_id),
+            text=sentences.fact(fact, order, person.language),
+            order=public_id("ord", order.id),
         )
-        for fact, order_id, number, currency in found
+        for fact, order in found
     ]
 
 

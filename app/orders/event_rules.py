@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import assert_never
 
-from app.orders.facts_rules import FactKind, ReportedFact
+from app.orders.facts_rules import REVOCABLE, FactKind, ReportedFact
 from app.orders.parcel_rules import parcels_key
 from app.orders.rules import external_order_id
 from app.platforms.events import (
@@ -30,7 +30,7 @@ def fact_of(event: FactEvent) -> ReportedFact:
         case OrderDelivered():
             fact = ReportedFact(FactKind.partly_delivered if event.partial else FactKind.delivered, event.at)
         case OrderCancelled():
-            fact = ReportedFact(FactKind.cancelled, event.at)
+            fact = ReportedFact(FactKind.cancelled, event.at, REVOCABLE if event.revocable else "")
         case OrderRefunded():
             key, shipping = external_order_id(event.refund_id), event.shipping or None
             fact = ReportedFact(FactKind.refunded, event.at, key, event.amount, shipping=shipping)

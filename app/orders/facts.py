@@ -37,7 +37,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared
 from app.brands.models import Brand, Shop
 from app.orders.event_rules import fact_of
-from app.orders.facts_rules import FactKind, ReportedFact
+from app.orders.facts_rules import REVOCABLE, FactKind, ReportedFact
 from app.orders.locks import lock_exclusive, locking_orders
 from app.orders.models import Order, OrderFact
 from app.orders.rules import OrderState, external_order_id, fold
@@ -141,6 +141,11 @@ def _merging(statement: Insert) -> Insert:
     """The statement, by which a known fact's row becomes `ReportedFact.merged` of both."""
     new, nothing = statement.excluded, constant(0)
     is_dispute = OrderFact.kind == constant(FactKind.disputed, OrderFact.kind.type)
+    # No parcel's: those are of another kind.
+    is_revocable = and_(
+        OrderFact.kind == constant(FactKind.cancelled, OrderFact.kind.type),
+        OrderFact.key == constant(REVOCABLE, OrderFact.key.type),
+    )
     is_larger = or_(
         new.amount > OrderFact.amount,
         and_(
@@ -152,7 +157,7 @@ def _merging(statement: Insert) -> Insert:
     return statement.on_conflict_do_update(
         index_elements=["brand_id", "shop_id", "order_external_id", "kind", "key"],
         set_={
-            "at": case((is_dispute, new.at), else_=func.least(OrderFact.at, new.at)),
+            "at": case((or_(is_dispute, is_revocable), new.at), else_=func.least(OrderFact.at, new.at)),
             "amount": case((is_dispute, new.amount), else_=func.greatest(OrderFact.amount, new.amount)),
             "dispute": new.dispute,
             "shipping": case((is_larger, new.shipping), else_=OrderFact.shipping),
@@ -160,6 +165,7 @@ def _merging(statement: Insert) -> Insert:
         },
         where=case(
             (is_dispute, _is_later(new.at, new.dispute)),
+            (is_revocable, new.at > OrderFact.at),
             else_=or_(new.at < OrderFact.at, is_larger, is_more),
         ),
     )
@@ -255,12 +261,13 @@ class _Folded(NamedTuple):
     currency: str
     shipping_total: int
     refunded_wholly: bool
+    stood_at: datetime | None
     pieces: Decimal | None
     before: OrderState
 
 
 def _folded(*values: Any) -> _Folded:
-    return _Folded._make((*values[:7], OrderState(*values[7:])))
+    return _Folded._make((*values[:8], OrderState(*values[8:])))
 
 
 _FOLDED = Prepared(
@@ -271,6 +278,7 @@ _FOLDED = Prepared(
         Order.currency,
         Order.shipping_total,
         Order.refunded_wholly,
+        Order.stood_at,
         _PIECES.label("pieces"),
         *_STATE,
     ).where(Order.brand_id == bindparam("of_brand"), in_bound_ids(Order.id, "ids")),
@@ -293,4 +301,5 @@ def _fold(order: _Folded, facts: Sequence[ReportedFact]) -> OrderState:
         shipping_total=order.shipping_total,
         refunded_wholly=order.refunded_wholly,
         pieces=order.pieces,
+        stood_at=order.stood_at,
     )

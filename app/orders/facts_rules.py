@@ -24,15 +24,19 @@ class FactKind(StrEnum):
     disputed = "disputed"
 
 
+REVOCABLE = "revocable"
+"""The key of a cancellation after which the shop may take the order up again."""
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
     """One thing that was reported about an order.
 
-    `key` is the id of a parcel, refund or dispute, the parcels of an order that was fulfilled, and
-    empty otherwise; a refund without one is all refunds together. `amount` is that of a refund or
-    dispute and `shipping` the part of a refund for shipping, both in major units. `dispute` is
-    where a dispute stood at that time; `quantity` how many pieces a parcel holds.
+    `key` is the id of a parcel, refund or dispute, the parcels of an order that was fulfilled,
+    `REVOCABLE`, and empty otherwise; a refund without one is all refunds together. `amount` is that
+    of a refund or dispute and `shipping` the part of a refund for shipping, both in major units.
+    `dispute` is where a dispute stood at that time; `quantity` how many pieces a parcel holds.
     """
 
     kind: FactKind
@@ -46,10 +50,13 @@ class ReportedFact:
     def merged(self, other: "ReportedFact") -> "ReportedFact":
         """Two reports of one fact: the earliest time and the largest amount and quantity count.
 
-        Of a dispute the latest report counts; of two at one time the worse for the shop.
+        Of a dispute the latest report counts; of two at one time the worse for the shop. So does it
+        of a cancellation that the shop may take back.
         """
         if self.kind is FactKind.disputed:
             return max(self, other, key=_dispute_rank)
+        if self.key == REVOCABLE and self.kind is FactKind.cancelled:
+            return max(self, other, key=lambda fact: fact.at)
         larger = max(self, other, key=lambda fact: (fact.amount or Decimal(-1), fact.shipping or Decimal(0)))
         quantities = [each for each in (self.quantity, other.quantity) if each is not None]
         return ReportedFact(
@@ -75,6 +82,16 @@ def each_once(facts: Iterable[ReportedFact]) -> list[ReportedFact]:
         known = once.get((fact.kind, fact.key))
         once[fact.kind, fact.key] = fact if known is None else known.merged(fact)
     return list(once.values())
+
+
+def cancelled_at(facts: Iterable[ReportedFact], stood_at: datetime | None) -> datetime | None:
+    """When an order was cancelled; None for one that never was, or that the shop took up again.
+
+    `stood_at` is when the shop last said that it was not.
+    """
+    found = [fact for fact in facts if fact.kind is FactKind.cancelled]
+    holding = [fact.at for fact in found if fact.key != REVOCABLE or stood_at is None or fact.at >= stood_at]
+    return min(holding, default=None)
 
 
 def refunded_amount(facts: Iterable[ReportedFact]) -> Decimal:

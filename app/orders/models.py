@@ -96,6 +96,8 @@ class Order(Base):
     """The time of the newest version that was reported."""
     stated_at: Mapped[dict[str, str | None] | None] = mapped_column(JSONB(none_as_null=True))
     """When a field was stated, where not at `version_at`; null for a default value."""
+    stood_at: Mapped[Moment | None]
+    """When the shop last said that the order was not cancelled, where it may take one up again."""
     fulfilled_at: Mapped[Moment | None]
     delivered_at: Mapped[Moment | None]
     cancelled_at: Mapped[Moment | None]

@@ -160,6 +160,7 @@ def _state(row: Mapping[str, Any], facts: Sequence[ReportedFact]) -> OrderState:
         currency=row["currency"],
         shipping_total=row["shipping_total"],
         refunded_wholly=row["refunded_wholly"],
+        stood_at=row["stood_at"],
         pieces=count_pieces(row["items"]) if facts else None,
     )
 

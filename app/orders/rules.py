@@ -11,7 +11,14 @@ from enum import StrEnum
 from app.base.frozen import quick
 from app.base.money import MAX_MINOR, exponent, round_half_up
 from app.base.text import one_line
-from app.orders.facts_rules import FactKind, ReportedFact, dispute_status, each_once, refunded_amount
+from app.orders.facts_rules import (
+    FactKind,
+    ReportedFact,
+    cancelled_at,
+    dispute_status,
+    each_once,
+    refunded_amount,
+)
 from app.orders.parcel_rules import fulfilled_and_delivered
 from app.platforms.events import DisputeStatus
 
@@ -103,17 +110,19 @@ def fold(
     shipping_total: int = 0,
     refunded_wholly: bool = False,
     pieces: Decimal | None = None,
+    stood_at: datetime | None = None,
 ) -> OrderState:
     """The state that the facts of one order add up to.
 
     Of each kind the earliest time counts, and each refund once; with `refunded_wholly` they are the
-    total at least. `pieces` is how many the order has, None where that is unknown.
+    total at least. `pieces` is how many the order has, None where that is unknown; `stood_at` as
+    `OrderPaid.stood_at`.
     """
     once = each_once(facts)
     if not once and not refunded_wholly:
         return OrderState()
     fulfilled_at, delivered_at = fulfilled_and_delivered(once, pieces)
-    cancelled_at = min((fact.at for fact in once if fact.kind is FactKind.cancelled), default=None)
+    cancelled = cancelled_at(once, stood_at)
     refunds = [fact for fact in once if fact.kind is FactKind.refunded]
     refunded = refund_minor(refunded_amount(refunds), currency)
     if refunded_wholly:
@@ -123,14 +132,14 @@ def fold(
     return OrderState(
         fulfilled_at,
         delivered_at,
-        cancelled_at,
+        cancelled,
         refunded,
         money.refunded_shipping,
         order_status(
             money,
             fulfilled=fulfilled_at is not None,
             delivered=delivered_at is not None,
-            cancelled=cancelled_at is not None,
+            cancelled=cancelled is not None,
         ),
         dispute_status(fact.dispute for fact in once),
     )

@@ -55,6 +55,7 @@ def _read_version(tokens: Tokens, brand_id: int, shop_id: UUID, paid: OrderPaid)
         "test": paid.test,
         "placed_at": paid.placed_at if paid.placed_at_stated else None,
         "paid_at": paid.paid_at,
+        "stood_at": paid.stood_at,
     }
     return version_of(paid.version_at or paid.placed_at, paid.placed_at, values)
 

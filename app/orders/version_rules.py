@@ -39,6 +39,7 @@ FIELDS = (
     "confirmation_key",
     TRUE_ALONE,
     "test",
+    "stood_at",
 )
 """Everything that a version may state, named as the columns of an order."""
 COLUMNS = (*FIELDS, "version_at", "stated_at")

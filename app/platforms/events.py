@@ -90,6 +90,9 @@ class OrderPaid:
     its confirmation."""
     ordered_before: bool = False
     """Whether the shop knows earlier orders of the buyer that it does not show us."""
+    stood_at: datetime | None = None
+    """When the shop says the order was not cancelled; None where it does not say, or where what is
+    cancelled stays so."""
 
 
 @quick
@@ -151,6 +154,8 @@ class OrderCancelled:
 
     order_id: str
     at: datetime
+    revocable: bool = False
+    """Whether it stands again once an `OrderPaid.stood_at` is later than `at`."""
 
 
 @quick

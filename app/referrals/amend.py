@@ -8,13 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.base.ids import new_id
 from app.base.tokens import Tokens
 from app.brands.models import Brand
-from app.ledger.post import LedgerTransaction, post_entries
-from app.ledger.rules import CauseKind, LedgerAccount
+from app.ledger.post import post_entries
 from app.orders.models import Order
 from app.referrals.amount_rules import booked_discount
+from app.referrals.book_discounts import discount_entry, is_given_back
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Redemption
 from app.referrals.rules import RedemptionStatus
@@ -52,8 +51,8 @@ async def amend_discounts(
         amount = _discount_of(tokens, redemption, order, code)
         if amount == redemption.amount_off or order.currency != redemption.currency:
             continue
-        if not _is_given_back(redemption, order):
-            posted.append(_difference(redemption, amount - redemption.amount_off, now=now))
+        if not is_given_back(redemption, order):
+            posted.append(discount_entry(redemption, amount - redemption.amount_off, now=now))
         redemption.amount_off = amount
     await session.flush()
     await post_entries(session, brand, posted, now=now)
@@ -70,26 +69,4 @@ def _discount_of(tokens: Tokens, redemption: Redemption, order: Order, code: Cod
         discounted=order.discount_total,
         code_currency=code.currency,
         currency=order.currency,
-    )
-
-
-def _is_given_back(redemption: Redemption, order: Order) -> bool:
-    if order.cancelled_at is not None:
-        return True
-    return redemption.status is RedemptionStatus.reversed and not redemption.holds_use
-
-
-def _difference(redemption: Redemption, amount: int, *, now: datetime) -> LedgerTransaction:
-    refused = redemption.status is RedemptionStatus.refused
-    return LedgerTransaction(
-        # What is posted follows from the stored amount, which is locked: never twice.
-        key=f"discount:{redemption.id}:{new_id()}",
-        account=LedgerAccount.leaked_discount if refused else LedgerAccount.discount_cost,
-        other=LedgerAccount.friends,
-        amount=amount,
-        currency=redemption.currency,
-        cause_kind=CauseKind.redemption,
-        cause_id=redemption.id,
-        referrer_id=redemption.referrer_id,
-        occurred_at=now,
     )

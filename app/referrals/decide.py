@@ -15,12 +15,11 @@ from app.base.errors import AppError, NotFound
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
 from app.brands.models import Brand
-from app.ledger.post import post_entries
 from app.orders.models import Order
+from app.referrals.book_discounts import book_discounts
 from app.referrals.fold_facts import (
     RedemptionState,
     adjust_rewards,
-    discount_back,
     give_back,
     lock_codes,
     lock_redemption_states,
@@ -153,7 +152,7 @@ async def undo_redemption(
     redemption.reversed_at = redemption.reversed_at or now
     redemption.holds_use = False
     await session.flush()
-    await post_entries(session, brand, [discount_back(redemption, now=now)], now=now)
+    await book_discounts(session, brand, [(redemption, state.order)], now=now)
     await adjust_rewards(session, brand, [state], now=now)
     changes = {"reason": (None, reason)}
     await record_action(session, actor, AuditAction.redemption_rolled_back, ("red", redemption_id), changes)

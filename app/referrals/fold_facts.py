@@ -14,18 +14,18 @@ from app.base.outbox import Event, record_events
 from app.base.touched import touch
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
-from app.ledger.post import LedgerTransaction, post_entries
-from app.ledger.rules import CauseKind, LedgerAccount
 from app.orders.models import Order
 from app.platforms.events import DisputeStatus
 from app.referrals.amount_rules import reward_for, reward_left, reward_value
+from app.referrals.book_discounts import book_discounts
 from app.referrals.figures import note_changes
-from app.referrals.fold_rules import folded_status
+from app.referrals.fold_rules import CANCELLED, folded_status
 from app.referrals.models import SETTLING_SWEEP, Redemption
 from app.referrals.period_rules import hold_end
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import COUNTED, RedemptionStatus
+from app.referrals.take_again import take_uses_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,17 @@ class RedemptionState:
     def cancelled(self) -> bool:
         """Whether the order was cancelled."""
         return self.order.cancelled_at is not None
+
+    @property
+    def stands_again(self) -> bool:
+        """Whether the order is not cancelled any more, but the use it gave back is not taken."""
+        it = self.redemption
+        return not (self.cancelled or it.holds_use) and it.status_before in COUNTED
+
+    @property
+    def may_have_leaked_again(self) -> bool:
+        """Whether a former cancellation may have given back what a refused code took off."""
+        return self.order.stood_at is not None and self.redemption.status is RedemptionStatus.refused
 
     @property
     def undone(self) -> bool:
@@ -88,21 +99,24 @@ async def fold_order_facts(
     """Fold the orders' present facts into their redemptions and rewards.
 
     The order, repetition and lateness of facts cannot matter. A cancellation gives the code's use
-    back, a refund or a lost dispute does not. Orders without a redemption are left out.
+    back, a refund or a lost dispute does not; an order that the shop takes up again takes it again,
+    as long as it is there. Orders without a redemption are left out.
     """
     if not order_ids:
         return
     states = await lock_redemption_states(session, brand.id, order_ids)
     given_back = [one for one in states if one.cancelled and one.redemption.holds_use]
     counted = [one.redemption for one in states if one.redemption.status in COUNTED]
+    again = [one.redemption for one in states if one.stands_again]
+    await take_uses_again(session, brand.id, again, now=now)
     for state in states:
         _fold(state, now=now)
     undone = [each.id for each in counted if each.status not in COUNTED]
     await record_events(session, brand.id, [Event("redemption.reversed", each, now) for each in undone])
     await give_back(session, brand.id, given_back)
     await session.flush()
-    returned = [discount_back(one.redemption, now=now) for one in states if one.cancelled]
-    await post_entries(session, brand, returned, now=now)
+    unsure = [one for one in states if one.cancelled or one.redemption in again or one.may_have_leaked_again]
+    await book_discounts(session, brand, [(one.redemption, one.order) for one in unsure], now=now)
     await adjust_rewards(session, brand, states, now=now)
     if any(
         one.redemption.hold_until is not None and one.redemption.status is RedemptionStatus.pending
@@ -114,7 +128,7 @@ async def fold_order_facts(
 async def lock_codes(
     session: AsyncSession, brand_id: int, order_ids: Collection[UUID], *, always: bool = False
 ) -> None:
-    """Lock the codes whose uses cancelled ones of these orders give back, with `always` all."""
+    """Lock the codes whose uses these orders give back or take again, with `always` all."""
     await session.execute(_LOCK_CODES, {"brand_id": brand_id, "order_ids": list(order_ids), "always": always})
 
 
@@ -139,8 +153,8 @@ async def lock_redemption_states(
     return await _load_states(session, brand_id, redemptions)
 
 
-# A use goes back to its code and that code's parent, which are locked before the redemption, as in
-# `redeem_orders`.
+# A use goes back to its code and that code's parent, or is taken there again; these are locked
+# before the redemption, as in `redeem_orders`.
 _LOCK_CODES = text("""
     SELECT codes.id FROM codes
     WHERE codes.brand_id = :brand_id AND codes.id IN (
@@ -149,7 +163,8 @@ _LOCK_CODES = text("""
         JOIN codes AS used ON used.brand_id = redemptions.brand_id AND used.id = redemptions.code_id
         CROSS JOIN LATERAL (VALUES (used.id), (used.parent_id)) AS counted (id)
         WHERE redemptions.brand_id = :brand_id AND redemptions.order_id = ANY(CAST(:order_ids AS uuid[]))
-          AND redemptions.holds_use AND (orders.cancelled_at IS NOT NULL OR :always)
+          AND CASE WHEN redemptions.holds_use THEN orders.cancelled_at IS NOT NULL OR :always
+              ELSE redemptions.status_before IS NOT NULL AND orders.cancelled_at IS NULL END
     )
     ORDER BY codes.parent_id IS NOT NULL, codes.id FOR NO KEY UPDATE
 """)
@@ -208,6 +223,9 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
             order.paid_at, order.delivered_at, reward.hold_from, reward.hold_days
         )
     status, reason = folded_status(decided, order.money, order.dispute)
+    if state.stands_again and status in COUNTED:
+        # Somebody else has had the use since.
+        status, reason = RedemptionStatus.reversed, CANCELLED
     if status is decided:
         reason = redemption.reason if redemption.status is decided else _reason_of(state, decided)
     if (status is RedemptionStatus.reversed) != (redemption.status is RedemptionStatus.reversed):
@@ -233,22 +251,6 @@ async def give_back(session: AsyncSession, brand_id: int, states: Sequence[Redem
     if states:
         given = {"brand_id": brand_id, "ids": [one.redemption.id for one in states]}
         await session.execute(_GIVE_BACK, given)
-
-
-def discount_back(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
-    """Compensate a friend's discount, counted or leaked: a cancelled order cost none."""
-    leaked = redemption.status is RedemptionStatus.refused
-    return LedgerTransaction(
-        key=f"discount_back:{redemption.id}",
-        account=LedgerAccount.leaked_discount if leaked else LedgerAccount.discount_cost,
-        other=LedgerAccount.friends,
-        amount=-redemption.amount_off,
-        currency=redemption.currency,
-        cause_kind=CauseKind.redemption,
-        cause_id=redemption.id,
-        referrer_id=redemption.referrer_id,
-        occurred_at=now,
-    )
 
 
 async def adjust_rewards(

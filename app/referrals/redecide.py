@@ -11,13 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.base.ids import new_id
 from app.base.outbox import Event, record_events
 from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
-from app.ledger.rules import CauseKind, LedgerAccount
+from app.referrals.book_discounts import discount_entry
 from app.referrals.candidates import (
     RedemptionCandidate,
     RedemptionContext,
@@ -257,19 +256,7 @@ async def _write(
 
 def discount_of(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
     """What the friend got, as the redemption is."""
-    refused = redemption.status is RedemptionStatus.refused
-    return LedgerTransaction(
-        # What is posted follows from the row, which is locked: never twice.
-        key=f"discount:{redemption.id}:{new_id()}",
-        account=LedgerAccount.leaked_discount if refused else LedgerAccount.discount_cost,
-        other=LedgerAccount.friends,
-        amount=redemption.amount_off,
-        currency=redemption.currency,
-        cause_kind=CauseKind.redemption,
-        cause_id=redemption.id,
-        referrer_id=redemption.referrer_id,
-        occurred_at=now,
-    )
+    return discount_entry(redemption, redemption.amount_off, now=now)
 
 
 def taken_back(posted: LedgerTransaction) -> LedgerTransaction:

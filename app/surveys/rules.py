@@ -70,9 +70,8 @@ def band_of(score: int) -> Band:
 
 OF_THE_ORDER = frozenset({SkipReason.cancelled, SkipReason.refunded, SkipReason.excluded})
 """Skips for what is known of the order itself. They outweigh all others, so that a skip reason does
-not depend on which of its facts came first."""
-UNDONE_BY_EDITS = frozenset({SkipReason.refunded, SkipReason.excluded})
-"""Skips that a changed order may undo, under the terms they were decided by."""
+not depend on which of its facts came first. A changed order may undo them, under the terms they
+were decided by."""
 RECONSIDERED = frozenset({SkipReason.no_consent, SkipReason.no_address, SkipReason.too_late})
 """Skips that a later fact may undo: an address, a consent, or the delivery that restarts the clock.
 

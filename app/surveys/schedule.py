@@ -24,7 +24,6 @@ from app.surveys.rules import (
     OF_THE_ORDER,
     OPEN,
     RECONSIDERED,
-    UNDONE_BY_EDITS,
     SkipReason,
     SurveyCause,
     SurveyStatus,
@@ -73,7 +72,7 @@ async def schedule_surveys(
 
     Idempotent: call it after any change of an order's facts, in any order and as often as wanted. A
     survey that is queued, sent, answered or expired is not changed; of the skipped only those are
-    planned again that a fact can undo (`RECONSIDERED`, `UNDONE_BY_EDITS`). One row per order holds
+    planned again that a fact can undo (`RECONSIDERED`, `OF_THE_ORDER`). One row per order holds
     under concurrent calls. Reminders of an open survey stop once its order is cancelled or
     refunded. `shops` are all of the brand; without them they are read here.
     """
@@ -228,7 +227,7 @@ def _may_change(new: Any) -> ColumnElement[bool]:
         Survey.reason.in_(constants(RECONSIDERED)),
         new.reason.in_(constants(OF_THE_ORDER)),
         and_(
-            Survey.reason.in_(constants(UNDONE_BY_EDITS)),
+            Survey.reason.in_(constants(OF_THE_ORDER)),
             Survey.programme_version == new.programme_version,
         ),
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.orders.facts_rules import FactKind, ReportedFact, dispute_status
+from app.orders.facts_rules import REVOCABLE, FactKind, ReportedFact, dispute_status
 from app.orders.rules import (
     OrderMoney,
     OrderState,
@@ -35,6 +35,19 @@ FACTS = [
 def test_facts_in_any_order_make_one_state() -> None:
     states = {fold(order, total=8000, currency="EUR") for order in permutations(FACTS)}
     assert states == {OrderState(NOW, NOW + 2 * HOUR, NOW + 4 * HOUR, 1556, 0, OrderStatus.cancelled)}
+
+
+@pytest.mark.parametrize(("stood", "cancelled"), [(None, 1), (0, 1), (1, 1), (2, 3), (3, 3), (4, None)])
+def test_order_that_is_taken_up_again_stands(stood: int | None, cancelled: int | None) -> None:
+    reports = [ReportedFact(FactKind.cancelled, NOW + hours * HOUR, REVOCABLE) for hours in (1, 3)]
+    stood_at = None if stood is None else NOW + stood * HOUR
+    for order in permutations(reports):
+        # Of what the shop may take back the latest report counts, whichever came first.
+        state = fold(order, total=8000, currency="EUR", stood_at=stood_at)
+        assert (state.cancelled_at is not None) is (cancelled is not None)
+    for_good = ReportedFact(FactKind.cancelled, NOW + HOUR)
+    state = fold([*reports, for_good], total=8000, currency="EUR", stood_at=stood_at)
+    assert (state.cancelled_at, state.status) == (NOW + HOUR, OrderStatus.cancelled)
 
 
 fact = st.builds(

@@ -265,8 +265,20 @@ def test_status_of_a_plugin_is_that_of_a_paid_order_once_it_was_paid(paid_at, co
 def test_cancelled_order_was_paid_only_where_it_says_so():
     events = parse(order(status="cancelled"))
     assert [type(event) for event in events] == [OrderPaid, OrderCancelled]
-    assert events[1] == OrderCancelled("2041", CHANGED_AT)
-    assert parse(order(status="cancelled", date_paid_gmt=None)) == [OrderCancelled("2041", CHANGED_AT)]
+    cancelled = OrderCancelled("2041", CHANGED_AT, revocable=True)
+    assert events[1] == cancelled
+    assert parse(order(status="cancelled", date_paid_gmt=None)) == [cancelled]
+
+
+@pytest.mark.parametrize(
+    ("status", "stands"),
+    [
+        *(("processing", True), ("completed", True), ("refunded", True), ("delivered", True)),
+        *(("cancelled", False), ("cancel-request", False)),
+    ],
+)
+def test_order_stands_where_its_status_says_so(status, stands):
+    assert paid(order(status=status), settings=PLUGINS).stood_at == (CHANGED_AT if stands else None)
 
 
 def test_refunded_order_is_refunded_wholly_whatever_its_refunds():

@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from itertools import permutations
 from typing import Any, Self
 
@@ -219,6 +220,31 @@ async def test_order_that_is_called_off_is_not_surveyed(story, status):
     assert (found["status"], survey["reason"]) == (status, status)
 
 
+@pytest.mark.parametrize("last", ["processing", "cancelled"])
+async def test_order_that_is_taken_up_again_stands_whatever_order_the_reports_come_in(story, last):
+    # The first was cancelled since nobody paid in time, which is mended by a payment after all.
+    states = [
+        (-4, "cancelled", {"date_paid_gmt": None}),
+        (-3, "processing", {}),
+        (-2.5, "cancelled", {}),
+        (-2, last, {}),
+    ]
+    ways = list(permutations(states))
+    for turn in range(len(states)):
+        for number, way in enumerate(ways, start=1):
+            days, status, changes = way[turn]
+            assert await deliver(story.client, order(number, days, status, **changes)) == 200
+        await story.at(NOW)
+    ends = {"processing": ("paid", "planned"), "cancelled": ("cancelled", "skipped")}
+    found = [(each["status"], each["cancelled_at"]) for each in await story.api("/orders")]
+    assert len(found) == len(ways)
+    assert len(set(found)) == 1
+    assert found[0][0] == ends[last][0]
+    assert {each["status"] for each in await story.api("/surveys")} == {ends[last][1]}
+    async with story.context.sessions() as session:
+        assert await check(session, story.context.tokens) == []
+
+
 async def test_guest_is_known_by_address_and_number_and_language(story):
     guest = order(1, -5, "processing")
     guest["billing"] |= {"phone": "040 1234567"}
@@ -317,3 +343,102 @@ async def test_code_of_a_promoter_is_redeemed_and_reversed(context, brand, shop,
         assert [each["net_amount"] for each in await story.api("/rewards")] == ["0.00"]
     async with context.sessions() as session:
         assert await check(session, context.tokens) == []
+
+
+def friends_order(number: int, days: float, status: str, code: str, friend: int) -> dict[str, Any]:
+    """An order with a promoter's code, by a friend of this number."""
+    coupon = {"id": 1, "code": code.lower(), "discount": "6.72", "discount_tax": "1.28"}
+    body = order(number, days, status, coupon_lines=[coupon], date_created_gmt=gmt(5), date_paid_gmt=gmt(5))
+    body["billing"] |= {"email": f"friend{friend}@example.com"}
+    body["shipping"] = {}
+    return body
+
+
+async def promoters_code(story: Story, **offer: Any) -> str:
+    await story.terms(offer=offer)
+    return await story.promoter(
+        an_order(1, NOW - timedelta(days=4)), delivered_at=NOW, asked_at=NOW + timedelta(days=4)
+    )
+
+
+async def happened(story: Story, days: float, *bodies: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """What redemptions are after these deliveries, by the orders' numbers; all invariants hold."""
+    for body in bodies:
+        assert await deliver(story.client, body) == 200
+        await story.at(NOW + timedelta(days=days))
+    await story.at(NOW + timedelta(days=days))
+    async with story.context.sessions() as session:
+        assert await check(session, story.context.tokens) == []
+    return {
+        each["order_number"]: (each["status"], each["reason"]) for each in await story.api("/redemptions")
+    }
+
+
+async def discounts(story: Story) -> dict[str, Decimal]:
+    """What the ledger has of friends' discounts, by account."""
+    found: dict[str, Decimal] = {}
+    for each in await story.api("/ledger"):
+        if each["account"].endswith(("discount_cost", "leaked_discount")):
+            found[each["account"]] = found.get(each["account"], Decimal(0)) + Decimal(each["amount"])
+    return {account: amount for account, amount in found.items() if amount}
+
+
+async def test_redemption_comes_back_with_the_order_that_is_taken_up_again(story):
+    code = await promoters_code(story)
+    assert await happened(story, 6, friends_order(9, 5, "processing", code, 1)) == {"W9": ("pending", None)}
+    assert await happened(story, 50) == {"W9": ("approved", None)}
+    for days in (51, 53):
+        found = await happened(story, days, friends_order(9, days, "cancelled", code, 1))
+        assert found == {"W9": ("reversed", "cancelled")}
+        assert await discounts(story) == {}
+        found = await happened(story, days + 1, friends_order(9, days + 1, "processing", code, 1))
+        assert found == {"W9": ("approved", None)}
+        assert await discounts(story) == {"discount_cost": Decimal("8.00")}
+        (reward,) = await story.api("/rewards")
+        assert (reward["status"], reward["net_amount"]) == ("granted", "10.00")
+        (found,) = await story.api("/codes", kind="share")
+        assert found["uses"] == 1
+
+
+async def test_use_that_somebody_else_has_taken_meanwhile_is_not_taken_twice(story):
+    code = await promoters_code(story, max_uses_per_code=1)
+    await happened(
+        story, 6, friends_order(9, 5, "processing", code, 1), friends_order(9, 5.1, "cancelled", code, 1)
+    )
+    found = await happened(
+        story, 6, friends_order(10, 5.2, "processing", code, 2), friends_order(9, 5.3, "processing", code, 1)
+    )
+    assert found == {"W9": ("reversed", "cancelled"), "W10": ("pending", None)}
+    found = await happened(
+        story, 6, friends_order(10, 5.4, "cancelled", code, 2), friends_order(9, 5.5, "completed", code, 1)
+    )
+    # Decided with the next report that changes it.
+    assert found == {"W9": ("pending", None), "W10": ("reversed", "cancelled")}
+
+
+async def test_friend_who_has_used_another_code_meanwhile_holds_one_use(story):
+    code = await promoters_code(story)
+    found = await happened(
+        story,
+        6,
+        friends_order(9, 5, "processing", code, 1),
+        friends_order(9, 5.1, "cancelled", code, 1),
+        friends_order(10, 5.2, "processing", code, 1),
+        friends_order(9, 5.3, "processing", code, 1),
+    )
+    # The second order has had the friend's one use since.
+    assert found == {"W9": ("reversed", "cancelled"), "W10": ("pending", None)}
+
+
+async def test_refused_code_leaks_again_with_its_order(story):
+    code = await promoters_code(story)
+    await happened(
+        story, 6, friends_order(9, 5, "processing", code, 1), friends_order(10, 5.1, "processing", code, 1)
+    )
+    both = {"discount_cost": Decimal("8.00"), "leaked_discount": Decimal("8.00")}
+    assert await discounts(story) == both
+    found = await happened(story, 6, friends_order(10, 5.2, "cancelled", code, 1))
+    assert found["W10"] == ("refused", "already_used_by_friend")
+    assert await discounts(story) == {"discount_cost": Decimal("8.00")}
+    await happened(story, 6, friends_order(10, 5.3, "processing", code, 1))
+    assert await discounts(story) == both

@@ -59,7 +59,8 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
         events.append(OrderDelivered(order_id, at or changed_at))
     events += _refunds(known, order_id, changed_at)
     if status == _CANCELLED:
-        events.append(OrderCancelled(order_id, changed_at))
+        # An order that nobody paid in time is cancelled, and taken up again by a payment after all.
+        events.append(OrderCancelled(order_id, changed_at, revocable=True))
     return events
 
 
@@ -90,6 +91,7 @@ def _paid(
     codes, discounts = codes_and_discounts(known, currency)
     shipping = known.object_or_empty("shipping")
     placed_at = _moment(known, "date_created_gmt")
+    status = _status(body)
     shipping_total = in_minor(taxed(known, "shipping_total", "shipping_tax"), currency)
     discount_total = in_minor(taxed(known, "discount_total", "discount_tax"), currency)
     subtotal = goods(lines, currency)
@@ -107,7 +109,7 @@ def _paid(
         total=total,
         discount_total=discount_total,
         shipping_total=shipping_total,
-        refunded_wholly=_status(body) == _REFUNDED,
+        refunded_wholly=status == _REFUNDED,
         person=read_buyer(known, meta, settings),
         discount_codes=codes,
         discounts=discounts,
@@ -116,6 +118,7 @@ def _paid(
         items=items(lines, currency),
         shipping_address=_address(shipping),
         shipping_country=shipping.country("country"),
+        stood_at=changed_at if status in _PAID or status == settings.delivered_status else None,
     )
 
 

@@ -6,13 +6,14 @@ the time it was placed: a webhook's word is newer.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.base.months import YEARS
 from app.base.text import quoted
 from app.platforms.delivery_types import RawDelivery
-from app.platforms.events import OrderRefunded, PlatformEvent, Unparseable
+from app.platforms.events import OrderCancelled, OrderRefunded, PlatformEvent, Unparseable
 from app.platforms.fields import Fields
 from app.platforms.order_files import (
     FileFormat,
@@ -133,6 +134,8 @@ def _read(rows: Sequence[TableRow], shop: FileShop) -> list[PlatformEvent]:
         events = read_order(RawDelivery("order.updated", b"", shop.received_at), body, settings)
     except Unparseable as error:
         raise in_words_of_file(error, _OF_FIELD) from None
+    # When it was cancelled the file does not say, nor when the shop would have taken it up again.
+    events = [replace(each, revocable=False) if isinstance(each, OrderCancelled) else each for each in events]
     refunded = amount_of(rows[0].first(*COLUMNS["refunded"]), "Order refund amount")
     if events and refunded:
         known = body.informational

@@ -1,0 +1,75 @@
+"""Take uses again that a cancellation gave back, of orders that their shop took up again."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.base.batch import in_ids
+from app.referrals.candidates import counts_at
+from app.referrals.models import Code, Redemption
+from app.referrals.record import take_uses
+
+
+async def take_uses_again(
+    session: AsyncSession, brand_id: int, redemptions: Sequence[Redemption], *, now: datetime
+) -> None:
+    """Have these locked redemptions hold their uses again, where nobody else has taken them since.
+
+    Their codes are locked. One whose code is used up, or whose friend has used another code
+    meanwhile, is left as it is.
+    """
+    if not redemptions:
+        return
+    codes = await _codes_of(session, brand_id, redemptions)
+    left = {code.id: code.max_uses - code.uses for code in codes.values()}
+    wanted = []
+    for redemption in redemptions:
+        counted = counts_at(codes[redemption.code_id])
+        if all(left[code_id] > 0 for code_id in counted):
+            left |= {code_id: left[code_id] - 1 for code_id in counted}
+            wanted.append(redemption.id)
+    held = set(await session.scalars(_HOLD, {"brand_id": brand_id, "ids": wanted}))
+    taken = [each for each in redemptions if each.id in held]
+    for redemption in taken:
+        redemption.holds_use = True
+    uses = Counter(code_id for each in taken for code_id in counts_at(codes[each.code_id]))
+    await take_uses(session, brand_id, uses, now=now)
+
+
+async def _codes_of(
+    session: AsyncSession, brand_id: int, redemptions: Sequence[Redemption]
+) -> dict[object, Code]:
+    """The codes of these redemptions and those codes' parents, by id."""
+    codes: dict[object, Code] = {}
+    wanted = {each.code_id for each in redemptions}
+    while wanted:
+        found = await session.scalars(
+            select(Code)
+            .where(Code.brand_id == brand_id, in_ids(Code.id, list(wanted)))
+            .execution_options(populate_existing=True)
+        )
+        codes |= {code.id: code for code in found}
+        wanted = {code.parent_id for code in codes.values() if code.parent_id is not None} - codes.keys()
+    return codes
+
+
+# One friend, one use: the first of these, unless the friend holds another.
+_HOLD = text("""
+    UPDATE redemptions SET holds_use = true
+    WHERE brand_id = :brand_id AND id IN (
+        SELECT mine.id FROM redemptions AS mine
+        WHERE mine.brand_id = :brand_id AND mine.id = ANY(CAST(:ids AS uuid[]))
+            AND NOT (mine.one_per_friend AND EXISTS (
+                SELECT FROM redemptions AS other
+                WHERE other.brand_id = :brand_id AND other.id <> mine.id AND other.one_per_friend
+                    AND (other.friend_email_key = mine.friend_email_key
+                        OR other.friend_phone = mine.friend_phone)
+                    AND (other.holds_use
+                        OR other.id < mine.id AND other.id = ANY(CAST(:ids AS uuid[])))
+            ))
+    )
+    RETURNING id
+""")

@@ -34,8 +34,9 @@ from app.messaging import deliver
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.platforms import check_sweep
-from app.referrals import code_check, figures, hold_sweep, place_rewards, publish, settle, upkeep
+from app.referrals import code_check, figures, place_rewards, publish, settle, upkeep
 from app.referrals import expire as rewards
+from app.referrals.shop_credit import sweep as shop_credit
 from app.surveys import replied
 from app.surveys import sweep as surveys
 from app.wiring import Parts, open_parts
@@ -65,7 +66,7 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         credit_reservations.sweep(context),
         rewards.sweep(context),
         place_rewards.sweep(context),
-        hold_sweep.sweep(context),
+        shop_credit.sweep(context),
         publish.urgent_sweep(context),
         publish.sweep(context),
         upkeep.sweep(context),

@@ -17,7 +17,7 @@ from app.ledger.models import CreditAccount, CreditReservation
 from app.ledger.rules import ReservationStatus
 from app.referrals.models import Referrer
 from app.referrals.reward_rules import Balance, balance_of
-from app.referrals.shop_credits import find_holding_shop, find_holding_slugs
+from app.referrals.shop_credit.holdings import find_holding_shop, find_holding_slugs
 from app.referrals.spend import load_shares
 
 NOTHING = Balance(0, 0, 0, 0)

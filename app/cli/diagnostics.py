@@ -149,7 +149,7 @@ async def _examine_rewards(context: AppContext) -> list[str]:
     """Rewards that connected shops refuse; what rewards are there, and why, is a note."""
     from app.referrals.placements import placement_problems
     from app.referrals.reward_notes import reward_notes
-    from app.referrals.shop_credits import holding_problems
+    from app.referrals.shop_credit.holdings import holding_problems
 
     async with context.sessions() as session:
         for note in await reward_notes(session):

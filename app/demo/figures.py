@@ -17,7 +17,7 @@ from app.orders.rules import OrderStatus
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.reward_models import Reward
 from app.referrals.rules import CodeKind, RedemptionStatus
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit.models import ShopCredit
 from app.referrals.templates import OFFER
 from app.referrals.visit_models import Visit
 from app.surveys.models import Response, Survey

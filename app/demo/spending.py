@@ -15,7 +15,7 @@ from app.orders.models import Order
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit.models import ShopCredit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.base.i18n import translate
 from app.brands.models import Shop
 from app.ledger.models import CreditAccount
 from app.referrals.offer_texts import Reader
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit.models import ShopCredit
 
 
 class CreditRow(TypedDict):

@@ -16,7 +16,7 @@ from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import REASON_WORDS, PublicationState
-from app.referrals.shop_credits import erase_credit
+from app.referrals.shop_credit.holdings import erase_credit
 
 
 async def erase_referrals(

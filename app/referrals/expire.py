@@ -17,8 +17,8 @@ from app.ledger.models import CreditAccount
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import RewardStatus
-from app.referrals.shop_credit_models import ShopCredit
-from app.referrals.shop_credit_rules import AFTER_THE_END, HOUR
+from app.referrals.shop_credit.models import ShopCredit
+from app.referrals.shop_credit.rules import AFTER_THE_END, HOUR
 
 BATCH = 500
 """Rewards per transaction."""

@@ -19,13 +19,13 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import RewardKind
 from app.referrals.amount_rules import reward_value
 from app.referrals.figures import note_changes
-from app.referrals.hold_rewards import add_held, hold_rewards
 from app.referrals.models import Referrer
 from app.referrals.own_codes import make_reward_codes
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RewardStatus
+from app.referrals.shop_credit.take_up import add_held, hold_rewards
 
 PERIOD = timedelta(days=30)
 """What one referrer is granted within this time counts together for the limit."""

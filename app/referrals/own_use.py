@@ -15,7 +15,6 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.orders.models import Order
-from app.referrals.coupon_use import use_shop_credit
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Referrer
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
@@ -23,6 +22,7 @@ from app.referrals.placements import place_again
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.rules import CodeKind, RefusalReason, RewardStatus
+from app.referrals.shop_credit.uses import use_shop_credit
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.figures import note_changes
 from app.referrals.fold_facts import RedemptionState, lock_redemption_states
-from app.referrals.hold_rewards import add_held, hold_rewards
 from app.referrals.models import Code, Redemption
 from app.referrals.own_codes import OwnCodes, make_reward_codes
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RedemptionStatus, RewardStatus
+from app.referrals.shop_credit.take_up import add_held, hold_rewards
 
 _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
 """A cancelled reward is granted when the rejection of its redemption is undone."""

@@ -21,7 +21,7 @@ from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.placements import place_again
 from app.referrals.reward_models import Reward
 from app.referrals.reward_rules import RewardFacts, lapsed_amount, reward_status
-from app.referrals.shop_credits import credit_again
+from app.referrals.shop_credit.holdings import credit_again
 
 
 @dataclass(frozen=True, slots=True)

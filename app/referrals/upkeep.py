@@ -30,7 +30,7 @@ from app.referrals.publication_models import (
 )
 from app.referrals.revoke import IS_IN_SHOP, revoke_publications
 from app.referrals.rules import CodeKind, PublicationState
-from app.referrals.shop_credits import hold_existing, leave_account
+from app.referrals.shop_credit.holdings import hold_existing, leave_account
 from app.referrals.shop_terms import ShopTerms
 
 EVERY = timedelta(seconds=30)

@@ -26,12 +26,12 @@ from app.platforms.connections import save_connection
 from app.platforms.events import CodeDiscount
 from app.platforms.models import ShopConnection
 from app.referrals.erase import erase_referrals
-from app.referrals.hold_claim import LEASE, claim
-from app.referrals.hold_sweep import sweep
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import find_progress
 from app.referrals.reward_models import Reward
+from app.referrals.shop_credit.claim import LEASE, claim
+from app.referrals.shop_credit.sweep import sweep
 from app.referrals.templates import REWARD
 from tests.support.constants import NOW
 from tests.support.factories import orders

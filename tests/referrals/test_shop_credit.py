@@ -32,16 +32,16 @@ from app.platforms.models import ShopConnection
 from app.referrals import expire, place_rewards
 from app.referrals.erase import erase_referrals
 from app.referrals.fold_facts import fold_order_facts
-from app.referrals.hold_claim import LEASE, claim
-from app.referrals.hold_sweep import Attempt, sweep
 from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
 from app.referrals.reward_models import Reward
 from app.referrals.rules import KindReason, RewardStatus
-from app.referrals.shop_credit_models import ShopCredit, ShopCreditMove
-from app.referrals.shop_credit_rules import MoveKind
-from app.referrals.shop_credits import holding_problems
+from app.referrals.shop_credit.claim import LEASE, claim
+from app.referrals.shop_credit.holdings import holding_problems
+from app.referrals.shop_credit.models import ShopCredit, ShopCreditMove
+from app.referrals.shop_credit.rules import MoveKind
+from app.referrals.shop_credit.sweep import Attempt, sweep
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import ConnectedShop, connected_shop

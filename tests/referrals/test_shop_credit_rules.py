@@ -11,7 +11,7 @@ from app.base.ids import new_id
 from app.demo.fakes.shopify.credit_state import FakeAccount, FakeEntry
 from app.platforms.shop_credit import EntryKind
 from app.referrals.reward_rules import CreditShare, balance_of, give_back, spend
-from app.referrals.shop_credit_rules import (
+from app.referrals.shop_credit.rules import (
     Entry,
     Move,
     MoveKind,

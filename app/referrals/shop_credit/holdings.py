@@ -17,7 +17,7 @@ from app.ledger.credit import BalanceKey
 from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditKind
-from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit
+from app.referrals.shop_credit.models import HOLDING_SWEEP, ShopCredit
 
 
 async def find_holding_shops(

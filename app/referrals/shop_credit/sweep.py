@@ -28,13 +28,13 @@ from app.platforms.calls import open_platform_session
 from app.platforms.connection_types import Connection
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditKind, CreditMove, CreditReport, MovedCredit
-from app.referrals.hold_book import Superseded, lock_credit
-from app.referrals.hold_claim import ClaimedCredit, claim
-from app.referrals.hold_coupon import plan_coupon, record_coupon
-from app.referrals.hold_plan import PlannedMove, find_oldest, plan_move
-from app.referrals.hold_record import record_failure, record_move
-from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit
-from app.referrals.shop_credit_rules import Ambiguous
+from app.referrals.shop_credit.book import Superseded, lock_credit
+from app.referrals.shop_credit.claim import ClaimedCredit, claim
+from app.referrals.shop_credit.coupon import plan_coupon, record_coupon
+from app.referrals.shop_credit.models import HOLDING_SWEEP, ShopCredit
+from app.referrals.shop_credit.plan_move import PlannedMove, find_oldest, plan_move
+from app.referrals.shop_credit.record_move import record_failure, record_move
+from app.referrals.shop_credit.rules import Ambiguous
 
 log = logger(__name__)
 

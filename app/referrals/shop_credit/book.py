@@ -9,8 +9,8 @@ from app.base.ids import new_id
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
-from app.referrals.hold_claim import ClaimedCredit
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit.claim import ClaimedCredit
+from app.referrals.shop_credit.models import ShopCredit
 from app.referrals.spend import give_credit_back, spend_credit
 
 

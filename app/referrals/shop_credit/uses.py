@@ -18,9 +18,9 @@ from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.orders.models import Order
 from app.referrals.find_candidates import stated_discounts
-from app.referrals.hold_book import book_difference
 from app.referrals.reward_models import Reward
-from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
+from app.referrals.shop_credit.book import book_difference
+from app.referrals.shop_credit.models import HOLDING_SWEEP, ShopCredit, ShopCreditUse
 
 _ANY = Prepared(select(ShopCredit.brand_id).where(ShopCredit.brand_id == bindparam("brand_id")).limit(1), int)
 """Most brands have no credit in a shop, and every batch of orders asks."""

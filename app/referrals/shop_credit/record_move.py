@@ -10,11 +10,11 @@ from app.base.errors import Outcome, OutsideError
 from app.brands.models import Brand
 from app.platforms.shop_credit import MovedCredit
 from app.referrals.amount_rules import minor_of
-from app.referrals.hold_book import lock_credit
-from app.referrals.hold_claim import ClaimedCredit
-from app.referrals.hold_plan import PlannedMove, find_next, load_moves, write_move
-from app.referrals.hold_settle import defer, settle
-from app.referrals.shop_credit_rules import MoveKind, MoveState, foreign_part, standing_of
+from app.referrals.shop_credit.book import lock_credit
+from app.referrals.shop_credit.claim import ClaimedCredit
+from app.referrals.shop_credit.plan_move import PlannedMove, find_next, load_moves, write_move
+from app.referrals.shop_credit.rules import MoveKind, MoveState, foreign_part, standing_of
+from app.referrals.shop_credit.settle import defer, settle
 
 
 async def record_move(

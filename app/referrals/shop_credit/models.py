@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Integer, Un
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.base.db import Base, BrandKey, Created, Minor, Moment, RowKey, enum_text
-from app.referrals.shop_credit_rules import MoveKind, MoveState
+from app.referrals.shop_credit.rules import MoveKind, MoveState
 
 HOLDING_SWEEP = "shop-credit"
 """The name of the sweep that calls the platforms."""
@@ -16,7 +16,7 @@ class ShopCredit(Base):
     """The credit of one referrer in one currency that a connected shop holds.
 
     A balance with such a row is spent in the shop alone. What the shop must have follows from the
-    rewards (`shop_credit_rules`); the row and its moves say what it has.
+    rewards (`rules`); the row and its moves say what it has.
     """
 
     __tablename__ = "shop_credits"

@@ -13,11 +13,10 @@ from app.base.ids import new_id
 from app.brands.models import Brand
 from app.platforms.shop_credit import CreditEntry, CreditReport
 from app.referrals.amount_rules import minor_of
-from app.referrals.hold_book import book_spent
-from app.referrals.hold_claim import LEASE, ClaimedCredit
-from app.referrals.hold_settle import settle
-from app.referrals.shop_credit_models import ShopCreditMove
-from app.referrals.shop_credit_rules import (
+from app.referrals.shop_credit.book import book_spent
+from app.referrals.shop_credit.claim import LEASE, ClaimedCredit
+from app.referrals.shop_credit.models import ShopCreditMove
+from app.referrals.shop_credit.rules import (
     Entry,
     Move,
     MoveKind,
@@ -30,6 +29,7 @@ from app.referrals.shop_credit_rules import (
     next_move,
     standing_of,
 )
+from app.referrals.shop_credit.settle import settle
 from app.referrals.spend import load_reserved, load_shares
 
 KEPT_IN_SIGHT = timedelta(days=7)

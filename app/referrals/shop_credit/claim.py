@@ -19,7 +19,7 @@ from app.platforms.connections import load_connections
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditHolder, CreditKind
 from app.referrals.models import Referrer
-from app.referrals.shop_credit_models import ShopCredit
+from app.referrals.shop_credit.models import ShopCredit
 
 BATCH = 20
 LEASE = timedelta(minutes=3)

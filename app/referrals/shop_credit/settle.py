@@ -11,12 +11,12 @@ from app.base.errors import Outcome, OutsideError
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.hold_claim import LEASE, ClaimedCredit
 from app.referrals.publish_rules import wait_after
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
-from app.referrals.shop_credit_models import ShopCredit
-from app.referrals.shop_credit_rules import AFTER_THE_END, Move, MoveKind, MoveState
+from app.referrals.shop_credit.claim import LEASE, ClaimedCredit
+from app.referrals.shop_credit.models import ShopCredit
+from app.referrals.shop_credit.rules import AFTER_THE_END, Move, MoveKind, MoveState
 
 READ_EVERY = timedelta(days=1)
 """How often an account of which something can be spent is read; one that is empty once a week."""

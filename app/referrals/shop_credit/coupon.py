@@ -10,11 +10,11 @@ from app.base import money
 from app.base.context import AppContext
 from app.brands.models import Brand
 from app.platforms.reward_codes import RewardCode
-from app.referrals.hold_book import Superseded, lock_credit
-from app.referrals.hold_claim import ClaimedCredit
-from app.referrals.hold_settle import settle
 from app.referrals.reward_rules import CreditShare, balance_of
-from app.referrals.shop_credit_models import ShopCredit, ShopCreditUse
+from app.referrals.shop_credit.book import Superseded, lock_credit
+from app.referrals.shop_credit.claim import ClaimedCredit
+from app.referrals.shop_credit.models import ShopCredit, ShopCreditUse
+from app.referrals.shop_credit.settle import settle
 from app.referrals.spend import load_reserved, load_shares
 
 SET_EVERY = timedelta(days=7)

@@ -19,8 +19,8 @@ from app.platforms.shop_credit import CreditKind
 from app.referrals.models import Referrer
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import KindReason
-from app.referrals.shop_credit_models import HOLDING_SWEEP, ShopCredit
-from app.referrals.shop_credits import find_holding_shops, new_row
+from app.referrals.shop_credit.holdings import find_holding_shops, new_row
+from app.referrals.shop_credit.models import HOLDING_SWEEP, ShopCredit
 
 
 @dataclass(frozen=True, slots=True)

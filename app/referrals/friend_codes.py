@@ -9,17 +9,16 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base import due
 from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
 from app.base.tokens import plain_code, random_code
-from app.brands.models import Shop
 from app.referrals.models import Code
 from app.referrals.new_codes import TRIES
+from app.referrals.new_publication import add_publication
 from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
+from app.referrals.publication_models import CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
-from app.referrals.rules import CodeKind, CodeStatus, PublicationState, first_publication_state
+from app.referrals.rules import CodeKind, CodeStatus, PublicationState
 from app.referrals.share import status_of
 from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode, columns_of
@@ -109,7 +108,7 @@ async def give_friend_code(
     if pooled:
         await issue_pooled(session, pool, [IssuedCode(code.id, code.expires_at, trial=False)])
     else:
-        await _publish(session, code, offer.shop, publishes=publishes, now=now)
+        await add_publication(session, code, offer.shop.id, publishes=publishes, now=now)
     await session.execute(
         update(Visit)
         .where(
@@ -121,27 +120,6 @@ async def give_friend_code(
         .execution_options(synchronize_session=False)
     )
     return FriendCode(code.display, pooled or not publishes)
-
-
-async def _publish(session: AsyncSession, code: Code, shop: Shop, *, publishes: bool, now: datetime) -> None:
-    """Have the shop know the code, where it must."""
-    state = first_publication_state(publishes=publishes)
-    await session.execute(
-        insert(CodePublication).values(
-            brand_id=code.brand_id,
-            code_id=code.id,
-            shop_id=shop.id,
-            issued_id=code.id,
-            code=code.display,
-            terms_id=code.terms_id,
-            expires_at=code.expires_at,
-            state=state,
-            due_at=now if publishes else None,
-            live_at=None if publishes else now,
-        )
-    )
-    if publishes:
-        await due.wake(session, PUBLISHING_SWEEPS[True])
 
 
 async def _is_limited(session: AsyncSession, offer: FriendOffer, visitor: Visitor) -> bool:

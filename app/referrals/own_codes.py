@@ -16,11 +16,12 @@ from app.base.tokens import plain_code, random_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
 from app.referrals.models import Code, Referrer
+from app.referrals.new_publication import publication_of
 from app.referrals.placements import add_placements
 from app.referrals.publication_models import CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.reward_to_pay import RewardToPay
-from app.referrals.rules import CodeKind, first_publication_state
+from app.referrals.rules import CodeKind
 
 _TRIES = 8
 """Tries to draw a free code: one clash is rare and eight are a bug."""
@@ -119,7 +120,9 @@ async def _publish(
         code = made[reward.id]
         if shop.id in publishing:
             placed[reward.id] = shop.id
-        values.append(_publication(code, shop.id, publishes=shop.id in publishing, now=now))
+        publication = publication_of(code, shop.id, publishes=shop.id in publishing, now=now)
+        # Nothing else calls a platform about it: what is to be done is in its placement.
+        values.append({**publication, "due_at": None})
     await session.execute(insert(CodePublication), values)
     await add_placements(session, brand.id, made, placed, now=now)
     return placed
@@ -134,18 +137,3 @@ async def _home_shops(
         )
     )
     return {row.id: row.shop_id for row in rows}
-
-
-def _publication(code: Code, shop_id: UUID, *, publishes: bool, now: datetime) -> dict[str, object]:
-    return {
-        "brand_id": code.brand_id,
-        "code_id": code.id,
-        "shop_id": shop_id,
-        "issued_id": code.id,
-        "code": code.display,
-        "terms_id": code.terms_id,
-        "expires_at": code.expires_at,
-        # Nothing else calls a platform about it: what is to be done is in its placement.
-        "state": first_publication_state(publishes=publishes),
-        "live_at": None if publishes else now,
-    }

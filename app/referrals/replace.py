@@ -17,6 +17,7 @@ from app.base.tokens import plain_code, random_code
 from app.brands.find import load_shops
 from app.referrals.announce_live import announce_live
 from app.referrals.models import Code
+from app.referrals.new_publication import publication_of
 from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publish_rules import REPLACED_AFTER
@@ -115,7 +116,8 @@ async def _replace(
         if ready is not None:
             issued.append(IssuedCode(new.id, new.expires_at, publication.trial))
         else:
-            session.add(_wanted(new, publication, now=now))
+            wanted = publication_of(new, pool.shop_id, publishes=True, now=now)
+            session.add(CodePublication(**wanted, trial=publication.trial))
         await revoke_publications(session, pool.brand_id, [old.id], now=now)
     await session.flush()
     await issue_pooled(session, pool, issued)
@@ -144,19 +146,4 @@ def new_code_like(old: Code, ready: PooledCode | None, *, now: datetime) -> Code
         redeemable=old.redeemable,
         starts_at=now,
         expires_at=old.expires_at,
-    )
-
-
-def _wanted(code: Code, old: CodePublication, *, now: datetime) -> CodePublication:
-    return CodePublication(
-        brand_id=code.brand_id,
-        code_id=code.id,
-        shop_id=old.shop_id,
-        issued_id=code.id,
-        code=code.display,
-        terms_id=code.terms_id,
-        expires_at=code.expires_at,
-        state=PublicationState.wanted,
-        due_at=now,
-        trial=old.trial,
     )

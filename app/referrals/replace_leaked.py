@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base import due
 from app.base.actor import Actor
 from app.base.audit import AuditAction, record_action
 from app.base.context import AppContext
@@ -16,17 +15,17 @@ from app.base.errors import AppError, NotFound
 from app.base.ids import public_id
 from app.base.outbox import Event, record_events
 from app.brands.find import load_shops
-from app.brands.models import Brand, Shop
+from app.brands.models import Brand
 from app.referrals.announce_live import announce_live
 from app.referrals.disable import end_code, lock_code
 from app.referrals.issue import add_code, issue_offers
 from app.referrals.models import Code, Referrer
 from app.referrals.new_codes import TRIES, NewReferrer, keep_codes
+from app.referrals.new_publication import add_publication
 from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
-from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.replace import new_code_like
-from app.referrals.rules import CodeKind, CodeStatus, WithheldReason, first_publication_state
+from app.referrals.rules import CodeKind, CodeStatus, WithheldReason
 from app.referrals.share import has_present_code, status_of
 from app.referrals.shop_terms import ShopTerms
 
@@ -61,7 +60,7 @@ async def replace_code(
     if publishes and is_live:
         await issue_pooled(session, pool, [IssuedCode(new.id, new.expires_at, trial=False)])
     elif new.redeemable:
-        await _publish(session, new, shop, publishes=publishes, now=now)
+        await add_publication(session, new, shop.id, publishes=publishes, now=now)
     await record_events(session, brand.id, [Event("code.issued", new.id, now)])
     if is_live and new.redeemable:
         await announce_live(session, context, brand.id, shop, [new.id], now=now)
@@ -151,23 +150,3 @@ async def _issue(session: AsyncSession, old: Code, ready: Sequence[PooledCode], 
         if made is not None:
             return made
     raise RuntimeError("no free code was found")
-
-
-async def _publish(session: AsyncSession, code: Code, shop: Shop, *, publishes: bool, now: datetime) -> None:
-    """Have the shop know the code, where it must."""
-    await session.execute(
-        insert(CodePublication).values(
-            brand_id=code.brand_id,
-            code_id=code.id,
-            shop_id=shop.id,
-            issued_id=code.id,
-            code=code.display,
-            terms_id=code.terms_id,
-            expires_at=code.expires_at,
-            state=first_publication_state(publishes=publishes),
-            due_at=now if publishes else None,
-            live_at=None if publishes else now,
-        )
-    )
-    if publishes:
-        await due.wake(session, PUBLISHING_SWEEPS[True])

@@ -122,7 +122,7 @@ async def _candidate(
 def _own_validation(own: OwnCode, candidate: RedemptionCandidate) -> Validation:
     reward = own.reward
     reason = own.why_not(
-        is_owner=own.is_owned_by(candidate.customer_id, candidate.email_key, candidate.phone),
+        is_owner=own.owner.is_buyer(candidate.customer_id, candidate.email_key, candidate.phone),
         currency=candidate.currency,
         placed_at=candidate.placed_at,
         order_id=None if candidate.key == _LATEST else candidate.key,

@@ -104,7 +104,8 @@ class RedemptionContext:
             disabled=any(each.disabled_at is not None for each in counted) or owner.revoked,
             expired=code.expires_at <= candidate.placed_at,
             uses_left=min(each.max_uses - each.uses - self.uses[each.id] for each in counted),
-            own_order=owner.is_same(candidate) or self._is_owners_account(owner, candidate),
+            own_order=owner.is_buyer(candidate.customer_id, candidate.email_key, candidate.phone)
+            or self._is_owners_account(owner, candidate),
             used_before=candidate.email_key in self.emails or candidate.phone in self.phones,
             existing_customer=candidate.key in self.existing,
             ordered_before=candidate.ordered_before,
@@ -191,19 +192,19 @@ class RedemptionContext:
 
 @dataclass(frozen=True, slots=True)
 class CodeOwner:
-    """What identifies a code's referrer, so that their own orders are found."""
+    """What identifies a code's referrer, so that their own orders are recognised."""
 
     customer_id: UUID | None
     email_key: str | None
     phone: str | None
     revoked: bool
 
-    def is_same(self, candidate: RedemptionCandidate) -> bool:
+    def is_buyer(self, customer_id: UUID | None, email_key: str | None, phone: str | None) -> bool:
         """Whether the buyer is the referrer: same customer, e-mail without aliases, or phone."""
         return (
-            (self.customer_id is not None and candidate.customer_id == self.customer_id)
-            or (self.email_key is not None and candidate.email_key == self.email_key)
-            or (self.phone is not None and candidate.phone == self.phone)
+            (self.customer_id is not None and customer_id == self.customer_id)
+            or (self.email_key is not None and email_key == self.email_key)
+            or (self.phone is not None and phone == self.phone)
         )
 
 

@@ -15,6 +15,7 @@ from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.customers.models import Customer
 from app.orders.models import Order
+from app.referrals.candidates import CodeOwner
 from app.referrals.find_candidates import stated_discounts
 from app.referrals.models import Code, Referrer
 from app.referrals.own_use_rules import OwnCodeInput, why_not_own_code
@@ -27,22 +28,11 @@ from app.referrals.shop_credit.uses import use_shop_credit
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """A referrer's own code with its reward and what identifies its owner."""
+    """A referrer's own code with its reward and its owner."""
 
     code: Code
     reward: Reward
-    customer_id: UUID | None
-    email_key: str | None
-    phone: str | None
-    revoked: bool
-
-    def is_owned_by(self, customer_id: UUID | None, email_key: str | None, phone: str | None) -> bool:
-        """Whether the buyer is the owner: same customer, e-mail without aliases, or phone."""
-        return (
-            (self.customer_id is not None and customer_id == self.customer_id)
-            or (self.email_key is not None and email_key == self.email_key)
-            or (self.phone is not None and phone == self.phone)
-        )
+    owner: CodeOwner
 
     def why_not(
         self, *, is_owner: bool, currency: str, placed_at: datetime, order_id: UUID | None
@@ -51,7 +41,7 @@ class OwnCode:
         return why_not_own_code(
             OwnCodeInput(
                 is_owner=is_owner,
-                revoked=self.revoked,
+                revoked=self.owner.revoked,
                 disabled=self.code.disabled_at is not None,
                 status=self.reward.status,
                 frozen=self.reward.frozen,
@@ -89,10 +79,9 @@ async def find_own_codes(
         row.Code.code: OwnCode(
             row.Code,
             row.Reward,
-            row.Referrer.customer_id,
-            row.email_key,
-            row.phone,
-            row.Referrer.revoked_at is not None,
+            CodeOwner(
+                row.Referrer.customer_id, row.email_key, row.phone, row.Referrer.revoked_at is not None
+            ),
         )
         for row in rows
     }
@@ -158,7 +147,7 @@ def _orders_with_codes(brand_id: int, order_ids: Sequence[UUID]) -> Select[*tupl
 
 def _why_not(own: OwnCode, order: Row[*tuple[Any, ...]]) -> RefusalReason | None:
     return own.why_not(
-        is_owner=own.is_owned_by(order.customer_id, order.email_key, order.phone),
+        is_owner=own.owner.is_buyer(order.customer_id, order.email_key, order.phone),
         currency=order.currency,
         placed_at=order.placed_at,
         order_id=order.id,

@@ -13,12 +13,10 @@ from app.base.log import logger
 from app.platforms.calls import open_platform_session
 from app.platforms.registry import adapter_of
 from app.referrals.place_claim import ClaimedReward
-from app.referrals.publish_rules import wait_after
+from app.referrals.publish_rules import wait_after, wait_after_failure
 
 log = logger(__name__)
 
-REFUSED_WAIT = timedelta(hours=6)
-"""A code that a shop refuses for good is tried again after this: somebody may have made room."""
 CALL_SECONDS = 10.0
 CLAIM_SECONDS = 60.0
 """The longest that the calls of one claim may take, less than its lease."""
@@ -81,5 +79,4 @@ async def _call(http: aiohttp.ClientSession, each: ClaimedReward) -> Placed:
 
 
 def _failed(each: ClaimedReward, error: OutsideError) -> Placed:
-    wait = max(wait_after(each.attempt), timedelta(seconds=error.retry_after or 0))
-    return Placed(each.placed, each.remote_id, error.reason, REFUSED_WAIT if error.permanent else wait)
+    return Placed(each.placed, each.remote_id, error.reason, wait_after_failure(error, each.attempt))

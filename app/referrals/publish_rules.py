@@ -14,6 +14,8 @@ from app.referrals.rules import PublicationState
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=15)
+REFUSED_WAIT = timedelta(hours=6)
+"""What a shop refuses for good is tried again after this: somebody may have corrected it."""
 REPLACED_AFTER = timedelta(seconds=10)
 """How long a code that nobody has seen may take to be live before another one takes its place."""
 SOUGHT_TIMES = 6
@@ -60,6 +62,12 @@ def wait_after(attempts: int) -> timedelta:
     """How long to wait after that many attempts in a row."""
     doublings = min(max(attempts - 1, 0), 10)
     return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+
+
+def wait_after_failure(error: OutsideError, attempts: int) -> timedelta:
+    """How long to wait after that many attempts in a row, as the failure of the last one says."""
+    wait = REFUSED_WAIT if error.permanent else wait_after(attempts)
+    return max(wait, timedelta(seconds=error.retry_after or 0))
 
 
 def result_of_failure(error: OutsideError) -> PublishResult:

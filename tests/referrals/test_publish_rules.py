@@ -11,11 +11,13 @@ from app.brands.programme import DiscountKind
 from app.platforms.discounts import Live, NotSent, Pending, PublishResult, Refused, Taken, Unknown
 from app.referrals.publish_rules import (
     LONGEST_WAIT,
+    REFUSED_WAIT,
     discount_title,
     next_state,
     pause_after,
     result_of_failure,
     wait_after,
+    wait_after_failure,
 )
 from app.referrals.rules import PublicationState
 from tests.support.constants import NOW
@@ -49,6 +51,15 @@ def test_each_result_has_its_state_and_its_next_time(
 def test_waits_double_up_to_a_quarter_of_an_hour():
     assert [wait_after(each) / SECONDS for each in (0, 1, 2, 3)] == [5, 5, 10, 20]
     assert wait_after(10_000) == LONGEST_WAIT
+
+
+def test_what_failed_waits_as_the_failure_says_and_what_was_refused_for_good_for_hours():
+    down = OutsideError(Outcome.unknown, "down", retry_after=3.0)
+    assert wait_after_failure(down, 2) == 10 * SECONDS
+    busy = OutsideError(Outcome.refused, "busy", retry_after=30.0, fault=Fault.busy)
+    assert wait_after_failure(busy, 2) == 30 * SECONDS
+    refused = OutsideError(Outcome.refused, "no", permanent=True)
+    assert [wait_after_failure(refused, each) for each in (1, 9)] == [REFUSED_WAIT, REFUSED_WAIT]
 
 
 def test_a_busy_platform_is_left_alone_as_long_as_it_says_and_a_broken_one_ever_longer():

@@ -11,7 +11,7 @@ from app.base.errors import Outcome, OutsideError
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
-from app.referrals.publish_rules import wait_after
+from app.referrals.publish_rules import wait_after_failure
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RewardStatus
 from app.referrals.shop_credit.claim import LEASE, ClaimedCredit
@@ -21,8 +21,6 @@ from app.referrals.shop_credit.rules import AFTER_THE_END, Move, MoveKind, MoveS
 READ_EVERY = timedelta(days=1)
 """How often an account of which something can be spent is read; one that is empty once a week."""
 READ_EMPTY_EVERY = timedelta(days=7)
-REFUSED_WAIT = timedelta(hours=6)
-"""What the shop refuses for good is tried again after this: somebody may have corrected it."""
 
 
 async def settle(
@@ -82,8 +80,7 @@ async def _find_unannounced(session: AsyncSession, row: ShopCredit) -> Sequence[
 
 def defer(row: ShopCredit, error: OutsideError, *, now: datetime) -> None:
     """Try again later, as the error asks for; an open move is looked for once it must be over."""
-    wait = REFUSED_WAIT if error.permanent else wait_after(row.attempt)
-    wait = max(wait, timedelta(seconds=error.retry_after or 0))
+    wait = wait_after_failure(error, row.attempt)
     row.leased_until = None
     if error.outcome is Outcome.unknown:
         wait = max(wait, LEASE)

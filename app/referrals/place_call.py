@@ -1,6 +1,5 @@
 """Call shops' platforms about rewards' codes, outside of every transaction."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +9,7 @@ import aiohttp
 from app.base.config import Settings
 from app.base.errors import Outcome, OutsideError
 from app.base.log import logger
-from app.platforms.calls import open_platform_session
+from app.platforms.calls import call_side_by_side, open_platform_session
 from app.platforms.registry import adapter_of
 from app.referrals.place_claim import ClaimedReward
 from app.referrals.publish_rules import wait_after, wait_after_failure
@@ -35,24 +34,11 @@ class Placed:
 
 async def call_platforms(settings: Settings, claimed: Sequence[ClaimedReward]) -> list[Placed]:
     """The result of each code, in their order; it never raises."""
-    turns = asyncio.Semaphore(CALLS_AT_ONCE)
     async with open_platform_session(settings, connections=CALLS_AT_ONCE, total_seconds=CALL_SECONDS) as http:
-
-        async def one(each: ClaimedReward) -> Placed:
-            async with turns:
-                return await _call(http, each)
-
-        tasks = [asyncio.create_task(one(each)) for each in claimed]
-        _, late = await asyncio.wait(tasks, timeout=CLAIM_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-    return [
-        Placed(each.placed, each.remote_id, "The platform did not finish in time.", wait_after(each.attempt))
-        if task in late
-        else task.result()
-        for each, task in zip(claimed, tasks, strict=True)
-    ]
+        found = await call_side_by_side(
+            claimed, lambda each: _call(http, each), at_once=CALLS_AT_ONCE, seconds=CLAIM_SECONDS
+        )
+    return [placed or _late(each) for each, placed in zip(claimed, found, strict=True)]
 
 
 async def _call(http: aiohttp.ClientSession, each: ClaimedReward) -> Placed:
@@ -76,6 +62,11 @@ async def _call(http: aiohttp.ClientSession, each: ClaimedReward) -> Placed:
         log.error("a call about a reward broke", shop=each.shop.slug, error=kind)  # noqa: TRY400
         return _failed(each, OutsideError(Outcome.unknown, f"The call broke ({kind})."))
     return Placed(None, None)
+
+
+def _late(each: ClaimedReward) -> Placed:
+    reason = "The platform did not finish in time."
+    return Placed(each.placed, each.remote_id, reason, wait_after(each.attempt))
 
 
 def _failed(each: ClaimedReward, error: OutsideError) -> Placed:

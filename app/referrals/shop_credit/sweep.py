@@ -4,7 +4,6 @@ Each step is one call of the platform, outside of every transaction. A move of a
 down before it; whatever breaks off after that is looked for in the account and never made twice.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +23,7 @@ from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
 from app.brands.find import load_brand
 from app.brands.models import Brand
-from app.platforms.calls import open_platform_session
+from app.platforms.calls import call_side_by_side, open_platform_session
 from app.platforms.connection_types import Connection
 from app.platforms.registry import adapter_of
 from app.platforms.shop_credit import CreditKind, CreditMove, CreditReport, MovedCredit
@@ -69,24 +68,16 @@ async def hold_batch(context: AppContext, brand_id: int, *, now: datetime) -> in
         claimed = await claim(session, context, brand_id, now=now)
     if not claimed:
         return 0
-    turns = asyncio.Semaphore(AT_ONCE)
     async with open_platform_session(
         context.settings, connections=AT_ONCE, total_seconds=CALL_SECONDS
     ) as http:
-
-        async def one(each: ClaimedCredit) -> None:
-            async with turns:
-                await Attempt(context, http, each, now).run()
-
-        tasks = [asyncio.create_task(one(each)) for each in claimed]
-        _, late = await asyncio.wait(tasks, timeout=CLAIM_SECONDS)
-        for task in late:
-            # Its lease ends; then the entries of the account show its outcome.
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-    for task in tasks:
-        if task not in late:
-            task.result()
+        # The lease of one that is late ends; then the entries of the account show its outcome.
+        await call_side_by_side(
+            claimed,
+            lambda each: Attempt(context, http, each, now).run(),
+            at_once=AT_ONCE,
+            seconds=CLAIM_SECONDS,
+        )
     return len(claimed)
 
 

@@ -26,13 +26,13 @@ from app.messaging.models import Message
 from app.messaging.schemas import MessageRow
 from app.orders.models import Order
 from app.orders.schemas import OrderRow
+from app.referrals.code_state import in_home_shop
 from app.referrals.figure_models import ALL_TIME, ReferrerFigure
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus
 from app.referrals.schemas import CodeRow, RedemptionRow, ReferrerRow, RewardRow, shown_order
-from app.referrals.share import in_home_shop
 from app.referrals.visit_models import Visit, VisitCount
 from app.surveys.listed import of_shops, select_responses
 from app.surveys.models import Response, Survey

@@ -20,11 +20,11 @@ from app.messaging.as_sent import as_sent
 from app.messaging.models import Attempt, Message, ProviderEvent, TemplateVersion
 from app.messaging.schemas import AttemptRow, MessageDetail, ProviderEventRow
 from app.orders.models import Order
+from app.referrals.code_state import in_home_shop
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.schemas import CodeRow, RedemptionRow, RewardRow, shown_order
-from app.referrals.share import in_home_shop
 from app.surveys.listed import load_work, select_responses
 from app.surveys.models import Response, Survey
 from app.surveys.schemas import ResponseDetail, ResponseRow, SurveyRow

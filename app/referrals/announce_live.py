@@ -14,10 +14,10 @@ from app.brands.find import load_brand, load_programme
 from app.brands.models import Shop
 from app.customers.consent import load_contact_options
 from app.referrals.announce import announce_codes
+from app.referrals.code_state import in_home_shop
 from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeKind, WithheldReason
-from app.referrals.share import in_home_shop
 from app.referrals.withheld import Withheld, record_withheld
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
 from app.base.tokens import plain_code, random_code
+from app.referrals.code_state import status_of
 from app.referrals.models import Code
 from app.referrals.new_codes import TRIES
 from app.referrals.new_publication import add_publication
@@ -19,7 +20,6 @@ from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publication_models import CodePublication
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState
-from app.referrals.share import status_of
 from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode, columns_of
 from app.referrals.visit import FriendOffer, Visitor, record_visit

@@ -17,11 +17,11 @@ from app.base.prepared import Prepared
 from app.base.tokens import new_slug
 from app.base.touched import touch
 from app.referrals.code_drafts import CodeTerms, ShareCode, draft_codes
+from app.referrals.code_state import in_home_shop, is_live, status_of
 from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.rules import CodeKind, CodeStatus
-from app.referrals.share import in_home_shop, is_live, status_of
 
 TRIES = 8
 """Tries to draw a free slug or code: with about 49 bits one clash is rare and eight are a bug."""

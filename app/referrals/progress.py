@@ -13,13 +13,14 @@ from app.base.tokens import Subject
 from app.brands.models import Brand
 from app.brands.terms import load_terms
 from app.customers.names import shown_name
+from app.referrals.code_state import is_live, status_of
 from app.referrals.credit_lines import CreditLine, credit_lines
 from app.referrals.goodwill_shown import GoodwillRow, expiry_of
 from app.referrals.offer_texts import Reader, reader_of
 from app.referrals.progress_rows import ORDERS, PAGE
 from app.referrals.rules import CodeStatus, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
-from app.referrals.share import Share, is_live, make_share, status_of
+from app.referrals.share import Share, make_share
 from app.referrals.shown import ShownRedemption, ShownReward
 
 

@@ -14,6 +14,7 @@ from app.brands.models import Brand
 from app.brands.setup import as_text, read_brand
 from app.customers.models import Customer
 from app.orders.models import Order
+from app.referrals.code_state import in_home_shop
 from app.referrals.credit_lines import CreditRow, select_credit
 from app.referrals.goodwill_shown import GoodwillRow, select_goodwill
 from app.referrals.models import Code, Redemption, Referrer
@@ -21,7 +22,6 @@ from app.referrals.placement_models import RewardPlacement, working_code
 from app.referrals.publication_models import CodePublication
 from app.referrals.reward_models import Reward
 from app.referrals.rules import EARNED, CodeKind, PublicationState
-from app.referrals.share import in_home_shop
 from app.referrals.shown import (
     ShownCode,
     ShownRedemption,

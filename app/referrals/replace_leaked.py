@@ -17,6 +17,7 @@ from app.base.outbox import Event, record_events
 from app.brands.find import load_shops
 from app.brands.models import Brand
 from app.referrals.announce_live import announce_live
+from app.referrals.code_state import has_present_code, status_of
 from app.referrals.disable import end_code, lock_code
 from app.referrals.issue import add_code, issue_offers
 from app.referrals.models import Code, Referrer
@@ -26,7 +27,6 @@ from app.referrals.pool import IssuedCode, PooledCode, issue_pooled, take_pooled
 from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.replace import new_code_like
 from app.referrals.rules import CodeKind, CodeStatus, WithheldReason
-from app.referrals.share import has_present_code, status_of
 from app.referrals.shop_terms import ShopTerms
 
 

@@ -13,6 +13,7 @@ from app.base.schemas import ApiModel, RowModel
 from app.brands.programme import DiscountKind, RewardKind
 from app.customers.schemas import CustomerRow
 from app.orders.models import Order
+from app.referrals.code_state import status_of
 from app.referrals.figure_models import ReferrerFigure
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.reward_models import Reward
@@ -24,7 +25,6 @@ from app.referrals.rules import (
     RefusalReason,
     RewardStatus,
 )
-from app.referrals.share import status_of
 
 
 class DiscountShape(ApiModel):

@@ -7,18 +7,19 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from markupsafe import Markup, escape
-from sqlalchemy import ColumnElement, and_, bindparam, select
+from sqlalchemy import bindparam, select
 
 from app.base.i18n import N_, SOURCE, translate
 from app.base.prepared import Prepared, Session
 from app.brands.models import Brand
 from app.brands.terms import Terms, load_terms
 from app.customers.models import Customer
+from app.referrals.code_state import has_present_code, in_home_shop, is_live, status_of
 from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, Reader, disclosure_text, offer_texts, reader_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.qr import link_path
-from app.referrals.rules import CodeKind, CodeStatus, PublicationState, code_status
+from app.referrals.rules import CodeStatus, PublicationState
 from app.referrals.shown import AnyCode, AnyReferrer, ShownCode, ShownReferrer, columns_of
 
 
@@ -78,25 +79,6 @@ async def find_share(
     return make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
 
 
-def has_present_code() -> ColumnElement[bool]:
-    """Joins `Referrer` to the active share code, of which there is one at most."""
-    return and_(
-        Code.brand_id == Referrer.brand_id,
-        Code.referrer_id == Referrer.id,
-        Code.active,
-        Code.kind == CodeKind.share,
-    )
-
-
-def in_home_shop() -> ColumnElement[bool]:
-    """Joins `Code` and `Referrer` to the code's publication in the referrer's shop."""
-    return and_(
-        CodePublication.brand_id == Code.brand_id,
-        CodePublication.code_id == Code.id,
-        CodePublication.shop_id == Referrer.shop_id,
-    )
-
-
 class _ShareRow(NamedTuple):
     country: str | None
     locale: str | None
@@ -132,26 +114,6 @@ _SHARE = Prepared(
     ),
     _share_row,
 )
-
-
-def status_of(code: AnyCode, *, now: datetime) -> CodeStatus:
-    """Whether a code can be used at `now`."""
-    return code_status(
-        disabled=code.disabled_at is not None,
-        expires_at=code.expires_at,
-        uses=code.uses,
-        max_uses=code.max_uses,
-        now=now,
-    )
-
-
-def is_live(code: AnyCode, state: PublicationState | None) -> bool:
-    """Whether friends get the discount by the link now.
-
-    `state` is that of the code's publication in the referrer's shop. A code that cannot be entered
-    has none: each friend gets one of their own.
-    """
-    return state is PublicationState.live or not code.redeemable
 
 
 def make_share(

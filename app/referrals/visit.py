@@ -25,11 +25,11 @@ from app.brands.terms import load_terms
 from app.customers.models import Customer
 from app.customers.names import shown_name
 from app.platforms.registry import adapter_of
+from app.referrals.code_state import has_present_code, in_home_shop, status_of
 from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import OfferTexts, offer_texts, reader_of
 from app.referrals.publication_models import CodePublication
 from app.referrals.rules import CodeStatus, PublicationState
-from app.referrals.share import has_present_code, in_home_shop, status_of
 from app.referrals.shown import ShownCode, columns_of
 from app.referrals.visit_models import Visit
 

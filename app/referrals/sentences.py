@@ -17,7 +17,7 @@ _REFUSED: Mapping[str, str] = {
     RefusalReason.exhausted: N_("No reward: the code had been used as often as it may be."),
     RefusalReason.own_order: N_("No reward: the order was your own."),
     RefusalReason.existing_customer: N_("No reward: your friend had ordered here before."),
-    RefusalReason.already_used_by_friend: N_("No reward: your friend had used a friend's code before."),
+    RefusalReason.already_used_by_friend: N_("No reward: your friend had used a friend’s code before."),
     RefusalReason.minimum_not_met: N_("No reward: the order was below the minimum for the code."),
     RefusalReason.budget_spent: N_("No reward: the budget for rewards was used up."),
     RefusalReason.cap_reached: N_("No reward: you already have as many rewards as one person may have."),
@@ -37,8 +37,10 @@ _CLOSED: Mapping[RedemptionStatus, str] = {
     RedemptionStatus.rejected: N_("No reward: we checked this order and could not count it."),
 }
 _INSTEAD_OF_CREDIT: Mapping[KindReason, str] = {
-    KindReason.no_account: N_("It is a code, since the shop knows no customer account of yours for credit."),
-    KindReason.shop_left: N_("It is a code, since credit cannot be put into the shop at present."),
+    KindReason.no_account: N_(
+        "It is a code rather than credit, since the shop knows no customer account of yours."
+    ),
+    KindReason.shop_left: N_("It is a code rather than credit, since the shop takes no credit at present."),
 }
 CODE_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.active: "",
@@ -49,9 +51,9 @@ CODE_STATES: Mapping[CodeStatus, str] = {
 """Why there is nothing to share; empty for a code that works."""
 LINK_STATES: Mapping[CodeStatus, str] = {
     CodeStatus.active: "",
-    CodeStatus.expired: N_("Your link has expired, so friends get nothing by it any more."),
-    CodeStatus.disabled: N_("Your link has been disabled, so friends get nothing by it any more."),
-    CodeStatus.exhausted: N_("As many friends have ordered by your link as may. Thank you!"),
+    CodeStatus.expired: N_("Your link has expired, so it gives friends nothing any more."),
+    CodeStatus.disabled: N_("Your link has been disabled, so it gives friends nothing any more."),
+    CodeStatus.exhausted: N_("Your link has been used as often as it may be. Thank you!"),
 }
 """As `CODE_STATES`, where each friend gets a code of their own by the link."""
 NO_CODE = N_("You have no code yet.")

@@ -82,14 +82,14 @@ OFFER = register(
             TextBlock(
                 "subject",
                 Channel.email,
-                ("Your code for friends of %(brand)s: %(code)s",),
+                ("Your referral code for %(brand)s: %(code)s",),
                 optional=("brand", "shop", "discount", "code"),
                 limit=150,
             ),
             TextBlock(
                 "link_subject",
                 Channel.email,
-                ("Your link for friends of %(brand)s",),
+                ("Your referral link for %(brand)s",),
                 optional=("brand", "shop", "discount"),
                 limit=150,
             ),
@@ -104,7 +104,7 @@ OFFER = register(
             TextBlock(
                 "pass_on",
                 Channel.email,
-                ("Pass on the code, or this link, which puts it into the basket:",),
+                ("Pass on the code, or this link, which leads friends to the shop with it:",),
                 optional=("brand", "shop", "discount", "code"),
             ),
             TextBlock(
@@ -126,7 +126,7 @@ OFFER = register(
             TextBlock(
                 "link_sms",
                 Channel.sms,
-                ("%(brand)s: thank you! Friends get %(discount)s off by your link: %(share_link)s",),
+                ("%(brand)s: thank you! Friends get %(discount)s off with your link: %(share_link)s",),
                 ("brand", "discount", "share_link"),
                 ("shop",),
             ),
@@ -185,14 +185,14 @@ REWARD = register(
             TextBlock(
                 "sms",
                 Channel.sms,
-                ("%(brand)s: a friend you sent ordered. %(amount)s for you, code %(code)s.",),
+                ("%(brand)s: a friend ordered on your recommendation. %(amount)s for you, code %(code)s.",),
                 ("brand", "amount", "code"),
                 ("shop",),
             ),
             TextBlock(
                 "credit_sms",
                 Channel.sms,
-                ("%(brand)s: a friend you sent ordered. %(amount)s for you.",),
+                ("%(brand)s: a friend ordered on your recommendation. %(amount)s for you.",),
                 ("brand", "amount"),
                 ("shop",),
             ),
@@ -201,8 +201,8 @@ REWARD = register(
                 Channel.sms,
                 (
                     (
-                        "%(brand)s: a friend you sent ordered. %(amount)s for you, taken off at the checkout"
-                        " when you are signed in."
+                        "%(brand)s: a friend ordered on your recommendation. %(amount)s for you, taken off at"
+                        " the checkout when you are signed in."
                     ),
                 ),
                 ("brand", "amount"),

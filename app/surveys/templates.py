@@ -45,7 +45,7 @@ _HELP = TextBlock(
     "help",
     Channel.email,
     (
-        "Tap a number. You can add a few words on the page that opens, or change your mind.",
+        "Choose a number. You can add a few words on the page that opens, or change your mind.",
         "You can add a few words on the page that opens, or change your mind.",
     ),
 )

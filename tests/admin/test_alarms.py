@@ -144,7 +144,7 @@ async def test_an_alarm_is_mailed_once_however_often_it_is_found_and_once_more_w
     assert sorted(await asyncio.gather(check(context, brand), check(context, brand))) == [0, 1]
     assert await check(context, brand, later=EVERY) == 0
     (mail,) = await mails_to(context, "mia@example.com")
-    assert mail.subject == "To mend at Acme Goods: deliveries failed"
+    assert mail.subject == "To do at Acme Goods: deliveries failed"
     assert "One delivery of Acme could not be processed." in mail.text
     assert "The last one: no amount. Correct it in the shop" in mail.text
     assert "/admin/system" in mail.text
@@ -162,7 +162,7 @@ async def test_an_alarm_is_mailed_once_however_often_it_is_found_and_once_more_w
     mails = await mails_to(context, "mia@example.com")
     assert [each.subject for each in mails] == [
         "Solved at Acme Goods: deliveries failed",
-        "To mend at Acme Goods: deliveries failed",
+        "To do at Acme Goods: deliveries failed",
     ]
     assert "nothing left to do" in mails[0].text
     failed.status = DeliveryStatus.failed

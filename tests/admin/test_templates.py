@@ -64,7 +64,7 @@ async def test_own_texts_are_written_sent_and_taken_back(context, brand, shop, c
     assert mail.subject == "Eine Minute für Acme Goods?"
     assert "Guten Tag Ana,\n\nschön, dass du da bist!" in mail.text
     assert "schön, dass du da bist!" in mail.html
-    assert "Tippen Sie auf eine Zahl." in mail.html, "a block left out has our text"
+    assert "Wählen Sie eine Zahl." in mail.html, "a block left out has our text"
     assert "jederzeit widersprechen" in mail.html, "the law's words stay ours"
 
     removed = await client.delete("/templates/survey/de")
@@ -112,12 +112,12 @@ async def test_a_preview_shows_both_channels_with_the_parts_of_a_text(client):
     blocks = {"sms": "{brand} – danke! {discount}: {code}, {share_link}", "button": "Los geht’s"}
     shown = (await client.post("/templates/offer/de/preview", json={"blocks": blocks})).json()
     assert shown["sms"].startswith("Acme Goods - danke! 10 %: 7K4QX9WMPA, ")
-    assert shown["sms"].endswith("Abmelden: STOP antworten.")
+    assert shown["sms"].endswith("Abmelden: mit STOP antworten.")
     assert (shown["sms_segments"], shown["sms_encoding"]) == (2, "gsm7")
     assert "Los geht’s" in shown["html"]
     assert shown["subject"] == "Ihr Empfehlungscode für Acme Goods: 7K4QX9WMPA"
     short = (await client.post("/templates/offer/en/preview", json={"complete": False})).json()
-    assert short["subject"] == "Your link for friends of Acme Goods"
+    assert short["subject"] == "Your referral link for Acme Goods"
     assert "Hello," in short["text"]
     emoji = await client.post(
         "/templates/survey/en/preview", json={"blocks": {"sms": "{brand} 😀 {survey_link}"}}

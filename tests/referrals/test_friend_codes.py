@@ -95,7 +95,7 @@ async def test_button_gives_each_visitor_one_code_a_day_which_leads_to_the_shop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = await client.get(path)
-    assert "For 2 more orders by this link" in seen.text
+    assert "For 2 more orders through this link" in seen.text
     assert f'<form method="post" action="{path}">' in seen.text
     assert share.display not in seen.text
     assert "discount=" not in seen.text
@@ -245,8 +245,8 @@ async def test_no_page_and_no_message_names_a_code_for_everybody(
     own = f"/p/{context.tokens.link('referrer', brand.id, share.referrer_id)}"
     page = await client.get(own)
     assert f"http://127.0.0.1:8000{path}" in page.text
-    assert "When a friend orders by your link" in page.text
-    assert "Your link to Acme Goods" in page.text
+    assert "When a friend orders through your link" in page.text
+    assert "Your referral link for Acme Goods" in page.text
     for text in (page.text, str(offer.template_params)):
         assert share.code not in text
         assert share.display not in text

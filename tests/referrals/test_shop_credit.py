@@ -407,7 +407,7 @@ async def test_customer_whom_the_shop_does_not_know_gets_a_code(holding):
     await sweep_once(place_rewards.sweep(holding.shop.context), holding.at)
     [order] = (await holding.page()).orders
     assert order.result.endswith(
-        "It is a code, since the shop knows no customer account of yours for credit."
+        "It is a code rather than credit, since the shop knows no customer account of yours."
     )
     await holding.is_sound()
 

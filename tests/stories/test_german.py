@@ -129,7 +129,7 @@ def test_every_message_is_german_whatever_is_missing_of_it(template: TemplateSpe
             assert "jederzeit widersprechen" in mail.text, "section 7(3) UWG wants this in every mail"
             text = rendered(item(template, Channel.sms, params, locale="de", language=language)).text
             check(text, language, names)
-            assert text.endswith("Abmelden: STOP antworten.")
+            assert text.endswith("Abmelden: mit STOP antworten.")
             assert set(text) <= GSM | {"€"}
             assert len(text) + text.count("€") <= 306, "two segments of 153 septets"
 

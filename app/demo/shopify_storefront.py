@@ -26,6 +26,7 @@ from app.demo.fakes.shopify.server import FakeShopify
 from app.demo.fakes.shopify.state import FakeDiscount, FakeShop
 from app.demo.scenario import buyer_number, order_number, shipping_of
 from app.platforms.connection_types import Connection
+from app.platforms.shopify.adapter import ShopifyAdapter
 
 _Report = tuple[str, Mapping[str, Any]]
 """A webhook's topic and body."""
@@ -115,12 +116,12 @@ class ShopifyStorefront:
             FakeLine(each["title"], Decimal(each["unit_price"]), int(each["quantity"]), each["sku"])
             for each in data["items"]
         ]
-        slug = data.get("referral")
+        landing = _landing(data["discount_codes"], data.get("referral"))
         try:
-            order = self._place(number, data, at, lines, data["discount_codes"], slug)
+            order = self._place(number, data, at, lines, data["discount_codes"], landing)
         except CartRefusal:
             self._refused += 1
-            return self._place(number, data, at, lines, (), slug)
+            return self._place(number, data, at, lines, (), landing)
         self._uses += len(order["discount_codes"])
         if "store_credit" in data:
             pay_with_credit(self._remote, order, Decimal(data["store_credit"]), at=at)
@@ -133,7 +134,7 @@ class ShopifyStorefront:
         at: datetime,
         lines: Sequence[FakeLine],
         codes: Sequence[str],
-        slug: str | None,
+        landing: str,
     ) -> dict[str, Any]:
         return place_order(
             self._remote,
@@ -143,7 +144,7 @@ class ShopifyStorefront:
             at=at,
             codes=codes,
             shipping=shipping_of(data),
-            landing_site=f"/?ref={slug}" if slug else "/",
+            landing_site=landing,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -166,6 +167,13 @@ class ShopifyStorefront:
 def is_reward(discount: FakeDiscount) -> bool:
     """Whether it is the discount of one reward, for its owner."""
     return any(each.startswith("tenfold-reward-") for each in discount.given.get("tags") or [])
+
+
+def _landing(codes: Sequence[str], slug: str | None) -> str:
+    """The first address of a visit: by a friend's link the one that applies the code."""
+    if slug is None:
+        return "/"
+    return ShopifyAdapter().shop_link("", codes[0], slug) if codes else f"/?ref={slug}"
 
 
 def _buyer(data: Mapping[str, Any]) -> FakeBuyer:

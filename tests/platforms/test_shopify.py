@@ -313,6 +313,9 @@ def test_order_names_the_parcels_it_was_sent_in_and_those_that_arrived():
     [
         ({"landing_site": "/?ref=4abcdefgh"}, "4abcdefgh"),
         ({"landing_site": "https://x.example/p?a=1&ref=4ABCDEFGH"}, "4abcdefgh"),
+        ({"landing_site": "/discount/ANA-7K4QX?redirect=%2F%3Fref%3D4abcdefgh"}, "4abcdefgh"),
+        ({"landing_site": "https://x.example/discount/A?redirect=/p%3Fa%3D1%26ref%3D4abcdefgh"}, "4abcdefgh"),
+        ({"landing_site": "/discount/A?redirect=http://[bad?ref=4abcdefgh"}, None),
         ({"note_attributes": [{"name": "tenfold_ref", "value": "4abcdefgh"}]}, "4abcdefgh"),
         ({"note_attributes": [{"name": "ref", "value": "4abcdefgh"}]}, "4abcdefgh"),
         ({"note_attributes": {"gift": "yes", "ref": "4abcdefgh"}}, "4abcdefgh"),
@@ -326,8 +329,10 @@ def test_share_slug_is_read_from_the_landing_page_or_a_note(changes, slug):
 
 
 def test_shop_link_applies_the_code_and_leads_on_with_the_slug():
-    link = SHOPIFY.shop_link("https://shop.example", "ANA-7K4QX", "3abc")
-    assert link == "https://shop.example/discount/ANA-7K4QX?redirect=%2F%3Fref%3D3abc"
+    link = SHOPIFY.shop_link("https://shop.example", "ANA-7K4QX", "3abcdefgh")
+    assert link == "https://shop.example/discount/ANA-7K4QX?redirect=%2F%3Fref%3D3abcdefgh"
+    # Shopify notes the first address of a visit, so this one.
+    assert parse("orders/paid", body("order_paid") | {"landing_site": link})[0].referral == "3abcdefgh"
 
 
 # Customers

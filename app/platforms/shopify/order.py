@@ -1,8 +1,8 @@
 """Orders in Shopify's bodies.
 
-The share slug that a friend came with is read from `landing_site` (`/?ref=SLUG`, where our landing
-page leads to) or from a note attribute `tenfold_ref` or `ref`, for themes that carry it through the
-cart.
+The share slug that a friend came with is read from `landing_site`, the first address of the visit,
+or from a note attribute `tenfold_ref` or `ref`, for themes that carry it through the cart. Our
+landing page leads to `/discount/CODE?redirect=/?ref=SLUG`, which is the address that Shopify notes.
 """
 
 from collections.abc import Mapping
@@ -128,7 +128,8 @@ def _tags(body: Fields) -> tuple[str, ...]:
 def _referral(body: Fields) -> str | None:
     notes = _notes(body)
     query = query_of(body.text("landing_site", limit=2000) or "")
-    return first_slug((notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", [])))
+    redirected = [ref for target in query.get("redirect", []) for ref in query_of(target).get("ref", [])]
+    return first_slug((notes.get("tenfold_ref"), notes.get("ref"), *query.get("ref", []), *redirected))
 
 
 def _notes(body: Fields) -> Mapping[str | None, str | None]:

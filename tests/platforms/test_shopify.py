@@ -233,6 +233,7 @@ DISPUTE = {
         ("lost", DisputeStatus.lost),
         ("accepted", DisputeStatus.lost),
         ("charge_refunded", DisputeStatus.lost),
+        ("prevented", DisputeStatus.lost),
     ],
 )
 def test_dispute_is_open_until_it_is_decided(status, read):

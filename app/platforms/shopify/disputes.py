@@ -10,6 +10,8 @@ _STATUSES = {
     "lost": DisputeStatus.lost,
     "accepted": DisputeStatus.lost,
     "charge_refunded": DisputeStatus.lost,
+    # Visa's rapid resolution pays the buyer back before there is a chargeback: no fee, no money.
+    "prevented": DisputeStatus.lost,
 }
 """All others (`needs_response`, `under_review`, a new word) are open: nobody has decided."""
 

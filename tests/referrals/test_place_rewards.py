@@ -98,7 +98,7 @@ async def connected(request, context, brand) -> AsyncIterator[Connected]:
                     code.code: (
                         each.given["customerGets"]["value"]["discountAmount"]["amount"],
                         each.given["usageLimit"],
-                        each.given["context"]["customers"]["add"],
+                        each.given["context"].get("customers", {}).get("add", "anybody"),
                     )
                     for each in fern.remote.discounts.values()
                     for code in each.codes.values()
@@ -185,6 +185,19 @@ async def test_code_is_there_for_its_owner_before_they_are_told_and_follows_the_
     await connected.place()
     assert connected.there() == {}
     assert len(await connected.told()) == 1
+
+
+@pytest.mark.parametrize("connected", ["shopify"], indirect=True)
+async def test_owner_whom_the_shop_merged_with_another_customer_gets_a_code_that_works(connected):
+    _, order_id, code = await earned(connected)
+    [remote] = connected.fake.shops.values()
+    remote.lost_customers.add("gid://shopify/Customer/7")
+    await connected.place()
+    assert connected.there() == {code.display: ("10.00", 1, "anybody")}
+    assert len(await connected.told()) == 1
+    await change_order(connected.context, connected.brand, order_id, refunded=3600, now=GRANTED)
+    await connected.place()
+    assert connected.there() == {code.display: ("5.00", 1, "anybody")}
 
 
 async def test_used_code_stays_and_a_cancelled_use_may_be_made_again(connected):

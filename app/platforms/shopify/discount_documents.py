@@ -87,6 +87,13 @@ FIND_CODE = Document(
 """Whose discount a code belongs to. The inner search may find other codes too, or not yet this
 one."""
 
+FIND_CUSTOMER = Document(
+    "FindCustomer",
+    """
+    query FindCustomer($id: ID!) { customer(id: $id) { id } }
+    """,
+)
+
 LIST_CODES = Document(
     "ListCodes",
     """

@@ -4,6 +4,7 @@ Shopify lets no code be in a shop twice, and the discount's tag says whose it is
 off may be called again.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from app.platforms.shopify.discount_documents import (
     CREATE_DISCOUNT,
     DELETE_DISCOUNT,
     FIND_CODE,
+    FIND_CUSTOMER,
     UPDATE_DISCOUNT,
 )
 from app.platforms.shopify.discount_shape import STARTS_AT, TAG
@@ -30,6 +32,17 @@ async def put_reward(
 ) -> str:
     """See `PlatformAdapter.put_reward`."""
     client = ShopifyClient(http, connection)
+    try:
+        return await _put(client, reward, remote_id)
+    except OutsideError as error:
+        owner = reward.customer_id
+        if owner is None or not error.permanent or await _knows(client, owner):
+            raise
+    # Shopify has merged the customer with another one, under whose number we do not know them.
+    return await _put(client, replace(reward, customer_id=None), remote_id)
+
+
+async def _put(client: ShopifyClient, reward: RewardCode, remote_id: str | None) -> str:
     if remote_id is not None and await _update(client, remote_id, reward):
         return remote_id
     given = {**_input(reward), "code": reward.code, "startsAt": STARTS_AT}
@@ -60,6 +73,12 @@ async def remove_reward(
     errors = user_errors(data.get("discountCodeDelete"))
     if errors and await exists(client, discount_id):
         raise _refused([each.message for each in errors])
+
+
+async def _knows(client: ShopifyClient, customer_id: str) -> bool:
+    """Whether the shop has the customer, as far as our app may know it."""
+    reply = await client.run_with_errors(FIND_CUSTOMER, {"id": f"gid://shopify/Customer/{customer_id}"})
+    return bool(reply.errors) or reply.data.get("customer") is not None
 
 
 async def _update(client: ShopifyClient, discount_id: str, reward: RewardCode) -> bool:

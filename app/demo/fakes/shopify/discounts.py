@@ -29,7 +29,7 @@ def create_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str,
     errors = [
         _error("BLANK", "can't be blank", name) for name in (*_REQUIRED, "code") if not values.get(name)
     ]
-    errors = errors or [*_value_errors(values), *_code_errors(shop, [values["code"]])]
+    errors = errors or [*_value_errors(shop, values), *_code_errors(shop, [values["code"]])]
     if errors:
         return {"codeDiscountNode": None, "userErrors": errors}
     discount = FakeDiscount(new_gid("DiscountCodeNode"), {**values, "code": None})
@@ -45,7 +45,7 @@ def update_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str,
     if discount is None:
         return {"codeDiscountNode": None, "userErrors": [_missing()]}
     values = {**discount.given, **given["basicCodeDiscount"], "code": None}
-    errors = [*_value_errors(values)]
+    errors = [*_value_errors(shop, values)]
     if not errors:
         discount.given = values
     return {"codeDiscountNode": _code_node(shop, discount), "userErrors": errors}
@@ -206,7 +206,10 @@ def _code_errors(shop: FakeShop, codes: Iterable[str]) -> list[dict[str, Any]]:
     return errors
 
 
-def _value_errors(values: dict[str, Any]) -> Iterable[dict[str, Any]]:
+def _value_errors(shop: FakeShop, values: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    owners = (values["context"].get("customers") or {}).get("add") or []
+    if not shop.lost_customers.isdisjoint(owners):
+        yield _error("INVALID", "Customer does not exist", "context", "customers", "add")
     ends = values.get("endsAt")
     if ends and ends <= values["startsAt"]:
         yield _error("END_DATE_BEFORE_START_DATE", "Ends at needs to be after starts_at", "endsAt")

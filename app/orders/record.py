@@ -32,6 +32,7 @@ _ORDER = [
     Order.external_id,
     *VERSION,
     Order.trial,
+    Order.history,
     Order.fulfilled_at,
     Order.delivered_at,
     Order.cancelled_at,
@@ -83,7 +84,11 @@ async def record_orders(
         _new_row(
             order,
             facts.get(order.external_id, []),
-            {"customer_id": batch.customers[order.external_id], "trial": order.external_id in batch.trials},
+            {
+                "customer_id": batch.customers[order.external_id],
+                "trial": order.external_id in batch.trials,
+                "history": True if order.external_id in batch.taken_over else None,
+            },
         )
         for order in new
     ]
@@ -107,6 +112,8 @@ class _Batch:
     orders: dict[str, StatedOrder] = field(default_factory=dict)
     customers: dict[str, UUID | None] = field(default_factory=dict)
     trials: set[str] = field(default_factory=set)
+    taken_over: set[str] = field(default_factory=set)
+    """Those that are history whatever the batch is."""
 
 
 def _read_batch(
@@ -125,6 +132,8 @@ def _read_batch(
         batch.external_ids.append(external_id)
         if paid.trial:
             batch.trials.add(external_id)
+        if paid.history:
+            batch.taken_over.add(external_id)
         if external_id in orders:
             former = orders[external_id].of_customer(customers[external_id])
             order = stated(external_id, merged([former.version, order.of_customer(customer_id).version]))
@@ -208,7 +217,7 @@ _values = {
         for name, value in _MOSTLY.items()
     },
     **{name: func.coalesce(_given.c[name], _given.c.placed_at) for name in _AS_PLACED},
-    "history": bindparam("is_history", type_=Boolean),
+    "history": func.coalesce(_given.c.history, bindparam("is_history", type_=Boolean)),
 }
 _INSERT = Prepared(
     insert(Order)

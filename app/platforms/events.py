@@ -79,6 +79,9 @@ class OrderPaid:
     test: bool = False
     trial: bool = False
     """An order to try the whole path with: surveyed at once, left out of figures."""
+    history: bool = False
+    """Whether the shop took it over from another system, long after it was placed: as an order from
+    before the start it redeems nothing and causes no message."""
     items: tuple[Item, ...] = ()
     shipping_address: tuple[str, ...] = field(default=())
     """First and second line, postal code, city, country, as `address_parts`; for a keyed hash

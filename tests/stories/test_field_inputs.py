@@ -106,6 +106,19 @@ SURVEYS: list[tuple[str, Callable[[Buyer], list[Report]], tuple[str, str | None]
         EXCLUDED,
     ),
     (
+        "an order that the shop brought along from another system is not asked about",
+        lambda buyer: [
+            buyer.order("orders/create", processed_at=at(-400), created_at=at(-1), updated_at=at(-1), fulfillment_status="fulfilled"),
+            buyer.order("orders/updated", processed_at=at(-400), created_at=at(-1), updated_at=at(0)),
+        ],
+        EXCLUDED,
+    ),
+    (
+        "an order of a till that was offline for a week is",
+        lambda buyer: [buyer.order("orders/create", processed_at=at(-8), created_at=at(-1), updated_at=at(-1))],
+        PLANNED,
+    ),
+    (
         "a person's own relay is asked",
         lambda buyer: [buyer.order(email="dpd2x8@privaterelay.appleid.com", customer=None)],
         PLANNED,

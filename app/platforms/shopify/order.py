@@ -6,6 +6,7 @@ landing page leads to `/discount/CODE?redirect=/?ref=SLUG`, which is the address
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import CodeDiscount, Item, OrderCancelled, OrderPaid, PlatformEvent, address_parts
@@ -29,6 +30,9 @@ ORDER_TOPICS = frozenset(
     }
 )
 _PAID_JUST_NOW = frozenset({"orders/create", "orders/paid"})
+TAKEN_OVER_AFTER = timedelta(days=14)
+"""Who moves a shop to Shopify enters its orders there with the time at which they were placed. A
+till that was offline, or a marketplace, is later by hours or days."""
 
 
 def read_order(delivery: RawDelivery, body: Fields) -> list[PlatformEvent]:
@@ -57,7 +61,11 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
     known = body.informational
     address = known.object_or_empty("shipping_address")
     updated_at = known.moment("updated_at")
-    placed_at = known.moment("processed_at") or known.moment("created_at")
+    created_at = known.moment("created_at")
+    placed_at = known.moment("processed_at") or created_at
+    taken_over = bool(placed_at and created_at and created_at - placed_at > TAKEN_OVER_AFTER)
+    # An invoice is paid weeks after it was placed; later deliveries do not show when.
+    paid_just_now = delivery.topic in _PAID_JUST_NOW and not taken_over
     total, lines, discounts = present_total(body, currency), kept_lines(known), _discounts(known, currency)
     return OrderPaid(
         order_id=order_id,
@@ -65,8 +73,7 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
         placed_at=placed_at or delivery.received_at,
         placed_at_stated=placed_at is not None,
         version_at=updated_at or delivery.received_at,
-        # An invoice is paid weeks after it was placed; later deliveries do not show when.
-        paid_at=updated_at if delivery.topic in _PAID_JUST_NOW else None,
+        paid_at=updated_at if paid_just_now else None,
         currency=currency,
         subtotal=placed_subtotal(known, currency, total, lines),
         total=total,
@@ -80,6 +87,7 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
         source=known.text("source_name", limit=64),
         tags=_tags(known),
         test=body.values.get("test") is True,
+        history=taken_over,
         items=tuple(_item(line, currency) for line in lines),
         shipping_address=_address(address),
         shipping_country=address.country("country_code"),

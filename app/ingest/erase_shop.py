@@ -1,6 +1,6 @@
 """Erase a shop's people, as a platform asks for once the shop has left it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,12 +12,16 @@ from app.base.actor import Actor, ActorKind
 from app.base.batch import in_ids
 from app.base.context import AppContext
 from app.brands.find import load_brand, load_shops
+from app.brands.models import Shop
 from app.customers.models import Customer, CustomerReference, FormerReference
 from app.ingest.bodies import empty_deliveries
 from app.ingest.erase import PersonToErase, erase_people, erasure_row
 from app.ingest.models import Delivery, DeliveryFetch, Erasure
 from app.ingest.rules import DeliveryStatus, ParsedEvent
 from app.orders.models import Order
+from app.platforms.connections import load_accounts
+from app.platforms.events import ShopErased, Unparseable
+from app.platforms.registry import adapter_of
 
 CHUNK = 200
 SHOP_ERASED = "Its shop's people were erased."
@@ -35,11 +39,41 @@ class ShopErasure:
 
 
 async def request_shop_erasures(
-    session: AsyncSession, brand_id: int, events: Sequence[ParsedEvent], *, now: datetime
+    session: AsyncSession,
+    brand_id: int,
+    shops: Mapping[UUID, Shop],
+    events: Sequence[ParsedEvent],
+    *,
+    now: datetime,
 ) -> None:
-    """Write that the people of these events' shops are to be erased; the sweep does it."""
-    rows = [erasure_row(brand_id, each.sequence, now=now, shop_id=each.shop_id) for each in events]
+    """Write that the people of these events' shops are to be erased; the sweep does it.
+
+    Raises `Unparseable` where an event names a shop that is not of the brand.
+    """
+    accounts = await load_accounts(session, brand_id)
+    left = [(_shop_that_left(each, shops, accounts), each.sequence) for each in events]
+    rows = [erasure_row(brand_id, sequence, now=now, shop_id=shop_id) for shop_id, sequence in left]
     await session.execute(insert(Erasure), rows)
+
+
+def _shop_that_left(each: ParsedEvent, shops: Mapping[UUID, Shop], accounts: Mapping[UUID, str]) -> UUID:
+    """The shop whose account the event names, else the one that it was delivered for.
+
+    An app may be installed in several shops, as in one to try things in, and then delivers for all
+    of them to one address.
+    """
+    stated = each.event.account if isinstance(each.event, ShopErased) else None
+    if stated is None:
+        return each.shop_id
+    for shop_id, account in accounts.items():
+        if adapter_of(shops[shop_id].platform).names_account(account, stated):
+            return shop_id
+    if each.shop_id in accounts:
+        raise Unparseable(
+            f"The shop {stated} has left its platform; this one is {accounts[each.shop_id]}, so nobody was"
+            " erased."
+        )
+    return each.shop_id
 
 
 async def erase_shop_people(

@@ -201,7 +201,7 @@ async def _reconsider_surveys(
 async def _erase(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     of_shops = [each for each in events if isinstance(each.event, ShopErased)]
     if of_shops:
-        await request_shop_erasures(batch.session, batch.brand.id, of_shops, now=batch.now)
+        await request_shop_erasures(batch.session, batch.brand.id, batch.shops, of_shops, now=batch.now)
     of_people = [each for each in events if isinstance(each.event, CustomerErased)]
     if of_people:
         erased = await erase_requested(

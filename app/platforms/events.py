@@ -236,6 +236,9 @@ class DataRequested:
 class ShopErased:
     """The shop has left the platform: its people must be erased."""
 
+    account: str | None = None
+    """The shop's name at the platform; None where it is not stated."""
+
 
 FactEvent = (
     OrderFulfilled

@@ -79,6 +79,10 @@ class PlatformAdapter(TakesCodes, HoldsCredit, Protocol):
             " all that it shares with us.",
         )
 
+    def names_account(self, account: str, stated: str) -> bool:
+        """Whether the platform means a connection's account by the name that it states."""
+        return account == stated
+
     def webhook_secret(self, connection: Connection) -> str | None:  # noqa: ARG002
         """The secret that signs the webhooks of this connection; None where it does not name it."""
         return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from httpx2 import AsyncClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.admin.keys import add_key
 from app.admin.models import IdempotencyKey
@@ -15,10 +15,14 @@ from app.base.actor import cli_actor
 from app.base.audit import AuditAction, AuditEntry
 from app.base.ids import new_id
 from app.brands.add import add_shop
+from app.brands.models import Shop
+from app.brands.rules import Platform
 from app.customers.models import Customer, CustomerReference, ErasedIdentity
 from app.ingest.erase_sweep import BETWEEN_PASSES
-from app.ingest.models import Delivery
+from app.ingest.models import Delivery, Erasure
 from app.ingest.store import NewDelivery, store_deliveries
+from app.platforms.connection_types import Connection
+from app.platforms.connections import save_connection
 from tests.support.constants import NOW
 from tests.support.samples import sample
 from tests.support.story import Story, an_order, open_story, with_code
@@ -144,6 +148,37 @@ async def test_a_shop_that_leaves_takes_its_people_along(story, context, brand, 
         assert set(await session.scalars(select(CustomerReference.shop_id))) == {other.id, shop.id}
         ids = set(await session.scalars(select(CustomerReference.external_id)))
         assert ids == {"buyer-both@example.com", "buyer-later@example.com"}
+
+
+async def test_a_shop_where_the_app_was_tried_takes_nobody_along_when_it_leaves(story, context, brand, shop):
+    """An app has one address for the end of each shop that it is installed in."""
+    async with context.sessions.begin() as session:
+        actor = cli_actor(brand.id)
+        trial, _ = await add_shop(session, context.tokens, brand, "acme-trial", name="Trial", actor=actor)
+        await session.execute(update(Shop).values(platform=Platform.shopify))
+        for one, account in ((shop, "acme.myshopify.com"), (trial, "acme-trial.myshopify.com")):
+            given = Connection(account, {"access_token": "shpat_1"})
+            await save_connection(session, context.tokens, brand.id, one.id, given, actor=actor, now=NOW)
+    await story.deliver("order.paid", an_order(1, NOW, email="here@example.com"))
+    for left in ("harbour-mugs.myshopify.com", "acme-trial.myshopify.com"):
+        await from_shopify(
+            context, shop, "shop/redact", sample("shopify", "shop_redact") | {"shop_domain": left}
+        )
+    await story.at(NOW)
+    async with context.sessions() as session:
+        assert list(await session.scalars(select(Customer.email))) == ["here@example.com"]
+        [failed] = await session.scalars(select(Delivery.reason).where(Delivery.status == "failed"))
+        assert failed == (
+            "The shop harbour-mugs.myshopify.com has left its platform; this one is acme.myshopify.com,"
+            " so nobody was erased."
+        )
+        erased = select(Erasure.shop_id).where(Erasure.shop_id.is_not(None))
+        assert list(await session.scalars(erased)) == [trial.id]
+    own = sample("shopify", "shop_redact") | {"shop_domain": "acme.myshopify.com"}
+    await from_shopify(context, shop, "shop/redact", own)
+    await story.at(NOW)
+    async with context.sessions() as session:
+        assert list(await session.scalars(select(Customer.email))) == [None]
 
 
 async def test_erasing_and_exporting_want_their_scopes(story):

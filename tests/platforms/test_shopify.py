@@ -368,7 +368,7 @@ def test_only_the_redaction_of_a_customer_erases():
 def test_a_request_for_data_and_the_end_of_a_shop_are_told_from_an_erasure():
     (event,) = parse("customers/data_request", body("customers_data_request"))
     assert event == DataRequested("77", NOW, "6001001", "mara@example.com", "+15035550187")
-    assert parse("shop/redact", body("shop_redact")) == [ShopErased()]
+    assert parse("shop/redact", body("shop_redact")) == [ShopErased("harbour-mugs.myshopify.com")]
     with pytest.raises(Unparseable, match="orders_requested"):
         parse("customers/data_request", body("customers_redact"))
 

@@ -19,6 +19,7 @@ from app.platforms.discounts import CodePage, CodeToPublish, Discount, Published
 from app.platforms.protocol import PlatformAdapter
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shop_credit import CreditHolder, CreditKind, CreditMove, CreditReport, MovedCredit
+from app.platforms.shopify.accounts import domain_of_account
 from app.platforms.shopify.code_lookup import list_codes, repair_discount
 from app.platforms.shopify.codes import CODES_AT_ONCE, publish_codes
 from app.platforms.shopify.connect import CREDENTIAL_TITLES, CREDENTIALS, check, disconnect, make_connection
@@ -81,6 +82,10 @@ class ShopifyAdapter(PlatformAdapter):
     def make_connection(self, account: str, credentials: Mapping[str, str], *, local: bool) -> Connection:
         """The connection of an app with a client id and a secret, or of a custom app."""
         return make_connection(account, credentials, local=local)
+
+    def names_account(self, account: str, stated: str) -> bool:
+        """Shopify states the shop's domain."""
+        return domain_of_account(account) == stated.lower()
 
     def webhook_secret(self, connection: Connection) -> str | None:
         """Shopify signs with the app's client secret."""

@@ -117,7 +117,7 @@ def _shop_erased(body: Fields, _received_at: datetime) -> list[PlatformEvent]:
     if body.values.keys() != {"shop_id", "shop_domain"}:
         raise body.wrong("shop_id", "and shop_domain must be all there is")
     body.id("shop_id")
-    return [ShopErased()]
+    return [ShopErased(body.text("shop_domain", limit=255))]
 
 
 _READERS: Mapping[str, Callable[[Fields, datetime], list[PlatformEvent]]] = {

@@ -13,7 +13,7 @@ from app.customers.models import ConsentFact, Suppression
 from app.insight import words
 from app.insight.words import word
 from app.messaging.models import Attempt, Message, ProviderEvent
-from app.orders.facts_rules import FactKind
+from app.orders.facts_rules import REVOCABLE, FactKind
 from app.orders.models import Order, OrderFact
 from app.surveys.models import Response, StoredDeferral, Survey
 from app.surveys.rules import OPEN, SkipReason, SurveyStatus, band_of
@@ -57,6 +57,8 @@ def fact(it: OrderFact, order: Order, language: str) -> str:
             amount=shown_decimal(it.amount, order.currency, language),
             number=number,
         )
+    if it.kind is FactKind.disputed and it.key == REVOCABLE:
+        return translate(language, "Order %(number)s was put on hold after it was paid.", number=number)
     if it.dispute is not None:
         return word(language, words.DISPUTES, it.dispute, number=number)
     return word(language, words.FACTS, it.kind, number=number)

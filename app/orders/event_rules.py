@@ -35,7 +35,7 @@ def fact_of(event: FactEvent) -> ReportedFact:
             key, shipping = external_order_id(event.refund_id), event.shipping or None
             fact = ReportedFact(FactKind.refunded, event.at, key, event.amount, shipping=shipping)
         case OrderDisputed():
-            key = external_order_id(event.dispute_id)
+            key = REVOCABLE if event.revocable else external_order_id(event.dispute_id)
             fact = ReportedFact(FactKind.disputed, event.at, key, event.amount, event.status)
         case _:
             assert_never(event)

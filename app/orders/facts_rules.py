@@ -25,7 +25,7 @@ class FactKind(StrEnum):
 
 
 REVOCABLE = "revocable"
-"""The key of a cancellation after which the shop may take the order up again."""
+"""The key of a cancellation, or of a doubt about the payment, that the shop may take back."""
 
 
 @quick
@@ -90,8 +90,11 @@ def cancelled_at(facts: Iterable[ReportedFact], stood_at: datetime | None) -> da
     `stood_at` is when the shop last said that it was not.
     """
     found = [fact for fact in facts if fact.kind is FactKind.cancelled]
-    holding = [fact.at for fact in found if fact.key != REVOCABLE or stood_at is None or fact.at >= stood_at]
-    return min(holding, default=None)
+    return min((fact.at for fact in found if _holds(fact, stood_at)), default=None)
+
+
+def _holds(fact: ReportedFact, stood_at: datetime | None) -> bool:
+    return fact.key != REVOCABLE or stood_at is None or fact.at >= stood_at
 
 
 def refunded_amount(facts: Iterable[ReportedFact]) -> Decimal:
@@ -104,8 +107,11 @@ def refunded_amount(facts: Iterable[ReportedFact]) -> Decimal:
     return max(together, sum((amount for key, amount in refunds if key), Decimal(0)))
 
 
-def dispute_status(disputes: Iterable[DisputeStatus | None]) -> DisputeStatus | None:
-    """Where an order's disputes stand together: lost outweighs open, open outweighs won."""
-    found = set(disputes)
+def dispute_status(facts: Iterable[ReportedFact], stood_at: datetime | None) -> DisputeStatus | None:
+    """Where an order's disputes stand together: lost outweighs open, open outweighs won.
+
+    `stood_at` as in `cancelled_at`.
+    """
+    found = {fact.dispute for fact in facts if _holds(fact, stood_at)}
     ranked = (DisputeStatus.lost, DisputeStatus.open, DisputeStatus.won)
     return next((each for each in ranked if each in found), None)

@@ -29,7 +29,7 @@ async def merge_known(
     ids, written, changed = {}, [], {}
     moved: dict[UUID, datetime] = {}
     former: list[UUID] = []
-    for external_id, order_id, cancelled_at, *values in found:
+    for external_id, order_id, cancelled_at, dispute, *values in found:
         ids[external_id] = order_id
         order = orders[external_id]
         if values == [*values_of(order.row)]:
@@ -39,7 +39,8 @@ async def merge_known(
         different = {name for name, value in row.items() if value != found_row[name]}
         if different:
             written.append({"id": order_id, **row})
-        if different - _TIMES or (cancelled_at is not None and "stood_at" in different):
+        is_off = cancelled_at is not None or dispute is not None
+        if different - _TIMES or (is_off and "stood_at" in different):
             changed[external_id] = order_id
         if "placed_at" in different:
             moved[order_id] = found_row["placed_at"]
@@ -56,9 +57,9 @@ async def merge_known(
 
 _TIMES = frozenset({"version_at", "stated_at", "stood_at"})
 """Columns that change with each report, and of themselves nothing: but for `stood_at` of an order
-that is cancelled."""
+that is cancelled or disputed."""
 _LOCK_KNOWN = Prepared(
-    locking_orders(Order.cancelled_at, *VERSION),
+    locking_orders(Order.cancelled_at, Order.dispute, *VERSION),
     lambda *values: values,
 )
 _rewritten = parsed_once(bound_recordset([Order.id, *VERSION]))

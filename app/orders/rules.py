@@ -141,7 +141,7 @@ def fold(
             delivered=delivered_at is not None,
             cancelled=cancelled is not None,
         ),
-        dispute_status(fact.dispute for fact in once),
+        dispute_status(once, stood_at),
     )
 
 

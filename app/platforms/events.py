@@ -200,6 +200,9 @@ class OrderDisputed:
     status: DisputeStatus
     at: datetime
     amount: Decimal | None = None
+    revocable: bool = False
+    """Whether the shop only doubts the payment, until an `OrderPaid.stood_at` is later than `at`;
+    then `dispute_id` is empty."""
 
 
 @quick

@@ -113,8 +113,23 @@ def test_latest_word_about_a_dispute_decides() -> None:
 
 def test_of_several_disputes_a_lost_one_outweighs_an_open_one_and_that_a_won_one() -> None:
     every = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
-    assert [dispute_status(every[: count + 1]) for count in range(3)] == [*every]
-    assert dispute_status([]) is None
+    facts = [ReportedFact(FactKind.disputed, NOW, each, dispute=each) for each in every]
+    assert [dispute_status(facts[: count + 1], None) for count in range(3)] == [*every]
+    assert dispute_status([], None) is None
+
+
+@pytest.mark.parametrize(("stood", "doubted"), [(None, True), (1, True), (2, True), (3, False)])
+def test_payment_is_doubted_until_the_order_stands_again(stood: int | None, doubted: bool) -> None:
+    reports = [
+        ReportedFact(FactKind.disputed, NOW + hours * HOUR, REVOCABLE, dispute=DisputeStatus.open)
+        for hours in (1, 2)
+    ]
+    stood_at = None if stood is None else NOW + stood * HOUR
+    for order in permutations(reports):
+        state = fold(order, total=8000, currency="EUR", stood_at=stood_at)
+        assert state.dispute is (DisputeStatus.open if doubted else None)
+    named = ReportedFact(FactKind.disputed, NOW, "d1", dispute=DisputeStatus.lost)
+    assert fold([*reports, named], total=1, currency="EUR", stood_at=stood_at).dispute is DisputeStatus.lost
 
 
 def test_free_order_is_not_refunded() -> None:

@@ -24,8 +24,10 @@ from app.platforms.delivery_types import (
 from app.platforms.events import (
     CustomerErased,
     CustomerUpdated,
+    DisputeStatus,
     OrderCancelled,
     OrderDelivered,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -208,7 +210,7 @@ def test_topics_of_an_order_show_the_same(topic):
 
 
 @pytest.mark.parametrize(
-    "status", ["checkout-draft", "auto-draft", "draft", "pending", "on-hold", "failed", "trash", "wc-pending"]
+    "status", ["checkout-draft", "auto-draft", "draft", "pending", "trash", "wc-pending"]
 )
 def test_unfinished_order_is_no_event(status):
     refunds = [{"id": 9, "reason": "", "total": "-10.00"}]
@@ -262,19 +264,28 @@ def test_status_of_a_plugin_is_that_of_a_paid_order_once_it_was_paid(paid_at, co
     assert len(parse(order(status="packing", date_paid_gmt=paid_at))) == count
 
 
-def test_cancelled_order_was_paid_only_where_it_says_so():
-    events = parse(order(status="cancelled"))
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
+def test_order_that_was_called_off_was_paid_only_where_it_says_so(status):
+    events = parse(order(status=status))
     assert [type(event) for event in events] == [OrderPaid, OrderCancelled]
     cancelled = OrderCancelled("2041", CHANGED_AT, revocable=True)
     assert events[1] == cancelled
-    assert parse(order(status="cancelled", date_paid_gmt=None)) == [cancelled]
+    assert parse(order(status=status, date_paid_gmt=None)) == [cancelled]
+
+
+def test_order_on_hold_waits_for_its_payment_or_has_one_that_is_doubted():
+    refunds = [{"id": 9, "reason": "", "total": "-10.00"}]
+    assert parse(order(status="on-hold", date_paid_gmt=None, refunds=refunds)) == []
+    assert parse(order(status="on-hold", refunds=refunds)) == [
+        OrderDisputed("2041", "", DisputeStatus.open, CHANGED_AT, revocable=True)
+    ]
 
 
 @pytest.mark.parametrize(
     ("status", "stands"),
     [
         *(("processing", True), ("completed", True), ("refunded", True), ("delivered", True)),
-        *(("cancelled", False), ("cancel-request", False)),
+        *(("cancelled", False), ("failed", False), ("cancel-request", False)),
     ],
 )
 def test_order_stands_where_its_status_says_so(status, stands):

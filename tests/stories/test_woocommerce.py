@@ -400,6 +400,36 @@ async def test_redemption_comes_back_with_the_order_that_is_taken_up_again(story
         assert found["uses"] == 1
 
 
+async def test_payment_that_is_doubted_holds_the_reward_and_one_that_was_taken_back_reverses_it(story):
+    code = await promoters_code(story)
+    reports: list[tuple[float, str, str, str | None, str, bool]] = [
+        (5, "processing", "pending", None, "pending", False),
+        # What gateways do of a disputed payment, and once it was won.
+        (6, "on-hold", "in_review", "disputed", "pending", True),
+        (50, "processing", "approved", None, "granted", False),
+        (51, "on-hold", "approved", None, "granted", True),
+        (53, "failed", "reversed", "cancelled", "reversed", True),
+    ]
+    for days, status, redemption, reason, reward, frozen in reports:
+        await happened(story, days + 0.5, friends_order(9, days, status, code, 1))
+        assert await happened(story, days + 1) == {"W9": (redemption, reason)}
+        (found,) = await story.api("/rewards")
+        assert (found["status"], found["frozen"]) == (reward, frozen)
+
+
+async def test_friend_whose_parcel_came_back_may_use_the_code_again(story):
+    code = await promoters_code(story)
+    unpaid = {"date_paid_gmt": None, "payment_method": "cod"}
+    found = await happened(
+        story,
+        6,
+        friends_order(9, 5, "processing", code, 1) | unpaid,
+        friends_order(9, 5.1, "failed", code, 1) | unpaid,
+        friends_order(10, 5.2, "processing", code, 1) | unpaid | {"date_created_gmt": gmt(5.2)},
+    )
+    assert found == {"W9": ("reversed", "cancelled"), "W10": ("pending", None)}
+
+
 async def test_use_that_somebody_else_has_taken_meanwhile_is_not_taken_twice(story):
     code = await promoters_code(story, max_uses_per_code=1)
     await happened(

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import (
+    DisputeStatus,
     OrderCancelled,
     OrderDelivered,
+    OrderDisputed,
     OrderFulfilled,
     OrderPaid,
     OrderRefunded,
@@ -26,11 +28,14 @@ from app.platforms.woocommerce.meta import Meta
 from app.platforms.woocommerce.people import read_buyer
 from app.platforms.woocommerce.settings import WooCommerceSettings
 
-_UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "pending", "on-hold", "failed", "trash"})
+_UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "pending", "trash"})
 """Statuses in which an order changes nothing here, even one that was paid before."""
 _PAID = frozenset({"processing", "completed", "refunded"})
 """Statuses of an order that was paid; one paid on delivery is `processing` without a payment."""
-_CANCELLED, _COMPLETED, _REFUNDED = "cancelled", "completed", "refunded"
+_COMPLETED, _REFUNDED, _ON_HOLD = "completed", "refunded", "on-hold"
+_CALLED_OFF = frozenset({"cancelled", "failed"})
+"""An order that was paid is `failed` where the bank took the payment back, or where a parcel to be
+paid on delivery was not accepted."""
 _REFERRAL_KEYS = ("tenfold_ref", "_tenfold_ref", "ref", "_wc_order_attribution_session_entry")
 
 
@@ -47,6 +52,10 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
         return []
     changed_at = _moment(known, "date_modified_gmt") or delivery.received_at
     paid_at = _moment(known, "date_paid_gmt")
+    if status == _ON_HOLD:
+        # Without a payment it waits for one; gateways put a paid one on hold while it is disputed.
+        doubted = OrderDisputed(order_id, "", DisputeStatus.open, changed_at, revocable=True)
+        return [] if paid_at is None else [doubted]
     events: list[PlatformEvent] = []
     is_delivered = status == settings.delivered_status
     if status in _PAID or is_delivered or paid_at is not None:
@@ -58,8 +67,8 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
         at = completed_at if status == _COMPLETED else None
         events.append(OrderDelivered(order_id, at or changed_at))
     events += _refunds(known, order_id, changed_at)
-    if status == _CANCELLED:
-        # An order that nobody paid in time is cancelled, and taken up again by a payment after all.
+    if status in _CALLED_OFF:
+        # What nobody paid in time, or by a card that was declined, a later payment takes up again.
         events.append(OrderCancelled(order_id, changed_at, revocable=True))
     return events
 

@@ -79,6 +79,8 @@ _STATUSES = frozenset(
         *("processing", "completed", "refunded", "cancelled"),
     }
 )
+_UNSETTLED = frozenset({"failed", "on-hold"})
+"""Statuses that a payment changes, of which a file does not say since when they are so."""
 _LABELS = {
     "pending-payment": "pending",
     "in-bearbeitung": "processing",
@@ -131,6 +133,8 @@ def _read(rows: Sequence[TableRow], shop: FileShop) -> list[PlatformEvent]:
     settings = shop.settings if isinstance(shop.settings, WooCommerceSettings) else WooCommerceSettings()
     try:
         body = Fields(_body(rows, shop, settings))
+        if body.values["status"] in _UNSETTLED:
+            return []
         events = read_order(RawDelivery("order.updated", b"", shop.received_at), body, settings)
     except Unparseable as error:
         raise in_words_of_file(error, _OF_FIELD) from None

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 from starlette.datastructures import Headers
 
 from app.base.money import MoneyError
+from app.customers.person import Person
 from app.platforms.delivery_types import (
     NO_TOPIC,
     NeedsFetch,
@@ -226,6 +227,27 @@ def test_other_topics_are_no_event(topic):
     assert parse({"id": 1}, topic) == []
 
 
+def test_part_of_another_order_is_no_event():
+    assert parse(order(parent_id=2040, created_via="dokan")) == []
+    assert parse(order(parent_id="2040", status="cancelled")) == []
+    assert parse(order(created_via="wc_deposits")) == []
+    for whole in (0, "0", None):
+        assert parse(order(parent_id=whole)) == parse(order())
+
+
+def test_error_in_place_of_an_order_is_explained_or_says_that_it_is_gone():
+    def error(code: str, status: int) -> dict[str, Any]:
+        return {"code": code, "message": "…", "data": {"status": status}}
+
+    for topic in ("order.updated", "customer.updated"):
+        assert parse(error("woocommerce_rest_shop_order_invalid_id", 404), topic) == []
+        for status in (401, 403):
+            with pytest.raises(Unparseable, match="user that the webhook belongs to was deleted"):
+                parse(error("woocommerce_rest_cannot_view", status), topic)
+    with pytest.raises(Unparseable, match="id is missing"):
+        parse(error("woocommerce_rest_odd", 500))
+
+
 def test_order_that_is_paid_on_delivery_counts_once_it_is_processed():
     event = paid(order(payment_method="cod", date_paid=None, date_paid_gmt=None))
     assert event.paid_at is None
@@ -426,6 +448,28 @@ def test_guest_has_no_id():
         assert paid(order(customer_id=customer_id)).person.external_id is None
 
 
+def test_nobody_is_read_of_an_order_whose_personal_data_was_removed():
+    removed = {
+        "billing": {"first_name": "[deleted]", "email": "deleted@site.invalid", "phone": "0-000-000-0000"},
+        "shipping": {"address_1": "[deleted]", "address_2": "[deleted]", "city": "[deleted] 1"},
+    }
+    event = paid(with_meta(("_anonymized", "yes")) | removed)
+    assert (event.person, event.shipping_address, event.total) == (Person(), (), 7690)
+    assert paid(with_meta(("_anonymized", "no"))).person.email == "mara@example.com"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_test"),
+    [
+        *(("_wcpay_mode", "test", True), ("_wcpay_mode", "prod", False)),
+        *(("_ppcp_paypal_payment_mode", "sandbox", True), ("_ppcp_paypal_payment_mode", "live", False)),
+        *(("_mollie_payment_mode", "test", True), ("_mollie_payment_mode", "live", False)),
+    ],
+)
+def test_payment_in_a_gateways_test_mode_makes_a_test_order(key, value, is_test):
+    assert paid(with_meta((key, value))).test is is_test
+
+
 def test_ids_beyond_what_a_double_holds_keep_their_digits():
     event = paid(order(id=9007199254740993, customer_id=9007199254740995))
     assert (event.order_id, event.person.external_id) == ("9007199254740993", "9007199254740995")
@@ -495,6 +539,8 @@ ENTRY = "_wc_order_attribution_session_entry"
         ([("_campaign", SLUG)], None, None),
         ([(ENTRY, "https://[broken/?ref=x"), ("ref", {"a": 1})], None, None),
         ([(ENTRY, "https://acme.example/?ref=summer")], None, None),
+        # A renewal of a subscription has all that was noted of the first order.
+        ([("tenfold_ref", SLUG), ("_subscription_renewal", "812")], None, None),
     ],
 )
 def test_slug_is_read_from_the_order(entries, settings, slug):

@@ -245,6 +245,19 @@ async def test_order_that_is_taken_up_again_stands_whatever_order_the_reports_co
         assert await check(session, story.context.tokens) == []
 
 
+async def test_order_whose_personal_data_was_removed_stays_its_buyers_own(story):
+    removed = {"billing": {"first_name": "[deleted]", "email": "deleted@site.invalid"}, "shipping": {}}
+    for number in (1, 2):
+        await send(
+            story,
+            order(number, -4, "processing"),
+            order(number, -3, "processing", meta_data=[{"key": "_anonymized", "value": "yes"}], **removed),
+        )
+    emails = {each["email"] for each in await story.api("/customers")}
+    assert emails == {"buyer1@example.com", "buyer2@example.com"}
+    assert len({each["customer"] for each in await story.api("/orders")}) == 2
+
+
 async def test_guest_is_known_by_address_and_number_and_language(story):
     guest = order(1, -5, "processing")
     guest["billing"] |= {"phone": "040 1234567"}

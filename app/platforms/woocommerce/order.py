@@ -25,7 +25,7 @@ from app.platforms.fields import Fields
 from app.platforms.links import first_slug, query_of
 from app.platforms.woocommerce.amounts import codes_and_discounts, goods, in_minor, items, priced_lines, taxed
 from app.platforms.woocommerce.meta import Meta
-from app.platforms.woocommerce.people import read_buyer
+from app.platforms.woocommerce.people import is_anonymized, read_buyer
 from app.platforms.woocommerce.settings import WooCommerceSettings
 
 _UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "pending", "trash"})
@@ -36,19 +36,31 @@ _COMPLETED, _REFUNDED, _ON_HOLD = "completed", "refunded", "on-hold"
 _CALLED_OFF = frozenset({"cancelled", "failed"})
 """An order that was paid is `failed` where the bank took the payment back, or where a parcel to be
 paid on delivery was not accepted."""
+_INSTALMENT = "wc_deposits"
+"""What the orders are created by that collect the rest of an order."""
+_RENEWAL = "_subscription_renewal"
+_TEST_MODES = (
+    ("_wcpay_mode", "test"),
+    ("_ppcp_paypal_payment_mode", "sandbox"),
+    ("_mollie_payment_mode", "test"),
+)
+"""Where WooPayments, PayPal and Mollie note that no money was paid, and by which word."""
 _REFERRAL_KEYS = ("tenfold_ref", "_tenfold_ref", "ref", "_wc_order_attribution_session_entry")
 
 
 def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSettings) -> list[PlatformEvent]:
     """Everything that the present state of an order shows, nothing while it is not finished.
 
-    A status of a plugin's own is that of a paid order once the order has the time of its payment.
+    A status of a plugin's own is that of a paid order once the order has the time of its payment. A
+    part of another order is nothing of its own: marketplaces copy an order for each of its sellers,
+    buyer and codes included.
+
     Raises `Unparseable` for an order without an id, a status, a currency or a total; what else
     cannot be read is left out.
     """
     order_id, known = body.id("id"), body.informational
     status = _status(body)
-    if status in _UNFINISHED:
+    if status in _UNFINISHED or _is_part(known):
         return []
     changed_at = _moment(known, "date_modified_gmt") or delivery.received_at
     paid_at = _moment(known, "date_paid_gmt")
@@ -71,6 +83,10 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
         # What nobody paid in time, or by a card that was declined, a later payment takes up again.
         events.append(OrderCancelled(order_id, changed_at, revocable=True))
     return events
+
+
+def _is_part(order: Fields) -> bool:
+    return (order.quantity("parent_id") or 0) > 0 or order.text("created_via") == _INSTALMENT
 
 
 def _status(order: Fields) -> str:
@@ -122,10 +138,12 @@ def _paid(
         person=read_buyer(known, meta, settings),
         discount_codes=codes,
         discounts=discounts,
-        referral=_referral(meta, settings),
+        # A renewal inherits what is noted of the first order; no link brought it.
+        referral=None if meta.values.get(_RENEWAL) else _referral(meta, settings),
         source=known.text("created_via", limit=64),
+        test=any(meta.text(key) == word for key, word in _TEST_MODES),
         items=items(lines, currency),
-        shipping_address=_address(shipping),
+        shipping_address=() if is_anonymized(meta) else _address(shipping),
         shipping_country=shipping.country("country"),
         stood_at=changed_at if status in _PAID or status == settings.delivered_status else None,
     )

@@ -32,23 +32,39 @@ def parse(delivery: RawDelivery) -> ParseResult:
         raise Unparseable("The delivery's headers name no topic.")
     settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
     if topic in _ORDERS:
-        events = read_order(delivery, _load(delivery.body, "order"), settings)
+        order = _load(delivery.body, "order")
+        events = [] if order is None else read_order(delivery, order, settings)
         if delivery.fetched is not None:
             return with_refunds(events, delivery.fetched)
         resource = refunds_resource(events)
         return events if resource is None else NeedsFetch(resource)
     if topic in _CUSTOMERS:
-        return [_updated(delivery, _load(delivery.body, "customer"), settings)]
+        customer = _load(delivery.body, "customer")
+        return [] if customer is None else [_updated(delivery, customer, settings)]
     return [_erased(load(delivery.body))] if topic == "customer.deleted" else []
 
 
-def _load(raw: bytes, resource: str) -> Fields:
-    """The resource, which is the whole body; webhooks of the old API put it into an object."""
+def _load(raw: bytes, resource: str) -> Fields | None:
+    """The resource, which is the whole body; webhooks of the old API put it into an object.
+
+    None where it was deleted before WooCommerce came to deliver it: then the body is an error.
+    """
     body = load(raw)
-    if "id" not in body.values and isinstance(body.values.get(resource), dict):
+    if "id" in body.values:
+        return body
+    if isinstance(body.values.get(resource), dict):
         raise Unparseable(
             "The webhook sends the format of the legacy API; set its API version to WP REST API Integration v3."
         )
+    match body.values:
+        case {"code": str(), "data": {"status": 404}}:
+            return None
+        case {"code": str(), "data": {"status": 401 | 403}}:
+            raise Unparseable(
+                f"WooCommerce sends an error instead of the {resource}: the WordPress user that the webhook belongs"
+                " to was deleted, or may not see it. Delete the shop's webhooks of Tenfold in WordPress and run"
+                " tenfold shop check, which makes them anew for the user of the key."
+            )
     return body
 
 

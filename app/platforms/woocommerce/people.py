@@ -9,12 +9,20 @@ from app.platforms.woocommerce.meta import Meta
 from app.platforms.woocommerce.settings import WooCommerceSettings
 
 
+def is_anonymized(meta: Meta) -> bool:
+    """Whether WordPress removed the personal data of an order, on request or by its age."""
+    return meta.text("_anonymized") == "yes"
+
+
 def read_buyer(order: Fields, meta: Meta, settings: WooCommerceSettings) -> Person:
     """The buyer of an order, not who gets the parcel. Raises `Unparseable`.
 
     The billing address comes before the shipping address, which counts only where it names nobody
-    else. A guest has no id.
+    else. A guest has no id. Of an anonymized order nobody is read: all of these have one address,
+    and whose the order was is known already.
     """
+    if is_anonymized(meta):
+        return Person()
     billing, shipping = order.object_or_empty("billing"), order.object_or_empty("shipping")
     own = (billing, shipping) if is_buyers(shipping, billing) else (billing,)
     customer_id = order.id_or_none("customer_id")

@@ -17,14 +17,10 @@ from app.base.tokens import Tokens
 from app.brands.models import Brand
 from app.orders.models import Order
 from app.referrals.book_discounts import book_discounts
-from app.referrals.fold_facts import (
-    RedemptionState,
-    adjust_rewards,
-    give_back,
-    lock_codes,
-    lock_redemption_states,
-)
+from app.referrals.code_uses import give_back
+from app.referrals.fold_facts import adjust_rewards
 from app.referrals.models import Code, Redemption
+from app.referrals.redemption_state import RedemptionState, lock_codes, lock_redemption_states
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import RedemptionStatus, may_become
 
@@ -146,7 +142,7 @@ async def undo_redemption(
     elif not redemption.holds_use:
         return
     if redemption.holds_use:
-        await give_back(session, brand.id, [state])
+        await give_back(session, brand.id, [redemption])
     redemption.become(RedemptionStatus.reversed, reason, now=now)
     redemption.status_before = None
     redemption.reversed_at = redemption.reversed_at or now

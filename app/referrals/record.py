@@ -1,12 +1,12 @@
 """Record what was decided about friends' orders: redemptions, uses, rewards and ledger entries."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import literal, select, text
+from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,9 +18,9 @@ from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.amount_rules import booked_discount
 from app.referrals.candidates import RedemptionContext, RedemptionDecision, counts_at
+from app.referrals.code_uses import take_uses
 from app.referrals.models import Redemption
 from app.referrals.period_rules import hold_end
-from app.referrals.revoke import revoke_unused
 from app.referrals.reward_models import Reward
 from app.referrals.rules import RedemptionStatus, RefusalReason, RewardStatus
 
@@ -168,31 +168,6 @@ def amount_off_of(decision: RedemptionDecision) -> int:
         code_currency=code.currency,
         currency=candidate.currency,
     )
-
-
-_TAKE = text("""
-    UPDATE codes SET uses = uses + taken.count, updated_at = clock_timestamp()
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS taken (id, count)
-    WHERE codes.brand_id = :brand_id AND codes.id = taken.id AND uses + taken.count <= max_uses
-    RETURNING codes.id, NOT redeemable AND uses = max_uses AS is_spent_link
-""")
-
-
-async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int], *, now: datetime) -> None:
-    """Count the uses of locked codes, parents included; a negative number gives some back.
-
-    Where a link is used up by them, the other codes that its friends were given leave the shop. The
-    condition repeats what the lock guarantees: where it fails the batch is rolled back.
-    """
-    if not won:
-        return
-    given = {"brand_id": brand_id, "ids": list(won), "counts": list(won.values())}
-    taken = (await session.execute(_TAKE, given)).all()
-    if len(taken) != len(won):
-        raise RuntimeError("a code was used up while it was locked")
-    spent = [row.id for row in taken if row.is_spent_link]
-    if spent:
-        await revoke_unused(session, brand_id, spent, now=now)
 
 
 async def write_rewards(

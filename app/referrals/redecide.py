@@ -23,13 +23,14 @@ from app.referrals.candidates import (
     RedemptionDecision,
     counts_at,
 )
+from app.referrals.code_uses import take_uses
 from app.referrals.eligibility_rules import may_keep, may_redeem
 from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_codes, find_decided
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
 from app.referrals.models import Redemption
-from app.referrals.record import amount_off_of, take_uses, write_rewards
+from app.referrals.record import amount_off_of, write_rewards
 from app.referrals.reward_models import Reward
 from app.referrals.rules import COUNTED, DECIDED_ONCE, REDECIDED, RedemptionStatus, RefusalReason
 

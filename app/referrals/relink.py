@@ -24,6 +24,7 @@ from app.referrals.candidates import (
     RedemptionDecision,
     counts_at,
 )
+from app.referrals.code_uses import take_uses
 from app.referrals.figures import note_changes
 from app.referrals.find_candidates import find_order
 from app.referrals.fold_facts import fold_order_facts
@@ -31,7 +32,7 @@ from app.referrals.gather import gather
 from app.referrals.models import SETTLING_SWEEP, Code, Redemption
 from app.referrals.move_reward import RewardMove, lock_reward, move_reward
 from app.referrals.period_rules import hold_end
-from app.referrals.record import record_decisions, take_uses
+from app.referrals.record import record_decisions
 from app.referrals.redecide import discount_of, taken_back
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import (

@@ -17,9 +17,9 @@ from app.brands.models import Brand
 from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.figures import note_changes
-from app.referrals.fold_facts import RedemptionState, lock_redemption_states
 from app.referrals.models import Code, Redemption
 from app.referrals.own_codes import OwnCodes, make_reward_codes
+from app.referrals.redemption_state import RedemptionState, lock_redemption_states
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay

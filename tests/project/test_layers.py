@@ -52,7 +52,7 @@ ARRAYS = {
     "app.messaging.claim",
     "app.messaging.outcomes",
     "app.referrals.gather",  # every friend's order
-    "app.referrals.record",  # every redemption
+    "app.referrals.code_uses",  # every redemption
 }
 """Modules with raw SQL over `unnest` arrays, the exception that `app/base/batch.py` explains."""
 PURE_NAMES = {"rules", "programme"}

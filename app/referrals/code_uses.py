@@ -1,8 +1,9 @@
-"""Take uses again that a cancellation gave back, of orders that their shop took up again."""
+"""Count the uses of codes: taken by an order, given back by its cancellation, taken again."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +11,55 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.base.batch import in_ids
 from app.referrals.candidates import counts_at
 from app.referrals.models import Code, Redemption
-from app.referrals.record import take_uses
+from app.referrals.revoke import revoke_unused
+
+_TAKE = text("""
+    UPDATE codes SET uses = uses + taken.count, updated_at = clock_timestamp()
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:counts AS integer[])) AS taken (id, count)
+    WHERE codes.brand_id = :brand_id AND codes.id = taken.id AND uses + taken.count <= max_uses
+    RETURNING codes.id, NOT redeemable AND uses = max_uses AS is_spent_link
+""")
+
+
+async def take_uses(session: AsyncSession, brand_id: int, won: Mapping[UUID, int], *, now: datetime) -> None:
+    """Count the uses of locked codes, parents included; a negative number gives some back.
+
+    Where a link is used up by them, the other codes that its friends were given leave the shop. The
+    condition repeats what the lock guarantees: where it fails the batch is rolled back.
+    """
+    if not won:
+        return
+    given = {"brand_id": brand_id, "ids": list(won), "counts": list(won.values())}
+    taken = (await session.execute(_TAKE, given)).all()
+    if len(taken) != len(won):
+        raise RuntimeError("a code was used up while it was locked")
+    spent = [row.id for row in taken if row.is_spent_link]
+    if spent:
+        await revoke_unused(session, brand_id, spent, now=now)
+
+
+_GIVE_BACK = text("""
+    UPDATE codes SET uses = codes.uses - given.count, updated_at = clock_timestamp()
+    FROM (
+        SELECT counted.id, count(*) AS count
+        FROM redemptions
+        JOIN codes AS used ON used.brand_id = redemptions.brand_id AND used.id = redemptions.code_id
+        CROSS JOIN LATERAL (VALUES (used.id), (used.parent_id)) AS counted (id)
+        WHERE redemptions.brand_id = :brand_id AND redemptions.id = ANY(CAST(:ids AS uuid[]))
+        GROUP BY 1
+    ) AS given
+    WHERE codes.brand_id = :brand_id AND codes.id = given.id
+""")
+
+
+async def give_back(session: AsyncSession, brand_id: int, redemptions: Sequence[Redemption]) -> None:
+    """Give the use of each of these redemptions back to its code and that code's parent.
+
+    Both are locked (`lock_codes`); the caller clears `holds_use`.
+    """
+    if redemptions:
+        given = {"brand_id": brand_id, "ids": [each.id for each in redemptions]}
+        await session.execute(_GIVE_BACK, given)
 
 
 async def take_uses_again(

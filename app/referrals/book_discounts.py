@@ -1,6 +1,7 @@
 """Book in the ledger what friends' codes took off, as redemptions and their orders are now."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -36,6 +37,16 @@ def discount_entry(redemption: Redemption, amount: int, *, now: datetime) -> Led
         referrer_id=redemption.referrer_id,
         occurred_at=now,
     )
+
+
+def present_discount(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
+    """The transaction of all that the friend got, as the redemption is."""
+    return discount_entry(redemption, redemption.amount_off, now=now)
+
+
+def taken_back(posted: LedgerTransaction) -> LedgerTransaction:
+    """The transaction that compensates this one."""
+    return replace(posted, amount=-posted.amount)
 
 
 def is_given_back(redemption: Redemption, order: Order) -> bool:

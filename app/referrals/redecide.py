@@ -16,7 +16,7 @@ from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.brands.models import Brand
 from app.ledger.post import LedgerTransaction, post_entries
-from app.referrals.book_discounts import discount_entry
+from app.referrals.book_discounts import present_discount, taken_back
 from app.referrals.candidates import (
     RedemptionCandidate,
     RedemptionContext,
@@ -106,7 +106,7 @@ async def _redecide(
         else:
             codes = [redemption.code_id] if had_reward else carried.get(candidate.key, [])
             decision = _win(context, candidate, redemption, codes)
-        before = discount_of(redemption, now=now)
+        before = present_discount(redemption, now=now)
         change = _Change(redemption, decision, before, redemption.status, had_reward)
         _apply(context, change, now=now)
         changes.append(change)
@@ -250,16 +250,6 @@ async def _write(
     await note_changes(session, brand.id, before)
     await touch(session, brand.id, "referrers", before)
     posted = [
-        one for each in moved for one in (taken_back(each.before), discount_of(each.redemption, now=now))
+        one for each in moved for one in (taken_back(each.before), present_discount(each.redemption, now=now))
     ]
     await post_entries(session, brand, posted, now=now)
-
-
-def discount_of(redemption: Redemption, *, now: datetime) -> LedgerTransaction:
-    """What the friend got, as the redemption is."""
-    return discount_entry(redemption, redemption.amount_off, now=now)
-
-
-def taken_back(posted: LedgerTransaction) -> LedgerTransaction:
-    """The transaction that compensates this one."""
-    return replace(posted, amount=-posted.amount)

@@ -18,6 +18,7 @@ from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.brands.models import Brand
 from app.ledger.post import post_entries
+from app.referrals.book_discounts import present_discount, taken_back
 from app.referrals.candidates import (
     RedemptionCandidate,
     RedemptionContext,
@@ -33,7 +34,6 @@ from app.referrals.models import SETTLING_SWEEP, Code, Redemption
 from app.referrals.move_reward import RewardMove, lock_reward, move_reward
 from app.referrals.period_rules import hold_end
 from app.referrals.record import record_decisions
-from app.referrals.redecide import discount_of, taken_back
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import (
     COUNTED,
@@ -208,7 +208,7 @@ async def _move(
     reward = await lock_reward(session, redemption, code.referrer_id)
     if reward is not None and redemption.status in COUNTED:
         context.release(candidate, reward.net_amount)
-    before = discount_of(redemption, now=now)
+    before = present_discount(redemption, now=now)
     uses = Counter(counts_at(code))
     if redemption.holds_use:
         uses.subtract(counts_at(context.codes[redemption.code_id]))
@@ -226,7 +226,7 @@ async def _move(
         ) from None
     await take_uses(session, brand.id, {each: count for each, count in uses.items() if count}, now=now)
     await move_reward(session, brand, context, RewardMove(reward, made), now=now)
-    posted = [taken_back(before), discount_of(redemption, now=now)]
+    posted = [taken_back(before), present_discount(redemption, now=now)]
     await post_entries(session, brand, posted, now=now)
 
 

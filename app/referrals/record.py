@@ -14,10 +14,11 @@ from app.base.batch import recordset
 from app.base.ids import new_id
 from app.brands.models import Brand
 from app.brands.programme import RewardKind
+from app.brands.terms import Terms
 from app.ledger.post import LedgerTransaction, post_entries
 from app.ledger.rules import CauseKind, LedgerAccount
 from app.referrals.amount_rules import booked_discount
-from app.referrals.candidates import RedemptionContext, RedemptionDecision, counts_at
+from app.referrals.candidates import RedemptionCandidate, RedemptionContext, RedemptionDecision, counts_at
 from app.referrals.code_uses import take_uses
 from app.referrals.models import Redemption
 from app.referrals.period_rules import hold_end
@@ -127,11 +128,6 @@ def _values(context: RedemptionContext, decision: RedemptionDecision) -> dict[st
     terms, won = context.terms[code.terms_id], decision.reason is None
     status = RedemptionStatus.in_review if decision.review else RedemptionStatus.pending
     reason = (decision.review or decision.none_because) if won else decision.reason
-    hold_until = None
-    if won and candidate.paid_at is not None:
-        hold_until = hold_end(
-            candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
-        )
     return {
         "id": decision.redemption_id,
         "order_id": candidate.key,
@@ -148,8 +144,29 @@ def _values(context: RedemptionContext, decision: RedemptionDecision) -> dict[st
         "currency": candidate.currency,
         "terms_id": code.terms_id,
         "holds_use": won,
-        "hold_until": hold_until,
+        "hold_until": hold_until_of(candidate, terms) if won else None,
     }
+
+
+def hold_until_of(candidate: RedemptionCandidate, terms: Terms) -> datetime | None:
+    """The end of the holding period of an order that counts; None for a basket, which has none."""
+    if candidate.paid_at is None:
+        return None
+    return hold_end(candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days)
+
+
+def set_friend(redemption: Redemption, candidate: RedemptionCandidate) -> None:
+    """Set who a locked redemption's friend is, as the order says now."""
+    redemption.friend_id = candidate.customer_id
+    redemption.friend_email_key, redemption.friend_phone = candidate.email_key, candidate.phone
+
+
+def set_code(redemption: Redemption, decision: RedemptionDecision, terms: Terms) -> None:
+    """Set a locked redemption's code and what follows from it, as was decided anew."""
+    code = decision.code
+    redemption.code_id, redemption.referrer_id, redemption.terms_id = code.id, code.referrer_id, code.terms_id
+    redemption.one_per_friend = terms.offer.one_per_friend and not decision.candidate.trial
+    redemption.holds_use = decision.reason is None
 
 
 def amount_off_of(decision: RedemptionDecision) -> int:

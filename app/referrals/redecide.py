@@ -30,7 +30,7 @@ from app.referrals.find_candidates import find_codes, find_decided
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
 from app.referrals.models import Redemption
-from app.referrals.record import amount_off_of, write_rewards
+from app.referrals.record import amount_off_of, set_code, set_friend, write_rewards
 from app.referrals.reward_models import Reward
 from app.referrals.rules import COUNTED, DECIDED_ONCE, REDECIDED, RedemptionStatus, RefusalReason
 
@@ -209,10 +209,8 @@ def _win(
 def _apply(context: RedemptionContext, change: _Change, *, now: datetime) -> None:
     """Set the redemption to what was decided."""
     redemption, decision = change.redemption, change.decision
-    candidate, code, counts = decision.candidate, decision.code, decision.reason is None
-    terms = context.terms[code.terms_id]
-    redemption.friend_id = candidate.customer_id
-    redemption.friend_email_key, redemption.friend_phone = candidate.email_key, candidate.phone
+    candidate, counts = decision.candidate, decision.reason is None
+    set_friend(redemption, candidate)
     if not counts:
         redemption.become(RedemptionStatus.refused, decision.reason, now=now)
         redemption.hold_until = None
@@ -222,9 +220,7 @@ def _apply(context: RedemptionContext, change: _Change, *, now: datetime) -> Non
         redemption.become(RedemptionStatus.pending, decision.none_because, now=now)
     if counts == (change.was in COUNTED):
         return
-    redemption.holds_use = counts
-    redemption.one_per_friend = terms.offer.one_per_friend and not candidate.trial
-    redemption.code_id, redemption.referrer_id, redemption.terms_id = code.id, code.referrer_id, code.terms_id
+    set_code(redemption, decision, context.terms[decision.code.terms_id])
     redemption.amount_off, redemption.currency = amount_off_of(decision), candidate.currency
 
 

@@ -32,8 +32,7 @@ from app.referrals.fold_facts import fold_order_facts
 from app.referrals.gather import gather
 from app.referrals.models import SETTLING_SWEEP, Code, Redemption
 from app.referrals.move_reward import RewardMove, lock_reward, move_reward
-from app.referrals.period_rules import hold_end
-from app.referrals.record import record_decisions
+from app.referrals.record import hold_until_of, record_decisions, set_code, set_friend
 from app.referrals.reward import reward_redemptions
 from app.referrals.rules import (
     COUNTED,
@@ -233,15 +232,9 @@ async def _move(
 def _apply(
     context: RedemptionContext, redemption: Redemption, made: RedemptionDecision, *, now: datetime
 ) -> None:
-    candidate, code, terms = made.candidate, made.code, context.terms[made.code.terms_id]
-    redemption.code_id, redemption.referrer_id, redemption.terms_id = code.id, code.referrer_id, code.terms_id
-    redemption.friend_id = candidate.customer_id
-    redemption.friend_email_key, redemption.friend_phone = candidate.email_key, candidate.phone
-    redemption.one_per_friend = terms.offer.one_per_friend and not candidate.trial
-    redemption.holds_use = True
-    if candidate.paid_at is not None:
-        redemption.hold_until = hold_end(
-            candidate.paid_at, candidate.delivered_at, terms.reward.hold_from, terms.reward.hold_days
-        )
+    terms = context.terms[made.code.terms_id]
+    set_friend(redemption, made.candidate)
+    set_code(redemption, made, terms)
+    redemption.hold_until = hold_until_of(made.candidate, terms) or redemption.hold_until
     status = RedemptionStatus.in_review if made.review else RedemptionStatus.pending
     redemption.become(status, made.review or made.none_because, now=now)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, cast, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.batch import in_ids, recordset
 from app.base.tokens import Tokens
@@ -58,7 +59,7 @@ async def _replace_codes(
     if not hashes:
         return
     given = recordset(hashes, [Code.id, Code.erased_key])
-    surrogate = func.upper(func.replace(cast(Code.id, Text), "-", ""))
+    surrogate = surrogate_of(Code.id)
     await session.execute(
         update(Code)
         .values(
@@ -78,13 +79,18 @@ async def _replace_codes(
     # What is in a shop under no id that we know is found there by the code: it goes with it.
     await session.execute(
         update(CodePublication)
-        .values(code=func.upper(func.replace(cast(CodePublication.code_id, Text), "-", "")))
+        .values(code=surrogate_of(CodePublication.code_id))
         .where(
             *publications,
             (CodePublication.state != PublicationState.revoking) | CodePublication.remote_id.is_not(None),
         )
         .execution_options(synchronize_session=False)
     )
+
+
+def surrogate_of(code_id: InstrumentedAttribute[UUID]) -> ColumnElement[str]:
+    """What stands where a code was that may have a first name in it: its id, as a code looks."""
+    return func.upper(func.replace(cast(code_id, Text), "-", ""))
 
 
 def code_hash(tokens: Tokens, code: str) -> bytes:

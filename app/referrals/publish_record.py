@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from app.base.errors import Fault
 from app.platforms.discounts import NotSent
 from app.platforms.models import ShopConnection
 from app.referrals.announce_live import announce_live
+from app.referrals.erase import surrogate_of
 from app.referrals.publication_locks import lock_publications
 from app.referrals.publication_models import PUBLISHING_SWEEPS, CodePublication, ShopDiscount, ShopPublishing
 from app.referrals.publish_call import CallOutcome
@@ -133,7 +134,6 @@ async def _record_revoked(
     table = CodePublication
     given = recordset(rows, (table.code_id, table.attempt, table.state, table.due_at, table.reason)).c
     is_gone = given.state == PublicationState.revoked
-    surrogate = func.upper(func.replace(cast(table.code_id, Text), "-", ""))
     await session.execute(
         update(table)
         .values(
@@ -142,7 +142,7 @@ async def _record_revoked(
             reason=given.reason,
             job=None,
             # It may have a first name in it, and is used no more.
-            code=case((is_gone, surrogate), else_=table.code),
+            code=case((is_gone, surrogate_of(table.code_id)), else_=table.code),
         )
         .where(
             table.brand_id == claim.brand_id,

@@ -107,7 +107,7 @@ async def store_rewards(
         if all(getattr(reward, name) == value for name, value in row.items()):
             continue
         rows.append({"id": reward.id, **row})
-        before, after = _standing(reward), _Standing.after(facts)
+        before, after = _stored_amounts(reward), _Amounts.after(facts)
         posted += _transactions(change, before, after, now=now)
         if reward.kind is RewardKind.credit:
             balances[reward.referrer_id, reward.currency] += after.open - before.open
@@ -132,7 +132,7 @@ async def store_rewards(
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Amounts:
     """What a reward cost, what was spent of it and what lapsed; all 0 before it is granted."""
 
     cost: int
@@ -150,14 +150,14 @@ class _Standing:
         return cls(facts.net, facts.used, lapsed_amount(facts)) if facts.granted else cls(0, 0, 0)
 
 
-def _standing(reward: Reward) -> _Standing:
+def _stored_amounts(reward: Reward) -> _Amounts:
     if reward.granted_at is None:
-        return _Standing(0, 0, 0)
-    return _Standing(reward.net_amount, reward.used_amount, reward.lapsed_amount)
+        return _Amounts(0, 0, 0)
+    return _Amounts(reward.net_amount, reward.used_amount, reward.lapsed_amount)
 
 
 def _transactions(
-    change: RewardChange, before: _Standing, after: _Standing, *, now: datetime
+    change: RewardChange, before: _Amounts, after: _Amounts, *, now: datetime
 ) -> list[LedgerTransaction]:
     cost, referrers = LedgerAccount.reward_cost, LedgerAccount.referrers
     used = after.used - before.used if change.posts_use else 0

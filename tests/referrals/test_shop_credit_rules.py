@@ -12,17 +12,17 @@ from app.demo.fakes.shopify.credit_state import FakeAccount, FakeEntry
 from app.platforms.shop_credit import EntryKind
 from app.referrals.reward_rules import CreditShare, balance_of, give_back, spend
 from app.referrals.shop_credit.rules import (
+    AccountState,
     Entry,
     Move,
     MoveKind,
     MoveState,
-    Standing,
+    account_state_of,
     find_entry,
     foreign_part,
     is_over,
     keeps_ends,
     next_move,
-    standing_of,
     wanted_shares,
 )
 from tests.support.constants import NOW
@@ -81,10 +81,10 @@ class Life:
                 replace(each, expired=each.expired or each.expires_at <= self.now) for each in self.shares
             ]
 
-    def read(self) -> Standing:
+    def read(self) -> AccountState:
         """As the sweep: what was spent is booked."""
-        standing = standing_of(self.moves, self.entries(), now=self.now)
-        more = standing.spent - self.spent
+        account = account_state_of(self.moves, self.entries(), now=self.now)
+        more = account.spent - self.spent
         changed = []
         if more > 0:
             changed = spend(self.shares, more)
@@ -92,16 +92,16 @@ class Life:
             changed = give_back(self.shares, -more)
         by_id = {each.id: each for each in changed}
         self.shares = [by_id.get(each.id, each) for each in self.shares]
-        self.spent = standing.spent
-        self.moves = [replace(each, left=standing.left.get(each.id, each.left)) for each in self.moves]
-        return standing
+        self.spent = account.spent
+        self.moves = [replace(each, left=account.left.get(each.id, each.left)) for each in self.moves]
+        return account
 
-    def hold(self) -> Standing:
+    def hold(self) -> AccountState:
         for _ in range(20):
-            standing = self.read()
-            found = next_move(self.shares, 0, self.moves, standing, now=self.now)
+            account = self.read()
+            found = next_move(self.shares, 0, self.moves, account, now=self.now)
             if found is None:
-                return standing
+                return account
             move = Move(
                 new_id(),
                 found.kind,
@@ -109,7 +109,7 @@ class Life:
                 found.amount,
                 expires_at=found.expires_at,
                 balance_before=int(self.account.balance),
-                held_before=standing.held,
+                held_before=account.held,
                 reward_id=found.reward_id,
             )
             if found.kind is not MoveKind.debit:
@@ -148,14 +148,14 @@ def test_account_is_brought_to_what_the_rewards_leave(has_others):
         steps = [life.earn, life.earn, life.refund, life.pay, life.pay, life.revert, life.others, life.wait]
         for _ in range(25):
             life.chance.choice(steps)()
-            standing = life.hold()
+            account = life.hold()
             usable = wanted_shares(life.shares, now=life.now)
-            assert standing.held == balance_of(usable, 0, now=life.now).available, seed
-            assert standing.owed == 0, seed
-            assert standing.held <= life.account.balance, seed
+            assert account.held == balance_of(usable, 0, now=life.now).available, seed
+            assert account.owed == 0, seed
+            assert account.held <= life.account.balance, seed
             # What was given back on suspicion counts as spent of ours: it can be spent for it.
             restored = sum(each.amount for each in life.moves if each.kind is MoveKind.restore)
-            assert standing.spent - restored <= life.paid, seed
+            assert account.spent - restored <= life.paid, seed
             if not has_others:
                 ending = sum(
                     int(each.remaining)
@@ -163,8 +163,8 @@ def test_account_is_brought_to_what_the_rewards_leave(has_others):
                     if each.expires_at is not None
                     and is_over(each.expires_at + timedelta(hours=1), now=life.now)
                 )
-                assert standing.spent == life.paid, seed
-                assert life.account.balance == standing.held + ending, seed
+                assert account.spent == life.paid, seed
+                assert life.account.balance == account.held + ending, seed
         keys = [each.expires_at for each in life.moves if each.expires_at is not None]
         assert len(keys) == len(set(keys))
 

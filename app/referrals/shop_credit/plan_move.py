@@ -17,17 +17,17 @@ from app.referrals.shop_credit.book import book_spent
 from app.referrals.shop_credit.claim import LEASE, ClaimedCredit
 from app.referrals.shop_credit.models import ShopCreditMove
 from app.referrals.shop_credit.rules import (
+    AccountState,
     Entry,
     Move,
     MoveKind,
     MoveState,
     NextMove,
-    Standing,
+    account_state_of,
     find_entry,
     foreign_part,
     keeps_ends,
     next_move,
-    standing_of,
 )
 from app.referrals.shop_credit.settle import settle
 from app.referrals.spend import load_reserved, load_shares
@@ -92,12 +92,12 @@ async def plan_move(
     """
     entries = [_entry(each, claimed.currency) for each in report.entries]
     moves = await _resolve(session, brand.id, claimed, entries, is_complete=report.is_complete, now=now)
-    standing = standing_of(moves, entries, now=now)
+    account = account_state_of(moves, entries, now=now)
     # The rewards first: they are locked before the credit.
-    row = await book_spent(session, brand, claimed, standing.spent, now=now)
-    await _write_left(session, brand.id, moves, standing)
-    row.remote_id, row.held, row.read_at = report.account_id, standing.held, now
-    planned = await find_next(session, claimed, moves, standing, now=now)
+    row = await book_spent(session, brand, claimed, account.spent, now=now)
+    await _write_left(session, brand.id, moves, account)
+    row.remote_id, row.held, row.read_at = report.account_id, account.held, now
+    planned = await find_next(session, claimed, moves, account, now=now)
     if planned is None:
         await settle(session, context, brand, claimed, row, moves, now=now)
         return None
@@ -113,7 +113,7 @@ async def plan_move(
         expires_at=planned.expires_at,
         after_id=newest,
         balance_before=minor_of(report.balance, claimed.currency),
-        held_before=standing.held,
+        held_before=account.held,
         tried_at=now,
     )
     session.add(move)
@@ -123,13 +123,18 @@ async def plan_move(
 
 
 async def find_next(
-    session: AsyncSession, claimed: ClaimedCredit, moves: Sequence[Move], standing: Standing, *, now: datetime
+    session: AsyncSession,
+    claimed: ClaimedCredit,
+    moves: Sequence[Move],
+    account: AccountState,
+    *,
+    now: datetime,
 ) -> NextMove | None:
     """The move that the rewards as they are now ask for; the credit's row is locked."""
     brand_id = claimed.shop.brand_id
     shares = await load_shares(session, brand_id, claimed.referrer_id, claimed.currency)
     reserved = await load_reserved(session, brand_id, claimed.referrer_id, claimed.currency)
-    return next_move(shares, reserved, moves, standing, now=now)
+    return next_move(shares, reserved, moves, account, now=now)
 
 
 async def _resolve(
@@ -174,10 +179,10 @@ async def write_move(session: AsyncSession, brand_id: int, move_id: UUID, values
 
 
 async def _write_left(
-    session: AsyncSession, brand_id: int, moves: Sequence[Move], standing: Standing
+    session: AsyncSession, brand_id: int, moves: Sequence[Move], account: AccountState
 ) -> None:
     for move in moves:
-        left = standing.left.get(move.id)
+        left = account.left.get(move.id)
         if left is not None and left != move.left:
             await write_move(session, brand_id, move.id, {"left": left})
 

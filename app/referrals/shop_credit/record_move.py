@@ -13,7 +13,7 @@ from app.referrals.amount_rules import minor_of
 from app.referrals.shop_credit.book import lock_credit
 from app.referrals.shop_credit.claim import ClaimedCredit
 from app.referrals.shop_credit.plan_move import PlannedMove, find_next, load_moves, write_move
-from app.referrals.shop_credit.rules import MoveKind, MoveState, foreign_part, standing_of
+from app.referrals.shop_credit.rules import MoveKind, MoveState, account_state_of, foreign_part
 from app.referrals.shop_credit.settle import defer, settle
 
 
@@ -44,13 +44,13 @@ async def record_move(
             pass
     await write_move(session, brand.id, planned.id, done)
     moves = await load_moves(session, brand.id, claimed.id)
-    standing = standing_of(moves, (), now=now)
+    account = account_state_of(moves, (), now=now)
     if stored.kind is MoveKind.debit:
         # What is left of each credit is known with the next reading alone.
         left = max(0, (stored.held_before or 0) - stored.amount)
-        standing = replace(standing, held=left)
-    row.remote_id, row.held = made.account_id, standing.held
-    if await find_next(session, claimed, moves, standing, now=now) is None:
+        account = replace(account, held=left)
+    row.remote_id, row.held = made.account_id, account.held
+    if await find_next(session, claimed, moves, account, now=now) is None:
         await settle(session, context, brand, claimed, row, moves, now=now)
     else:
         row.due_at, row.leased_until, row.reason = now, None, None

@@ -201,7 +201,7 @@ def foreign_part(move: Move, balance_after: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountState:
     """What an account is worth to us.
 
     `held`: what can be spent of ours; `spent`: what customers spent of it in all; `owed`: what was
@@ -214,7 +214,7 @@ class Standing:
     left: Mapping[UUID, int]
 
 
-def standing_of(moves: Sequence[Move], entries: Sequence[Entry], *, now: datetime) -> Standing:
+def account_state_of(moves: Sequence[Move], entries: Sequence[Entry], *, now: datetime) -> AccountState:
     """What the account's entries leave of our finished moves.
 
     A credit whose entry was not read has what was left of it the last time.
@@ -238,7 +238,7 @@ def standing_of(moves: Sequence[Move], entries: Sequence[Entry], *, now: datetim
                 if move.expires_at is not None and is_key_over(move.expires_at, now=now):
                     over += rest
     spent = max(0, given - taken - sum(left.values()))
-    return Standing(max(0, given - taken - spent - over), spent, owed, left)
+    return AccountState(max(0, given - taken - spent - over), spent, owed, left)
 
 
 def wanted_shares(shares: Sequence[CreditShare], *, now: datetime) -> list[CreditShare]:
@@ -260,17 +260,17 @@ def next_move(
     shares: Sequence[CreditShare],
     reserved: int,
     moves: Sequence[Move],
-    standing: Standing,
+    account: AccountState,
     *,
     now: datetime,
 ) -> NextMove | None:
     """What brings the shop nearer to what it must have; None where it has that."""
     count = sum(each.expires_at is not None for each in moves)
-    if standing.owed > 0:
-        return NextMove(MoveKind.restore, standing.owed, key_of(now + RESTORED_FOR, count), None)
+    if account.owed > 0:
+        return NextMove(MoveKind.restore, account.owed, key_of(now + RESTORED_FOR, count), None)
     usable = wanted_shares(shares, now=now)
     wanted = balance_of(usable, reserved, now=now).available
-    missing = wanted - standing.held
+    missing = wanted - account.held
     have = {share.id: 0 for share in usable}
     for move in moves:
         if move.state is MoveState.done and move.reward_id in have:

@@ -58,8 +58,8 @@ class KnownShop:
 Waiting = tuple[NewDelivery, asyncio.Future[None]]
 
 
-class _Lane:
-    """Deliveries that wait for the lane's writer, which stores them group by group."""
+class _Queue:
+    """Deliveries that wait for the queue's writer, which stores them group by group."""
 
     def __init__(self) -> None:
         self.waiting: deque[Waiting] = deque()
@@ -72,7 +72,7 @@ class Inbox:
     One writer commits all that waits in one transaction; what arrives meanwhile waits for the next
     one. So groups grow with the load, a single delivery is written at once, and an idle process has
     no task to stop. Where a group of several brands cannot be stored, as at a locked row or where
-    the machine of one brand is away, it is stored brand by brand in a lane of its own, and a brand
+    the machine of one brand is away, it is stored brand by brand in a queue of its own, and a brand
     stays there until it was stored by itself: so it holds up no other.
     """
 
@@ -81,7 +81,7 @@ class Inbox:
         self._sessions = context.sessions_for_shops
         self._shops: dict[str, KnownShop] = {}
         self._looking_up = asyncio.Lock()
-        self._together, self._apart = _Lane(), _Lane()
+        self._together, self._apart = _Queue(), _Queue()
         self._set_apart: set[int] = set()
         """The brands that are stored apart."""
         self._waiting_rows = 0
@@ -120,25 +120,25 @@ class Inbox:
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting_rows += 1
         self._waiting_bytes += len(delivery.body)
-        self._put(self._lane_of(delivery.brand_id), [(delivery, stored)])
+        self._put(self._queue_of(delivery.brand_id), [(delivery, stored)])
         await stored
 
-    def _lane_of(self, brand_id: int) -> _Lane:
+    def _queue_of(self, brand_id: int) -> _Queue:
         return self._apart if brand_id in self._set_apart else self._together
 
-    def _put(self, lane: _Lane, deliveries: Iterable[Waiting]) -> None:
-        lane.waiting.extend(deliveries)
-        if lane.writer is None:
-            lane.writer = asyncio.create_task(self._write_all(lane))
+    def _put(self, queue: _Queue, deliveries: Iterable[Waiting]) -> None:
+        queue.waiting.extend(deliveries)
+        if queue.writer is None:
+            queue.writer = asyncio.create_task(self._write_all(queue))
 
-    async def _write_all(self, lane: _Lane) -> None:
+    async def _write_all(self, queue: _Queue) -> None:
         try:
-            while lane.waiting:
-                group = next_group(lane.waiting, one_brand=lane is self._apart)
-                seconds = APART_COMMIT_SECONDS if lane is self._apart else COMMIT_SECONDS
+            while queue.waiting:
+                group = next_group(queue.waiting, one_brand=queue is self._apart)
+                seconds = APART_COMMIT_SECONDS if queue is self._apart else COMMIT_SECONDS
                 await self._write(group, seconds)
         finally:
-            lane.writer = None
+            queue.writer = None
 
     async def _write(self, group: list[Waiting], seconds: float) -> None:
         brands = {delivery.brand_id for delivery, _ in group}

@@ -15,9 +15,9 @@ from app.base.web.openapi import problems, request_body, request_headers
 from app.base.web.page_route import PageRoute
 from app.messaging.accounts import find_accounts
 from app.messaging.attribute import UnattributedEvent, attribute
+from app.messaging.event_inbox import EventInbox
 from app.messaging.opt_out import start_texts, stop_texts
 from app.messaging.providers.twilio import events, schemas
-from app.messaging.receipts import Receipts
 from app.messaging.replies import Reply, read_reply
 
 router = APIRouter(tags=["providers"], route_class=PageRoute)
@@ -59,16 +59,16 @@ async def receive_twilio_status(
             found = await attribute(session, [parsed])
         parsed = found[0] if found else None
     if parsed is not None and (brands is None or parsed.brand_id in brands):
-        await _get_receipts(request).record(parsed)
+        await _get_inbox(request).record(parsed)
     return Response(status_code=204)
 
 
-def _get_receipts(request: Request) -> Receipts:
-    """The process's receipts, created with its first report."""
+def _get_inbox(request: Request) -> EventInbox:
+    """The process's inbox of provider events, created with its first one."""
     state = request.app.state
-    if not hasattr(state, "receipts"):
-        state.receipts = Receipts(state.context)
-    return state.receipts  # type: ignore[no-any-return]  # starlette's state is untyped
+    if not hasattr(state, "provider_event_inbox"):
+        state.provider_event_inbox = EventInbox(state.context)
+    return state.provider_event_inbox  # type: ignore[no-any-return]  # starlette's state is untyped
 
 
 @router.post(

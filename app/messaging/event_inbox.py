@@ -1,4 +1,4 @@
-"""One process's receipts: providers' reports that come one by one are committed in groups."""
+"""One process's inbox of provider events: those that come one by one are committed in groups."""
 
 import asyncio
 from collections import deque
@@ -16,9 +16,9 @@ GROUP_ROWS = 500
 WRITERS = 2
 """Brands whose groups are written side by side: as many as the pool has connections."""
 WAITING_ROWS = 10_000
-"""The most reports that wait in memory."""
+"""The most events that wait in memory."""
 COMMIT_SECONDS = 10.0
-"""After that a report is not acknowledged."""
+"""After that an event is not acknowledged."""
 
 _OF_ONE_ROW = ("22", "23")
 """Classes of errors about one row's values: data exceptions, and broken constraints."""
@@ -26,18 +26,18 @@ _Waiting = tuple[ParsedProviderEvent, asyncio.Future[None]]
 
 
 class NotStored(AppError):
-    """The report was not committed: 503, so that the provider may repeat it."""
+    """The event was not committed: 503, so that the provider may repeat it."""
 
     def __init__(self) -> None:
         detail = "We cannot store anything right now; try again in a moment."
         super().__init__("unavailable", detail, status=503, headers={"Retry-After": "10"})
 
 
-class Receipts:
-    """Stores the providers' reports of one process, brand by brand.
+class EventInbox:
+    """Stores the provider events of one process, brand by brand.
 
     One writer a brand commits all that waits in one transaction; what arrives meanwhile waits for
-    the next one. So groups grow with the load, a single report is written at once, and an idle
+    the next one. So groups grow with the load, a single event is written at once, and an idle
     process has no task to stop. A brand whose rows are locked holds up no other one.
     """
 
@@ -94,7 +94,7 @@ class Receipts:
 
 
 def _fail(group: list[_Waiting], error: Exception) -> None:
-    log.error("reports could not be stored", count=len(group), error=type(error).__name__)
+    log.error("provider events could not be stored", count=len(group), error=type(error).__name__)
     for _, stored in group:
         if not stored.done():
             stored.set_exception(NotStored())

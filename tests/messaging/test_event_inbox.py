@@ -9,9 +9,9 @@ from sqlalchemy import event, func, select
 from app.base.actor import cli_actor
 from app.brands.add import add_brand, add_shop
 from app.brands.programme import Channel
+from app.messaging.event_inbox import EventInbox, NotStored
 from app.messaging.models import Message, ProviderEvent
 from app.messaging.provider_events import ParsedProviderEvent
-from app.messaging.receipts import NotStored, Receipts
 from app.messaging.rules import MessageStatus, ProviderEventKind
 from tests.support.constants import NOW
 from tests.support.fakes.sent import put_message
@@ -63,9 +63,9 @@ async def test_reports_that_arrive_together_are_committed_together(context, shop
     events = await texts_to(context, shop, MANY)
     commits = []
     event.listen(context.engine.sync_engine, "commit", commits.append)
-    receipts = Receipts(context)
+    inbox = EventInbox(context)
 
-    await asyncio.gather(*(receipts.record(each) for each in events))
+    await asyncio.gather(*(inbox.record(each) for each in events))
 
     assert await count_delivered(context) == MANY
     # One for the first report and one for those that waited meanwhile.
@@ -75,11 +75,11 @@ async def test_reports_that_arrive_together_are_committed_together(context, shop
 async def test_a_brand_whose_rows_are_locked_holds_up_no_other(context, shop, other_shop):
     (slow,) = await texts_to(context, shop, 1)
     others = await texts_to(context, other_shop, 3)
-    receipts = Receipts(context)
+    inbox = EventInbox(context)
     async with context.sessions() as session:
         await session.execute(select(Message).where(Message.brand_id == shop.brand_id).with_for_update())
-        waiting = asyncio.create_task(receipts.record(slow))
-        await asyncio.gather(*(receipts.record(each) for each in others))
+        waiting = asyncio.create_task(inbox.record(slow))
+        await asyncio.gather(*(inbox.record(each) for each in others))
         assert not waiting.done()
         await session.rollback()
     await waiting
@@ -91,9 +91,9 @@ async def test_one_report_that_cannot_be_stored_spoils_no_other(context, shop):
     events = await texts_to(context, shop, 5)
     # No text of PostgreSQL holds this character.
     events[2] = replace(events[2], external_id="SM\0")
-    receipts = Receipts(context)
+    inbox = EventInbox(context)
 
-    outcomes = await asyncio.gather(*(receipts.record(each) for each in events), return_exceptions=True)
+    outcomes = await asyncio.gather(*(inbox.record(each) for each in events), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [
         type(None),

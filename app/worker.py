@@ -30,7 +30,7 @@ from app.checkout import expire as credit_reservations
 from app.customers import journal_sweep
 from app.ingest import erase_sweep, fetch, import_sweep, process, retain, sync_sweep
 from app.insight import roll
-from app.messaging import deliver
+from app.messaging import send_sweeps
 from app.messaging.queue import URGENT_SWEEP_NAME
 from app.messaging.rules import Priority
 from app.platforms import check_sweep
@@ -72,8 +72,8 @@ def sweeps_of(parts: Parts) -> list[Sweep]:
         upkeep.sweep(context),
         code_check.sweep(context),
         figures.sweep(context),
-        deliver.urgent_sweep(context, parts.providers, parts.own_providers),
-        deliver.sweep(context, parts.providers, parts.own_providers, priorities=(Priority.normal,)),
+        send_sweeps.urgent_sweep(context, parts.providers, parts.own_providers),
+        send_sweeps.sweep(context, parts.providers, parts.own_providers, priorities=(Priority.normal,)),
         retain.sweep(context),
         outbox.sweep(context.sessions, outbox.CONSUMERS),
         journal_sweep.sweep(context),
@@ -150,7 +150,7 @@ async def _send_urgent(
     while not stop.is_set():
         try:
             async with open_parts(settings, pools=pools, limits=WORKER, precedence=precedence) as parts:
-                sweep = deliver.urgent_sweep(parts.context, parts.providers, parts.own_providers)
+                sweep = send_sweeps.urgent_sweep(parts.context, parts.providers, parts.own_providers)
                 await due.run_by_brand(parts.context.database_url, sweep, stop)
         except Exception:
             log.exception("urgent messages lost their database; trying again")

@@ -46,10 +46,10 @@ from app.base.tokens import Tokens
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme
-from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Provider, Result
 from app.messaging.providers.sendgrid.client import SendGrid
 from app.messaging.queue import NewMessage, queue_messages
+from app.messaging.send_sweeps import sweep
 from app.surveys.templates import SURVEY, SurveyParams
 
 TARGET = 8_000

@@ -42,8 +42,8 @@ from app.base.tokens import Tokens
 from app.brands.add import add_brand, add_shop, change_programme
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel, Programme
-from app.messaging.deliver import sweep as messages
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
+from app.messaging.send_sweeps import sweep as messages
 from app.surveys.sweep import sweep as surveys
 
 KEY = "a key for benchmarks alone, of no worth to anyone"

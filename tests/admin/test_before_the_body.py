@@ -21,8 +21,8 @@ from app.base.due import sweep_once
 from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.messaging.deliver import sweep
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.send_sweeps import sweep
 from tests.support.apps import whole_app
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue

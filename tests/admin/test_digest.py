@@ -13,9 +13,9 @@ from app.admin.staff import add_staff, remove_staff
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.brands.programme import Channel
-from app.messaging.deliver import sweep as messages
 from app.messaging.models import OutboxItem
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.send_sweeps import sweep as messages
 from tests.support.apps import whole_app
 from tests.support.dashboard import browser_of, sign_in_as
 from tests.support.factories.rows import START, Rows

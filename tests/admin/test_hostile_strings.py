@@ -24,9 +24,9 @@ from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
-from app.messaging.deliver import sweep
 from app.messaging.models import Message
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.send_sweeps import sweep
 from app.referrals.rules import RedemptionStatus
 from app.surveys.templates import SurveyParams
 from tests.support.browser import Site, needs_chromium, serve

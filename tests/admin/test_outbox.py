@@ -23,8 +23,8 @@ from app.base.web.problems import install_problems
 from app.brands.add import add_brand, add_shop
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.messaging.deliver import sweep
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.send_sweeps import sweep
 from app.surveys.rules import SkipReason, SurveyStatus
 from app.surveys.templates import SurveyParams
 from tests.support.browser import Site, app_of, check_page, needs_chromium, serve

@@ -12,9 +12,9 @@ from app.base.config import Environment
 from app.base.due import sweep_once
 from app.brands.change import change_domains
 from app.brands.programme import Channel
-from app.messaging.deliver import sweep
 from app.messaging.models import ProviderAccount
 from app.messaging.own_providers import OwnProviders
+from app.messaging.send_sweeps import sweep
 from app.wiring import own_provider
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue

@@ -14,10 +14,10 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.circuit_rules import MOST_FAILURES, Circuit, call_failures, probe_wait, works
 from app.messaging.circuits import load_circuits
-from app.messaging.deliver import sweep
 from app.messaging.models import Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.rules import FailureCause, MessageStatus, RecipientRefused, decide_attempt
+from app.messaging.send_sweeps import sweep
 from tests.support.constants import NOW
 from tests.support.factories.messages import GRACE, messages, queue, the_message
 from tests.support.fakes.scripted import Answer, Scripted, both, refuse

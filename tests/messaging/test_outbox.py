@@ -14,12 +14,12 @@ from app.base.ids import new_id
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.messaging.as_sent import as_sent
-from app.messaging.deliver import sweep
 from app.messaging.erase import erase_messages
 from app.messaging.models import Message, OutboxItem
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.queue import queue_messages
 from app.messaging.rules import MessageStatus
+from app.messaging.send_sweeps import sweep
 from tests.support.constants import NOW
 from tests.support.factories.messages import queue
 from tests.support.fakes.scripted import Scripted, lose

@@ -23,11 +23,11 @@ from app.customers.models import Suppression
 from app.messaging.account_rules import AccountEntry, read_entry
 from app.messaging.accounts import OwnAccount, remove_account, reseal_accounts, save_account
 from app.messaging.circuits import load_circuits
-from app.messaging.deliver import sweep
 from app.messaging.models import Message, ProviderAccount, ProviderEvent
 from app.messaging.own_providers import OwnProviders
 from app.messaging.provider_routes import router
 from app.messaging.rules import MessageStatus
+from app.messaging.send_sweeps import sweep
 from tests.support.constants import NOW, SECRET_KEY
 from tests.support.factories.customers import put_customer
 from tests.support.factories.messages import queue

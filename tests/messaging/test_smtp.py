@@ -19,11 +19,11 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
 from app.customers.consent import suppressions_of
 from app.messaging.compose import sender_of
-from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, Content, OutgoingBatch, Recipient
 from app.messaging.providers.smtp.client import Smtp
 from app.messaging.providers.smtp.connections import Reach
 from app.messaging.rules import FailureCause, MessageStatus, RecipientRefused
+from app.messaging.send_sweeps import sweep
 from tests.support.constants import NOW
 from tests.support.factories.messages import messages, queue, the_message
 from tests.support.fakes.mail_server import PASSWORD, USER, FakeMailServer, MailFault

@@ -10,11 +10,11 @@ from app.brands.programme import Channel
 from app.customers.models import Customer
 from app.messaging import dispatch
 from app.messaging.claim import AT_ONCE
-from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Message
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import MessageStatus
+from app.messaging.send_sweeps import sweep, urgent_sweep
 from app.messaging.side_by_side import CLAIMS_AT_ONCE
 from app.surveys.templates import SURVEY, SurveyParams
 from tests.support.constants import NOW

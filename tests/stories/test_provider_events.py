@@ -21,7 +21,6 @@ from app.base.web.problems import install_problems
 from app.brands.models import Shop
 from app.brands.programme import Channel
 from app.customers.models import ConsentFact, Customer, Suppression
-from app.messaging.deliver import sweep
 from app.messaging.models import Attempt, Message
 from app.messaging.provider_routes import router
 from app.messaging.providers.protocol import Provider
@@ -29,6 +28,7 @@ from app.messaging.providers.sendgrid.client import SendGrid
 from app.messaging.providers.twilio.client import Twilio
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.rules import AttemptStatus, MessageStatus
+from app.messaging.send_sweeps import sweep
 from app.surveys.templates import SURVEY, SurveyParams
 from tests.support.constants import NOW
 from tests.support.fakes.sendgrid import KEY, FakeSendGrid

@@ -15,9 +15,9 @@ from app.base.context import AppContext
 from app.base.due import sweep_once
 from app.brands.models import Brand
 from app.brands.programme import Channel
-from app.messaging.deliver import urgent_sweep
 from app.messaging.models import OutboxItem
 from app.messaging.providers.outbox.client import Outbox
+from app.messaging.send_sweeps import urgent_sweep
 
 PASSWORD = "a long password"
 

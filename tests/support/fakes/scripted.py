@@ -9,8 +9,8 @@ from app.base.context import AppContext
 from app.base.errors import Outcome, OutsideError
 from app.base.turns import Sweep
 from app.brands.programme import Channel
-from app.messaging.deliver import sweep
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
+from app.messaging.send_sweeps import sweep
 
 Answer = Callable[[OutgoingBatch], Sequence[Result]]
 

@@ -21,13 +21,13 @@ from app.brands.programme import Channel
 from app.customers.consent import suppress
 from app.customers.models import ConsentFact, Suppression
 from app.customers.rules import SuppressionReason
-from app.messaging.deliver import sweep, urgent_sweep
 from app.messaging.models import Attempt, Message, OutboxItem
 from app.messaging.providers.outbox.client import Outbox
 from app.messaging.providers.protocol import Accepted, OutgoingBatch, Result
 from app.messaging.queue import cancel_messages, queue_messages
 from app.messaging.render import fill
 from app.messaging.rules import MOST_REFUSALS, AttemptStatus, FailureCause, MessageStatus, RecipientRefused
+from app.messaging.send_sweeps import sweep, urgent_sweep
 from app.referrals.templates import OFFER, OfferParams
 from app.surveys.templates import SURVEY
 from tests.support.constants import NOW, REFERRER_ID

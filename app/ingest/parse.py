@@ -14,6 +14,7 @@ from app.platforms.registry import PARSERS
 from app.platforms.settings import PlatformSettings
 from app.platforms.shop_settings import settings_of
 
+_NO_ACCOUNTS: Mapping[UUID, str] = {}
 FETCHED_IN_VAIN = "What was fetched for it does not hold what it names."
 
 
@@ -35,8 +36,12 @@ class ParsedBatch:
             self.results[delivery.id] = ProcessingResult(DeliveryStatus.failed, FETCHED_IN_VAIN)
 
 
-def parse_deliveries(waiting: Sequence[WaitingDelivery], shops: Mapping[UUID, Shop]) -> ParsedBatch:
-    """Parse each delivery, by the settings of its shop.
+def parse_deliveries(
+    waiting: Sequence[WaitingDelivery],
+    shops: Mapping[UUID, Shop],
+    accounts: Mapping[UUID, str] = _NO_ACCOUNTS,
+) -> ParsedBatch:
+    """Parse each delivery, by the settings of its shop and the account that it is connected to.
 
     One on which the parser raises fails, and the others are parsed all the same.
     """
@@ -47,7 +52,9 @@ def parse_deliveries(waiting: Sequence[WaitingDelivery], shops: Mapping[UUID, Sh
             if delivery.shop_id not in settings:
                 shop = shops.get(delivery.shop_id)
                 settings[delivery.shop_id] = settings_of(shop) if shop else None
-            parsed = PARSERS[delivery.source].parse(_raw(delivery, settings[delivery.shop_id]))
+            parsed = PARSERS[delivery.source].parse(
+                _raw(delivery, settings[delivery.shop_id], accounts.get(delivery.shop_id))
+            )
         except Exception as error:  # noqa: BLE001  # no delivery may hold up the others
             batch.results[delivery.id] = failed(delivery.id, error)
             continue
@@ -60,8 +67,10 @@ def parse_deliveries(waiting: Sequence[WaitingDelivery], shops: Mapping[UUID, Sh
     return batch
 
 
-def _raw(delivery: WaitingDelivery, settings: PlatformSettings | None) -> RawDelivery:
-    return RawDelivery(delivery.topic, delivery.body, delivery.received_at, delivery.fetched, settings)
+def _raw(delivery: WaitingDelivery, settings: PlatformSettings | None, account: str | None) -> RawDelivery:
+    return RawDelivery(
+        delivery.topic, delivery.body, delivery.received_at, delivery.fetched, settings, account
+    )
 
 
 def _parsed_event(delivery: WaitingDelivery, event: PlatformEvent) -> ParsedEvent:

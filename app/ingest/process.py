@@ -42,7 +42,9 @@ from app.ingest.strip_erased import without_erased
 from app.orders.facts import record_facts, store_facts
 from app.orders.record import record_orders
 from app.orders.rules import external_order_id
+from app.platforms.connections import load_accounts
 from app.platforms.events import CustomerErased, CustomerUpdated, FactEvent, OrderPaid, ShopErased
+from app.platforms.registry import PARSERS
 from app.referrals.amend import amend_discounts
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.own_use import use_own_codes
@@ -231,7 +233,9 @@ async def process_waiting(context: AppContext, brand_id: int, *, now: datetime, 
             return 0
         setup = await load_setup(session, brand_id)
         batch = Batch(session, context.tokens, setup.brand, setup.shops, now)
-        parsed = parse_deliveries(waiting, batch.shops)
+        compares = any(PARSERS[each.source].compares_account for each in waiting)
+        accounts = await load_accounts(session, brand_id) if compares else {}
+        parsed = parse_deliveries(waiting, batch.shops, accounts)
         results = await process_isolated(session, parsed.events, lambda events: process_events(batch, events))
         results |= parsed.results
         results |= await request_fetches(session, brand_id, parsed.fetches, now=now)

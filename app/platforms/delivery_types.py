@@ -43,6 +43,9 @@ class RawDelivery:
     as long as nothing was fetched."""
     settings: PlatformSettings | None = None
     """The shop's settings of its platform, of the adapter's own model; None: the defaults."""
+    account: str | None = None
+    """The account that the shop is connected to, where the adapter compares it
+    (`compares_account`)."""
 
 
 @dataclass(frozen=True, slots=True)

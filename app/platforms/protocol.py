@@ -37,6 +37,8 @@ class PlatformAdapter(TakesCodes, HoldsCredit, Protocol):
     parses_without_fetch: ClassVar[bool] = False
     """Whether a delivery is parsed all the same where its content cannot be fetched, as for a shop
     that is not connected: `delivery.fetched` is empty then."""
+    compares_account: ClassVar[bool] = False
+    """Whether `parse` is given the shop's account, since copies of a shop deliver like the shop."""
     lists_orders: ClassVar[bool] = False
     """Whether a connected shop's orders can be read by `fetch_orders`."""
 

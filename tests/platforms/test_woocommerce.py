@@ -66,9 +66,10 @@ def parse(
     topic: str = "order.updated",
     settings: WooCommerceSettings | None = None,
     fetched: bytes | None = b"",
+    account: str | None = None,
 ) -> Any:
     """Without what is fetched about refunds, as for a shop that is not connected."""
-    return WOOCOMMERCE.parse(RawDelivery(topic, json.dumps(data).encode(), NOW, fetched, settings))
+    return WOOCOMMERCE.parse(RawDelivery(topic, json.dumps(data).encode(), NOW, fetched, settings, account))
 
 
 def paid(data: dict[str, Any], settings: WooCommerceSettings | None = None) -> OrderPaid:
@@ -370,6 +371,45 @@ def test_what_is_fetched_about_a_refund_is_its_time_and_its_part_for_shipping():
         OrderRefunded("2041", "11", Decimal("2.00"), CHANGED_AT),
     ]
     assert parse(order(refunds=refunds), fetched=json.dumps(fetched).encode())[1:] == expected
+
+
+def linked(address: str, **changes: Any) -> dict[str, Any]:
+    return order(_links={"self": [{"href": f"{address}/wp-json/wc/v3/orders/2041"}]}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_copy"),
+    [
+        *(("https://acme.example", False), ("http://www.acme.example", False)),
+        *(("https://staging.acme.example", True), ("https://acme.example/staging", True)),
+        *(("http://acme.local:8080", True), ("https://[broken", True)),
+    ],
+)
+def test_what_a_copy_of_the_shop_delivers_is_asked_of_the_shop(address, is_copy):
+    account = "https://acme.example"
+    asked = parse(linked(address), fetched=None, account=account)
+    assert (asked == NeedsFetch("orders/2041")) is is_copy
+    assert isinstance(parse(linked(address), fetched=None), list), "the shop is not connected"
+    assert isinstance(parse(linked(address, id="../2041"), fetched=None, account=account), list)
+    customer = sample("woocommerce", "customer") | {"_links": linked(address)["_links"]}
+    asked = parse(customer, "customer.updated", fetched=None, account=account)
+    assert (asked == NeedsFetch("customers/31")) is is_copy
+
+
+def test_order_without_a_known_address_is_its_own_word():
+    for links in (None, [], {}, {"self": []}, {"self": [{"href": 7}]}, {"self": [{"href": "elsewhere"}]}):
+        assert isinstance(parse(order(_links=links), fetched=None, account="https://acme.example"), list)
+
+
+def test_what_the_shop_has_counts_instead_of_what_a_copy_delivers():
+    copy = linked("https://staging.acme.example", status="cancelled", total="1.00")
+    refunds = [{"id": 9, "total": "-10.00"}]
+    row = {"id": 9, "date_created_gmt": "2026-02-28T10:00:00", "shipping_lines": []}
+    found = json.dumps({"order": order(refunds=refunds), "refunds": [row]}).encode()
+    event, refund = parse(copy, fetched=found, account="https://acme.example")
+    assert (event.total, refund.at) == (7690, datetime(2026, 2, 28, 10, tzinfo=UTC))
+    assert parse(copy, fetched=b'{"order":null}') == []
+    assert parse({"id": 31, "email": "x@example.com"}, "customer.updated", fetched=b'{"customer":null}') == []
 
 
 # Amounts

@@ -227,6 +227,16 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
     await woo.run()
     assert await statuses(context) == {DeliveryStatus.processed}
 
+    # A copy of the WordPress, where somebody tries things, has its webhooks and their secret.
+    staged = {"_links": {"self": [{"href": "https://staging.example/wp-json/wc/v3/orders/1"}]}}
+    for tried in ({"status": "cancelled"}, {"id": 99_999}):
+        assert await fake.deliver(remote, "order.updated", first | staged | tried) == 1
+    await woo.run()
+    assert await statuses(context) == {DeliveryStatus.processed, DeliveryStatus.ignored}
+    assert (await orders(context)).keys() == {str(first["id"]), str(second["id"])}
+    async with context.sessions() as session:
+        assert set(await session.scalars(select(Order.cancelled_at))) == {None}
+
     refund_order(remote, first["id"], Decimal("14.90"), shipping=Decimal("4.90"), at=NOW)
     assert violations("order_refund", remote.refunds[first["id"]][0]) == []
     assert await fake.deliver(remote, "order.updated", first) == 1
@@ -242,7 +252,7 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
     for minutes in (1, 3, 7, 15)[: OPTIONAL_ATTEMPTS - 1]:
         await woo.run(timedelta(minutes=minutes))
     assert (await orders(context))[str(second["id"])] == (1490, 0)
-    assert await statuses(context) == {DeliveryStatus.processed}
+    assert DeliveryStatus.fetching not in await statuses(context)
     fake.intercept = None
 
     await woo.server.aclose()

@@ -27,9 +27,9 @@ from app.platforms.woocommerce.connect import (
     disconnect,
     make_connection,
 )
+from app.platforms.woocommerce.fetch import fetch_resource
 from app.platforms.woocommerce.orders import fetch_orders
 from app.platforms.woocommerce.parse import parse
-from app.platforms.woocommerce.refunds import fetch_refunds
 from app.platforms.woocommerce.reward_codes import put_reward, remove_reward
 from app.platforms.woocommerce.schemas import DOCUMENTATION
 from app.platforms.woocommerce.settings import WooCommerceSettings
@@ -46,6 +46,7 @@ class WooCommerceAdapter(PlatformAdapter):
     credential_titles: ClassVar = CREDENTIAL_TITLES
     account_hint: ClassVar = "https://acme.example"
     parses_without_fetch: ClassVar = True
+    compares_account: ClassVar = True
     lists_orders: ClassVar = True
     publishes_codes: ClassVar = True
     codes_at_once: ClassVar = CODES_AT_ONCE
@@ -70,8 +71,8 @@ class WooCommerceAdapter(PlatformAdapter):
         return parse(delivery)
 
     async def fetch(self, http: aiohttp.ClientSession, connection: Connection, resource: str) -> bytes:
-        """The refunds of an order."""
-        return await fetch_refunds(http, connection, resource)
+        """The refunds of an order, or what the shop itself has of an order or a customer."""
+        return await fetch_resource(http, connection, resource)
 
     async def fetch_orders(
         self, http: aiohttp.ClientSession, connection: Connection, since: datetime, cursor: str | None

@@ -10,6 +10,7 @@ from datetime import UTC
 from app.platforms.delivery_types import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
 from app.platforms.fields import Fields, load
+from app.platforms.woocommerce.fetch import resource_at_home
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.people import read_customer
 from app.platforms.woocommerce.refunds import refunds_resource, with_refunds
@@ -20,28 +21,41 @@ _ORDERS = frozenset({"order.created", "order.updated", "order.restored"})
 back."""
 _CUSTOMERS = frozenset({"customer.created", "customer.updated"})
 _DEFAULTS = WooCommerceSettings()
+_NOTHING = Fields({})
 
 
 def parse(delivery: RawDelivery) -> ParseResult:
     """The events of the delivery, none for a topic that is not used. Raises `Unparseable`.
 
-    For an order of which a part was refunded its refunds must be fetched first.
+    For an order of which a part was refunded its refunds must be fetched first, and for what
+    another WordPress than the shop's delivers, what the shop has.
     """
     topic = delivery.topic
     if topic == NO_TOPIC:
         raise Unparseable("The delivery's headers name no topic.")
-    settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
     if topic in _ORDERS:
-        order = _load(delivery.body, "order")
-        events = [] if order is None else read_order(delivery, order, settings)
-        if delivery.fetched is not None:
-            return with_refunds(events, delivery.fetched)
-        resource = refunds_resource(events)
-        return events if resource is None else NeedsFetch(resource)
+        return _read(delivery, "order")
     if topic in _CUSTOMERS:
-        customer = _load(delivery.body, "customer")
-        return [] if customer is None else [_updated(delivery, customer, settings)]
+        return _read(delivery, "customer")
     return [_erased(load(delivery.body))] if topic == "customer.deleted" else []
+
+
+def _read(delivery: RawDelivery, kind: str) -> ParseResult:
+    body, fetched = _load(delivery.body, kind), load(delivery.fetched) if delivery.fetched else _NOTHING
+    if body is not None and delivery.fetched is None:
+        resource = resource_at_home(body, f"{kind}s", delivery.account)
+        if resource is not None:
+            return NeedsFetch(resource)
+    if kind in fetched.values:
+        body = fetched.object_(kind)
+    if body is None:
+        return []
+    settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
+    if kind == "customer":
+        return [_updated(delivery, body, settings)]
+    events = read_order(delivery, body, settings)
+    resource = refunds_resource(events) if delivery.fetched is None else None
+    return with_refunds(events, fetched) if resource is None else NeedsFetch(resource)
 
 
 def _load(raw: bytes, resource: str) -> Fields | None:

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-
-import aiohttp
-import orjson
+from typing import Any
 
 from app.base import money
-from app.base.errors import Outcome, OutsideError
-from app.platforms.connection_types import Connection
 from app.platforms.events import OrderPaid, OrderRefunded, PlatformEvent
-from app.platforms.fields import Fields, load
+from app.platforms.fields import Fields
 from app.platforms.woocommerce.amounts import taxed
 from app.platforms.woocommerce.client import WooCommerceClient
 
@@ -38,12 +34,13 @@ def refunds_resource(events: Sequence[PlatformEvent]) -> str | None:
     return resource if _RESOURCE.fullmatch(resource) else None
 
 
-async def fetch_refunds(http: aiohttp.ClientSession, connection: Connection, resource: str) -> bytes:
-    """The refunds of an order, as far as they are read: no names, no reasons."""
-    if _RESOURCE.fullmatch(resource) is None:
-        raise OutsideError(Outcome.refused, "WooCommerce has nothing of this name to fetch.", permanent=True)
-    rows = await WooCommerceClient(http, connection).get_list(resource)
-    kept = [
+async def list_refunds(client: WooCommerceClient, resource: str) -> list[dict[str, Any]]:
+    """The refunds of an order, as far as they are read: no names, no reasons.
+
+    Raises `OutsideError`.
+    """
+    rows = await client.get_list(resource)
+    return [
         {
             "id": row.get("id"),
             "date_created_gmt": row.get("date_created_gmt"),
@@ -55,14 +52,11 @@ async def fetch_refunds(http: aiohttp.ClientSession, connection: Connection, res
         }
         for row in rows
     ]
-    return orjson.dumps({"refunds": kept})
 
 
-def with_refunds(events: Sequence[PlatformEvent], fetched: bytes) -> list[PlatformEvent]:
-    """The events, with what was fetched about each refund; empty: nothing could be."""
-    if not fetched:
-        return list(events)
-    rows = load(fetched).informational.objects("refunds")
+def with_refunds(events: Sequence[PlatformEvent], fetched: Fields) -> list[PlatformEvent]:
+    """The events, with what was fetched about each refund, if anything was."""
+    rows = fetched.informational.objects("refunds")
     by_id = {number: row for row in rows if (number := row.id_or_none("id")) is not None}
     return [
         _completed(each, by_id[each.refund_id])

@@ -207,7 +207,9 @@ def _order(call: Call, reply: Reply, number: int) -> None:
 
 def _customers(call: Call, reply: Reply) -> None:
     page, per_page = int(call.query.get("page", 1)), int(call.query.get("per_page", 10))
-    reply.body, reply.total = page_of(call.shop.customers.values(), page, per_page)
+    asked = call.query.get("include")
+    rows = [each for each in call.shop.customers.values() if asked in {None, str(each["id"])}]
+    reply.body, reply.total = page_of(rows, page, per_page)
 
 
 _ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (

@@ -32,7 +32,9 @@ from app.platforms.discounts import (
     Taken,
     Unknown,
 )
+from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
+from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.codes import CODES_AT_ONCE
 from app.platforms.woocommerce.coupon_shape import Coupon, coupon_body, differences
 from tests.support import fake_woocommerce as failing
@@ -319,6 +321,30 @@ async def test_all_pages_are_listed(http, fake, shop):
     ]
     assert [(len(each.codes), each.after) for each in pages] == [(100, "2"), (2, None), (0, None)]
     assert pages[2] == CodePage([])
+
+
+async def test_lists_are_read_to_their_end_where_the_headers_of_pages_are_dropped(http, fake, shop):
+    fake.drops_paging = True
+    for number in range(105):
+        create_coupon(shop, coupon_body(PERCENT, f"A-{number}", EXPIRES))
+    assert len(await listed(http, fake, shop)) == 105
+    client = WooCommerceClient(http, connection_of(fake, shop))
+    assert len(await client.get_list("coupons")) == 105
+
+
+async def test_a_rewards_coupon_needs_no_method_that_servers_refuse(http, fake, shop):
+    async def post_alone(request: web.Request) -> web.Response | None:
+        return None if request.method in {"GET", "POST"} else web.Response(status=405, text="Not Allowed")
+
+    fake.intercept = post_alone
+    connection = connection_of(fake, shop)
+    reward = RewardCode(UUID(int=7), "THX-7K4QX", Decimal(10), "EUR", 1, EXPIRES, "ana@example.com", None)
+    number = await WOO.put_reward(http, connection, reward, None)
+    assert await WOO.put_reward(http, connection, replace(reward, amount=Decimal(4)), number) == number
+    assert coupon(shop, "thx-7k4qx")["amount"] == "4.00"
+    for _ in range(2):
+        await WOO.remove_reward(http, connection, reward, number)
+        assert shop.coupons == {}
 
 
 async def test_calls_side_by_side_make_a_code_once(http, fake, shop):

@@ -45,16 +45,20 @@ class WooCommerceClient:
         """All pages of a list. Raises `OutsideError`, also for more than `MOST_PAGES`."""
         found: list[dict[str, Any]] = []
         for page in range(1, MOST_PAGES + 1):
-            rows, pages = await self.get_page(path, query or {}, page)
+            rows, is_last = await self.get_page(path, query or {}, page)
             found += rows
-            if page >= pages:
+            if is_last:
                 return found
         raise OutsideError(Outcome.refused, "WooCommerce lists more than is read at once.", permanent=True)
 
     async def get_page(
         self, path: str, query: Mapping[str, str], page: int, *, size: int = PAGE_SIZE
-    ) -> tuple[list[dict[str, Any]], int]:
-        """A page of a list, and how many pages it has. Raises `OutsideError`, a `TooLong` too."""
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """A page of a list, and whether it is the last. Raises `OutsideError`, a `TooLong` too.
+
+        A page has fewer rows where WooCommerce leaves out what it cannot load, and proxies drop the
+        header that has the number of pages: only without it a page that is not full is the last.
+        """
         asked = {**query, "per_page": str(size), "page": str(page)}
         response = await self._call("GET", path, asked)
         if response.is_cut:
@@ -62,7 +66,7 @@ class WooCommerceClient:
         rows = _data(response, is_write=False)
         if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
             raise incomplete()
-        return rows, response.pages or 0
+        return rows, len(rows) < size if response.pages is None else page >= response.pages
 
     async def send(self, method: str, path: str, body: Mapping[str, object]) -> Any:
         """Write, and return what WooCommerce returns. Raises `OutsideError`."""

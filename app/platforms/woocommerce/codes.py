@@ -99,9 +99,16 @@ async def revoke_codes(
     """See `PlatformAdapter.revoke_codes`."""
     client = WooCommerceClient(http, connection)
     ids = await _ids_of(client, discount, codes)
-    numbers = [each for each in ids if isinstance(each, int)]
-    rows = iter(await _batch(client, "delete", numbers) if numbers else [])
-    return [_left(next(rows)) if isinstance(each, int) else each for each in ids]
+    left = iter(await delete_coupons(client, [each for each in ids if isinstance(each, int)]))
+    return [next(left) if isinstance(each, int) else each for each in ids]
+
+
+async def delete_coupons(client: WooCommerceClient, numbers: Sequence[int]) -> list[str | None]:
+    """Delete coupons for good; why each could not be, None where it is gone. Raises `OutsideError`.
+
+    By a batch, which is posted: many a server refuses the methods PUT and DELETE.
+    """
+    return [_left(row) for row in await _batch(client, "delete", numbers)] if numbers else []
 
 
 def _left(row: object) -> str | None:
@@ -158,7 +165,7 @@ async def list_codes(
     """
     client, page = WooCommerceClient(http, connection), int(after or 1)
     query = {"search": discount.terms_id.hex, "orderby": "id", "order": "asc"}
-    rows, pages = await client.get_page("coupons", query, page)
+    rows, is_last = await client.get_page("coupons", query, page)
     seen: dict[str, Coupon] = {}
     codes: list[FoundCode] = []
     for coupon in filter(None, map(Coupon.of, rows)):
@@ -169,7 +176,7 @@ async def list_codes(
             found = (*found, "it is in the shop twice")
         seen[coupon.code] = coupon
         codes.append(FoundCode(coupon.code.upper(), str(coupon.id), coupon.uses, found))
-    return CodePage(codes, str(page + 1) if page < pages else None)
+    return CodePage(codes, None if is_last else str(page + 1))
 
 
 async def repair_codes(

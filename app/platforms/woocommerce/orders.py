@@ -36,18 +36,16 @@ async def fetch_orders(
     }
     client = WooCommerceClient(http, connection)
     try:
-        rows, _ = await client.get_page("orders", asked, number, size=size)
+        rows, is_last = await client.get_page("orders", asked, number, size=size)
     except TooLong:
         number, size = (number - 1) * (size // _FEW) + 1, _FEW
-        rows, _ = await client.get_page("orders", asked, number, size=size)
+        rows, is_last = await client.get_page("orders", asked, number, size=size)
     reached = None
     if rows:
         try:
             reached = datetime.fromisoformat(rows[-1]["date_modified_gmt"]).replace(tzinfo=UTC)
         except (KeyError, TypeError, ValueError):
             raise incomplete() from None
-    # Not by the header of the pages' number, which proxies may drop.
-    is_last = len(rows) < size
     next_cursor = None if is_last or reached is None else _next(after, number, size, reached - _SECOND)
     return OrderPage(TOPIC, tuple(orjson.dumps(each) for each in rows), next_cursor, reached)
 

@@ -56,7 +56,7 @@ class Response:
     wait: float
     """Seconds to wait where the status asks for it."""
     pages: int | None = None
-    """How many pages a list has."""
+    """How many pages a list has; None: not stated."""
     is_cut: bool = False
     """Whether the body was longer than is read."""
 

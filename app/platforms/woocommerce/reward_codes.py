@@ -13,6 +13,7 @@ from app.base.errors import Outcome, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.client import WooCommerceClient
+from app.platforms.woocommerce.codes import delete_coupons
 from app.platforms.woocommerce.coupon_shape import Coupon
 from app.platforms.woocommerce.responses import error_of, incomplete
 
@@ -51,10 +52,9 @@ async def remove_reward(http: aiohttp.ClientSession, connection: Connection, rew
     coupon = await _find(client, reward)
     if coupon is None:
         return
-    response = await client.try_send("DELETE", f"coupons/{coupon.id}?force=true", {})
-    error = None if response.code == _GONE else error_of(response, is_write=True)
-    if error is not None:
-        raise error
+    (reason,) = await delete_coupons(client, [coupon.id])
+    if reason is not None:
+        raise OutsideError(Outcome.refused, reason)
 
 
 async def _update(client: WooCommerceClient, number: str, reward: RewardCode) -> bool:
@@ -62,7 +62,7 @@ async def _update(client: WooCommerceClient, number: str, reward: RewardCode) ->
     coupon = await _find(client, reward)
     if coupon is None or number != str(coupon.id):
         return False
-    response = await client.try_send("PUT", f"coupons/{number}", _body(reward, uses=coupon.uses))
+    response = await client.try_send("POST", f"coupons/{number}", _body(reward, uses=coupon.uses))
     if response.code == _GONE:
         return False
     error = error_of(response, is_write=True)

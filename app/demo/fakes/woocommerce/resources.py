@@ -224,7 +224,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., None]], ...] = (
     ("GET", r"coupons/(\d+)", _get_coupon),
     ("POST", "coupons", _create_coupon),
     ("POST", "coupons/batch", _batch_coupons),
-    ("PUT", r"coupons/(\d+)", _update_coupon),
+    *((method, r"coupons/(\d+)", _update_coupon) for method in ("POST", "PUT")),
     ("DELETE", r"coupons/(\d+)", _delete_coupon),
     ("GET", "orders", _listed("orders", orders.list_orders)),
     ("GET", r"orders/(\d+)", _order),

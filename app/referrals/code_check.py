@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,6 +87,18 @@ async def check_codes(context: AppContext, brand_id: int, *, now: datetime) -> i
     async with context.sessions.begin() as session:
         await _record(session, check, page, now=now)
     return 1
+
+
+async def check_codes_again(session: AsyncSession, brand_id: int, shop_id: UUID, *, now: datetime) -> None:
+    """Let the shop's codes be compared with ours as soon as a worker comes to it."""
+    rows = await session.scalars(
+        select(ShopDiscount)
+        .where(ShopDiscount.brand_id == brand_id, ShopDiscount.shop_id == shop_id)
+        .order_by(ShopDiscount.terms_id)
+        .with_for_update()
+    )
+    for row in rows:
+        row.check_due_at = now
 
 
 async def _lock_due(session: AsyncSession, brand_id: int, *, now: datetime) -> ShopDiscount | None:

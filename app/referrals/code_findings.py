@@ -1,7 +1,6 @@
 """What is amiss with the codes of connected shops, in sentences for people."""
 
 from collections.abc import Collection
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -31,14 +30,28 @@ async def find_code_problems(
     """
     ids = sorted(shop_ids)
     found: dict[UUID, list[str]] = {}
-    refused = await session.execute(
+    for part in (_refused_shops, _refused_codes, _checked):
+        for shop_id, sentences in await part(session, brand_id, ids):
+            found.setdefault(shop_id, []).extend(sentences)
+    return {shop_id: list(dict.fromkeys(each)) for shop_id, each in found.items() if each}
+
+
+_Sentences = list[tuple[UUID, list[str]]]
+
+
+async def _refused_shops(session: AsyncSession, brand_id: int, ids: list[UUID]) -> _Sentences:
+    """Why no code can be put into a shop at present."""
+    rows = await session.execute(
         select(ShopPublishing.shop_id, ShopPublishing.reason).where(
             *_in(ShopPublishing, brand_id, ids), ShopPublishing.reason.is_not(None)
         )
     )
-    for shop_id, why in refused:
-        found.setdefault(shop_id, []).append(f"Codes cannot be put into the shop: {why}")
-    failed = await session.execute(
+    return [(shop_id, [f"Codes cannot be put into the shop: {why}"]) for shop_id, why in rows]
+
+
+async def _refused_codes(session: AsyncSession, brand_id: int, ids: list[UUID]) -> _Sentences:
+    """How many codes a shop has refused for good, with one of the reasons."""
+    rows = await session.execute(
         select(
             CodePublication.shop_id,
             func.count(),
@@ -52,18 +65,21 @@ async def find_code_problems(
         )
         .group_by(CodePublication.shop_id)
     )
-    for shop_id, count, last in failed:
-        reason = one_line(last or "", limit=200) or ""
-        found.setdefault(shop_id, []).append(f"{count} codes were refused by the shop, as: {reason}")
-    checked = await session.execute(
+    found = []
+    for shop_id, count, reason in rows:
+        last = one_line(reason or "", limit=200) or ""
+        found.append((shop_id, [f"{count} codes were refused by the shop, as: {last}"]))
+    return found
+
+
+async def _checked(session: AsyncSession, brand_id: int, ids: list[UUID]) -> _Sentences:
+    """What the last check of each shop's codes found."""
+    rows = await session.execute(
         select(ShopDiscount.shop_id, ShopDiscount.findings)
         .where(*_in(ShopDiscount, brand_id, ids))
         .order_by(ShopDiscount.shop_id, ShopDiscount.terms_id)
     )
-    for shop_id, findings in checked:
-        if findings:
-            found.setdefault(shop_id, []).extend(findings)
-    return {shop_id: list(dict.fromkeys(each)) for shop_id, each in found.items()}
+    return [(shop_id, findings) for shop_id, findings in rows]
 
 
 def _in(
@@ -82,15 +98,3 @@ async def find_unconnected(session: AsyncSession) -> list[str]:
         select(Shop.slug).where(Shop.platform.in_(able), ~connected.exists()).order_by(Shop.slug)
     )
     return list(slugs)
-
-
-async def check_codes_again(session: AsyncSession, brand_id: int, shop_id: UUID, *, now: datetime) -> None:
-    """Let the shop's codes be compared with ours as soon as a worker comes to it."""
-    rows = await session.scalars(
-        select(ShopDiscount)
-        .where(ShopDiscount.brand_id == brand_id, ShopDiscount.shop_id == shop_id)
-        .order_by(ShopDiscount.terms_id)
-        .with_for_update()
-    )
-    for row in rows:
-        row.check_due_at = now

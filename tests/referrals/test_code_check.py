@@ -11,8 +11,8 @@ from app.demo.fakes.shopify.state import FakeCode, FakeDiscount
 from app.platforms.discounts import CodePage, FoundCode
 from app.platforms.shopify import code_lookup
 from app.referrals import pool
-from app.referrals.code_check import new_progress, sweep
-from app.referrals.code_findings import check_codes_again, find_code_problems
+from app.referrals.code_check import check_codes_again, new_progress, sweep
+from app.referrals.code_findings import find_code_problems
 from app.referrals.compare_codes import KnownPage, record_page
 from app.referrals.publication_models import CodePublication, ShopDiscount
 from app.referrals.publish_claim import claim

@@ -147,14 +147,12 @@ async def _examine_fence(session: AsyncSession, context: AppContext) -> list[str
 
 async def _examine_rewards(context: AppContext) -> list[str]:
     """Rewards that connected shops refuse; what rewards are there, and why, is a note."""
-    from app.referrals.placements import placement_problems
-    from app.referrals.reward_notes import reward_notes
-    from app.referrals.shop_credit.holdings import holding_problems
+    from app.referrals.reward_notes import reward_notes, reward_problems
 
     async with context.sessions() as session:
         for note in await reward_notes(session):
             console.print_note(note)
-        return [*await placement_problems(session), *await holding_problems(session)]
+        return await reward_problems(session)
 
 
 async def _examine_senders(context: AppContext) -> list[str]:

@@ -4,13 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import due
 from app.base.batch import in_ids
-from app.brands.models import Shop
 from app.referrals.models import Code
 from app.referrals.placement_models import PLACING_SWEEP, RewardPlacement
 from app.referrals.reward_models import Reward
@@ -119,18 +118,3 @@ async def place_existing(
     if count:
         await due.wake(session, PLACING_SWEEP)
     return count
-
-
-async def placement_problems(session: AsyncSession) -> list[str]:
-    """The shops in which rewards' codes could not be put or changed, with a reason each."""
-    rows = await session.execute(
-        select(Shop.slug, func.count().label("count"), func.max(RewardPlacement.reason).label("reason"))
-        .join(Shop, (Shop.brand_id == RewardPlacement.brand_id) & (Shop.id == RewardPlacement.shop_id))
-        .where(RewardPlacement.reason.is_not(None), RewardPlacement.due_at.is_not(None))
-        .group_by(Shop.slug)
-        .order_by(Shop.slug)
-    )
-    return [
-        f"Shop {row.slug}: {row.count} rewards wait for their codes to be set in the shop: {row.reason}"
-        for row in rows
-    ]

@@ -40,10 +40,11 @@ from app.referrals.place_record import record
 from app.referrals.place_rewards import sweep
 from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
-from app.referrals.placements import place_again_of, placement_problems
+from app.referrals.placements import place_again_of
 from app.referrals.progress import find_progress
 from app.referrals.revoke import revoke_publications
 from app.referrals.reward_models import Reward
+from app.referrals.reward_notes import reward_problems
 from app.referrals.rules import RewardStatus
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
@@ -299,7 +300,7 @@ async def test_shop_that_fails_is_asked_again_and_nobody_is_told_meanwhile(conne
     await connected.place()
     placement = await connected.one(RewardPlacement)
     async with connected.context.sessions() as session:
-        [problem] = await placement_problems(session)
+        [problem] = await reward_problems(session)
         [goes_on] = [each for each in INVARIANTS if each.name == "publications_go_on"]
         assert (await session.execute(text(goes_on.query))).all() == []
     assert f"Shop fern: 1 rewards wait for their codes to be set in the shop: {placement.reason}" == problem

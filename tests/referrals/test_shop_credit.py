@@ -36,9 +36,9 @@ from app.referrals.models import Code
 from app.referrals.own_use import use_own_codes
 from app.referrals.progress import Progress, find_progress
 from app.referrals.reward_models import Reward
+from app.referrals.reward_notes import reward_problems
 from app.referrals.rules import KindReason, RewardStatus
 from app.referrals.shop_credit.claim import LEASE, claim
-from app.referrals.shop_credit.holdings import holding_problems
 from app.referrals.shop_credit.models import ShopCredit, ShopCreditMove
 from app.referrals.shop_credit.rules import MoveKind
 from app.referrals.shop_credit.sweep import Attempt, sweep
@@ -257,7 +257,7 @@ async def test_call_whose_outcome_is_unknown_is_looked_for_and_a_late_one_is_tak
     await holding.hold()
     assert (await holding.row()).reason is not None
     async with holding.shop.context.sessions() as session:
-        [problem] = await holding_problems(session)
+        [problem] = await reward_problems(session)
     assert problem.startswith("Shop fern: the credit of 1 people is not what it must be: Shopify")
     assert await holding.told() == 0
     holding.shop.fake.intercept = None

@@ -234,18 +234,3 @@ async def find_holding_slugs(session: AsyncSession, brand_id: int, referrer_id: 
         .where(ShopCredit.brand_id == brand_id, ShopCredit.referrer_id == referrer_id)
     )
     return {row.currency: row.slug for row in rows}
-
-
-async def holding_problems(session: AsyncSession) -> list[str]:
-    """The shops whose credit could not be brought to what it must be, with a reason each."""
-    rows = await session.execute(
-        select(Shop.slug, func.count().label("count"), func.max(ShopCredit.reason).label("reason"))
-        .join(Shop, (Shop.brand_id == ShopCredit.brand_id) & (Shop.id == ShopCredit.shop_id))
-        .where(ShopCredit.reason.is_not(None))
-        .group_by(Shop.slug)
-        .order_by(Shop.slug)
-    )
-    return [
-        f"Shop {row.slug}: the credit of {row.count} people is not what it must be: {row.reason}"
-        for row in rows
-    ]

@@ -20,12 +20,12 @@ from app.brands.programme import RewardKind
 from app.referrals.amount_rules import reward_value
 from app.referrals.figures import note_changes
 from app.referrals.models import Referrer
-from app.referrals.own_codes import make_reward_codes
+from app.referrals.pay_rewards import pay_rewards
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardChange, RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RewardStatus
-from app.referrals.shop_credit.take_up import add_held, hold_rewards
+from app.referrals.shop_credit.take_up import add_held
 
 PERIOD = timedelta(days=30)
 """What one referrer is granted within this time counts together for the limit."""
@@ -166,12 +166,8 @@ async def _pay(
     """Grant the reward: its code or credit, the ledger and the balance."""
     terms = (await load_programme(session, brand.id)).programme.reward
     reward, expires_at = it.reward, now + timedelta(days=terms.valid_days)
-    by_credit = [it] if reward.kind is RewardKind.credit else []
-    held = await hold_rewards(session, brand, by_credit, shops, now=now)
-    code_id = None
-    if reward.kind is RewardKind.code:
-        made = await make_reward_codes(session, brand, [it], shops, expires={reward.id: expires_at}, now=now)
-        code_id = made.codes[reward.id].id
+    payment = await pay_rewards(session, brand, [it], shops, expires={reward.id: expires_at}, now=now)
+    code_id = payment.code_id_of(reward.id)
     values = replace(RewardValues.of(reward), granted_at=now, expires_at=expires_at, code_id=code_id)
     await store_rewards(session, brand, [RewardChange(reward, values, counts=True)], now=now)
-    await add_held(session, held)
+    await add_held(session, payment.held)

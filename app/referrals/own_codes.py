@@ -1,7 +1,7 @@
 """The referrers' own codes, which rewards of kind `code` are paid with."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.base.tokens import plain_code, random_code
 from app.brands.models import Brand, Shop
 from app.brands.programme import DiscountKind
 from app.referrals.models import Code, Referrer
+from app.referrals.new_codes import TRIES
 from app.referrals.new_publication import publication_of
 from app.referrals.placements import add_placements
 from app.referrals.publication_models import CodePublication
@@ -23,18 +24,14 @@ from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import CodeKind
 
-_TRIES = 8
-"""Tries to draw a free code: one clash is rare and eight are a bug."""
-
 
 @dataclass(frozen=True, slots=True)
 class OwnCodes:
     """Codes of referrers' own, by reward."""
 
-    codes: Mapping[UUID, Code]
-    placed: frozenset[UUID]
-    """The rewards whose codes or credit are to be put into a connected shop: their owners are told
-    then."""
+    codes: Mapping[UUID, Code] = field(default_factory=dict)
+    placed: frozenset[UUID] = frozenset()
+    """The rewards whose codes are to be put into a connected shop: their owners are told then."""
 
 
 async def make_reward_codes(
@@ -52,7 +49,7 @@ async def make_reward_codes(
     """
     waiting = {each.reward.id: each for each in granted}
     made: dict[UUID, Code] = {}
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         if not waiting:
             break
         values = {

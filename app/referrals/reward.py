@@ -14,17 +14,16 @@ from app.base.tokens import Tokens
 from app.base.touched import touch
 from app.brands.find import load_shops
 from app.brands.models import Brand
-from app.brands.programme import RewardKind
 from app.referrals.announce import GrantedReward, announce_rewards
 from app.referrals.figures import note_changes
 from app.referrals.models import Code, Redemption
-from app.referrals.own_codes import OwnCodes, make_reward_codes
+from app.referrals.pay_rewards import Payment, pay_rewards
 from app.referrals.redemption_state import RedemptionState, lock_redemption_states
 from app.referrals.reward_models import Reward
 from app.referrals.reward_store import RewardValues, store_rewards
 from app.referrals.reward_to_pay import RewardToPay
 from app.referrals.rules import RedemptionStatus, RewardStatus
-from app.referrals.shop_credit.take_up import add_held, hold_rewards
+from app.referrals.shop_credit.take_up import add_held
 
 _GRANTABLE = (RewardStatus.pending, RewardStatus.cancelled)
 """A cancelled reward is granted when the rejection of its redemption is undone."""
@@ -61,45 +60,41 @@ async def reward_redemptions(
         for state in states
         if (reward := state.reward) is not None and reward.status in _GRANTABLE
     ]
-    made = await _grant(session, brand, granted, now=now)
+    payment = await _grant(session, brand, granted, now=now)
     events = [Event("redemption.approved", redemption_id, now) for redemption_id in approved]
     events += [Event("reward.granted", reward.id, now) for _, reward in granted if reward.amount > 0]
     await record_events(session, brand.id, events)
     await note_changes(session, brand.id, {state.redemption.referrer_id for state in states})
-    announced_now = [(state, reward) for state, reward in granted if reward.id not in made.placed]
-    await _announce(session, tokens, brand, announced_now, made.codes, now=now)
+    announced_now = [(state, reward) for state, reward in granted if reward.id not in payment.announced_later]
+    await _announce(session, tokens, brand, announced_now, payment.own.codes, now=now)
 
 
 async def _grant(
     session: AsyncSession, brand: Brand, granted: Sequence[tuple[RedemptionState, Reward]], *, now: datetime
-) -> OwnCodes:
-    """Grant these rewards; returns the codes made for them."""
-    shops = await load_shops(session, brand.id) if granted else {}
+) -> Payment:
+    """Grant these rewards; returns what they are paid with."""
+    if not granted:
+        return Payment()
     worth = [
         RewardToPay(reward, amount, state.redemption.terms_id, state.order.shop_id)
         for state, reward in granted
         if (amount := state.amount_of(reward)) > 0
     ]
-    by_credit = [each for each in worth if each.reward.kind is RewardKind.credit]
-    held = await hold_rewards(session, brand, by_credit, shops, now=now)
     expires = {reward.id: now + timedelta(days=state.terms.reward.valid_days) for state, reward in granted}
-    paid_by_code = [each for each in worth if each.reward.kind is RewardKind.code]
-    made = OwnCodes({}, frozenset())
-    if paid_by_code:
-        made = await make_reward_codes(session, brand, paid_by_code, shops, expires=expires, now=now)
+    shops = await load_shops(session, brand.id)
+    payment = await pay_rewards(session, brand, worth, shops, expires=expires, now=now)
     changes = []
     for state, reward in granted:
-        code = made.codes.get(reward.id)
         values = replace(
             RewardValues.of(reward),
             granted_at=now,
             expires_at=expires[reward.id],
-            code_id=None if code is None else code.id,
+            code_id=payment.code_id_of(reward.id),
         )
         changes.append(state.change_of(reward, values))
     await store_rewards(session, brand, changes, now=now)
-    await add_held(session, held)
-    return OwnCodes(made.codes, made.placed | held.ids)
+    await add_held(session, payment.held)
+    return payment
 
 
 def _approve(state: RedemptionState, *, now: datetime) -> None:

@@ -17,16 +17,15 @@ from app.brands.programme import Channel, QuietHours
 from app.brands.rules import country_quiet_hours, next_daytime, zone_or
 from app.brands.terms import Terms, load_terms, terms_of
 from app.customers.consent import load_contact_options
-from app.customers.rules import ContactOptions, NoContactReason
+from app.customers.rules import ContactOptions
 from app.messaging.queue import NewMessage, queue_messages
 from app.messaging.templates import TemplateSpec
 from app.referrals.models import Code, Referrer
 from app.referrals.offer_texts import Reader, offer_texts, reader_of
 from app.referrals.reward_models import Reward
+from app.referrals.rules import WithheldReason
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
-
-Unreached = tuple[UUID, Channel, NoContactReason]
-"""A customer, and why nothing may be sent to them on a channel."""
+from app.referrals.withheld import Withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,22 @@ class GrantedReward:
     """The code of a coupon that holds the owner's credit."""
     in_account: bool = False
     """Whether the shop has the credit in the owner's account."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRecipients:
+    """The referrers whose codes are announced, and all that is known of them."""
+
+    referrers: Mapping[UUID, Referrer]
+    """By id."""
+    people: Mapping[UUID, ContactOptions]
+    """How they may be contacted, by customer; who is left out gets nothing."""
+    shops: Mapping[UUID, Shop]
+    """Their shops, by id."""
+    surveys: Mapping[UUID, UUID | None]
+    """The survey that made each customer a referrer."""
+    trials: Collection[UUID] = ()
+    """The customers whose offer is a trial's: it is marked and due at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,40 +87,44 @@ class _Announcement:
         )
 
 
-async def announce_codes(  # noqa: PLR0913  # its one caller knows all of it already
+async def announce_codes(
     session: AsyncSession,
     brand: Brand,
-    people: Mapping[UUID, ContactOptions],
-    referrers: Mapping[UUID, Referrer],
     codes: Sequence[Code],
-    shops: Mapping[UUID, Shop],
+    recipients: OfferRecipients,
     in_force: ProgrammeInForce,
     *,
-    trials: Collection[UUID] = (),
     now: datetime,
-) -> list[Unreached]:
+) -> list[Withheld]:
     """Queue the offer of each live code on every channel of its terms that consent allows.
 
     An e-mail is due at once, at any hour; a text message after the quiet hours where the referrer
-    lives. A referrer who is none of `people` gets none; those of the customers in `trials` are
-    marked and due at once. Returns who is reached on no channel, and why not on each.
+    lives. Returns who is reached on no channel, and why not on each.
     """
     terms = {in_force.terms_id: terms_of(in_force.programme)}
     terms |= await load_terms(session, brand.id, {code.terms_id for code in codes} - terms.keys())
     messages: list[NewMessage] = []
-    unreached: list[Unreached] = []
+    unreached: list[Withheld] = []
     for code in codes:
-        referrer, under = referrers[code.referrer_id], terms[code.terms_id]
-        shop, channels = shops[referrer.shop_id], under.offer.channels
-        person = None if referrer.customer_id is None else people.get(referrer.customer_id)
+        referrer, under = recipients.referrers[code.referrer_id], terms[code.terms_id]
+        shop, channels = recipients.shops[referrer.shop_id], under.offer.channels
+        person = None if referrer.customer_id is None else recipients.people.get(referrer.customer_id)
         if person is None:
             continue
         reached = [each for each in channels if each in person.addresses]
         if not reached:
-            unreached += [(person.customer_id, each, person.refusals[each]) for each in channels]
+            unreached += [
+                Withheld(
+                    person.customer_id,
+                    recipients.surveys[person.customer_id],
+                    WithheldReason(person.refusals[each]),
+                    each,
+                )
+                for each in channels
+            ]
             continue
         params = offer_params(person, referrer, code, under, reader_of(brand, person.locale or shop.locale))
-        offer = _Announcement(OFFER, code.id, person, shop, params, person.customer_id in trials)
+        offer = _Announcement(OFFER, code.id, person, shop, params, person.customer_id in recipients.trials)
         quiet_hours = in_force.programme.survey.quiet_hours
         messages += [offer.message(each, brand, quiet_hours, now=now) for each in reached]
     await queue_messages(session, brand.id, messages)

@@ -13,12 +13,12 @@ from app.base.context import AppContext
 from app.brands.find import load_brand, load_programme
 from app.brands.models import Shop
 from app.customers.consent import load_contact_options
-from app.referrals.announce import announce_codes
+from app.referrals.announce import OfferRecipients, announce_codes
 from app.referrals.code_state import in_home_shop
 from app.referrals.models import Code, Referrer
 from app.referrals.publication_models import CodePublication
-from app.referrals.rules import CodeKind, WithheldReason
-from app.referrals.withheld import Withheld, record_withheld
+from app.referrals.rules import CodeKind
+from app.referrals.withheld import record_withheld
 
 
 async def announce_live(
@@ -39,25 +39,19 @@ async def announce_live(
     if not found:
         return
     brand = await load_brand(session, brand_id)
-    referrers = {each.referrer.id: each.referrer for each in found}
-    customers = {each.customer_id: each.referrer for each in found}
-    people = await load_contact_options(session, context.tokens, brand, customers)
-    unreached = await announce_codes(
-        session,
-        brand,
-        {customer_id: person for customer_id, person in people.items() if not person.erased},
-        referrers,
-        [each.code for each in found],
-        {shop.id: shop},
-        await load_programme(session, brand_id),
+    customer_ids = {each.customer_id for each in found}
+    people = await load_contact_options(session, context.tokens, brand, customer_ids)
+    recipients = OfferRecipients(
+        referrers={each.referrer.id: each.referrer for each in found},
+        people={customer_id: person for customer_id, person in people.items() if not person.erased},
+        shops={shop.id: shop},
+        surveys={each.customer_id: each.referrer.survey_id for each in found},
         trials={each.customer_id for each in found if each.trial},
-        now=now,
     )
-    withheld = [
-        Withheld(customer_id, customers[customer_id].survey_id, WithheldReason(reason), channel)
-        for customer_id, channel, reason in unreached
-    ]
-    await record_withheld(session, brand_id, withheld, now=now)
+    in_force = await load_programme(session, brand_id)
+    codes = [each.code for each in found]
+    unreached = await announce_codes(session, brand, codes, recipients, in_force, now=now)
+    await record_withheld(session, brand_id, unreached, now=now)
 
 
 class _Announceable(NamedTuple):

@@ -19,7 +19,7 @@ from app.brands.programme import CodePer, CodeStyle, Programme
 from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.referrals.amount_rules import has_amounts
-from app.referrals.announce import announce_codes
+from app.referrals.announce import OfferRecipients, announce_codes
 from app.referrals.budget import find_spent_currencies
 from app.referrals.code_drafts import CodeTerms
 from app.referrals.models import Code, Referrer
@@ -105,13 +105,8 @@ async def _give_codes(
     live = [each.code for each in made.values() if each.is_live]
     if len(live) < len(made):
         await due.wake(session, PUBLISHING_SWEEPS[terms.urgent])
-    unreached = await announce_codes(
-        session, brand, people, referrers, live, terms.shops, loaded.in_force, trials=terms.trials, now=now
-    )
-    return withheld + [
-        Withheld(customer_id, surveys[customer_id], WithheldReason(reason), channel)
-        for customer_id, channel, reason in unreached
-    ]
+    recipients = OfferRecipients(referrers, people, terms.shops, surveys, terms.trials)
+    return withheld + await announce_codes(session, brand, live, recipients, loaded.in_force, now=now)
 
 
 async def _code_terms(

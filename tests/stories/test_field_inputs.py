@@ -205,6 +205,31 @@ PARCELS: list[tuple[str, Callable[[Buyer], list[Report]], str]] = [
         "delivered",
     ),
     (
+        "it waits at the counter",
+        lambda buyer: [
+            buyer.order(fulfillment_status="partial"),
+            buyer.parcel("fulfillments/update", id=16, shipment_status="ready_for_pickup", line_items=lines(1)),
+        ],
+        "paid",
+    ),
+    (
+        "its buyer picked it up at the counter",
+        lambda buyer: [
+            buyer.order(fulfillment_status="fulfilled"),
+            buyer.parcel("fulfillments/update", id=17, shipment_status="picked_up", line_items=lines(2)),
+        ],
+        "delivered",
+    ),
+    (
+        "the parcel arrived, and the gift card that came by mail needs none",
+        lambda buyer: [
+            buyer.order(fulfillment_status="partial"),
+            buyer.parcel("fulfillments/create", id=18, line_items=[{"quantity": 1, "requires_shipping": False}]),
+            buyer.parcel("fulfillments/update", id=19, shipment_status="delivered", line_items=lines(1)),
+        ],
+        "delivered",
+    ),
+    (
         "the only parcel was called back",
         lambda buyer: [
             buyer.order(),

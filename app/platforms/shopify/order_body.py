@@ -8,6 +8,7 @@ Node = Mapping[str, Any]
 SHOWN_ORDERS = 3
 """Orders of a customer that our documents ask for."""
 _FULFILLED = {"FULFILLED": "fulfilled", "PARTIALLY_FULFILLED": "partial"}
+_ARRIVED = ("DELIVERED", "PICKED_UP")
 
 
 def order_resource(order_id: str) -> str:
@@ -174,14 +175,19 @@ def _below_zero(amount: str | None) -> str | None:
 
 
 def _parcel(parcel: Node) -> dict[str, Any]:
-    is_delivered = parcel.get("displayStatus") == "DELIVERED" or parcel.get("deliveredAt") is not None
+    has_arrived = parcel.get("displayStatus") in _ARRIVED or parcel.get("deliveredAt") is not None
     return {
         "id": _number(parcel),
         "status": (parcel.get("status") or "").lower(),
         "created_at": parcel.get("createdAt"),
         "updated_at": parcel.get("deliveredAt") or parcel.get("updatedAt"),
-        "shipment_status": "delivered" if is_delivered else None,
-        "line_items": [{"quantity": parcel.get("totalQuantity")}],
+        "shipment_status": "delivered" if has_arrived else None,
+        "line_items": [
+            {
+                "quantity": parcel.get("totalQuantity"),
+                "requires_shipping": parcel.get("requiresShipping"),
+            }
+        ],
     }
 
 

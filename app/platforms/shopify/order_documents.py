@@ -41,7 +41,7 @@ _ORDER = f"""
           transactions(first: $few) {{ nodes {{ kind status amountSet {_MONEY} }} pageInfo {{ hasNextPage }} }}
         }}
         fulfillments(first: $refunds) {{
-          legacyResourceId status displayStatus createdAt updatedAt deliveredAt totalQuantity
+          legacyResourceId status displayStatus createdAt updatedAt deliveredAt totalQuantity requiresShipping
         }}
 """
 """What is read of an order; money alone in the shop's currency, but for the total."""

@@ -1,7 +1,7 @@
 """Parcels in Shopify's bodies.
 
 An order is fulfilled once it says so, or once its parcels hold all its pieces; it is delivered once
-all its parcels are.
+all its parcels are. What need not be shipped, as a gift card, has arrived once it was sent.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from datetime import datetime
 
 from app.platforms.events import OrderFulfilled, ParcelCancelled, ParcelDelivered, ParcelSent, PlatformEvent
 from app.platforms.fields import Fields
+
+_ARRIVED = frozenset({"delivered", "picked_up"})
+"""By a carrier, or over the counter; `carrier_picked_up` is the beginning of its way."""
 
 
 def read_parcels(body: Fields, order_id: str, received_at: datetime) -> list[PlatformEvent]:
@@ -39,15 +42,15 @@ def read_parcel(parcel: Fields, order_id: str, received_at: datetime) -> Sequenc
     if status != "success":
         return []
     sent = ParcelSent(order_id, parcel_id, parcel.moment("created_at") or received_at, _pieces(parcel))
-    if parcel.text("shipment_status") == "delivered":
+    if parcel.text("shipment_status") in _ARRIVED:
         return [sent, ParcelDelivered(order_id, parcel_id, changed_at)]
-    return [sent]
+    return [sent] if _is_shipped(parcel) else [sent, ParcelDelivered(order_id, parcel_id, sent.at)]
 
 
 def read_parcel_event(event: Fields, order_id: str, received_at: datetime) -> Sequence[PlatformEvent]:
     """What a carrier's event about a parcel shows."""
     event = event.informational
-    if event.text("status") != "delivered":
+    if event.text("status") not in _ARRIVED:
         return []
     at = event.moment("happened_at") or event.moment("created_at") or received_at
     return [ParcelDelivered(order_id, event.id_or_none("fulfillment_id") or order_id, at)]
@@ -56,6 +59,12 @@ def read_parcel_event(event: Fields, order_id: str, received_at: datetime) -> Se
 def _parcel_id(parcel: Fields, order_id: str) -> str:
     """A parcel without an id is the only one of its order."""
     return parcel.id_or_none("id") or order_id
+
+
+def _is_shipped(parcel: Fields) -> bool:
+    """Whether anything in it is shipped, or may be."""
+    lines = parcel.objects("line_items")
+    return not lines or any(line.values.get("requires_shipping") is not False for line in lines)
 
 
 def _pieces(parcel: Fields) -> float | None:

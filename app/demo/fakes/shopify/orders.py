@@ -245,6 +245,7 @@ def _parcel(parcel: Body) -> dict[str, Any]:
         "updatedAt": _utc(parcel["updated_at"]),
         "deliveredAt": _utc(parcel["updated_at"]) if is_delivered else None,
         "totalQuantity": sum(each["quantity"] for each in parcel.get("line_items", [])),
+        "requiresShipping": any(each.get("requires_shipping", True) for each in parcel.get("line_items", [])),
     }
 
 

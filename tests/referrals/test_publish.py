@@ -176,6 +176,31 @@ async def test_a_shop_that_refuses_is_left_alone_for_a_while_and_tells_why(fern)
     assert (row.failures, row.reason, row.paused_until) == (0, None, None)
 
 
+@pytest.mark.parametrize("document", ["CreateDiscount", "AddCodes"])
+async def test_an_error_of_the_shops_own_is_no_refusal_and_ends_the_call(fern, document):
+    root = {"CreateDiscount": "discountCodeBasicCreate", "AddCodes": "discountRedeemCodeBulkAdd"}[document]
+    error = {"field": None, "message": "Unexpected internal error", "code": "INTERNAL_ERROR"}
+    asked = 0
+
+    async def broken(request: web.Request) -> web.StreamResponse | None:
+        nonlocal asked
+        if f"mutation {document}(" not in await request.text():
+            return None
+        asked += 1
+        return web.json_response({"data": {root: {"userErrors": [error]}}})
+
+    wanted = [(await fern.issue()).display for _ in range(3)]
+    fern.fake.intercept = broken
+    await fern.publish()
+    assert asked == 1
+    assert (await fern.states())[PublicationState.failed] == 0
+    fern.fake.intercept = None
+    await fern.publish(LATER)
+    await fern.publish(LATER + timedelta(minutes=1))
+    assert fern.codes_there() == sorted(wanted)
+    assert await fern.states() == {PublicationState.live: 3}
+
+
 async def test_codes_of_a_shop_that_is_disconnected_count_at_once(fern):
     await fern.issue()
     async with fern.context.sessions.begin() as session:

@@ -29,7 +29,7 @@ from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code, list_newest
 from app.platforms.shopify.discount_documents import ADD_CODES, CODES_DONE, CODES_MADE, CREATE_DISCOUNT
 from app.platforms.shopify.discount_shape import STARTS_AT, discount_input
-from app.platforms.shopify.responses import incomplete, user_errors
+from app.platforms.shopify.responses import UserError, incomplete, user_errors
 
 CODES_AT_ONCE = 250
 """`discountRedeemCodeBulkAdd` takes no more."""
@@ -38,6 +38,7 @@ WAITS = (0.1, 0.1, 0.2, 0.4, 0.8, 1.5)
 EACH_AT_MOST = 25
 """Of more codes that were all made the ids are not asked, since that costs three points a code."""
 _TAKEN = ("TAKEN", "DUPLICATE")
+_OF_SHOPIFY = "INTERNAL_ERROR"
 _TAKEN_REASON = "The shop has this code already, in another discount."
 
 
@@ -104,7 +105,8 @@ class _Publishing:
                     return
                 self.results[first.code] = Taken(_TAKEN_REASON)
             elif errors:
-                self._set(self._left(codes), Refused(" ".join(each.message for each in errors)))
+                self._set(self._left(codes), _not_done(errors))
+                return
             else:
                 self.discount_id, self.results[first.code] = _made(payload, first)
 
@@ -132,7 +134,7 @@ class _Publishing:
             self.discount_id = None
             self._set(codes, NotSent("Somebody has deleted the discount in the shop; it is made again."))
         elif errors:
-            self._set(codes, Refused(" ".join(each.message for each in errors)))
+            self._set(codes, _not_done(errors))
         else:
             try:
                 job = str(payload["bulkCreation"]["id"])
@@ -185,17 +187,21 @@ class _Publishing:
     async def _result(self, code: CodeToPublish, made: Mapping[str, Any] | None) -> PublishResult:
         if made is None:
             return Unknown("Shopify does not say whether the code was made.")
-        added, errors = made.get("discountRedeemCode"), made.get("errors") or []
+        added, errors = made.get("discountRedeemCode"), user_errors({"userErrors": made.get("errors")})
         if added:
             return Live(str(added["id"]))
-        if not any(each.get("code") in _TAKEN for each in errors):
-            return Refused(
-                " ".join(str(each.get("message")) for each in errors) or "Shopify refused the code."
-            )
+        if not any(each.code in _TAKEN for each in errors):
+            return _not_done(errors or [UserError("Shopify refused the code.")])
         found = await find_code(self._client, code.code, self._discount)
         if found is not None and (found.is_ours or found.discount_id == self.discount_id):
             return Live(found.code_id)
         return Taken(_TAKEN_REASON)
+
+
+def _not_done(errors: Sequence[UserError]) -> Refused | Unknown:
+    """What the errors of a mutation say of its codes: an error of Shopify's own says nothing."""
+    reason = " ".join(each.message for each in errors)
+    return Unknown(reason) if any(each.code == _OF_SHOPIFY for each in errors) else Refused(reason)
 
 
 def _made(payload: Any, first: CodeToPublish) -> tuple[str, Live]:

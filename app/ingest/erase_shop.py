@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, union, update
@@ -19,11 +19,14 @@ from app.ingest.erase import PersonToErase, erase_people, erasure_row
 from app.ingest.models import Delivery, DeliveryFetch, Erasure
 from app.ingest.rules import DeliveryStatus, ParsedEvent
 from app.orders.models import Order
-from app.platforms.connections import load_accounts
+from app.platforms.connections import load_rows
 from app.platforms.events import ShopErased, Unparseable
+from app.platforms.models import ShopConnection
 from app.platforms.registry import adapter_of
 
 CHUNK = 200
+NIGHTLY = timedelta(hours=26)
+"""A connection that is checked each night was checked within this time."""
 SHOP_ERASED = "Its shop's people were erased."
 
 
@@ -48,15 +51,22 @@ async def request_shop_erasures(
 ) -> None:
     """Write that the people of these events' shops are to be erased; the sweep does it.
 
-    Raises `Unparseable` where an event names a shop that is not of the brand.
+    Raises `Unparseable` where an event names a shop that is not of the brand, and where the shop is
+    still connected.
     """
-    accounts = await load_accounts(session, brand_id)
-    left = [(_shop_that_left(each, shops, accounts), each.sequence) for each in events]
-    rows = [erasure_row(brand_id, sequence, now=now, shop_id=shop_id) for shop_id, sequence in left]
+    connections = await load_rows(session, brand_id)
+    rows = []
+    for each in events:
+        shop_id = _shop_that_left(each, shops, connections)
+        if shop_id in connections:
+            _check_left(connections[shop_id], now=now)
+        rows.append(erasure_row(brand_id, each.sequence, now=now, shop_id=shop_id))
     await session.execute(insert(Erasure), rows)
 
 
-def _shop_that_left(each: ParsedEvent, shops: Mapping[UUID, Shop], accounts: Mapping[UUID, str]) -> UUID:
+def _shop_that_left(
+    each: ParsedEvent, shops: Mapping[UUID, Shop], connections: Mapping[UUID, ShopConnection]
+) -> UUID:
     """The shop whose account the event names, else the one that it was delivered for.
 
     An app may be installed in several shops, as in one to try things in, and then delivers for all
@@ -65,15 +75,28 @@ def _shop_that_left(each: ParsedEvent, shops: Mapping[UUID, Shop], accounts: Map
     stated = each.event.account if isinstance(each.event, ShopErased) else None
     if stated is None:
         return each.shop_id
-    for shop_id, account in accounts.items():
-        if adapter_of(shops[shop_id].platform).names_account(account, stated):
+    for shop_id, connection in connections.items():
+        if adapter_of(shops[shop_id].platform).names_account(connection.account, stated):
             return shop_id
-    if each.shop_id in accounts:
+    if each.shop_id in connections:
+        account = connections[each.shop_id].account
         raise Unparseable(
-            f"The shop {stated} has left its platform; this one is {accounts[each.shop_id]}, so nobody was"
-            " erased."
+            f"The shop {stated} has left its platform; this one is {account}, so nobody was erased."
         )
     return each.shop_id
+
+
+def _check_left(connection: ShopConnection, *, now: datetime) -> None:
+    """A platform says so days after the app was removed, though it be there again since.
+
+    Raises `Unparseable` for a shop whose connection worked in the last night.
+    """
+    checked_at = connection.checked_at
+    if connection.webhooks and checked_at is not None and now - checked_at <= NIGHTLY:
+        raise Unparseable(
+            f"The shop {connection.account} is connected again since it was left, so nobody was erased."
+            " If they must be: disconnect the shop, and replay this delivery."
+        )
 
 
 async def erase_shop_people(

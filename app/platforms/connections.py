@@ -93,19 +93,17 @@ async def load_connections(
     }
 
 
-async def load_accounts(session: AsyncSession, brand_id: int) -> dict[UUID, str]:
-    """The accounts of the brand's connected shops, by shop."""
-    found = await session.execute(
-        select(ShopConnection.shop_id, ShopConnection.account).where(ShopConnection.brand_id == brand_id)
-    )
-    return {row.shop_id: row.account for row in found}
-
-
 async def load_row(session: AsyncSession, brand_id: int, shop_id: UUID) -> ShopConnection | None:
     """The shop's connection with what its last check found, its credentials sealed."""
     return await session.scalar(
         select(ShopConnection).where(ShopConnection.brand_id == brand_id, ShopConnection.shop_id == shop_id)
     )
+
+
+async def load_rows(session: AsyncSession, brand_id: int) -> dict[UUID, ShopConnection]:
+    """As `load_row`, of all the brand's connected shops."""
+    found = await session.scalars(select(ShopConnection).where(ShopConnection.brand_id == brand_id))
+    return {row.shop_id: row for row in found}
 
 
 async def remove_connection(session: AsyncSession, brand_id: int, shop_id: UUID, *, actor: Actor) -> bool:

@@ -235,6 +235,14 @@ async def test_another_currency_is_a_problem_and_another_zone_or_address_a_note(
     assert any("other.example at Shopify and fern.example here" in each for each in report.notes)
 
 
+async def test_a_version_of_the_api_that_has_ended_is_noted(context, fern, fake, remote):
+    await connect(context, fern, client_credentials(fake, remote))
+    assert not any("serves its version" in each for each in (await check(context, fern)).notes)
+    fake.served_version = "2026-10"
+    notes = (await check(context, fern)).notes
+    assert any("serves its version 2026-10 to Tenfold, which was made for 2026-07" in each for each in notes)
+
+
 async def test_credentials_of_another_shop_are_refused(context, fern, fake, remote):
     fake.shops["acme.myshopify.com"] = remote
     connection = client_credentials(fake, remote)

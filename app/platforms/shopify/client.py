@@ -45,6 +45,8 @@ class ShopifyClient:
         self._connection = connection
         self._access_tokens = access_tokens
         self._wait_seconds = wait_seconds
+        self.served_version: str | None = None
+        """The version of the Admin API that served the last call, as Shopify named it."""
         self._bucket: Bucket | None = None
         self._costs: dict[str, float] = {}
         """What a document may cost at most, as Shopify said it."""
@@ -116,6 +118,7 @@ class ShopifyClient:
         }
         try:
             async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                self.served_version = response.headers.get("X-Shopify-API-Version") or self.served_version
                 wait = retry_wait(response.headers.get("Retry-After"), None, now=0.0)
                 return response.status, await read_limited(response, limit=RESPONSE_LIMIT), wait
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

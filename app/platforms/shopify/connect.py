@@ -23,6 +23,7 @@ from app.platforms.shopify.findings import (
     privacy_note,
     scope_notes,
     scope_problems,
+    version_notes,
 )
 from app.platforms.shopify.responses import CONNECT_AGAIN
 from app.platforms.shopify.topics import TOPICS
@@ -72,7 +73,7 @@ async def check(
     problems = scope_problems(facts, is_custom_app=is_custom_app)
     problems += currency_problems(facts, shop)
     credit = credit_notes(facts, is_on=await _credit_is_on(client, facts), is_custom_app=is_custom_app)
-    notes = scope_notes(facts) + credit + difference_notes(facts, shop)
+    notes = version_notes(client.served_version) + scope_notes(facts) + credit + difference_notes(facts, shop)
     if facts.grants("read_orders") and facts.grants("read_customers"):
         reply = await client.run_with_errors(PERSONAL_DATA)
         found = personal_data_findings(reply.data, reply.errors)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from app.brands.rules import domain_of
 from app.platforms.connection_types import ConnectedShop
+from app.platforms.shopify.documents import API_VERSION
 from app.platforms.shopify.responses import GraphQLError, incomplete
 from app.platforms.shopify.topics import PRIVACY_TOPICS
 
@@ -141,6 +142,18 @@ def difference_notes(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
             " without a zone of their own are in it (PATCH /shops/{shop})."
         )
     return notes
+
+
+def version_notes(served: str | None) -> list[str]:
+    """Whether Shopify serves our version of its API no more: it then serves a newer one instead."""
+    if served in (None, API_VERSION):
+        return []
+    return [
+        (
+            f"Shopify's Admin API serves its version {served} to Tenfold, which was made for {API_VERSION}:"
+            " install a newer Tenfold, before something fails."
+        )
+    ]
 
 
 def personal_data_findings(

@@ -32,6 +32,8 @@ class FakeShopify:
         """Path and body of each request, in order."""
         self.violations: list[str] = []
         """What Shopify's schema does not know in our documents."""
+        self.served_version = VERSION
+        """Shopify serves a newer version in place of one that has ended."""
         self._port = port
 
     def account(self, shop: FakeShop) -> str:
@@ -104,7 +106,7 @@ class FakeShopify:
         # What was carried out, also in part, has data; a call beyond the shop's limit has its cost.
         if not {"data", "extensions"} & reply.keys():
             self.violations += [each["message"] for each in reply["errors"]]
-        return web.json_response(reply)
+        return web.json_response(reply, headers={"X-Shopify-API-Version": self.served_version})
 
 
 def _page(status: int, text: str) -> web.Response:

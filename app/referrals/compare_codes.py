@@ -204,7 +204,8 @@ def sentences_of(progress: CheckProgress, missing: int) -> list[str]:
     if progress["drift_count"]:
         found.append(
             f"{_codes(progress['drift_count'])} used more often in the shop than orders have arrived"
-            f" ({_some(progress['drift'])}): look whether the webhooks arrive."
+            f" ({_some(progress['drift'])}): orders that are not paid and tests count there too; else look"
+            " whether the webhooks arrive."
         )
     return found
 

@@ -93,6 +93,14 @@ async def load_connections(
     }
 
 
+async def load_accounts(session: AsyncSession, brand_id: int) -> dict[UUID, str]:
+    """The accounts of the brand's connected shops, by shop."""
+    found = await session.execute(
+        select(ShopConnection.shop_id, ShopConnection.account).where(ShopConnection.brand_id == brand_id)
+    )
+    return {row.shop_id: row.account for row in found}
+
+
 async def load_row(session: AsyncSession, brand_id: int, shop_id: UUID) -> ShopConnection | None:
     """The shop's connection with what its last check found, its credentials sealed."""
     return await session.scalar(

@@ -251,6 +251,19 @@ async def test_a_fenced_copy_of_the_database_registers_and_removes_nothing(conte
     assert remote.webhooks == {7: idle}
 
 
+async def test_a_server_that_keeps_the_header_from_php_gets_the_key_in_the_address(
+    context, fern, fake, remote
+):
+    given = connection_of(fake, remote)
+    await connect(context, fern, given)
+    assert not any("consumer" in path for _, path, _ in fake.requests)
+    fake.keeps_authorization = True
+    report = await check(context, fern)
+    assert (report.problems, report.webhooks) == ((), TOPICS)
+    remote.keys[0].consumer_secret = "cs_new"
+    assert "does not accept the consumer key" in (await check(context, fern)).problems[0]
+
+
 UNREACHABLE, REFUSED = "platform_unreachable", "connection_refused"
 FAILURES = [
     (failing.page(), UNREACHABLE, "a page instead of data"),

@@ -21,7 +21,7 @@ _OURS = ("woocommerce_", "rest_invalid_", "rest_missing_", "coupon_")
 """How the codes of WooCommerce's own errors begin."""
 _KEY_REFUSED = (
     "WooCommerce does not accept the consumer key and secret: they are wrong, were revoked, belong to another"
-    f" shop or may not read, or the shop's server does not pass them on. Look under {KEYS} in the shop's"
+    f" shop or may not read, or the shop's server does not tell PHP that the call came over https. Look under {KEYS} in the shop's"
     f" WordPress, make a key with Read/Write, and {CONNECT_AGAIN[0].lower()}{CONNECT_AGAIN[1:]}"
 )
 _NO_RIGHT = (
@@ -88,6 +88,11 @@ def of_exception(error: Exception) -> OutsideError:
 def is_refused(response: Response) -> bool:
     """Whether the key may not do what was asked."""
     return response.status in {401, 403}
+
+
+def knows_nobody(response: Response) -> bool:
+    """Whether WooCommerce took the call for a stranger's, since no key reached it that it knows."""
+    return response.status == 401 and response.code.startswith("woocommerce_rest_cannot_")
 
 
 def error_of(response: Response, *, is_write: bool) -> OutsideError | None:

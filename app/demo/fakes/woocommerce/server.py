@@ -31,6 +31,8 @@ class FakeWooCommerce:
         self.shops = {shop.path: shop for shop in shops}
         self.url = ""
         self.intercept: Intercept | None = None
+        self.keeps_authorization = False
+        """Whether the server keeps the header `Authorization` from PHP."""
         self.drops_paging = False
         """Whether something before the shop drops the headers that count pages."""
         self.seconds = 0.0
@@ -83,8 +85,12 @@ class FakeWooCommerce:
             raise RestError("rest_no_route", "No route was found matching the URL and request method.", 404)
         body = await _body(request)
         self.requests.append((request.method, request.path_qs.partition("/wp-json/wc/v3/")[2], body))
-        key = _key(shop, request)
-        call = Call(shop, request.method, found.group(1), dict(request.query), body)
+        query = dict(request.query)
+        pair = query.pop("consumer_key", ""), query.pop("consumer_secret", "")
+        if not self.keeps_authorization and "Authorization" in request.headers:
+            pair = _pair(request)
+        key = _key(shop, request, pair)
+        call = Call(shop, request.method, found.group(1), query, body)
         reply = route(call, is_manager=key is not None and key.is_manager, is_known=key is not None)
         self.violations += reply.violations
         if reply.error is not None:
@@ -121,10 +127,15 @@ async def _body(request: web.Request) -> Any:
         raise RestError("rest_invalid_json", "Invalid JSON body passed.", 400) from None
 
 
-def _key(shop: FakeShop, request: web.Request) -> FakeKey | None:
-    """The key of the request, None for one that is not known. Raises `RestError`."""
+def _pair(request: web.Request) -> tuple[str, str]:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     login, _, password = base64.b64decode(given if kind == "Basic" else "").decode().partition(":")
+    return login, password
+
+
+def _key(shop: FakeShop, request: web.Request, pair: tuple[str, str]) -> FakeKey | None:
+    """The key of the request, None for one that is not known. Raises `RestError`."""
+    login, password = pair
     key = next((each for each in shop.keys if each.consumer_key == login), None)
     if key is None:
         return None

@@ -33,6 +33,7 @@ from app.platforms.woocommerce.accounts import parse_account, url_of_account
 from app.platforms.woocommerce.connect import check as check_connection
 from app.platforms.woocommerce.connect import make_connection
 from app.platforms.woocommerce.parse import _CUSTOMERS, _ORDERS
+from app.platforms.woocommerce.responses import read_body
 from app.platforms.woocommerce.webhooks import TOPICS
 from tests.support import fake_woocommerce as failing
 from tests.support.constants import NOW
@@ -262,6 +263,21 @@ async def test_a_server_that_keeps_the_header_from_php_gets_the_key_in_the_addre
     assert (report.problems, report.webhooks) == ((), TOPICS)
     remote.keys[0].consumer_secret = "cs_new"
     assert "does not accept the consumer key" in (await check(context, fern)).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'\xef\xbb\xbf{"id": 7}', {"id": 7}),
+        (b'\nDeprecated: strlen(): Passing [null] in /a.php on line 3\n{"id": 7}', {"id": 7}),
+        (b"<br />\n<b>Notice</b>: Undefined index {x} in <b>/a.php</b><br />\n[1]\n", [1]),
+        (b'{\n  "id": 7\n}', {"id": 7}),
+        (b"<html>\n<body>{}</body>\n</html>\n", None),
+        (b"", None),
+    ],
+)
+def test_json_is_found_behind_what_php_prints(body, found):
+    assert read_body(body) == (found, found is not None)
 
 
 UNREACHABLE, REFUSED = "platform_unreachable", "connection_refused"

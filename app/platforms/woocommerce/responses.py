@@ -17,6 +17,7 @@ from app.base.errors import Fault, Outcome, OutsideError
 CONNECT_AGAIN = "Connect the shop again (tenfold shop connect)."
 KEYS = "WooCommerce > Settings > Advanced > REST API"
 """Where keys are in WordPress."""
+_MARK = b"\xef\xbb\xbf"
 _OURS = ("woocommerce_", "rest_invalid_", "rest_missing_", "coupon_")
 """How the codes of WooCommerce's own errors begin."""
 _KEY_REFUSED = (
@@ -67,11 +68,16 @@ class Response:
 
 
 def read_body(body: bytes) -> tuple[Any, bool]:
-    """The JSON in a body, and whether there is any."""
-    try:
-        return orjson.loads(body.removeprefix(b"\xef\xbb\xbf")), True
-    except ValueError:
-        return None, False
+    """The JSON in a body, and whether there is any.
+
+    PHP may print warnings before it, each in lines of its own; WordPress writes JSON in one line.
+    """
+    for text in (body.removeprefix(_MARK), body.rstrip().rpartition(b"\n")[2]):
+        try:
+            return orjson.loads(text), True
+        except ValueError:
+            continue
+    return None, False
 
 
 def of_exception(error: Exception) -> OutsideError:

@@ -26,6 +26,7 @@ from app.cli import trial_rows
 from app.cli.trial_client import post_order, post_response
 from app.customers.contact import email_identity, phone_e164
 from app.customers.find import find_customers
+from app.customers.rules import TRIAL_SOURCE
 from app.ingest.rules import DeliveryStatus
 from app.messaging.models import Message
 from app.referrals.share import find_share
@@ -37,8 +38,6 @@ WAIT_SECONDS = 20.0
 """How long each step of the path is waited for."""
 _PAUSE_SECONDS = 0.1
 _TOTAL = Decimal(80)
-SOURCE = "tenfold try"
-"""The source of the consent that a trial states."""
 T = TypeVar("T")
 Say = Callable[[str], None]
 
@@ -225,7 +224,7 @@ def _body(
     below, now = programme.survey.exclude.below_total, clock.now().isoformat()
     least = None if below is None else amount_in(below, currency)
     total = money.to_text(money.parse_rounded(max(_TOTAL, least or _TOTAL), currency), currency)
-    consents = {f"{channel}_consent": {"state": True, "source": SOURCE} for channel in unknown}
+    consents = {f"{channel}_consent": {"state": True, "source": TRIAL_SOURCE} for channel in unknown}
     data = {
         "id": order_id,
         "trial": True,

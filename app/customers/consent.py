@@ -54,9 +54,15 @@ async def load_contact_options(
 
 
 async def countries_without_consent(session: AsyncSession, brand_id: int) -> frozenset[str]:
-    """Where the brand writes with consent alone; none once a customer has consented to e-mail."""
+    """Where the brand writes with consent alone; none once a customer has consented to e-mail.
+
+    A trial's consent is the operator's own: it says nothing of what the shop passes on.
+    """
     known = select(ConsentFact.brand_id).where(
-        ConsentFact.brand_id == brand_id, ConsentFact.channel == Channel.email, ConsentFact.given
+        ConsentFact.brand_id == brand_id,
+        ConsentFact.channel == Channel.email,
+        ConsentFact.given,
+        ConsentFact.source.is_distinct_from(rules.TRIAL_SOURCE),
     )
     wanted = select(Brand.countries).where(Brand.id == brand_id, ~known.exists())
     countries = await session.scalar(wanted)

@@ -25,6 +25,8 @@ class SuppressionReason(StrEnum):
     erased = "erased"
 
 
+TRIAL_SOURCE = "tenfold try"
+"""The source of the consent that an operator's trial order states."""
 OWN_DECISIONS = frozenset({SuppressionReason.unsubscribed, SuppressionReason.stopped})
 """Suppressions that the person may take back; every other one stays."""
 

@@ -12,13 +12,19 @@ from app.base.context import AppContext
 from app.brands.add import add_brand
 from app.brands.models import Brand, Shop
 from app.brands.programme import Channel
-from app.customers.consent import lift_suppression, load_contact_options, suppress, suppressions_of
+from app.customers.consent import (
+    countries_without_consent,
+    lift_suppression,
+    load_contact_options,
+    suppress,
+    suppressions_of,
+)
 from app.customers.erase import erase_customer
 from app.customers.export import export_customer
 from app.customers.identify import identify
 from app.customers.models import ConsentFact, Customer, CustomerReference, Suppression
 from app.customers.person import ConsentStatement, Person
-from app.customers.rules import ContactOptions, NoContactReason, SuppressionReason
+from app.customers.rules import TRIAL_SOURCE, ContactOptions, NoContactReason, SuppressionReason
 from tests.support.constants import NOW
 
 PHONE = "+491701234567"
@@ -71,6 +77,20 @@ async def test_customer_is_contacted_by_address_and_consent(
         {Channel.email: "bob@example.com"},
         {Channel.sms: NoContactReason.no_address},
     )
+
+
+async def test_an_operators_trial_is_no_customers_consent(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    async def lacking() -> bool:
+        async with context.sessions() as session:
+            return "DE" in await countries_without_consent(session, brand.id)
+
+    of_trial = ConsentStatement(given=True, source=TRIAL_SOURCE)
+    await known(context, brand, shop, Person(email="me@example.com", email_consent=of_trial))
+    assert await lacking(), "the shop still passes on nobody's consent"
+    await known(context, brand, shop, Person(email="ann@example.com", email_consent=YES))
+    assert not await lacking()
 
 
 @pytest.mark.parametrize(

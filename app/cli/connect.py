@@ -58,7 +58,7 @@ def connect(
     from app.platforms.connections import load_row
     from app.platforms.registry import adapter_of
 
-    async def work(context: AppContext) -> ConnectionReport:
+    async def work(context: AppContext) -> tuple[ConnectionReport, str]:
         async with context.sessions() as session:
             brand, shop = await find.require_shop(session, slug)
             present = await load_row(session, brand.id, shop.id)
@@ -71,11 +71,11 @@ def connect(
             await connect_shop(
                 session, context.tokens, shop, connection, actor=cli_actor(brand.id), now=clock.now()
             )
-        if adapter.lists_orders and present is None:
-            console.print_note(OFFER.format(slug=slug))
-        return await check_shop(context, brand.id, shop.id, now=clock.now())
+        offer = OFFER.format(slug=slug) if adapter.lists_orders and present is None else ""
+        return await check_shop(context, brand.id, shop.id, now=clock.now()), offer
 
-    _print(slug, console.with_context(work))
+    report, offer = console.with_context(work)
+    _print(slug, report, offer)
 
 
 @console.shop.command("check")
@@ -140,12 +140,13 @@ def disconnect(slug: Slug) -> None:
     console.print_json({"shop": slug, "webhooks_left": failed})
 
 
-def _print(slug: str, report: ConnectionReport) -> None:
+def _print(slug: str, report: ConnectionReport, offer: str = "") -> None:
+    """Print what was found, and what to do after it; exits with 1 where there are problems."""
     for each in report.problems:
         console.print_note(f"! {each}")
     if not report.problems:
         console.print_note(f"{len(report.webhooks)} webhooks are registered, and nothing is missing.")
-    for each in report.notes:
+    for each in (*report.notes, *filter(None, [offer])):
         console.print_note(each)
     console.print_json(
         {
@@ -190,7 +191,10 @@ def _credentials(adapter: PlatformAdapter, *, from_stdin: bool) -> Mapping[str, 
     import getpass
 
     names = dict.fromkeys(name for each in adapter.credentials for name in each)
-    console.print_note(f"Needed are {' or '.join(' with '.join(each) for each in adapter.credentials)}.")
+    console.print_note(
+        f"Needed are {' or '.join(' with '.join(each) for each in adapter.credentials)}. What you paste is not"
+        " shown; press Enter after each."
+    )
     asked = {name: getpass.getpass(f"{name} (Enter for none): ") for name in names}
     return {name: value for name, value in asked.items() if value}
 

@@ -182,7 +182,7 @@ async def check_shop(context: AppContext, brand_id: int, shop_id: UUID, *, now: 
     if not targets:
         raise AppError(
             "not_connected",
-            "The shop is not connected, so its cart knows no codes; connect it with: tenfold shop connect",
+            "The shop is not connected, so its cart knows no codes; connect it with: tenfold shop connect SHOP",
             status=404,
         )
     results = await run_checks(context.settings, targets, register=register)

@@ -236,7 +236,14 @@ async def test_a_fake_on_this_machine_is_called_only_where_the_settings_allow_it
 
 
 @pytest.mark.parametrize(
-    "given", ["acme-2.myshopify.com", " ACME-2.myshopify.com ", "https://acme-2.myshopify.com/admin"]
+    "given",
+    [
+        "acme-2.myshopify.com",
+        " ACME-2.myshopify.com ",
+        "https://acme-2.myshopify.com/admin",
+        "https://admin.shopify.com/store/acme-2/settings/domains?x=1",
+        "admin.shopify.com/store/acme-2",
+    ],
 )
 def test_an_account_is_the_domain_that_shopify_gave(given: str):
     account = parse_account(given, local=False)
@@ -258,6 +265,9 @@ def test_an_account_is_the_domain_that_shopify_gave(given: str):
         "-.myshopify.com",
         "",
         "acme.myshopify.com\nevil.example",
+        "https://admin.shopify.com/store/",
+        "https://admin.shopify.com/store/a.b",
+        "https://admin.shopify.com.evil.example/store/acme",
     ],
 )
 def test_another_host_is_no_account(given: str):

@@ -233,6 +233,8 @@ async def test_another_currency_is_a_problem_and_another_zone_or_address_a_note(
     assert "USD at Shopify and EUR here" in problem
     assert any("America/New_York" in each for each in report.notes)
     assert any("other.example at Shopify and fern.example here" in each for each in report.notes)
+    for body in ('{"url": "https://other.example"}', '{"time_zone": "America/New_York"}'):
+        assert any(f"PATCH /api/v1/shops/fern with {body}" in each for each in report.notes)
 
 
 async def test_a_version_of_the_api_that_has_ended_is_noted(context, fern, fake, remote):

@@ -189,6 +189,8 @@ async def test_what_is_missing_is_told_with_where_to_correct_it(context, fern, f
     assert "5 of 5 webhooks are not registered" in problems
     assert "America/New_York in WordPress and Europe/Berlin here" in notes
     assert "other.example in WordPress and fern.example here" in notes
+    assert 'PATCH /api/v1/shops/fern with {"url": "https://other.example"}' in notes
+    assert 'PATCH /api/v1/shops/fern with {"time_zone": "America/New_York"}' in notes
     assert remote.webhooks == {}
     remote.keys[1].permissions, remote.shows_index = "read_write", False
     remote.has_coupons, remote.currency = True, "EUR"

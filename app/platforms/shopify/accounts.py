@@ -7,12 +7,15 @@ from app.base.errors import AppError, Outcome, OutsideError
 from app.base.text import quoted
 
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
+_ADMIN = re.compile(r"(?:https://)?admin\.shopify\.com/store/([a-z0-9-]+)(?:[/?#].*)?")
+"""What stands in the browser while somebody is in the shop's admin: the shop's name there."""
 _LOOPBACK = re.compile(rf"http://(?:127\.0\.0\.1|\[::1\]):[0-9]{{1,5}}/({_DOMAIN.pattern})")
 
 
 def parse_account(text: str, *, local: bool) -> str:
     """The account in the form that is stored: the domain alone, in lower case.
 
+    The address of the shop's admin names it too: `https://admin.shopify.com/store/acme`.
     With `local` the address of a fake on this machine is allowed too, with the domain as its path:
     `http://127.0.0.1:9000/acme.myshopify.com`. Raises `AppError` (`bad_account`).
     """
@@ -20,6 +23,8 @@ def parse_account(text: str, *, local: bool) -> str:
     if local and _LOOPBACK.fullmatch(given):
         return given
     domain = (urlsplit(given).hostname or "") if given.startswith("https://") else given
+    if admin := _ADMIN.fullmatch(given):
+        domain = f"{admin[1]}.myshopify.com"
     if _DOMAIN.fullmatch(domain) is None:
         raise AppError(
             "bad_account",

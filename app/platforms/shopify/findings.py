@@ -40,8 +40,8 @@ _SCOPES_OF_CUSTOM_APP = (
 )
 _PROTECTED = (
     "In the Partner or Dev Dashboard open the app > API access requests > Protected customer data access,"
-    " and request it with the fields name, email, phone and address. For a custom app that the shop's admin"
-    " made it depends on the shop's plan."
+    " and request it with the fields name, email, phone and address. Shopify reviews that for a public app"
+    " alone; for a custom app that the shop's admin made it depends on the shop's plan."
 )
 
 
@@ -134,12 +134,14 @@ def difference_notes(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
     if ours and ours not in {domain_of(f"https://{facts.host}"), facts.domain}:
         notes.append(
             f"The shop's address is {facts.host} at Shopify and {ours} here. If this is the wrong shop,"
-            " connect the right one; else correct the address here (PATCH /shops/{shop}) or leave it."
+            " connect the right one; else leave it, or correct the address here: PATCH"
+            f' /api/v1/shops/{shop.slug} with {{"url": "https://{facts.host}"}}'
         )
     if facts.time_zone != shop.time_zone:
         notes.append(
             f"The shop's time zone is {facts.time_zone} at Shopify and {shop.time_zone} here, where customers"
-            " without a zone of their own are in it (PATCH /shops/{shop})."
+            f" without a zone of their own are in it. To change it: PATCH /api/v1/shops/{shop.slug} with"
+            f' {{"time_zone": "{facts.time_zone}"}}'
         )
     return notes
 
@@ -178,6 +180,8 @@ def personal_data_findings(
 def privacy_note(webhook_url: str) -> str:
     """What cannot be registered by API, and where to set it."""
     return (
-        f"Shopify's privacy webhooks ({', '.join(PRIVACY_TOPICS)}) cannot be registered by API. Set all three"
-        f" to {webhook_url} in the Dev Dashboard, or as compliance_topics in the app's shopify.app.toml."
+        f"Shopify's privacy webhooks ({', '.join(PRIVACY_TOPICS)}) cannot be registered by API, and Shopify"
+        f" wants them of apps in its App Store alone. To have them, set all three to {webhook_url} as"
+        " compliance_topics in the app's shopify.app.toml. Without them, erase people who ask for it by: tenfold"
+        " person erase"
     )

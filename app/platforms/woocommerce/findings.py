@@ -79,12 +79,14 @@ def difference_notes(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
     if here and there and here != there:
         notes.append(
             f"The shop's address is {there} in WordPress and {here} here. If this is the wrong shop, connect"
-            " the right one; else correct the address here (PATCH /shops/{shop}) or leave it."
+            " the right one; else leave it, or correct the address here: PATCH"
+            f' /api/v1/shops/{shop.slug} with {{"url": "{facts.home}"}}'
         )
     if facts.time_zone and facts.time_zone != shop.time_zone:
         notes.append(
             f"The shop's time zone is {facts.time_zone} in WordPress and {shop.time_zone} here, where customers"
-            " without a zone of their own are in it (PATCH /shops/{shop})."
+            f" without a zone of their own are in it. To change it: PATCH /api/v1/shops/{shop.slug} with"
+            f' {{"time_zone": "{facts.time_zone}"}}'
         )
     return notes
 

@@ -1,13 +1,12 @@
 """WooCommerce's signatures, its ping, and the key of a delivery."""
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.base.text import one_line
+from app.platforms.delivery_id import body_id
 from app.platforms.delivery_types import NO_TOPIC, Ping, RefusedDelivery, Verification, VerifiedDelivery
+from app.platforms.signatures import is_signed
 
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot)|#0*(38|60|62|34|39)|#[xX]0*(26|22|27));")
@@ -24,14 +23,13 @@ def verify(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> Ve
     given = headers.get("X-WC-Webhook-Signature")
     if given is None:
         return Ping() if _PING.fullmatch(raw) else RefusedDelivery()
-    signature, matches = given.encode("latin-1", "replace"), False
-    for key in _keys(secrets):
-        expected = base64.b64encode(hmac.digest(key.encode(), raw, "sha256"))
-        matches |= hmac.compare_digest(expected, signature)
-    if not matches:
+    signature = given.encode("latin-1", "replace")
+    if not is_signed(raw, [signature], (key.encode() for key in _keys(secrets))):
         return RefusedDelivery()
     topic = one_line(headers.get("X-WC-Webhook-Topic") or "", limit=64)
-    return VerifiedDelivery(topic or NO_TOPIC, _delivery_key(topic, raw))
+    # The body has the order and the time of its change. `X-WC-Webhook-Delivery-ID` is no key: it is
+    # made of the webhook and the second, so two orders of one second have the same.
+    return VerifiedDelivery(topic or NO_TOPIC, body_id(topic, raw))
 
 
 def _keys(secrets: Sequence[str]) -> Iterator[str]:
@@ -49,12 +47,3 @@ def _keys(secrets: Sequence[str]) -> Iterator[str]:
 def decoded_secret(secret: str) -> str:
     """The secret with its HTML entities decoded, as WordPress does before it signs."""
     return _ENTITY.sub(lambda found: _DECODED[next(filter(None, found.groups()))], secret)
-
-
-def _delivery_key(topic: str, raw: bytes) -> str:
-    """A key of topic and body, and so of the order and the time of its change, which are in it.
-
-    `X-WC-Webhook-Delivery-ID` is none: it is made of the webhook and the second, so two orders of
-    one second have the same.
-    """
-    return "body:" + hashlib.sha256(topic.encode() + b"\n" + raw).hexdigest()

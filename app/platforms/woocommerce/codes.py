@@ -37,8 +37,8 @@ CODES_AT_ONCE = 50
 """WooCommerce takes 100; a small server makes half of them within the time of a call."""
 LOOKUPS_AT_ONCE = 5
 _TOO_LARGE = 413
-_EXISTS = "woocommerce_rest_coupon_code_already_exists"
-_GONE = "woocommerce_rest_shop_coupon_invalid_id"
+EXISTS = "woocommerce_rest_coupon_code_already_exists"
+GONE = "woocommerce_rest_shop_coupon_invalid_id"
 _TAKEN_REASON = "The shop has another coupon with this code."
 _ODD = "WooCommerce's response does not say whether the code was made."
 
@@ -64,7 +64,7 @@ def _result(row: object) -> PublishResult | None:
     if made is not None:
         return Live(str(made.id))
     code, status = _error(row)
-    if code == _EXISTS:
+    if code == EXISTS:
         return None
     if status in {401, 403}:
         return NotSent(f"The consumer key may not make coupons ({code}).")
@@ -116,7 +116,7 @@ def _left(row: object) -> str | None:
     if Coupon.of(row) is not None and not _error(row)[0]:
         return None
     code, _ = _error(row)
-    if code == _GONE:
+    if code == GONE:
         return None
     return f"WooCommerce did not delete the coupon ({code or 'it did not say why'})."
 
@@ -192,7 +192,7 @@ async def repair_codes(
     rows = [] if not doubles else await _batch(client, "delete", doubles)
     for changes in (first, whole):
         rows += await _batch(client, "update", changes) if changes else []
-    failed = {code for code, _ in map(_error, rows) if code and code != _GONE}
+    failed = {code for code, _ in map(_error, rows) if code and code != GONE}
     if failed:
         raise OutsideError(Outcome.refused, f"WooCommerce refuses the change ({', '.join(sorted(failed))}).")
 

@@ -46,7 +46,7 @@ class Coupon:
         if type(number) is not int or number <= 0 or not isinstance(code, str) or not code:
             return None
         used = uses if isinstance(uses, int) and uses > 0 else 0
-        return cls(number, code.lower(), _terms(row.get("meta_data")), used, row)
+        return cls(number, code.lower(), mark_of(row, TERMS_KEY), used, row)
 
     @property
     def is_published(self) -> bool:
@@ -59,12 +59,19 @@ class Coupon:
         return self.terms == discount.terms_id.hex
 
 
-def _terms(meta: object) -> str | None:
+def mark_of(row: Mapping[str, Any], key: str) -> str | None:
+    """The value by which a coupon is marked under this key of its `meta_data`; None without."""
+    meta = row.get("meta_data")
     for entry in meta if isinstance(meta, list) else ():
         match entry:
-            case {"key": key, "value": str() as value} if key == TERMS_KEY:
+            case {"key": found, "value": str() as value} if found == key:
                 return value
     return None
+
+
+def end_of(expires_at: datetime) -> str:
+    """A `date_expires`."""
+    return expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def coupon_body(discount: Discount, code: str, expires_at: datetime) -> dict[str, object]:
@@ -77,7 +84,7 @@ def coupon_body(discount: Discount, code: str, expires_at: datetime) -> dict[str
         "code": code.lower(),
         "description": f"{discount.title} [{discount.terms_id.hex}]",
         **_terms_of(discount),
-        "date_expires": expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date_expires": end_of(expires_at),
         "meta_data": [{"key": TERMS_KEY, "value": discount.terms_id.hex}],
     }
 

@@ -4,23 +4,18 @@ WooCommerce has no published code twice, and the coupon's `meta_data` says whose
 breaks off may be called again.
 """
 
-from datetime import UTC
-from typing import Any
-
 import aiohttp
 
 from app.base.errors import Outcome, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.client import WooCommerceClient
-from app.platforms.woocommerce.codes import delete_coupons
-from app.platforms.woocommerce.coupon_shape import Coupon
+from app.platforms.woocommerce.codes import EXISTS, GONE, delete_coupons
+from app.platforms.woocommerce.coupon_shape import Coupon, end_of, mark_of
 from app.platforms.woocommerce.responses import error_of, incomplete
 
 REWARD_KEY = "tenfold_reward"
 """The key of the `meta_data` that marks a coupon as a reward's."""
-_EXISTS = "woocommerce_rest_coupon_code_already_exists"
-_GONE = "woocommerce_rest_shop_coupon_invalid_id"
 
 
 async def put_reward(
@@ -31,7 +26,7 @@ async def put_reward(
     if remote_id is not None and await _update(client, remote_id, reward):
         return remote_id
     response = await client.try_send("POST", "coupons", _body(reward, uses=0))
-    if response.code == _EXISTS:
+    if response.code == EXISTS:
         found = await _find(client, reward)
         if found is not None and await _update(client, str(found.id), reward):
             return str(found.id)
@@ -63,7 +58,7 @@ async def _update(client: WooCommerceClient, number: str, reward: RewardCode) ->
     if coupon is None or number != str(coupon.id):
         return False
     response = await client.try_send("POST", f"coupons/{number}", _body(reward, uses=coupon.uses))
-    if response.code == _GONE:
+    if response.code == GONE:
         return False
     error = error_of(response, is_write=True)
     if error is not None:
@@ -79,18 +74,9 @@ async def _find(client: WooCommerceClient, reward: RewardCode) -> Coupon | None:
         if (
             coupon is not None
             and coupon.code == reward.code.lower()
-            and _reward_of(row) == reward.reward_id.hex
+            and mark_of(row, REWARD_KEY) == reward.reward_id.hex
         ):
             return coupon
-    return None
-
-
-def _reward_of(row: dict[str, Any]) -> str | None:
-    meta = row.get("meta_data")
-    for entry in meta if isinstance(meta, list) else ():
-        match entry:
-            case {"key": key, "value": str() as value} if key == REWARD_KEY:
-                return value
     return None
 
 
@@ -110,6 +96,6 @@ def _body(reward: RewardCode, *, uses: int) -> dict[str, object]:
         "usage_limit_per_user": limit,
         "individual_use": False,
         "email_restrictions": [reward.email] if reward.email else [],
-        "date_expires": reward.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date_expires": end_of(reward.expires_at),
         "meta_data": [{"key": REWARD_KEY, "value": reward.reward_id.hex}],
     }

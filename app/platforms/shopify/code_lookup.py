@@ -6,13 +6,12 @@ from typing import Any
 
 import aiohttp
 
-from app.base.errors import Outcome, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.discounts import CodePage, Discount, FoundCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.discount_documents import FIND_CODE, LIST_CODES, UPDATE_DISCOUNT
 from app.platforms.shopify.discount_shape import differences, discount_input, is_stopped, tag_of
-from app.platforms.shopify.responses import incomplete, user_errors
+from app.platforms.shopify.responses import incomplete, refused, user_errors
 
 PAGE = 250
 """The most codes of a page, a point each."""
@@ -83,9 +82,7 @@ async def repair_discount(http: aiohttp.ClientSession, connection: Connection, d
     data = await client.run(UPDATE_DISCOUNT, {"id": discount.remote_id, "discount": given})
     errors = user_errors(data.get("discountCodeBasicUpdate"))
     if errors:
-        raise OutsideError(
-            Outcome.refused, f"Shopify: {' '.join(each.message for each in errors)}", permanent=True
-        )
+        raise refused(errors)
 
 
 async def _page(

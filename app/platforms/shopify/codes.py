@@ -29,7 +29,7 @@ from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code, list_newest
 from app.platforms.shopify.discount_documents import ADD_CODES, CODES_DONE, CODES_MADE, CREATE_DISCOUNT
 from app.platforms.shopify.discount_shape import STARTS_AT, discount_input
-from app.platforms.shopify.responses import UserError, incomplete, user_errors
+from app.platforms.shopify.responses import TAKEN, UserError, incomplete, messages_of, user_errors
 
 CODES_AT_ONCE = 250
 """`discountRedeemCodeBulkAdd` takes no more."""
@@ -37,7 +37,6 @@ WAITS = (0.1, 0.1, 0.2, 0.4, 0.8, 1.5)
 """Seconds between the questions whether codes are made; then the call is given back."""
 EACH_AT_MOST = 25
 """Of more codes that were all made the ids are not asked, since that costs three points a code."""
-_TAKEN = ("TAKEN", "DUPLICATE")
 _OF_SHOPIFY = "INTERNAL_ERROR"
 _TAKEN_REASON = "The shop has this code already, in another discount."
 
@@ -100,7 +99,7 @@ class _Publishing:
                 "discountCodeBasicCreate"
             )
             errors = user_errors(payload)
-            if any(each.code in _TAKEN for each in errors):
+            if any(each.code in TAKEN for each in errors):
                 if await self._adopt(first):
                     return
                 self.results[first.code] = Taken(_TAKEN_REASON)
@@ -190,7 +189,7 @@ class _Publishing:
         added, errors = made.get("discountRedeemCode"), user_errors({"userErrors": made.get("errors")})
         if added:
             return Live(str(added["id"]))
-        if not any(each.code in _TAKEN for each in errors):
+        if not any(each.code in TAKEN for each in errors):
             return _not_done(errors or [UserError("Shopify refused the code.")])
         found = await find_code(self._client, code.code, self._discount)
         if found is not None and (found.is_ours or found.discount_id == self.discount_id):
@@ -200,7 +199,7 @@ class _Publishing:
 
 def _not_done(errors: Sequence[UserError]) -> Refused | Unknown:
     """What the errors of a mutation say of its codes: an error of Shopify's own says nothing."""
-    reason = " ".join(each.message for each in errors)
+    reason = messages_of(errors)
     return Unknown(reason) if any(each.code == _OF_SHOPIFY for each in errors) else Refused(reason)
 
 

@@ -28,7 +28,7 @@ from app.platforms.shopify.credit_documents import (
     CREDIT_ENTRIES,
     DEBIT_ACCOUNT,
 )
-from app.platforms.shopify.responses import incomplete, user_errors
+from app.platforms.shopify.responses import incomplete, refused, user_errors
 
 ENTRIES_AT_ONCE = 100
 MOST_ENTRIES = 2_000
@@ -90,8 +90,7 @@ async def move_credit(
     errors = user_errors(payload)
     if errors:
         is_final = not any(each.code in _UNTIL_LATER for each in errors)
-        reason = f"Shopify: {' '.join(each.message for each in errors)}"
-        raise OutsideError(Outcome.refused, reason, permanent=is_final)
+        raise refused(errors, permanent=is_final)
     try:
         made = payload["storeCreditAccountTransaction"]
         balance = Decimal(made["balanceAfterTransaction"]["amount"])

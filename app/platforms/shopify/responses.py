@@ -1,6 +1,6 @@
 """What Shopify's responses mean: data, or why there are none, in sentences for people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,20 @@ def of_errors(errors: tuple[GraphQLError, ...]) -> OutsideError:
                 Outcome.unknown, "Shopify is out of order (internal error).", fault=Fault.outage
             )
     return OutsideError(Outcome.refused, f"Shopify refused the call: {first.message}", permanent=True)
+
+
+TAKEN = ("TAKEN", "DUPLICATE")
+"""Codes of user errors: another discount of the shop has this code."""
+
+
+def messages_of(errors: Iterable[UserError]) -> str:
+    """What user errors say to people."""
+    return " ".join(each.message for each in errors)
+
+
+def refused(errors: Iterable[UserError], *, permanent: bool = True) -> OutsideError:
+    """The failure of a mutation that was not done; by default it would be refused again."""
+    return OutsideError(Outcome.refused, f"Shopify: {messages_of(errors)}", permanent=permanent)
 
 
 def user_errors(payload: object) -> list[UserError]:

@@ -12,7 +12,7 @@ from app.platforms.discounts import NOT_THERE_YET, Discount, PublishedCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code
 from app.platforms.shopify.discount_documents import DELETE_CODES, JOB_DONE
-from app.platforms.shopify.responses import user_errors
+from app.platforms.shopify.responses import messages_of, user_errors
 
 WAITS = (0.1, 0.2, 0.4, 0.8, 1.5)
 """Seconds between the questions whether codes are deleted."""
@@ -68,7 +68,7 @@ async def _delete(client: ShopifyClient, discount_id: str, ids: Collection[str])
     errors = user_errors(payload)
     if errors:
         is_there = await exists(client, discount_id)
-        return " ".join(each.message for each in errors) if is_there else None
+        return messages_of(errors) if is_there else None
     job = payload.get("job")
     for wait in WAITS if job else ():
         state: Any = (await client.run(JOB_DONE, {"id": job["id"]})).get("job")

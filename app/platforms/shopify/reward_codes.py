@@ -22,9 +22,7 @@ from app.platforms.shopify.discount_documents import (
     UPDATE_DISCOUNT,
 )
 from app.platforms.shopify.discount_shape import STARTS_AT, TAG
-from app.platforms.shopify.responses import incomplete, user_errors
-
-_TAKEN = ("TAKEN", "DUPLICATE")
+from app.platforms.shopify.responses import TAKEN, incomplete, refused, user_errors
 
 
 async def put_reward(
@@ -48,13 +46,13 @@ async def _put(client: ShopifyClient, reward: RewardCode, remote_id: str | None)
     given = {**_input(reward), "code": reward.code, "startsAt": STARTS_AT}
     payload: Any = (await client.run(CREATE_DISCOUNT, {"discount": given})).get("discountCodeBasicCreate")
     errors = user_errors(payload)
-    if any(each.code in _TAKEN for each in errors):
+    if any(each.code in TAKEN for each in errors):
         found = await _find(client, reward)
         if found is not None and await _update(client, found, reward):
             return found
         raise OutsideError(Outcome.refused, "The shop has another discount with this code.", permanent=True)
     if errors:
-        raise _refused([each.message for each in errors])
+        raise refused(errors)
     try:
         return str(payload["codeDiscountNode"]["id"])
     except (KeyError, TypeError):
@@ -72,7 +70,7 @@ async def remove_reward(
     data = await client.run(DELETE_DISCOUNT, {"id": discount_id})
     errors = user_errors(data.get("discountCodeDelete"))
     if errors and await exists(client, discount_id):
-        raise _refused([each.message for each in errors])
+        raise refused(errors)
 
 
 async def _knows(client: ShopifyClient, customer_id: str) -> bool:
@@ -86,7 +84,7 @@ async def _update(client: ShopifyClient, discount_id: str, reward: RewardCode) -
     data = await client.run(UPDATE_DISCOUNT, {"id": discount_id, "discount": _input(reward)})
     errors = user_errors(data.get("discountCodeBasicUpdate"))
     if errors and await exists(client, discount_id):
-        raise _refused([each.message for each in errors])
+        raise refused(errors)
     return not errors
 
 
@@ -122,7 +120,3 @@ def _input(reward: RewardCode) -> dict[str, object]:
 
 def _tag(reward: RewardCode) -> str:
     return f"{TAG}-reward-{reward.reward_id.hex}"
-
-
-def _refused(messages: list[str]) -> OutsideError:
-    return OutsideError(Outcome.refused, f"Shopify: {' '.join(messages)}", permanent=True)

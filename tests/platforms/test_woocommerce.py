@@ -466,6 +466,14 @@ def test_discount_of_each_code_has_the_tax_that_it_saved():
     ]
 
 
+def test_discount_is_what_is_gone_of_a_coupon_off_prices_without_tax():
+    coupons = [{"id": 1, "code": "credit", "discount": "5.00", "discount_tax": "0.40"}]
+    for stated, amount in ((False, 500), (True, 540), (None, 540), ("no", 540)):
+        event = paid(order(coupon_lines=coupons, prices_include_tax=stated))
+        assert [each.amount for each in event.discounts] == [amount], stated
+        assert event.discount_total == 800, "what the buyer paid less"
+
+
 def test_amounts_beyond_any_order_are_left_out():
     event = paid(order(shipping_total="9" * 19, discount_total="1e18", line_items=[line("9" * 19)]))
     assert (event.shipping_total, event.discount_total) == (None, None)

@@ -70,13 +70,20 @@ def _item(line: PricedLine, currency: str) -> Item:
 def codes_and_discounts(order: Fields, currency: str) -> tuple[tuple[str, ...], tuple[CodeDiscount, ...]]:
     """The codes of the order, in lower case as WooCommerce has them, and what each took off.
 
-    That is its discount and the tax that it saved: what the buyer paid less.
+    A coupon's amount is taken off prices as the shop enters them: its discount, with the tax that
+    it saved where prices include that. So it is what is gone of a coupon of credit.
     """
     codes, discounts = [], []
+    has_tax_in_prices = order.values.get("prices_include_tax") is not False
     for line in order.objects("coupon_lines"):
         code = line.text("code", limit=100)
         if code is not None:
             codes.append(code)
-            amount = in_minor(taxed(line, "discount", "discount_tax"), currency)
+            off = (
+                taxed(line, "discount", "discount_tax")
+                if has_tax_in_prices
+                else line.signed_decimal("discount")
+            )
+            amount = in_minor(off, currency)
             discounts += [] if amount is None else [CodeDiscount(code, amount)]
     return tuple(codes), tuple(discounts)

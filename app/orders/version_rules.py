@@ -112,6 +112,9 @@ def _newer(name: str, one: Statement | None, other: Statement | None) -> Stateme
     if name == "paid_at":
         # An order is paid once; of later reports only some state the time, and that of the report.
         return min(one, other, key=lambda each: (each.value, each.at))
+    if name == "stood_at":
+        # The last time that the shop said so; a later report may only know of an earlier time.
+        return max(one, other, key=lambda each: (each.value, each.at))
     if one == other:
         return one
     # Two that are stated at one time differ by their content alone.

@@ -33,6 +33,7 @@ versions = st.builds(
             "discount_amounts": st.sampled_from([{}, {"a": 1}, {"a": 2, "b": 1}]),
             "placed_at": st.none() | hours,
             "paid_at": st.none() | hours,
+            "stood_at": st.none() | hours,
             "refunded_wholly": st.booleans(),
             "ordered_before": st.sampled_from([None, True]),
             "test": st.sampled_from([False]),
@@ -77,6 +78,14 @@ def test_first_payment_that_is_stated_is_when_the_order_was_paid() -> None:
     ]
     assert {to_row(merged(order), "1")["paid_at"] for order in permutations(told)} == {NOW + 2 * HOUR}
     assert to_row(told[0], "1")["paid_at"] == NOW
+
+
+def test_last_time_that_an_order_stood_is_kept_where_a_later_report_knows_an_earlier_one() -> None:
+    told = [
+        version_of(NOW + count * HOUR, NOW, {"total": 1, "stood_at": stood_at})
+        for count, stood_at in enumerate((NOW, NOW + HOUR, NOW, None))
+    ]
+    assert {to_row(merged(order), "1")["stood_at"] for order in permutations(told)} == {NOW + HOUR}
 
 
 # Parcels

@@ -305,14 +305,15 @@ def test_order_on_hold_waits_for_its_payment_or_has_one_that_is_doubted():
 
 
 @pytest.mark.parametrize(
-    ("status", "stands"),
+    ("status", "stood_at"),
     [
-        *(("processing", True), ("completed", True), ("refunded", True), ("delivered", True)),
-        *(("cancelled", False), ("failed", False), ("cancel-request", False)),
+        *((each, CHANGED_AT) for each in ("processing", "completed", "refunded", "delivered")),
+        *((each, None) for each in ("cancelled", "failed")),
+        *((each, datetime(2026, 3, 1, 9, 0, 8, tzinfo=UTC)) for each in ("packing", "cancel-request")),
     ],
 )
-def test_order_stands_where_its_status_says_so(status, stands):
-    assert paid(order(status=status), settings=PLUGINS).stood_at == (CHANGED_AT if stands else None)
+def test_order_stands_where_its_status_says_so_or_since_its_payment(status, stood_at):
+    assert paid(order(status=status), settings=PLUGINS).stood_at == stood_at
 
 
 def test_refunded_order_is_refunded_wholly_whatever_its_refunds():

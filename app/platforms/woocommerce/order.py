@@ -145,8 +145,17 @@ def _paid(
         items=items(lines, currency),
         shipping_address=() if is_anonymized(meta) else _address(shipping),
         shipping_country=shipping.country("country"),
-        stood_at=changed_at if status in _PAID or status == settings.delivered_status else None,
+        stood_at=_stood_at(status, changed_at, paid_at, settings),
     )
+
+
+def _stood_at(
+    status: str, changed_at: datetime, paid_at: datetime | None, settings: WooCommerceSettings
+) -> datetime | None:
+    """When the order was not called off: now, or in a status of a plugin's own when it was paid."""
+    if status in _PAID or status == settings.delivered_status:
+        return changed_at
+    return None if status in _CALLED_OFF else paid_at
 
 
 def _address(address: Fields) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from app.referrals.code_state import is_live, status_of
 from app.referrals.credit_lines import CreditLine, credit_lines
 from app.referrals.goodwill_shown import GoodwillRow, expiry_of
 from app.referrals.offer_texts import Reader, reader_of
-from app.referrals.progress_rows import ORDERS, PAGE
+from app.referrals.progress_rows import ORDERS, PAGE, OrderRow, PageRow
 from app.referrals.rules import CodeStatus, RedemptionStatus, RewardStatus
 from app.referrals.sentences import CODE_STATES, LINK_STATES, NO_CODE, describe_redemption
 from app.referrals.share import Share, make_share
@@ -105,12 +105,8 @@ async def find_progress(
         return None
     brand, code = row.brand, row.code
     reader = reader_of(brand, row.locale)
-    status, made = None, None
-    if code is not None:
-        terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
-        live = is_live(code, row.state)
-        made = make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
-        status = status_of(code, now=now)
+    made = await _share_of(session, public_url, row, reader)
+    status = None if code is None else status_of(code, now=now)
     orders = await ORDERS.all(session, **given) if row.uses else []
     per_friend = code is not None and not code.redeemable
     states = LINK_STATES if per_friend else CODE_STATES
@@ -126,18 +122,31 @@ async def find_progress(
         uses=row.uses,
         earned=[reader.amount(int(total), currency) for currency, total in sorted(row.earned.items())],
         orders=[_friend_order(*order, reader) for order in orders],
-        rewards=[
-            *(_goodwill(each, reader) for each in row.goodwill or () if each["code"]),
-            *(
-                _usable(reward, own, reader)
-                for _, _, reward, own in orders
-                if reward is not None and own is not None and _can_be_used(reward)
-            ),
-        ],
+        rewards=_usable_rewards(row, orders, reader),
         credit=credit_lines(row.credit, reader),
         reward=None if made is None else made.offer.reward,
         per_friend=per_friend,
     )
+
+
+async def _share_of(session: Session, public_url: str, row: PageRow, reader: Reader) -> Share | None:
+    """What the referrer shares by their present code, whether it works or not; None without one."""
+    code, brand = row.code, row.brand
+    if code is None:
+        return None
+    terms = (await load_terms(session, brand.id, [code.terms_id]))[code.terms_id]
+    live = is_live(code, row.state)
+    return make_share(public_url, brand.name, row.referrer, code, terms, reader, row.country, live=live)
+
+
+def _usable_rewards(row: PageRow, orders: Sequence[OrderRow], reader: Reader) -> list[UsableReward]:
+    """The codes that can be used, those of goodwill first."""
+    goodwill = [_goodwill(each, reader) for each in row.goodwill or () if each["code"]]
+    return goodwill + [
+        _usable(reward, own, reader)
+        for _, _, reward, own in orders
+        if reward is not None and own is not None and _can_be_used(reward)
+    ]
 
 
 def _friend_order(

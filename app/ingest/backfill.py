@@ -6,7 +6,7 @@ back.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -111,11 +111,21 @@ async def record_backfill(
         known_orders=frozenset(is_history),
     )
     results = await process_isolated(session, deliveries, lambda events: process_events(batch, events))
-    failed = {each: result.reason or "" for each, result in results.items() if not _is_done(result)}
     left_alone = {item.id for item in items} - {item.id for item in kept if item.events}
-    done = left_alone | {each for each, result in results.items() if _is_done(result)}
+    return _result_of(items, results, left_alone, is_history.keys())
+
+
+def _result_of(
+    items: Sequence[BackfillItem],
+    results: Mapping[UUID, ProcessingResult],
+    left_alone: Collection[UUID],
+    known: Collection[str],
+) -> BackfillResult:
+    """What became of the items, of which some were `left_alone` and so are done."""
+    failed = {each: result.reason or "" for each, result in results.items() if not _is_done(result)}
+    done = {*left_alone, *(each for each, result in results.items() if _is_done(result))}
     orders = {each for item in items if item.id in done for each in _paid_of(item)}
-    new = sum(each not in is_history for each in orders)
+    new = sum(each not in known for each in orders)
     return BackfillResult(frozenset(done), failed, new, len(orders) - new)
 
 

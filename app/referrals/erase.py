@@ -49,12 +49,13 @@ async def _replace_codes(
     session: AsyncSession, tokens: Tokens, brand_id: int, referrer_ids: Sequence[UUID], *, now: datetime
 ) -> None:
     """Put a surrogate in the place of these referrers' codes, and keep a keyed hash of each."""
-    rows = await session.execute(
+    found = await session.execute(
         select(Code.id, Code.code)
         .where(Code.brand_id == brand_id, in_ids(Code.referrer_id, referrer_ids), Code.erased_key.is_(None))
         .order_by(Code.id)
         .with_for_update(key_share=True)
     )
+    rows = found.all()
     hashes = [{"id": row.id, "erased_key": code_hash(tokens, row.code)} for row in rows]
     if not hashes:
         return
@@ -72,7 +73,13 @@ async def _replace_codes(
         .where(Code.brand_id == brand_id, Code.id == given.c.id)
         .execution_options(synchronize_session=False)
     )
-    ids = [each["id"] for each in hashes]
+    await _take_out_of_shops(session, brand_id, [row.id for row in rows], now=now)
+
+
+async def _take_out_of_shops(
+    session: AsyncSession, brand_id: int, ids: Sequence[UUID], *, now: datetime
+) -> None:
+    """Have the shops lose these codes, and put surrogates where they are known here."""
     publications = (CodePublication.brand_id == brand_id, in_ids(CodePublication.code_id, ids))
     await lock_publications(session, *publications)
     await revoke_publications(session, brand_id, ids, now=now)

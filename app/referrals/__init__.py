@@ -1,1 +1,36 @@
-"""Promoters' codes, friends' redemptions, and the rewards for them."""
+"""Promoters' codes, friends' redemptions, and the rewards for them.
+
+A promoter becomes a referrer with a share code; the shop is to know the code; a friend's order that
+carries it is a redemption; a redemption that counts has a reward, granted after its hold.
+
+- States and tables: `rules` (of codes, publications, redemptions, rewards), `models` (referrers,
+  codes, redemptions), `reward_models`, `publication_models`, `placement_models`, `visit_models`,
+  `figure_models`, `leak_models`, `withheld_models`.
+- A referrer and their code: `issue` (who gets an offer), `code_drafts` and `new_codes` (draw and
+  write), `new_publication`, `withheld` (who got none, and why), `code_state` (does it work),
+  `disable`, `replace_leaked` and `leaks` with `leak_rules`, `find_referrers`.
+- Codes in connected shops. Where: `publishing_shops`. The sweep `publish`: `publish_claim`,
+  `publish_call`, `publish_record`, `publish_rules`; out again: `revoke`. `pool` has codes ready,
+  `replace` gives one of these for a late code. Each night `code_check` with `compare_codes`, and
+  `code_findings` in words; `upkeep` fills pools, lets codes end and heeds new connections.
+  `shop_terms` names codes that belong together, `publication_locks` the order of locks.
+- A friend's page: `visit`, `count_visits`, `friend_codes` (a code for each friend), `retain`.
+- A friend's order: `redeem` decides on arrival, `redecide` once more is known, `relink` by a
+  person. They read by `find_candidates`, `gather`, `marks` and `budget`, decide by `candidates`,
+  `eligibility_rules`, `budget_rules`, and write by `record` and `code_uses`. `decide` is what staff
+  may do. `fold_facts` folds refunds, cancellations and disputes in (`fold_rules`), on a
+  `redemption_state`; `amend` and `book_discounts` see to what the friend got.
+- A reward: `settle` is the sweep after the hold (`period_rules`), `reward` grants, `goodwill` does
+  without an order, `reward_to_pay` and `pay_rewards` say with what. `reward_store` writes every
+  change, by `reward_rules` and `amount_rules`. `move_reward` and `take_back` take it, `expire` ends
+  it, `erase` takes people out.
+- Spending it: `own_codes` and `own_use` with `own_use_rules` (a code of the owner's), `spend`
+  (credit); the code in a connected shop by `placements`, whose sweep is `place_rewards` with
+  `place_claim`, `place_call`, `place_record` and `placement_rules`; `shop_credit` where a connected
+  shop holds the credit; `reward_notes` in words.
+- Messages: `announce`, `announce_live`, `templates`; what an offer says everywhere: `offer_texts`.
+- A referrer's own page and what is shared: `routes`, `progress` with `progress_rows`, `sentences`,
+  `credit_lines`, `goodwill_shown`, `shown`, `share`, `qr`.
+- For the team: `figures` (what each referrer brought), `schemas` (the API), and terms that are not
+  in force: `terms_preview`, `past_orders`, `preview_rules`, `preview_schemas`, `samples`.
+"""

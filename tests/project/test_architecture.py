@@ -1,5 +1,6 @@
 """docs/architecture.md names files that exist, every package, and answers where to change what."""
 
+import ast
 import re
 
 import pytest
@@ -15,6 +16,8 @@ PATHS = sorted(
         )
     )
 )
+WORDS = {"period_rules"}
+"""What maps name besides modules of their own package."""
 QUESTIONS = (
     "a reminder's wording",
     "a language",
@@ -45,6 +48,29 @@ def test_each_question_names_files(question):
 
 def test_each_file_is_named_with_its_path():
     assert re.findall(r"`([\w-]+\.(?:py|html|txt|mjml|css))`", TEXT) == []
+
+
+def maps():
+    """The docstrings of packages that list what their modules are for."""
+    for path in sorted((PROJECT / "app").rglob("__init__.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if "\n- " in text:
+            yield path.parent, text
+
+
+def test_a_map_of_a_package_names_each_of_its_modules_and_no_other():
+    found = list(maps())
+    assert len(found) >= 5
+    wrong = {}
+    for folder, text in found:
+        named = set(re.findall(r"`([a-z_]+)`", text))
+        modules = {path.stem for path in folder.iterdir() if path.suffix == ".py"} - {"__init__"}
+        packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+        if missing := modules - named:
+            wrong[f"{folder.name} lacks"] = missing
+        if strange := named - modules - packages - WORDS:
+            wrong[f"{folder.name} names"] = strange
+    assert wrong == {}
 
 
 def test_every_package_is_in_the_picture():

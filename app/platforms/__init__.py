@@ -1,7 +1,7 @@
 """The shop platforms, one folder each, and the shops' connections to them.
 
-An adapter turns its platform's bytes into our events, and our requests into its calls: `checkout` (a
-shop's own, which is never called), `shopify`, `woocommerce`.
+An adapter turns its platform's bytes into our events, and our requests into its calls:
+`checkout` (a shop's own, which is never called), `shopify`, `woocommerce`.
 
 - What an adapter does: `protocol`, with `code_protocol` and `credit_protocol` for those that can;
   `registry` has them all. What it is given and returns: `delivery_types`, `events`,

@@ -212,7 +212,11 @@ def test_topics_of_an_order_show_the_same(topic):
 
 
 @pytest.mark.parametrize(
-    "status", ["checkout-draft", "auto-draft", "draft", "pending", "trash", "wc-pending"]
+    "status",
+    [
+        *("checkout-draft", "auto-draft", "draft", "pending", "trash", "wc-pending"),
+        *("pre-ordered", "partial-payment", "partially-paid"),
+    ],
 )
 def test_unfinished_order_is_no_event(status):
     refunds = [{"id": 9, "reason": "", "total": "-10.00"}]

@@ -28,7 +28,13 @@ from app.platforms.woocommerce.meta import Meta
 from app.platforms.woocommerce.people import is_anonymized, read_buyer
 from app.platforms.woocommerce.settings import WooCommerceSettings
 
-_UNFINISHED = frozenset({"checkout-draft", "auto-draft", "draft", "pending", "trash"})
+_UNFINISHED = frozenset(
+    {
+        *("checkout-draft", "auto-draft", "draft", "pending", "trash"),
+        # Plugins' own, until what was ordered early is released, or the rest is paid.
+        *("pre-ordered", "partial-payment", "partially-paid", "pending-deposit", "scheduled-payment"),
+    }
+)
 """Statuses in which an order changes nothing here, even one that was paid before."""
 _PAID = frozenset({"processing", "completed", "refunded"})
 """Statuses of an order that was paid; one paid on delivery is `processing` without a payment."""

@@ -345,6 +345,8 @@ async def test_a_rewards_coupon_needs_no_method_that_servers_refuse(http, fake, 
     for _ in range(2):
         await WOO.remove_reward(http, connection, reward, number)
         assert shop.coupons == {}
+    read = [path for method, path, _ in fake.requests if method == "GET"]
+    assert len(read) == len(set(read)) == 3, "a cache before the shop has none of them"
 
 
 async def test_calls_side_by_side_make_a_code_once(http, fake, shop):

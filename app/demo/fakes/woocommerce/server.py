@@ -87,6 +87,7 @@ class FakeWooCommerce:
         self.requests.append((request.method, request.path_qs.partition("/wp-json/wc/v3/")[2], body))
         query = dict(request.query)
         pair = query.pop("consumer_key", ""), query.pop("consumer_secret", "")
+        query.pop("_", None)
         if not self.keeps_authorization and "Authorization" in request.headers:
             pair = _pair(request)
         key = _key(shop, request, pair)

@@ -90,6 +90,17 @@ async def test_missing_extra_changed_and_overused_codes_are_repaired_or_told(fer
     assert [each[:6] for each in await problems(fern, NIGHT + timedelta(days=1))] == ["1 code", "1 code"]
 
 
+async def test_codes_are_for_subscriptions_too_once_the_shop_sells_such(fern):
+    discount = await filled(fern)
+    assert "appliesOnSubscription" not in discount.given["customerGets"]
+    fern.remote.sells_subscriptions = True
+    [changed] = await problems(fern)
+    assert changed.endswith("set back: that it is for subscriptions too.")
+    assert discount.given["customerGets"]["appliesOnSubscription"] is True
+    assert discount.given["recurringCycleLimit"] == 1
+    assert await problems(fern, NIGHT + timedelta(days=1)) == []
+
+
 async def test_codes_that_were_revoked_and_are_there_all_the_same_are_deleted(fern):
     discount = await filled(fern)
     before = set(discount.codes)

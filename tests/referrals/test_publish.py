@@ -201,6 +201,24 @@ async def test_an_error_of_the_shops_own_is_no_refusal_and_ends_the_call(fern, d
     assert await fern.states() == {PublicationState.live: 3}
 
 
+@pytest.mark.parametrize("permitted", [True, False])
+async def test_a_code_is_for_the_first_order_of_a_subscription_where_the_shop_permits_it(fern, permitted):
+    fern.remote.sells_subscriptions = permitted
+
+    async def says_so(request: web.Request) -> web.StreamResponse | None:
+        if "SellsSubscriptions" not in await request.text():
+            return None
+        return web.json_response({"data": {"shop": {"features": {"sellsSubscriptions": True}}}})
+
+    fern.fake.intercept = says_so
+    code = await fern.issue()
+    await fern.publish()
+    assert fern.codes_there() == [code.display]
+    (discount,) = fern.remote.discounts.values()
+    assert discount.given["customerGets"].get("appliesOnSubscription", False) is permitted
+    assert discount.given.get("recurringCycleLimit") == (1 if permitted else None)
+
+
 async def test_codes_of_a_shop_that_is_disconnected_count_at_once(fern):
     await fern.issue()
     async with fern.context.sessions.begin() as session:

@@ -9,8 +9,15 @@ import aiohttp
 from app.platforms.connection_types import Connection
 from app.platforms.discounts import CodePage, Discount, FoundCode
 from app.platforms.shopify.client import ShopifyClient
-from app.platforms.shopify.discount_documents import FIND_CODE, LIST_CODES, UPDATE_DISCOUNT
-from app.platforms.shopify.discount_shape import differences, discount_input, is_stopped, tag_of
+from app.platforms.shopify.discount_calls import update_discount
+from app.platforms.shopify.discount_documents import FIND_CODE, LIST_CODES
+from app.platforms.shopify.discount_shape import (
+    differences,
+    discount_input,
+    is_stopped,
+    sells_subscriptions,
+    tag_of,
+)
 from app.platforms.shopify.responses import incomplete, refused, user_errors
 
 PAGE = 250
@@ -59,7 +66,8 @@ async def list_codes(
     """See `PlatformAdapter.list_codes`."""
     if discount.remote_id is None:
         return CodePage((), is_gone=True)
-    found = await _page(ShopifyClient(http, connection), discount.remote_id, first=PAGE, after=after)
+    data = await _read(ShopifyClient(http, connection), discount.remote_id, first=PAGE, after=after)
+    found = _discount(data)
     if found is None:
         return CodePage((), is_gone=True)
     try:
@@ -72,29 +80,39 @@ async def list_codes(
     except (KeyError, TypeError):
         raise incomplete() from None
     problem = STOPPED if is_stopped(found) else None
-    return CodePage(codes, following, differences=differences(discount, found), problem=problem)
+    changed = differences(discount, found, subscriptions=sells_subscriptions(data))
+    return CodePage(codes, following, differences=changed, problem=problem)
 
 
 async def repair_discount(http: aiohttp.ClientSession, connection: Connection, discount: Discount) -> None:
     """See `PlatformAdapter.repair_codes`. One that somebody has ended is left so."""
     given = {name: value for name, value in discount_input(discount).items() if name != "endsAt"}
-    client = ShopifyClient(http, connection)
-    data = await client.run(UPDATE_DISCOUNT, {"id": discount.remote_id, "discount": given})
-    errors = user_errors(data.get("discountCodeBasicUpdate"))
+    errors = user_errors(await update_discount(ShopifyClient(http, connection), discount.remote_id, given))
     if errors:
         raise refused(errors)
 
 
 async def _page(
+    client: ShopifyClient, discount_id: str, *, first: int, newest_first: bool = False
+) -> Mapping[str, Any] | None:
+    return _discount(await _read(client, discount_id, first=first, newest_first=newest_first))
+
+
+async def _read(
     client: ShopifyClient,
     discount_id: str,
     *,
     first: int,
     after: str | None = None,
     newest_first: bool = False,
-) -> Mapping[str, Any] | None:
+) -> Mapping[str, Any]:
     variables = {"id": discount_id, "first": first, "after": after, "newestFirst": newest_first}
-    node: Any = (await client.run(LIST_CODES, variables)).get("discountNode")
+    return await client.run(LIST_CODES, variables)
+
+
+def _discount(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The discount; None for one that the shop does not have."""
+    node: Any = data.get("discountNode")
     if node is None:
         return None
     if not isinstance(node, Mapping) or not isinstance(node.get("discount"), Mapping):

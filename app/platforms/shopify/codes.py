@@ -27,7 +27,8 @@ from app.platforms.discounts import (
 )
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists, find_code, list_newest
-from app.platforms.shopify.discount_documents import ADD_CODES, CODES_DONE, CODES_MADE, CREATE_DISCOUNT
+from app.platforms.shopify.discount_calls import create_discount
+from app.platforms.shopify.discount_documents import ADD_CODES, CODES_DONE, CODES_MADE
 from app.platforms.shopify.discount_shape import STARTS_AT, discount_input
 from app.platforms.shopify.responses import TAKEN, UserError, incomplete, messages_of, user_errors
 
@@ -95,9 +96,7 @@ class _Publishing:
             if first.may_exist and await self._adopt(first):
                 return
             given = {**discount_input(self._discount), "code": first.code, "startsAt": STARTS_AT}
-            payload = (await self._client.run(CREATE_DISCOUNT, {"discount": given})).get(
-                "discountCodeBasicCreate"
-            )
+            payload = await create_discount(self._client, given)
             errors = user_errors(payload)
             if any(each.code in TAKEN for each in errors):
                 if await self._adopt(first):

@@ -19,6 +19,13 @@ CREATE_DISCOUNT = Document(
 )
 """A discount cannot be without a code: its first one is made with it."""
 
+SELLS_SUBSCRIPTIONS = Document(
+    "SellsSubscriptions",
+    """
+    query SellsSubscriptions { shop { features { sellsSubscriptions } } }
+    """,
+)
+
 UPDATE_DISCOUNT = Document(
     "UpdateDiscount",
     """
@@ -98,6 +105,7 @@ LIST_CODES = Document(
     "ListCodes",
     """
     query ListCodes($id: ID!, $first: Int!, $after: String, $newestFirst: Boolean!) {
+      shop { features { sellsSubscriptions } }
       discountNode(id: $id) {
         discount {
           ... on DiscountCodeBasic {
@@ -107,6 +115,7 @@ LIST_CODES = Document(
             appliesOncePerCustomer
             combinesWith { orderDiscounts productDiscounts shippingDiscounts }
             customerGets {
+              appliesOnSubscription
               value {
                 ... on DiscountPercentage { percentage }
                 ... on DiscountAmount { amount { amount } }

@@ -13,6 +13,16 @@ TAG = "tenfold"
 """By which people find our discounts in the admin."""
 
 
+APPLIES = "appliesOnSubscription"
+"""The field by which a discount counts for subscriptions too."""
+
+
+def sells_subscriptions(data: Mapping[str, Any]) -> bool:
+    """Whether the shop that a response is of sells subscriptions."""
+    features = (data.get("shop") or {}).get("features") or {}
+    return features.get("sellsSubscriptions") is True
+
+
 def tag_of(discount: Discount) -> str:
     """The tag by which a discount is known as ours under these terms."""
     return f"{TAG}-{discount.terms_id.hex}"
@@ -50,14 +60,20 @@ def _value(discount: Discount) -> dict[str, object]:
     return {"discountAmount": {"amount": f"{discount.value:f}", "appliesOnEachItem": False}}
 
 
-def differences(discount: Discount, found: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the shop's discount has other than ours, in words; a stopped one is `is_stopped`."""
+def differences(discount: Discount, found: Mapping[str, Any], *, subscriptions: bool) -> tuple[str, ...]:
+    """What the shop's discount has other than ours, in words; a stopped one is `is_stopped`.
+
+    `subscriptions` is whether the shop sells such.
+    """
+    gets = found.get("customerGets")
+    applies = isinstance(gets, Mapping) and gets.get(APPLIES) is True
     wanted = {
         "the limit of uses": (found.get("usageLimit"), discount.max_uses),
         "once per customer": (found.get("appliesOncePerCustomer"), discount.one_per_friend),
         "what it combines with": (found.get("combinesWith"), _combines(discount)),
         "the minimum": (_amount(found, "minimumRequirement"), discount.minimum_subtotal),
         "the discount": _values(discount, found),
+        "that it is for subscriptions too": (applies, applies or subscriptions),
     }
     return tuple(name for name, (there, ours) in wanted.items() if there != ours)
 

@@ -46,6 +46,8 @@ class UserError:
     message: str
     code: str = ""
     """Empty where the mutation's errors have none."""
+    field: tuple[str, ...] = ()
+    """Names of the fields that lead to the one at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ def user_errors(payload: object) -> list[UserError]:
     if not isinstance(payload, Mapping):
         return [UserError("Shopify did not do it and said nothing.")]
     return [
-        UserError(shown(each.get("message")), str(each.get("code") or ""))
+        UserError(
+            shown(each.get("message")), str(each.get("code") or ""), tuple(map(str, each.get("field") or ()))
+        )
         for each in payload.get("userErrors") or []
     ]

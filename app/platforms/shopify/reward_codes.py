@@ -14,12 +14,11 @@ from app.platforms.connection_types import Connection
 from app.platforms.reward_codes import RewardCode
 from app.platforms.shopify.client import ShopifyClient
 from app.platforms.shopify.code_lookup import exists
+from app.platforms.shopify.discount_calls import create_discount, update_discount
 from app.platforms.shopify.discount_documents import (
-    CREATE_DISCOUNT,
     DELETE_DISCOUNT,
     FIND_CODE,
     FIND_CUSTOMER,
-    UPDATE_DISCOUNT,
 )
 from app.platforms.shopify.discount_shape import STARTS_AT, TAG
 from app.platforms.shopify.responses import TAKEN, incomplete, refused, user_errors
@@ -44,7 +43,7 @@ async def _put(client: ShopifyClient, reward: RewardCode, remote_id: str | None)
     if remote_id is not None and await _update(client, remote_id, reward):
         return remote_id
     given = {**_input(reward), "code": reward.code, "startsAt": STARTS_AT}
-    payload: Any = (await client.run(CREATE_DISCOUNT, {"discount": given})).get("discountCodeBasicCreate")
+    payload = await create_discount(client, given)
     errors = user_errors(payload)
     if any(each.code in TAKEN for each in errors):
         found = await _find(client, reward)
@@ -81,8 +80,7 @@ async def _knows(client: ShopifyClient, customer_id: str) -> bool:
 
 async def _update(client: ShopifyClient, discount_id: str, reward: RewardCode) -> bool:
     """Set a discount to what it must be; False where the shop has it no more."""
-    data = await client.run(UPDATE_DISCOUNT, {"id": discount_id, "discount": _input(reward)})
-    errors = user_errors(data.get("discountCodeBasicUpdate"))
+    errors = user_errors(await update_discount(client, discount_id, _input(reward)))
     if errors and await exists(client, discount_id):
         raise refused(errors)
     return not errors

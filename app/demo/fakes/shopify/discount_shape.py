@@ -29,7 +29,10 @@ def show_discount(shop: FakeShop, discount: FakeDiscount) -> dict[str, Any]:
         "asyncUsageCount": lambda _info: sum(map(shop.counted_uses, codes.values())),
         "codesCount": show_count(len(codes)),
         "combinesWith": _combines(given),
-        "customerGets": {"value": _value(shop, given)},
+        "customerGets": {
+            "appliesOnSubscription": bool(given["customerGets"].get("appliesOnSubscription")),
+            "value": _value(shop, given),
+        },
         "minimumRequirement": _minimum(shop, given),
         "codes": lambda _info, **asked: _codes(shop, discount, asked),
     }

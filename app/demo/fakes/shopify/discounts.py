@@ -213,7 +213,11 @@ def _value_errors(shop: FakeShop, values: dict[str, Any]) -> Iterable[dict[str, 
     ends = values.get("endsAt")
     if ends and ends <= values["startsAt"]:
         yield _error("END_DATE_BEFORE_START_DATE", "Ends at needs to be after starts_at", "endsAt")
-    value = values["customerGets"].get("value") or {}
+    gets = values["customerGets"]
+    if gets.get("appliesOnSubscription") and not shop.sells_subscriptions:
+        message = "Customer gets applies on subscription is not permitted for this shop."
+        yield _error("INVALID", message, "customerGets", "appliesOnSubscription")
+    value = gets.get("value") or {}
     percentage, amount = value.get("percentage"), (value.get("discountAmount") or {}).get("amount")
     if percentage is not None and not 0 < percentage <= 1:
         yield _error("VALUE_OUTSIDE_RANGE", "Value must be between 0.0 and 1.0", "customerGets", "value")

@@ -31,6 +31,7 @@ def _shop(_: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
         "currencyCode": shop.currency,
         "ianaTimezone": shop.time_zone,
         "primaryDomain": {"host": shop.host},
+        "features": {"sellsSubscriptions": shop.sells_subscriptions},
     }
 
 

@@ -178,6 +178,7 @@ class FakeShop:
     credit: FakeCredit = field(default_factory=FakeCredit)
     credit_is_on: bool = True
     """Whether its checkout takes store credit."""
+    sells_subscriptions: bool = False
     lost_customers: set[str] = field(default_factory=set)
     """Global ids of customers that it has no more."""
     clock: Callable[[], datetime] = clock.now

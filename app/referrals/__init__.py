@@ -14,7 +14,8 @@ carries it is a redemption; a redemption that counts has a reward, granted after
   `replace` gives one of these for a late code. Each night `code_check` with `compare_codes`, and
   `code_findings` in words; `upkeep` fills pools, lets codes end and heeds new connections.
   `shop_terms` names codes that belong together, `publication_locks` the order of locks.
-- A friend's page: `visit`, `count_visits`, `friend_codes` (a code for each friend), `retain`.
+- A friend's page: `friend_offer`, `friend_codes` (a code for each friend); visits: `visit`,
+  `count_visits`, `retain`.
 - A friend's order: `redeem` decides on arrival, `redecide` once more is known, `relink` by a
   person. They read by `find_candidates`, `gather`, `marks` and `budget`, decide by `candidates`,
   `eligibility_rules`, `budget_rules`, and write by `record` and `code_uses`. `decide` is what staff

@@ -13,6 +13,7 @@ from app.base.ids import new_id
 from app.base.prepared import Prepared, Session
 from app.base.tokens import plain_code, random_code
 from app.referrals.code_state import status_of
+from app.referrals.friend_offer import FriendOffer
 from app.referrals.models import Code
 from app.referrals.new_codes import TRIES
 from app.referrals.new_publication import add_publication
@@ -22,7 +23,7 @@ from app.referrals.publishing_shops import find_publishing_shops
 from app.referrals.rules import CodeKind, CodeStatus, PublicationState
 from app.referrals.shop_terms import ShopTerms
 from app.referrals.shown import ShownCode, columns_of
-from app.referrals.visit import FriendOffer, Visitor, record_visit
+from app.referrals.visit import Visitor, record_visit
 from app.referrals.visit_models import Visit
 
 MOST_PER_DAY = 100

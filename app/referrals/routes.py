@@ -18,10 +18,11 @@ from app.base.web.pages import not_found_page, page
 from app.brands.appearance import card_of, page_values
 from app.referrals.count_visits import NewVisit, VisitCounter
 from app.referrals.friend_codes import FriendCode, find_friend_code, give_friend_code
+from app.referrals.friend_offer import FriendOffer, find_offer
 from app.referrals.offer_texts import reader_of
 from app.referrals.progress import find_progress
 from app.referrals.share import share_url
-from app.referrals.visit import FriendOffer, Visitor, find_offer, is_visit, visitor_of
+from app.referrals.visit import Visitor, is_visit, visitor_of
 
 router = make_page_router()
 TokenPath = Annotated[str, Path(description="The token of a referrer's link, as it stands in the offer.")]

@@ -11,11 +11,11 @@ from app.brands.models import Brand, Shop
 from app.brands.programme import CodePer, CodeStyle, Programme
 from app.brands.terms import Terms, terms_of
 from app.referrals.amount_rules import has_amounts
+from app.referrals.friend_offer import FriendOffer
 from app.referrals.offer_texts import OfferTexts, disclosure_text, offer_texts, reader_of
 from app.referrals.share import Share, make_share
 from app.referrals.shown import ShownCode, ShownReferrer
 from app.referrals.templates import OFFER, REWARD, OfferParams, RewardParams
-from app.referrals.visit import FriendOffer
 
 FIRST_NAME = "Ana"
 _ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")

@@ -25,12 +25,13 @@ from app.referrals.decide import undo_redemption
 from app.referrals.disable import disable_code
 from app.referrals.erase import erase_referrals
 from app.referrals.friend_codes import FriendCode, give_friend_code
+from app.referrals.friend_offer import find_offer
 from app.referrals.models import Code, Redemption, Referrer
 from app.referrals.publication_models import CodePublication
 from app.referrals.redecide import redecide_orders
 from app.referrals.routes import router
 from app.referrals.rules import CodeKind, RedemptionStatus, RefusalReason
-from app.referrals.visit import find_offer, visitor_of
+from app.referrals.visit import visitor_of
 from app.referrals.visit_models import Visit
 from tests.support.connected_shop import ConnectedShop
 from tests.support.constants import NOW

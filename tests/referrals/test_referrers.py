@@ -15,12 +15,13 @@ from app.messaging.models import Message
 from app.platforms.connection_types import Connection
 from app.platforms.connections import save_connection
 from app.platforms.registry import adapter_of
+from app.referrals.friend_offer import find_offer
 from app.referrals.issue import add_referrer
 from app.referrals.models import Code, Referrer
 from app.referrals.progress import find_progress
 from app.referrals.rules import CodeKind, RedemptionStatus, RewardStatus
 from app.referrals.share import find_share
-from app.referrals.visit import find_offer, record_visit, visitor_of
+from app.referrals.visit import record_visit, visitor_of
 from tests.support.constants import NOW
 from tests.support.factories.customers import make_customer
 from tests.support.factories.referrals import (

@@ -17,7 +17,7 @@ from app.brands.programme import Programme
 from app.brands.setup import load_setup
 from app.messaging.lint_rules import Rendered, find_findings
 from app.messaging.own_texts import Blocks, check_language, check_texts, load_own_texts
-from app.messaging.preview import preview
+from app.messaging.preview import Previewer
 from app.messaging.send_sample import send_sample
 from app.messaging.templates import TemplateSpec
 from app.messaging.text_schemas import PreviewShape, default_texts
@@ -66,7 +66,8 @@ async def preview_template(  # noqa: PLR0913  # what a message is made of
     shop = await first_shop(session, brand)
     terms = programme or (await load_programme(session, brand.id)).programme
     values = sample_values(spec, brand, shop, terms, locale, now=now)
-    made = preview(context, brand, shop, spec, locale, blocks, complete=complete, values=values)
+    previewer = Previewer(context, brand, shop)
+    made = previewer.template(spec, locale, blocks, complete=complete, values=values)
     mail = made.email
     rendered = Rendered(
         mail.subject if mail else "", mail.html if mail else "", made.sms or "", made.segments

@@ -22,7 +22,7 @@ from app.customers.consent import load_contact_options
 from app.customers.rules import ContactOptions
 from app.messaging.models import Message
 from app.messaging.own_texts import load_own_texts
-from app.messaging.preview import preview_message
+from app.messaging.preview import Previewer
 from app.messaging.providers.protocol import Content
 from app.messaging.queue import NewMessage, queue_messages
 from app.surveys.models import Response, ResponseEvent, Survey
@@ -94,9 +94,8 @@ async def preview_reply(
     _check_allowed(respondent, reply.channel)
     values = _params(respondent, response, _clean(reply))
     texts = await load_own_texts(session, respondent.brand)
-    return preview_message(
-        context, respondent.brand, respondent.shop, texts, REPLY, reply.channel, respondent.locale, values
-    )
+    previewer = Previewer(context, respondent.brand, respondent.shop)
+    return previewer.message(REPLY, reply.channel, respondent.locale, texts, values)
 
 
 async def send_reply(

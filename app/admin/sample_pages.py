@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.template_samples import preview_template
 from app.base.context import AppContext
-from app.base.i18n import long_date
+from app.base.i18n import day_in_text
 from app.brands.appearance import card_of, page_values
 from app.brands.models import Brand, Shop
 from app.brands.programme import Programme
@@ -83,7 +83,7 @@ def _survey(sample: Sample) -> dict[str, object]:
         "minutes_left": None,
         "item_title": None,
         "order_number": "1001",
-        "ordered_on": long_date(day, sample.language, sample.locale, sample.brand.locale),
+        "ordered_on": day_in_text(day, sample.language, sample.locale, sample.brand.locale),
     }
 
 

@@ -30,6 +30,8 @@ from app.base.paths import ROOT
 
 LOCALES = ROOT / "locales"
 DOMAIN = "tenfold"
+NO_BREAK = "\u00a0"
+"""A space at which no line ends."""
 SOURCE = "en"
 """The language that the texts in code and templates are written in."""
 
@@ -224,6 +226,12 @@ def likely_territory(language: str) -> str | None:
 def long_date(day: date, language: str, *locales: str | None) -> str:
     """The day in words, `31 December 2026`, in the conventions of `regional_locale`."""
     return format_date(day, format="long", locale=regional_locale(language, *locales))
+
+
+@lru_cache(maxsize=4096)
+def day_in_text(day: date, language: str, *locales: str | None) -> str:
+    """As `long_date`, with the day and the month on one line: a `1.` that ends one is misread."""
+    return long_date(day, language, *locales).replace(" ", NO_BREAK, 1)
 
 
 @lru_cache(maxsize=4096)

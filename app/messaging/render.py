@@ -18,7 +18,7 @@ from jinja2 import Template, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from app.base.i18n import language_tag, long_date
+from app.base.i18n import day_in_text, language_tag
 from app.base.tokens import Tokens, tag_prefix
 from app.brands.programme import Channel
 from app.messaging.gsm import plain_punctuation
@@ -216,7 +216,7 @@ def _long_date(iso: str, locale: str, language: str) -> str:
         day = date.fromisoformat(iso)
     except ValueError:
         return iso
-    return long_date(day, language, locale)
+    return day_in_text(day, language, locale)
 
 
 def fill(content: Content, values: Mapping[str, str]) -> Content:

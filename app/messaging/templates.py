@@ -18,6 +18,7 @@ from uuid import UUID
 from pydantic import AfterValidator
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.base.i18n import NO_BREAK
 from app.base.text import one_line, several_lines
 from app.brands.programme import Channel
 from app.customers.names import shown_name
@@ -38,6 +39,8 @@ class ParamKind(StrEnum):
     """Stored as an ISO date, shown in the reader's language."""
     choice = "choice"
     """One of a few words that the template compares; never shown itself."""
+    amount = "amount"
+    """An amount or a percentage in words, `10 €`, that is not divided between lines."""
     lines = "lines"
     """Somebody's own words with their line breaks, which HTML shows too; never in a subject."""
 
@@ -56,6 +59,7 @@ PERSON_NAME = ParamType(ParamKind.person_name, 40)
 SHORT_TEXT = ParamType(ParamKind.text, 80)
 DATE = ParamType(ParamKind.date)
 CHOICE = ParamType(ParamKind.choice)
+AMOUNT = ParamType(ParamKind.amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +258,8 @@ def _stored(declared: ParamType, value: str | None) -> str | None:
     if declared.kind is ParamKind.lines:
         return several_lines(value, limit=declared.max_length) or None if value else None
     line = one_line(value, limit=declared.max_length, ellipsis=True) if value else None
+    if line and declared.kind is ParamKind.amount:
+        line = line.replace(" ", NO_BREAK)
     return line or None
 
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from app.base.i18n import (
     N_,
+    day_in_text,
     likely_territory,
-    long_date,
     parse_locale,
     short_date,
     shown_amount,
@@ -51,8 +51,8 @@ class Reader:
         return shown_amount(minor, currency, self.language, *self.locales)
 
     def day(self, day: date) -> str:
-        """`31 December 2026`."""
-        return long_date(day, self.language, *self.locales)
+        """`31 December 2026`, on pages and in messages."""
+        return day_in_text(day, self.language, *self.locales)
 
     def short_day(self, day: date) -> str:
         """`18 Dec`."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from app.brands.programme import Channel
 from app.messaging.rules import Priority
 from app.messaging.templates import (
+    AMOUNT,
     CHOICE,
     DATE,
     PERSON_NAME,
@@ -26,11 +27,11 @@ class OfferParams:
     """As shown: `ANA-7K4QX`; None where each friend gets a code of their own by the link."""
     slug: str
     """Of the share link."""
-    discount: str
+    discount: Annotated[str, AMOUNT]
     """The friend's discount: `10%` or `€10`."""
-    reward: str | None
+    reward: Annotated[str | None, AMOUNT]
     """What the referrer gets for a friend's order; None where there is no reward."""
-    minimum: str | None
+    minimum: Annotated[str | None, AMOUNT]
     """The least total that a friend's order must have."""
     expires_on: Annotated[str, DATE]
     """ISO date, the last day in the brand's zone."""
@@ -43,7 +44,7 @@ class RewardParams:
     """Parameters of `reward`, which is about a reward."""
 
     first_name: Annotated[str | None, PERSON_NAME]
-    amount: str
+    amount: Annotated[str, AMOUNT]
     """`€10`."""
     kind: Annotated[str, CHOICE]
     """A `RewardKind`: `code` or `credit`."""

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.base import clock
 from app.base.context import AppContext
-from app.base.i18n import long_date
+from app.base.i18n import day_in_text
 from app.base.reading import Reading
 from app.base.text import isolated
 from app.base.tokens import Subject
@@ -247,7 +247,7 @@ def _survey_page(
         "minutes_left": minutes_left,
         "item_title": item_title(order) if order else None,
         "order_number": order.number if order else None,
-        "ordered_on": long_date(placed_on, language, opened.customer.locale, opened.brand.locale)
+        "ordered_on": day_in_text(placed_on, language, opened.customer.locale, opened.brand.locale)
         if placed_on
         else None,
     }

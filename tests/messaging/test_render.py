@@ -150,7 +150,7 @@ def test_the_offer_names_both_benefits_and_asks_for_disclosure() -> None:
         assert "You get €10 for each friend" in text
         assert "please say that you get €10" in text
         assert "https://nps.example.com/r/27k4qx9wm" in text
-        assert "1 September 2026" in text
+        assert "1\u00a0September 2026" in text
     assert "https://nps.example.com/p/" in filled.text
 
 
@@ -271,11 +271,13 @@ def test_dates_are_written_as_the_reader_writes_them() -> None:
     def text(locale: str) -> str:
         return rendered(item(SURVEY, Channel.email, locale=locale)).text
 
-    assert "on 3 March 2026" in text("en-GB")
-    assert "on 3 March 2026" in text("en")
-    assert "on March 3, 2026" in text("en-US")
-    assert "on 3 March 2026" in text("xx"), "a language without a catalog falls back to English as a whole"
-    assert "on 3 March 2026" in text("no such locale")
+    assert "on 3\u00a0March 2026" in text("en-GB")
+    assert "on 3\u00a0March 2026" in text("en")
+    assert "on March\u00a03, 2026" in text("en-US")
+    assert "on 3\u00a0March 2026" in text("xx"), (
+        "a language without a catalog falls back to English as a whole"
+    )
+    assert "on 3\u00a0March 2026" in text("no such locale")
 
 
 def test_parameters_after_an_erasure_are_none() -> None:

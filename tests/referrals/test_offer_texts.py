@@ -41,7 +41,7 @@ def test_the_last_day_is_of_the_brands_calendar_whoever_reads_it():
     for locale in ("en-US", "ja-JP", None):
         found = offer_texts(code(), terms(), reader_of(BERLIN, locale))
         assert found.last_day == date(2026, 12, 31)
-    assert found.ends_on == "31 December 2026"
+    assert found.ends_on == "31\u00a0December 2026"
 
 
 def test_what_is_promised_until_a_day_holds_in_its_evening():

@@ -260,7 +260,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
         "you get a code worth €10 for an order of your own.",
         "You got €5 of €10, since part of the order was refunded.",
         "No reward: the order was cancelled.",
-        "Counts from 24 March 2026 on, unless the order is returned.",
+        "Counts from 24\u00a0March 2026 on, unless the order is returned.",
         "No reward: the order was your own.",
     ):
         assert expected in answer.text, expected

@@ -184,7 +184,7 @@ async def test_every_page_is_german_in_the_brands_form_of_address(
     for page in pages:
         assert '<html lang="de">' in page.text
         check(visible(page.text), language, values)
-    assert "3. März 2026" in pages[0].text
+    assert "3.\u00a0März 2026" in pages[0].text
     assert "Werbung: Bei einer Bestellung erhalte ich € 10." in html.unescape(pages[6].text)
 
 

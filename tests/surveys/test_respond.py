@@ -77,7 +77,7 @@ async def test_the_page_has_one_question_and_mentions_no_reward(web, link):
     assert page.status_code == 200
     assert "How likely are you to recommend Acme Goods to a friend?" in page.text
     assert "Linen shirt" in page.text
-    assert "Order 1042 of 3 March 2026" in page.text
+    assert "Order 1042 of 3\u00a0March 2026" in page.text
     assert " checked" not in page.text
     for word in ("reward", "discount", "code", "% off", "gift", "credit", "<script", "set-cookie"):
         assert word not in page.text.lower()

@@ -48,7 +48,9 @@ def test_a_survey_about_an_order_names_it(template: TemplateSpec):
     assert content.subject.endswith("question about your order from Acme")
     for part in (content.text, content.html):
         assert part
-        assert "You get this because you bought something from Acme on 3 March 2026 (order 1001)." in part
+        assert (
+            "You get this because you bought something from Acme on 3\u00a0March 2026 (order 1001)." in part
+        )
 
 
 @pytest.mark.parametrize("template", [SURVEY, REMINDER], ids=["survey", "reminder"])

@@ -413,7 +413,9 @@ def test_what_the_shop_has_counts_instead_of_what_a_copy_delivers():
     found = json.dumps({"order": order(refunds=refunds), "refunds": [row]}).encode()
     event, refund = parse(copy, fetched=found, account="https://acme.example")
     assert (event.total, refund.at) == (7690, datetime(2026, 2, 28, 10, tzinfo=UTC))
-    assert parse(copy, fetched=b'{"order":null}') == []
+    for other in (None, order(order_key="wc_order_another")):
+        with pytest.raises(Unparseable, match=r"sent by https://staging\.acme\.example, .* has moved"):
+            parse(copy, fetched=json.dumps({"order": other}).encode())
     assert parse({"id": 31, "email": "x@example.com"}, "customer.updated", fetched=b'{"customer":null}') == []
 
 

@@ -232,7 +232,7 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
     for tried in ({"status": "cancelled"}, {"id": 99_999}):
         assert await fake.deliver(remote, "order.updated", first | staged | tried) == 1
     await woo.run()
-    assert await statuses(context) == {DeliveryStatus.processed, DeliveryStatus.ignored}
+    assert await statuses(context) == {DeliveryStatus.processed, DeliveryStatus.failed}
     assert (await orders(context)).keys() == {str(first["id"]), str(second["id"])}
     async with context.sessions() as session:
         assert set(await session.scalars(select(Order.cancelled_at))) == {None}

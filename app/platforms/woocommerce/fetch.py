@@ -29,14 +29,14 @@ def resource_at_home(body: Fields, kind: str, account: str | None) -> str | None
 
     None too where it does not say by which, or no account is known.
     """
-    where = None if account is None else _address(body)
+    where = None if account is None else address_of(body)
     if account is None or where is None or _plain(where) == _plain(account):
         return None
     resource = f"{kind}/{body.id_or_none('id')}"
     return resource if _RESOURCE.fullmatch(resource) else None
 
 
-def _address(body: Fields) -> str | None:
+def address_of(body: Fields) -> str | None:
     """The address of the WordPress that wrote the body, with its directory."""
     links = body.informational.object_or_empty("_links").objects("self")
     href = links[0].text("href", limit=2000) if links else None

@@ -7,10 +7,11 @@ events that are known already change nothing.
 
 from datetime import UTC
 
+from app.base.text import one_line
 from app.platforms.delivery_types import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
 from app.platforms.fields import Fields, load
-from app.platforms.woocommerce.fetch import resource_at_home
+from app.platforms.woocommerce.fetch import address_of, resource_at_home
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.people import read_customer
 from app.platforms.woocommerce.refunds import refunds_resource, with_refunds
@@ -46,8 +47,8 @@ def _read(delivery: RawDelivery, kind: str) -> ParseResult:
         resource = resource_at_home(body, f"{kind}s", delivery.account)
         if resource is not None:
             return NeedsFetch(resource)
-    if kind in fetched.values:
-        body = fetched.object_(kind)
+    if body is not None and kind in fetched.values:
+        body = _at_home(body, fetched.object_(kind), kind)
     if body is None:
         return []
     settings = delivery.settings if isinstance(delivery.settings, WooCommerceSettings) else _DEFAULTS
@@ -56,6 +57,21 @@ def _read(delivery: RawDelivery, kind: str) -> ParseResult:
     events = read_order(delivery, body, settings)
     resource = refunds_resource(events) if delivery.fetched is None else None
     return with_refunds(events, fetched) if resource is None else NeedsFetch(resource)
+
+
+def _at_home(body: Fields, found: Fields | None, kind: str) -> Fields | None:
+    """What the shop itself has of what another WordPress delivered.
+
+    An order that it does not have is not passed over: the shop may have moved, and what it is
+    connected to be the copy. Two that count on by themselves give one number to two orders.
+    """
+    if kind == "order" and (found is None or found.text("order_key") != body.text("order_key")):
+        raise Unparseable(
+            f"It was sent by {one_line(address_of(body) or '', limit=100)}, and the WordPress that the shop is connected to has"
+            " no such order. If that is a copy of the shop, delete the webhooks there. If the shop has moved,"
+            " connect it with the new address (tenfold shop connect) and replay the delivery."
+        )
+    return found
 
 
 def _load(raw: bytes, resource: str) -> Fields | None:

@@ -325,6 +325,14 @@ def test_refunded_order_is_refunded_wholly_whatever_its_refunds():
     assert event.refunded_wholly
 
 
+def test_clock_that_is_far_ahead_makes_no_order_that_nothing_later_changes():
+    ahead = order(status="cancelled", date_modified_gmt="2027-03-10T12:00:00")
+    event, cancelled = parse(ahead)
+    assert (event.version_at, cancelled.at) == (NOW, NOW)
+    event = paid(order(date_modified_gmt=f"{NOW + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"))
+    assert event.version_at == NOW + timedelta(hours=2)
+
+
 def test_refunds_are_read_by_their_ids():
     refunds = [
         {"id": 9, "reason": "broken", "total": "-10.00"},

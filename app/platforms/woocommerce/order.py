@@ -7,7 +7,7 @@ to which our landing page leads).
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from app.platforms.delivery_types import RawDelivery
 from app.platforms.events import (
@@ -44,6 +44,8 @@ _CALLED_OFF = frozenset({"cancelled", "failed"})
 paid on delivery was not accepted."""
 _INSTALMENT = "wc_deposits"
 """What the orders are created by that collect the rest of an order."""
+_SKEW = timedelta(days=1)
+"""How far the shop's clock may be ahead of ours: more than by any mistake about its zone."""
 _RENEWAL = "_subscription_renewal"
 _TEST_MODES = (
     ("_wcpay_mode", "test"),
@@ -68,7 +70,10 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
     status = _status(body)
     if status in _UNFINISHED or _is_part(known):
         return []
-    changed_at = _moment(known, "date_modified_gmt") or delivery.received_at
+    changed_at = _moment(known, "date_modified_gmt")
+    if changed_at is None or changed_at > delivery.received_at + _SKEW:
+        # Nothing that follows once the shop's clock is right would be newer.
+        changed_at = delivery.received_at
     paid_at = _moment(known, "date_paid_gmt")
     if status == _ON_HOLD:
         # Without a payment it waits for one; gateways put a paid one on hold while it is disputed.

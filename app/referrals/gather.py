@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -164,13 +165,27 @@ _EXISTING = text("""
 """)
 
 
-async def find_existing(
-    session: AsyncSession, brand_id: int, candidates: Sequence[RedemptionCandidate] | Sequence[Any]
-) -> set[UUID]:
+class PlacedOrder(Protocol):
+    """Whose order it is and when it was placed, as `RedemptionCandidate` has it."""
+
+    @property
+    def key(self) -> UUID: ...  # noqa: D102
+    @property
+    def customer_id(self) -> UUID | None: ...  # noqa: D102
+    @property
+    def email_key(self) -> str | None: ...  # noqa: D102
+    @property
+    def phone(self) -> str | None: ...  # noqa: D102
+    @property
+    def buyer_key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def placed_at(self) -> datetime: ...  # noqa: D102
+
+
+async def find_existing(session: AsyncSession, brand_id: int, candidates: Sequence[PlacedOrder]) -> set[UUID]:
     """Keys of those whose person has an earlier paid order with the brand, in any shop.
 
-    Imported history counts; test orders, trials and cancelled ones do not. Rows have `key` (the
-    order's id), `customer_id email_key phone buyer_key placed_at` as candidates do.
+    Imported history counts; test orders, trials and cancelled ones do not.
     """
     rows = await session.scalars(
         _EXISTING,

@@ -28,7 +28,7 @@ from app.brands.models import Shop
 from app.brands.rules import zone_or
 from app.ingest.backfill import BackfillItem, Statistics, give_way, record_backfill
 from app.ingest.backfill_models import OrderImport
-from app.ingest.import_parts import drop_parts, drop_refusals, keep_refusals
+from app.ingest.import_parts import NOTHING_DONE, drop_parts, drop_refusals, import_key, keep_refusals
 from app.ingest.order_file import FileRecord, OrderFile
 from app.ingest.read_ahead import read_ahead
 from app.ingest.read_orders import Piece, Reading, ReadRecord
@@ -272,20 +272,13 @@ async def _start(
     session: AsyncSession, shop: Shop, file: OrderFile, *, history: bool, now: datetime
 ) -> OrderImport:
     """The import's row: a new one, one that broke off, or one that was finished, set back."""
-    key = {
-        "brand_id": shop.brand_id,
-        "shop_id": shop.id,
-        "content_hash": file.content_hash,
-        "format": file.format,
-        "history": history,
-    }
-    counts = dict.fromkeys(("records", "new", "known", "unpaid", "refused"), 0)
+    key = import_key(shop, file, history=history)
     await session.execute(
         insert(OrderImport)
-        .values(id=new_id(), started_at=now, **key, **counts)
+        .values(id=new_id(), started_at=now, **key, **NOTHING_DONE)
         .on_conflict_do_update(
             index_elements=list(key),
-            set_={**counts, "started_at": now, "finished_at": None},
+            set_={**NOTHING_DONE, "started_at": now, "finished_at": None},
             where=OrderImport.finished_at.is_not(None),
         )
     )

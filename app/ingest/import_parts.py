@@ -1,4 +1,4 @@
-"""Uploaded files of orders in pieces, and what was refused of them."""
+"""The rows of imports: which one a file is, an uploaded file in pieces, and what was refused."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,29 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.db import Sessions
+from app.brands.models import Shop
 from app.ingest.backfill_models import OrderImportPart, OrderImportRefusal
-from app.ingest.order_file import FileRecord
+from app.ingest.order_file import FileRecord, OrderFile
 
 PART_BYTES = 512 * 1024
 """Of one piece."""
 MOST_REFUSALS = 10_000
 """Of one file that are kept; all of them are counted."""
+
+
+NOTHING_DONE = dict.fromkeys(("records", "new", "known", "unpaid", "refused"), 0)
+"""The counts of an import that begins."""
+
+
+def import_key(shop: Shop, file: OrderFile, *, history: bool) -> dict[str, object]:
+    """The columns by which the same file is the same import, however often it comes."""
+    return {
+        "brand_id": shop.brand_id,
+        "shop_id": shop.id,
+        "content_hash": file.content_hash,
+        "format": file.format,
+        "history": history,
+    }
 
 
 async def keep_parts(session: AsyncSession, brand_id: int, import_id: UUID, path: Path) -> None:

@@ -16,7 +16,7 @@ from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
 from app.brands.models import Shop
 from app.ingest.backfill_models import OrderImport
-from app.ingest.import_parts import drop_parts, keep_parts
+from app.ingest.import_parts import NOTHING_DONE, drop_parts, import_key, keep_parts
 from app.ingest.order_file import OrderFile, open_order_file
 from app.platforms.order_files import FileFormat
 
@@ -43,16 +43,11 @@ async def take_file(
     `AppError`: `bad_file`, and `import_taken` while a worker reads it.
     """
     file = await asyncio.to_thread(open_order_file, path, wanted)
-    key = {
-        "brand_id": shop.brand_id,
-        "shop_id": shop.id,
-        "content_hash": file.content_hash,
-        "format": file.format,
-        "history": history,
-    }
-    counts = dict.fromkeys(("records", "new", "known", "unpaid", "refused"), 0)
+    key = import_key(shop, file, history=history)
     await session.execute(
-        insert(OrderImport).values(id=new_id(), started_at=now, **key, **counts).on_conflict_do_nothing()
+        insert(OrderImport)
+        .values(id=new_id(), started_at=now, **key, **NOTHING_DONE)
+        .on_conflict_do_nothing()
     )
     found = await session.scalars(
         select(OrderImport).filter_by(**key).with_for_update().execution_options(populate_existing=True)

@@ -16,8 +16,9 @@ from app.customers.contact import email_identity, phone_e164
 from app.customers.places import country_code
 
 Scalar = str | int
-_MOST_VALUES = 20_000
-"""Values of one body that are read; a body of 1 MiB has fewer."""
+_MOST_VALUES = 500_000
+"""Values of one body that are read. An order of Shopify's has one in 20 bytes, so a body of the
+most that is accepted has half as many."""
 _LONGEST = 2_000
 """Characters of one text that are read."""
 _BUYER = frozenset({"data", "customer", "order", "billing", "billing_address"})

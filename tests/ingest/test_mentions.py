@@ -78,6 +78,13 @@ def test_codes_are_found_as_they_are_compared():
     assert {"ANA7K4QX", "ANA7K4QY", "ANA7K4QZ"} <= found(body).codes
 
 
+def test_the_buyer_of_an_order_of_hundreds_of_lines_is_found():
+    prices = {"shop_money": {"amount": "1.00"}, "presentment_money": {"amount": "1.00"}}
+    line = {"price_set": prices, "tax_lines": [{"price_set": prices}] * 3}
+    body = {"email": "buyer@example.com", "line_items": [line] * 2000}
+    assert found(body).emails == {"buyer@example.com"}
+
+
 def test_a_hostile_body_is_read_in_bounded_time():
     deep = b"[" * 200_000
     assert found(deep).emails == set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,7 @@ from app.base.audit import AuditAction, record_action
 from app.base.batch import as_row
 from app.base.errors import AppError, NotFound
 from app.base.ids import new_id
-from app.ingest.models import Delivery
+from app.ingest.models import Delivery, DeliveryFetch
 from app.ingest.rules import DeliveryStatus
 
 SWEEP_NAME = "ingest"
@@ -128,6 +128,8 @@ async def store_failed(
 async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, actor: Actor) -> None:
     """Process a failed or ignored delivery once more, at its old place in the order of arrival.
 
+    What was fetched for it is fetched anew: by now the platform may have something else.
+
     Raises `NotFound` where the brand has no such delivery, and `AppError` `not_replayable` for one
     that was processed, still waits, or has no content any more.
     """
@@ -143,6 +145,8 @@ async def replay(session: AsyncSession, brand_id: int, delivery_id: UUID, *, act
         .returning(Delivery.id)
     )
     if replayed.first() is not None:
+        of_delivery = DeliveryFetch.brand_id == brand_id, DeliveryFetch.delivery_id == delivery_id
+        await session.execute(delete(DeliveryFetch).where(*of_delivery))
         await record_action(session, actor, AuditAction.delivery_replayed, ("dlv", delivery_id))
         await due.wake(session, SWEEP_NAME)
         return

@@ -25,6 +25,7 @@ from app.demo.fakes.woocommerce.state import FakeShop
 from app.ingest.fetch import OPTIONAL_ATTEMPTS
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
+from app.ingest.store import replay
 from app.ingest.sync import sync_now
 from app.ingest.sync_rows import claim_now
 from app.messaging.models import Message
@@ -234,8 +235,16 @@ async def test_a_connected_shop_delivers_refunds_and_is_mended(woo):
     await woo.run()
     assert await statuses(context) == {DeliveryStatus.processed, DeliveryStatus.failed}
     assert (await orders(context)).keys() == {str(first["id"]), str(second["id"])}
-    async with context.sessions() as session:
+    async with context.sessions.begin() as session:
         assert set(await session.scalars(select(Order.cancelled_at))) == {None}
+        failed = await session.scalar(select(Delivery.id).where(Delivery.status == DeliveryStatus.failed))
+        # Unless it was no copy: the shop had moved, and is connected with its new address by now.
+        remote.orders[99_999] = first | {"id": 99_999, "number": "99999"}
+        await replay(session, woo.shop.brand_id, failed, actor=cli_actor(woo.shop.brand_id))
+    await woo.run()
+    assert await statuses(context) == {DeliveryStatus.processed}
+    assert "99999" in await orders(context)
+    del remote.orders[99_999]
 
     refund_order(remote, first["id"], Decimal("14.90"), shipping=Decimal("4.90"), at=NOW)
     assert violations("order_refund", remote.refunds[first["id"]][0]) == []

@@ -88,8 +88,7 @@ class _Run:
     import_id: UUID
     history: bool
     now: datetime
-    refusals: Refusals
-    keeps: bool
+    refusals: Refusals | None
     done: "_Done"
     """What is done of the file, as this run knows it."""
 
@@ -110,8 +109,9 @@ class _Run:
         else:
             raise _busy("Orders of the file are locked by another process.")
         new, self.done = done.new - self.done.new, done
-        for each in refused:
-            self.refusals.add(each)
+        if self.refusals is not None:
+            for each in refused:
+                self.refusals.add(each)
         return new
 
     async def _transaction(self, batch: _Batch) -> "tuple[_Done, list[FileRecord]]":
@@ -141,7 +141,7 @@ class _Run:
             failed = [FileRecord(items[each].line, refused=why) for each, why in result.failed.items()]
             refused = [FileRecord(each.line, refused=each.refused) for each in batch.records if each.refused]
             refused = sorted([*refused, *failed], key=lambda it: it.line)
-            if self.keeps:
+            if self.refusals is None:
                 await keep_refusals(session, self.shop.brand_id, self.import_id, refused, before.refused)
             done = _Done(
                 before.records + len(batch.records),
@@ -201,27 +201,26 @@ async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
     history: bool,
     actor: Actor,
     now: datetime,
-    refusals: Refusals,
+    refusals: Refusals | None,
     progress: Callable[[Progress], None] = lambda _progress: None,
-    keeps: bool = False,
     seconds: float | None = None,
 ) -> Progress:
     """Import the file to its end, all of it at `now`, or for so many seconds.
 
-    Returns what came of it. `progress` is called after each batch. With `keeps` what is refused is
-    kept as rows too. Raises `AppError` `import_busy` and `import_stopped`.
+    Returns what came of it. `progress` is called after each batch. With `refusals` None what is
+    refused is kept as rows. Raises `AppError` `import_busy` and `import_stopped`.
     """
     deadline = None if seconds is None else clock.monotonic() + seconds
     async with context.sessions.begin() as session:
         row = await _start(session, shop, file, history=history, now=now)
-        if not keeps:
+        if refusals is not None:
             row.problem = None
         done = _Done(*(getattr(row, name) for name in _Done._fields))
-        run = _Run(context, shop, row.id, history, now, refusals, keeps, done)
+        run = _Run(context, shop, row.id, history, now, refusals, done)
     skip = run.done.records
-    refusals.begin(resumed=skip > 0)
-    file_shop = FileShop(shop.currency, zone_or(shop.time_zone, "UTC"), now, settings_of(shop))
-    reading = Reading(file, file_shop, context.tokens, shop.brand_id, shop.id, now, skip)
+    if refusals is not None:
+        refusals.begin(resumed=skip > 0)
+    reading = _reading_of(context, shop, file, skip, now=now)
     statistics = Statistics()
     async with read_ahead(reading, most=BATCH) as pieces:
         # The next batch is read while the database works on this one.
@@ -240,6 +239,11 @@ async def import_orders(  # noqa: PLR0913  # of what, how, and who hears of it
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
     return await _finish(context, run, actor, skip)
+
+
+def _reading_of(context: AppContext, shop: Shop, file: OrderFile, skip: int, *, now: datetime) -> Reading:
+    file_shop = FileShop(shop.currency, zone_or(shop.time_zone, "UTC"), now, settings_of(shop))
+    return Reading(file, file_shop, context.tokens, shop.brand_id, shop.id, now, skip)
 
 
 async def _read_batch(pieces: AsyncIterator[Piece]) -> _Batch:

@@ -21,7 +21,7 @@ from app.brands.models import Shop
 from app.ingest.backfill_models import OrderImport
 from app.ingest.import_orders import import_orders
 from app.ingest.import_parts import drop_parts, write_parts
-from app.ingest.order_file import FileRecord, open_order_file
+from app.ingest.order_file import open_order_file
 from app.ingest.uploaded_imports import SWEEP_NAME
 from app.platforms.order_files import FileFormat
 
@@ -41,16 +41,6 @@ class _Claimed:
     import_id: UUID
     format: FileFormat
     history: bool
-
-
-class _Kept:
-    """What is refused is kept as rows, by the step itself."""
-
-    def begin(self, *, resumed: bool) -> None:
-        """Nothing to do."""
-
-    def add(self, record: FileRecord) -> None:
-        """Nothing to do."""
 
 
 async def work_due(context: AppContext, brand_id: int, *, now: datetime) -> int:
@@ -117,8 +107,7 @@ async def _read(context: AppContext, claimed: _Claimed, *, now: datetime) -> Non
             history=claimed.history,
             actor=Actor(ActorKind.worker, claimed.shop.brand_id),
             now=now,
-            refusals=_Kept(),
-            keeps=True,
+            refusals=None,
             seconds=TURN_SECONDS,
         )
 

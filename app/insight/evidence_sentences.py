@@ -198,7 +198,7 @@ _HELD_BACK = N_("When it came, it could not be told from the referrer or an earl
 
 def _why_in_review(it: Redemption, findings: Collection[Finding]) -> str:
     if it.reason == RefusalReason.disputed:
-        return N_("The payment of the order is disputed.")
+        return N_("The payment of the order is disputed, or the shop has put the paid order on hold.")
     if it.reason == RefusalReason.currency_mismatch:
         return N_("The reward is in another currency, so nobody can tell whether it exceeds the order.")
     same = {(each.compared, each.whose) for each in findings if each.found is Found.against}

@@ -100,7 +100,9 @@ PROVIDER_EVENTS: Words = {
     ProviderEventKind.clicked: N_("%(provider)s reported that a link of the %(template)s was opened"),
 }
 DISPUTES: Words = {
-    DisputeStatus.open: N_("The payment of order %(number)s is disputed."),
+    DisputeStatus.open: N_(
+        "The payment of order %(number)s is disputed, or the shop has put the paid order on hold."
+    ),
     DisputeStatus.won: N_("The dispute about order %(number)s was won."),
     DisputeStatus.lost: N_("The dispute about order %(number)s was lost."),
 }

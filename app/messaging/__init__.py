@@ -12,7 +12,7 @@
   `own_providers` (brands' own), `circuits` and `circuit_rules` (providers that fail).
 - What comes back: `provider_routes` has the endpoints, `event_inbox` commits what comes one by one,
   `provider_events` and `provider_event_rules` say what it proves, `attribute` finds whose it is;
-  `opt_out` and `replies` are for texts to us.
+  `opt_out` and `stop_words` are for texts to us.
 - By people: `resend`, `schemas` (the API), `erase`.
 - Whether mail may come from a domain: `sender_check`, `sender_rules`, `sender_spf`, `sender_path`.
 """

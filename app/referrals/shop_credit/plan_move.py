@@ -169,7 +169,7 @@ async def _resolve(
 
 
 async def write_move(session: AsyncSession, brand_id: int, move_id: UUID, values: dict[str, object]) -> None:
-    """Change a move."""
+    """Set columns of one move; a move is never deleted."""
     await session.execute(
         update(ShopCreditMove)
         .where(ShopCreditMove.brand_id == brand_id, ShopCreditMove.id == move_id)

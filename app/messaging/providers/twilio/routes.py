@@ -18,14 +18,14 @@ from app.messaging.attribute import UnattributedEvent, attribute
 from app.messaging.event_inbox import EventInbox
 from app.messaging.opt_out import start_texts, stop_texts
 from app.messaging.providers.twilio import events, schemas
-from app.messaging.replies import Reply, read_reply
+from app.messaging.stop_words import TextRequest, read_text
 
 router = APIRouter(tags=["providers"], route_class=PageRoute)
 BODY_LIMIT = 64 * 1024
 _MOST_FIELDS = 200
 _SIGNATURE = events.SIGNATURE_HEADER.lower().encode()
 FORM = "application/x-www-form-urlencoded"
-_OPT_OUT_TYPES = {"STOP": Reply.stop, "START": Reply.start}
+_OPT_OUT_TYPES = {"STOP": TextRequest.stop, "START": TextRequest.start}
 """What Twilio's own opt-out took the text for."""
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -89,12 +89,12 @@ async def receive_twilio_reply(request: Request, context: ContextDep) -> Respons
     phone, body, opt_out = (
         (events.value_of(form, name) or "").strip() for name in ("From", "Body", "OptOutType")
     )
-    reply = _OPT_OUT_TYPES.get(opt_out.upper()) or read_reply(body)
-    if phone and reply is not None:
+    asked = _OPT_OUT_TYPES.get(opt_out.upper()) or read_text(body)
+    if phone and asked is not TextRequest.other:
         async with context.sessions_for_providers.begin() as session:
-            if reply is Reply.stop:
+            if asked is TextRequest.stop:
                 await stop_texts(session, context.tokens, phone, brands, now=clock.now())
-            elif reply is Reply.start:
+            else:
                 await start_texts(session, context.tokens, phone, brands, now=clock.now())
     return TwimlResponse(_EMPTY_TWIML)
 

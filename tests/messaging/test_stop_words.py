@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.messaging.replies import Reply, read_reply
+from app.messaging.stop_words import TextRequest, read_text
 
 TABLES = tomllib.loads(files("app.messaging").joinpath("stop_words.toml").read_text("utf-8"))
 LANGUAGES = {"en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "no", "fi", "tr", "ru"}
@@ -36,7 +36,7 @@ def test_a_word_stops_in_any_spelling(table: str, word: str) -> None:
         full_width(word.upper()),
         unicodedata.normalize("NFD", word),
     ]
-    assert [read_reply(each) for each in spellings] == [Reply.stop] * len(spellings)
+    assert [read_text(each) for each in spellings] == [TextRequest.stop] * len(spellings)
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_a_word_stops_in_any_spelling(table: str, word: str) -> None:
     ["ARRET", "ARRÊT", "arrêté", "BAJA", "ＳＴＯＰ", "İPTAL", "ıptal", "Rezygnuję", "KÜNDIGEN", "kundigen", "çık", "s.t.o.p."],
 )  # fmt: skip
 def test_accents_and_full_width_letters_do_not_matter(text: str) -> None:
-    assert read_reply(text) is Reply.stop
+    assert read_text(text) is TextRequest.stop
 
 
 @pytest.mark.parametrize("text", ["START", " start. ", "UNSTOP", "ＳＴＡＲＴ", "Un-Stop"])
 def test_start_is_read(text: str) -> None:
-    assert read_reply(text) is Reply.start
+    assert read_text(text) is TextRequest.start
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
-    assert read_reply(text) in Reply
+    assert read_text(text) in TextRequest
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_any_text_can_be_read(text: str) -> None:
      "remove me from this list", "leave me alone", "no more texts", "10 but please stop texting me", "I opt out", "Abmelden", "stop stop stop"],
 )  # fmt: skip
 def test_any_wording_of_stop_suppresses(text: str) -> None:
-    assert read_reply(text) is Reply.stop
+    assert read_text(text) is TextRequest.stop
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_any_wording_of_stop_suppresses(text: str) -> None:
      "START", "YES", "YES please", "restart", "the colour red", "seis", "10 basta", "calidad baja", "I never want to buy elsewhere again", "great from start to end"],
 )  # fmt: skip
 def test_an_answer_does_not_mean_stop(text: str) -> None:
-    assert read_reply(text) is not Reply.stop
+    assert read_text(text) is not TextRequest.stop

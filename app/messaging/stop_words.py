@@ -9,7 +9,7 @@ from importlib.resources import files
 from app.base.text import one_line
 
 
-class Reply(StrEnum):
+class TextRequest(StrEnum):
     """What a text asks for."""
 
     stop = "stop"
@@ -30,7 +30,7 @@ _SCORE_FIRST = re.compile(r"(?:10|\d)\b")
 _FEW_WORDS = 4
 
 
-def comparable_reply(body: str) -> str:
+def comparable_text(body: str) -> str:
     """The text in lower case, without accents and punctuation, full-width letters as plain ones."""
     text = unicodedata.normalize("NFKC", one_line(body, limit=_MOST)).replace("\u2019", "'").casefold()
     letters = (_NO_MARKS.get(sign, sign) for sign in unicodedata.normalize("NFKD", text))
@@ -44,7 +44,7 @@ def _load() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     start = frozenset(tables.pop("start")["words"])
 
     def words(name: str) -> frozenset[str]:
-        return frozenset(comparable_reply(word) for table in tables.values() for word in table[name])
+        return frozenset(comparable_text(word) for table in tables.values() for word in table[name])
 
     return words("words"), words("among_others"), start
 
@@ -52,23 +52,23 @@ def _load() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 _STOP_WORDS, _STOP_AMONG_OTHERS, _START_WORDS = _load()
 
 
-def read_reply(body: str) -> Reply:
+def read_text(body: str) -> TextRequest:
     """What a text asks for.
 
-    A reply that begins with a score is an answer, and "stop" within its comment does not count; a
+    A text that begins with a score is an answer, and "stop" within its comment does not count; a
     clear phrase counts even there.
     """
-    plain = comparable_reply(body)
+    plain = comparable_text(body)
     words = [word for each in plain.split() if (word := each.strip("'-_"))]
     whole = re.sub(r"[\W_]", "", plain)
     if not words:
-        return Reply.other
+        return TextRequest.other
     if whole in _STOP_WORDS or _STOP_PHRASES.search(plain):
-        return Reply.stop
+        return TextRequest.stop
     if whole in _START_WORDS:
-        return Reply.start
+        return TextRequest.start
     if _SCORE_FIRST.match(plain):
-        return Reply.other
+        return TextRequest.other
     few = len(words) <= _FEW_WORDS
     stops = words[0] in _STOP_AMONG_OTHERS or (few and words[-1] in _STOP_AMONG_OTHERS)
-    return Reply.stop if stops else Reply.other
+    return TextRequest.stop if stops else TextRequest.other

@@ -26,13 +26,7 @@ PAGE_SIZE = 100
 MOST_PAGES = 50
 RESPONSE_LIMIT = 8 * 1024 * 1024
 """Bytes."""
-
-
-class TooLong(OutsideError):
-    """A page of a list is longer than is read, as where a plugin keeps documents in orders."""
-
-    def __init__(self) -> None:
-        super().__init__(Outcome.refused, "The shop's response is longer than 8 MiB.", fault=Fault.outage)
+_TOO_LONG = "The shop's response is longer than 8 MiB."
 
 
 class WooCommerceClient:
@@ -64,7 +58,7 @@ class WooCommerceClient:
     async def get_page(
         self, path: str, query: Mapping[str, str], page: int, *, size: int = PAGE_SIZE
     ) -> tuple[list[dict[str, Any]], bool]:
-        """A page of a list, and whether it is the last. Raises `OutsideError`, a `TooLong` too.
+        """A page of a list, and whether it is the last. Raises `OutsideError`.
 
         A page has fewer rows where WooCommerce leaves out what it cannot load, and proxies drop the
         header that has the number of pages: only without it a page that is not full is the last.
@@ -72,7 +66,7 @@ class WooCommerceClient:
         asked = {**query, "per_page": str(size), "page": str(page)}
         response = await self._call("GET", path, asked)
         if response.is_cut:
-            raise TooLong
+            raise OutsideError(Outcome.refused, _TOO_LONG, fault=Fault.outage)
         rows = _data(response, is_write=False)
         if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
             raise incomplete()

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import orjson
 
+from app.base.errors import Fault, OutsideError
 from app.platforms.connection_types import Connection
 from app.platforms.delivery_types import OrderPage
-from app.platforms.woocommerce.client import PAGE_SIZE, TooLong, WooCommerceClient
+from app.platforms.woocommerce.client import PAGE_SIZE, WooCommerceClient
 from app.platforms.woocommerce.responses import incomplete
 
 TOPIC = "order.updated"
 _FEW = 10
-"""Orders of a page, where more are too long: plugins keep documents in them."""
+"""Orders of a page, where more are too much: plugins keep documents in them, servers are small."""
 _SECOND = timedelta(seconds=1)
 """WooCommerce's times have whole seconds, and what it is asked for is later than the time given."""
 
@@ -37,7 +38,10 @@ async def fetch_orders(
     client = WooCommerceClient(http, connection)
     try:
         rows, is_last = await client.get_page("orders", asked, number, size=size)
-    except TooLong:
+    except OutsideError as error:
+        # A small server runs out of memory or time over a whole page, and has a few orders at once.
+        if error.fault is not Fault.outage or size == _FEW:
+            raise
         number, size = (number - 1) * (size // _FEW) + 1, _FEW
         rows, is_last = await client.get_page("orders", asked, number, size=size)
     reached = None

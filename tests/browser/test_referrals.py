@@ -96,6 +96,25 @@ async def test_the_page_of_an_expired_code_is_accessible(
     await check_page(site, "referrer_expired", site.link, views)
 
 
+async def test_a_code_is_not_divided_between_two_lines(
+    site: Site, context: AppContext, brand: Brand, code: Code, views: list[View]
+) -> None:
+    lines = """() => [...document.querySelectorAll('.code')].map(one =>
+        Math.round(one.getBoundingClientRect().height / parseFloat(getComputedStyle(one).lineHeight)))"""
+    path = await friend_path(context, code)
+    # A ten letters' name, as long as a code can be; and the German button is the broader one.
+    for display in ("MAXIMILIAN-7K4QX", "BE3Q5P2GG6"):
+        async with context.sessions.begin() as session:
+            await session.execute(update(Code).where(Code.id == code.id).values(display=display))
+            await session.execute(update(Brand).values(locale="de"))
+        for width in {width for width, _ in views} | {360, 384, 385, 412}:
+            for page_path in (site.link, path):
+                async with site.page(width=width) as page:
+                    await page.goto(site.url + page_path)
+                    assert set(await page.evaluate(lines)) == {1}, (display, width)
+                    assert await overflow(page) <= 0
+
+
 async def test_both_pages_are_light_and_useful_without_a_script(
     site: Site, context: AppContext, code: Code
 ) -> None:

@@ -227,12 +227,16 @@ async def test_guessing_is_limited(
 async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
     client: AsyncClient, context: AppContext, brand: Brand, shop: Shop, code: Code
 ) -> None:
+    path = f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}"
+    to_come = "When a friend orders with your code, the result is shown here."
+    assert to_come in (await client.get(path)).text
+    cancelled = await friend_orders(context, brand, shop, code.code)
+    await change_order(context, brand, cancelled.order_id, cancelled_at=NOW)
+    assert to_come not in (await client.get(path)).text, "there is a result already"
     good = await friend_orders(context, brand, shop, code.code)
     halved = await friend_orders(context, brand, shop, code.code)
     await settle(context)
     await change_order(context, brand, halved.order_id, refunded=3600)
-    cancelled = await friend_orders(context, brand, shop, code.code)
-    await change_order(context, brand, cancelled.order_id, cancelled_at=NOW)
     await friend_orders(context, brand, shop, code.code)
     await redeem(
         context, brand, await make_order(context, brand, shop, await owner_of(context, code), code.code)
@@ -242,7 +246,7 @@ async def test_referrers_page_shows_code_share_links_and_what_came_of_it(
     await client.get(f"/r/{slug}")
     assert await visits(context) == 1
 
-    answer = await client.get(f"/p/{context.tokens.link('referrer', brand.id, code.referrer_id)}")
+    answer = await client.get(path)
     assert answer.status_code == 200
     for expected in (
         code.display,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.batch import in_ids
-from app.base.tokens import Tokens
+from app.base.tokens import Tokens, plain_code
 from app.brands.models import Brand
 from app.ledger.post import post_entries
 from app.orders.models import Order
@@ -60,10 +60,11 @@ async def amend_discounts(
 
 def _discount_of(tokens: Tokens, redemption: Redemption, order: Order, code: Code) -> int:
     stated = stated_discounts(tokens, redemption.brand_id, order.discount_amounts, [code.code])
+    is_entered = code.code in map(plain_code, order.discount_codes)
     return booked_discount(
         code.discount_kind,
         code.discount_value,
-        stated=stated.get(code.code),
+        stated=stated.get(code.code, None if is_entered else 0),
         counts=redemption.status is not RedemptionStatus.refused,
         subtotal=order.subtotal,
         discounted=order.discount_total,

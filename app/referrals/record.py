@@ -178,7 +178,8 @@ def amount_off_of(decision: RedemptionDecision) -> int:
     return booked_discount(
         code.discount_kind,
         code.discount_value,
-        stated=candidate.stated_discounts.get(code.code),
+        # Whose friend came by the link alone, that code took nothing off.
+        stated=candidate.stated_discounts.get(code.code, None if code.code in candidate.entered else 0),
         counts=decision.reason is None,
         subtotal=candidate.subtotal,
         discounted=candidate.discounted,

@@ -90,9 +90,9 @@ async def test_share_link_counts_where_no_code_does(context: AppContext, brand: 
     async with context.sessions() as session:
         slug = await session.scalar(select(Referrer.slug).where(Referrer.id == second.referrer_id))
     by_link = await friend_orders(context, brand, shop, "SUMMER", referral=slug.upper())
-    assert by_link.code_id == second.id
+    assert (by_link.code_id, by_link.amount_off) == (second.id, 0), "the code took nothing off"
     both = await friend_orders(context, brand, shop, first.code, referral=slug)
-    assert both.code_id == first.id
+    assert (both.code_id, both.amount_off) == (first.id, 800)
 
 
 async def test_share_link_of_a_disabled_code_is_refused_and_wins_no_later_code(

@@ -527,6 +527,9 @@ def test_nobody_is_read_of_an_order_whose_personal_data_was_removed():
         *(("_wcpay_mode", "test", True), ("_wcpay_mode", "prod", False)),
         *(("_ppcp_paypal_payment_mode", "sandbox", True), ("_ppcp_paypal_payment_mode", "live", False)),
         *(("_mollie_payment_mode", "test", True), ("_mollie_payment_mode", "live", False)),
+        *(("_wc_stripe_mode", "test", True), ("_wc_stripe_mode", ["test"], False)),
+        *(("_wc_klarna_environment", "us-test", True), ("_wc_klarna_environment", "live", False)),
+        *(("_wc_braintree_credit_card_environment", "sandbox", True), ("_own_environment", "test", False)),
     ],
 )
 def test_payment_in_a_gateways_test_mode_makes_a_test_order(key, value, is_test):

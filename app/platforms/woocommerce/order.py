@@ -47,12 +47,11 @@ _INSTALMENT = "wc_deposits"
 _SKEW = timedelta(days=1)
 """How far the shop's clock may be ahead of ours: more than by any mistake about its zone."""
 _RENEWAL = "_subscription_renewal"
-_TEST_MODES = (
-    ("_wcpay_mode", "test"),
-    ("_ppcp_paypal_payment_mode", "sandbox"),
-    ("_mollie_payment_mode", "test"),
-)
-"""Where WooPayments, PayPal and Mollie note that no money was paid, and by which word."""
+_MODES = frozenset({"_wcpay_mode", "_wc_stripe_mode", "_ppcp_paypal_payment_mode", "_mollie_payment_mode"})
+"""Where WooPayments, Stripe's second plugin, PayPal and Mollie note whether money was paid."""
+_ENVIRONMENT = ("_wc_", "_environment")
+"""How the keys begin and end under which Klarna, Braintree, Authorize.Net and others do."""
+_TEST_MODES = ("test", "sandbox", "us-test")
 _REFERRAL_KEYS = ("tenfold_ref", "_tenfold_ref", "ref", "_wc_order_attribution_session_entry")
 
 
@@ -152,11 +151,20 @@ def _paid(
         # A renewal inherits what is noted of the first order; no link brought it.
         referral=None if meta.values.get(_RENEWAL) else _referral(meta, settings),
         source=known.text("created_via", limit=64),
-        test=any(meta.text(key) == word for key, word in _TEST_MODES),
+        test=_is_test(meta),
         items=items(lines, currency),
         shipping_address=() if is_anonymized(meta) else _address(shipping),
         shipping_country=shipping.country("country"),
         stood_at=_stood_at(status, changed_at, paid_at, settings),
+    )
+
+
+def _is_test(meta: Meta) -> bool:
+    """Whether the order was paid in a gateway's test mode."""
+    begins, ends = _ENVIRONMENT
+    return any(
+        value in _TEST_MODES and (key in _MODES or (key.startswith(begins) and key.endswith(ends)))
+        for key, value in meta.values.items()
     )
 
 

@@ -82,7 +82,7 @@ def _in_shop(row: CreditRow, reader: Reader) -> CreditLine:
     if row["code"] is not None:
         text = translate(
             reader.language,
-            "It works with your own e-mail address. What an order does not use of it stays on the code.",
+            "The code works with your own e-mail address alone. What an order does not use of it stays on the code.",
         )
         return CreditLine(text, row["code"], amount)
     text = translate(

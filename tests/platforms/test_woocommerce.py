@@ -203,6 +203,7 @@ def test_processing_order_is_paid_and_read_whole():
     (item,) = event.items
     assert (item.title, item.quantity, item.sku, item.unit_price) == ("Mug – Blue", 2, "MUG-BLUE", 4000)
     assert event.shipping_address == ("Hafenstraße 12", "Wohnung 3", "20359", "Hamburg", "DE")
+    assert event.shipping_country == "DE"
     assert (event.test, event.payment_fingerprint, event.refunded_wholly) == (False, None, False)
 
 
@@ -263,6 +264,9 @@ def test_completed_order_is_fulfilled_when_it_was_completed():
     assert [type(event) for event in events] == [OrderPaid, OrderFulfilled]
     assert events[1] == OrderFulfilled("2041", datetime(2026, 3, 3, 8, tzinfo=UTC))
     assert parse(order(status="completed"))[1] == OrderFulfilled("2041", CHANGED_AT)
+    # It was sent before it was refunded.
+    refunded = parse(order(status="refunded", date_completed_gmt="2026-03-03T08:00:00"))
+    assert refunded[1:] == events[1:]
 
 
 def test_status_that_the_shop_names_is_delivered():
@@ -360,6 +364,7 @@ def test_refunds_are_fetched_where_a_part_of_them_may_be_for_shipping():
         {"refunds": [{"id": 9, "total": "-76.90"}]},
         {"refunds": part, "shipping_total": "0.00", "shipping_tax": "0.00"},
         {"refunds": part, "id": "../2041"},
+        {"refunds": part, "status": "cancelled", "date_paid_gmt": None},
     ):
         assert isinstance(parse(order(**changes), fetched=None), list), changes
 
@@ -373,7 +378,7 @@ def test_what_is_fetched_about_a_refund_is_its_time_and_its_part_for_shipping():
                 "date_created_gmt": "2026-02-28T10:00:00",
                 "shipping_lines": [{"total": "-4.12", "total_tax": "-0.78"}],
             },
-            {"id": 10, "date_created_gmt": None, "shipping_lines": [{"total": "-5.00", "total_tax": ""}]},
+            {"id": 10, "date_created_gmt": None, "shipping_lines": [{"total": "much"}, {"total": "-5.00"}]},
             {"id": 99, "shipping_lines": "none"},
             "no refund",
         ]
@@ -454,6 +459,14 @@ def test_amounts_have_the_decimals_of_their_currency(currency, total, lines, exp
 @pytest.mark.parametrize("lines", [[], None, "none", [{"id": 1, "name": "x"}], [line("a lot")]])
 def test_goods_follow_from_the_total_where_the_lines_do_not_show_them(lines):
     assert paid(order(line_items=lines)).subtotal == 7690 - 490 + 800
+    nothing_else = order(line_items=lines, shipping_total=None, discount_total=None)
+    assert paid(nothing_else).subtotal == 7690
+    assert paid(order(line_items=lines, total="2.00", discount_total=None)).subtotal == 0
+
+
+def test_goods_are_what_the_lines_cost_whatever_else_was_paid():
+    fee = {"id": 2, "name": "Cash on delivery", "total": "5.00", "total_tax": "0.00"}
+    assert paid(order(total="81.90", fee_lines=[fee])).subtotal == 8000
 
 
 def test_pieces_may_be_halves_or_unknown():

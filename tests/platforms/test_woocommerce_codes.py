@@ -203,6 +203,9 @@ async def test_what_fails_within_a_batch_is_told_of_its_code_alone(http, fake, s
             item(400, "woocommerce_rest_coupon_code_already_exists"),
             {"strange": 1},
             None,
+            item(500, "internal_server_error"),
+            {"id": 0, "error": {"code": "odd", "data": []}},
+            {"id": 0, "error": {"code": "odd", "data": {"status": "400"}}},
         ]
     }
 
@@ -210,8 +213,13 @@ async def test_what_fails_within_a_batch_is_told_of_its_code_alone(http, fake, s
         return web.json_response(body if request.method == "POST" else [])
 
     fake.intercept = respond
-    results = await publish(http, fake, shop, *(f"A-{number:05}" for number in range(6)))
-    assert [type(each) for each in results] == [Refused, Unknown, NotSent, NotSent, Unknown, Unknown]
+    results = await publish(http, fake, shop, *(f"A-{number:05}" for number in range(9)))
+    assert [type(each) for each in results] == [Refused, Unknown, NotSent, NotSent, *[Unknown] * 5]
+    for place, code in ((1, "woocommerce_rest_shop_coupon_not_created"), (6, "internal_server_error")):
+        assert isinstance(each := results[place], Unknown)
+        assert each.reason == f"WooCommerce could not make the coupon ({code})."
+    assert isinstance(odd := results[4], Unknown)
+    assert odd.reason == "WooCommerce's response does not say whether the code was made."
     for broken in ({"create": []}, {}, [], 7, None):
         fake.intercept = failing.always(lambda broken=broken: web.json_response(broken))
         with pytest.raises(OutsideError) as error:
@@ -239,6 +247,35 @@ async def test_a_failed_call_says_whether_codes_may_be_there(http, fake, shop, i
         await WOO.revoke_codes(
             http, connection_of(fake, shop), PERCENT, published("A-22222", ids={"A-22222": "7"})
         )
+
+
+async def test_a_code_that_exists_and_is_not_found_out_about_is_unknown(http, fake, shop):
+    exists = RestError("woocommerce_rest_coupon_code_already_exists", "Fehler", 400).shown()
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        made = {"create": [{"id": 0, "error": exists}]}
+        return web.json_response(made) if request.method == "POST" else web.Response(status=503)
+
+    fake.intercept = respond
+    assert [type(each) for each in await publish(http, fake, shop, "ANA-7K4QX")] == [Unknown]
+
+
+async def test_a_coupon_that_the_shop_does_not_delete_is_left_with_the_reason(http, fake, shop):
+    made = await publish(http, fake, shop, "ANA-7K4QX", "BEN-2M3NP", "CLEO-33333", "DAN-44444")
+    names = ("ANA-7K4QX", "BEN-2M3NP", "CLEO-33333", "DAN-44444")
+    codes = published(*names, ids=dict(zip(names, (each.remote_id for each in made), strict=True)))
+    failed = RestError("woocommerce_rest_cannot_delete", "Fehler", 403).shown()
+    gone = RestError("woocommerce_rest_shop_coupon_invalid_id", "Fehler", 400).shown()
+    shown = coupon(shop, "DAN-44444")
+    rows = [{"strange": 1}, {"id": 0, "error": gone}, {"id": 0, "error": failed}, shown | {"error": failed}]
+
+    async def respond(request: web.Request) -> web.StreamResponse | None:
+        return web.json_response({"delete": rows}) if request.method == "POST" else None
+
+    fake.intercept = respond
+    said = "WooCommerce did not delete the coupon (woocommerce_rest_cannot_delete)."
+    left = await WOO.revoke_codes(http, connection_of(fake, shop), PERCENT, codes)
+    assert left == ["WooCommerce did not delete the coupon (it did not say why).", None, said, said]
 
 
 async def test_a_shop_that_hangs_leaves_the_outcome_unknown(fake, shop):

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order
+from app.base.errors import OutsideError
+from app.demo.fakes.woocommerce.orders import FakeBuyer, change_order, place_order, refund_order
 from app.demo.fakes.woocommerce.server import FakeWooCommerce
 from app.demo.fakes.woocommerce.state import FakeShop
 from app.platforms.delivery_types import RawDelivery
@@ -83,3 +84,30 @@ async def test_orders_that_are_too_much_for_a_page_are_read_a_few_at_a_time(body
         fake.intercept = fail
         pages = await read_all(http, connection_of(fake, shop))
     assert [number for page in pages for number in page] == [*range(1, 11), *range(1, 13)]
+
+
+async def test_of_refunds_their_times_and_parts_for_shipping_are_fetched_and_no_names():
+    shop = FakeShop()
+    place_order(shop, BUYER, Decimal(10), number=7, at=SINCE)
+    refund_order(shop, 7, Decimal(5), shipping=Decimal(2), at=SINCE + timedelta(days=1))
+    (refund,) = shop.refunds[7]
+
+    async def be_odd(request: web.Request) -> web.Response:
+        return web.json_response([refund | {"shipping_lines": lines} for lines in (None, ["a line"])])
+
+    async with FakeWooCommerce(shop) as fake, aiohttp.ClientSession() as http:
+        connection = connection_of(fake, shop)
+        fetched = json.loads(await ADAPTER.fetch(http, connection, "orders/7/refunds"))
+        for wrong in ("orders/7", "orders/7/refunds/1", "../orders/7/refunds", "customers/1"):
+            with pytest.raises(OutsideError) as refused:
+                await ADAPTER.fetch(http, connection, wrong)
+            assert refused.value.permanent
+        fake.intercept = be_odd
+        odd = json.loads(await ADAPTER.fetch(http, connection, "orders/7/refunds"))
+    (found,) = fetched["refunds"]
+    assert found == {
+        "id": refund["id"],
+        "date_created_gmt": "2026-01-02T00:00:00",
+        "shipping_lines": [{"total": "-2.00", "total_tax": "0.00"}],
+    }
+    assert [each["shipping_lines"] for each in odd["refunds"]] == [[], []]

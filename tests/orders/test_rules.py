@@ -37,16 +37,16 @@ def test_facts_in_any_order_make_one_state() -> None:
     assert states == {OrderState(NOW, NOW + 2 * HOUR, NOW + 4 * HOUR, 1556, 0, OrderStatus.cancelled)}
 
 
-@pytest.mark.parametrize(("stood", "cancelled"), [(None, 1), (0, 1), (1, 1), (2, 3), (3, 3), (4, None)])
-def test_order_that_is_taken_up_again_stands(stood: int | None, cancelled: int | None) -> None:
+@pytest.mark.parametrize("stood", [None, 0, 1, 2, 3, 4])
+def test_order_that_is_taken_up_again_stands(stood: int | None) -> None:
     reports = [ReportedFact(FactKind.cancelled, NOW + hours * HOUR, REVOCABLE) for hours in (1, 3)]
     stood_at = None if stood is None else NOW + stood * HOUR
     for order in permutations(reports):
         # Of what the shop may take back the latest report counts, whichever came first.
         state = fold(order, total=8000, currency="EUR", stood_at=stood_at)
-        assert (state.cancelled_at is not None) is (cancelled is not None)
-    for_good = ReportedFact(FactKind.cancelled, NOW + HOUR)
-    state = fold([*reports, for_good], total=8000, currency="EUR", stood_at=stood_at)
+        assert state.cancelled_at == (None if stood == 4 else NOW + 3 * HOUR)
+    for_good = [ReportedFact(FactKind.cancelled, NOW + hours * HOUR) for hours in (2, 1)]
+    state = fold([*reports, *for_good], total=8000, currency="EUR", stood_at=stood_at)
     assert (state.cancelled_at, state.status) == (NOW + HOUR, OrderStatus.cancelled)
 
 
@@ -137,6 +137,56 @@ def test_free_order_is_not_refunded() -> None:
 
 
 @pytest.mark.parametrize(
+    ("money", "is_refunded"),
+    [
+        (OrderMoney(1, refunded=1), True),
+        (OrderMoney(8500, 500, 8000), True),
+        (OrderMoney(8500, 500, 7999), False),
+        (OrderMoney(8500, 500, 8400, 400), True),
+        (OrderMoney(8500, 500, 8399, 400), False),
+        (OrderMoney(500, 500, 499, 499), False),
+        (OrderMoney(500, 500, 500), True),
+        (OrderMoney(8500, 500, 0, cancelled=True), False),
+    ],
+)
+def test_order_is_refunded_once_its_goods_are_or_all_of_one_that_is_shipping_alone(
+    money: OrderMoney, *, is_refunded: bool
+) -> None:
+    assert money.is_refunded is is_refunded
+    assert money.is_undone is (is_refunded or money.cancelled)
+
+
+@pytest.mark.parametrize(
+    ("refunds", "wholly", "expected"),
+    [
+        ([], True, (8500, 0, OrderStatus.refunded)),
+        ([("r1", "90.00", None)], True, (9000, 0, OrderStatus.refunded)),
+        ([("r1", "10.00", "4.00"), ("r2", "2.00", "1.00")], False, (1200, 500, OrderStatus.paid)),
+        ([("r1", "10.00", "40.00")], False, (1000, 1000, OrderStatus.paid)),
+        ([("r1", "10.00", "4.00"), ("r1", "12.00", "3.00")], False, (1200, 300, OrderStatus.paid)),
+        ([("r1", "10.00", "4.00"), ("r1", "10.00", None)], False, (1000, 400, OrderStatus.paid)),
+        ([("r1", None, None), ("r1", "0.50", "0.50")], False, (50, 50, OrderStatus.paid)),
+    ],
+)
+def test_of_one_refund_the_largest_report_counts_with_its_part_for_shipping(
+    refunds: list[tuple[str, str | None, str | None]], *, wholly: bool, expected: tuple[object, ...]
+) -> None:
+    facts = [
+        ReportedFact(
+            FactKind.refunded,
+            NOW,
+            key,
+            None if amount is None else Decimal(amount),
+            shipping=None if shipping is None else Decimal(shipping),
+        )
+        for key, amount, shipping in refunds
+    ]
+    for order in permutations(facts):
+        state = fold(order, total=8500, shipping_total=500, currency="EUR", refunded_wholly=wholly)
+        assert (state.refunded, state.refunded_shipping, state.status) == expected
+
+
+@pytest.mark.parametrize(
     ("amount", "currency", "minor"),
     [
         ("10", "EUR", 1000),
@@ -165,6 +215,8 @@ def test_refund_is_rounded_half_up_to_the_decimals_of_its_currency(
         (("5 Main St #12", "", "97205", "Portland", "US"), "5mainst12|97205|portland|us"),
         (("12/4 High St", "", "3000", "Melbourne", "AU"), "124highst|3000|melbourne|au"),
         (("Ringstr. 5, 3. OG", "", "1010", "Wien", "AT"), "ringstr53og|1010|wien|at"),
+        (("5 Rue Verte, 2 étage", "", "1000", "Bruxelles", "BE"), "5rueverte2etage|1000|bruxelles|be"),
+        (("Main St", "Flat A", "10115", "Berlin", "DE"), None),
         (("1 Main St", "", "10115", "Berlin", "DE"), None),
         (("Main St", "", "10115", "Berlin", "DE"), None),
         (("", "", "10115", "Berlin", "DE"), None),

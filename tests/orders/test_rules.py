@@ -111,6 +111,25 @@ def test_latest_word_about_a_dispute_decides() -> None:
     assert found == {DisputeStatus.won}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((DisputeStatus.lost, None), (DisputeStatus.open, None)),
+        ((DisputeStatus.open, None), (DisputeStatus.won, None)),
+        ((DisputeStatus.won, None), (None, None)),
+        ((DisputeStatus.open, Decimal(5)), (DisputeStatus.open, Decimal(4))),
+        ((DisputeStatus.open, Decimal(5)), (DisputeStatus.open, None)),
+    ],
+)
+def test_of_two_reports_of_a_dispute_at_one_time_the_worse_counts(
+    one: tuple[DisputeStatus | None, Decimal | None], other: tuple[DisputeStatus | None, Decimal | None]
+) -> None:
+    worse, better = (
+        ReportedFact(FactKind.disputed, NOW, "d1", amount, status) for status, amount in (one, other)
+    )
+    assert worse.merged(better) == better.merged(worse) == worse
+
+
 def test_of_several_disputes_a_lost_one_outweighs_an_open_one_and_that_a_won_one() -> None:
     every = (DisputeStatus.won, DisputeStatus.open, DisputeStatus.lost)
     facts = [ReportedFact(FactKind.disputed, NOW, each, dispute=each) for each in every]
@@ -165,6 +184,7 @@ def test_order_is_refunded_once_its_goods_are_or_all_of_one_that_is_shipping_alo
         ([("r1", "10.00", "40.00")], False, (1000, 1000, OrderStatus.paid)),
         ([("r1", "10.00", "4.00"), ("r1", "12.00", "3.00")], False, (1200, 300, OrderStatus.paid)),
         ([("r1", "10.00", "4.00"), ("r1", "10.00", None)], False, (1000, 400, OrderStatus.paid)),
+        ([("r1", None, None)], False, (0, 0, OrderStatus.paid)),
         ([("r1", None, None), ("r1", "0.50", "0.50")], False, (50, 50, OrderStatus.paid)),
     ],
 )

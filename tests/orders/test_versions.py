@@ -117,12 +117,15 @@ WHOLE_ARRIVED = ReportedFact(FactKind.delivered, NOW + 9 * HOUR)
         pytest.param([sent("a", 1, 1)], 2, None, None, id="some pieces"),
         pytest.param([sent("a", 1, 1), sent("b", 2, 1)], 2, 2, None, id="all pieces"),
         pytest.param([sent("a", 1, 2), sent("b", 2, 1)], 2, 1, None, id="a further parcel"),
+        pytest.param([sent("a", 1, 1), sent("a", 2, 2)], 2, 1, None, id="a parcel that held more"),
         pytest.param([sent("a", 1), arrived("a", 2)], 2, None, None, id="unknown contents"),
         pytest.param([sent("a", 1, 2), arrived("a", 2)], None, None, None, id="unknown pieces"),
         pytest.param([whole(1, "a", "b")], None, 1, None, id="the order says so"),
         pytest.param([whole(1, "a", "b"), arrived("a", 2)], None, 1, None, id="one of two arrived"),
         pytest.param([whole(1, "a", "b"), arrived("a", 2), arrived("b", 3)], 9, 1, 3, id="both arrived"),
         pytest.param([whole(1, "a"), sent("b", 2), arrived("a", 3)], None, 1, None, id="one more is sent"),
+        pytest.param([whole(1, "a"), whole(3, "b")], None, 1, None, id="the first that says so"),
+        pytest.param([whole(1), arrived("a", 2)], None, 1, 2, id="a parcel that was not named"),
         pytest.param([sent("", 1), arrived("", 2), whole(3)], 1, 3, None, id="unnamed parts"),
         pytest.param([sent("a", 1, 2), cancelled("a", 2)], 2, None, None, id="cancelled"),
         pytest.param([whole(1, "a"), cancelled("a", 2), arrived("a", 3)], 2, None, None, id="voided"),
@@ -176,6 +179,11 @@ def test_parcels_and_refunds_add_up_alike_in_any_order(
 
     assert state(both[0]) == state(both[1])
     assert not wholly or state(both[0]).refunded >= 8500
+
+
+def test_parcels_of_an_order_have_one_key_in_any_order():
+    assert {parcels_key(order) for order in permutations(("c", "a", "b", "a"))} == {"a+b+c"}
+    assert parcels_key(()) == ""
 
 
 def test_pieces_are_counted_without_discount_lines_and_not_where_one_is_unknown() -> None:

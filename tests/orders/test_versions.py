@@ -69,6 +69,14 @@ def test_newest_statement_of_each_field_counts_and_silence_states_nothing() -> N
     row = to_row(merged([new, old]), "1")
     assert (row["total"], row["number"], row["referral"], row["source"]) == (90, "#1", "xyz", "web")
     assert (row["subtotal"], row["version_at"]) == (90, NOW + HOUR)
+    assert (row["discount_total"], row["shipping_total"], row["tags"], row["test"]) == (0, 0, [], False)
+
+
+def test_version_that_is_reported_twice_was_placed_by_the_first_report() -> None:
+    reports = [version_of(NOW, NOW + count * HOUR, {"total": 80}) for count in (1, 0, 2)]
+    changed = version_of(NOW + HOUR, NOW - HOUR, {"total": 90})
+    assert {to_row(merged(order), "1")["placed_at"] for order in permutations(reports)} == {NOW}
+    assert to_row(merged([*reports, changed]), "1")["placed_at"] == NOW - HOUR
 
 
 def test_first_payment_that_is_stated_is_when_the_order_was_paid() -> None:

@@ -65,6 +65,11 @@ def test_what_failed_waits_as_the_failure_says_and_what_was_refused_for_good_for
 def test_a_busy_platform_is_left_alone_as_long_as_it_says_and_a_broken_one_ever_longer():
     busy = OutsideError(Outcome.refused, "busy", retry_after=7.0, fault=Fault.busy)
     assert pause_after(busy, 9) == 7 * SECONDS
+    for seconds, wait in ((None, 2 * SECONDS), (10_000.0, LONGEST_WAIT)):
+        busy = OutsideError(Outcome.refused, "busy", retry_after=seconds, fault=Fault.busy)
+        assert pause_after(busy, 9) == wait
+    later = OutsideError(Outcome.unknown, "down", retry_after=12.0, fault=Fault.outage)
+    assert [pause_after(later, each) / SECONDS for each in (1, 2, 3)] == [12, 12, 20]
     down = OutsideError(Outcome.unknown, "down", fault=Fault.outage)
     assert [pause_after(down, each) / SECONDS for each in (1, 2, 3)] == [5, 10, 20]
 

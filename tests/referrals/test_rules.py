@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brands.programme import DiscountKind, HoldFrom, PartialRefund
+from app.brands.programme import DiscountKind, HoldFrom, OfferTerms, PartialRefund, RewardKind, RewardTerms
 from app.orders.rules import OrderMoney
 from app.referrals import amount_rules, eligibility_rules, period_rules, rules
-from app.referrals.eligibility_rules import EligibilityInput
+from app.referrals.eligibility_rules import EligibilityInput, RewardLimits
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason
 from tests.support.constants import NOW
 
@@ -74,6 +74,84 @@ def test_a_use_is_lost_by_what_the_shop_states_of_earlier_orders(
 ) -> None:
     given = replace(FINE, **changed)
     assert eligibility_rules.may_keep(given, is_other_buyer=is_other_buyer) == reason
+
+
+@pytest.mark.parametrize(
+    ("reward", "changed", "reason"),
+    [
+        (1000, {}, None),
+        (1000, {"granted": 4, "cap": 5}, None),
+        (1000, {"granted": 5, "cap": 5}, RefusalReason.cap_reached),
+        (1000, {"cap": 0}, RefusalReason.cap_reached),
+        (0, {"granted": 5, "cap": 5}, None),
+        (1000, {"spent": 9000, "budget": 10_000}, None),
+        (1000, {"spent": 9001, "budget": 10_000}, RefusalReason.budget_spent),
+        (1000, {"budget": 0}, RefusalReason.budget_spent),
+        (0, {"spent": 10_001, "budget": 10_000}, None),
+        (1000, {"granted": 5, "cap": 5, "budget": 0}, RefusalReason.cap_reached),
+    ],
+)
+def test_first_limit_that_a_reward_would_pass(
+    reward: int, changed: dict, reason: RefusalReason | None
+) -> None:
+    limits = RewardLimits(**({"granted": 0, "cap": None, "spent": 0, "budget": None} | changed))
+    assert eligibility_rules.why_no_reward(reward, limits) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "goods", "currency", "reward"),
+    [
+        (1000, 8000, "EUR", 1000),
+        (1000, 300, "EUR", 300),
+        (1000, 300, "USD", 1000),
+        (1000, 2, "EUR", 2),
+        (1000, 1, "EUR", 0),
+        (1000, 1, "USD", 0),
+        (1000, 1, "JPY", 1000),
+        (1000, 10, "KWD", 0),
+        (1000, 11, "KWD", 1000),
+    ],
+)
+def test_reward_is_never_more_than_the_goods_in_its_currency(
+    value: int, goods: int, currency: str, reward: int
+) -> None:
+    order = OrderMoney(goods + 500, 500)
+    found = amount_rules.reward_for(value, order, currency=currency, reward_currency="EUR")
+    assert found == reward
+
+
+@pytest.mark.parametrize(
+    ("how", "minimum", "refunded", "currency", "left"),
+    [
+        (PartialRefund.threshold, None, 7500, "EUR", 500),
+        (PartialRefund.threshold, None, 7500, "USD", 1000),
+        (PartialRefund.threshold, "50.00", 3000, "EUR", 1000),
+        (PartialRefund.threshold, "50.00", 3001, "EUR", 0),
+        (PartialRefund.threshold, {"EUR": "50.00", "USD": "60.00"}, 2001, "USD", 0),
+        (PartialRefund.threshold, {"EUR": "50.00"}, 7999, "USD", 1000),
+        (PartialRefund.proportional, "50.00", 4000, "EUR", 500),
+    ],
+)
+def test_what_refunds_leave_of_a_reward_is_by_the_terms_in_the_orders_currency(
+    how: PartialRefund, minimum: object, refunded: int, currency: str, left: int
+) -> None:
+    found = amount_rules.reward_left(
+        1000,
+        OrderMoney(8000, refunded=refunded),
+        RewardTerms(partial_refund=how),
+        OfferTerms.model_validate({"minimum_subtotal": minimum}),
+        currency=currency,
+        reward_currency="EUR",
+    )
+    assert found == left
+
+
+def test_terms_give_nothing_where_they_have_no_amount_in_the_currency_or_are_thanks_alone() -> None:
+    terms = RewardTerms.model_validate({"value": {"EUR": "10.00", "JPY": "800"}})
+    values = [amount_rules.reward_value(terms, each) for each in ("EUR", "JPY", "USD")]
+    assert values == [1000, 800, 0]
+    assert amount_rules.reward_value(RewardTerms(value=Decimal("7.99")), "JPY") == 7
+    assert amount_rules.reward_value(RewardTerms(kind=RewardKind.none), "EUR") == 0
 
 
 @pytest.mark.parametrize(
@@ -170,6 +248,7 @@ def test_what_the_shop_states_of_a_code_is_believed_whether_it_counts_or_not() -
     assert booked(stated=640, counts=True) == booked(stated=640, counts=False) == 640
     assert booked(stated=0, counts=True) == 0
     assert booked(stated=None, counts=True) == 800
+    assert booked(stated=None, counts=False) == 800
 
 
 def test_percentage_is_rounded_half_up() -> None:

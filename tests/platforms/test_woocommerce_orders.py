@@ -98,7 +98,7 @@ async def test_of_refunds_their_times_and_parts_for_shipping_are_fetched_and_no_
     async with FakeWooCommerce(shop) as fake, aiohttp.ClientSession() as http:
         connection = connection_of(fake, shop)
         fetched = json.loads(await ADAPTER.fetch(http, connection, "orders/7/refunds"))
-        for wrong in ("orders/7", "orders/7/refunds/1", "../orders/7/refunds", "customers/1"):
+        for wrong in ("orders/7/notes", "orders/7/refunds/1", "../orders/7/refunds", "coupons/1"):
             with pytest.raises(OutsideError) as refused:
                 await ADAPTER.fetch(http, connection, wrong)
             assert refused.value.permanent

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.base.batch import in_ids
+from app.base.batch import in_ids, in_texts
 from app.referrals.candidates import counts_at
 from app.referrals.models import Code, Redemption
 from app.referrals.revoke import revoke_unused
@@ -68,31 +68,29 @@ async def take_uses_again(
     """Have these locked redemptions hold their uses again, where nobody else has taken them since.
 
     Their codes are locked. One whose code is used up, or whose friend has used another code
-    meanwhile, is left as it is.
+    meanwhile, is left as it is; of several the earlier ones come first.
     """
     if not redemptions:
         return
     codes = await _codes_of(session, brand_id, redemptions)
-    left = {code.id: code.max_uses - code.uses for code in codes.values()}
-    wanted = []
-    for redemption in redemptions:
-        counted = counts_at(codes[redemption.code_id])
-        if all(left[code_id] > 0 for code_id in counted):
-            left |= {code_id: left[code_id] - 1 for code_id in counted}
-            wanted.append(redemption.id)
-    held = set(await session.scalars(_HOLD, {"brand_id": brand_id, "ids": wanted}))
-    taken = [each for each in redemptions if each.id in held]
-    for redemption in taken:
-        redemption.holds_use = True
-    uses = Counter(code_id for each in taken for code_id in counts_at(codes[each.code_id]))
+    friends = await _friends_with_uses(session, brand_id, redemptions)
+    uses: Counter[UUID] = Counter()
+    for redemption in sorted(redemptions, key=lambda each: each.id):
+        counted, friend = counts_at(codes[redemption.code_id]), _friend_of(redemption)
+        are_left = all(codes[each].uses + uses[each] < codes[each].max_uses for each in counted)
+        if are_left and friend.isdisjoint(friends):
+            redemption.holds_use = True
+            friends |= friend
+            uses.update(counted)
+    await session.flush()
     await take_uses(session, brand_id, uses, now=now)
 
 
 async def _codes_of(
     session: AsyncSession, brand_id: int, redemptions: Sequence[Redemption]
-) -> dict[object, Code]:
+) -> dict[UUID, Code]:
     """The codes of these redemptions and those codes' parents, by id."""
-    codes: dict[object, Code] = {}
+    codes: dict[UUID, Code] = {}
     wanted = {each.code_id for each in redemptions}
     while wanted:
         found = await session.scalars(
@@ -105,20 +103,31 @@ async def _codes_of(
     return codes
 
 
-# One friend, one use: the first of these, unless the friend holds another.
-_HOLD = text("""
-    UPDATE redemptions SET holds_use = true
-    WHERE brand_id = :brand_id AND id IN (
-        SELECT mine.id FROM redemptions AS mine
-        WHERE mine.brand_id = :brand_id AND mine.id = ANY(CAST(:ids AS uuid[]))
-            AND NOT (mine.one_per_friend AND EXISTS (
-                SELECT FROM redemptions AS other
-                WHERE other.brand_id = :brand_id AND other.id <> mine.id AND other.one_per_friend
-                    AND (other.friend_email_key = mine.friend_email_key
-                        OR other.friend_phone = mine.friend_phone)
-                    AND (other.holds_use
-                        OR other.id < mine.id AND other.id = ANY(CAST(:ids AS uuid[])))
-            ))
+async def _friends_with_uses(
+    session: AsyncSession, brand_id: int, redemptions: Sequence[Redemption]
+) -> set[tuple[str, str]]:
+    """Those of the friends of these redemptions who hold the one use that a friend may have."""
+    friends = {each for redemption in redemptions for each in _friend_of(redemption)}
+    held = await session.scalars(
+        select(Redemption).where(
+            Redemption.brand_id == brand_id,
+            Redemption.holds_use,
+            Redemption.one_per_friend,
+            or_(
+                in_texts(Redemption.friend_email_key, [key for kind, key in friends if kind == _EMAIL]),
+                in_texts(Redemption.friend_phone, [key for kind, key in friends if kind == _PHONE]),
+            ),
+        )
     )
-    RETURNING id
-""")
+    return {each for redemption in held for each in _friend_of(redemption)}
+
+
+_EMAIL, _PHONE = "email", "phone"
+
+
+def _friend_of(redemption: Redemption) -> set[tuple[str, str]]:
+    """What identifies a friend who may use one code; empty where friends may use several."""
+    if not redemption.one_per_friend:
+        return set()
+    given = ((_EMAIL, redemption.friend_email_key), (_PHONE, redemption.friend_phone))
+    return {(kind, key) for kind, key in given if key is not None}

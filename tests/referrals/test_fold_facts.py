@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
@@ -12,16 +14,20 @@ from app.base import outbox
 from app.base.context import AppContext
 from app.base.models import DomainEvent
 from app.brands.models import Brand, Shop
+from app.orders.facts import record_facts
+from app.platforms.events import OrderCancelled
 from app.referrals.fold_facts import fold_order_facts
 from app.referrals.rules import RedemptionStatus, RewardStatus
 from tests.support.constants import NOW
-from tests.support.factories.orders import change_order
+from tests.support.factories.customers import make_customer
+from tests.support.factories.orders import change_order, make_order
 from tests.support.factories.programme import set_terms
 from tests.support.factories.referrals import (
     balances,
     code_of,
     friend_orders,
     make_referrer,
+    redeem,
     redemption_of,
     reward_of,
     settle,
@@ -131,6 +137,49 @@ async def test_every_order_of_facts_ends_alike(
     assert ends == {(RedemptionStatus.reversed, "cancelled", False, 0)}
     assert (await code_of(context, brand, code.id)).uses == 0
     assert await balances(context, brand) == {}
+
+
+async def test_of_orders_taken_up_again_at_once_each_use_and_each_friend_counts_once(
+    context: AppContext, brand: Brand, shop: Shop
+) -> None:
+    await set_terms(context, brand, {"offer": {"max_uses_per_code": 2}})
+    codes = [await make_referrer(context, brand, shop) for _ in range(2)]
+    friends = [await make_customer(context, brand) for _ in range(4)]
+    uses = [(0, 0), (0, 1), (1, 2), (1, 2), (1, 3)]
+    """Of each order the code and the friend."""
+    ids = [f"order-{number}" for number in range(len(uses))]
+    orders, one_by_one = {}, []
+
+    async def report(number: int, **given: Any) -> UUID:
+        code, friend = uses[number]
+        given |= {"order_id": ids[number], "placed_at": NOW}
+        return await make_order(context, brand, shop, friends[friend], codes[code].code, **given)
+
+    async def fold(*order_ids: UUID) -> None:
+        async with context.sessions.begin() as session:
+            await fold_order_facts(session, brand, order_ids, now=NOW + DAY)
+
+    for number in range(len(uses)):
+        order_id = orders[number] = await report(number)
+        one_by_one += await redeem(context, brand, order_id)
+        async with context.sessions.begin() as session:
+            cancelled = OrderCancelled(ids[number], NOW + DAY, revocable=True)
+            await record_facts(session, brand, shop, [cancelled])
+        await fold(order_id)
+    assert {each.status for each in one_by_one} == {RedemptionStatus.pending}
+    await friend_orders(context, brand, shop, codes[0].code)
+    for number in range(len(uses)):
+        await report(number, stood_at=NOW + 2 * DAY, version_at=NOW + 2 * DAY)
+    await fold(*orders.values())
+    found = [await redemption_of(context, brand, order_id) for order_id in orders.values()]
+    # Of the first code one use is left, and the third and the fourth order are one friend's.
+    assert [each is not None and each.holds_use for each in found] == [True, False, True, False, True]
+    counted = (RedemptionStatus.pending, None), (RedemptionStatus.reversed, "cancelled")
+    assert [each is not None and (each.status, each.reason) for each in found] == [
+        counted[0 if holds else 1] for holds in (True, False, True, False, True)
+    ]
+    assert [(await code_of(context, brand, code.id)).uses for code in codes] == [2, 2]
+    assert await balances(context, brand) == {"discount_cost": 3200, "friends": -3200}
 
 
 async def test_refund_beside_the_settling_sweep_never_leaves_too_much(

@@ -33,15 +33,15 @@ async def fold_order_facts(
     if not order_ids:
         return
     states = await lock_redemption_states(session, brand.id, order_ids)
-    given_back = [one.redemption for one in states if one.cancelled and one.redemption.holds_use]
     counted = [one.redemption for one in states if one.redemption.status in COUNTED]
     again = [one.redemption for one in states if one.stands_again]
+    # What is given back is there for the others of the batch, as where each came by itself.
+    await _give_uses_back(session, brand.id, states)
     await take_uses_again(session, brand.id, again, now=now)
     for state in states:
         _fold(state, now=now)
     undone = [each.id for each in counted if each.status not in COUNTED]
     await record_events(session, brand.id, [Event("redemption.reversed", each, now) for each in undone])
-    await give_back(session, brand.id, given_back)
     await session.flush()
     unsure = [one for one in states if one.cancelled or one.redemption in again or one.may_have_leaked_again]
     await book_discounts(session, brand, [(one.redemption, one.order) for one in unsure], now=now)
@@ -51,6 +51,15 @@ async def fold_order_facts(
         for one in states
     ):
         await due.wake(session, SETTLING_SWEEP)
+
+
+async def _give_uses_back(session: AsyncSession, brand_id: int, states: Sequence[RedemptionState]) -> None:
+    """Give back the uses of cancelled orders, each once."""
+    given_back = [one.redemption for one in states if one.cancelled and one.redemption.holds_use]
+    await give_back(session, brand_id, given_back)
+    for redemption in given_back:
+        redemption.holds_use = False
+    await session.flush()
 
 
 def _fold(state: RedemptionState, *, now: datetime) -> None:
@@ -72,8 +81,6 @@ def _fold(state: RedemptionState, *, now: datetime) -> None:
         redemption.reversed_at = now if status is RedemptionStatus.reversed else None
     redemption.status_before = None if status is decided else decided
     redemption.become(status, reason, now=now)
-    if state.cancelled:
-        redemption.holds_use = False
 
 
 def _reason_of(state: RedemptionState, decided: RedemptionStatus) -> str | None:

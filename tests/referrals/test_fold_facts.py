@@ -1,7 +1,7 @@
 """Refunds, cancellations and deliveries: in any order, any number of times, the same end."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -155,6 +155,10 @@ async def test_of_orders_taken_up_again_at_once_each_use_and_each_friend_counts_
         given |= {"order_id": ids[number], "placed_at": NOW}
         return await make_order(context, brand, shop, friends[friend], codes[code].code, **given)
 
+    async def cancel(number: int, at: datetime) -> None:
+        async with context.sessions.begin() as session:
+            await record_facts(session, brand, shop, [OrderCancelled(ids[number], at, revocable=True)])
+
     async def fold(*order_ids: UUID) -> None:
         async with context.sessions.begin() as session:
             await fold_order_facts(session, brand, order_ids, now=NOW + DAY)
@@ -162,9 +166,7 @@ async def test_of_orders_taken_up_again_at_once_each_use_and_each_friend_counts_
     for number in range(len(uses)):
         order_id = orders[number] = await report(number)
         one_by_one += await redeem(context, brand, order_id)
-        async with context.sessions.begin() as session:
-            cancelled = OrderCancelled(ids[number], NOW + DAY, revocable=True)
-            await record_facts(session, brand, shop, [cancelled])
+        await cancel(number, NOW + DAY)
         await fold(order_id)
     assert {each.status for each in one_by_one} == {RedemptionStatus.pending}
     await friend_orders(context, brand, shop, codes[0].code)
@@ -179,6 +181,13 @@ async def test_of_orders_taken_up_again_at_once_each_use_and_each_friend_counts_
         counted[0 if holds else 1] for holds in (True, False, True, False, True)
     ]
     assert [(await code_of(context, brand, code.id)).uses for code in codes] == [2, 2]
+    assert await balances(context, brand) == {"discount_cost": 3200, "friends": -3200}
+    # What a cancellation gives back is there for an order of the same batch.
+    await cancel(0, NOW + 3 * DAY)
+    await fold(orders[0], orders[1])
+    found = [await redemption_of(context, brand, orders[number]) for number in (0, 1)]
+    assert [each is not None and each.status for each in found] == [counted[1][0], counted[0][0]]
+    assert (await code_of(context, brand, codes[0].id)).uses == 2
     assert await balances(context, brand) == {"discount_cost": 3200, "friends": -3200}
 
 

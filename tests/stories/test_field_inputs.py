@@ -230,6 +230,20 @@ PARCELS: list[tuple[str, Callable[[Buyer], list[Report]], str]] = [
         "delivered",
     ),
     (
+        "all that is shipped arrived, and an insurance is never fulfilled",
+        lambda buyer: [
+            buyer.order(
+                fulfillment_status="partial",
+                line_items=[
+                    {"id": 1, "title": "Lamp", "quantity": 2, "price": "39.00", "fulfillable_quantity": 0, "requires_shipping": True},
+                    {"id": 2, "title": "Insurance", "quantity": 1, "price": "2.00", "fulfillable_quantity": 1, "requires_shipping": False},
+                ],
+                fulfillments=[{"id": 20, "status": "success", "shipment_status": "delivered", "created_at": at(-2), "updated_at": at(-1), "line_items": lines(2)}],
+            ),
+        ],
+        "delivered",
+    ),
+    (
         "the only parcel was called back",
         lambda buyer: [
             buyer.order(),

@@ -107,6 +107,8 @@ def _line(line: Node) -> dict[str, Any]:
         "title": line.get("title"),
         "sku": line.get("sku"),
         "quantity": line.get("quantity"),
+        "requires_shipping": line.get("requiresShipping"),
+        "fulfillable_quantity": line.get("unfulfilledQuantity"),
         "price": money(line.get("originalUnitPriceSet")),
     }
 

@@ -28,7 +28,7 @@ _ORDER = f"""
           pageInfo {{ hasNextPage }}
         }}
         lineItems(first: $lines) {{
-          nodes {{ id title sku quantity originalUnitPriceSet {_MONEY} }}
+          nodes {{ id title sku quantity requiresShipping unfulfilledQuantity originalUnitPriceSet {_MONEY} }}
           pageInfo {{ hasNextPage }}
         }}
         refunds(first: $refunds) {{

@@ -1,14 +1,15 @@
 """Parcels in Shopify's bodies.
 
-An order is fulfilled once it says so, or once its parcels hold all its pieces; it is delivered once
-all its parcels are. What need not be shipped, as a gift card, has arrived once it was sent.
+An order is fulfilled once it says so, once its parcels hold all its pieces, or once nothing is left
+to ship: a line such as an insurance may wait for ever. It is delivered once all its parcels are.
+What need not be shipped, as a gift card, has arrived once it was sent.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from app.platforms.events import OrderFulfilled, ParcelCancelled, ParcelDelivered, ParcelSent, PlatformEvent
-from app.platforms.fields import Fields
+from app.platforms.fields import LIST_LIMIT, Fields
 
 _ARRIVED = frozenset({"delivered", "picked_up"})
 """By a carrier, or over the counter; `carrier_picked_up` is the beginning of its way."""
@@ -18,9 +19,9 @@ def read_parcels(body: Fields, order_id: str, received_at: datetime) -> list[Pla
     """What an order shows of its parcels."""
     parcels = body.objects("fulfillments")
     sent = [parcel for parcel in parcels if parcel.text("status") == "success"]
-    state = body.text("fulfillment_status")
+    is_whole = body.text("fulfillment_status") == "fulfilled" or _is_nothing_left(body, parcels)
     events: list[PlatformEvent] = []
-    if state == "fulfilled":
+    if is_whole:
         sent_at = max((at for parcel in sent if (at := parcel.moment("created_at"))), default=None)
         at = sent_at or body.moment("updated_at") or received_at
         ids = tuple(_parcel_id(parcel, order_id) for parcel in sent)
@@ -28,8 +29,19 @@ def read_parcels(body: Fields, order_id: str, received_at: datetime) -> list[Pla
     for parcel in parcels:
         found = read_parcel(parcel, order_id, received_at)
         # What the whole order states of its parcels need not be stated by each of them again.
-        events += [each for each in found if state != "fulfilled" or not isinstance(each, ParcelSent)]
+        events += [each for each in found if not (is_whole and isinstance(each, ParcelSent))]
     return events
+
+
+def _is_nothing_left(body: Fields, parcels: Sequence[Fields]) -> bool:
+    """Whether all that is shipped is in parcels that were sent, and the rest needs no shipping."""
+    lines = body.objects("line_items")
+    shipped = [line for line in lines if line.values.get("requires_shipping") is not False]
+    return (
+        0 < len(shipped) < len(lines) < LIST_LIMIT
+        and all(line.values.get("fulfillable_quantity") == 0 for line in shipped)
+        and {parcel.text("status") for parcel in parcels} - {"cancelled"} == {"success"}
+    )
 
 
 def read_parcel(parcel: Fields, order_id: str, received_at: datetime) -> Sequence[PlatformEvent]:

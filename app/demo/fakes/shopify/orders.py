@@ -194,6 +194,8 @@ def _line(line: Body) -> dict[str, Any]:
         "title": line["title"],
         "sku": line.get("sku"),
         "quantity": line["quantity"],
+        "requiresShipping": line.get("requires_shipping", True),
+        "unfulfilledQuantity": line.get("fulfillable_quantity", line["quantity"]),
         "originalUnitPriceSet": _money(line["price"]),
     }
 

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.base.due import sweep_once
+from app.base.fence import raise_fence
 from app.demo.fakes.shopify.state import FakeCode, FakeDiscount
 from app.platforms.discounts import CodePage, FoundCode
 from app.platforms.shopify import code_lookup
-from app.referrals import pool
+from app.referrals import pool, upkeep
 from app.referrals.code_check import check_codes_again, new_progress, sweep
 from app.referrals.code_findings import find_code_problems
 from app.referrals.compare_codes import KnownPage, record_page
@@ -56,6 +57,16 @@ async def test_a_shop_that_has_what_it_must_have_tells_nothing(fern):
     assert row.check_due_at > NIGHT
     publications = await fern.publications()
     assert {(each.seen_at, each.remote_id is None) for each in publications} == {(NIGHT, False)}
+
+
+async def test_fenced_copy_of_the_database_checks_no_codes_and_keeps_up_no_pool(fern):
+    await filled(fern)
+    asked = len(fern.fake.requests)
+    async with fern.context.sessions.begin() as session:
+        await raise_fence(session, "a copy")
+    for each in (sweep, upkeep.sweep):
+        assert await sweep_once(each(fern.context), NIGHT) == 0
+    assert len(fern.fake.requests) == asked
 
 
 async def test_missing_extra_changed_and_overused_codes_are_repaired_or_told(fern):

@@ -10,12 +10,13 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.actor import cli_actor
 from app.base.context import AppContext
 from app.base.due import sweep_once
+from app.base.fence import raise_fence
 from app.base.tokens import Subject
 from app.brands.models import Brand, Shop
 from app.brands.rules import Platform
@@ -311,6 +312,10 @@ async def test_shop_that_fails_is_asked_again_and_nobody_is_told_meanwhile(conne
     assert len(connected.there()) == 1
     assert len(await connected.told()) == 1
     assert (await connected.one(RewardPlacement)).reason is None
+    async with connected.context.sessions.begin() as session:
+        await session.execute(update(RewardPlacement).values(due_at=GRANTED))
+        await raise_fence(session, "a copy")
+    assert await connected.place() == 0, "a fenced copy of the database calls nobody"
 
 
 async def test_code_leaves_the_shop_with_its_owner_and_when_it_is_disabled(connected):

@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, text, update
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
 from app.base.errors import AppError
+from app.base.fence import raise_fence
 from app.base.money import Money
 from app.base.tokens import Subject
 from app.checkout.credit import find_balances, find_owner, reserve_credit
@@ -241,6 +242,14 @@ async def test_crash_between_the_call_and_its_record_moves_nothing_twice(holding
     assert holding.balance == ("10.00" if kind is MoveKind.credit else "55.00")
     assert await holding.told() == 1
     await holding.is_sound()
+
+
+async def test_fenced_copy_of_the_database_moves_nothing(holding):
+    await holding.earn()
+    async with holding.shop.context.sessions.begin() as session:
+        await raise_fence(session, "a copy")
+    assert await holding.hold() == 0
+    assert await holding.moves() == []
 
 
 async def test_call_whose_outcome_is_unknown_is_looked_for_and_a_late_one_is_taken_back(holding):

@@ -10,8 +10,7 @@ from app.admin.alarm_models import AlarmCall, AlarmSettings
 from app.admin.alarms import check_brand
 from app.base import clock
 from app.base.context import AppContext
-from app.base.due import brands_of
-from app.base.fence import load_fence
+from app.base.fence import brands_unless_fenced, load_fence
 from app.base.turns import Sweep
 from app.brands.models import Brand
 
@@ -49,10 +48,8 @@ def calls_sweep(context: AppContext) -> Sweep:
     """Call webhooks about alarms; nothing in a fenced copy of the database."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.reading_sessions() as session:
-            if await load_fence(session) is not None:
-                return []
-        return await brands_of(context.reading_sessions, AlarmCall.brand_id, AlarmCall.due_at <= now)
+        is_due = AlarmCall.due_at <= now
+        return await brands_unless_fenced(context.reading_sessions, AlarmCall.brand_id, is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await make_due_calls(context, brand_id, now=now)

@@ -1,16 +1,18 @@
 """The fence: a database behind its journal sends nothing until a person has recovered it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.base.db import Sessions
+from app.base.due import brands_of
 from app.base.journal import Journal, JournalWriter, Record, last_numbers
 from app.base.log import logger
 from app.base.models import Installation, JournalPosition
@@ -155,6 +157,16 @@ async def load_fence(session: AsyncSession) -> Fence | None:
     """The fence; None where the database may send."""
     row = (await session.execute(select(Installation.fenced_at, Installation.fence_reason))).one()
     return None if row.fenced_at is None else Fence(row.fenced_at, row.fence_reason or "")
+
+
+async def brands_unless_fenced(
+    sessions: Sessions, brand_id: InstrumentedAttribute[int], *due: ColumnElement[bool]
+) -> Sequence[int]:
+    """As `brands_of`, and none in a fenced copy: for sweeps that call out for their brands."""
+    async with sessions() as session:
+        if await load_fence(session) is not None:
+            return []
+    return await brands_of(sessions, brand_id, *due)
 
 
 async def reserve(session: AsyncSession, journal: Journal) -> Reservation:

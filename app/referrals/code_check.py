@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base.context import AppContext
 from app.base.errors import OutsideError
-from app.base.fence import load_fence
+from app.base.fence import brands_unless_fenced
 from app.base.turns import Sweep
 from app.brands.models import Shop
 from app.brands.rules import zone_or
@@ -51,13 +51,8 @@ def sweep(context: AppContext) -> Sweep:
     """Checks what is due, a page of one shop and terms at a time."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.reading_sessions() as session:
-            if await load_fence(session) is not None:
-                return []
-            found = await session.scalars(
-                select(ShopDiscount.brand_id).where(ShopDiscount.check_due_at <= now).distinct()
-            )
-            return found.all()
+        is_due = ShopDiscount.check_due_at <= now
+        return await brands_unless_fenced(context.reading_sessions, ShopDiscount.brand_id, is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await check_codes(context, brand_id, now=now)

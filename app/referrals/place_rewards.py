@@ -7,10 +7,8 @@ ends: the platform knows the code, so nothing is there twice.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-
 from app.base.context import AppContext
-from app.base.fence import load_fence
+from app.base.fence import brands_unless_fenced
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
 from app.referrals.place_call import call_platforms
@@ -26,13 +24,8 @@ def sweep(context: AppContext) -> Sweep:
     """Brings connected shops to what the rewards are now."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.reading_sessions() as session:
-            if await load_fence(session) is not None:
-                return []
-            found = await session.scalars(
-                select(RewardPlacement.brand_id).where(RewardPlacement.due_at <= now).distinct()
-            )
-            return found.all()
+        is_due = RewardPlacement.due_at <= now
+        return await brands_unless_fenced(context.reading_sessions, RewardPlacement.brand_id, is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await place_batch(context, brand_id, now=now)

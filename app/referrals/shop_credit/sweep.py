@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.base import money
 from app.base.context import AppContext
-from app.base.due import brands_of
 from app.base.errors import Outcome, OutsideError
-from app.base.fence import load_fence
+from app.base.fence import brands_unless_fenced
 from app.base.log import logger
 from app.base.retry import retry_unavailable
 from app.base.turns import Sweep
@@ -51,10 +50,8 @@ def sweep(context: AppContext) -> Sweep:
     """Brings connected shops to what the rewards are now."""
 
     async def brands(now: datetime) -> Sequence[int]:
-        async with context.reading_sessions() as session:
-            if await load_fence(session) is not None:
-                return []
-        return await brands_of(context.reading_sessions, ShopCredit.brand_id, ShopCredit.due_at <= now)
+        is_due = ShopCredit.due_at <= now
+        return await brands_unless_fenced(context.reading_sessions, ShopCredit.brand_id, is_due)
 
     async def work(brand_id: int, now: datetime) -> int:
         return await hold_batch(context, brand_id, now=now)

@@ -26,6 +26,7 @@ from app.admin.staff import add_staff, change_staff, remove_staff
 from app.base import clock
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
+from app.base.fence import raise_fence
 from app.brands.add import add_brand
 from app.ingest.models import Delivery
 from app.ingest.rules import DeliveryStatus
@@ -193,6 +194,12 @@ async def test_a_brand_without_an_administrator_or_a_shop_has_its_alarms_all_the
     row = (await session.scalars(select(Alarm))).one()
     assert (row.subject, row.solved_at) == (shop.slug, None)
     assert await alarms.brands(clock.now() + timedelta(days=2)) == [], "another time than the present"
+    await session.execute(update(AlarmSettings).values(check_due_at=clock.now()))
+    await session.commit()
+    assert await alarms.brands(clock.now()) == [brand.id, new.id]
+    await raise_fence(session, "a copy")
+    await session.commit()
+    assert await alarms.brands(clock.now()) == [], "a fenced copy of the database raises none"
 
 
 async def test_the_webhook_gets_signed_alarms_and_is_tried_again(context, session, brand, shop, team):

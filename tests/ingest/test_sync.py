@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 
 from app.base.actor import cli_actor
 from app.base.errors import AppError, OutsideError
+from app.base.fence import raise_fence
 from app.brands.add import add_shop
 from app.brands.models import Shop
 from app.brands.rules import Platform
@@ -227,6 +228,10 @@ async def test_connected_shops_are_synchronised_each_night_back_to_the_last_run(
     night = row.due_at
     assert await work.work(shop.brand_id, night) == 1
     assert (await row_of(context)).since == min(night - timedelta(days=2), NOW - timedelta(hours=1))
+    async with context.sessions.begin() as session:
+        await raise_fence(session, "a copy")
+    late = night + timedelta(days=2)
+    assert await work.work(shop.brand_id, late) == 0, "a fenced copy of the database reads no shop"
 
 
 async def test_a_shop_that_uninstalled_the_app_waits_for_the_next_night(remote):

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from app.base.actor import cli_actor
 from app.base.due import sweep_once
+from app.base.fence import raise_fence
 from app.cli.trial_rows import offers_are_sent
 from app.platforms.connections import remove_connection
 from app.platforms.shopify import codes
@@ -64,6 +65,10 @@ async def test_a_code_is_in_the_shop_before_its_offer_exists(fern):
     assert share.code == code.display
     assert await fern.publish(LATER) == 0
     assert len(await fern.offers()) == 1
+    await fern.issue()
+    async with fern.context.sessions.begin() as session:
+        await raise_fence(session, "a copy")
+    assert await fern.publish(LATER) == 0, "a fenced copy of the database puts no code into a shop"
 
 
 async def test_many_codes_share_one_discount_and_workers_side_by_side_make_it_once(fern):

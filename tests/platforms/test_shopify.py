@@ -161,6 +161,18 @@ def test_checkbox_at_the_checkout_is_consent_to_email():
     assert (person.email_consent.given, person.email_consent.source) == (True, "checkout")
 
 
+def test_what_is_shipped_comes_before_tips_and_insurances():
+    order = body("order_paid")
+    others = [{"title": title, "quantity": 1, "requires_shipping": False} for title in ("Insurance", "Tip")]
+    lines = [others[0], *order["line_items"], others[1]]
+    titles = [each.title for each in parse("orders/paid", order | {"line_items": lines})[0].items]
+    assert titles == [*(each["title"] for each in order["line_items"]), "Insurance", "Tip"]
+    assert [each.title for each in parse("orders/paid", order | {"line_items": others})[0].items] == [
+        "Insurance",
+        "Tip",
+    ]
+
+
 def test_blank_code_of_a_manual_discount_is_no_code():
     (event,) = parse("orders/paid", body("order_paid") | {"discount_codes": [{"code": ""}]})
     assert event.discount_codes == ()

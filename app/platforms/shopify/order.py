@@ -88,7 +88,8 @@ def _paid(delivery: RawDelivery, body: Fields, order_id: str) -> OrderPaid:
         tags=_tags(known),
         test=body.values.get("test") is True,
         history=taken_over,
-        items=tuple(_item(line, currency) for line in lines),
+        # A survey asks about the first one: no tip, no insurance, where anything was shipped.
+        items=tuple(_item(line, currency) for line in sorted(lines, key=_needs_no_shipping)),
         shipping_address=_address(address),
         shipping_country=address.country("country_code"),
         confirmation=known.text("confirmation_number", limit=64),
@@ -116,6 +117,10 @@ def _address(address: Fields) -> tuple[str, ...]:
     return address_parts(
         [address.text(name) for name in ("address1", "address2", "zip", "city", "country_code")]
     )
+
+
+def _needs_no_shipping(line: KeptLine) -> bool:
+    return line.fields.values.get("requires_shipping") is False
 
 
 def _item(line: KeptLine, currency: str) -> Item:

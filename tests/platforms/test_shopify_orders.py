@@ -17,6 +17,7 @@ from app.demo.fakes.shopify.state import FakeBucket, FakeShop
 from app.platforms.delivery_types import NeedsFetch, RawDelivery
 from app.platforms.events import OrderPaid
 from app.platforms.shopify.adapter import ShopifyAdapter
+from app.platforms.shopify.order_body import order_body
 from app.platforms.shopify.order_documents import ONE_ORDER
 from app.platforms.shopify.orders import PAGE
 from app.platforms.shopify.topics import TOPICS
@@ -144,6 +145,18 @@ async def test_an_app_without_customers_data_reads_orders_without_them():
         with pytest.raises(OutsideError, match="denies access"):
             await ADAPTER.fetch_orders(http, custom_token(fake, shop), SINCE, None)
     assert (paid.order_id, paid.total, paid.person.external_id) == ("1", 5895, None)
+
+
+@pytest.mark.parametrize(
+    ("shown", "count", "withheld"),
+    [(1, "1", False), (1, "2", True), (2, "2", False), (3, "9", False), (0, "1", False), (None, "2", False)],
+)
+def test_orders_are_withheld_where_shopify_counts_more_than_it_shows_this_one_among_them(
+    shown, count, withheld
+):
+    orders = None if shown is None else {"nodes": [{"id": str(place)} for place in range(shown)]}
+    customer = {"legacyResourceId": "7", "numberOfOrders": count, "orders": orders}
+    assert order_body({"customer": customer})["customer"]["orders_withheld"] is withheld
 
 
 async def test_an_edit_names_its_order_which_is_fetched():

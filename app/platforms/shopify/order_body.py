@@ -220,10 +220,11 @@ def _are_withheld(customer: Node) -> bool:
     """Whether Shopify counts orders of the customer that it does not show: those of before 60 days.
 
     An app without the access scope `read_all_orders` is not shown them. Who has as many others as
-    are asked for may have none, and is known by those.
+    are asked for may have none, and is known by those. Where not even the order that is read is
+    among them, they are not known yet.
     """
     shown = nodes(customer, "orders")
-    return len(shown) < SHOWN_ORDERS and int(customer.get("numberOfOrders") or 0) > len(shown)
+    return 0 < len(shown) < SHOWN_ORDERS and int(customer.get("numberOfOrders") or 0) > len(shown)
 
 
 def _address(address: Node | None) -> dict[str, Any] | None:

@@ -126,7 +126,7 @@ DIGEST = register(
         "digest",
         DigestParams,
         DigestParams(
-            week="23 Nov to 29 November 2026",
+            week="23 November to 29 November 2026",
             score="NPS, from 51 answers: 51",
             certainty="29 to 67 with 95% certainty",
             change="Beside the week before: 4 more, could be chance",

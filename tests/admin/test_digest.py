@@ -74,7 +74,7 @@ async def test_each_person_gets_the_figures_that_they_may_see_once_a_week(contex
     assert await sweep_once(sweep(context), due + timedelta(days=1)) == 0
     lea, mia = await mails(context, due)
     assert (lea.to, mia.to) == ("lea@example.com", "mia@example.com")
-    assert mia.subject == "The week at Acme Goods, 2 Mar to 8 March 2026"
+    assert mia.subject == "The week at Acme Goods, 2 March to 8 March 2026"
     for mail in (lea, mia):
         assert "too few to say (3 of 30)" in mail.text
         assert "One unhappy customer waits for a reply." in mail.text

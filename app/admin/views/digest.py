@@ -6,7 +6,7 @@ from datetime import date
 
 from app.admin.texts import certainty_text, points_text
 from app.admin.views.cards import Card, lead_card, overview_cards
-from app.base.i18n import SOURCE, long_date, short_date, translate, translate_plural
+from app.base.i18n import SOURCE, long_date, skeleton_date, translate, translate_plural
 from app.insight.nps import Counts, nps
 from app.insight.overview import Overview
 
@@ -27,10 +27,9 @@ class WeekFigures:
 
 
 def week_text(first: date, last: date) -> str:
-    """`23 Nov to 29 November 2026`."""
-    return translate(
-        SOURCE, "%(first)s to %(last)s", first=short_date(first, SOURCE), last=long_date(last, SOURCE)
-    )
+    """`23 November to 29 November 2026`."""
+    begun = skeleton_date(first, "MMMMd", SOURCE)
+    return translate(SOURCE, "%(first)s to %(last)s", first=begun, last=long_date(last, SOURCE))
 
 
 def week_figures(found: Overview, margin_percent: int | None) -> WeekFigures:

@@ -67,7 +67,7 @@ def setting_problems(facts: ShopFacts, shop: ConnectedShop) -> list[str]:
         problems.append(
             f"Customers in {facts.country} are asked with consent alone, nobody's is known, and WooCommerce"
             " itself has none: their surveys are skipped (no_consent). Name the field of your newsletter plugin:"
-            f" tenfold shop settings {shop.slug} --set consent_meta_key=KEY"
+            f" tenfold shop settings {shop.slug} --set consent_meta_key=KEY (docs/woocommerce.md has how to find it)"
         )
     return problems
 

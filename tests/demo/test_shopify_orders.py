@@ -137,6 +137,9 @@ def test_a_code_is_used_up_and_counts_once_per_customer():
     bought(shop, "ANA")
     with pytest.raises(CartRefusal, match="already used"):
         bought(shop, "ANA", number=2)
+    # Shopify keeps the count for each code of a discount.
+    shop.discounts["d"].codes["ben"] = FakeCode("b", "BEN")
+    assert bought(shop, "BEN", number=3)["total_discounts"] == "8.00"
 
 
 def test_a_reward_takes_an_amount_off_for_its_owner_alone():

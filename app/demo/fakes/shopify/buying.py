@@ -66,7 +66,7 @@ def place_order(
         "shipping_lines": [_shipping_line(shipping)] if shipping else [],
     }
     for each in applied:
-        count_use(each.discount, each.code, buyer.customer_id)
+        count_use(each.code, buyer.customer_id)
     shop.orders.append(order)
     return order
 

@@ -37,7 +37,7 @@ def apply_code(
     given = discount.given
     if is_used_up(discount, kept):
         raise CartRefusal("Discount code usage limit has been reached")
-    if given.get("appliesOncePerCustomer") and customer_id in discount.used_by:
+    if given.get("appliesOncePerCustomer") and customer_id in kept.used_by:
         raise CartRefusal("You have already used this discount code")
     owners = ((given["context"].get("customers") or {}).get("add")) or []
     if owners and f"gid://shopify/Customer/{customer_id}" not in owners:

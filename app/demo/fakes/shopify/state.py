@@ -77,6 +77,8 @@ class FakeCode:
     code: str
     uses: list[float] = field(default_factory=list)
     """Seconds of the clock."""
+    used_by: list[int] = field(default_factory=list)
+    """The customers who ordered with it: they may order with another code of its discount."""
 
 
 @dataclass
@@ -87,8 +89,6 @@ class FakeDiscount:
     given: dict[str, Any]
     codes: dict[str, FakeCode] = field(default_factory=dict)
     """By the code in lower case."""
-    used_by: list[int] = field(default_factory=list)
-    """The customers who ordered with any of the codes."""
     created_at: datetime = field(default_factory=clock.now)
 
     @property
@@ -232,7 +232,7 @@ class FakeShop:
         found = self.find_code(code)
         if found is None or found[0].has_ended or is_used_up(*found):
             return False
-        count_use(*found)
+        count_use(found[1])
         return True
 
     def counted_uses(self, code: FakeCode) -> int:
@@ -246,8 +246,8 @@ def is_used_up(discount: FakeDiscount, code: FakeCode) -> bool:
     return limit is not None and len(code.uses) >= limit
 
 
-def count_use(discount: FakeDiscount, code: FakeCode, customer_id: int | None = None) -> None:
+def count_use(code: FakeCode, customer_id: int | None = None) -> None:
     """Count a use, now, of a customer where one is known."""
     code.uses.append(_seconds())
     if customer_id is not None:
-        discount.used_by.append(customer_id)
+        code.used_by.append(customer_id)

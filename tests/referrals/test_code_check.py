@@ -77,7 +77,7 @@ async def test_missing_extra_changed_and_overused_codes_are_repaired_or_told(fer
     discount.codes["mine"] = FakeCode("gid://shopify/DiscountRedeemCode/1", "MINE")
     discount.given |= {
         "usageLimit": 999,
-        "minimumRequirement": None,
+        "minimumRequirement": {"quantity": {"greaterThanOrEqualToQuantity": 3}},
         "customerGets": {"value": {"percentage": 0.5}},
     }
     fern.remote.usage_lag_seconds = 0
@@ -87,6 +87,7 @@ async def test_missing_extra_changed_and_overused_codes_are_repaired_or_told(fer
 
     assert missing == "1 code is missing in the shop and put there again."
     assert "the limit of uses" in changed
+    assert "the minimum" in changed
     assert "the discount" in changed
     assert "(MINE)" in extra
     assert f"{code.display} (1 there, 0 here)" in drift
@@ -94,6 +95,7 @@ async def test_missing_extra_changed_and_overused_codes_are_repaired_or_told(fer
         10,
         {"percentage": 0.1},
     )
+    assert discount.given["minimumRequirement"]["quantity"] == {"greaterThanOrEqualToQuantity": None}
     await fern.publish_all(NIGHT)
     assert gone in discount.codes
     assert "mine" in discount.codes

@@ -123,6 +123,7 @@ LIST_CODES = Document(
             }
             minimumRequirement {
               ... on DiscountMinimumSubtotal { greaterThanOrEqualToSubtotal { amount } }
+              ... on DiscountMinimumQuantity { greaterThanOrEqualToQuantity }
             }
             codes(first: $first, after: $after, reverse: $newestFirst) {
               nodes { id code asyncUsageCount }

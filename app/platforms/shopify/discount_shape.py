@@ -34,19 +34,25 @@ def discount_input(discount: Discount) -> dict[str, object]:
     Shopify counts `usageLimit` for each code of a discount. Codes end by being deleted, since each
     has an end of its own and the discount would have one for all.
     """
-    minimum = None
-    if discount.minimum_subtotal is not None:
-        minimum = {"subtotal": {"greaterThanOrEqualToSubtotal": f"{discount.minimum_subtotal:f}"}}
     return {
         "title": discount.title,
         "endsAt": None,
         "usageLimit": discount.max_uses,
         "appliesOncePerCustomer": discount.one_per_friend,
-        "minimumRequirement": minimum,
+        "minimumRequirement": _minimum(discount),
         "combinesWith": _combines(discount),
         "customerGets": {"items": {"all": True}, "value": _value(discount)},
         "context": {"all": "ALL"},
         "tags": [TAG, tag_of(discount)],
+    }
+
+
+def _minimum(discount: Discount) -> dict[str, object]:
+    """Written out where there is none: what an update leaves out stays as somebody set it."""
+    least = None if discount.minimum_subtotal is None else f"{discount.minimum_subtotal:f}"
+    return {
+        "subtotal": {"greaterThanOrEqualToSubtotal": least},
+        "quantity": {"greaterThanOrEqualToQuantity": None},
     }
 
 
@@ -71,7 +77,7 @@ def differences(discount: Discount, found: Mapping[str, Any], *, subscriptions: 
         "the limit of uses": (found.get("usageLimit"), discount.max_uses),
         "once per customer": (found.get("appliesOncePerCustomer"), discount.one_per_friend),
         "what it combines with": (found.get("combinesWith"), _combines(discount)),
-        "the minimum": (_amount(found, "minimumRequirement"), discount.minimum_subtotal),
+        "the minimum": (_least(found), (discount.minimum_subtotal, None)),
         "the discount": _values(discount, found),
         "that it is for subscriptions too": (applies, applies or subscriptions),
     }
@@ -95,10 +101,14 @@ def _values(discount: Discount, found: Mapping[str, Any]) -> tuple[Decimal | Non
     return _decimal(amount.get("amount") if isinstance(amount, Mapping) else None), discount.value
 
 
-def _amount(found: Mapping[str, Any], name: str) -> Decimal | None:
-    requirement = found.get(name)
-    subtotal = requirement.get("greaterThanOrEqualToSubtotal") if isinstance(requirement, Mapping) else None
-    return _decimal(subtotal.get("amount") if isinstance(subtotal, Mapping) else None)
+def _least(found: Mapping[str, Any]) -> tuple[Decimal | None, object]:
+    """The subtotal and the number of items that the shop's discount wants."""
+    given = found.get("minimumRequirement")
+    if not isinstance(given, Mapping):
+        return None, None
+    subtotal = given.get("greaterThanOrEqualToSubtotal")
+    amount = subtotal.get("amount") if isinstance(subtotal, Mapping) else None
+    return _decimal(amount), given.get("greaterThanOrEqualToQuantity")
 
 
 def _decimal(given: object) -> Decimal | None:

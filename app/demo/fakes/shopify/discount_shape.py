@@ -77,8 +77,12 @@ def _value(shop: FakeShop, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _minimum(shop: FakeShop, given: dict[str, Any]) -> dict[str, Any] | None:
-    asked = (given.get("minimumRequirement") or {}).get("subtotal")
-    if not asked:
+    asked = given.get("minimumRequirement") or {}
+    count = (asked.get("quantity") or {}).get("greaterThanOrEqualToQuantity")
+    if count is not None:
+        return {"__typename": "DiscountMinimumQuantity", "greaterThanOrEqualToQuantity": count}
+    amount = (asked.get("subtotal") or {}).get("greaterThanOrEqualToSubtotal")
+    if amount is None:
         return None
-    money = {"amount": asked["greaterThanOrEqualToSubtotal"], "currencyCode": shop.currency}
+    money = {"amount": amount, "currencyCode": shop.currency}
     return {"__typename": "DiscountMinimumSubtotal", "greaterThanOrEqualToSubtotal": money}

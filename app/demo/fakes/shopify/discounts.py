@@ -44,7 +44,12 @@ def update_discount(_: Any, info: GraphQLResolveInfo, **given: Any) -> dict[str,
     discount = shop.discounts.get(given["id"])
     if discount is None:
         return {"codeDiscountNode": None, "userErrors": [_missing()]}
-    values = {**discount.given, **given["basicCodeDiscount"], "code": None}
+    changes = given["basicCodeDiscount"]
+    least = {
+        **(discount.given.get("minimumRequirement") or {}),
+        **(changes.get("minimumRequirement") or {}),
+    }
+    values = {**discount.given, **changes, "code": None, "minimumRequirement": least}
     errors = [*_value_errors(shop, values)]
     if not errors:
         discount.given = values
@@ -223,6 +228,13 @@ def _value_errors(shop: FakeShop, values: dict[str, Any]) -> Iterable[dict[str, 
         yield _error("VALUE_OUTSIDE_RANGE", "Value must be between 0.0 and 1.0", "customerGets", "value")
     if (percentage is None) == (amount is None):
         yield _error("INVALID", "Value must be a percentage or an amount", "customerGets", "value")
+    least = values.get("minimumRequirement") or {}
+    if all(
+        any(each is not None for each in (least.get(name) or {}).values())
+        for name in ("subtotal", "quantity")
+    ):
+        code = "MINIMUM_SUBTOTAL_AND_QUANTITY_RANGE_BOTH_PRESENT"
+        yield _error(code, "Specify a minimum subtotal or a quantity, but not both.", "minimumRequirement")
     limit = values.get("usageLimit")
     if limit is not None and limit < 1:
         yield _error("GREATER_THAN", "must be greater than 0", "usageLimit")

@@ -295,28 +295,28 @@ def test_status_of_a_plugin_is_that_of_a_paid_order_once_it_was_paid(paid_at, co
     assert len(parse(order(status="packing", date_paid_gmt=paid_at))) == count
 
 
-@pytest.mark.parametrize("status", ["cancelled", "failed"])
-def test_order_that_was_called_off_was_paid_only_where_it_says_so(status):
-    events = parse(order(status=status))
+def test_order_that_was_called_off_was_paid_only_where_it_says_so():
+    events = parse(order(status="cancelled"))
     assert [type(event) for event in events] == [OrderPaid, OrderCancelled]
     cancelled = OrderCancelled("2041", CHANGED_AT, revocable=True)
     assert events[1] == cancelled
-    assert parse(order(status=status, date_paid_gmt=None)) == [cancelled]
+    for off in (order(status="cancelled", date_paid_gmt=None), order(status="failed")):
+        assert parse(off) == [cancelled]
 
 
 def test_order_on_hold_waits_for_its_payment_or_has_one_that_is_doubted():
     refunds = [{"id": 9, "reason": "", "total": "-10.00"}]
     assert parse(order(status="on-hold", date_paid_gmt=None, refunds=refunds)) == []
-    assert parse(order(status="on-hold", refunds=refunds)) == [
-        OrderDisputed("2041", "", DisputeStatus.open, CHANGED_AT, revocable=True)
-    ]
+    assert parse(order(status="on-hold")) == [], "a gateway holds it back until somebody has looked"
+    later = order(status="on-hold", refunds=refunds, date_paid_gmt="2026-03-01T08:00:00")
+    assert parse(later) == [OrderDisputed("2041", "", DisputeStatus.open, CHANGED_AT, revocable=True)]
 
 
 @pytest.mark.parametrize(
     ("status", "stood_at"),
     [
         *((each, CHANGED_AT) for each in ("processing", "completed", "refunded", "delivered")),
-        *((each, None) for each in ("cancelled", "failed")),
+        ("cancelled", None),
         *((each, datetime(2026, 3, 1, 9, 0, 8, tzinfo=UTC)) for each in ("packing", "cancel-request")),
     ],
 )
@@ -330,11 +330,11 @@ def test_refunded_order_is_refunded_wholly_whatever_its_refunds():
 
 
 def test_clock_that_is_far_ahead_makes_no_order_that_nothing_later_changes():
-    ahead = order(status="cancelled", date_modified_gmt="2027-03-10T12:00:00")
+    ahead = order(status="cancelled", date_modified_gmt="2037-03-10T12:00:00")
     event, cancelled = parse(ahead)
     assert (event.version_at, cancelled.at) == (NOW, NOW)
-    event = paid(order(date_modified_gmt=f"{NOW + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"))
-    assert event.version_at == NOW + timedelta(hours=2)
+    event = paid(order(date_modified_gmt=f"{NOW + timedelta(days=30):%Y-%m-%dT%H:%M:%S}"))
+    assert event.version_at == NOW + timedelta(days=30)
 
 
 def test_refunds_are_read_by_their_ids():
@@ -407,7 +407,8 @@ def test_what_a_copy_of_the_shop_delivers_is_asked_of_the_shop(address, is_copy)
     account = "https://acme.example"
     asked = parse(linked(address), fetched=None, account=account)
     assert (asked == NeedsFetch("orders/2041")) is is_copy
-    assert isinstance(parse(linked(address), fetched=None), list), "the shop is not connected"
+    for unknown in (None, "http://127.0.0.1:8080"):
+        assert isinstance(parse(linked(address), fetched=None, account=unknown), list)
     assert isinstance(parse(linked(address, id="../2041"), fetched=None, account=account), list)
     customer = sample("woocommerce", "customer") | {"_links": linked(address)["_links"]}
     asked = parse(customer, "customer.updated", fetched=None, account=account)

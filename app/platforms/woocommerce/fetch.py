@@ -16,6 +16,7 @@ from app.base.errors import Outcome, OutsideError
 from app.brands.rules import domain_of
 from app.platforms.connection_types import Connection
 from app.platforms.fields import Fields
+from app.platforms.woocommerce.accounts import is_local
 from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.refunds import list_refunds
 
@@ -27,10 +28,13 @@ _API = "/wp-json/"
 def resource_at_home(body: Fields, kind: str, account: str | None) -> str | None:
     """What to fetch where a body was not written by the account's WordPress; None where it was.
 
-    None too where it does not say by which, or no account is known.
+    None too where it does not say by which, or no account is known; nor where the account is a
+    fake on this machine, whose orders may be anybody's.
     """
-    where = None if account is None else address_of(body)
-    if account is None or where is None or _plain(where) == _plain(account):
+    if account is None or is_local(account):
+        return None
+    where = address_of(body)
+    if where is None or _plain(where) == _plain(account):
         return None
     resource = f"{kind}/{body.id_or_none('id')}"
     return resource if _RESOURCE.fullmatch(resource) else None

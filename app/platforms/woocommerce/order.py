@@ -38,14 +38,16 @@ _UNFINISHED = frozenset(
 """Statuses in which an order changes nothing here, even one that was paid before."""
 _PAID = frozenset({"processing", "completed", "refunded"})
 """Statuses of an order that was paid; one paid on delivery is `processing` without a payment."""
-_COMPLETED, _REFUNDED, _ON_HOLD = "completed", "refunded", "on-hold"
-_CALLED_OFF = frozenset({"cancelled", "failed"})
-"""An order that was paid is `failed` where the bank took the payment back, or where a parcel to be
-paid on delivery was not accepted."""
+_COMPLETED, _REFUNDED, _ON_HOLD, _FAILED = "completed", "refunded", "on-hold", "failed"
+_CALLED_OFF = frozenset({"cancelled", _FAILED})
+"""A known order is `failed` where the bank took the payment back, or where a parcel to be paid on
+delivery was not accepted; of one that is not known it says nothing."""
 _INSTALMENT = "wc_deposits"
 """What the orders are created by that collect the rest of an order."""
-_SKEW = timedelta(days=1)
-"""How far the shop's clock may be ahead of ours: more than by any mistake about its zone."""
+_SKEW = timedelta(days=366)
+"""How far the shop's clock may be ahead of ours: beyond that it was never set."""
+_PAYMENT_TAKES = timedelta(hours=1)
+"""A gateway that holds a payment back until somebody has looked at it does so at once."""
 _RENEWAL = "_subscription_renewal"
 _MODES = frozenset({"_wcpay_mode", "_wc_stripe_mode", "_ppcp_paypal_payment_mode", "_mollie_payment_mode"})
 """Where WooPayments, Stripe's second plugin, PayPal and Mollie note whether money was paid."""
@@ -75,12 +77,13 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
         changed_at = delivery.received_at
     paid_at = _moment(known, "date_paid_gmt")
     if status == _ON_HOLD:
-        # Without a payment it waits for one; gateways put a paid one on hold while it is disputed.
-        doubted = OrderDisputed(order_id, "", DisputeStatus.open, changed_at, revocable=True)
-        return [] if paid_at is None else [doubted]
+        # It waits for its payment, but for one that gateways put on hold while it is disputed.
+        if paid_at is None or changed_at - paid_at < _PAYMENT_TAKES:
+            return []
+        return [OrderDisputed(order_id, "", DisputeStatus.open, changed_at, revocable=True)]
     events: list[PlatformEvent] = []
     is_delivered = status == settings.delivered_status
-    if status in _PAID or is_delivered or paid_at is not None:
+    if status in _PAID or is_delivered or (paid_at is not None and status != _FAILED):
         events.append(_paid(delivery, body, changed_at, paid_at, settings))
     completed_at = _moment(known, "date_completed_gmt")
     if completed_at is not None or is_delivered or status == _COMPLETED:

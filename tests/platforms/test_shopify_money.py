@@ -165,6 +165,22 @@ REMOVED = refund(None, refund_line_items=[{"line_item_id": 12, "quantity": 2, "s
             {"current_total_price": "446.80", "total_price_set": money("500.00", "470.00"), "refunds": [refund("50.00", "CHF")]},
             50000, 50000, id="refunded in another currency",
         ),
+        pytest.param(
+            {"current_total_price": "200.00", "cancelled_at": "2026-03-11T12:00:00Z"}, 50000, 50000, id="cancelled, not lowered"
+        ),
+        pytest.param({"current_total_price": "510.00"}, 51000, 50000, id="more than its lines were added"),
+        pytest.param({"current_total_price": "299.99", "refunds": [refund("200.00")]}, 49999, 50000, id="a cent less"),
+        pytest.param(
+            {"current_total_price": "453.00", "refunds": [refund("47.00", "CHF")]}, 45300, 50000, id="refunded, nobody knows how much",
+        ),
+        pytest.param(
+            {"line_items": [], "current_total_price": "300.00", "refunds": [REMOVED]}, 30000, 30000, id="no lines shown"
+        ),
+        pytest.param(
+            {"line_items": [], "total_line_items_price": "100.00", "current_total_price": "300.00"}, 30000, 0, id="more was removed"
+        ),
+        pytest.param({"total_line_items_price": "480.00"}, 50000, 48000, id="goods are what the order says"),
+        pytest.param({"total_line_items_price": None, "subtotal_price": "450.00"}, 50000, 45000, id="else its subtotal"),
     ],
 )  # fmt: skip
 def test_edited_order_is_worth_what_it_has_now_and_what_went_back(

@@ -36,7 +36,7 @@ from app.platforms.reward_codes import RewardCode
 from app.platforms.woocommerce.adapter import WooCommerceAdapter
 from app.platforms.woocommerce.client import WooCommerceClient
 from app.platforms.woocommerce.codes import CODES_AT_ONCE
-from app.platforms.woocommerce.coupon_shape import Coupon, coupon_body, differences
+from app.platforms.woocommerce.coupon_shape import Coupon, coupon_body, differences, first_step
 from tests.support import fake_woocommerce as failing
 from tests.support.fake_woocommerce import connection_of
 
@@ -404,3 +404,27 @@ def test_a_strange_value_is_a_difference_and_no_failure(value: object):
     for broken in (value, row | {"id": value}, row | {"code": value}, row | {"meta_data": value}):
         found = Coupon.of(broken)
         assert found is None or found.code or not found.is_under(PERCENT)
+
+
+def test_a_coupon_is_written_in_woocommerces_form_and_a_large_amount_in_two_steps():
+    assert coupon_body(PERCENT, "ANA-7K4QX", EXPIRES)["code"] == "ana-7k4qx"
+    assert first_step(replace(FIXED, value=Decimal(100)), 7) is None
+    assert first_step(replace(FIXED, value=Decimal("100.01")), 7) == {
+        "id": 7,
+        "amount": "0",
+        "discount_type": "fixed_cart",
+    }
+
+
+@pytest.mark.parametrize(("shown", "uses"), [(5, 5), (0, 0), (-1, 0), (None, 0), ("5", 0)])
+def test_how_often_a_coupon_was_used_is_never_below_zero(shown: object, uses: int):
+    found = Coupon.of({"id": 1, "code": "A", "usage_count": shown})
+    assert found is not None
+    assert found.uses == uses
+
+
+@pytest.mark.parametrize("minimum", [None, "", "0", "0.00", 0])
+def test_a_coupon_without_a_minimum_may_say_so_in_several_ways(minimum: object):
+    found = Coupon.of({"id": 1, **coupon_body(FIXED, "A", EXPIRES), "minimum_amount": minimum})
+    assert found is not None
+    assert differences(FIXED, found) == ()

@@ -104,6 +104,29 @@ def paid(**changes: Any) -> OrderPaid:
             refund("5.00", order_adjustments=[{"kind": "shipping_refund", "amount": "-5.00", "tax_amount": "-0.95"}]),
             "5.00", "5.00", id="never more shipping than money",
         ),
+        pytest.param(
+            refund("47.00", "CHF", refund_line_items=[{"subtotal_set": money("40.00", "37.60")}, {"subtotal_set": money("10.00")}]),
+            "50.00", "0", id="a line without the buyer's price",
+        ),
+        pytest.param(
+            refund("37.60", "CHF", refund_line_items=[{"subtotal_set": money("40.00", "0.00")}]),
+            "40.00", "0", id="lines that cost the buyer nothing",
+        ),
+        pytest.param(
+            refund("0.94", "CHF", refund_line_items=[{"subtotal_set": money("0.80", "0.752")}]),
+            "1.0000", "0", id="less than one of either currency",
+        ),
+        pytest.param(
+            refund("82.00", "CHF", refund_line_items=[{"subtotal_set": money("80.00")}],
+                   order_adjustments=[{"kind": "shipping_refund", "amount_set": money("-5.00")}],
+                   refund_shipping_lines=[{"subtotal_amount_set": money("5.00")}]),
+            "85.00", "5.00", id="shipping that is shown twice",
+        ),
+        pytest.param(
+            refund("79.90", "CHF", refund_line_items=[{"subtotal_set": money("80.00", "75.20")}],
+                   order_adjustments=[{"kind": "shipping_refund", "amount_set": money("-5.00", "-4.70"), "tax_amount_set": money("-0.95")}]),
+            "85.0000", "5.95", id="shipping and its tax",
+        ),
     ],
 )  # fmt: skip
 def test_refund_is_what_went_back_in_the_shops_currency(
@@ -112,6 +135,24 @@ def test_refund_is_what_went_back_in_the_shops_currency(
     [event] = parse("refunds/create", given)
     assert isinstance(event, OrderRefunded)
     assert (event.amount, event.shipping) == (Decimal(amount), Decimal(shipping))
+
+
+def test_refund_was_made_when_it_was_processed_else_created_else_heard_of() -> None:
+    times = {"processed_at": "2026-03-11T08:00:00Z", "created_at": "2026-03-10T08:00:00Z"}
+    days = [times, {"created_at": times["created_at"]}, {}]
+    found = [parse("refunds/create", refund("40.00", **given))[0] for given in days]
+    assert [event.at for event in found if isinstance(event, OrderRefunded)] == [
+        datetime(2026, 3, 11, 8, tzinfo=UTC),
+        datetime(2026, 3, 10, 8, tzinfo=UTC),
+        NOW,
+    ]
+
+
+def test_refund_without_an_id_never_loses_its_order() -> None:
+    nameless = {name: value for name, value in refund("40.00").items() if name != "id"}
+    assert [type(event) for event in parse("orders/updated", order(refunds=[nameless]))] == [OrderPaid]
+    with pytest.raises(Unparseable, match="id"):
+        parse("refunds/create", nameless)
 
 
 def test_refund_in_the_buyers_currency_that_shows_nothing_else_has_a_reason() -> None:
@@ -125,6 +166,12 @@ def test_such_a_refund_is_converted_by_its_orders_rate_and_never_loses_the_order
     events = parse("orders/updated", order(refunds=[unknown], total_price_set=money("500.00", "470.00")))
     assert isinstance(events[1], OrderRefunded)
     assert events[1].amount == Decimal(50)
+    lines = [{"subtotal_set": money("40.00"), "total_tax_set": money("7.60")}]
+    for included, amount in ((True, "40.00"), (False, "47.60")):
+        priced = refund("45.00", "CHF", refund_line_items=lines)
+        events = parse("orders/updated", order(refunds=[priced], taxes_included=included))
+        assert isinstance(events[1], OrderRefunded)
+        assert events[1].amount == Decimal(amount)
     assert [type(event) for event in parse("orders/updated", order(refunds=[unknown]))] == [OrderPaid]
 
 
@@ -170,6 +217,7 @@ REMOVED = refund(None, refund_line_items=[{"line_item_id": 12, "quantity": 2, "s
         ),
         pytest.param({"current_total_price": "510.00"}, 51000, 50000, id="more than its lines were added"),
         pytest.param({"current_total_price": "299.99", "refunds": [refund("200.00")]}, 49999, 50000, id="a cent less"),
+        pytest.param({"current_total_price": "499.99", "refunds": [refund(None)]}, 49999, 50000, id="a cent was removed"),
         pytest.param(
             {"current_total_price": "453.00", "refunds": [refund("47.00", "CHF")]}, 45300, 50000, id="refunded, nobody knows how much",
         ),
@@ -257,8 +305,23 @@ def test_tags_are_a_text_or_a_list() -> None:
     assert paid(tags="vip, gift").tags == paid(tags=["vip", "gift"]).tags == ("vip", "gift")
 
 
+def test_what_an_order_leaves_out_is_taken_from_the_next_best() -> None:
+    lines = [{"id": 1, "name": "Desk, oak", "quantity": 1, "price": "1.00"}, {"id": 2, "quantity": 1}]
+    event = paid(name=None, updated_at=None, tags="vip,, gift ,", line_items=lines)
+    assert (event.number, event.version_at, event.tags) == ("1", NOW, ("vip", "gift"))
+    assert [item.title for item in event.items] == ["Desk, oak", ""]
+    assert (event.test, event.ordered_before, event.shipping_country) == (False, False, None)
+    event = paid(
+        test=True, customer={"id": 7, "orders_withheld": True}, shipping_address={"country_code": "CH"}
+    )
+    assert (event.test, event.ordered_before, event.shipping_country) == (True, True, "CH")
+    assert (paid(test="true").test, paid(customer={"orders_withheld": 1}).ordered_before) == (False, False)
+
+
 def test_time_that_cannot_be_read_falls_back_to_the_next_best() -> None:
     created = paid(processed_at="soon", created_at="2026-03-09T12:00:00Z")
     assert (created.placed_at, created.placed_at_stated) == (datetime(2026, 3, 9, 12, tzinfo=UTC), True)
+    both = paid(created_at="2026-03-09T12:00:00Z")
+    assert both.placed_at == datetime(2026, 3, 10, 12, tzinfo=UTC)
     neither = paid(processed_at="soon", created_at={})
     assert (neither.placed_at, neither.placed_at_stated) == (NOW, False)

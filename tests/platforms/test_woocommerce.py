@@ -473,6 +473,8 @@ def test_goods_are_what_the_lines_cost_whatever_else_was_paid():
 def test_pieces_may_be_halves_or_unknown():
     event = paid(order(line_items=[line("10.00", quantity=0.5), line("5.00", quantity=None)]))
     assert [(each.quantity, each.unit_price) for each in event.items] == [(0.5, 2000), (None, None)]
+    (unnamed,) = paid(order(line_items=[line("10.00") | {"name": None}])).items
+    assert unnamed.title == ""
 
 
 def test_discount_of_each_code_has_the_tax_that_it_saved():
@@ -563,6 +565,8 @@ def test_of_two_numbers_the_buyers_counts_in_their_own_country():
     body["billing"]["phone"] = ""
     person = paid(body).person
     assert (person.phone, person.phone_country, person.country) == ("01 23 45 67 89", "FR", "DE")
+    body["shipping"]["country"] = ""
+    assert paid(body).person.phone_country == "DE"
 
 
 def test_a_gift_tells_nothing_of_the_buyer_but_where_it_went():
@@ -582,14 +586,15 @@ def test_order_without_personal_data_is_an_order():
 @pytest.mark.parametrize(
     ("value", "given"),
     [
-        *((value, True) for value in ("1", 1, True, "yes", " Yes ", "true", "on", "subscribed")),
-        *((value, False) for value in ("0", 0, False, "no", "off", "unsubscribed")),
+        *((value, True) for value in ("1", 1, True, "y", "yes", " Yes ", "true", "on", "subscribed")),
+        *((value, False) for value in ("0", 0, False, "n", "no", "off", "unsubscribed")),
         *((value, None) for value in ("", None, "perhaps", 2, 1.5, [], {"a": 1}, "x" * 5000)),
     ],
 )
 def test_consent_is_read_from_the_field_that_the_shop_names(value, given):
     person = paid(with_meta(("_newsletter", value)), PLUGINS).person
     assert (person.email_consent.given, person.sms_consent.given) == (given, None)
+    assert person.email_consent.source == ("woocommerce" if isinstance(value, str | int) else None)
     person = paid(with_meta(("_texts", value), ("_newsletter", None)), PLUGINS).person
     assert (person.email_consent.given, person.sms_consent.given) == (None, given)
     assert paid(with_meta(("_newsletter", value), ("_texts", value))).person.email_consent.given is None

@@ -41,6 +41,7 @@ from app.ingest.store import SWEEP_NAME
 from app.ingest.strip_erased import without_erased
 from app.orders.facts import record_facts, store_facts
 from app.orders.record import record_orders
+from app.orders.refunds import drop_deleted_refunds
 from app.orders.rules import external_order_id
 from app.platforms.connections import load_accounts
 from app.platforms.events import CustomerErased, CustomerUpdated, FactEvent, OrderPaid, ShopErased
@@ -107,7 +108,7 @@ async def _record(batch: Batch, events: Sequence[ParsedEvent]) -> None:
     # What somebody else has recorded meanwhile was no new order.
     raced = {_order_of(each) for each, order_id in recorded.items() if order_id in known_before}
     late = [each for each in events if each not in early or _order_of(each) in raced]
-    changed = _unique([*edited, *await _record_facts(batch, late)])
+    changed = _unique([*edited, *await _record_facts(batch, late), *await _drop_refunds(batch, events)])
     await touch(session, brand.id, "orders", _unique([*orders, *changed]))
     if batch.stored:
         await link_customers(session, brand.id, customer_links(events, customers))
@@ -188,6 +189,15 @@ async def _record_facts(batch: Batch, events: Sequence[ParsedEvent]) -> list[UUI
     changed: list[UUID] = []
     for shop_id, facts in facts_by_shop(events).items():
         changed += await record_facts(batch.session, batch.brand, batch.shops[shop_id], facts)
+    return changed
+
+
+async def _drop_refunds(batch: Batch, events: Sequence[ParsedEvent]) -> list[UUID]:
+    """The orders that have fewer refunds than was reported before, or one of these again."""
+    changed: list[UUID] = []
+    for shop_id, orders in orders_by_shop(events).items():
+        shop, paid = batch.shops[shop_id], [order for _, order in orders]
+        changed += await drop_deleted_refunds(batch.session, batch.brand, shop, paid)
     return changed
 
 

@@ -35,6 +35,12 @@ async def _find_refunds(session: AsyncSession, _tokens: Tokens) -> list[Violatin
         FROM orders LEFT JOIN order_facts ON order_facts.brand_id = orders.brand_id
             AND order_facts.shop_id = orders.shop_id
             AND order_facts.order_external_id = orders.external_id AND order_facts.kind = 'refunded'
+            AND NOT EXISTS (
+                SELECT 1 FROM order_facts AS deleted
+                WHERE deleted.brand_id = order_facts.brand_id AND deleted.shop_id = order_facts.shop_id
+                    AND deleted.order_external_id = order_facts.order_external_id
+                    AND deleted.kind = 'refund_deleted' AND deleted.key = order_facts.key
+            )
         GROUP BY orders.brand_id, orders.id
         HAVING orders.refunded <> 0 OR orders.refunded_wholly OR count(order_facts.id) > 0
     """

@@ -113,6 +113,7 @@ FACTS: Words = {
     FactKind.partly_delivered: N_("A part of order %(number)s was delivered."),
     FactKind.parcel_cancelled: N_("A parcel of order %(number)s was not sent after all."),
     FactKind.cancelled: N_("Order %(number)s was cancelled."),
+    FactKind.refund_deleted: N_("A refund of order %(number)s was deleted."),
 }
 REDEMPTIONS: Words = {
     RedemptionStatus.pending: N_("counts once its hold is over"),

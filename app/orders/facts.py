@@ -63,7 +63,7 @@ _FACT = [
     OrderFact.quantity,
     OrderFact.at,
 ]
-_Facts = dict[tuple[str, FactKind, str], ReportedFact]
+Facts = dict[tuple[str, FactKind, str], ReportedFact]
 """By the order's external id, the kind and the key."""
 
 
@@ -78,7 +78,7 @@ async def record_facts(
     if not events:
         return []
     facts = _merged(events)
-    await _write(session, brand.id, shop.id, facts)
+    await write_facts(session, brand.id, shop.id, facts)
     orders = list(dict.fromkeys(external_id for external_id, _, _ in facts))
     known = await _lock(session, brand.id, shop.id, orders)
     if len(known) < len(orders):
@@ -95,11 +95,11 @@ async def store_facts(session: AsyncSession, brand: Brand, shop: Shop, events: S
     Of an order that somebody else recorded meanwhile they count by `record_facts` alone.
     """
     if events:
-        await _write(session, brand.id, shop.id, _merged(events))
+        await write_facts(session, brand.id, shop.id, _merged(events))
 
 
-def _merged(events: Sequence[FactEvent]) -> _Facts:
-    facts: _Facts = {}
+def _merged(events: Sequence[FactEvent]) -> Facts:
+    facts: Facts = {}
     for event in events:
         fact = fact_of(event)
         key = (external_order_id(event.order_id), fact.kind, fact.key)
@@ -107,7 +107,7 @@ def _merged(events: Sequence[FactEvent]) -> _Facts:
     return facts
 
 
-async def _write(session: AsyncSession, brand_id: int, shop_id: UUID, facts: _Facts) -> None:
+async def write_facts(session: AsyncSession, brand_id: int, shop_id: UUID, facts: Facts) -> None:
     """Insert the facts; the row of one that is known becomes `ReportedFact.merged` of both."""
     rows = [_row(external_id, fact) for (external_id, _, _), fact in facts.items()]
     await _WRITE.run(session, of_brand=brand_id, of_shop=shop_id, **arrays_of(rows, _FACT))

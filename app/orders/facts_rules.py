@@ -21,6 +21,8 @@ class FactKind(StrEnum):
     parcel_cancelled = "parcel_cancelled"
     cancelled = "cancelled"
     refunded = "refunded"
+    refund_deleted = "refund_deleted"
+    """The shop has deleted the refund of this key, which counts no more."""
     disputed = "disputed"
 
 
@@ -95,6 +97,13 @@ def cancelled_at(facts: Iterable[ReportedFact], stood_at: datetime | None) -> da
 
 def _holds(fact: ReportedFact, stood_at: datetime | None) -> bool:
     return fact.key != REVOCABLE or stood_at is None or fact.at >= stood_at
+
+
+def standing_refunds(facts: Iterable[ReportedFact]) -> list[ReportedFact]:
+    """The refunds among the facts of one order that the shop has not deleted."""
+    known = list(facts)
+    deleted = {fact.key for fact in known if fact.kind is FactKind.refund_deleted}
+    return [fact for fact in known if fact.kind is FactKind.refunded and fact.key not in deleted]
 
 
 def refunded_amount(facts: Iterable[ReportedFact]) -> Decimal:

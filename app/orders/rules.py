@@ -12,12 +12,12 @@ from app.base.frozen import quick
 from app.base.money import MAX_MINOR, exponent, round_half_up
 from app.base.text import one_line
 from app.orders.facts_rules import (
-    FactKind,
     ReportedFact,
     cancelled_at,
     dispute_status,
     each_once,
     refunded_amount,
+    standing_refunds,
 )
 from app.orders.parcel_rules import fulfilled_and_delivered
 from app.platforms.events import DisputeStatus
@@ -123,7 +123,7 @@ def fold(
         return OrderState()
     fulfilled_at, delivered_at = fulfilled_and_delivered(once, pieces)
     cancelled = cancelled_at(once, stood_at)
-    refunds = [fact for fact in once if fact.kind is FactKind.refunded]
+    refunds = standing_refunds(once)
     refunded = refund_minor(refunded_amount(refunds), currency)
     if refunded_wholly:
         refunded = max(refunded, total)

@@ -93,6 +93,9 @@ class OrderPaid:
     its confirmation."""
     ordered_before: bool = False
     """Whether the shop knows earlier orders of the buyer that it does not show us."""
+    refund_ids: tuple[str, ...] | None = None
+    """Every refund that the order has at `version_at`: any other one was deleted. None where the
+    shop does not say."""
     stood_at: datetime | None = None
     """When the shop says the order was not cancelled; None where it does not say, or where what is
     cancelled stays so."""

@@ -329,6 +329,18 @@ def test_refunded_order_is_refunded_wholly_whatever_its_refunds():
     assert event.refunded_wholly
 
 
+@pytest.mark.parametrize(
+    ("refunds", "ids"),
+    [
+        *(([], ()), ([{"id": 9, "total": "-1.00"}, {"id": 10, "total": "-0.00"}], ("9", "10"))),
+        *((None, None), ("none", None), ([{"total": "-1.00"}], None), ([{"id": 9}, "none"], None)),
+        ([{"id": each, "total": "-1.00"} for each in range(500)], None),
+    ],
+)
+def test_refunds_are_listed_where_that_is_all_of_them(refunds, ids):
+    assert paid(order(refunds=refunds)).refund_ids == ids
+
+
 def test_clock_that_is_far_ahead_makes_no_order_that_nothing_later_changes():
     ahead = order(status="cancelled", date_modified_gmt="2037-03-10T12:00:00")
     event, cancelled = parse(ahead)

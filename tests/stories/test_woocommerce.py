@@ -212,6 +212,27 @@ async def test_status_that_the_shop_names_delivers_and_a_larger_refund_undoes(st
     assert (found["status"], survey["status"], survey["reason"]) == ("refunded", "skipped", "refunded")
 
 
+async def test_refund_that_was_deleted_counts_no_more(story):
+    both = [refund(1, "20.00"), refund(2, "56.90")]
+    reports: list[tuple[float, list[dict[str, Any]], str, str]] = [
+        (-4, both, "refunded", "76.90"),
+        # The second failed at the bank, and its gateway deleted it.
+        (-3, both[:1], "paid", "20.00"),
+        (-3.5, both, "paid", "20.00"),
+        (-3, both[:1], "paid", "20.00"),
+        (-2, [], "paid", "0.00"),
+        (-1, both[1:], "paid", "56.90"),
+    ]
+    for days, refunds, status, refunded in reports:
+        await send(story, order(1, days, "processing", refunds=refunds))
+        (found,) = await story.api("/orders")
+        assert (found["status"], found["refunded"]) == (status, refunded), days
+        async with story.context.sessions() as session:
+            assert await check(session, story.context.tokens) == []
+    (survey,) = await story.api("/surveys")
+    assert survey["status"] == "planned"
+
+
 @pytest.mark.parametrize("status", ["cancelled", "refunded"])
 async def test_order_that_is_called_off_is_not_surveyed(story, status):
     await send(story, order(1, -4, "processing"), order(1, -2, status), order(1, -3, "completed"))
@@ -419,12 +440,16 @@ async def test_payment_that_is_doubted_holds_the_reward_and_one_that_was_taken_b
         (5, "processing", "pending", None, "pending", False),
         # What gateways do of a disputed payment, and once it was won.
         (6, "on-hold", "in_review", "disputed", "pending", True),
+        (8, "refunded", "reversed", "refunded", "cancelled", False),
+        # The bank did not take the refund, and the gateway deleted it.
+        (10, "processing", "pending", None, "pending", False),
         (50, "processing", "approved", None, "granted", False),
         (51, "on-hold", "approved", None, "granted", True),
         (53, "failed", "reversed", "cancelled", "reversed", True),
     ]
     for days, status, redemption, reason, reward, frozen in reports:
-        await happened(story, days + 0.5, friends_order(9, days, status, code, 1))
+        refunds = [refund(1, "76.90")] if status == "refunded" else []
+        await happened(story, days + 0.5, friends_order(9, days, status, code, 1) | {"refunds": refunds})
         assert await happened(story, days + 1) == {"W9": (redemption, reason)}
         (found,) = await story.api("/rewards")
         assert (found["status"], found["frozen"]) == (reward, frozen)

@@ -21,7 +21,7 @@ from app.platforms.events import (
     PlatformEvent,
     address_parts,
 )
-from app.platforms.fields import Fields
+from app.platforms.fields import LIST_LIMIT, Fields
 from app.platforms.links import first_slug, query_of
 from app.platforms.woocommerce.amounts import codes_and_discounts, goods, in_minor, items, priced_lines, taxed
 from app.platforms.woocommerce.meta import Meta
@@ -155,6 +155,7 @@ def _paid(
         referral=None if meta.values.get(_RENEWAL) else _referral(meta, settings),
         source=known.text("created_via", limit=64),
         test=_is_test(meta),
+        refund_ids=_refund_ids(known),
         items=items(lines, currency),
         shipping_address=() if is_anonymized(meta) else _address(shipping),
         shipping_country=shipping.country("country"),
@@ -198,6 +199,15 @@ def _referral_texts(meta: Meta, settings: WooCommerceSettings) -> Iterator[str |
             yield text
         elif "ref=" in text:
             yield from query_of(text).get("ref", [])
+
+
+def _refund_ids(order: Fields) -> tuple[str, ...] | None:
+    """Those of all refunds; None where the order does not list them, or not whole."""
+    listed = order.values.get("refunds")
+    if not isinstance(listed, list) or len(listed) >= LIST_LIMIT:
+        return None
+    ids = [each.id_or_none("id") for each in order.objects("refunds")]
+    return None if None in ids or len(ids) < len(listed) else tuple(filter(None, ids))
 
 
 def _refunds(order: Fields, order_id: str, changed_at: datetime) -> list[OrderRefunded]:

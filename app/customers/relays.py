@@ -10,7 +10,7 @@ _RELAYS = re.compile(
     r"(?:[a-z0-9-]+\.)*(?:"
     r"marketplace\.amazon\.[a-z.]{2,6}"
     r"|members\.ebay\.[a-z.]{2,6}"
-    r"|relay\.walmart\.com|marketplace\.newegg\.com"
+    r"|relay\.walmart\.com|relay\.faire\.com|marketplace\.newegg\.com"
     r"|allegromail\.pl|user\.allegrogroup\.pl"
     r"|verkopen\.bol\.com|notification\.mirakl\.net"
     r"|scs[0-9]?\.tiktok[a-z0-9]*\.[a-z]{2,3}|fw\.rakuten\.ne\.jp"

@@ -196,6 +196,7 @@ def test_country_is_read_by_its_codes_and_names(written: str | None, code: str |
         ("x1y2@marketplace.amazon.de", True),
         ("x1y2@marketplace.amazon.co.uk", True),
         ("seller-x@members.ebay.com", True),
+        ("a1b2c3@relay.faire.com", True),
         ("a+b@user.allegrogroup.pl", True),
         ("noreply@example.com", True),
         ("no-reply+7@example.com", True),

@@ -674,7 +674,19 @@ def test_customer_without_an_order_has_the_address_of_the_account():
 
 
 def test_deleted_account_is_erased_by_its_id():
-    assert parse({"id": 31}, "customer.deleted") == [CustomerErased("31", None)]
+    erased = [CustomerErased("31", None)]
+    for fetched in (None, b""):
+        assert parse({"id": 31}, "customer.deleted", fetched=fetched) == erased, "the shop is not connected"
+
+
+def test_account_that_only_a_copy_of_the_shop_deleted_erases_nobody():
+    def deleted(fetched: bytes | None) -> Any:
+        return parse({"id": 31}, "customer.deleted", fetched=fetched, account="https://acme.example")
+
+    assert deleted(None) == NeedsFetch("customers/31")
+    assert deleted(b'{"customer":null}') == deleted(b"") == [CustomerErased("31", None)]
+    with pytest.raises(Unparseable, match="still has this customer"):
+        deleted(b'{"customer":{"id":31}}')
 
 
 # What cannot be

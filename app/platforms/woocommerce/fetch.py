@@ -31,13 +31,16 @@ def resource_at_home(body: Fields, kind: str, account: str | None) -> str | None
     None too where it does not say by which, or no account is known; nor where the account is a
     fake on this machine, whose orders may be anybody's.
     """
-    if account is None or is_local(account):
+    resource = f"{kind}/{body.id_or_none('id')}"
+    if account is None or not asks_home(account, resource):
         return None
     where = address_of(body)
-    if where is None or _plain(where) == _plain(account):
-        return None
-    resource = f"{kind}/{body.id_or_none('id')}"
-    return resource if _RESOURCE.fullmatch(resource) else None
+    return None if where is None or _plain(where) == _plain(account) else resource
+
+
+def asks_home(account: str | None, resource: str) -> bool:
+    """Whether the shop can say what it has: it is connected, and no fake on this machine."""
+    return account is not None and not is_local(account) and _RESOURCE.fullmatch(resource) is not None
 
 
 def address_of(body: Fields) -> str | None:

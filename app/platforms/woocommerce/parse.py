@@ -11,7 +11,7 @@ from app.base.text import one_line
 from app.platforms.delivery_types import NO_TOPIC, NeedsFetch, ParseResult, RawDelivery
 from app.platforms.events import CustomerErased, CustomerUpdated, Unparseable
 from app.platforms.fields import Fields, load
-from app.platforms.woocommerce.fetch import address_of, resource_at_home
+from app.platforms.woocommerce.fetch import address_of, asks_home, resource_at_home
 from app.platforms.woocommerce.order import read_order
 from app.platforms.woocommerce.people import read_customer
 from app.platforms.woocommerce.refunds import refunds_resource, with_refunds
@@ -38,7 +38,7 @@ def parse(delivery: RawDelivery) -> ParseResult:
         return _read(delivery, "order")
     if topic in _CUSTOMERS:
         return _read(delivery, "customer")
-    return [_erased(load(delivery.body))] if topic == "customer.deleted" else []
+    return _erase(delivery) if topic == "customer.deleted" else []
 
 
 def _read(delivery: RawDelivery, kind: str) -> ParseResult:
@@ -106,8 +106,23 @@ def _updated(delivery: RawDelivery, customer: Fields, settings: WooCommerceSetti
     return CustomerUpdated(read_customer(customer, settings), at or delivery.received_at)
 
 
-def _erased(body: Fields) -> CustomerErased:
-    # Only the id is left of an account that was deleted; a whole customer is none.
+def _erase(delivery: RawDelivery) -> ParseResult:
+    """The erasure of who had an account that was deleted, once the shop does not have it any more.
+
+    Nothing but the id is left of such an account, so which WordPress it was deleted from only the
+    shop can say: people delete the customers of a copy before they try things there.
+    """
+    body = load(delivery.body)
     if body.values.keys() != {"id"}:
+        # A whole customer is not deleted.
         raise body.wrong("id", "must be all there is")
-    return CustomerErased(body.id("id"), None)
+    resource = f"customers/{body.id('id')}"
+    if delivery.fetched is None and asks_home(delivery.account, resource):
+        return NeedsFetch(resource)
+    if delivery.fetched and load(delivery.fetched).object_("customer") is not None:
+        raise Unparseable(
+            "The WordPress that the shop is connected to still has this customer. If a copy of the shop deleted"
+            " its own, delete the webhooks there. If the shop has moved, connect it with the new address (tenfold"
+            " shop connect) and replay the delivery."
+        )
+    return [CustomerErased(body.id("id"), None)]

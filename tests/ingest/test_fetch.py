@@ -237,7 +237,9 @@ async def test_fetch_is_given_up_in_the_end_and_a_replay_starts_anew(context, sh
         (b"{", "The body is no JSON that can be read."),
     ],
 )
-async def test_content_that_cannot_be_used_fails_at_once(context, shop, platform, connected, content, reason):
+async def test_content_that_cannot_be_used_fails_at_once_and_a_replay_fetches_it_anew(
+    context, shop, platform, connected, content, reason
+):
     platform.contents["orders/1"] = content
     await deliver(context, shop, b"orders/1")
     await run(context)
@@ -245,6 +247,11 @@ async def test_content_that_cannot_be_used_fails_at_once(context, shop, platform
     assert (delivery.status, delivery.reason) == (DeliveryStatus.failed, reason)
     assert (await only_fetch(context)).due_at is None
     assert len(platform.calls) == 1
+    platform.contents["orders/1"] = paid("1")
+    async with context.sessions.begin() as session:
+        await replay(session, shop.brand_id, delivery.id, actor=cli_actor(shop.brand_id))
+    await run(context)
+    assert (await only_delivery(context)).status is DeliveryStatus.processed
 
 
 async def test_shop_without_a_connection_fails_with_a_reason(context, shop, platform):

@@ -43,10 +43,11 @@ from app.referrals.placement_models import RewardPlacement
 from app.referrals.placement_rules import PlacementInput, wanted_amount
 from app.referrals.placements import place_again_of
 from app.referrals.progress import find_progress
+from app.referrals.publication_models import CodePublication
 from app.referrals.revoke import revoke_publications
 from app.referrals.reward_models import Reward
 from app.referrals.reward_notes import reward_problems
-from app.referrals.rules import RewardStatus
+from app.referrals.rules import PublicationState, RewardStatus
 from app.referrals.templates import REWARD
 from app.referrals.upkeep import keep_up
 from tests.support.connected_shop import connected_shop
@@ -157,6 +158,15 @@ async def page_of(shop: Connected, code: Code) -> str:
     return " ".join(order.result for order in progress.orders)
 
 
+async def published(shop: Connected, code: Code) -> datetime | None:
+    """Since when the code counts as live."""
+    async with shop.context.sessions() as session:
+        found = select(CodePublication).where(CodePublication.code_id == code.id)
+        publication = (await session.scalars(found)).one()
+    assert (publication.live_at is not None) == (publication.state is PublicationState.live)
+    return publication.live_at
+
+
 def worth(shop: Connected) -> dict[str, tuple[str, int]]:
     return {code: (amount, uses) for code, (amount, uses, _) in shop.there().items()}
 
@@ -164,6 +174,7 @@ def worth(shop: Connected) -> dict[str, tuple[str, int]]:
 async def test_code_is_there_for_its_owner_before_they_are_told_and_follows_the_reward(connected):
     owner, order_id, code = await earned(connected)
     assert await connected.told() == []
+    assert await published(connected, code) is None
     assert code.display not in await page_of(connected, code)
     assert "is being added to the shop" in await page_of(connected, code)
 
@@ -177,6 +188,7 @@ async def test_code_is_there_for_its_owner_before_they_are_told_and_follows_the_
     assert of == (["gid://shopify/Customer/7"] if is_shopify else [address])
     [message] = await connected.told()
     assert message.template_params["code"] == code.display
+    assert await published(connected, code) == GRANTED
     assert code.display in await page_of(connected, code)
     assert await connected.place() == 0
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from app.base.actor import cli_actor
-from app.base.errors import AppError, OutsideError
+from app.base.errors import AppError, Fault, Outcome, OutsideError
 from app.base.fence import raise_fence
 from app.brands.add import add_shop
 from app.brands.models import Shop
@@ -27,7 +27,7 @@ from app.ingest.models import Delivery
 from app.ingest.process import process_waiting
 from app.ingest.rules import DeliveryStatus
 from app.ingest.store import NewDelivery, store_deliveries
-from app.ingest.sync_rows import claim_now, find_sync_problems
+from app.ingest.sync_rows import claim_due, claim_now, find_sync_problems
 from app.insight.invariants import check
 from app.orders.models import Order
 from app.platforms.connections import save_connection
@@ -211,6 +211,63 @@ async def test_a_run_that_broke_off_goes_on_where_it_was_and_only_one_runs(remot
     assert len(calls) == 5
     async with context.sessions() as session:
         assert len((await session.scalars(select(Order.id))).all()) == 35
+
+
+async def test_a_turn_that_is_over_leaves_the_run_for_the_next_one(remote, monkeypatch):
+    context, shop, fake_shop, fake = remote
+    fake_shop.orders += [body(number, NOW - timedelta(hours=3, seconds=-number)) for number in range(1, 26)]
+    monkeypatch.setattr(sync_read, "BATCH", 10)
+    monkeypatch.setattr(sync_sweep, "TURN_SECONDS", 0.0)
+    calls = []
+
+    async def count(request):
+        if request.path.endswith("graphql.json"):
+            calls.append(1)
+
+    fake.intercept = count
+    turns = []
+    for _ in range(3):
+        assert await sync_sweep.work_due(context, shop.brand_id, now=NOW) == 1
+        row = await row_of(context)
+        assert (row.leased_until, row.problem) == (None, None)
+        turns.append((row.orders, len(calls), row.due_at == NOW, row.finished_at is not None))
+    assert turns == [(10, 1, True, False), (20, 2, True, False), (25, 3, False, True)]
+
+
+async def test_a_run_that_another_process_has_claimed_is_left_to_it(remote, monkeypatch):
+    context, shop, fake_shop, fake = remote
+    fake_shop.orders += [body(number) for number in range(1, 4)]
+    later = NOW + timedelta(hours=1)
+
+    async def claim(request):
+        if request.path.endswith("graphql.json"):
+            async with context.sessions.begin() as session:
+                assert await claim_due(session, shop.brand_id, now=later) is not None
+
+    fake.intercept = claim
+    assert await sync_sweep.work_due(context, shop.brand_id, now=NOW) == 1
+    row = await row_of(context)
+    assert row.leased_until is not None
+    assert row.leased_until > later
+    assert (row.orders, row.cursor, row.problem) == (0, None, None)
+    async with context.sessions() as session:
+        assert (await session.scalars(select(Order.id))).all() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "retry_after", "wait"),
+    [
+        (Fault.busy, None, sync.BUSY),
+        (Fault.busy, 9.0, sync.BUSY),
+        (Fault.busy, 11.0, timedelta(seconds=11)),
+        (Fault.outage, 11.0, sync.OUTAGE),
+        (Fault.access, None, None),
+        (Fault.request, None, None),
+    ],
+)
+def test_a_platform_is_left_alone_as_long_as_it_needs(fault, retry_after, wait):
+    error = OutsideError(Outcome.refused, "why", fault=fault, retry_after=retry_after)
+    assert sync.pause_after(error) == wait
 
 
 async def test_connected_shops_are_synchronised_each_night_back_to_the_last_run(remote):

@@ -25,7 +25,7 @@ SECRETS_RECHECK_SECONDS = 1.0
 changed."""
 GROUP_ROWS = 500
 GROUP_BYTES = 8 * 1024 * 1024
-"""The most bytes that one transaction stores; a single body is at most 4 MiB."""
+"""The most bytes that one transaction stores; a single body is at most 1 MiB."""
 WAITING_BYTES = 64 * 1024 * 1024
 WAITING_ROWS = 10_000
 """The most deliveries that wait in memory; beyond it the shop gets 503 and repeats the delivery."""

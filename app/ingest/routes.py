@@ -18,10 +18,8 @@ from app.ingest.verify import verify_delivery
 from app.platforms.documentation import WebhookDocumentation
 from app.platforms.registry import PLATFORMS
 
-BODY_LIMIT = 4 * 1024 * 1024
-"""Bytes. Shopify's largest order has 500 lines, each a second time in its parcel and a third time
-in its refund, which is 2.5 MiB; a webhook that is refused again and again is removed there."""
-DROP_LIMIT = 2 * BODY_LIMIT
+BODY_LIMIT = 1024 * 1024
+DROP_LIMIT = 8 * 1024 * 1024
 _RECEIVED = b'{"received": true}'
 _DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 

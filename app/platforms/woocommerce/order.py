@@ -84,7 +84,7 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
     events: list[PlatformEvent] = []
     is_delivered = status == settings.delivered_status
     if status in _PAID or is_delivered or (paid_at is not None and status != _FAILED):
-        events.append(_paid(delivery, body, changed_at, paid_at, settings))
+        events.append(_paid(delivery, body, status, changed_at, paid_at, settings))
     completed_at = _moment(known, "date_completed_gmt")
     if completed_at is not None or is_delivered or status == _COMPLETED:
         events.append(OrderFulfilled(order_id, completed_at or changed_at))
@@ -99,7 +99,11 @@ def read_order(delivery: RawDelivery, body: Fields, settings: WooCommerceSetting
 
 
 def _is_part(order: Fields) -> bool:
-    return (order.quantity("parent_id") or 0) > 0 or order.text("created_via") == _INSTALMENT
+    given = order.values
+    return (
+        bool(given.get("parent_id") and order.quantity("parent_id"))
+        or given.get("created_via") == _INSTALMENT
+    )
 
 
 def _status(order: Fields) -> str:
@@ -118,6 +122,7 @@ def _moment(body: Fields, name: str) -> datetime | None:
 def _paid(
     delivery: RawDelivery,
     body: Fields,
+    status: str,
     changed_at: datetime,
     paid_at: datetime | None,
     settings: WooCommerceSettings,
@@ -129,7 +134,6 @@ def _paid(
     codes, discounts = codes_and_discounts(known, currency)
     shipping = known.object_or_empty("shipping")
     placed_at = _moment(known, "date_created_gmt")
-    status = _status(body)
     shipping_total = in_minor(taxed(known, "shipping_total", "shipping_tax"), currency)
     discount_total = in_minor(taxed(known, "discount_total", "discount_tax"), currency)
     subtotal = goods(lines, currency)
@@ -204,6 +208,8 @@ def _referral_texts(meta: Meta, settings: WooCommerceSettings) -> Iterator[str |
 def _refund_ids(order: Fields) -> tuple[str, ...] | None:
     """Those of all refunds; None where the order does not list them, or not whole."""
     listed = order.values.get("refunds")
+    if listed == []:
+        return ()
     if not isinstance(listed, list) or len(listed) >= LIST_LIMIT:
         return None
     ids = [each.id_or_none("id") for each in order.objects("refunds")]

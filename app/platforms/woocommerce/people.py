@@ -11,7 +11,7 @@ from app.platforms.woocommerce.settings import WooCommerceSettings
 
 def is_anonymized(meta: Meta) -> bool:
     """Whether WordPress removed the personal data of an order, on request or by its age."""
-    return meta.text("_anonymized") == "yes"
+    return meta.values.get("_anonymized") == "yes"
 
 
 def read_buyer(order: Fields, meta: Meta, settings: WooCommerceSettings) -> Person:

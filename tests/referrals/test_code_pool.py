@@ -167,10 +167,15 @@ async def test_an_erased_referrers_code_leaves_the_shop_and_then_our_tables(fern
     fern.remote.search_lags = True
     await fern.publish(AFTER)
     assert await fern.states() == {PublicationState.revoking: 1}
+    (publication,) = await fern.publications()
+    assert publication.due_at is not None
+    assert publication.due_at > AFTER
+    assert publication.reason
     fern.remote.search_lags = False
     await fern.publish(AFTER + timedelta(minutes=1))
     assert fern.codes_there() == []
     (publication,) = await fern.publications()
+    assert (publication.due_at, publication.reason) == (None, None)
     assert (publication.state, publication.code) == (PublicationState.revoked, code.id.hex.upper())
 
 

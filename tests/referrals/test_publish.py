@@ -171,6 +171,12 @@ async def test_a_shop_that_refuses_is_left_alone_for_a_while_and_tells_why(fern)
         row = await session.get(ShopPublishing, (fern.brand.id, fern.shop.id))
     assert row is not None
     assert (row.failures, "frozen" in (row.reason or "")) == (1, True)
+    fern.fake.intercept = always(lambda: web.Response(status=503))
+    await fern.publish(NOW + timedelta(seconds=30))
+    async with fern.context.sessions() as session:
+        row = await session.get(ShopPublishing, (fern.brand.id, fern.shop.id))
+    assert row is not None
+    assert (row.failures, "frozen" in (row.reason or "frozen")) == (2, False)
     fern.fake.intercept = None
     assert await fern.publish(NOW + timedelta(minutes=1)) == 2
     assert len(await fern.offers()) == 2

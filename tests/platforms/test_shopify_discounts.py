@@ -42,13 +42,20 @@ SHOWN: dict[str, Any] = {
 """What the shop shows of `PERCENT`."""
 
 
+def minimum_of(subtotal: str | None) -> dict[str, Any]:
+    return {
+        "subtotal": {"greaterThanOrEqualToSubtotal": subtotal},
+        "quantity": {"greaterThanOrEqualToQuantity": None},
+    }
+
+
 def test_a_discount_is_given_with_all_its_terms_and_no_end():
     assert discount_input(PERCENT) == {
         "title": "Tenfold: 12.5% for friends",
         "endsAt": None,
         "usageLimit": 5,
         "appliesOncePerCustomer": True,
-        "minimumRequirement": {"subtotal": {"greaterThanOrEqualToSubtotal": "25.00"}},
+        "minimumRequirement": minimum_of("25.00"),
         "combinesWith": COMBINES,
         "customerGets": {"items": {"all": True}, "value": {"percentage": 0.125}},
         "context": {"all": "ALL"},
@@ -56,7 +63,7 @@ def test_a_discount_is_given_with_all_its_terms_and_no_end():
     }
     amount = {"discountAmount": {"amount": "150.50", "appliesOnEachItem": False}}
     given = discount_input(AMOUNT)
-    assert (given["minimumRequirement"], given["appliesOncePerCustomer"]) == (None, False)
+    assert (given["minimumRequirement"], given["appliesOncePerCustomer"]) == (minimum_of(None), False)
     assert given["customerGets"] == {"items": {"all": True}, "value": amount}
     assert given["combinesWith"] == {
         "orderDiscounts": True,

@@ -63,6 +63,10 @@ def test_first_reason_against_a_use(changed: dict, reason: RefusalReason | None)
 @pytest.mark.parametrize(
     ("changed", "is_other_buyer", "reason"),
     [
+        ({}, True, None),
+        ({"used_before": True}, False, None),
+        ({"used_before": True}, True, RefusalReason.already_used_by_friend),
+        ({"used_before": True, "one_per_friend": False}, True, None),
         ({"existing_customer": True}, False, None),
         ({"existing_customer": True}, True, RefusalReason.existing_customer),
         ({"ordered_before": True}, False, RefusalReason.existing_customer),
@@ -166,6 +170,7 @@ def test_terms_give_nothing_where_they_have_no_amount_in_the_currency_or_are_tha
         (DiscountKind.amount, "5.00", 300, "EUR", 0, 300),
         (DiscountKind.amount, "500", 800, "JPY", 0, 500),
         (DiscountKind.amount, "1.250", 8000, "KWD", 0, 1250),
+        (DiscountKind.percent, "10", 8000, "EUR", 1, 1),
         (DiscountKind.percent, "10", 8000, "EUR", 700, 700),
         (DiscountKind.percent, "10", 8000, "EUR", 900, 800),
     ],
@@ -181,10 +186,10 @@ def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
     assert amount_rules.leaked(subtotal=8000, discounted=0, **percent) == 0
     assert amount_rules.leaked(subtotal=8000, discounted=500, **percent) == 500
     assert amount_rules.leaked(subtotal=8000, discounted=5000, **percent) == 800
-    assert (
-        amount_rules.leaked(DiscountKind.amount, Decimal(10), 8000, 700, code_currency="EUR", currency="USD")
-        == 700
-    )
+    assert amount_rules.leaked(subtotal=8000, discounted=5000, **(percent | {"currency": "USD"})) == 800
+    amount = percent | {"kind": DiscountKind.amount}
+    assert amount_rules.leaked(subtotal=8000, discounted=1700, **amount) == 1000
+    assert amount_rules.leaked(subtotal=8000, discounted=1700, **(amount | {"currency": "USD"})) == 1700
 
 
 @pytest.mark.parametrize(
@@ -203,6 +208,7 @@ def test_leaked_is_what_the_shop_took_off_and_no_more_than_the_terms() -> None:
         (PartialRefund.threshold, None, 8000, 7999, False, 1000),
         (PartialRefund.threshold, None, 8000, 8000, False, 0),
         (PartialRefund.threshold, 5000, 8000, 0, True, 0),
+        (PartialRefund.threshold, None, 0, 0, False, 1000),
     ],
 )
 def test_net_reward(
@@ -233,14 +239,14 @@ def test_shipping_that_is_kept_or_refunded_leaves_no_crumb_of_a_reward(
 
 
 def test_what_the_shop_states_of_a_code_is_believed_whether_it_counts_or_not() -> None:
-    def booked(*, stated: int | None, counts: bool) -> int:
+    def booked(*, stated: int | None, counts: bool, discounted: int = 2240) -> int:
         return amount_rules.booked_discount(
             DiscountKind.percent,
             Decimal(10),
             stated=stated,
             counts=counts,
             subtotal=8000,
-            discounted=2240,
+            discounted=discounted,
             code_currency="EUR",
             currency="EUR",
         )
@@ -249,6 +255,9 @@ def test_what_the_shop_states_of_a_code_is_believed_whether_it_counts_or_not() -
     assert booked(stated=0, counts=True) == 0
     assert booked(stated=None, counts=True) == 800
     assert booked(stated=None, counts=False) == 800
+    for discounted, counted, leaked in ((0, 800, 0), (500, 500, 500)):
+        assert booked(stated=None, counts=True, discounted=discounted) == counted
+        assert booked(stated=None, counts=False, discounted=discounted) == leaked
 
 
 def test_percentage_is_rounded_half_up() -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from app.brands.programme import DiscountKind, HoldFrom, OfferTerms, PartialRefund, RewardKind, RewardTerms
 from app.orders.rules import OrderMoney
+from app.platforms.events import DisputeStatus
 from app.referrals import amount_rules, eligibility_rules, period_rules, rules
 from app.referrals.eligibility_rules import EligibilityInput, RewardLimits
+from app.referrals.fold_rules import folded_status
 from app.referrals.rules import CodeStatus, RedemptionStatus, RefusalReason
 from tests.support.constants import NOW
 
@@ -315,6 +317,36 @@ def test_status_transitions() -> None:
         ("approved", "reversed"),
         ("rejected", "approved"),
     }
+
+
+PLAIN, CANCELLED, REFUNDED = (
+    OrderMoney(8000),
+    OrderMoney(8000, cancelled=True),
+    OrderMoney(8000, refunded=8000),
+)
+
+
+@pytest.mark.parametrize(
+    ("decided", "order", "dispute", "status", "reason"),
+    [
+        ("pending", PLAIN, None, "pending", None),
+        ("pending", OrderMoney(8000, refunded=7999), DisputeStatus.won, "pending", None),
+        ("pending", CANCELLED, DisputeStatus.lost, "reversed", "cancelled"),
+        ("approved", OrderMoney(8000, refunded=8000, cancelled=True), None, "reversed", "cancelled"),
+        ("approved", REFUNDED, DisputeStatus.lost, "reversed", "refunded"),
+        ("in_review", REFUNDED, None, "reversed", "refunded"),
+        ("approved", PLAIN, DisputeStatus.lost, "reversed", "disputed"),
+        ("pending", PLAIN, DisputeStatus.open, "in_review", "disputed"),
+        ("in_review", PLAIN, DisputeStatus.open, "in_review", None),
+        ("approved", PLAIN, DisputeStatus.open, "approved", None),
+        ("refused", CANCELLED, DisputeStatus.lost, "refused", None),
+        ("rejected", REFUNDED, DisputeStatus.open, "rejected", None),
+    ],
+)
+def test_what_the_facts_of_an_order_make_of_a_redemption(
+    decided: str, order: OrderMoney, dispute: DisputeStatus | None, status: str, reason: str | None
+) -> None:
+    assert folded_status(RedemptionStatus(decided), order, dispute) == (status, reason)
 
 
 def test_hold_counts_from_its_fact() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -97,6 +98,37 @@ def test_order_is_the_referrers_own_by_any_of_what_identifies_them(changed: dict
     context, order = context_of(share, of_nobody), replace(order_of(1), **changed)
     assert context.eligibility_of(order, share).own_order is is_buyer
     assert not context.eligibility_of(order, of_nobody).own_order
+
+
+@pytest.mark.parametrize(
+    ("programme", "code", "order", "reason"),
+    [
+        ({}, {}, {}, None),
+        ({"redemptions_enabled": False}, {}, {}, RefusalReason.not_active),
+        ({"ends_at": NOW}, {}, {}, RefusalReason.not_active),
+        ({"ends_at": NOW + timedelta(seconds=1)}, {}, {}, None),
+        ({"starts_at": NOW + timedelta(seconds=1)}, {}, {}, RefusalReason.not_active),
+        ({}, {"disabled_at": NOW}, {}, RefusalReason.disabled),
+        ({}, {"expires_at": NOW}, {}, RefusalReason.expired),
+        ({}, {"expires_at": NOW + timedelta(seconds=1)}, {}, None),
+        ({}, {}, {"ordered_before": True}, RefusalReason.existing_customer),
+        ({}, {}, {"key": UUID(int=999)}, RefusalReason.existing_customer),
+        ({}, {"minimum_subtotal": Decimal("80.01")}, {}, RefusalReason.minimum_not_met),
+        ({}, {"discount_kind": DiscountKind.amount}, {"currency": "USD"}, RefusalReason.currency_mismatch),
+        ({}, {"discount_kind": DiscountKind.amount, "currency": "USD"}, {"currency": "USD"}, None),
+    ],
+)
+def test_what_is_known_of_programme_code_and_order_decides(
+    programme: dict, code: dict, order: dict, reason: RefusalReason | None
+):
+    share = code_of(10, **code)
+    context = context_of(share)
+    context.programme = context.programme.model_copy(update=programme)
+    context.existing = {UUID(int=999)}
+    assert why_not(context, replace(order_of(1), **order), share) is reason
+    context.owners = {REFERRER: replace(context.owners[REFERRER], revoked=True)}
+    if reason is not RefusalReason.not_active:
+        assert why_not(context, order_of(1), share) is RefusalReason.disabled
 
 
 def test_each_use_of_a_batch_counts_at_the_code_and_at_its_share_code():

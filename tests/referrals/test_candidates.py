@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.base.ids import new_id
 from app.brands.programme import DiscountKind, Programme
 from app.brands.terms import terms_of
 from app.orders.rules import OrderMoney
@@ -156,6 +157,7 @@ def test_friend_who_used_a_code_in_the_batch_is_known_by_address_and_phone():
         context.take(order_of(1), share)
         assert why_not(context, replace(order_of(1), **changed), share) is reason
         assert why_not(context, order_of(2), share) is None
+        assert context.emails == (set() if given else {"friend1@example.com"})
     trial, context = replace(order_of(1), trial=True), context_of(share)
     context.take(trial, share)
     assert context.emails == context.phones == set()
@@ -201,6 +203,8 @@ def test_reward_in_another_currency_than_the_order_waits_for_a_person():
     share = code_of(10)
     found = context_of(share).take(replace(order_of(1), currency="USD"), share)
     assert (found.reward, found.review) == (1000, RefusalReason.currency_mismatch)
+    nobody = replace(order_of(1), currency="USD", email_key=None, phone=None)
+    assert context_of(share).take(nobody, share).review is RefusalReason.suspected_fraud
     without = context_of(share, reward={"kind": "none"}).take(replace(order_of(1), currency="USD"), share)
     assert (without.reward, without.review) == (0, None)
 
@@ -225,3 +229,8 @@ def test_who_lives_or_pays_as_an_earlier_friend_of_the_referrer_is_suspected():
     assert not alone.is_suspect(replace(order_of(3), email_key=None), share)
     alone.take(replace(order_of(4), address_key=b"flat 5", trial=True), share)
     assert not alone.is_suspect(replace(order_of(5), address_key=b"flat 5"), share)
+    # Neither an order whose buyer turns out to be another person is suspected for itself.
+    assert not alone.is_suspect(replace(first, customer_id=UUID(int=299)), share)
+    alone.take(replace(order_of(6), address_key=b"flat 6"), share)
+    later = replace(order_of(7), address_key=b"flat 6", redemption_id=new_id())
+    assert alone.is_suspect(later, share)
